@@ -1,0 +1,33 @@
+"""`"50 ms"` to integer nanoseconds and back; the only place that knows units."""
+
+import re
+
+_NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*")
+
+
+def parse(text: object) -> int:
+    """Nanoseconds of a duration such as `"50 ms"`, `"1.5s"` or `"200us"`.
+
+    Raises ValueError, in one sentence, for anything else: a bare number has no
+    unit, and a guess would be wrong by a factor of a thousand.
+    """
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f'{text!r} is not a duration: write a positive number and a unit, such as "50 ms" or "1.5 s"')
+    return round(float(match[1]) * _NS_PER[match[2]])
+
+
+def milliseconds(ns: int) -> float:
+    """Milliseconds with microsecond precision, as reports carry them."""
+    return round(ns / 1_000_000, 3)
+
+
+def words(ns: int) -> str:
+    """A duration as people read it: `301 ms`, `4.2 ms`, `0.08 ms`."""
+    ms = ns / 1_000_000
+    if ms >= 9.95:
+        return f"{ms:.0f} ms"
+    if ms >= 0.95:
+        return f"{ms:.1f} ms"
+    return f"{ms:.2g} ms"

@@ -1,0 +1,129 @@
+"""What a check says: the values that tests read and every report is rendered from."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pytest_noblock.durations import milliseconds
+from pytest_noblock.observation import Exchange, Meter, Phase, Probe, Stack
+
+if TYPE_CHECKING:
+    import httpx
+
+Kind = Literal[
+    "sync-network",
+    "sync-io",
+    "cpu",
+    "gil",
+    "pool-starved",
+    "contention",
+    "background-early",
+    "background-lost",
+    "background-missing",
+    "background-failed",
+    "background-order",
+]
+Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
+Evidence = Literal["line counters", "call", "sample", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason why others had to wait, at one line; times in ns, `ms` twins for reading.
+
+    `held` is the longest time in one go, `count` how often it happened in the request.
+    `file` is relative to rootdir (absolute outside), None where no line was caught.
+    """
+
+    kind: Kind
+    phase: Phase
+    held: int
+    cpu: int
+    asleep: int
+    count: int
+    file: str | None
+    line: int | None
+    function: str | None
+    code: str | None
+    call: str | None
+    replacement: str
+    confirmed: bool
+    evidence: Evidence
+    stalls: tuple[tuple[int, int], ...] = ()
+    """When it held the loop: (began, ended)."""
+    stack: Stack = ()
+    syscall: str | None = None
+    accepted: str | None = None
+
+    @property
+    def ms(self) -> float:
+        return milliseconds(self.held)
+
+    @property
+    def cpu_ms(self) -> float:
+        return milliseconds(self.cpu)
+
+    @property
+    def asleep_ms(self) -> float:
+        return milliseconds(self.asleep)
+
+    @property
+    def place(self) -> str:
+        """`app/main.py:44`, or where to look when no line was caught."""
+        return f"{self.file}:{self.line}" if self.file else "a line that was not caught"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWaits:
+    """How one probe path fared: `waited` counts the probes that had to sit through a stall."""
+
+    path: str
+    sent: int
+    waited: int
+    worst: int
+    alone: int
+
+    @property
+    def worst_ms(self) -> float:
+        return milliseconds(self.worst)
+
+    @property
+    def alone_ms(self) -> float:
+        return milliseconds(self.alone)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One background task, times in ms since the request was sent; None: it never came to that."""
+
+    name: str
+    response_complete_ms: float | None
+    began_ms: float | None
+    ended_ms: float | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The answer to one request: does it stop everybody else?"""
+
+    id: str
+    request: str
+    route: str | None
+    endpoint: str | None
+    outcome: Outcome
+    duration: int
+    limit: int
+    meter: Meter
+    findings: tuple[Finding, ...] = ()
+    probes: tuple[ProbeWaits, ...] = ()
+    background: tuple[TaskRun, ...] = ()
+    notes: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why nothing could be said, where the outcome is `inconclusive`."""
+    exchange: Exchange | None = None
+    probe_runs: tuple[Probe, ...] = ()
+    response: "httpx.Response | None" = field(default=None, compare=False)
+
+    @property
+    def duration_ms(self) -> float:
+        return milliseconds(self.duration)

@@ -1,0 +1,177 @@
+"""Everything recorded in one run, raw: frozen values, nanoseconds, no meaning yet.
+
+All times are `time.perf_counter_ns` readings of one process. Meaning (stalls,
+phases, blame) is derived from these values by pure functions in `verdict`.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+Meter = Literal["full", "portable"]
+
+
+class Phase(StrEnum):
+    """Where in the life of the app a moment lies."""
+
+    LIFESPAN = "lifespan"
+    HANDLER = "handler"
+    BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of a stack; `call` is the call it was making, as `requests.get`, where known."""
+
+    file: str
+    line: int
+    function: str
+    call: str | None = None
+    user: bool = False
+
+
+Stack = tuple[Frame, ...]
+"""Innermost frame first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the loop thread was doing when the watchdog looked.
+
+    The watchdog wanted to look at `due` and held the interpreter lock from
+    `began` to `ended`; a loop thread that waited for the lock meanwhile waited
+    for us. `syscall` is the kernel call that the loop thread sat in, `running`
+    when it sat in none, `unknown` where the kernel does not tell.
+    """
+
+    due: int
+    began: int
+    ended: int
+    stack: Stack
+    syscall: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingCall:
+    """A known blocking call, seen on the loop thread while it happened."""
+
+    name: str
+    network: bool
+    began: int
+    ended: int
+    stack: Stack
+
+
+@dataclass(frozen=True, slots=True)
+class LineCost:
+    """What one user line cost in one segment, callees outside the user's code included."""
+
+    frame: Frame
+    stack: Stack
+    wall: int
+    cpu: int
+    asleep: int
+    switches: int
+    round_trips: int
+    others_cpu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One uninterrupted run on the loop thread for one exchange.
+
+    `wall` splits into `cpu` (garbage collection taken out, in `collected`),
+    `queued` (the thread was runnable and had no processor) and the rest. On the
+    portable meter `queued` and `switches` are None: the rest cannot be split.
+    `others_cpu` is what the other threads of the process burned meanwhile.
+    """
+
+    exchange: int
+    began: int
+    ended: int
+    cpu: int
+    collected: int
+    queued: int | None
+    switches: int | None
+    others_cpu: int
+    round_trips: int
+    samples: tuple[Sample, ...] = ()
+    calls: tuple[BlockingCall, ...] = ()
+    lines: tuple[LineCost, ...] = ()
+
+    @property
+    def wall(self) -> int:
+        return self.ended - self.began
+
+    @property
+    def asleep(self) -> int:
+        """Time in the kernel, waiting: zero where no voluntary switch shows that it slept."""
+        if self.queued is None or not self.switches:
+            return 0
+        return max(0, self.wall - self.cpu - self.collected - self.queued)
+
+    @property
+    def off_cpu(self) -> int:
+        """Time not on a processor, whatever the reason; all that the portable meter knows."""
+        return max(0, self.wall - self.cpu - self.collected)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request with the times of its ASGI messages.
+
+    `started` is `http.response.start`, `completed` the body message whose
+    `more_body` is false or absent, `returned` the end of the app's call. `entered`
+    tells whether the endpoint itself was called; None where nobody can know.
+    """
+
+    number: int
+    method: str
+    path: str
+    sent: int
+    started: int | None = None
+    completed: int | None = None
+    returned: int | None = None
+    status: int | None = None
+    route: str | None = None
+    endpoint: str | None = None
+    entered: bool | None = None
+    error: str | None = None
+
+    @property
+    def request(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def phase_at(self, moment: int) -> Phase:
+        """A step that completes the response and goes on began in the handler: it is the handler's."""
+        if self.completed is not None and moment >= self.completed:
+            return Phase.BACKGROUND
+        return Phase.HANDLER
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One small request; its wait counts from when it was due, not from when it could be sent."""
+
+    path: str
+    due: int
+    answered: int
+    status: int | None = None
+
+    @property
+    def waited(self) -> int:
+        return self.answered - self.due
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that one run of a request left behind."""
+
+    meter: Meter
+    exchanges: tuple[Exchange, ...]
+    segments: tuple[Segment, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    alone: dict[str, int] = field(default_factory=dict)
+    """The time of each probe path with nothing else running."""
+    exact: bool = False
+    """Whether counters stood at every user line."""
