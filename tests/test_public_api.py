@@ -1,0 +1,89 @@
+"""What users and other plugins can rely on: the names, and a plugin that costs nothing until it is asked for."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pytest_noblock
+
+# Loaded with the plugin, each of these would be paid for by every run of every user.
+EXPENSIVE = {
+    "aiofiles",
+    "anyio",
+    "asgi_lifespan",
+    "asyncio",
+    "fastapi",
+    "httpx",
+    "httpx2",
+    "sniffio",
+    "ssl",
+    "starlette",
+}
+
+
+def test_all_is_what_is_documented() -> None:
+    """A name more or less is a decision, not an accident."""
+    assert pytest_noblock.__all__ == ["Check", "Finding", "ProbeWaits", "TaskRun"]
+
+
+@pytest.mark.parametrize("name", pytest_noblock.__all__)
+def test_each_public_name_is_explained(name: str) -> None:
+    assert getattr(pytest_noblock, name).__doc__
+
+
+def test_the_package_itself_only_names() -> None:
+    """`pytest_noblock/__init__.py` runs before the plugin does: it defines nothing."""
+    body = ast.parse(Path(pytest_noblock.__file__).read_text(encoding="utf-8")).body
+    assert {type(node) for node in body} <= {ast.Expr, ast.ImportFrom, ast.Assign}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules of a fresh interpreter after one statement."""
+    code = f"{statement}; import json, sys; print(json.dumps(sorted(sys.modules)))"
+    return set(json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)))
+
+
+def test_loading_the_plugin_imports_nothing_expensive() -> None:
+    added = loaded_by("import pytest_noblock.plugin") - loaded_by("import pytest")
+    assert "pytest_noblock.plugin" in added
+    assert {name.partition(".")[0] for name in added}.isdisjoint(EXPENSIVE)
+
+
+def test_loading_the_plugin_imports_no_engine() -> None:
+    added = loaded_by("import pytest_noblock.plugin")
+    assert not {name for name in added if name.startswith("pytest_noblock.engine")}
+
+
+INERT = """
+import sys
+
+def test_nothing_was_imported():
+    assert "pytest_noblock.plugin" in sys.modules
+    assert "asyncio" not in sys.modules
+    assert "httpx" not in sys.modules
+
+def test_nothing_is_wrapped():
+    import asyncio
+    import socket
+    assert asyncio.events.Handle._run.__module__ == "asyncio.events"
+    assert "connect" not in vars(socket.socket)
+"""
+
+
+def test_a_run_that_does_not_ask_is_left_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded by its entry point's module alone: nothing imported, nothing wrapped, nothing said."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(INERT)
+    result = pytester.runpytest_subprocess("-p", "pytest_noblock.plugin")
+    result.assert_outcomes(passed=2)
+    assert not [line for line in result.outlines if line.lower().startswith("noblock")]
+
+
+def test_the_entry_point_loads_it(pytester: pytest.Pytester) -> None:
+    """Installed is enough: `--help` and `--markers` know it without any setting."""
+    assert "noblock_app" in pytester.runpytest_subprocess("--fixtures").stdout.str()
+    assert "@pytest.mark.noblock(" in pytester.runpytest_subprocess("--markers").stdout.str()

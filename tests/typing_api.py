@@ -1,0 +1,50 @@
+"""Never executed: mypy checks that the public values have the types that users read in them."""
+
+from typing import Literal, assert_type
+
+from pytest_noblock import Check, Finding, ProbeWaits, TaskRun
+from pytest_noblock.findings import Kind, Outcome
+
+
+def a_check(check: Check) -> None:
+    assert_type(check.id, str)
+    assert_type(check.request, str)
+    assert_type(check.outcome, Outcome)
+    assert_type(check.duration_ms, float)
+    assert_type(check.findings, tuple[Finding, ...])
+    assert_type(check.probes, tuple[ProbeWaits, ...])
+    assert_type(check.background, tuple[TaskRun, ...])
+    assert_type(check.notes, tuple[str, ...])
+    if check.response is not None:
+        assert_type(check.response.status_code, int)
+
+
+def a_finding(finding: Finding) -> None:
+    assert_type(finding.kind, Kind)
+    assert_type(finding.ms, float)
+    assert_type(finding.file, str | None)
+    assert_type(finding.line, int | None)
+    assert_type(finding.call, str | None)
+    assert_type(finding.replacement, str)
+    assert_type(finding.confirmed, bool)
+    assert_type(finding.accepted, str | None)
+
+
+def probes_and_tasks(probe: ProbeWaits, task: TaskRun) -> None:
+    assert_type(probe.path, str)
+    assert_type(probe.worst_ms, float)
+    assert_type(task.name, str)
+    assert_type(task.error, str | None)
+
+
+def values_are_frozen(check: Check, finding: Finding) -> None:
+    check.outcome = "passed"  # type: ignore[misc]
+    finding.line = 1  # type: ignore[misc]
+
+
+def outcomes_are_closed(outcome: Outcome) -> Literal["green", "red"]:
+    match outcome:
+        case "passed" | "accepted":
+            return "green"
+        case "failed" | "inconclusive" | "not-exercised":
+            return "red"
