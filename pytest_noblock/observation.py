@@ -83,7 +83,8 @@ class Segment:
     `wall` splits into `cpu` (garbage collection taken out, in `collected`),
     `queued` (the thread was runnable and had no processor) and the rest. On the
     portable meter `queued` and `switches` are None: the rest cannot be split.
-    `others_cpu` is what the other threads of the process burned meanwhile.
+    `others_cpu` is what the other threads of the process burned meanwhile;
+    `doubtful_trips` are round trips that one of them may have made.
     """
 
     exchange: int
@@ -95,6 +96,7 @@ class Segment:
     switches: int | None
     others_cpu: int
     round_trips: int
+    doubtful_trips: int
     samples: tuple[Sample, ...] = ()
     calls: tuple[BlockingCall, ...] = ()
     lines: tuple[LineCost, ...] = ()
@@ -123,6 +125,7 @@ class Exchange:
     `started` is `http.response.start`, `completed` the body message whose
     `more_body` is false or absent, `returned` the end of the app's call. `entered`
     tells whether the endpoint itself was called; None where nobody can know.
+    `steps` counts the metered steps: none means that nothing was measured.
     """
 
     number: int
@@ -137,6 +140,7 @@ class Exchange:
     endpoint: str | None = None
     entered: bool | None = None
     error: str | None = None
+    steps: int = 0
 
     @property
     def request(self) -> str:

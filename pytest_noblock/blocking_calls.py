@@ -1,0 +1,195 @@
+"""The table "blocking call -> what to write instead", by dotted prefix of whole components.
+
+Several prefixes that share an answer share a row. `{name}` stands for the method
+called; an empty answer means that only a thread or a process is left to advise.
+"""
+
+# A round trip to another process or machine.
+NETWORK = {
+    # HTTP
+    "requests httpx": "httpx.AsyncClient().{name}",
+    "requests.Response httpx.Response": "httpx.AsyncClient().stream",
+    "httpx2": "httpx2.AsyncClient().{name}",
+    "urllib.request.urlopen urllib.request.OpenerDirector urllib.request.urlretrieve": "httpx.AsyncClient().get",
+    "urllib3 http.client pycurl": "httpx.AsyncClient().request",
+    "websocket websockets.sync": "websockets.asyncio.client.connect",
+    "feedparser": "httpx.AsyncClient().get, then feedparser.parse of the text",
+    "zeep": "zeep.AsyncClient",
+    "xmlrpc.client yfinance": "",
+    # databases
+    "psycopg": "psycopg.AsyncConnection (or asyncpg)",
+    "psycopg_pool": "psycopg_pool.AsyncConnectionPool",
+    "psycopg2 pg8000 pgdb": "asyncpg, or psycopg.AsyncConnection",
+    "pymysql MySQLdb mysql.connector mariadb": "asyncmy (or aiomysql)",
+    "sqlalchemy.orm.Session sqlalchemy.orm.scoped_session sqlalchemy.orm.Query": "sqlalchemy.ext.asyncio.AsyncSession",
+    "sqlalchemy.Connection sqlalchemy.Engine sqlalchemy.engine": "sqlalchemy.ext.asyncio.AsyncEngine",
+    "sqlmodel.Session sqlmodel.orm.session.Session": "sqlmodel.ext.asyncio.session.AsyncSession",
+    "django.db": "the async twin of the method (a{name})",
+    "peewee": "",
+    "pyodbc": "aioodbc",
+    "oracledb cx_Oracle": "oracledb.connect_async",
+    "snowflake.connector": "snowflake.connector.aio",
+    "clickhouse_connect clickhouse_driver": "clickhouse_connect.get_async_client",
+    "pymssql cassandra": "",
+    "redis.Redis redis.StrictRedis": "redis.asyncio.Redis().{name}",
+    "redis": "redis.asyncio",
+    "valkey": "valkey.asyncio",
+    "pymemcache memcache pylibmc": "aiomcache",
+    "pymongo": "pymongo.AsyncMongoClient",
+    "mongoengine": "beanie, or pymongo.AsyncMongoClient",
+    "elasticsearch": "elasticsearch.AsyncElasticsearch",
+    "opensearchpy": "opensearchpy.AsyncOpenSearch",
+    "neo4j": "neo4j.AsyncGraphDatabase",
+    "influxdb_client": "influxdb_client.client.influxdb_client_async.InfluxDBClientAsync",
+    "qdrant_client": "qdrant_client.AsyncQdrantClient",
+    "chromadb": "chromadb.AsyncHttpClient",
+    "pinecone": "pinecone.PineconeAsyncio",
+    "weaviate": "weaviate.WeaviateAsyncClient",
+    "supabase postgrest": "supabase.acreate_client",
+    # clouds
+    "boto3 botocore s3transfer": "aioboto3.Session().client",
+    "google.cloud.storage": "gcloud.aio.storage.Storage",
+    "google.cloud.firestore google.cloud.firestore_v1": "google.cloud.firestore.AsyncClient",
+    "google.cloud": "the AsyncClient of the same package",
+    "googleapiclient": "aiogoogle",
+    "azure": "the same client from its .aio package",
+    "minio": "miniopy_async.Minio",
+    "kubernetes": "kubernetes_asyncio",
+    "docker": "aiodocker.Docker",
+    "firebase_admin hvac": "",
+    "grpc": "grpc.aio",
+    # language models
+    "openai": "openai.AsyncOpenAI",
+    "anthropic": "anthropic.AsyncAnthropic",
+    "google.genai": "the same call on client.aio",
+    "google.generativeai": "{name}_async",
+    "cohere": "cohere.AsyncClient",
+    "groq": "groq.AsyncGroq",
+    "ollama": "ollama.AsyncClient",
+    "mistralai": "{name}_async",
+    "litellm": "litellm.a{name}",
+    "huggingface_hub": "huggingface_hub.AsyncInferenceClient",
+    "langchain langchain_core langchain_community langchain_openai langgraph": "a{name}",
+    "llama_index": "a{name}",
+    # services
+    "stripe": "{name}_async",
+    "twilio": "twilio.http.async_http_client.AsyncTwilioHttpClient",
+    "slack_sdk": "slack_sdk.web.async_client.AsyncWebClient",
+    "tweepy": "tweepy.asynchronous.AsyncClient",
+    "praw": "asyncpraw",
+    "gspread": "gspread_asyncio",
+    "playwright.sync_api selenium": "playwright.async_api",
+    "sendgrid": "",
+    # mail, files, shells, names
+    "smtplib": "aiosmtplib.send",
+    "imaplib": "aioimaplib.IMAP4_SSL",
+    "poplib": "",
+    "ftplib": "aioftp.Client",
+    "paramiko fabric": "asyncssh.connect",
+    "ldap3 ldap": "bonsai",
+    "dns.resolver": "dns.asyncresolver.{name}",
+    "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": "await asyncio.get_running_loop().getaddrinfo(...)",
+    "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "await asyncio.get_running_loop().getnameinfo(...)",
+    "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
+    # queues
+    "celery kombu": "",
+    "pika": "aio_pika.connect_robust",
+    "kafka confluent_kafka": "aiokafka.AIOKafkaProducer",
+    "paho.mqtt": "aiomqtt.Client",
+    "rq huey dramatiq": "",
+}
+
+# A sleep in the kernel on this machine: disk, locks, other processes.
+WAITING = {
+    "time.sleep": "await asyncio.sleep(...)",
+    "open": "aiofiles.open (or anyio.open_file)",
+    "io": "a file opened with aiofiles.open (or anyio.open_file)",
+    "pathlib": "anyio.Path().{name}",
+    "tempfile": "aiofiles.tempfile.{name}",
+    "shutil glob.glob filecmp fileinput": "",
+    "os.stat os.listdir os.scandir os.walk os.remove os.unlink os.rename os.replace os.mkdir os.makedirs": "",
+    "os.read os.write os.open os.fsync os.fdatasync os.sync os.sendfile os.truncate os.rmdir os.removedirs": "",
+    "os.path.exists os.path.isfile os.path.isdir os.path.getsize os.path.getmtime os.path.realpath": "",
+    "os.system os.popen": "asyncio.create_subprocess_shell",
+    "os.wait os.waitpid os.wait4": "asyncio.create_subprocess_exec",
+    "subprocess": "asyncio.create_subprocess_exec",
+    "git pexpect sh pytesseract pdf2image ffmpeg": "",
+    "sqlite3": "aiosqlite",
+    "shelve dbm diskcache tinydb": "",
+    "threading.Lock threading.RLock": "asyncio.Lock, where only the loop takes it",
+    "threading.Semaphore threading.BoundedSemaphore": "asyncio.Semaphore, where only the loop takes it",
+    "threading.Condition": "asyncio.Condition, where only the loop waits for it",
+    "threading.Event": "asyncio.Event, set with loop.call_soon_threadsafe",
+    "threading.Barrier threading.Thread": "",
+    "queue": "asyncio.Queue",
+    "multiprocessing": "anyio.to_process.run_sync",
+    "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit": "await asyncio.wrap_future(...)",
+    "concurrent.futures": "await asyncio.get_running_loop().run_in_executor(...)",
+    "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync": "await the coroutine itself",
+    "anyio.from_thread": "await the coroutine itself",
+    "filelock": "filelock.AsyncFileLock",
+    "fasteners portalocker fcntl.flock fcntl.lockf": "",
+    "select selectors": "asyncio.get_running_loop().add_reader",
+    "signal.sigwait signal.pause": "asyncio.get_running_loop().add_signal_handler",
+    "psutil.cpu_percent psutil.cpu_times_percent": "psutil.cpu_percent(interval=None)",
+    "input getpass.getpass": "",
+    "logging": "a logging.handlers.QueueHandler, whose QueueListener writes in a thread of its own",
+}
+
+# Computation outside the GIL: a thread frees the loop.
+OUTSIDE_GIL = {
+    "hashlib bcrypt argon2 passlib pwdlib scrypt": "",
+    "zlib gzip bz2 lzma zipfile tarfile zstandard": "",
+    "PIL cv2": "",
+    "numpy scipy sklearn torch tensorflow onnxruntime sentence_transformers transformers faiss": "",
+    "polars pyarrow duckdb lxml": "",
+}
+
+# Computation that keeps the GIL: a thread stops the loop all the same.
+INSIDE_GIL = {
+    "json simplejson ujson": "smaller pages, or orjson (faster, though it keeps the GIL too)",
+    "orjson msgspec msgpack pickle marshal copy.deepcopy csv difflib": "",
+    "pydantic": "a page of the objects at a time",
+    "re regex": "a pattern without nested quantifiers, or shorter input",
+    "yaml": "yaml.CSafeLoader (several times faster)",
+    "xml.etree xml.dom": "lxml.etree, which parses outside the GIL",
+    "pandas": "polars, which computes outside the GIL",
+    "openpyxl xlsxwriter docx pypdf PyPDF2 fitz pymupdf pdfplumber reportlab weasyprint matplotlib": "",
+    "bs4 html.parser html5lib markdown jinja2 spacy nltk networkx": "",
+    "ssl.create_default_context ssl.SSLContext": "one context made at start-up and shared",
+    "importlib.import_module": "the import at the top of the module",
+}
+
+# Where `asyncio.to_thread` of the call itself would be wrong or pointless; empty: do not advise it.
+THREADS = {
+    "time.sleep": "",
+    "open io tempfile": "await asyncio.to_thread(...) around a function that opens, uses and closes the file",
+    "sqlite3": "await asyncio.to_thread(...) around a function that opens, uses and closes its own connection",
+    "sqlalchemy sqlmodel": "await asyncio.to_thread(...) around a function that opens, uses and closes its own session",
+    "django.db": "await asgiref.sync.sync_to_async(...)(...)",
+    "threading.Lock threading.RLock threading.Semaphore threading.BoundedSemaphore threading.Condition": (
+        "await asyncio.to_thread(...) around a function that takes and releases it"
+    ),
+    "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit concurrent.futures": "",
+    "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync anyio.from_thread": "",
+    "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
+    "celery.Task.delay celery.Task.apply_async": "await asyncio.to_thread(task.{name}, ...)",
+}
+
+# Constructors do not block, but these connect, open or start something.
+CONNECTING = frozenset(
+    "smtplib.SMTP smtplib.SMTP_SSL smtplib.LMTP ftplib.FTP ftplib.FTP_TLS imaplib.IMAP4 imaplib.IMAP4_SSL poplib.POP3"
+    " poplib.POP3_SSL subprocess.Popen zipfile.ZipFile tempfile.NamedTemporaryFile tempfile.TemporaryFile"
+    " tempfile.TemporaryDirectory pika.BlockingConnection git.Repo ssl.SSLContext".split()
+)
+
+# Calls of blocking libraries that only prepare one: `method` or `Class.method`.
+PREPARING = frozenset(
+    "cursor getLogger session from_url from_env socket.socket re.compile Session.query Redis.pipeline"
+    " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix".split()
+)
+
+# Parts of blocking libraries that do not block.
+HARMLESS = frozenset(
+    "util utils exceptions errors error sql types typing compat structures cookies BytesIO StringIO PurePath".split()
+)

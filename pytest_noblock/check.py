@@ -1,0 +1,150 @@
+"""Observe, judge, confirm: where the engine and the verdict meet."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import httpx
+
+from pytest_noblock import conclusion, reasons
+from pytest_noblock.engine import starlette
+from pytest_noblock.engine.observe import Request, Run, Stuck, Subject, observe
+from pytest_noblock.engine.probes import ProbeFailed
+from pytest_noblock.engine.runner import AppRunner, LoopBlocked
+from pytest_noblock.engine.stacks import settled
+from pytest_noblock.engine.transport import AppTransport
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.findings import Check, Finding
+from pytest_noblock.observation import Frame, Meter, Observation
+from pytest_noblock.places import user_frame
+from pytest_noblock.limits import Limits
+from pytest_noblock.verdict import Stall, breaking, doubtful, stalls
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_GIVE_UP_S = 30.0
+_GRACE_S = 5
+_SAMPLE_AFTER_NS = 10_000_000
+_PORTABLE_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a request is checked. `warmup` and `confirm`: None leaves it to the request's method."""
+
+    limits: Limits = Limits()
+    probes: tuple[str, ...] = ()
+    concurrency: int = 1
+    warmup: bool | None = None
+    confirm: bool | None = None
+
+
+class Checker:
+    """Checks requests against one running app."""
+
+    def __init__(self, runner: AppRunner, user: UserCode, meter: Meter) -> None:
+        self.client = httpx.AsyncClient(
+            transport=AppTransport(runner.app), base_url="http://testserver", timeout=_GIVE_UP_S
+        )
+        self.usable = True
+        """False once the app holds the loop for good."""
+        self._runner = runner
+        self._user = user
+        self._subject = Subject(self.client, user, runner.descriptors, meter)
+        self._warm: set[tuple[str, str]] = set()
+
+    def check(self, id: str, request: Request, plan: Plan) -> Check:
+        """Never raises for what the app does: the Check says it."""
+        blank = Check(id, request.label, None, None, "inconclusive", 0, plan.limits.max_block, self._subject.meter)
+        try:
+            return self._checked(blank, request, plan)
+        except Stuck as stuck:
+            where = self._shown(stuck.frame)
+            reason = reasons.stuck(request.label, self._seconds(request), where, completed=stuck.completed)
+        except LoopBlocked as blocked:
+            self.usable = False
+            reason = reasons.held(request.label, self._shown(user_frame(settled(blocked.frames, self._user))))
+        except (ProbeFailed, httpx.RequestError, httpx.InvalidURL) as error:
+            reason = str(error)
+        return replace(blank, reason=reason)
+
+    def _checked(self, blank: Check, request: Request, plan: Plan) -> Check:
+        cold = self._warm_up(request, plan)
+        observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
+        found = stalls(observation, plan.limits)
+        final = self._confirmed(request, plan, observation, found)
+        exchange = observation.exchanges[-1]
+        reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.app))
+        return replace(
+            blank,
+            route=exchange.route,
+            endpoint=exchange.endpoint,
+            outcome="failed" if final else "inconclusive" if reason else "passed",
+            duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
+            findings=tuple(final),
+            probes=conclusion.probe_waits(observation, final),
+            notes=conclusion.notes(final, self._findings(found), cold, plan.limits),
+            reason=reason,
+            exchange=exchange,
+            probe_runs=observation.probes,
+            response=response,
+        )
+
+    def _warm_up(self, request: Request, plan: Plan) -> list[Finding]:
+        """What only the first request costs; once for each route of a running app."""
+        key = (request.method, request.url.partition("?")[0])
+        wanted = request.method in _SAFE and key not in self._warm if plan.warmup is None else plan.warmup
+        self._warm.add(key)
+        if not wanted:
+            return []
+        return self._findings(breaking(stalls(self._again(request, plan, Run()), plan.limits), plan.limits))
+
+    def _confirmed(
+        self, request: Request, plan: Plan, observation: Observation, found: list[Stall]
+    ) -> list[Finding]:
+        """What is beyond doubt: came again at the same line or, where that must not be tried, was sure at once."""
+        broken = breaking(found, plan.limits)
+        if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
+            return self._findings(stall for stall in broken if stall.sure)
+        if not broken and not doubtful(observation, found):
+            return []
+        first = self._findings(broken)
+        runs: list[list[Finding]] = []
+        if self._subject.meter == "portable":
+            runs = [self._once_more(request, plan, exact=False) for _ in range(_PORTABLE_REPEATS)]
+            return conclusion.confirmed(first, runs, needed=1 + len(runs))
+        runs.append(self._once_more(request, plan, exact=True))
+        result = conclusion.confirmed(first, runs, needed=2)
+        if len(result) < max(len(first), len(runs[0])):
+            runs.append(self._once_more(request, plan, exact=True))
+            result = conclusion.confirmed(first, runs, needed=2)
+        return result
+
+    def _once_more(self, request: Request, plan: Plan, *, exact: bool) -> list[Finding]:
+        """Alone, without probes; what comes to nearly the limit counts as having come again."""
+        nearly = replace(plan.limits, max_block=plan.limits.max_block * 4 // 5)
+        observation = self._again(request, plan, Run(exact=exact))
+        return self._findings(breaking(stalls(observation, nearly), nearly))
+
+    def _again(self, request: Request, plan: Plan, run: Run) -> Observation:
+        """A run whose response nobody sees: it leaves no cookies."""
+        cookies = httpx.Cookies(self.client.cookies)
+        try:
+            return self._run(request, run, plan.limits)[0]
+        finally:
+            self.client.cookies = cookies
+
+    def _run(self, request: Request, run: Run, limits: Limits) -> tuple[Observation, httpx.Response | None]:
+        seconds = self._seconds(request)
+        sample_after = min(_SAMPLE_AFTER_NS, limits.max_block // 2)
+        run = replace(run, give_up_after=round(seconds * 1e9), sample_after=sample_after)
+        return self._runner.call(observe, self._subject, request, run, timeout_s=seconds + _GRACE_S)
+
+    def _seconds(self, request: Request) -> float:
+        """How long a request may take: httpx's own `timeout`."""
+        timeout = httpx.Timeout(request.arguments.get("timeout", self.client.timeout))
+        return timeout.read or _GIVE_UP_S
+
+    def _findings(self, found: Iterable[Stall]) -> list[Finding]:
+        return conclusion.findings(found, self._user.relative)
+
+    def _shown(self, frame: Frame | None) -> Frame | None:
+        return replace(frame, file=self._user.relative(frame.file)) if frame else None

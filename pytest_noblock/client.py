@@ -1,0 +1,101 @@
+"""What the `noblock` fixture gives: an httpx-like client whose requests must not block anybody."""
+
+import difflib
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from pytest_noblock import durations, paths
+from pytest_noblock.check import Checker, Plan
+from pytest_noblock.engine.observe import Request
+from pytest_noblock.findings import Check
+from pytest_noblock.limits import Limits
+
+_HTTPX = set(inspect.signature(httpx.AsyncClient.request).parameters) - {"self", "method", "url"}
+
+
+class Noblock:
+    """Sends requests to the app on its own event loop, with probes beside them.
+
+    `get`, `post` and the others return the response and fail the test when the request
+    blocked the loop; `check` returns the Check and never fails the test. Besides httpx's
+    own keywords they take `max_block`, `probe`, `concurrency`, `warmup` and `confirm`.
+    """
+
+    def __init__(
+        self, checker: Checker, id: str, plan: Plan, seen: Callable[[Check], Check], failed: Callable[[Check], None]
+    ) -> None:
+        self._checker = checker
+        self._id = id
+        self._plan = plan
+        self._seen = seen
+        self._failed = failed
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The httpx client behind it: set headers, cookies and auth here."""
+        return self._checker.client
+
+    def get(self, url: str, **arguments: Any) -> httpx.Response:
+        return self.request("GET", url, **arguments)
+
+    def post(self, url: str, **arguments: Any) -> httpx.Response:
+        return self.request("POST", url, **arguments)
+
+    def put(self, url: str, **arguments: Any) -> httpx.Response:
+        return self.request("PUT", url, **arguments)
+
+    def patch(self, url: str, **arguments: Any) -> httpx.Response:
+        return self.request("PATCH", url, **arguments)
+
+    def delete(self, url: str, **arguments: Any) -> httpx.Response:
+        return self.request("DELETE", url, **arguments)
+
+    def request(self, method: str, url: str, **arguments: Any) -> httpx.Response:
+        """The response, once it is complete and the background tasks have ended; fails the test if it blocked."""
+        check = self.check(method, url, **arguments)
+        self._failed(check)
+        assert check.response is not None  # a request without a response is inconclusive, and has failed the test
+        return check.response
+
+    def check(self, method: str, url: str, **arguments: Any) -> Check:
+        """Raises TypeError or ValueError for a wrong argument, and nothing else."""
+        plan = _plan(self._plan, arguments)
+        unknown = sorted(set(arguments) - _HTTPX)
+        if unknown:
+            raise TypeError(_unknown(unknown[0]))
+        return self._seen(self._checker.check(self._id, Request(method.upper(), str(url), arguments), plan))
+
+
+_OURS: dict[str, Callable[[Plan, Any], Plan]] = {
+    "max_block": lambda plan, value: replace(plan, limits=Limits(durations.parse(value))),
+    "probe": lambda plan, value: replace(plan, probes=paths.of(value)),
+    "concurrency": lambda plan, value: replace(plan, concurrency=_positive(value)),
+    "warmup": lambda plan, value: replace(plan, warmup=value),
+    "confirm": lambda plan, value: replace(plan, confirm=value),
+}
+
+
+def _plan(plan: Plan, arguments: dict[str, Any]) -> Plan:
+    """Takes our own keywords out of `arguments`; one that is None says nothing."""
+    for name in _OURS.keys() & arguments.keys():
+        value = arguments.pop(name)
+        if value is not None:
+            plan = _OURS[name](plan, value)
+    return plan
+
+
+def _positive(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"concurrency={value!r} is not a positive whole number")
+    return value
+
+
+def _unknown(name: str) -> str:
+    known = sorted(_HTTPX | _OURS.keys())
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
+    return f"noblock has no request argument {name!r}: {hint}"

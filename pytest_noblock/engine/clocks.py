@@ -1,0 +1,100 @@
+"""The counters of the calling thread: what the app did, what the machine did.
+
+A reading is a plain tuple, for speed: (wall, cpu, queued, switches, process), the
+first, second and last in ns. The cost of one is about 3 us on Linux.
+"""
+
+import os
+import threading
+import time
+from typing import Protocol
+
+try:
+    import resource
+except ImportError:  # Windows
+    _RUSAGE_THREAD = None
+else:
+    _RUSAGE_THREAD = getattr(resource, "RUSAGE_THREAD", None)
+
+Reading = tuple[int, int, bytes, int, int]
+
+_wall = time.perf_counter_ns
+_cpu = time.thread_time_ns
+_process = time.process_time_ns
+_VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
+
+
+class Clock(Protocol):
+    """Counters of the thread that made it; read them on that thread only."""
+
+    splits_waiting: bool
+    """Whether waiting for a processor is told apart from sleeping."""
+
+    def begin(self) -> Reading: ...
+    def end(self) -> Reading: ...
+    def close(self) -> None: ...
+
+
+class LinuxClock:
+    """CPU by the thread clock, run-queue delay by schedstat, sleeps by ru_nvcsw.
+
+    `/proc/self/task/<tid>/schedstat` (CONFIG_SCHED_INFO, Linux >= 2.6.23) holds run
+    time, run-queue delay and slices; field 2 is the delay. Field 1 is not refreshed
+    on read, hence the thread clock. Raises OSError where the file does not exist
+    (gVisor) and ValueError where it is not filled.
+    """
+
+    splits_waiting = True
+
+    def __init__(self) -> None:
+        if _RUSAGE_THREAD is None:
+            raise OSError("no per-thread resource usage on this platform")
+        self._fd = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+        queued(os.pread(self._fd, 64, 0))
+
+    # A preemption between two of the reads then lengthens the run-queue delay more
+    # than the wall time: the rest comes out too small, a rare miss, never too large.
+    def begin(self) -> Reading:
+        switches = resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES]  # type: ignore[arg-type]
+        schedstat = os.pread(self._fd, 64, 0)
+        process = _process()
+        cpu = _cpu()
+        return _wall(), cpu, schedstat, switches, process
+
+    def end(self) -> Reading:
+        wall = _wall()
+        cpu = _cpu()
+        process = _process()
+        schedstat = os.pread(self._fd, 64, 0)
+        return wall, cpu, schedstat, resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES], process  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class PortableClock:
+    """CPU and wall time, which every platform has; the rest stays one lump."""
+
+    splits_waiting = False
+
+    def begin(self) -> Reading:
+        process = _process()
+        cpu = _cpu()
+        return _wall(), cpu, b"", 0, process
+
+    def end(self) -> Reading:
+        wall = _wall()
+        return wall, _cpu(), b"", 0, _process()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def queued(schedstat: bytes) -> int:
+    """Run-queue delay in ns of one reading of schedstat."""
+    return int(schedstat.split()[1])
+
+
+def others_cpu(began: Reading, ended: Reading) -> int:
+    """CPU that the other threads of the process burned between two readings."""
+    return max(0, (ended[4] - began[4]) - (ended[1] - began[1]))

@@ -1,0 +1,64 @@
+"""The request under way: whose step is it, and when did its ASGI messages pass."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_noblock.observation import Exchange
+
+Scope = MutableMapping[str, Any]  # ASGI: "a dictionary"; its values are the server's and the framework's
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """An exchange while it happens; `value()` is what remains of it."""
+
+    method: str
+    path: str
+    number: int = field(default_factory=lambda: next(_numbers))
+    sent: int = field(default_factory=time.perf_counter_ns)
+    started: int | None = None
+    completed: int | None = None
+    returned: int | None = None
+    status: int | None = None
+    scope: Scope = field(default_factory=dict)
+    entered: bool | None = None
+    error: BaseException | None = None
+    steps: int = 0
+    task: asyncio.Task[None] | None = None
+
+    def value(self) -> Exchange:
+        endpoint = self.scope.get("endpoint")
+        return Exchange(
+            self.number,
+            self.method,
+            self.path,
+            self.sent,
+            self.started,
+            self.completed,
+            self.returned,
+            self.status,
+            route=getattr(self.scope.get("route"), "path", None),
+            endpoint=_dotted(endpoint) if endpoint is not None else None,
+            entered=self.entered,
+            steps=self.steps,
+        )
+
+
+CURRENT: ContextVar[Record | None] = ContextVar("pytest_noblock_exchange", default=None)
+"""Read from each callback's context: child tasks, timers and background tasks inherit it."""
+
+
+def _dotted(endpoint: object) -> str:
+    name = getattr(endpoint, "__qualname__", type(endpoint).__qualname__)
+    return f"{getattr(endpoint, '__module__', '?')}.{name}"

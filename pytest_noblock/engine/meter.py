@@ -1,0 +1,166 @@
+"""The step meter: what each uninterrupted run on the loop thread cost, and whose it was."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from pytest_noblock.engine.clocks import Clock, Reading, others_cpu, queued
+from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.sockets import SocketTable
+from pytest_noblock.engine.stacks import here
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.watchdog import RawSample, Watchdog
+from pytest_noblock.observation import BlockingCall, LineCost, Segment
+
+_now = time.perf_counter_ns
+_thread_cpu = time.thread_time_ns
+
+_SHORT_NS = 30_000
+"""Below, a step holds neither a round trip (33 us at best on loopback) nor a sleep worth a note."""
+_REUSE_NS = 50_000
+"""A reading this young serves again: nothing of a millisecond fits in between."""
+_NOTABLE_NS = 500_000
+_QUIET_NS = 50_000
+"""Other threads that burned less than this did not make a round trip."""
+_MOST_CALLS = 100
+
+
+class Lines(Protocol):
+    """Counters at every user line, where they are armed (see `engine.lines`)."""
+
+    def enter(self) -> None: ...
+    def leave(self) -> tuple[LineCost, ...]: ...
+
+
+class StepMeter:
+    """Meters the thread that makes it. `segments` and `samples` are read after the run."""
+
+    def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
+        self.ident = threading.get_ident()
+        self.segments: list[tuple[Segment, int]] = []
+        """Each with the number of its step, by which the watchdog knows it."""
+        self.lines: Lines | None = None
+        self.owner: Record | None = None
+        self._clock = clock
+        self._user = user
+        self._sockets = sockets
+        self.watchdog: Watchdog | None = None
+        self._step = 0
+        self._start: Reading = clock.begin()
+        self._read_at = 0
+        self._began = 0
+        self._collected = self._collection_began = 0
+        self._own_cpu = self._own_wall = 0
+        self._calls: list[BlockingCall] = []
+        self._stale = False
+        self._others_at_look = 0
+
+    @property
+    def samples(self) -> list[RawSample]:
+        return self.watchdog.samples if self.watchdog is not None else []
+
+    def begin(self, owner: Record | None) -> None:
+        """A step begins, or the rest of one after `cut`."""
+        self.owner = owner
+        if owner is None:
+            self._began = _now()
+            return
+        owner.steps += 1
+        if _now() - self._read_at > _REUSE_NS:
+            self._settle_sockets()
+            self._start = self._clock.begin()
+            self._read_at = self._start[0]
+        self._collected = self._own_cpu = self._own_wall = 0
+        self._step += 1
+        if self.lines is not None:
+            self.lines.enter()
+        self._began = now = _now()
+        if self.watchdog is not None:
+            self.watchdog.watch(self._step, now)
+
+    def end(self) -> None:
+        """The step is over; what it cost goes to its owner."""
+        wall = _now() - self._began
+        if self.watchdog is not None:
+            self.watchdog.step = 0
+        if self.owner is None:
+            self._stale = self._stale or wall > _SHORT_NS
+            return
+        if wall > _SHORT_NS or self._calls or self.lines is not None:
+            self._account(self.owner)
+            self._calls = []
+            self._read_at = 0
+        self.owner = None
+
+    def cut(self, owner: Record | None) -> None:
+        """What follows in this step belongs to somebody else."""
+        self.end()
+        self.begin(owner)
+
+    def _settle_sockets(self) -> None:
+        """Traffic of code that is not the owner's must not count as the owner's."""
+        if self._sockets is None:
+            return
+        if self._stale:
+            self._sockets.take_stock()
+            self._stale = False
+        elif self._sockets:
+            self._sockets.refresh()
+
+    def _account(self, owner: Record) -> None:
+        end = self._clock.end()
+        lines = self.lines.leave() if self.lines is not None else ()
+        start = self._start
+        others = others_cpu(start, end)
+        trips, doubtful = self._round_trips(others)
+        split = self._clock.splits_waiting
+        segment = Segment(
+            exchange=owner.number,
+            began=self._began,
+            ended=max(self._began, end[0] - self._own_wall),
+            cpu=max(0, end[1] - start[1] - self._collected - self._own_cpu),
+            collected=self._collected,
+            queued=queued(end[2]) - queued(start[2]) if split else None,
+            switches=end[3] - start[3] if split else None,
+            others_cpu=others,
+            round_trips=trips,
+            doubtful_trips=doubtful,
+            calls=tuple(self._calls),
+            lines=lines,
+        )
+        if trips or doubtful or self._calls or max(segment.cpu, segment.asleep, segment.off_cpu) >= _NOTABLE_NS:
+            self.segments.append((segment, self._step))
+
+    def _round_trips(self, others: int) -> tuple[int, int]:
+        if self._sockets is None:
+            return 0, 0
+        known, new = self._sockets.take_stock()
+        return (0, known + new) if others > _QUIET_NS else (known + new, 0)
+
+    def saw(self, name: str, began: int, frame: FrameType | None, *, network: bool) -> None:
+        """A known blocking call on this thread, which has just ended."""
+        if self.owner is None or len(self._calls) >= _MOST_CALLS:
+            return
+        ended = _now()
+        with self.own_work():
+            self._calls.append(BlockingCall(name, network, began, ended, here(frame, self._user)))
+
+    def collection(self, phase: str) -> None:
+        """Garbage collection on this thread starts or stops: whoever happens to trigger it is not to blame."""
+        if phase == "start":
+            self._collection_began = _thread_cpu()
+        else:
+            self._collected += _thread_cpu() - self._collection_began
+
+    @contextmanager
+    def own_work(self) -> Iterator[None]:
+        """What we do inside the user's step is not the user's."""
+        wall, cpu = _now(), _thread_cpu()
+        try:
+            yield
+        finally:
+            self._own_cpu += _thread_cpu() - cpu
+            self._own_wall += _now() - wall

@@ -1,0 +1,62 @@
+"""A meter for the calling thread, made of what this machine has."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from pytest_noblock.engine.clocks import LinuxClock, PortableClock
+from pytest_noblock.engine.instrument import metered
+from pytest_noblock.engine.lines import LineCounters
+from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.sockets import SocketTable
+from pytest_noblock.engine.stacks import settled
+from pytest_noblock.engine.tracers import counting
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.watchdog import RawSample, Watchdog
+from pytest_noblock.observation import Meter, Sample, Segment
+
+
+@dataclass(slots=True)
+class Metering:
+    """`segments` is complete once the block is left."""
+
+    exact: bool = False
+    segments: tuple[Segment, ...] = ()
+
+
+@contextmanager
+def metering(
+    kind: Meter, user: UserCode, descriptors: Container[int], *, sample_after: int, exact: bool = False
+) -> Iterator[Metering]:
+    """Meter this thread's steps. `exact`: with counters at every user line, and without the
+    watchdog, whose looking would disturb them; where somebody else owns the tracer, as ever."""
+    result = Metering()
+    with ExitStack() as stack:
+        clock = LinuxClock() if kind == "full" else PortableClock()
+        stack.callback(clock.close)
+        meter = StepMeter(clock, user, _sockets(kind, descriptors))
+        stack.enter_context(metered(meter))
+        if exact:
+            counters = LineCounters(meter, clock, user, _sockets(kind, descriptors))
+            result.exact = stack.enter_context(counting(meter, counters, user))
+        if not result.exact:
+            meter.watchdog = Watchdog(sample_after)
+            stack.callback(meter.watchdog.stop)
+        yield result
+    result.segments = _settled(meter, user)
+
+
+def _sockets(kind: Meter, descriptors: Container[int]) -> SocketTable | None:
+    return SocketTable(descriptors) if kind == "full" else None
+
+
+def _settled(meter: StepMeter, user: UserCode) -> tuple[Segment, ...]:
+    samples: defaultdict[int, list[Sample]] = defaultdict(list)
+    for each in meter.samples:
+        samples[each.step].append(_sample(each, user))
+    return tuple(replace(segment, samples=tuple(samples[step])) for segment, step in meter.segments)
+
+
+def _sample(sample: RawSample, user: UserCode) -> Sample:
+    return Sample(sample.due, sample.began, sample.ended, settled(sample.frames, user), sample.syscall)

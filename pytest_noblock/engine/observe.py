@@ -1,0 +1,141 @@
+"""One run of a request, with everything that can be recorded about it."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+
+from pytest_noblock.engine import starlette, stuck
+from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.metering import metering
+from pytest_noblock.engine.probes import Probes
+from pytest_noblock.engine.runner import ManagedDescriptors
+from pytest_noblock.engine.transport import EXTENSION, NoResponse
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.failures import told
+from pytest_noblock.observation import Exchange, Frame, Meter, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send; `arguments` are httpx's own."""
+
+    method: str
+    url: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} {self.url}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is observed, and by which rules."""
+
+    client: httpx.AsyncClient
+    user: UserCode
+    descriptors: ManagedDescriptors
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one run is made; times in ns."""
+
+    copies: int = 1
+    probes: tuple[str, ...] | None = None
+    """Paths besides the built-in probe; None: no probes at all."""
+    exact: bool = False
+    sample_after: int = 10_000_000
+    give_up_after: int = 30_000_000_000
+
+
+class Stuck(Exception):
+    """The request did not end in time; `frame` is the user line where it sits."""
+
+    def __init__(self, record: Record | None, frame: Frame | None) -> None:
+        super().__init__("the request did not end")
+        self.completed = record is not None and record.completed is not None
+        self.frame = frame
+
+
+async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observation, httpx.Response | None]:
+    """Send the request `run.copies` times at once; wait until the app's calls have returned.
+
+    Raises Stuck and ProbeFailed. What the app itself raises is part of the observation.
+    """
+    probes = Probes(subject.client, run.probes or ())
+    records: list[Record] = []
+    async with AsyncExitStack() as stack:
+        if run.probes is not None:
+            await probes.measure_alone()
+        stack.callback(starlette.note_entered())
+        meter = stack.enter_context(
+            metering(
+                subject.meter, subject.user, subject.descriptors, sample_after=run.sample_after, exact=run.exact
+            )
+        )
+        if run.probes is not None:
+            await stack.enter_async_context(probes.running())
+        responses = await _exchanges(subject, request, run, records)
+    observation = Observation(
+        subject.meter,
+        tuple(_settled(record, subject.user) for record in records),
+        meter.segments,
+        tuple(probes.answered),
+        probes.alone,
+        meter.exact,
+    )
+    return observation, responses[0]
+
+
+async def _exchanges(
+    subject: Subject, request: Request, run: Run, records: list[Record]
+) -> list[httpx.Response | None]:
+    sending = [asyncio.create_task(_send(subject.client, request, records)) for _ in range(run.copies)]
+    deadline = time.perf_counter_ns() + run.give_up_after
+    try:
+        if await _unfinished(sending, deadline):
+            raise _stuck(records, subject.user)
+        responses = [each.result() for each in sending]
+        if await _unfinished([record.task for record in records if record.task is not None], deadline):
+            raise _stuck(records, subject.user)
+    finally:
+        for task in (*sending, *(record.task for record in records)):
+            if task is not None and not task.done():
+                task.cancel()
+    return responses
+
+
+async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[asyncio.Task[Any]]:
+    """Waits without cancelling: a task that is stuck must still show where."""
+    _done, pending = await asyncio.wait(tasks, timeout=max(0, deadline - time.perf_counter_ns()) / 1e9)
+    return pending
+
+
+def _settled(record: Record, user: UserCode) -> Exchange:
+    """The record as a value, with what only the framework or a traceback can tell."""
+    record.entered = starlette.entered(record)
+    error = record.error
+    return replace(record.value(), error=None if error is None else told(error, user))
+
+
+async def _send(client: httpx.AsyncClient, request: Request, records: list[Record]) -> httpx.Response | None:
+    extensions = {**request.arguments.get("extensions", {}), EXTENSION: records}
+    arguments = {**request.arguments, "extensions": extensions}
+    try:
+        return await client.request(request.method, request.url, **arguments)
+    except NoResponse:
+        return None
+
+
+def _stuck(records: list[Record], user: UserCode) -> Stuck:
+    pending = next((record for record in records if record.returned is None), None)
+    if pending is None:
+        return Stuck(None, None)
+    return Stuck(pending, stuck.awaiting(pending, user))

@@ -1,0 +1,123 @@
+"""Runs the app, its lifespan included, on an event loop of our own in a thread of our own."""
+
+import asyncio
+import concurrent.futures
+import os
+import queue
+import selectors
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from anyio.from_thread import BlockingPortal
+
+from pytest_noblock.engine.exchange import ASGIApp
+from pytest_noblock.engine.lifespan import running
+from pytest_noblock.engine.stacks import raw
+from pytest_noblock.engine.usercode import UserCode
+
+_STOP_S = 40
+"""More than the lifespan's own limit."""
+
+T = TypeVar("T")
+
+
+class LoopBlocked(Exception):
+    """The loop thread did not answer at all; `frames` is where it sits."""
+
+    def __init__(self, ident: int | None) -> None:
+        super().__init__("the event loop does not turn any more")
+        self.frames = raw(sys._current_frames().get(ident or 0))
+
+
+class ManagedDescriptors(selectors.DefaultSelector):
+    """The loop's selector, which remembers every descriptor that the loop ever waited on.
+
+    Drivers such as psycopg's async one register their socket only while they wait. The
+    inode tells whether a number still means the same socket.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inodes: dict[int, int] = {}
+
+    def register(self, fileobj: "selectors._FileObject", events: int, data: object = None) -> selectors.SelectorKey:
+        key = super().register(fileobj, events, data)
+        self._inodes[key.fd] = os.fstat(key.fd).st_ino
+        return key
+
+    def __contains__(self, fd: int) -> bool:
+        try:
+            return fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
+        except OSError:
+            return False
+
+
+class AppRunner:
+    """An app that runs from `start` to `stop`; `call` runs a coroutine function beside it.
+
+    The thread is a daemon: an endpoint that never gives the loop back must not keep
+    pytest from ending.
+    """
+
+    def __init__(self, app: ASGIApp, user: UserCode) -> None:
+        self.app = app
+        """The app with its lifespan state, once started."""
+        self.descriptors = ManagedDescriptors()
+        self._given = app
+        self._user = user
+        self._ready: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
+        self._portal: BlockingPortal | None = None
+
+    def start(self) -> None:
+        """Raises LifespanFailed."""
+        self._thread.start()
+        answer = self._ready.get()
+        if isinstance(answer, BaseException):
+            self._thread.join(_STOP_S)
+            raise answer
+        self._portal = answer
+
+    def call(self, function: Callable[..., Awaitable[T]], *args: object, timeout_s: float) -> T:
+        """Raises LoopBlocked when the loop does not come back in time."""
+        if self._portal is None:
+            raise RuntimeError("the app is not running")
+        future: concurrent.futures.Future[T] = self._portal.start_task_soon(function, *args)
+        try:
+            return future.result(timeout_s)
+        except concurrent.futures.TimeoutError:
+            if future.done():
+                raise
+            raise LoopBlocked(self._thread.ident) from None
+
+    def stop(self) -> None:
+        """Raises LifespanFailed when the shutdown fails; gives up on a loop that does not turn."""
+        portal, self._portal = self._portal, None
+        if portal is None:
+            return
+        portal.start_task_soon(portal.stop)
+        self._thread.join(_STOP_S)
+        if not self._ready.empty():
+            failure = self._ready.get()
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:  # handed to whoever started or stops the app
+            self._ready.put(error)
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if sys.platform == "win32":
+            return asyncio.ProactorEventLoop()  # the selector loop there has no subprocesses
+        return asyncio.SelectorEventLoop(self.descriptors)
+
+    async def _serve(self) -> None:
+        async with running(self._given, self._user) as app, BlockingPortal() as portal:
+            self.app = app
+            self._ready.put(portal)
+            await portal.sleep_until_stopped()

@@ -1,0 +1,60 @@
+"""Stacks of running frames, as values."""
+
+from collections import ChainMap
+from collections.abc import Iterator
+from types import CodeType, FrameType
+
+from pytest_noblock import callnames
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.observation import Frame, Stack
+
+RawFrame = tuple[CodeType, int, int, dict[str, object]]
+"""Code, line, last instruction and globals: all that another thread may safely keep of a running frame."""
+
+_DEEPEST = 200
+
+
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frame, its caller, and so on."""
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def line_of(frame: FrameType) -> int:
+    """The line a frame is at; None happens between two lines, the first line of the code stands in."""
+    return frame.f_lineno or frame.f_code.co_firstlineno
+
+
+def raw(frame: FrameType | None) -> list[RawFrame]:
+    """Innermost first. Quick, for it runs while the loop thread waits for the interpreter lock."""
+    return [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in outwards(frame)]
+
+
+def settled(frames: list[RawFrame], user: UserCode) -> Stack:
+    """A raw stack as values; the call is named in user frames only."""
+    return tuple(
+        Frame(code.co_filename, line, code.co_name, callnames.called(code, line, namespace, lasti), user=True)
+        if code.co_filename in user
+        else Frame(code.co_filename, line, code.co_name)
+        for code, line, lasti, namespace in frames
+    )
+
+
+def here(frame: FrameType | None, user: UserCode) -> Stack:
+    """The stack of the calling thread; in the innermost user frame the call that it is making is named."""
+    frames: list[Frame] = []
+    named = False
+    for each in outwards(frame):
+        mine = each.f_code.co_filename in user
+        call = called_from(each, line_of(each), each.f_lasti) if mine and not named else None
+        frames.append(Frame(each.f_code.co_filename, line_of(each), each.f_code.co_name, call, mine))
+        named = named or mine
+    return tuple(frames)
+
+
+def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | None:
+    """The call made at `line`, named with the help of the frame's own variables (own thread only)."""
+    return callnames.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)

@@ -1,0 +1,65 @@
+"""What only Starlette and FastAPI know; imports neither unless the app already did."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
+
+_FRAMEWORKS = {"starlette", "fastapi"}
+
+
+def packages_of(app: ASGIApp) -> set[str]:
+    """The top-level packages that the app and its endpoints come from, the framework's own left out."""
+    modules = {_module(app), *(_module(endpoint) for endpoint in _endpoints(app))}
+    return {module.partition(".")[0] for module in modules} - _FRAMEWORKS - set(sys.stdlib_module_names)
+
+
+def paths_of(app: ASGIApp) -> list[str]:
+    """The paths of the app's routes, to suggest one of."""
+    return sorted({path for route in _routes(app) if (path := getattr(route, "path", None))})
+
+
+def entered(record: Record) -> bool | None:
+    """Whether the endpoint was called; None where only the endpoint knows."""
+    if record.entered:
+        return True
+    api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
+    return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
+
+
+def note_entered() -> Callable[[], None]:
+    """Mark the exchange when FastAPI calls the endpoint itself (a 422 never gets there); returns the undoing."""
+    routing: ModuleType | None = sys.modules.get("fastapi.routing")
+    original = getattr(routing, "run_endpoint_function", None)
+    if routing is None or original is None:
+        return lambda: None
+
+    async def run_endpoint_function(**kwargs: Any) -> Any:
+        record = CURRENT.get()
+        if record is not None:
+            record.entered = True
+        return await original(**kwargs)
+
+    routing.run_endpoint_function = run_endpoint_function  # type: ignore[attr-defined]
+    return lambda: setattr(routing, "run_endpoint_function", original)
+
+
+def _module(thing: object) -> str:
+    return getattr(thing, "__module__", None) or type(thing).__module__
+
+
+def _endpoints(app: ASGIApp) -> Iterator[object]:
+    return (endpoint for route in _routes(app) if (endpoint := getattr(route, "endpoint", None)) is not None)
+
+
+def _routes(owner: object) -> Iterator[object]:
+    """All routes, mounted apps' included. FastAPI >= 0.137 keeps included routers as a tree."""
+    flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
+    routes: Iterable[object] = getattr(owner, "routes", None) or ()
+    for route in flatten(routes) if flatten is not None else routes:
+        yield route
+        mounted = getattr(getattr(route, "original_route", route), "app", None)
+        if getattr(mounted, "routes", None):
+            yield from _routes(mounted)

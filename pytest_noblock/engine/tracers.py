@@ -1,0 +1,110 @@
+"""Who tells the line counters where the program is: `sys.monitoring` from 3.12 on, `sys.settrace` before."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+from pytest_noblock.engine.lines import Key, LineCounters
+from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.stacks import line_of, outwards
+from pytest_noblock.engine.usercode import UserCode
+
+_TOOL_IDS = (4, 3)  # 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer
+
+
+@contextmanager
+def counting(meter: StepMeter, counters: LineCounters, user: UserCode) -> Iterator[bool]:
+    """Count the lines of the meter's thread; False where somebody else owns the tracer."""
+    arm = _monitoring if sys.version_info >= (3, 12) else _tracing
+    disarm = arm(counters, user)
+    if disarm is None:
+        yield False
+        return
+    meter.lines = counters
+    try:
+        yield True
+    finally:
+        meter.lines = None
+        disarm()
+
+
+def _monitoring(counters: LineCounters, user: UserCode) -> Callable[[], None] | None:
+    if sys.version_info < (3, 12):
+        return None
+    monitoring = sys.monitoring
+    events = monitoring.events
+    tool = next((each for each in _TOOL_IDS if monitoring.get_tool(each) is None), None)
+    if tool is None:
+        return None
+    ident = threading.get_ident()
+
+    def line(code: CodeType, number: int) -> Any:
+        if code.co_filename not in user or counters.exhausted:
+            return monitoring.DISABLE
+        if threading.get_ident() == ident:
+            counters.at((code, number), sys._getframe(1))
+        return None
+
+    def resumed(code: CodeType, *_event: object) -> None:
+        if code.co_filename in user and threading.get_ident() == ident:
+            frame = sys._getframe(1)
+            counters.at((code, line_of(frame)), frame)
+
+    def left(code: CodeType, *_event: object) -> None:
+        if code.co_filename in user and threading.get_ident() == ident:
+            frame = sys._getframe(1)
+            counters.at(_caller(frame, user), frame)
+
+    callbacks = {
+        events.LINE: line,
+        events.PY_RESUME: resumed,
+        events.PY_THROW: resumed,
+        events.PY_RETURN: left,
+        events.PY_YIELD: left,
+        events.PY_UNWIND: left,
+    }
+    monitoring.use_tool_id(tool, "pytest-noblock")
+    for event, callback in callbacks.items():
+        monitoring.register_callback(tool, event, callback)
+    monitoring.set_events(tool, sum(callbacks))
+    monitoring.restart_events()  # what an earlier run disabled counts again
+
+    def disarm() -> None:
+        monitoring.set_events(tool, 0)
+        for event in callbacks:
+            monitoring.register_callback(tool, event, None)
+        monitoring.free_tool_id(tool)
+
+    return disarm
+
+
+def _tracing(counters: LineCounters, user: UserCode) -> Callable[[], None] | None:
+    if sys.gettrace() is not None or threading.gettrace() is not None:
+        return None  # coverage or a debugger: theirs comes first
+
+    def entered(frame: FrameType, _event: str, _arg: object) -> Any:
+        if frame.f_code.co_filename not in user or counters.exhausted:
+            return None
+        counters.at((frame.f_code, line_of(frame)), frame)
+        return local
+
+    def local(frame: FrameType, event: str, _arg: object) -> Any:
+        if event == "line":
+            counters.at((frame.f_code, line_of(frame)), frame)
+        elif event == "return":
+            counters.at(_caller(frame, user), frame)
+        return None if counters.exhausted else local
+
+    sys.settrace(entered)
+    return lambda: sys.settrace(None)
+
+
+def _caller(frame: FrameType, user: UserCode) -> Key | None:
+    """The user line that goes on when `frame` is left."""
+    for each in outwards(frame.f_back):
+        if each.f_code.co_filename in user:
+            return each.f_code, line_of(each)
+    return None

@@ -1,0 +1,59 @@
+"""Which code is the user's: only there is a line worth naming."""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+class UserCode:
+    """Everything under `root` that is not installed, and the packages that the app's endpoints come from.
+
+    The latter wherever they lie: under tox the app itself sits in site-packages.
+    """
+
+    def __init__(self, root: str, packages: Iterable[str] = ()) -> None:
+        self._root = os.path.join(os.path.abspath(root), "")
+        self._packages = tuple(folder for package in packages for folder in _folders(package))
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, file: str) -> bool:
+        answer = self._known.get(file)
+        if answer is None:
+            answer = self._known[file] = self._decide(file)
+        return answer
+
+    def relative(self, file: str) -> str:
+        """As reports show it: relative to `root`, absolute outside."""
+        path = os.path.abspath(file)
+        return path[len(self._root) :].replace(os.sep, "/") if path.startswith(self._root) else path
+
+    def _decide(self, file: str) -> bool:
+        if file.startswith("<"):
+            return False
+        path = os.path.abspath(file)
+        if path.startswith(_OURS):
+            return False
+        if path.startswith(self._packages):
+            return True
+        return path.startswith(self._root) and not _installed(path)
+
+
+def _installed(path: str) -> bool:
+    return path.startswith(_stdlib()) or not _INSTALLED.isdisjoint(path.split(os.sep))
+
+
+def _stdlib() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple(os.path.join(os.path.abspath(paths[name]), "") for name in ("stdlib", "platstdlib"))
+
+
+def _folders(package: str) -> list[str]:
+    """The folders of an imported package, or the file of a module."""
+    module = sys.modules.get(package)
+    folders = [os.path.join(os.path.abspath(path), "") for path in getattr(module, "__path__", ())]
+    file = getattr(module, "__file__", None)
+    return folders or ([os.path.abspath(file)] if file else [])

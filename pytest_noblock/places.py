@@ -1,0 +1,136 @@
+"""Which line a stall is put down to: pure functions of one segment."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pytest_noblock import remedies
+from pytest_noblock.findings import Evidence
+from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Segment, Stack
+
+Key = tuple[str, int]
+"""File and line."""
+
+_NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A user line and what points to it; `frame` is None where nothing was caught."""
+
+    frame: Frame | None = None
+    stack: Stack = ()
+    evidence: Evidence = "none"
+    syscall: str | None = None
+    witnessed: bool = False
+    """Whether the thread was seen waiting there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """A place that talked to the network, and what that cost."""
+
+    place: Place
+    cpu: int
+    asleep: int
+
+
+def user_frame(stack: Stack) -> Frame | None:
+    """The innermost frame in the user's code."""
+    return next((frame for frame in stack if frame.user), None)
+
+
+def of_network(segment: Segment) -> list[RoundTrip]:
+    """Each user line of the segment that made a synchronous round trip; one without a line where none was caught."""
+    by_line = {_key(_of_line(line)): line for line in segment.lines}
+    trips = {key: _exactly(by_line[key]) if key in by_line else trip for key, trip in _by_calls(segment).items()}
+    trips |= {key: _exactly(line) for key, line in by_line.items() if line.round_trips}
+    if not trips and segment.round_trips:
+        place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
+        return [RoundTrip(place, segment.cpu, segment.asleep)]
+    return list(trips.values())
+
+
+def of_cpu(segment: Segment) -> Place:
+    """The line that burned most; samples in the middle of a kernel call did not see it."""
+    costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
+    if costliest is not None:
+        return _of_line(costliest)
+    running = [sample for sample in segment.samples if sample.syscall in ("running", "unknown", "futex")]
+    return _by_samples(running or segment.samples)
+
+
+def of_sleep(segment: Segment) -> Place:
+    """The line that slept longest."""
+    longest = max(segment.lines, key=lambda line: line.asleep, default=None)
+    if longest is not None and longest.asleep:
+        return _of_line(longest)
+    call = max(segment.calls, key=lambda each: each.ended - each.began, default=None)
+    if call is not None and 2 * (call.ended - call.began) >= segment.off_cpu:
+        return _of_call(call)
+    waiting = [sample for sample in segment.samples if sample.syscall != "running"]
+    return _by_samples(waiting or segment.samples)
+
+
+def waited_in_known_calls(segment: Segment) -> int:
+    """How long the thread was seen inside calls that are known to block: all that counts without schedstat."""
+    spans = [(call.began, call.ended) for call in segment.calls]
+    seen = [sample for sample in segment.samples if _in_known_call(sample)]
+    if seen:
+        spans.append((seen[0].due, seen[-1].ended))
+    return _covered(spans)
+
+
+def _in_known_call(sample: Sample) -> bool:
+    frame = user_frame(sample.stack)
+    return frame is not None and remedies.known(frame.call) is not None
+
+
+def _covered(spans: list[tuple[int, int]]) -> int:
+    """The length of a union of intervals."""
+    total = end = 0
+    for began, ended in sorted(spans):
+        total += max(0, ended - max(began, end))
+        end = max(end, ended)
+    return total
+
+
+def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
+    calls = [(_of_call(call), call) for call in segment.calls if call.network]
+    trips = {}
+    for place, _call in calls:
+        spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
+        trips.setdefault(_key(place), RoundTrip(place, 0, _covered(spans)))
+    return trips
+
+
+def _exactly(line: LineCost) -> RoundTrip:
+    return RoundTrip(_of_line(line), line.cpu, line.asleep)
+
+
+def _by_samples(samples: Iterable[Sample]) -> Place:
+    """The user line seen most often."""
+    seen = [(frame, sample) for sample in samples if (frame := user_frame(sample.stack)) is not None]
+    if not seen:
+        return Place()
+    (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
+    here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
+    frame, sample = here[0]
+    return Place(frame, sample.stack, "sample", sample.syscall, _seen_waiting([each for _, each in here]))
+
+
+def _seen_waiting(samples: list[Sample]) -> bool:
+    """In a kernel call that is no lock's: waiting for the interpreter lock looks like waiting for any other."""
+    return any(sample.syscall not in ("running", "unknown", "futex") for sample in samples)
+
+
+def _of_line(line: LineCost) -> Place:
+    return Place(line.frame, line.stack, "line counters", witnessed=True)
+
+
+def _of_call(call: BlockingCall) -> Place:
+    return Place(user_frame(call.stack), call.stack, "call", witnessed=True)
+
+
+def _key(place: Place) -> Key | None:
+    return (place.frame.file, place.frame.line) if place.frame else None

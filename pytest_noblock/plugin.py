@@ -1,0 +1,65 @@
+"""pytest's side: hooks and fixtures, each a call to somewhere else.
+
+Imported in every pytest run of everybody who has this installed: what needs asyncio,
+httpx or the app is imported where it is first used.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_noblock import markers, reporting, settings
+from pytest_noblock.session import Session
+
+if TYPE_CHECKING:
+    from pytest_noblock.client import Noblock
+    from pytest_noblock.running import RunningApps
+
+_SESSION = pytest.StashKey[Session]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    settings.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    markers.register(config)
+    settings.validate_options(config)
+    session = config.stash[_SESSION] = Session(config)
+    if not hasattr(config, "workerinput"):  # under xdist the controller alone writes
+        config.pluginmanager.register(reporting.Reporter(settings.reports(config), config.invocation_params.dir, session.environment), "noblock-reporter")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        settings.validate_markers(item)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return config.stash[_SESSION].header() if settings.asked_for(config) else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    reporting.forget(item)
+
+
+@pytest.fixture
+def noblock_app(request: pytest.FixtureRequest) -> object:
+    """The ASGI app under test; override it, or name the app by marker, --noblock-app or ini."""
+    __tracebackhide__ = True
+    return settings.app_of(request)
+
+
+@pytest.fixture(scope=settings.scope_of)
+def _noblock_apps(pytestconfig: pytest.Config) -> Iterator["RunningApps"]:
+    with pytestconfig.stash[_SESSION].running_apps() as apps:
+        yield apps
+
+
+@pytest.fixture
+def noblock(request: pytest.FixtureRequest, noblock_app: object, _noblock_apps: "RunningApps") -> "Noblock":
+    """Requests to the app that fail the test when they block its event loop."""
+    __tracebackhide__ = True
+    return request.config.stash[_SESSION].client(request.node, noblock_app, _noblock_apps)

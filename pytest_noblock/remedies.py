@@ -1,0 +1,217 @@
+"""What to write instead of a blocking call; `blocking_calls` is the table behind it.
+
+The answer depends on the kind: what waits can be awaited or moved to a thread,
+what computes inside the GIL stops the loop from a thread all the same.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from pytest_noblock.blocking_calls import (
+    CONNECTING,
+    HARMLESS,
+    INSIDE_GIL,
+    NETWORK,
+    OUTSIDE_GIL,
+    PREPARING,
+    THREADS,
+    WAITING,
+)
+from pytest_noblock.findings import Kind
+
+_IN_THREAD = "await asyncio.to_thread({call}, ...)"
+_SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
+_OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One blocking call: every name under `prefix`, by whole components, and the async way to write it."""
+
+    prefix: str
+    instead: str
+    network: bool = False
+    cpu: bool = False
+    """It computes rather than waits."""
+    frees_gil: bool = False
+    """It computes outside the GIL."""
+    thread: str = _IN_THREAD
+    """How to move it to a thread; empty where that makes no sense."""
+
+
+def known(call: str | None) -> Entry | None:
+    """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
+    if not call:
+        return None
+    parts = call.replace("()", "").split(".")
+    for length in range(len(parts), 0, -1):
+        entry = TABLE.get(".".join(parts[:length]))
+        if entry is not None:
+            return entry if _blocks(entry, parts, parts[length:]) else None
+    return None
+
+
+def is_async(path: str) -> bool:
+    """Whether a dotted path names something asynchronous, as `redis.asyncio.Redis` or `httpx.AsyncClient`."""
+    return any(_is_async_part(part) for part in path.split("."))
+
+
+def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
+    """Whether a plain `def` (Starlette runs it in a thread) keeps the loop free: not if it computes inside the GIL."""
+    return kind in ("sync-network", "sync-io") or (kind == "cpu" and _frees_gil(call))
+
+
+def replacement(call: str | None, kind: Kind, *, background: bool = False) -> str:
+    """What to write instead, as text to read: the async way first, then a thread or process where that helps."""
+    ways = [way for way in _ways(call, kind) if way]
+    if background and helps_plain_def(kind, call):
+        ways.append("make the task a plain def")
+    return ", or ".join(ways)
+
+
+def _ways(call: str | None, kind: Kind) -> Iterator[str]:
+    match kind:
+        case "sync-network" | "sync-io":
+            return _ways_to_wait(call, kind)
+        case "cpu":
+            return _ways_to_compute(call)
+        case "gil":
+            return _ways_out_of_the_gil(call)
+        case "pool-starved":
+            return _ways_to_spare_threads(call)
+        case "contention":
+            return iter(("hold it only around what needs it, and nothing else awaited meanwhile", "a larger pool"))
+        case "background-early":
+            return iter(
+                ("background_tasks.add_task(...) instead of awaiting it", "Starlette 1.7 under BaseHTTPMiddleware")
+            )
+        case "background-lost":
+            return iter(("tasks given to the response that is returned: Response(..., background=tasks)",))
+        case "background-missing":
+            return iter(("background_tasks.add_task(...) on the way to this response",))
+        case "background-failed":
+            return iter(("catch the error in the task: after one that raises, the others never run",))
+        case "background-order":
+            return iter(("add the tasks in the order in which they must run",))
+    assert_never(kind)
+
+
+def _ways_to_wait(call: str | None, kind: Kind) -> Iterator[str]:
+    entry = known(call)
+    if entry is None:
+        yield "an async client of that service" if kind == "sync-network" else ""
+        yield _filled(_IN_THREAD, call, "")
+    else:
+        yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
+        yield _filled(entry.thread, call, entry.prefix)
+
+
+def _ways_to_compute(call: str | None) -> Iterator[str]:
+    entry = known(call)
+    if entry is not None and entry.frees_gil:
+        yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
+        yield _filled(entry.thread, call, entry.prefix) + (", which lets go of the GIL" if entry.cpu else "")
+        return
+    if _is_client(call):
+        yield "one client made at start-up (lifespan) and shared"
+    yield entry.instead if entry is not None and entry.cpu else ""
+    yield _in_process(call)
+    yield _SMALLER
+
+
+def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
+    entry = known(call)
+    yield entry.instead if entry is not None and entry.cpu else ""
+    yield _in_process(call)
+    yield "smaller pieces: the GIL is kept until each returns"
+
+
+def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
+    entry = known(call)
+    instead = _filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
+    yield f"{instead}, which takes no thread of the pool" if instead else ""
+    yield _OWN_LIMITER
+
+
+def _in_process(call: str | None) -> str:
+    entry = known(call)
+    by_itself = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
+    return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
+
+
+def _is_client(call: str | None) -> bool:
+    """Clients load certificates or service descriptions when they are made: tens of milliseconds each."""
+    package, _, last = (call or "").partition(".")
+    made = last.rpartition(".")[2][:1].isupper() or call in ("boto3.client", "boto3.resource")
+    rows = (entry for entry in TABLE.values() if entry.network)
+    return made and any(entry.prefix.partition(".")[0] == package for entry in rows)
+
+
+def _frees_gil(call: str | None) -> bool:
+    entry = known(call)
+    return entry is not None and entry.frees_gil
+
+
+def _filled(template: str, call: str | None, prefix: str) -> str:
+    method = _method(call or "", prefix)
+    if not method:
+        template = template.replace(".{name}", "").replace("{name}", "...")
+    text = template.replace("{name}", method)
+    return text.replace("{call}, ...", f"{_callable(call)}, ..." if call and _callable(call) else "...")
+
+
+def _method(call: str, prefix: str) -> str:
+    name = call.partition("()")[0].removeprefix(prefix).rpartition(".")[2]
+    return name if name.isidentifier() and name[0].islower() else ""
+
+
+def _callable(call: str) -> str:
+    """How the call is written where it is made: `requests.get`, but `session.get` for `requests.Session.get`."""
+    *owner, method = call.split(".")
+    if method.startswith("__"):
+        return ""
+    word = re.search(r"([A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$", owner[-1]) if owner else None
+    if word:
+        return f"{word[0].lower()}.{method}"
+    is_class = len(owner) > 1 and owner[-1] in ("cursor", "connection", "socket")
+    return f"{owner[-1]}.{method}" if is_class else call
+
+
+def _blocks(entry: Entry, parts: list[str], rest: list[str]) -> bool:
+    if any(_is_async_part(part) or part in HARMLESS for part in rest):
+        return False
+    if parts[-1] in PREPARING or ".".join(parts[-2:]) in PREPARING:
+        return False
+    return entry.cpu or not parts[-1][:1].isupper() or ".".join(parts) in CONNECTING
+
+
+def _is_async_part(part: str) -> bool:
+    return part.startswith(("Async", "async", "Aio", "aio"))
+
+
+def _entries() -> Iterator[Entry]:
+    tables = ((NETWORK, "network"), (WAITING, ""), (OUTSIDE_GIL, "outside"), (INSIDE_GIL, "inside"))
+    threads = {prefix: text for prefixes, text in THREADS.items() for prefix in prefixes.split()}
+    for rows, kind in tables:
+        for prefixes, instead in rows.items():
+            for prefix in prefixes.split():
+                yield Entry(
+                    prefix,
+                    instead,
+                    network=kind == "network",
+                    cpu=kind in ("outside", "inside"),
+                    frees_gil=kind == "outside" or prefix == "sqlite3",
+                    thread=_thread_way(prefix, threads),
+                )
+
+
+def _thread_way(prefix: str, threads: dict[str, str]) -> str:
+    parts = prefix.split(".")
+    ways = (threads.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next((way for way in ways if way is not None), _IN_THREAD)
+
+
+TABLE = {entry.prefix: entry for entry in _entries()}
+"""Every entry by its prefix."""

@@ -1,0 +1,1 @@
+"""Pure functions of a Check: what people and programs read."""

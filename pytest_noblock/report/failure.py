@@ -1,0 +1,136 @@
+"""How a failure reads: the line, the why, the harm, the remedy, in ten seconds."""
+
+from collections.abc import Iterator
+
+from pytest_noblock import remedies
+from pytest_noblock.durations import words
+from pytest_noblock.findings import Check, Finding, ProbeWaits
+from pytest_noblock.observation import Exchange, Phase
+
+_WHY = {
+    "poll": "for the network",
+    "ppoll": "for the network",
+    "recvfrom": "for the network",
+    "recvmsg": "for the network",
+    "connect": "for a connection",
+    "futex": "for a lock",
+    "wait4": "for a process",
+    "waitid": "for a process",
+    "clock_nanosleep": "in a sleep",
+    "nanosleep": "in a sleep",
+    "fsync": "for the disk",
+    "fdatasync": "for the disk",
+}
+
+
+def failure(check: Check, verbosity: int = 0) -> str:
+    """The whole report; the first line alone with `-q`, the exchange with `-v`, stacks and probes with `-vv`."""
+    lines = list(_failure(check, verbosity))
+    return "\n".join(lines[:1] if verbosity < 0 else lines)
+
+
+def _failure(check: Check, verbosity: int) -> Iterator[str]:
+    if not check.findings:
+        yield f"{check.request} was not measured: {check.reason}"
+        return
+    for finding in check.findings:
+        yield headline(check, finding)
+        yield ""
+        yield from _rows(check, finding)
+        if verbosity >= 2:
+            yield from _stack(finding)
+        yield ""
+    if verbosity >= 1:
+        yield from _timeline(check)
+    if verbosity >= 2:
+        yield from _probes(check)
+
+
+def headline(check: Check, finding: Finding) -> str:
+    """One line that survives an 80 column summary: verb, route, what happened, how much, limit."""
+    limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
+    limit = limit or f"limit {words(check.limit)}"
+    where = " in the background" if finding.phase is Phase.BACKGROUND else ""
+    return f"{check.request} blocked the event loop {words(finding.held)}{where} ({limit})"
+
+
+def _rows(check: Check, finding: Finding) -> Iterator[str]:
+    yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
+    if finding.code:
+        yield f"              {finding.code}"
+    yield from _row("why", _why(finding))
+    for probe in check.probes:
+        yield from _row("harm", _harm(probe))
+    yield from _row("instead", _instead(finding))
+    yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
+    if not finding.confirmed:
+        yield from _row("seen", "once; the request was not repeated (confirm=True repeats it and names the exact line)")
+
+
+def _row(name: str, text: str) -> Iterator[str]:
+    yield f"  {name:<7} {text}"
+
+
+def _why(finding: Finding) -> str:
+    split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
+    times = f", {finding.count} times" if finding.count > 1 else ""
+    if finding.kind == "cpu":
+        return f"computing: {split}{times}"
+    if finding.kind == "sync-network":
+        return f"waiting for the network: {split}{times}"
+    return f"waiting {_WHY.get(finding.syscall or '', 'in the kernel')}: {split}{times}"
+
+
+def _harm(probe: ProbeWaits) -> str:
+    name = f"probes of GET {probe.path}" if probe.path.startswith("/") else f"turns of {probe.path}"
+    if not probe.waited:
+        return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
+    alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"
+    return f"{probe.waited} of {probe.sent} {name} waited{alone}"
+
+
+def _instead(finding: Finding) -> str:
+    plain = finding.phase is Phase.HANDLER and remedies.helps_plain_def(finding.kind)
+    return finding.replacement + (", or make the endpoint a plain def" if plain else "")
+
+
+def _narrowed(finding: Finding) -> str:
+    return f'call="{finding.call}"' if finding.call else f'kinds=["{finding.kind}"]'
+
+
+def _stack(finding: Finding) -> Iterator[str]:
+    yield "  stack   innermost first"
+    for frame in finding.stack:
+        yield f"            {frame.file}:{frame.line} in {frame.function}"
+
+
+def _timeline(check: Check) -> Iterator[str]:
+    exchange = check.exchange
+    if exchange is None:
+        return
+    yield "  timeline, from when the request was sent"
+    for moment, what in sorted(_moments(check, exchange)):
+        yield f"    {words(moment - exchange.sent):>9}  {what}"
+    yield ""
+
+
+def _moments(check: Check, exchange: Exchange) -> Iterator[tuple[int, str]]:
+    stages = {
+        "the response started": exchange.started,
+        "the response was complete": exchange.completed,
+        "the app returned": exchange.returned,
+    }
+    yield from ((moment, what) for what, moment in stages.items() if moment is not None)
+    for finding in check.findings:
+        for began, ended in finding.stalls[:10]:
+            yield began, f"the loop is held, by {finding.place}"
+            yield ended, "the loop turns again"
+
+
+def _probes(check: Check) -> Iterator[str]:
+    if check.exchange is None:
+        return
+    yield "  probes, when they were due and how long they waited"
+    for probe in check.probe_runs:
+        due = words(probe.due - check.exchange.sent)
+        yield f"    {due:>9}  {probe.path}  {words(probe.waited)}"

@@ -1,0 +1,128 @@
+"""What an observation means: pure functions, one small rule each."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from pytest_noblock import places
+from pytest_noblock.findings import Kind
+from pytest_noblock.limits import Limits
+from pytest_noblock.observation import Exchange, Observation, Phase, Segment
+from pytest_noblock.places import Place
+
+_MS = 1_000_000
+NOTE_NS = _MS
+"""From here to the limit, `sync-io` and `cpu` are notes."""
+
+_SWITCH_INTERVAL_NS = 4 * _MS
+"""A little under the 5 ms after which CPython makes a thread hand over the interpreter lock."""
+
+_SWITCHES_PER_NS = 1 / (12 * _MS)
+"""A thread that waits for the interpreter lock wakes every `sys.getswitchinterval()` (5 ms): measured 99 ms
+late with 21 switches, 152 ms with 33. A sleep of 100 ms shows 1 or 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """One stretch in which an exchange held the loop, for one reason."""
+
+    kind: Kind
+    exchange: Exchange
+    began: int
+    ended: int
+    cpu: int
+    asleep: int
+    place: Place
+    sure: bool = True
+    """False: a second run has to show it, for the machine might have done it."""
+
+    @property
+    def held(self) -> int:
+        return self.cpu + self.asleep
+
+    @property
+    def phase(self) -> Phase:
+        return self.exchange.phase_at(self.began)
+
+    def breaks(self, limits: Limits) -> bool:
+        """A network round trip always does: in production the other end is a network away."""
+        return self.kind == "sync-network" or self.held >= limits.max_block
+
+
+Rule = Callable[[Exchange, Segment, Limits], Iterator[Stall]]
+
+
+def stalls(observation: Observation, limits: Limits) -> list[Stall]:
+    """All stretches that break the limits or are worth a note, in order of time."""
+    exchanges = {exchange.number: exchange for exchange in observation.exchanges}
+    return [
+        stall
+        for segment in observation.segments
+        if segment.exchange in exchanges
+        for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
+    ]
+
+
+def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
+    network = list(_network(exchange, segment))
+    yield from network
+    asleep = max(0, _asleep(segment) - sum(stall.asleep for stall in network))
+    cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
+    for kind, cpu_part, asleep_part in _split(cpu, asleep, limits.max_block):
+        place = places.of_cpu(segment) if kind == "cpu" else places.of_sleep(segment)
+        if cpu_part + asleep_part >= NOTE_NS:
+            sure = kind == "cpu" or _witnessed(segment, place)
+            yield Stall(kind, exchange, segment.began, segment.ended, cpu_part, asleep_part, place, sure)
+
+
+def _split(cpu: int, asleep: int, limit: int) -> list[tuple[Kind, int, int]]:
+    """CPU and sleep of one step add up; each is a stall of its own only where each breaks the limit."""
+    if cpu >= limit and asleep >= limit:
+        return [("cpu", cpu, 0), ("sync-io", 0, asleep)]
+    return [("cpu" if cpu > asleep else "sync-io", cpu, asleep)]
+
+
+def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
+    """One stall for each line that made a round trip."""
+    for trip in places.of_network(segment):
+        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep(segment))
+        yield Stall("sync-network", exchange, segment.began, segment.ended, cpu, asleep, trip.place)
+
+
+def _asleep(segment: Segment) -> int:
+    """What the segment slept by its own doing."""
+    if segment.queued is None:
+        return min(segment.off_cpu, places.waited_in_known_calls(segment))
+    return max(0, segment.asleep - _waited_for_us(segment) - waited_for_lock(segment))
+
+
+def _waited_for_us(segment: Segment) -> int:
+    """While the watchdog looked it held the interpreter lock. A thread in any other kernel call did not want it."""
+    wanting = [sample for sample in segment.samples if sample.syscall in ("futex", "running", "unknown")]
+    return sum(sample.ended - sample.due for sample in wanting)
+
+
+def waited_for_lock(segment: Segment) -> int:
+    """What of the sleep was waiting for the interpreter lock, held by other threads that worked."""
+    many = (segment.switches or 0) >= max(3, segment.asleep * _SWITCHES_PER_NS)
+    return min(segment.asleep, segment.others_cpu) if many else 0
+
+
+def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
+    return [stall for stall in found if stall.breaks(limits)]
+
+
+def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
+    """Whether line counters may find what the step could not tell: a round trip over a connection that
+    was opened and closed again (opening one sleeps), or one that another thread may have made."""
+    slept = any(stall.kind == "sync-io" for stall in found)
+    return slept or any(segment.doubtful_trips for segment in observation.segments)
+
+
+def _witnessed(segment: Segment, place: Place) -> bool:
+    """Whether a sleep is the app's own beyond doubt, without a second run.
+
+    A thread that worked for `sys.getswitchinterval()` may be made to hand over the
+    interpreter lock, and then sleeps for as long as a busy machine keeps the other
+    thread waiting. Having worked for less, or seen in another kernel call, it was not.
+    """
+    return place.witnessed or segment.cpu < _SWITCH_INTERVAL_NS
