@@ -2,7 +2,10 @@
 
 from typing import Literal, assert_type
 
+import httpx
+
 from pytest_noblock import Check, Finding, ProbeWaits, TaskRun
+from pytest_noblock.client import Noblock
 from pytest_noblock.findings import Kind, Outcome
 
 
@@ -48,3 +51,10 @@ def outcomes_are_closed(outcome: Outcome) -> Literal["green", "red"]:
             return "green"
         case "failed" | "inconclusive" | "not-exercised":
             return "red"
+
+
+def a_fixture(noblock: Noblock) -> None:
+    assert_type(noblock.get("/", max_block="20 ms", probe="/health", headers={"a": "b"}), httpx.Response)
+    assert_type(noblock.post("/", json={}, concurrency=4), httpx.Response)
+    assert_type(noblock.check("GET", "/", probe=["/a", "/b"], warmup=False, confirm=True), Check)
+    assert_type(noblock.client, httpx.AsyncClient)
