@@ -24,7 +24,7 @@ NETWORK = {
     "sqlalchemy.orm.Session sqlalchemy.orm.scoped_session sqlalchemy.orm.Query": "sqlalchemy.ext.asyncio.AsyncSession",
     "sqlalchemy.Connection sqlalchemy.Engine sqlalchemy.engine": "sqlalchemy.ext.asyncio.AsyncEngine",
     "sqlmodel.Session sqlmodel.orm.session.Session": "sqlmodel.ext.asyncio.session.AsyncSession",
-    "django.db": "the async twin of the method (a{name})",
+    "django.db": "its async twin (a{name})",
     "peewee": "",
     "pyodbc": "aioodbc",
     "oracledb cx_Oracle": "oracledb.connect_async",
@@ -62,17 +62,17 @@ NETWORK = {
     "openai": "openai.AsyncOpenAI",
     "anthropic": "anthropic.AsyncAnthropic",
     "google.genai": "the same call on client.aio",
-    "google.generativeai": "{name}_async",
+    "google.generativeai": "its async twin ({name}_async)",
     "cohere": "cohere.AsyncClient",
     "groq": "groq.AsyncGroq",
     "ollama": "ollama.AsyncClient",
-    "mistralai": "{name}_async",
-    "litellm": "litellm.a{name}",
+    "mistralai": "its async twin ({name}_async)",
+    "litellm": "litellm.acompletion",
     "huggingface_hub": "huggingface_hub.AsyncInferenceClient",
-    "langchain langchain_core langchain_community langchain_openai langgraph": "a{name}",
-    "llama_index": "a{name}",
+    "langchain langchain_core langchain_community langchain_openai langgraph": "its async twin (a{name})",
+    "llama_index": "its async twin (a{name})",
     # services
-    "stripe": "{name}_async",
+    "stripe": "its async twin ({name}_async)",
     "twilio": "twilio.http.async_http_client.AsyncTwilioHttpClient",
     "slack_sdk": "slack_sdk.web.async_client.AsyncWebClient",
     "tweepy": "tweepy.asynchronous.AsyncClient",
@@ -88,11 +88,12 @@ NETWORK = {
     "paramiko fabric": "asyncssh.connect",
     "ldap3 ldap": "bonsai",
     "dns.resolver": "dns.asyncresolver.{name}",
-    "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": "await asyncio.get_running_loop().getaddrinfo(...)",
-    "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "await asyncio.get_running_loop().getnameinfo(...)",
+    "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": "asyncio.get_running_loop().getaddrinfo",
+    "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "asyncio.get_running_loop().getnameinfo",
     "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
     # queues
     "celery kombu": "",
+    "celery.result.AsyncResult": "an answer of 202 and a route that tells the task's state",
     "pika": "aio_pika.connect_robust",
     "kafka confluent_kafka": "aiokafka.AIOKafkaProducer",
     "paho.mqtt": "aiomqtt.Client",
@@ -147,9 +148,8 @@ OUTSIDE_GIL = {
 
 # Computation that keeps the GIL: a thread stops the loop all the same.
 INSIDE_GIL = {
-    "json simplejson ujson": "smaller pages, or orjson (faster, though it keeps the GIL too)",
-    "orjson msgspec msgpack pickle marshal copy.deepcopy csv difflib": "",
-    "pydantic": "a page of the objects at a time",
+    "json simplejson ujson": "orjson (faster, though it keeps the GIL too)",
+    "orjson msgspec msgpack pickle marshal copy.deepcopy csv difflib pydantic": "",
     "re regex": "a pattern without nested quantifiers, or shorter input",
     "yaml": "yaml.CSafeLoader (several times faster)",
     "xml.etree xml.dom": "lxml.etree, which parses outside the GIL",
@@ -173,23 +173,20 @@ THREADS = {
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit concurrent.futures": "",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync anyio.from_thread": "",
     "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
-    "celery.Task.delay celery.Task.apply_async": "await asyncio.to_thread(task.{name}, ...)",
 }
 
 # Constructors do not block, but these connect, open or start something.
-CONNECTING = frozenset(
+CONNECTING = (
     "smtplib.SMTP smtplib.SMTP_SSL smtplib.LMTP ftplib.FTP ftplib.FTP_TLS imaplib.IMAP4 imaplib.IMAP4_SSL poplib.POP3"
     " poplib.POP3_SSL subprocess.Popen zipfile.ZipFile tempfile.NamedTemporaryFile tempfile.TemporaryFile"
-    " tempfile.TemporaryDirectory pika.BlockingConnection git.Repo ssl.SSLContext".split()
+    " tempfile.TemporaryDirectory pika.BlockingConnection git.Repo ssl.SSLContext"
 )
 
 # Calls of blocking libraries that only prepare one: `method` or `Class.method`.
-PREPARING = frozenset(
+PREPARING = (
     "cursor getLogger session from_url from_env socket.socket re.compile Session.query Redis.pipeline"
-    " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix".split()
+    " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix"
 )
 
 # Parts of blocking libraries that do not block.
-HARMLESS = frozenset(
-    "util utils exceptions errors error sql types typing compat structures cookies BytesIO StringIO PurePath".split()
-)
+HARMLESS = "util utils exceptions errors error sql types typing compat structures cookies BytesIO StringIO PurePath"

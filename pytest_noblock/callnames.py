@@ -17,10 +17,11 @@ from pytest_noblock.remedies import known
 _ITERATING = ("GET_ITER", "FOR_ITER")
 _AWAITING = ("GET_AWAITABLE", "SEND", "YIELD_VALUE")
 _CALLING = ("CALL", "PRECALL", "BEFORE_WITH", "LOAD_SPECIAL", "WITH_EXCEPT_START", *_ITERATING, *_AWAITING)
-_CHEAP = frozenset(
+_CHEAP_NAMES = (
     "range len isinstance issubclass getattr hasattr setattr super type id repr enumerate zip map filter iter next"
-    " reversed int str float bool".split()
+    " reversed int str float bool"
 )
+_CHEAP = frozenset(_CHEAP_NAMES.split())
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 

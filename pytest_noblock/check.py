@@ -72,7 +72,7 @@ class Checker:
         found = stalls(observation, plan.limits)
         final = self._confirmed(request, plan, observation, found)
         exchange = observation.exchanges[-1]
-        reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.app))
+        reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.given))
         return replace(
             blank,
             route=exchange.route,

@@ -92,7 +92,7 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
         return replace(exact, confirmed=True)
     if exact.kind == "cpu":
         exact = replace(exact, held=before.held, cpu=before.cpu, asleep=before.asleep, count=before.count)
-    return replace(exact, stalls=before.stalls, confirmed=True)
+    return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
 
 
 def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[ProbeWaits, ...]:

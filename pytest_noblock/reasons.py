@@ -16,28 +16,28 @@ def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
         return f"{exchange.request} matched no route of the app (status {exchange.status}){_suggested(exchange, paths)}"
     if exchange.status == 405 or exchange.entered is False and (exchange.status or 0) >= 400:
         return (
-            f"{exchange.request} answered {exchange.status} before its endpoint was called: "
-            "send a request that the endpoint accepts (headers and cookies can be set on noblock.client)"
+            f"{exchange.request} answered {exchange.status} before its endpoint was called "
+            "(headers and cookies can be set on noblock.client)"
         )
     if exchange.steps == 0:
-        return f"no step of {exchange.request} was metered: the app did not run on this event loop"
+        return f"{exchange.request} ran no step on this event loop"
     return None
 
 
 def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
     close = difflib.get_close_matches(exchange.path, paths, n=1)
-    return f": did you mean {close[0]}?" if close else ""
+    return f", did you mean {close[0]}" if close else ""
 
 
 def stuck(request: str, seconds: float, frame: Frame | None, *, completed: bool) -> str:
     """The request waits for something that does not come."""
     what = "answered, but its background tasks did not end" if completed else "did not answer"
-    return f"{request} {what} within {seconds:g} s; {_where(frame)}; a longer limit: timeout={seconds * 2:g}"
+    return f"{request} {what} within {seconds:g} s (timeout={seconds:g}), {_where(frame)}"
 
 
 def held(request: str, frame: Frame | None) -> str:
     """The request holds the event loop and does not give it back."""
-    return f"{request} took the event loop and never gave it back; {_where(frame)}"
+    return f"{request} took the event loop and never gave it back, {_where(frame)}"
 
 
 def _where(frame: Frame | None) -> str:

@@ -5,9 +5,8 @@ what computes inside the GIL stops the loop from a thread all the same.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import assert_never
 
 from pytest_noblock.blocking_calls import (
     CONNECTING,
@@ -21,9 +20,23 @@ from pytest_noblock.blocking_calls import (
 )
 from pytest_noblock.findings import Kind
 
+_CONNECTING, _PREPARING, _HARMLESS = (frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS))
 _IN_THREAD = "await asyncio.to_thread({call}, ...)"
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
+
+
+_WHATEVER_THE_CALL: dict[Kind, tuple[str, ...]] = {
+    "contention": ("hold it only around what needs it, and await nothing else meanwhile", "make the pool larger"),
+    "background-early": (
+        "background_tasks.add_task(...) instead of awaiting it",
+        "Starlette 1.7 under BaseHTTPMiddleware",
+    ),
+    "background-lost": ("give the tasks to the response that is returned: Response(..., background=tasks)",),
+    "background-missing": ("background_tasks.add_task(...) on the way to this response",),
+    "background-failed": ("catch the error in the task: after one that raises, the others never run",),
+    "background-order": ("add the tasks in the order in which they must run",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,43 +78,21 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
 
 def replacement(call: str | None, kind: Kind, *, background: bool = False) -> str:
     """What to write instead, as text to read: the async way first, then a thread or process where that helps."""
-    ways = [way for way in _ways(call, kind) if way]
+    ways = [way for way in (_WAYS[kind](call) if kind in _WAYS else _WHATEVER_THE_CALL[kind]) if way]
     if background and helps_plain_def(kind, call):
         ways.append("make the task a plain def")
     return ", or ".join(ways)
 
 
-def _ways(call: str | None, kind: Kind) -> Iterator[str]:
-    match kind:
-        case "sync-network" | "sync-io":
-            return _ways_to_wait(call, kind)
-        case "cpu":
-            return _ways_to_compute(call)
-        case "gil":
-            return _ways_out_of_the_gil(call)
-        case "pool-starved":
-            return _ways_to_spare_threads(call)
-        case "contention":
-            return iter(("hold it only around what needs it, and nothing else awaited meanwhile", "a larger pool"))
-        case "background-early":
-            return iter(
-                ("background_tasks.add_task(...) instead of awaiting it", "Starlette 1.7 under BaseHTTPMiddleware")
-            )
-        case "background-lost":
-            return iter(("tasks given to the response that is returned: Response(..., background=tasks)",))
-        case "background-missing":
-            return iter(("background_tasks.add_task(...) on the way to this response",))
-        case "background-failed":
-            return iter(("catch the error in the task: after one that raises, the others never run",))
-        case "background-order":
-            return iter(("add the tasks in the order in which they must run",))
-    assert_never(kind)
+def _ways_to_await(call: str | None) -> Iterator[str]:
+    if known(call) is None:
+        yield "an async client of that service"
+    yield from _ways_to_wait(call)
 
 
-def _ways_to_wait(call: str | None, kind: Kind) -> Iterator[str]:
+def _ways_to_wait(call: str | None) -> Iterator[str]:
     entry = known(call)
     if entry is None:
-        yield "an async client of that service" if kind == "sync-network" else ""
         yield _filled(_IN_THREAD, call, "")
     else:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
@@ -114,7 +105,7 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
         yield _filled(entry.thread, call, entry.prefix) + (", which lets go of the GIL" if entry.cpu else "")
         return
-    if _is_client(call):
+    if _makes_client(call):
         yield "one client made at start-up (lifespan) and shared"
     yield entry.instead if entry is not None and entry.cpu else ""
     yield _in_process(call)
@@ -141,12 +132,11 @@ def _in_process(call: str | None) -> str:
     return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
 
 
-def _is_client(call: str | None) -> bool:
+def _makes_client(call: str | None) -> bool:
     """Clients load certificates or service descriptions when they are made: tens of milliseconds each."""
-    package, _, last = (call or "").partition(".")
-    made = last.rpartition(".")[2][:1].isupper() or call in ("boto3.client", "boto3.resource")
-    rows = (entry for entry in TABLE.values() if entry.network)
-    return made and any(entry.prefix.partition(".")[0] == package for entry in rows)
+    package, _, rest = (call or "").partition(".")
+    made = rest.rpartition(".")[2][:1].isupper() or ("." not in rest and known(call) is not None)
+    return made and any(entry.network and entry.prefix.partition(".")[0] == package for entry in TABLE.values())
 
 
 def _frees_gil(call: str | None) -> bool:
@@ -156,9 +146,7 @@ def _frees_gil(call: str | None) -> bool:
 
 def _filled(template: str, call: str | None, prefix: str) -> str:
     method = _method(call or "", prefix)
-    if not method:
-        template = template.replace(".{name}", "").replace("{name}", "...")
-    text = template.replace("{name}", method)
+    text = template.replace("{name}", method) if method else re.sub(r"\.\{name\}| \(.*\{name\}.*\)", "", template)
     return text.replace("{call}, ...", f"{_callable(call)}, ..." if call and _callable(call) else "...")
 
 
@@ -170,21 +158,21 @@ def _method(call: str, prefix: str) -> str:
 def _callable(call: str) -> str:
     """How the call is written where it is made: `requests.get`, but `session.get` for `requests.Session.get`."""
     *owner, method = call.split(".")
-    if method.startswith("__"):
+    if method.startswith("__") or method.endswith(")"):
         return ""
+    if len(owner) > 1 and owner[-1] in ("cursor", "connection", "socket"):
+        return f"{owner[-1]}.{method}"
     word = re.search(r"([A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$", owner[-1]) if owner else None
-    if word:
-        return f"{word[0].lower()}.{method}"
-    is_class = len(owner) > 1 and owner[-1] in ("cursor", "connection", "socket")
-    return f"{owner[-1]}.{method}" if is_class else call
+    variable = word[0].lower() if word else ""
+    return f"{'client' if variable == owner[0] else variable}.{method}" if variable else call
 
 
 def _blocks(entry: Entry, parts: list[str], rest: list[str]) -> bool:
-    if any(_is_async_part(part) or part in HARMLESS for part in rest):
+    if any(_is_async_part(part) or part in _HARMLESS for part in rest):
         return False
-    if parts[-1] in PREPARING or ".".join(parts[-2:]) in PREPARING:
+    if not _PREPARING.isdisjoint((parts[-1], ".".join(parts[-2:]))):
         return False
-    return entry.cpu or not parts[-1][:1].isupper() or ".".join(parts) in CONNECTING
+    return entry.cpu or not parts[-1][:1].isupper() or ".".join(parts) in _CONNECTING
 
 
 def _is_async_part(part: str) -> bool:
@@ -215,3 +203,11 @@ def _thread_way(prefix: str, threads: dict[str, str]) -> str:
 
 TABLE = {entry.prefix: entry for entry in _entries()}
 """Every entry by its prefix."""
+
+_WAYS: dict[Kind, Callable[[str | None], Iterator[str]]] = {
+    "sync-network": _ways_to_await,
+    "sync-io": _ways_to_wait,
+    "cpu": _ways_to_compute,
+    "gil": _ways_out_of_the_gil,
+    "pool-starved": _ways_to_spare_threads,
+}

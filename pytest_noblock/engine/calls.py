@@ -7,6 +7,7 @@ be taken out again); C drivers pass by unseen, their sockets do not.
 """
 
 import concurrent.futures
+import functools
 import ipaddress
 import queue
 import socket
@@ -49,6 +50,7 @@ def _wrap(owner: object, name: str, observer: Observer, network: bool, blocks: B
     original = getattr(owner, name)
     label = f"{getattr(owner, '__name__', '')}.{name}"
 
+    @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not blocks(*args, **kwargs):
             return original(*args, **kwargs)

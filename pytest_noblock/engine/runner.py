@@ -65,7 +65,7 @@ class AppRunner:
         self.app = app
         """The app with its lifespan state, once started."""
         self.descriptors = ManagedDescriptors()
-        self._given = app
+        self.given = app
         self._user = user
         self._ready: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
@@ -117,7 +117,7 @@ class AppRunner:
         return asyncio.SelectorEventLoop(self.descriptors)
 
     async def _serve(self) -> None:
-        async with running(self._given, self._user) as app, BlockingPortal() as portal:
+        async with running(self.given, self._user) as app, BlockingPortal() as portal:
             self.app = app
             self._ready.put(portal)
             await portal.sleep_until_stopped()

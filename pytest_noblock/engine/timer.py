@@ -33,6 +33,34 @@ class Timer:
         os.close(self.fd)
 
 
+class PollingTimer:
+    """The same for platforms without timerfd: looks every few milliseconds whether it should have rung."""
+
+    _EVERY_S = 0.005
+
+    def __init__(self) -> None:
+        self._due: int | None = None
+
+    def arm(self, ns: int) -> None:
+        self._due = time.perf_counter_ns() + ns
+
+    def wait(self) -> None:
+        while self._due is None or time.perf_counter_ns() < self._due:
+            time.sleep(self._EVERY_S)
+        self._due = None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def best_timer() -> "Timer | PollingTimer":
+    """A timerfd where there is one."""
+    try:
+        return Timer()
+    except (AttributeError, OSError):
+        return PollingTimer()
+
+
 def _os_timer() -> tuple[int, _Arm]:
     fd: int = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_CLOEXEC)  # type: ignore[attr-defined, unused-ignore]
     settime: Callable[..., object] = os.timerfd_settime_ns  # type: ignore[attr-defined, unused-ignore]

@@ -86,7 +86,7 @@ def _tracing(counters: LineCounters, user: UserCode) -> Callable[[], None] | Non
         return None  # coverage or a debugger: theirs comes first
 
     def entered(frame: FrameType, _event: str, _arg: object) -> Any:
-        if frame.f_code.co_filename not in user or counters.exhausted:
+        if frame.f_code.co_filename not in user:
             return None
         counters.at((frame.f_code, line_of(frame)), frame)
         return local
@@ -96,7 +96,10 @@ def _tracing(counters: LineCounters, user: UserCode) -> Callable[[], None] | Non
             counters.at((frame.f_code, line_of(frame)), frame)
         elif event == "return":
             counters.at(_caller(frame, user), frame)
-        return None if counters.exhausted else local
+        if counters.exhausted:  # returning None would not stop the frame's own tracing
+            frame.f_trace = None
+            sys.settrace(None)
+        return local
 
     sys.settrace(entered)
     return lambda: sys.settrace(None)

@@ -7,10 +7,9 @@ import time
 from dataclasses import dataclass
 
 from pytest_noblock.engine.stacks import RawFrame, raw
-from pytest_noblock.engine.timer import Timer
+from pytest_noblock.engine.timer import best_timer
 
-_AGAIN_NS = 20_000_000
-_MOST_SAMPLES = 6
+_MOST_SAMPLES = 8
 _ARM_EVERY_NS = 1_000_000
 
 _NUMBERS_OF_SYSCALLS = {
@@ -37,7 +36,7 @@ class RawSample:
 
 
 class Watchdog:
-    """Samples the thread that made it, `after` ns into a step and every 20 ms from then on.
+    """Samples the thread that made it, `after` ns into a step and a few times more, ever more rarely.
 
     The loop thread calls `watch` at each step; `step` tells which step runs, 0 for none.
     """
@@ -48,8 +47,8 @@ class Watchdog:
         self._after = after
         self._armed = self._due = 0
         self._ident = threading.get_ident()
-        self._syscall = _open_syscall()
-        self._timer = Timer()
+        self._native = threading.get_native_id()
+        self._timer = best_timer()
         self._stopping = False
         self._thread = threading.Thread(target=self._watch, name="noblock watchdog", daemon=True)
         self._thread.start()
@@ -67,8 +66,6 @@ class Watchdog:
         self._timer.arm(1)
         self._thread.join()
         self._timer.close()
-        if self._syscall is not None:
-            os.close(self._syscall)
 
     def _watch(self) -> None:
         while True:
@@ -76,9 +73,11 @@ class Watchdog:
             if self._stopping:
                 return
             step = self.step
-            if step and self._sample(step) < _MOST_SAMPLES and self.step == step:
-                self._due = time.perf_counter_ns() + _AGAIN_NS
-                self._timer.arm(_AGAIN_NS)
+            if step:
+                taken = self._sample(step)
+                if taken < _MOST_SAMPLES and self.step == step:
+                    self._due = time.perf_counter_ns() + taken * self._after
+                    self._timer.arm(taken * self._after)
 
     def _sample(self, step: int) -> int:
         began = time.perf_counter_ns()
@@ -91,19 +90,11 @@ class Watchdog:
         return sum(sample.step == step for sample in self.samples[-_MOST_SAMPLES:])
 
     def _where(self) -> str:
-        if self._syscall is None:
-            return "unknown"
+        """`/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK) tells the call a thread sits in, else `running`."""
         try:
-            word = os.pread(self._syscall, 32, 0).split()[0].decode()
-        except OSError:
+            with open(f"/proc/self/task/{self._native}/syscall") as file:
+                word = file.read(64).split()[0]
+        except (OSError, IndexError):
             return "unknown"
         names = _NUMBERS_OF_SYSCALLS.get(os.uname().machine, {})
         return names.get(int(word), f"system call {word}") if word.isdigit() else word
-
-
-def _open_syscall() -> int | None:
-    """`/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK) tells the call a thread sits in, else `running`."""
-    try:
-        return os.open(f"/proc/self/task/{threading.get_native_id()}/syscall", os.O_RDONLY)
-    except OSError:
-        return None

@@ -31,7 +31,7 @@ def failure(check: Check, verbosity: int = 0) -> str:
 
 def _failure(check: Check, verbosity: int) -> Iterator[str]:
     if not check.findings:
-        yield f"{check.request} was not measured: {check.reason}"
+        yield f"{check.reason}: nothing was measured"
         return
     for finding in check.findings:
         yield headline(check, finding)
@@ -59,7 +59,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     if finding.code:
         yield f"              {finding.code}"
     yield from _row("why", _why(finding))
-    for probe in check.probes:
+    for probe in _shown(check.probes):
         yield from _row("harm", _harm(probe))
     yield from _row("instead", _instead(finding))
     yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
@@ -78,7 +78,13 @@ def _why(finding: Finding) -> str:
         return f"computing: {split}{times}"
     if finding.kind == "sync-network":
         return f"waiting for the network: {split}{times}"
-    return f"waiting {_WHY.get(finding.syscall or '', 'in the kernel')}: {split}{times}"
+    what = f"in {finding.call}" if finding.call else _WHY.get(finding.syscall or "", "in the kernel")
+    return f"waiting {what}: {split}{times}"
+
+
+def _shown(probes: tuple[ProbeWaits, ...]) -> list[ProbeWaits]:
+    """The user's own probes say it in the user's terms; the built-in one where there are none."""
+    return [probe for probe in probes if probe.path.startswith("/")] or list(probes)
 
 
 def _harm(probe: ProbeWaits) -> str:

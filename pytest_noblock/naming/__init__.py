@@ -1,0 +1,1 @@
+"""From a line of source to the public name of the call it makes; `pytest_noblock.callnames` is the door."""

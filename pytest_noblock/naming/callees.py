@@ -1,0 +1,114 @@
+"""Who is called at a call site: what stands there, by its public name."""
+
+import ast
+import types
+from functools import partial
+
+from pytest_noblock.naming.paths import (
+    is_a,
+    is_installed,
+    member_path,
+    method_path,
+    module_contents,
+    origin_module,
+    path_of,
+)
+from pytest_noblock.naming.seen import UNSEEN, Namespace, Seen, has, look, stored
+from pytest_noblock.naming.sites import CallSite
+from pytest_noblock.remedies import known
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
+_HANDED_OVER = {"to_thread": 0, "run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
+"""Calls that run their argument elsewhere: what is found out about them is about that argument."""
+
+
+def callee(site: CallSite, namespace: Namespace) -> str | None:
+    """The canonical name of what is called at a site; as written where it is the user's or cannot be resolved."""
+    try:
+        name = _implied(site, namespace) if site.implied else _name(site.target, namespace)
+        return _handed_over(name, site.arguments, namespace) or name
+    except RecursionError:  # a chain of a thousand calls
+        return None
+
+
+def _implied(site: CallSite, namespace: Namespace) -> str | None:
+    seen = look(site.target, namespace)
+    if seen is None or site.implied is None:
+        return None
+    is_lock = site.implied == "__enter__" and has(seen, "acquire")
+    path = method_path(seen.cls, "acquire" if is_lock else site.implied, _own_package(namespace))
+    return path if known(path) else None
+
+
+def _handed_over(name: str | None, arguments: list[ast.expr], namespace: Namespace) -> str | None:
+    position = _HANDED_OVER.get((name or "").rpartition(".")[2], len(arguments))
+    if position >= len(arguments):
+        return None
+    work = arguments[position]
+    if isinstance(work, ast.Call) and work.args and _name(work.func, namespace) == "functools.partial":
+        work = work.args[0]
+    return _name(work, namespace)
+
+
+def _name(target: ast.expr, namespace: Namespace) -> str | None:
+    own = _own_package(namespace)
+    if isinstance(target, ast.Attribute):
+        owner = look(target.value, namespace)
+        name = _member_name(owner, target.attr, own) if owner else None
+    else:
+        seen = look(target, namespace)
+        name = _object_name(seen.thing, own) if seen else None
+    return name or _written(target, namespace)
+
+
+def _member_name(owner: Seen, name: str, own: str) -> str | None:
+    if is_a(owner.thing, types.ModuleType):
+        path = member_path(owner.thing, name)
+        source = origin_module(module_contents(owner.thing).get(name)) or (path or "").rpartition(".")[0]
+        return _unless_own(path, source, own)
+    if is_a(owner.thing, type):
+        return method_path(owner.thing, name, own)
+    held = stored(owner.thing).get(name)
+    return _object_name(held, own) if type(held) in _FUNCTIONS else method_path(owner.cls, name, own)
+
+
+def _object_name(thing: object, own: str) -> str | None:
+    """The name of what is called by itself: a function, a class, a method kept in a variable, a callable object."""
+    if type(thing) is partial:
+        return _object_name(thing.func, own)
+    if is_a(thing, types.MethodType) or is_a(thing, types.BuiltinMethodType):
+        bound_to = thing.__self__
+        if not is_a(bound_to, types.ModuleType):
+            return method_path(bound_to if is_a(bound_to, type) else type(bound_to), thing.__name__, own)
+    if is_a(thing, type) or type(thing) in _FUNCTIONS:
+        return _unless_own(path_of(thing), origin_module(thing), own)
+    path = None if thing is UNSEEN else method_path(type(thing), "__call__", own)
+    return path if known(path) else None
+
+
+def _unless_own(path: str | None, module: str | None, own: str) -> str | None:
+    return path if known(path) or is_installed(module, own) else None
+
+
+def _written(target: ast.expr, namespace: Namespace) -> str | None:
+    """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`."""
+    match target:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=owner, attr=name):
+            before = _written(owner, namespace)
+            return f"{before}.{name}" if before else name
+        case ast.Call(func=function):
+            before = _name(function, namespace)
+            return f"{before}()" if before else None
+        case ast.Subscript(value=owner):
+            before = _written(owner, namespace)
+            return f"{before}[...]" if before else None
+        case ast.Await(value=awaited):
+            return _written(awaited, namespace)
+    return None
+
+
+def _own_package(namespace: Namespace) -> str:
+    seen = look(ast.Name(id="__name__"), namespace)
+    return str.partition(seen.thing, ".")[0] if seen and isinstance(seen.thing, str) else ""

@@ -1,0 +1,159 @@
+"""What an expression of the source stands for in the running frame.
+
+Nothing is evaluated: names are looked up, attributes are read from the plain
+dictionaries of modules, classes and instances, and a call is taken for an
+instance of the class it makes or is annotated to return.
+"""
+
+import ast
+import builtins
+import inspect
+import pathlib
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from pytest_noblock.naming.paths import ancestors, class_contents, is_a, module_contents
+
+Namespace = Mapping[str, object]
+
+UNSEEN = object()
+"""In the place of an object of which only the type is known."""
+
+_LITERALS: dict[type[ast.expr], type] = {
+    ast.JoinedStr: str,
+    ast.List: list,
+    ast.ListComp: list,
+    ast.Dict: dict,
+    ast.DictComp: dict,
+    ast.Set: set,
+    ast.SetComp: set,
+    ast.Tuple: tuple,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object, or its type alone where the object is not there to look at."""
+
+    cls: type
+    thing: object = UNSEEN
+
+
+def look(expression: ast.expr, namespace: Namespace) -> Seen | None:
+    """What an expression stands for; None where only running it would tell."""
+    match expression:
+        case ast.Name(id=name):
+            return _lookup(name, namespace)
+        case ast.Constant(value=value):
+            return Seen(type(value))
+        case ast.Attribute(value=owner, attr=name):
+            seen = look(owner, namespace)
+            return attribute(seen, name) if seen else None
+        case ast.Call(func=function):
+            return _result(function, namespace)
+        case ast.BinOp(left=left, op=ast.Div()):
+            seen = look(left, namespace)
+            return Seen(seen.cls) if seen and issubclass(seen.cls, pathlib.PurePath) else None
+    literal = _LITERALS.get(type(expression))
+    return Seen(literal) if literal else None
+
+
+def attribute(owner: Seen, name: str) -> Seen | None:
+    """What an attribute holds, as far as it can be read without running a descriptor of the user's."""
+    own = stored(owner.thing)
+    if name in own:
+        return _of(own[name])
+    cls = owner.thing if is_a(owner.thing, type) else owner.cls
+    for base in ancestors(cls):
+        if name in class_contents(base):
+            return _from_class(class_contents(base)[name], owner)
+    return None
+
+
+def has(owner: Seen, name: str) -> bool:
+    """Whether an object has an attribute by itself or by its class."""
+    return name in stored(owner.thing) or any(name in class_contents(base) for base in ancestors(owner.cls))
+
+
+def stored(thing: object) -> Mapping[str, object]:
+    """The attributes that an instance or module holds itself."""
+    if is_a(thing, types.ModuleType):
+        return module_contents(thing)
+    for base in ancestors(type(thing)):
+        descriptor = class_contents(base).get("__dict__")
+        if descriptor is not None and not is_a(thing, type):
+            contents = descriptor.__get__(thing) if type(descriptor) is types.GetSetDescriptorType else None
+            return contents if type(contents) is dict else {}
+    return {}
+
+
+def _of(thing: object) -> Seen:
+    return Seen(type(thing), thing)
+
+
+def _lookup(name: str, namespace: Namespace) -> Seen | None:
+    try:
+        return _of(namespace[name])
+    except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
+        return _of(vars(builtins)[name]) if name in vars(builtins) else None
+
+
+def _from_class(value: object, owner: Seen) -> Seen | None:
+    if type(value) in (classmethod, staticmethod):
+        return _of(cast("classmethod[Any, Any, Any]", value).__func__)
+    if type(value) is types.MemberDescriptorType and owner.thing is not UNSEEN and not is_a(owner.thing, type):
+        return _slot(value, owner.thing)
+    if type(value) is property:
+        return _annotated(value.fget)
+    if type(value) is cached_property:
+        return _annotated(value.func)
+    is_descriptor = any("__get__" in class_contents(base) for base in ancestors(type(value)))
+    return None if is_descriptor and type(value) is not types.FunctionType else _of(value)
+
+
+def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Seen | None:
+    try:
+        return _of(descriptor.__get__(thing))
+    except AttributeError:
+        return None
+
+
+def _result(function: ast.expr, namespace: Namespace) -> Seen | None:
+    if isinstance(function, ast.Name) and function.id == "super":
+        return _base(namespace)
+    made_by = look(function, namespace)
+    if made_by is None:
+        return None
+    return Seen(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing)
+
+
+def _base(namespace: Namespace) -> Seen | None:
+    here = _lookup("__class__", namespace)
+    bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
+    return Seen(bases[0]) if bases else None
+
+
+def _annotated(function: object) -> Seen | None:
+    """An instance of the class that a function says it returns."""
+    if type(function) is types.MethodType:
+        function = function.__func__
+    if type(function) is not types.FunctionType or function.__code__.co_flags & inspect.CO_COROUTINE:
+        return None
+    if sys.version_info >= (3, 14) and function.__annotate__ is not None:  # reading the annotations would run them
+        return None
+    note = function.__annotations__.get("return")
+    cls = _named(note, function.__globals__) if type(note) is str else note
+    return Seen(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
+
+
+def _named(note: str, namespace: Namespace) -> object:
+    try:
+        expression = ast.parse(note, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    seen = look(expression.value if isinstance(expression, ast.Subscript) else expression, namespace)
+    return seen.thing if seen else None

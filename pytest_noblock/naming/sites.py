@@ -1,0 +1,173 @@
+"""Where a source file makes calls: its text, parsed once per version, and the call sites of a line."""
+
+import ast
+import linecache
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Place = tuple[int, int]
+"""Line and column; columns count UTF-8 bytes, as in `ast` and `co_positions`."""
+
+_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+_COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
+# Python 3.12 runs all comprehensions but generator expressions in the frame around them.
+_OWN_FRAME = (ast.Lambda, ast.GeneratorExp) if sys.version_info >= (3, 12) else (ast.Lambda, *_COMPREHENSIONS)
+FRAME_OF = {
+    f"<{name}>": kind
+    for name, kind in zip(
+        ("lambda", "genexpr", "listcomp", "setcomp", "dictcomp"), (ast.Lambda, *_COMPREHENSIONS), strict=True
+    )
+}
+"""The expression that runs in a frame of this name."""
+
+_MOST_TREES = 64
+_trees: dict[str, tuple[list[str], ast.Module | None]] = {}
+_VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """One call in the source: `target` is what is called, `implied` the method that `with` or `for` calls unwritten."""
+
+    node: ast.expr
+    target: ast.expr
+    implied: str | None
+    nested: bool
+    """It runs in a frame of its own: a lambda or a generator expression."""
+
+    @property
+    def begin(self) -> Place:
+        return self.node.lineno, self.node.col_offset
+
+    @property
+    def end(self) -> Place:
+        return _end(self.node)
+
+    @property
+    def name_end(self) -> Place:
+        """Where the instruction of a call chained over several lines ends."""
+        return _end(self.target)
+
+    @property
+    def line(self) -> int:
+        """The line that tracing shows for the call: the attribute's where the chain spans lines."""
+        target = self.target
+        if isinstance(target, ast.Attribute) and target.end_lineno != target.lineno:
+            return self.name_end[0]
+        return self.node.lineno
+
+    @property
+    def arguments(self) -> list[ast.expr]:
+        return self.node.args if isinstance(self.node, ast.Call) else []
+
+    def covers(self, line: int) -> bool:
+        return self.begin[0] <= line <= self.end[0]
+
+    def holds(self, kind: type[ast.AST]) -> bool:
+        return any(isinstance(node, kind) for node in ast.walk(self.node))
+
+
+def source_lines(file: str) -> list[str]:
+    """The lines of a file as Python last saw them; empty where there is no such file."""
+    try:
+        linecache.checkcache(file)
+        return linecache.getlines(file)
+    except ValueError:  # a name that no file system takes
+        return []
+
+
+def call_sites(file: str, line: int, function: str) -> list[CallSite]:
+    """The calls of the statement that the line is part of, in the order in which they run.
+
+    `function` is the name of the running code: what its own `def` line calls
+    (decorators, defaults) was called by somebody else.
+    """
+    return [site for statement in _statements_at(_tree_of(file), line) for site in _sites_of(statement, line, function)]
+
+
+def _tree_of(file: str) -> ast.Module | None:
+    lines = source_lines(file)
+    held = _trees.get(file)
+    if held is None or held[0] is not lines:  # linecache makes a new list when it reads a file again
+        if len(_trees) >= _MOST_TREES:
+            _trees.clear()
+        held = _trees[file] = (lines, _parse(lines, file) if lines else None)
+    return held[1]
+
+
+def _parse(lines: list[str], file: str) -> ast.Module | None:
+    try:
+        return ast.parse(_without_stray_escapes("".join(lines)), file)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _without_stray_escapes(source: str) -> str:
+    # `"\d"` makes the parser warn, and the user's filters may turn that into an error; places stay as they are.
+    return re.sub(
+        r"\\(.)", lambda found: found[0] if found[1] in _VALID_ESCAPES else "/" + found[1], source, flags=re.DOTALL
+    )
+
+
+def _statements_at(tree: ast.Module | None, line: int) -> Iterator[ast.AST]:
+    waiting: list[ast.AST] = [tree] if tree else []
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(child, _STATEMENTS) and _spans(child, line):
+                yield child
+                waiting.append(child)
+
+
+def _spans(statement: ast.AST, line: int) -> bool:
+    if isinstance(statement, ast.match_case):
+        return True
+    if not isinstance(statement, (ast.stmt, ast.excepthandler)):
+        return False
+    first = min((decorator.lineno for decorator in getattr(statement, "decorator_list", ())), default=statement.lineno)
+    return min(first, statement.lineno) <= line <= (statement.end_lineno or statement.lineno)
+
+
+def _sites_of(statement: ast.AST, line: int, function: str) -> list[CallSite]:
+    if getattr(statement, "name", None) == function:
+        return []
+    sites = sorted((*_written_calls(statement), *_implied_calls(statement)), key=lambda site: site.end)
+    compound = any(isinstance(child, _STATEMENTS) for child in ast.iter_child_nodes(statement))
+    return [site for site in sites if site.covers(line)] if compound else sites
+
+
+def _written_calls(statement: ast.AST) -> Iterator[CallSite]:
+    waiting = [(child, False) for child in ast.iter_child_nodes(statement)]
+    while waiting:
+        node, nested = waiting.pop()
+        if isinstance(node, _STATEMENTS):
+            continue
+        if isinstance(node, ast.Call):
+            yield CallSite(node, node.func, None, nested)
+        waiting += _parts(node, nested=nested)
+
+
+def _parts(node: ast.AST, *, nested: bool) -> list[tuple[ast.AST, bool]]:
+    # The first iterable of a generator expression is evaluated by the frame around it.
+    if isinstance(node, ast.comprehension):
+        return [(child, nested) for child in (node.target, *node.ifs)]
+    inside = nested or isinstance(node, _OWN_FRAME)
+    parts = [(child, inside) for child in ast.iter_child_nodes(node)]
+    if isinstance(node, _COMPREHENSIONS):
+        first, *others = node.generators
+        parts += [(first.iter, nested), *((other.iter, inside) for other in others)]
+    return parts
+
+
+def _implied_calls(statement: ast.AST) -> Iterator[CallSite]:
+    if isinstance(statement, ast.With):
+        for item in statement.items:
+            if not isinstance(item.context_expr, ast.Call):
+                yield CallSite(item.context_expr, item.context_expr, "__enter__", nested=False)
+    elif isinstance(statement, ast.For) and not isinstance(statement.iter, ast.Call):
+        yield CallSite(statement.iter, statement.iter, "__next__", nested=False)
+
+
+def _end(node: ast.expr) -> Place:
+    return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
