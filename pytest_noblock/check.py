@@ -48,7 +48,7 @@ class Checker:
         """False once the app holds the loop for good."""
         self._runner = runner
         self._user = user
-        self._subject = Subject(self.client, user, runner.descriptors, meter)
+        self._subject = Subject(self.client, user, meter)
         self._warm: set[tuple[str, str]] = set()
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:

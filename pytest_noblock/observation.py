@@ -19,6 +19,10 @@ class Phase(StrEnum):
     BACKGROUND = "background"
 
 
+LIFESPAN = "LIFESPAN"
+"""The method of the exchange that is the app's start and stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One line of a stack; `call` is the call it was making, as `requests.get`, where known."""
@@ -84,7 +88,8 @@ class Segment:
     `queued` (the thread was runnable and had no processor) and the rest. On the
     portable meter `queued` and `switches` are None: the rest cannot be split.
     `others_cpu` is what the other threads of the process burned meanwhile;
-    `doubtful_trips` are round trips that one of them may have made.
+    `doubtful_trips` are round trips that one of them may have made. `imported` is
+    the time of first imports, which is taken out of all the rest.
     """
 
     exchange: int
@@ -97,6 +102,7 @@ class Segment:
     others_cpu: int
     round_trips: int
     doubtful_trips: int
+    imported: int = 0
     samples: tuple[Sample, ...] = ()
     calls: tuple[BlockingCall, ...] = ()
     lines: tuple[LineCost, ...] = ()
@@ -147,7 +153,9 @@ class Exchange:
         return f"{self.method} {self.path}"
 
     def phase_at(self, moment: int) -> Phase:
-        """A step that completes the response and goes on began in the handler: it is the handler's."""
+        """Segments are cut where the response is complete, so each lies in one phase."""
+        if self.method == LIFESPAN:
+            return Phase.LIFESPAN
         if self.completed is not None and moment >= self.completed:
             return Phase.BACKGROUND
         return Phase.HANDLER

@@ -3,10 +3,11 @@
 `asyncio.events.Handle._run` (CPython 3.4 to 3.14, the stdlib loops) is wrapped while
 a meter is active. Each callback carries the context of whoever scheduled it, so one
 ContextVar names the request behind every step: child tasks, timers, streams,
-background tasks. A loop without such handles (uvloop) is not metered by this.
+background tasks. A loop without such handles (uvloop, trio) is metered by `loops`.
 """
 
 import gc
+import importlib._bootstrap as imports
 import threading
 from asyncio import events
 from collections.abc import Callable, Iterator
@@ -14,33 +15,56 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pytest_noblock.engine import calls
+from pytest_noblock.engine import calls, descriptors
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import StepMeter
 
 _meters: dict[int, StepMeter] = {}
 _lock = threading.Lock()
+_users = 0
 _undo: list[Callable[[], None]] = []
 _ident = threading.get_ident
 
 
 @contextmanager
-def metered(meter: StepMeter) -> Iterator[None]:
-    """Meter the steps of this thread; with the last meter the last patch goes."""
+def installed() -> Iterator[None]:
+    """The patches, as long as anybody needs them."""
+    global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
     with _lock:
-        if not _meters:
-            _undo.extend((_wrap_steps(), _wrap_collect(), calls.install(_saw)))
+        _users += 1
+        if _users == 1:
+            _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw), descriptors.install()))
             gc.callbacks.append(_collection)
-        _meters[meter.ident] = meter
     try:
         yield
     finally:
         with _lock:
-            del _meters[meter.ident]
-            if not _meters:
+            _users -= 1
+            if not _users:
                 gc.callbacks.remove(_collection)
                 while _undo:
                     _undo.pop()()
+
+
+@contextmanager
+def metered(meter: StepMeter) -> Iterator[None]:
+    """Meter the steps of the thread that made the meter."""
+    with installed():
+        register(meter)
+        try:
+            yield
+        finally:
+            unregister(meter)
+
+
+def register(meter: StepMeter) -> None:
+    _meters[meter.ident] = meter
+
+
+def unregister(meter: StepMeter) -> None:
+    """A later thread may have got the same identity, and a meter of its own."""
+    if _meters.get(meter.ident) is meter:
+        del _meters[meter.ident]
 
 
 def current_meter() -> StepMeter | None:
@@ -53,13 +77,14 @@ def _wrap_steps() -> Callable[[], None]:
 
     def _run(handle: events.Handle) -> None:
         meter = _meters.get(_ident())
-        if meter is None:
-            return original(handle)
-        meter.begin(handle._context.get(CURRENT))
+        if meter is not None:
+            meter.begin(handle._context.get(CURRENT))
         try:
             return original(handle)
         finally:
-            meter.end()
+            meter = _meters.get(_ident())  # a request may have entered in this very step
+            if meter is not None:
+                meter.end()
 
     events.Handle._run = _run  # type: ignore[method-assign]
     return lambda: setattr(events.Handle, "_run", original)
@@ -81,6 +106,25 @@ def _wrap_collect() -> Callable[[], None]:
 
     gc.collect = collect
     return lambda: setattr(gc, "collect", original)
+
+
+def _wrap_imports() -> Callable[[], None]:
+    """A module is imported once: what that costs a request is a first-use cost.
+
+    CPython (3.3 and later) looks `_find_and_load` up on this module for every import
+    that `sys.modules` does not answer, the import statement's included.
+    """
+    original = imports._find_and_load
+
+    def _find_and_load(name: str, import_: Any) -> Any:
+        meter = _meters.get(_ident())
+        if meter is None or meter.owner is None:
+            return original(name, import_)
+        with meter.importing():
+            return original(name, import_)
+
+    imports._find_and_load = _find_and_load
+    return lambda: setattr(imports, "_find_and_load", original)
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:

@@ -40,6 +40,7 @@ class StepMeter:
 
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
         self.ident = threading.get_ident()
+        self._native = threading.get_native_id()
         self.segments: list[tuple[Segment, int]] = []
         """Each with the number of its step, by which the watchdog knows it."""
         self.lines: Lines | None = None
@@ -54,6 +55,8 @@ class StepMeter:
         self._began = 0
         self._collected = self._collection_began = 0
         self._own_cpu = self._own_wall = 0
+        self._imported = 0
+        self._importing = False
         self._calls: list[BlockingCall] = []
         self._stale = False
         self._others_at_look = 0
@@ -65,7 +68,8 @@ class StepMeter:
     def begin(self, owner: Record | None) -> None:
         """A step begins, or the rest of one after `cut`."""
         self.owner = owner
-        if owner is None:
+        if owner is None or threading.get_native_id() != self._native:
+            self.owner = None  # a thread that inherited the identity of one that ended
             self._began = _now()
             return
         owner.steps += 1
@@ -73,7 +77,7 @@ class StepMeter:
             self._settle_sockets()
             self._start = self._clock.begin()
             self._read_at = self._start[0]
-        self._collected = self._own_cpu = self._own_wall = 0
+        self._collected = self._own_cpu = self._own_wall = self._imported = 0
         self._step += 1
         if self.lines is not None:
             self.lines.enter()
@@ -128,10 +132,11 @@ class StepMeter:
             others_cpu=others,
             round_trips=trips,
             doubtful_trips=doubtful,
+            imported=self._imported,
             calls=tuple(self._calls),
             lines=lines,
         )
-        if trips or doubtful or self._calls or max(segment.cpu, segment.asleep, segment.off_cpu) >= _NOTABLE_NS:
+        if trips or doubtful or self._calls or max(segment.cpu, segment.asleep, segment.off_cpu, self._imported) >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
     def _round_trips(self, others: int) -> tuple[int, int]:
@@ -154,6 +159,21 @@ class StepMeter:
             self._collection_began = _thread_cpu()
         else:
             self._collected += _thread_cpu() - self._collection_began
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """A first-use cost: taken out of the step, and kept apart. Imports nest; the outermost counts."""
+        if self._importing:
+            yield
+            return
+        self._importing = True
+        began = self._own_wall
+        try:
+            with self.own_work():
+                yield
+        finally:
+            self._importing = False
+            self._imported += self._own_wall - began
 
     @contextmanager
     def own_work(self) -> Iterator[None]:

@@ -1,11 +1,12 @@
 """A meter for the calling thread, made of what this machine has."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock
+from pytest_noblock.engine.descriptors import AWAITED
 from pytest_noblock.engine.instrument import metered
 from pytest_noblock.engine.lines import LineCounters
 from pytest_noblock.engine.meter import StepMeter
@@ -27,7 +28,7 @@ class Metering:
 
 @contextmanager
 def metering(
-    kind: Meter, user: UserCode, descriptors: Container[int], *, sample_after: int, exact: bool = False
+    kind: Meter, user: UserCode, *, sample_after: int, exact: bool = False
 ) -> Iterator[Metering]:
     """Meter this thread's steps. `exact`: with counters at every user line, and without the
     watchdog, whose looking would disturb them; where somebody else owns the tracer, as ever."""
@@ -35,10 +36,10 @@ def metering(
     with ExitStack() as stack:
         clock = LinuxClock() if kind == "full" else PortableClock()
         stack.callback(clock.close)
-        meter = StepMeter(clock, user, _sockets(kind, descriptors))
+        meter = StepMeter(clock, user, _sockets(kind))
         stack.enter_context(metered(meter))
         if exact:
-            counters = LineCounters(meter, clock, user, _sockets(kind, descriptors))
+            counters = LineCounters(meter, clock, user, _sockets(kind))
             result.exact = stack.enter_context(counting(meter, counters, user))
         if not result.exact:
             meter.watchdog = Watchdog(sample_after)
@@ -47,8 +48,8 @@ def metering(
     result.segments = _settled(meter, user)
 
 
-def _sockets(kind: Meter, descriptors: Container[int]) -> SocketTable | None:
-    return SocketTable(descriptors) if kind == "full" else None
+def _sockets(kind: Meter) -> SocketTable | None:
+    return SocketTable(AWAITED) if kind == "full" else None
 
 
 def _settled(meter: StepMeter, user: UserCode) -> tuple[Segment, ...]:

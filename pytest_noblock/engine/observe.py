@@ -13,7 +13,6 @@ from pytest_noblock.engine import starlette, stuck
 from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.metering import metering
 from pytest_noblock.engine.probes import Probes
-from pytest_noblock.engine.runner import ManagedDescriptors
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.failures import told
@@ -39,7 +38,6 @@ class Subject:
 
     client: httpx.AsyncClient
     user: UserCode
-    descriptors: ManagedDescriptors
     meter: Meter
 
 
@@ -76,9 +74,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
             await probes.measure_alone()
         stack.callback(starlette.note_entered())
         meter = stack.enter_context(
-            metering(
-                subject.meter, subject.user, subject.descriptors, sample_after=run.sample_after, exact=run.exact
-            )
+            metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
         )
         if run.probes is not None:
             await stack.enter_async_context(probes.running())

@@ -2,9 +2,7 @@
 
 import asyncio
 import concurrent.futures
-import os
 import queue
-import selectors
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -31,29 +29,6 @@ class LoopBlocked(Exception):
         self.frames = raw(sys._current_frames().get(ident or 0))
 
 
-class ManagedDescriptors(selectors.DefaultSelector):
-    """The loop's selector, which remembers every descriptor that the loop ever waited on.
-
-    Drivers such as psycopg's async one register their socket only while they wait. The
-    inode tells whether a number still means the same socket.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._inodes: dict[int, int] = {}
-
-    def register(self, fileobj: "selectors._FileObject", events: int, data: object = None) -> selectors.SelectorKey:
-        key = super().register(fileobj, events, data)
-        self._inodes[key.fd] = os.fstat(key.fd).st_ino
-        return key
-
-    def __contains__(self, fd: int) -> bool:
-        try:
-            return fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
-        except OSError:
-            return False
-
-
 class AppRunner:
     """An app that runs from `start` to `stop`; `call` runs a coroutine function beside it.
 
@@ -64,7 +39,6 @@ class AppRunner:
     def __init__(self, app: ASGIApp, user: UserCode) -> None:
         self.app = app
         """The app with its lifespan state, once started."""
-        self.descriptors = ManagedDescriptors()
         self.given = app
         self._user = user
         self._ready: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
@@ -114,7 +88,7 @@ class AppRunner:
     def _loop(self) -> asyncio.AbstractEventLoop:
         if sys.platform == "win32":
             return asyncio.ProactorEventLoop()  # the selector loop there has no subprocesses
-        return asyncio.SelectorEventLoop(self.descriptors)
+        return asyncio.SelectorEventLoop()
 
     async def _serve(self) -> None:
         async with running(self.given, self._user) as app, BlockingPortal() as portal:

@@ -55,7 +55,7 @@ async def _planted() -> list[Segment]:
     client = socket.create_connection(listener.getsockname())
     server, _address = listener.accept()
     records = [Record("SELF", "check") for _ in range(3)]
-    with listener, client, server, metering("full", UserCode(os.sep), (), sample_after=1000 * _MS) as metered:
+    with listener, client, server, metering("full", UserCode(os.sep), sample_after=1000 * _MS) as metered:
         for record, plant in zip(records, (_sleep, _burn, lambda: _round_trip(client, server)), strict=True):
             done = loop.create_future()
             CURRENT.set(record)

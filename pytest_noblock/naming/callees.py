@@ -69,7 +69,7 @@ def _member_name(owner: Seen, name: str, own: str) -> str | None:
     if is_a(owner.thing, type):
         return method_path(owner.thing, name, own)
     held = stored(owner.thing).get(name)
-    return _object_name(held, own) if type(held) in _FUNCTIONS else method_path(owner.cls, name, own)
+    return _object_name(held, own) if _is_function(held) else method_path(owner.cls, name, own)
 
 
 def _object_name(thing: object, own: str) -> str | None:
@@ -80,10 +80,14 @@ def _object_name(thing: object, own: str) -> str | None:
         bound_to = thing.__self__
         if not is_a(bound_to, types.ModuleType):
             return method_path(bound_to if is_a(bound_to, type) else type(bound_to), thing.__name__, own)
-    if is_a(thing, type) or type(thing) in _FUNCTIONS:
+    if is_a(thing, type) or _is_function(thing):
         return _unless_own(path_of(thing), origin_module(thing), own)
     path = None if thing is UNSEEN else method_path(type(thing), "__call__", own)
     return path if known(path) else None
+
+
+def _is_function(thing: object) -> bool:
+    return any(is_a(thing, kind) for kind in _FUNCTIONS)
 
 
 def _unless_own(path: str | None, module: str | None, own: str) -> str | None:

@@ -126,8 +126,8 @@ def _method_of(paths: list[str], method: str) -> str | None:
 def _origin(thing: object) -> tuple[str | None, str | None]:
     if is_a(thing, type):
         module, qualname = _class_module(thing), _CLASS_QUALNAME.__get__(thing)
-    elif type(thing) in (types.FunctionType, types.BuiltinFunctionType):
-        module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    elif is_a(thing, types.FunctionType) or is_a(thing, types.BuiltinFunctionType):
+        module, qualname = thing.__module__, thing.__qualname__
     else:
         return None, None
     return (module if type(module) is str else None), (qualname if type(qualname) is str else None)

@@ -14,7 +14,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from pytest_noblock.naming.paths import ancestors, class_contents, is_a, module_contents
 
@@ -103,8 +103,8 @@ def _lookup(name: str, namespace: Namespace) -> Seen | None:
 
 
 def _from_class(value: object, owner: Seen) -> Seen | None:
-    if type(value) in (classmethod, staticmethod):
-        return _of(cast("classmethod[Any, Any, Any]", value).__func__)
+    if type(value) is classmethod or type(value) is staticmethod:
+        return _of(value.__func__)
     if type(value) is types.MemberDescriptorType and owner.thing is not UNSEEN and not is_a(owner.thing, type):
         return _slot(value, owner.thing)
     if type(value) is property:

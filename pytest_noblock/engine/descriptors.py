@@ -1,0 +1,45 @@
+"""Descriptors that an event loop has waited on: their traffic is asynchronous, whatever one step shows.
+
+Drivers such as psycopg's async one register their socket only while they wait, so the
+set of an epoll descriptor is not enough; every `register` of a stdlib selector is seen.
+The inode tells whether a number still means the same socket.
+"""
+
+import os
+import selectors
+from collections.abc import Callable
+from typing import Any
+
+
+class AwaitedDescriptors:
+    """A container of descriptor numbers."""
+
+    def __init__(self) -> None:
+        self._inodes: dict[int, int] = {}
+
+    def add(self, fd: int) -> None:
+        self._inodes[fd] = os.fstat(fd).st_ino
+
+    def __contains__(self, fd: int) -> bool:
+        try:
+            return fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
+        except OSError:
+            return False
+
+
+AWAITED = AwaitedDescriptors()
+
+
+def install() -> Callable[[], None]:
+    """See every registration with the selectors that asyncio uses; returns the undoing."""
+    selector = selectors.DefaultSelector
+    own = "register" in vars(selector)
+    original = selector.register
+
+    def register(self: selectors.BaseSelector, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = original(self, fileobj, events, data)  # type: ignore[arg-type]
+        AWAITED.add(key.fd)
+        return key
+
+    selector.register = register  # type: ignore[method-assign, assignment]
+    return (lambda: setattr(selector, "register", original)) if own else (lambda: delattr(selector, "register"))
