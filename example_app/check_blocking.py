@@ -5,9 +5,9 @@ The name keeps the file out of a plain `pytest`, which is to be green.
 
 import pytest
 from fastapi import FastAPI
-from pytest_noblock.fixture import Noblock
 
 from example_app.main import app
+from pytest_noblock.client import Noblock
 
 
 @pytest.fixture
