@@ -2,8 +2,12 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
+
+from pytest_noblock.acceptance import Allowance
+from pytest_noblock.findings import Kind
 
 
 def noblock(
@@ -16,18 +20,46 @@ def noblock(
     """fail the test when a request that it makes blocks the event loop for `max_block` ("50 ms") or longer"""
 
 
-_MARKERS: dict[str, Callable[..., None]] = {"noblock": noblock}
+def noblock_allow(reason: str, *, call: str | None = None, kinds: list[str] | None = None) -> None:
+    """accept findings, for a reason; `call` ("sqlite3") and `kinds` (["cpu"]) narrow it to some"""
+
+
+_MARKERS: dict[str, Callable[..., None]] = {"noblock": noblock, "noblock_allow": noblock_allow}
 
 
 def register(config: pytest.Config) -> None:
     """The help that `pytest --markers` shows is generated, so it cannot drift."""
     for name, marker in _MARKERS.items():
-        signature = ", ".join(f"{each.name}={each.default!r}" for each in inspect.signature(marker).parameters.values())
-        config.addinivalue_line("markers", f"{name}({signature}): {inspect.getdoc(marker)}")
+        arguments = ", ".join(_shown(each) for each in inspect.signature(marker).parameters.values())
+        config.addinivalue_line("markers", f"{name}({arguments}): {inspect.getdoc(marker)}")
 
 
-def arguments(mark: pytest.Mark, where: str) -> dict[str, object]:
-    """The keywords given to a marker. Raises UsageError for unknown ones, and for positional ones."""
+def _shown(parameter: inspect.Parameter) -> str:
+    required = parameter.default is parameter.empty
+    return parameter.name if required else f"{parameter.name}={parameter.default!r}"
+
+
+def allowances(item: pytest.Item) -> list[Allowance]:
+    """What the test, its class and its module accept. Raises UsageError."""
+    return [_allowance(arguments(mark, item.nodeid), item.nodeid) for mark in item.iter_markers("noblock_allow")]
+
+
+def _allowance(given: dict[str, Any], where: str) -> Allowance:
+    reason, call, kinds = given["reason"], given.get("call"), given.get("kinds")
+    if not isinstance(reason, str) or not reason.strip():
+        raise pytest.UsageError(f"{where}: noblock_allow needs a reason in words, not {reason!r}")
+    if call is not None and not isinstance(call, str):
+        raise pytest.UsageError(f'{where}: noblock_allow: call={call!r} is not a name such as "sqlite3"')
+    unknown = set(kinds or ()) - set(get_args(Kind)) if isinstance(kinds, list | tuple | None) else {kinds}
+    if unknown:
+        raise pytest.UsageError(
+            f"{where}: noblock_allow: kinds={kinds!r} is not a list of {', '.join(get_args(Kind))}"
+        )
+    return Allowance(reason, call, tuple(kinds) if kinds else None)
+
+
+def arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
+    """What a marker was given, by name. Raises UsageError for what it does not take."""
     signature = inspect.signature(_MARKERS[mark.name])
     try:
         return dict(signature.bind(*mark.args, **mark.kwargs).arguments)

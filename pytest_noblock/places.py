@@ -11,6 +11,20 @@ from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Se
 Key = tuple[str, int]
 """File and line."""
 
+_FIRST_USE = (
+    ("importlib/_bootstrap", ""),
+    ("<frozen importlib._bootstrap", ""),
+    ("jinja2/environment.py", "compile"),
+    ("re/_compiler.py", "compile"),
+    ("pydantic/_internal/_model_construction.py", ""),
+    ("pydantic/_internal/_generate_schema.py", ""),
+    ("pydantic/type_adapter.py", "__init__"),
+    ("fastapi/openapi/utils.py", ""),
+    ("sqlalchemy/orm/mapper.py", "_configure_registries"),
+    ("mimetypes.py", "init"),
+)
+"""File and function (any where empty) of work whose result is kept: real applications show it on the first request and never again."""
+
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
 
 
@@ -24,6 +38,8 @@ class Place:
     syscall: str | None = None
     witnessed: bool = False
     """Whether the thread was seen waiting there."""
+    first_use: bool = False
+    """Whether it was mostly seen doing what is done once: compiling a template, a pattern, a schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,13 @@ def _by_samples(samples: Iterable[Sample]) -> Place:
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     frame, sample = here[0]
-    return Place(frame, sample.stack, "sample", sample.syscall, _seen_waiting([each for _, each in here]))
+    mostly = [each for _, each in here]
+    first_use = 2 * sum(_is_first_use(each.stack) for each in mostly) > len(mostly)
+    return Place(frame, sample.stack, "sample", sample.syscall, _seen_waiting(mostly), first_use)
+
+
+def _is_first_use(stack: Stack) -> bool:
+    return any(part in frame.file and name in ("", frame.function) for frame in stack for part, name in _FIRST_USE)
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:

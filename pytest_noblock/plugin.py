@@ -4,7 +4,7 @@ Imported in every pytest run of everybody who has this installed: what needs asy
 httpx or the app is imported where it is first used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +43,24 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     reporting.forget(item)
+    item.config.stash[_SESSION].start_watching(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    session = item.config.stash[_SESSION]
+    try:
+        result = yield
+    except BaseException:
+        session.stop_watching(item, passing=False)
+        raise
+    session.stop_watching(item, passing=True)
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    item.config.stash[_SESSION].stop_watching(item, passing=False)  # where the setup failed there was no call
 
 
 @pytest.fixture

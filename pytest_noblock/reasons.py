@@ -19,9 +19,12 @@ def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
             f"{exchange.request} answered {exchange.status} before its endpoint was called "
             "(headers and cookies can be set on noblock.client)"
         )
-    if exchange.steps == 0:
-        return f"{exchange.request} ran no step on this event loop"
-    return None
+    return unseen(exchange)
+
+
+def unseen(exchange: Exchange) -> str | None:
+    """No step of it was metered; None where some were."""
+    return None if exchange.steps else f"{exchange.request} ran no step on an event loop that can be metered"
 
 
 def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:

@@ -1,27 +1,25 @@
 """What one pytest session shares: the rules of its meter, and the way from a check to a test's outcome."""
 
 import sys
-import warnings
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_noblock import settings
-from pytest_noblock.reporting import attach
+from pytest_noblock.outcomes import ItemOutcome
 
 if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
-    from pytest_noblock.findings import Check
     from pytest_noblock.report.record import Record
     from pytest_noblock.engine.exchange import ASGIApp
+    from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.observation import Meter
     from pytest_noblock.running import RunningApps
+    from pytest_noblock.watching import ItemWatch
 
 
-class NoblockWarning(UserWarning):
-    """A finding under `action="warn"`."""
+_WATCH = pytest.StashKey["ItemWatch"]()
 
 
 class Session:
@@ -72,30 +70,33 @@ class Session:
         except LifespanFailed as error:
             pytest.fail(str(error), pytrace=False)
         plan = Plan(limits=wanted.limits, probes=wanted.probes)
-        return Noblock(checker, item.nodeid, plan, lambda check: self._seen(item, check, wanted), self._fail)
+        judge = ItemOutcome(item, wanted)
+        return Noblock(checker, item.nodeid, plan, judge.seen, judge.fail)
 
-    def _seen(self, item: pytest.Item, check: "Check", wanted: settings.Settings) -> "Check":
-        """Every check is on record, whatever the test makes of it."""
-        from pytest_noblock.report.failure import failure
-        from pytest_noblock.report.record import record
+    @cached_property
+    def _user(self) -> "UserCode":
+        from pytest_noblock.engine.usercode import UserCode
 
-        if wanted.action == "warn" and check.outcome == "failed":
-            check = _accepted(check, "action=warn")
-            warnings.warn(failure(check).partition("\n")[0], NoblockWarning, stacklevel=4)
-        attach(item, record(check))
-        return check
+        return UserCode(str(self._config.rootpath))
 
-    def _fail(self, check: "Check") -> None:
-        __tracebackhide__ = True
-        if check.outcome in ("failed", "inconclusive"):
-            from pytest_noblock.report.failure import failure
+    def start_watching(self, item: pytest.Item) -> None:
+        """From the test's setup on, for fixtures make requests, too."""
+        if settings.watches(item):
+            from pytest_noblock.watching import ItemWatch
 
-            pytest.fail(failure(check, self._config.get_verbosity("noblock")), pytrace=False)
+            wanted = settings.settings_of(item)
+            watch = item.stash[_WATCH] = ItemWatch(self.meter[0], self._user, wanted.limits)
+            watch.start()
 
-
-def _accepted(check: "Check", reason: str) -> "Check":
-    findings = tuple(replace(finding, accepted=finding.accepted or reason) for finding in check.findings)
-    return replace(check, findings=findings, outcome="accepted")
+    def stop_watching(self, item: pytest.Item, *, passing: bool) -> None:
+        """At the end of the test's call; judged in any case, and failed if nothing else failed it."""
+        watch = item.stash.get(_WATCH, None)
+        if watch is None:
+            return
+        del item.stash[_WATCH]
+        outcome = ItemOutcome(item, settings.settings_of(item))
+        checks = watch.stop(item.nodeid, lifespan=settings.judges_lifespan(self._config))
+        outcome.watched([outcome.seen(check) for check in checks], passing=passing)
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":
@@ -103,6 +104,6 @@ def _asgi(app: object, folder: str) -> "ASGIApp":
     from pytest_noblock.discovery import NotAnApp, resolved
 
     try:
-        return resolved(app, folder, "what noblock_app returned")
+        return resolved(app, folder, f"{app!r}" if isinstance(app, str) else "what noblock_app returned")
     except NotAnApp as error:
         pytest.fail(str(error), pytrace=False)

@@ -34,6 +34,9 @@ class Settings:
 def add_options(parser: pytest.Parser) -> None:
     """Every command line option has an ini twin; only the ini and the default hold where the option is absent."""
     group = parser.getgroup("noblock", "assert that ASGI endpoints do not block the event loop")
+    group.addoption(
+        "--noblock", action="store_true", default=None, help="watch the requests of every test, whatever client sends them"
+    )
     group.addoption("--noblock-app", metavar="pkg.mod:app", help="the ASGI app, or a factory of it")
     group.addoption(
         "--noblock-max-block", metavar="50ms", help="longest the app may hold the event loop in one go (default 50ms)"
@@ -43,12 +46,14 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--noblock-report", metavar="FILE.json", action="append", help="write a report, by suffix (repeatable)"
     )
+    parser.addini("noblock", "watch every test", type="bool", default=False)
     parser.addini("noblock_app", "the ASGI app of this project, or a factory of it: pkg.mod:app")
     parser.addini("noblock_max_block", "longest the app may hold the event loop in one go, as 50ms")
     parser.addini("noblock_probe", "probe paths besides the built-in ones", type="args")
     parser.addini("noblock_scope", "how long one running app is kept: function, module, session", default="function")
     parser.addini("noblock_action", "fail or warn")
     parser.addini("noblock_report", "report files, by suffix", type="args")
+    parser.addini("noblock_lifespan", "note or fail: what a finding in the app's lifespan does", default="note")
     parser.addini("noblock_meter", "auto, full or portable: the rules to measure by", default="auto")
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
 
@@ -57,6 +62,19 @@ def option(config: pytest.Config, name: str) -> object:
     """The command line's value, else the ini's; None where neither says anything."""
     given = config.getoption(f"noblock_{name}")
     return given if given is not None else config.getini(f"noblock_{name}") or None
+
+
+def watches_all(config: pytest.Config) -> bool:
+    return bool(config.getoption("noblock") or config.getini("noblock"))
+
+
+def watches(item: pytest.Item) -> bool:
+    """Whether the requests of this test are watched, whatever client sends them."""
+    return watches_all(item.config) or any(item.iter_markers("noblock"))
+
+
+def judges_lifespan(config: pytest.Config) -> bool:
+    return bool(config.getini("noblock_lifespan") == "fail")
 
 
 def settings_of(item: pytest.Item) -> Settings:
@@ -72,6 +90,7 @@ def validate_options(config: pytest.Config) -> None:
     names = ("max_block", "probe", "action")
     _settings({name: option(config, name) for name in names}, "the noblock options")
     _one_of("noblock_scope", config.getini("noblock_scope"), get_args(Scope))
+    _one_of("noblock_lifespan", config.getini("noblock_lifespan"), ("note", "fail"))
     _one_of("noblock_meter", config.getini("noblock_meter"), get_args(MeterChoice))
     for file in reports(config):
         if not file.endswith(REPORT_SUFFIXES):
@@ -87,13 +106,14 @@ def reports(config: pytest.Config) -> list[str]:
 
 def asked_for(config: pytest.Config) -> bool:
     """Whether any option says that noblock is wanted in this run."""
-    return any(option(config, name) for name in ("app", "max_block", "probe", "action", "report"))
+    return watches_all(config) or any(option(config, name) for name in ("app", "max_block", "probe", "action", "report"))
 
 
 def validate_markers(item: pytest.Item) -> None:
     """Before any test runs. Raises UsageError."""
     if any(item.iter_markers("noblock")):
         settings_of(item)
+    markers.allowances(item)
 
 
 def scope_of(fixture_name: str, config: pytest.Config) -> Scope:

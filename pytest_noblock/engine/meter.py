@@ -56,7 +56,7 @@ class StepMeter:
         self._collected = self._collection_began = 0
         self._own_cpu = self._own_wall = 0
         self._imported = 0
-        self._importing = False
+        self._aside = False
         self._calls: list[BlockingCall] = []
         self._stale = False
         self._others_at_look = 0
@@ -65,11 +65,15 @@ class StepMeter:
     def samples(self) -> list[RawSample]:
         return self.watchdog.samples if self.watchdog is not None else []
 
+    def of_this_thread(self) -> bool:
+        """A later thread may inherit the identity of one that has ended."""
+        return threading.get_native_id() == self._native
+
     def begin(self, owner: Record | None) -> None:
         """A step begins, or the rest of one after `cut`."""
         self.owner = owner
-        if owner is None or threading.get_native_id() != self._native:
-            self.owner = None  # a thread that inherited the identity of one that ended
+        if owner is None or not self.of_this_thread():
+            self.owner = None
             self._began = _now()
             return
         owner.steps += 1
@@ -162,25 +166,32 @@ class StepMeter:
 
     @contextmanager
     def importing(self) -> Iterator[None]:
-        """A first-use cost: taken out of the step, and kept apart. Imports nest; the outermost counts."""
-        if self._importing:
+        """A first-use cost: taken out of the step, and kept apart."""
+        nested = self._aside
+        began = _now()
+        with self.own_work():
             yield
-            return
-        self._importing = True
-        began = self._own_wall
-        try:
-            with self.own_work():
-                yield
-        finally:
-            self._importing = False
-            self._imported += self._own_wall - began
+        if not nested:
+            self._imported += _now() - began
 
     @contextmanager
     def own_work(self) -> Iterator[None]:
-        """What we do inside the user's step is not the user's."""
+        """What we do inside the user's step is not the user's. The outermost of nested ones counts."""
+        if self._aside:
+            yield
+            return
+        self._aside = True
+        collected = self._collected
         wall, cpu = _now(), _thread_cpu()
+        watchdog, step = self.watchdog, 0
+        if watchdog is not None:  # it need not look now
+            step, watchdog.step = watchdog.step, 0
         try:
             yield
         finally:
+            if watchdog is not None:
+                watchdog.step = step
             self._own_cpu += _thread_cpu() - cpu
             self._own_wall += _now() - wall
+            self._collected = collected  # what was collected meanwhile is out already
+            self._aside = False

@@ -11,7 +11,7 @@ from pytest_noblock.engine.instrument import metered
 from pytest_noblock.engine.lines import LineCounters
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.sockets import SocketTable
-from pytest_noblock.engine.stacks import settled
+from pytest_noblock.engine.stacks import settled as stack_of
 from pytest_noblock.engine.tracers import counting
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import RawSample, Watchdog
@@ -45,14 +45,15 @@ def metering(
             meter.watchdog = Watchdog(sample_after)
             stack.callback(meter.watchdog.stop)
         yield result
-    result.segments = _settled(meter, user)
+    result.segments = settled(meter, user)
 
 
 def _sockets(kind: Meter) -> SocketTable | None:
     return SocketTable(AWAITED) if kind == "full" else None
 
 
-def _settled(meter: StepMeter, user: UserCode) -> tuple[Segment, ...]:
+def settled(meter: StepMeter, user: UserCode) -> tuple[Segment, ...]:
+    """What a meter recorded, as values."""
     samples: defaultdict[int, list[Sample]] = defaultdict(list)
     for each in meter.samples:
         samples[each.step].append(_sample(each, user))
@@ -60,4 +61,4 @@ def _settled(meter: StepMeter, user: UserCode) -> tuple[Segment, ...]:
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(sample.due, sample.began, sample.ended, settled(sample.frames, user), sample.syscall)
+    return Sample(sample.due, sample.began, sample.ended, stack_of(sample.frames, user), sample.syscall)

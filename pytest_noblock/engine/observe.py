@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -15,8 +15,7 @@ from pytest_noblock.engine.metering import metering
 from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.failures import told
-from pytest_noblock.observation import Exchange, Frame, Meter, Observation
+from pytest_noblock.observation import Frame, Meter, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         responses = await _exchanges(subject, request, run, records)
     observation = Observation(
         subject.meter,
-        tuple(_settled(record, subject.user) for record in records),
+        tuple(starlette.settled(record, subject.user) for record in records),
         meter.segments,
         tuple(probes.answered),
         probes.alone,
@@ -112,13 +111,6 @@ async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[
     """Waits without cancelling: a task that is stuck must still show where."""
     _done, pending = await asyncio.wait(tasks, timeout=max(0, deadline - time.perf_counter_ns()) / 1e9)
     return pending
-
-
-def _settled(record: Record, user: UserCode) -> Exchange:
-    """The record as a value, with what only the framework or a traceback can tell."""
-    record.entered = starlette.entered(record)
-    error = record.error
-    return replace(record.value(), error=None if error is None else told(error, user))
 
 
 async def _send(client: httpx.AsyncClient, request: Request, records: list[Record]) -> httpx.Response | None:

@@ -4,8 +4,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
+from dataclasses import replace
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
+from pytest_noblock.engine.failures import told
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.observation import Exchange
 
 _FRAMEWORKS = {"starlette", "fastapi"}
 
@@ -27,6 +31,12 @@ def entered(record: Record) -> bool | None:
         return True
     api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
     return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
+
+
+def settled(record: Record, user: UserCode) -> Exchange:
+    """The record as a value, with what only the framework or a traceback can tell."""
+    error = record.error
+    return replace(record.value(), entered=entered(record), error=None if error is None else told(error, user))
 
 
 def note_entered() -> Callable[[], None]:

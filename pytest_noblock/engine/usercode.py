@@ -4,6 +4,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable
+from weakref import WeakSet
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -17,8 +18,20 @@ class UserCode:
 
     def __init__(self, root: str, packages: Iterable[str] = ()) -> None:
         self._root = os.path.join(os.path.abspath(root), "")
-        self._packages = tuple(folder for package in packages for folder in _folders(package))
+        self._packages: tuple[str, ...] = ()
+        self._included: set[str] = set()
         self._known: dict[str, bool] = {}
+        self.apps: WeakSet[object] = WeakSet()
+        """The apps whose packages are included."""
+        self.include(packages)
+
+    def include(self, packages: Iterable[str]) -> None:
+        """Count these top-level packages, too."""
+        new = set(packages) - self._included
+        if new:
+            self._included |= new
+            self._packages += tuple(folder for package in sorted(new) for folder in _folders(package))
+            self._known.clear()
 
     def __contains__(self, file: str) -> bool:
         answer = self._known.get(file)

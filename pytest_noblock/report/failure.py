@@ -23,6 +23,16 @@ _WHY = {
 }
 
 
+_UNPROBED = "every other request of this worker waited meanwhile"
+
+_EVIDENCE = {
+    "call": "as the call was made",
+    "sample": "by a look at the stack while it lasted",
+    "line counters": "by counters at every line",
+    "none": "by the counters of the step alone",
+}
+
+
 def failure(check: Check, verbosity: int = 0) -> str:
     """The whole report; the first line alone with `-q`, the exchange with `-v`, stacks and probes with `-vv`."""
     lines = list(_failure(check, verbosity))
@@ -59,12 +69,12 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     if finding.code:
         yield f"              {finding.code}"
     yield from _row("why", _why(finding))
-    for probe in _shown(check.probes):
-        yield from _row("harm", _harm(probe))
+    for harm in [_harm(probe) for probe in _shown(check.probes)] or [_UNPROBED]:
+        yield from _row("harm", harm)
     yield from _row("instead", _instead(finding))
     yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
     if not finding.confirmed:
-        yield from _row("seen", "once; the request was not repeated (confirm=True repeats it and names the exact line)")
+        yield from _row("seen", _seen(check, finding))
 
 
 def _row(name: str, text: str) -> Iterator[str]:
@@ -102,6 +112,12 @@ def _instead(finding: Finding) -> str:
 
 def _narrowed(finding: Finding) -> str:
     return f'call="{finding.call}"' if finding.call else f'kinds=["{finding.kind}"]'
+
+
+def _seen(check: Check, finding: Finding) -> str:
+    """What the finding rests on, where no second run showed it."""
+    hint = "; confirm=True sends the request again and names the exact line" if check.probes else ""
+    return f"once, {_EVIDENCE[finding.evidence]}{hint}"
 
 
 def _stack(finding: Finding) -> Iterator[str]:

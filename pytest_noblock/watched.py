@@ -1,0 +1,49 @@
+"""The checks of a watched test: what its requests did, judged on the one run that there is (pure)."""
+
+from pytest_noblock import conclusion, reasons
+from pytest_noblock.findings import Check
+from pytest_noblock.limits import Limits
+from pytest_noblock.observation import LIFESPAN, Exchange, Observation
+from pytest_noblock.verdict import Stall, breaking, stalls
+
+
+class Judge:
+    """The rules for one test. `lifespan`: the app's start and stop are judged as well, not only noted."""
+
+    def __init__(self, limits: Limits, shown: conclusion.Shown, *, lifespan: bool) -> None:
+        self._limits = limits
+        self._shown = shown
+        self._lifespan = lifespan
+
+    def checks(self, id: str, observation: Observation) -> list[Check]:
+        """One check for each request, in the order in which they entered."""
+        found = stalls(observation, self._limits)
+        return [
+            self._check(id, observation, exchange, [stall for stall in found if stall.exchange is exchange])
+            for exchange in observation.exchanges
+        ]
+
+    def _check(self, id: str, observation: Observation, exchange: Exchange, found: list[Stall]) -> Check:
+        judged = self._lifespan or exchange.method != LIFESPAN
+        sure = [stall for stall in breaking(found, self._limits) if counts(stall)] if judged else []
+        final = conclusion.findings(sure, self._shown)
+        reason = None if final else reasons.unseen(exchange)
+        return Check(
+            id=id,
+            request=exchange.request.strip(),
+            route=exchange.route,
+            endpoint=exchange.endpoint,
+            outcome="failed" if final else "inconclusive" if reason else "passed",
+            duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
+            limit=self._limits.max_block,
+            meter=observation.meter,
+            findings=tuple(final),
+            notes=conclusion.notes(final, conclusion.findings(found, self._shown), [], self._limits),
+            reason=reason,
+            exchange=exchange,
+        )
+
+
+def counts(stall: Stall) -> bool:
+    """Whether one run is enough to tell: slept beyond doubt, computed at a line of the user's, and not for the first use."""
+    return stall.sure and (stall.kind != "cpu" or (stall.place.frame is not None and not stall.place.first_use))
