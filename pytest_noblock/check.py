@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import httpx
 
 from pytest_noblock import conclusion, reasons
+from pytest_noblock.afterwards import task_runs
 from pytest_noblock.engine import starlette
 from pytest_noblock.engine.observe import Request, Run, Stuck, Subject, observe
 from pytest_noblock.engine.probes import ProbeFailed
@@ -13,7 +14,7 @@ from pytest_noblock.engine.runner import AppRunner, LoopBlocked
 from pytest_noblock.engine.stacks import settled
 from pytest_noblock.engine.transport import AppTransport
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.findings import Check, Finding
+from pytest_noblock.findings import Check, Finding, blank
 from pytest_noblock.observation import Frame, Meter, Observation
 from pytest_noblock.places import user_frame
 from pytest_noblock.limits import Limits
@@ -53,9 +54,9 @@ class Checker:
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
         """Never raises for what the app does: the Check says it."""
-        blank = Check(id, request.label, None, None, "inconclusive", 0, plan.limits.max_block, self._subject.meter)
+        unknown = blank(id, request.label, plan.limits.max_block, self._subject.meter)
         try:
-            return self._checked(blank, request, plan)
+            return self._checked(unknown, request, plan)
         except Stuck as stuck:
             where = self._shown(stuck.frame)
             reason = reasons.stuck(request.label, self._seconds(request), where, completed=stuck.completed)
@@ -64,9 +65,9 @@ class Checker:
             reason = reasons.held(request.label, self._shown(user_frame(settled(blocked.frames, self._user))))
         except (ProbeFailed, httpx.RequestError, httpx.InvalidURL) as error:
             reason = str(error)
-        return replace(blank, reason=reason)
+        return replace(unknown, reason=reason)
 
-    def _checked(self, blank: Check, request: Request, plan: Plan) -> Check:
+    def _checked(self, unknown: Check, request: Request, plan: Plan) -> Check:
         cold = self._warm_up(request, plan)
         observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
@@ -74,7 +75,7 @@ class Checker:
         exchange = observation.exchanges[-1]
         reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.given))
         return replace(
-            blank,
+            unknown,
             route=exchange.route,
             endpoint=exchange.endpoint,
             outcome="failed" if final else "inconclusive" if reason else "passed",
@@ -82,6 +83,7 @@ class Checker:
             findings=tuple(final),
             probes=conclusion.probe_waits(observation, final),
             notes=conclusion.notes(final, self._findings(found), cold, plan.limits),
+            background=task_runs(exchange, self._user.relative),
             reason=reason,
             exchange=exchange,
             probe_runs=observation.probes,

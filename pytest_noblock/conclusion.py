@@ -36,6 +36,8 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     place = worst.place
     frame = place.frame
     call = frame.call if frame else None
+    if place.evidence == "hot loop" and remedies.known(call) is None:
+        call = None  # it was the loop, not what its first line happens to call
     return Finding(
         kind=worst.kind,
         phase=worst.phase,
@@ -92,6 +94,8 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
         return replace(exact, confirmed=True)
     if exact.kind == "cpu":
         exact = replace(exact, held=before.held, cpu=before.cpu, asleep=before.asleep, count=before.count)
+        if exact.evidence == "hot loop" and before.function == exact.function:  # a look tells the line of a loop better
+            exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
     return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
 
 
@@ -124,7 +128,7 @@ def notes(
     """What is worth knowing and fails nothing."""
     known = {key(finding) for finding in final}
     places = {(finding.file, finding.line) for finding in final}
-    rest = [each for each in found if key(each) not in known and (each.file, each.line) not in places]
+    rest = [each for each in found if each.file and key(each) not in known and (each.file, each.line) not in places]
     gone = [each for each in cold if key(each) not in known and (each.file, each.line) not in places]
     return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
 

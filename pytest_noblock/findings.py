@@ -23,7 +23,7 @@ Kind = Literal[
     "background-order",
 ]
 Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
-Evidence = Literal["line counters", "call", "sample", "none"]
+Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Finding:
     """When it held the loop: (began, ended)."""
     stack: Stack = ()
     syscall: str | None = None
+    reason: str | None = None
+    """Of a background finding: why, where it can be known."""
     accepted: str | None = None
 
     @property
@@ -100,6 +102,9 @@ class TaskRun:
     began_ms: float | None
     ended_ms: float | None
     error: str | None
+    arguments: str = ""
+    added_at: str | None = None
+    """`app/main.py:12`, the user line that added it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +132,8 @@ class Check:
     @property
     def duration_ms(self) -> float:
         return milliseconds(self.duration)
+
+
+def blank(id: str, request: str, limit: int, meter: Meter) -> Check:
+    """A check of which nothing is known yet."""
+    return Check(id, request, None, None, "inconclusive", 0, limit, meter)

@@ -24,7 +24,11 @@ def noblock_allow(reason: str, *, call: str | None = None, kinds: list[str] | No
     """accept findings, for a reason; `call` ("sqlite3") and `kinds` (["cpu"]) narrow it to some"""
 
 
-_MARKERS: dict[str, Callable[..., None]] = {"noblock": noblock, "noblock_allow": noblock_allow}
+def noblock_background(*names: str) -> None:
+    """these BackgroundTasks ran, in this order, after their response was complete, to their end; without names: all"""
+
+
+_MARKERS: dict[str, Callable[..., None]] = {"noblock": noblock, "noblock_allow": noblock_allow, "noblock_background": noblock_background}
 
 
 def register(config: pytest.Config) -> None:
@@ -36,12 +40,30 @@ def register(config: pytest.Config) -> None:
 
 def _shown(parameter: inspect.Parameter) -> str:
     required = parameter.default is parameter.empty
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return f"*{parameter.name}"
     return parameter.name if required else f"{parameter.name}={parameter.default!r}"
 
 
 def allowances(item: pytest.Item) -> list[Allowance]:
     """What the test, its class and its module accept. Raises UsageError."""
     return [_allowance(arguments(mark, item.nodeid), item.nodeid) for mark in item.iter_markers("noblock_allow")]
+
+
+def background_names(item: pytest.Item) -> list[str] | None:
+    """The tasks that must run; empty for all, None where the test asks for nothing. Raises UsageError."""
+    mark = item.get_closest_marker("noblock_background")
+    if mark is None:
+        return None
+    return [_task_name(each, item.nodeid) for each in arguments(mark, item.nodeid).get("names", ())]
+
+
+def _task_name(given: object, where: str) -> str:
+    if isinstance(given, str) and given.strip():
+        return given
+    if callable(given) and hasattr(given, "__qualname__"):
+        return f"{given.__module__}.{given.__qualname__}"
+    raise pytest.UsageError(f"{where}: noblock_background: {given!r} is neither the name of a task nor a function")
 
 
 def _allowance(given: dict[str, Any], where: str) -> Allowance:

@@ -72,6 +72,7 @@ class LineCost:
 
     frame: Frame
     stack: Stack
+    hits: int
     wall: int
     cpu: int
     asleep: int
@@ -125,6 +126,31 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """One background task. `began`, `ended`: None where it never came to that.
+
+    `added_at` is the user line that added it, `called_at` the user line that awaited it
+    (None where the framework did, as it should), `batch` tells tasks that one object holds.
+    """
+
+    name: str
+    module: str
+    qualname: str
+    arguments: str
+    added_at: Frame | None
+    began: int | None
+    ended: int | None
+    error: str | None
+    called_at: Frame | None
+    batch: int | None
+    in_thread: bool
+
+    def is_called(self, name: str) -> bool:
+        """By `__name__`, qualified name or `module.qualname`."""
+        return name in (self.name, self.qualname, f"{self.module}.{self.qualname}")
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request with the times of its ASGI messages.
 
@@ -147,6 +173,14 @@ class Exchange:
     entered: bool | None = None
     error: str | None = None
     steps: int = 0
+    tasks: tuple[Task, ...] = ()
+    raised: str | None = None
+    """What the endpoint raised, a handled HTTPException included; None also where nobody can know."""
+    own_background: bool = False
+    """Whether the endpoint returned a Response with a `background` of its own."""
+    cancelled: bool = False
+    framework: str | None = None
+    """Starlette's version, where the app is Starlette's; None: its background tasks have no names."""
 
     @property
     def request(self) -> str:

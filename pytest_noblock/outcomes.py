@@ -1,17 +1,17 @@
 """From a check to a test's outcome."""
 
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_noblock import markers, settings
-from pytest_noblock.reporting import attach
+from pytest_noblock.reporting import attach, attach_unused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.findings import Check
 
 
@@ -22,10 +22,11 @@ class NoblockWarning(UserWarning):
 class ItemOutcome:
     """What the checks of one test do to it."""
 
-    def __init__(self, item: pytest.Item, wanted: settings.Settings) -> None:
+    def __init__(self, item: pytest.Item) -> None:
         self._item = item
-        self._action = wanted.action
+        self._settings = settings.settings_of(item)
         self._allowances = markers.allowances(item)
+        self._checks: list[Check] = []
 
     def seen(self, check: "Check") -> "Check":
         """On record, with what the user accepts marked."""
@@ -34,10 +35,11 @@ class ItemOutcome:
         from pytest_noblock.report.record import record
 
         check = accept(check, self._allowances)
-        if self._action == "warn" and check.outcome == "failed":
+        if self._settings.action == "warn" and check.outcome == "failed":
             warnings.warn(failure(check).partition("\n")[0], NoblockWarning, stacklevel=4)
             check = accept(check, [Allowance("action=warn")])
         attach(self._item, record(check))
+        self._checks.append(check)
         return check
 
     def fail(self, check: "Check") -> None:
@@ -46,15 +48,39 @@ class ItemOutcome:
         if check.outcome in ("failed", "inconclusive"):
             pytest.fail(self._text([check]), pytrace=False)
 
-    def watched(self, checks: "Sequence[Check]", *, passing: bool) -> None:
-        """The requests of a watched test; one that fails anyway gets the text as a section."""
-        failed = [check for check in checks if check.outcome == "failed"]
+    def finish(self, watched: "Sequence[Check]", user: "UserCode", *, passing: bool) -> None:
+        """At the end of the test's call: one that fails anyway gets the text as a section."""
+        failed = [check for check in watched if self.seen(check).outcome == "failed"]
+        failed += self._background(user)
         if failed and passing:
             pytest.fail(self._text(failed), pytrace=False)
         elif failed:
             self._item.add_report_section("call", "noblock", self._text(failed))
-        elif passing and not checks and _asked_for_itself(self._item):
+        elif passing and not self._checks and _asked_for_itself(self._item):
             pytest.fail(f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False)
+        attach_unused(self._item, self._unused())
+
+    def _background(self, user: "UserCode") -> "list[Check]":
+        """What the marker asks of the background tasks of all the test's requests."""
+        names = markers.background_names(self._item)
+        if names is None:
+            return []
+        from pytest_noblock.afterwards import judged
+        from pytest_noblock.background import faults
+        from pytest_noblock.findings import blank
+
+        exchanges = [check.exchange for check in self._checks if check.exchange is not None]
+        found = faults(exchanges, names)
+        if not found:
+            return []
+        last = self._checks[-1] if self._checks else blank(self._item.nodeid, "the test", 0, "full")
+        check = self.seen(judged(last, found, user.relative))
+        return [check] if check.outcome == "failed" else []
+
+    def _unused(self) -> list[str]:
+        from pytest_noblock.acceptance import unused
+
+        return [each.reason for each in unused(self._allowances, self._checks)] if self._checks else []
 
     def _text(self, checks: "Sequence[Check]") -> str:
         from pytest_noblock.report.failure import failure
@@ -64,5 +90,5 @@ class ItemOutcome:
 
 
 def _asked_for_itself(item: pytest.Item) -> bool:
-    """The marker stands on the test itself, and no `noblock` fixture makes its requests."""
-    return any(mark.name == "noblock" for mark in item.own_markers) and "noblock" not in getattr(item, "fixturenames", ())
+    """The marker stands on the test itself."""
+    return any(mark.name == "noblock" for mark in item.own_markers)

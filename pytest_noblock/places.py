@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_noblock import remedies
 from pytest_noblock.findings import Evidence
@@ -10,6 +10,9 @@ from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Se
 
 Key = tuple[str, int]
 """File and line."""
+
+_HOT = 1000
+"""A line run so often costs as much as the counting: which line of the loop is dearest cannot be told."""
 
 _FIRST_USE = (
     ("importlib/_bootstrap", ""),
@@ -70,6 +73,8 @@ def of_network(segment: Segment) -> list[RoundTrip]:
 def of_cpu(segment: Segment) -> Place:
     """The line that burned most; samples in the middle of a kernel call did not see it."""
     costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
+    if costliest is not None and costliest.hits > _HOT:
+        return replace(_of_line(costliest), evidence="hot loop")
     if costliest is not None:
         return _of_line(costliest)
     running = [sample for sample in segment.samples if sample.syscall in ("running", "unknown", "futex")]

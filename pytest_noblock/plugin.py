@@ -27,8 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     settings.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
-    if not hasattr(config, "workerinput"):  # under xdist the controller alone writes
-        config.pluginmanager.register(reporting.Reporter(settings.reports(config), config.invocation_params.dir, session.environment), "noblock-reporter")
+    if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
+        config.pluginmanager.register(session.reporter(), "noblock-reporter")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +43,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     reporting.forget(item)
-    item.config.stash[_SESSION].start_watching(item)
+    item.config.stash[_SESSION].begin(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,15 +52,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException:
-        session.stop_watching(item, passing=False)
+        session.end(item, passing=False)
         raise
-    session.stop_watching(item, passing=True)
+    session.end(item, passing=True)
     return result
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    item.config.stash[_SESSION].stop_watching(item, passing=False)  # where the setup failed there was no call
+    item.config.stash[_SESSION].forget(item)
 
 
 @pytest.fixture

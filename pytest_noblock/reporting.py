@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_noblock.report.record import Record
 
 _PROPERTY = "noblock"
+_UNUSED = "noblock-unused-allowance"
 
 
 def attach(item: pytest.Item, record: "Record") -> None:
@@ -18,36 +19,62 @@ def attach(item: pytest.Item, record: "Record") -> None:
     item.user_properties.append((_PROPERTY, json.dumps(record)))
 
 
+def attach_unused(item: pytest.Item, reasons: list[str]) -> None:
+    """Allowances that no finding of the test needed."""
+    item.user_properties.extend((_UNUSED, reason) for reason in reasons)
+
+
 def forget(item: pytest.Item) -> None:
     """A test that is run again starts anew."""
-    item.user_properties[:] = [each for each in item.user_properties if each[0] != _PROPERTY]
+    item.user_properties[:] = [each for each in item.user_properties if each[0] not in (_PROPERTY, _UNUSED)]
 
 
 class Reporter:
     """What the tests of the whole run left behind; registered only in the process that prints."""
 
-    def __init__(self, files: list[str], folder: Path, environment: "Callable[[], Record]") -> None:
+    def __init__(self, files: list[Path], environment: "Callable[[], Record]", *, must_watch: bool) -> None:
         self._files = files
-        self._folder = folder
         self._environment = environment
-        self._by_test: "dict[str, list[Record]]" = {}
+        self._must_watch = must_watch
+        self._by_test: dict[str, list[Record]] = {}
+        self._unused: dict[str, list[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The last phase carries everything that the test attached."""
+        if report.when != "teardown":
+            return
         mine = [json.loads(str(value)) for name, value in report.user_properties if name == _PROPERTY]
-        if report.when == "teardown" and mine:
+        unused = [str(value) for name, value in report.user_properties if name == _UNUSED]
+        if mine:
             self._by_test[report.nodeid] = mine
+        if unused:
+            self._unused[report.nodeid] = unused
 
-    def pytest_sessionfinish(self) -> None:
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Green, with `--noblock` and nothing watched, would be a lie: as when no test was collected."""
+        if self._must_watch and not self._by_test and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if self._files:
-            from pytest_noblock.report.record import document
+            self._write()
 
-            text = json.dumps(document(self._environment(), self.records()), indent=2) + "\n"
-            for file in self._files:
-                path = self._folder / file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._by_test and not self._must_watch:
+            return
+        from pytest_noblock.report.summary import summary
 
-    def records(self) -> "list[Record]":
-        """In the order of the tests' ids: the same whichever worker was first."""
-        return [record for _test, records in sorted(self._by_test.items()) for record in records]
+        terminalreporter.section("noblock")
+        if not self._by_test:
+            terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
+            return
+        for line in summary(dict(sorted(self._by_test.items())), self._unused):
+            terminalreporter.line(line)
+
+    def _write(self) -> None:
+        from pytest_noblock.report.record import document
+
+        records = [record for _test, records in sorted(self._by_test.items()) for record in records]
+        text = json.dumps(document(self._environment(), records), indent=2) + "\n"
+        for file in self._files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")

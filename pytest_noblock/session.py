@@ -8,6 +8,7 @@ import pytest
 
 from pytest_noblock import settings
 from pytest_noblock.outcomes import ItemOutcome
+from pytest_noblock.reporting import Reporter
 
 if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _WATCH = pytest.StashKey["ItemWatch"]()
+_OUTCOME = pytest.StashKey[ItemOutcome]()
 
 
 class Session:
@@ -52,6 +54,11 @@ class Session:
         python = sys.version.split()[0]
         return {"python": python, "platform": sys.platform, "meter": self.meter[0], "loop": "asyncio"}
 
+    def reporter(self) -> Reporter:
+        folder = self._config.invocation_params.dir
+        files = [folder / file for file in settings.reports(self._config)]
+        return Reporter(files, self.environment, must_watch=settings.watches_all(self._config))
+
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.running import RunningApps
 
@@ -70,8 +77,14 @@ class Session:
         except LifespanFailed as error:
             pytest.fail(str(error), pytrace=False)
         plan = Plan(limits=wanted.limits, probes=wanted.probes)
-        judge = ItemOutcome(item, wanted)
-        return Noblock(checker, item.nodeid, plan, judge.seen, judge.fail)
+        outcome = self._outcome(item)
+        return Noblock(checker, item.nodeid, plan, outcome.seen, outcome.fail)
+
+    def _outcome(self, item: pytest.Item) -> ItemOutcome:
+        """One for each run of a test: the fixture's and the watched requests meet in it."""
+        if _OUTCOME not in item.stash:
+            item.stash[_OUTCOME] = ItemOutcome(item)
+        return item.stash[_OUTCOME]
 
     @cached_property
     def _user(self) -> "UserCode":
@@ -79,24 +92,28 @@ class Session:
 
         return UserCode(str(self._config.rootpath))
 
-    def start_watching(self, item: pytest.Item) -> None:
+    def begin(self, item: pytest.Item) -> None:
         """From the test's setup on, for fixtures make requests, too."""
         if settings.watches(item):
             from pytest_noblock.watching import ItemWatch
 
-            wanted = settings.settings_of(item)
-            watch = item.stash[_WATCH] = ItemWatch(self.meter[0], self._user, wanted.limits)
+            watch = item.stash[_WATCH] = ItemWatch(self.meter[0], self._user, settings.settings_of(item).limits)
             watch.start()
 
-    def stop_watching(self, item: pytest.Item, *, passing: bool) -> None:
+    def end(self, item: pytest.Item, *, passing: bool) -> None:
         """At the end of the test's call; judged in any case, and failed if nothing else failed it."""
         watch = item.stash.get(_WATCH, None)
         if watch is None:
             return
         del item.stash[_WATCH]
-        outcome = ItemOutcome(item, settings.settings_of(item))
         checks = watch.stop(item.nodeid, lifespan=settings.judges_lifespan(self._config))
-        outcome.watched([outcome.seen(check) for check in checks], passing=passing)
+        self._outcome(item).finish(checks, self._user, passing=passing)
+
+    def forget(self, item: pytest.Item) -> None:
+        """A test may be run again."""
+        self.end(item, passing=False)  # where the setup failed there was no call
+        if _OUTCOME in item.stash:
+            del item.stash[_OUTCOME]
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":

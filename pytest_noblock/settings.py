@@ -70,7 +70,9 @@ def watches_all(config: pytest.Config) -> bool:
 
 def watches(item: pytest.Item) -> bool:
     """Whether the requests of this test are watched, whatever client sends them."""
-    return watches_all(item.config) or any(item.iter_markers("noblock"))
+    return watches_all(item.config) or any(
+        mark.name in ("noblock", "noblock_background") for mark in item.iter_markers()
+    )
 
 
 def judges_lifespan(config: pytest.Config) -> bool:
@@ -114,6 +116,7 @@ def validate_markers(item: pytest.Item) -> None:
     if any(item.iter_markers("noblock")):
         settings_of(item)
     markers.allowances(item)
+    markers.background_names(item)
 
 
 def scope_of(fixture_name: str, config: pytest.Config) -> Scope:

@@ -1,6 +1,7 @@
 """The checks of a watched test: what its requests did, judged on the one run that there is (pure)."""
 
 from pytest_noblock import conclusion, reasons
+from pytest_noblock.afterwards import task_runs
 from pytest_noblock.findings import Check
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import LIFESPAN, Exchange, Observation
@@ -39,6 +40,7 @@ class Judge:
             meter=observation.meter,
             findings=tuple(final),
             notes=conclusion.notes(final, conclusion.findings(found, self._shown), [], self._limits),
+            background=task_runs(exchange, self._shown),
             reason=reason,
             exchange=exchange,
         )

@@ -32,7 +32,6 @@ class Clock(Protocol):
 
     def begin(self) -> Reading: ...
     def end(self) -> Reading: ...
-    def close(self) -> None: ...
 
 
 class LinuxClock:
@@ -68,8 +67,10 @@ class LinuxClock:
         schedstat = os.pread(self._fd, 64, 0)
         return wall, cpu, schedstat, resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES], process  # type: ignore[arg-type]
 
-    def close(self) -> None:
-        os.close(self._fd)
+    def __del__(self) -> None:
+        """With the last step that reads it, which another thread may be in: closing earlier would read a stranger."""
+        if hasattr(self, "_fd"):
+            os.close(self._fd)
 
 
 class PortableClock:
@@ -85,9 +86,6 @@ class PortableClock:
     def end(self) -> Reading:
         wall = _wall()
         return wall, _cpu(), b"", 0, _process()
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def queued(schedstat: bytes) -> int:

@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.observation import Exchange
 
 Scope = MutableMapping[str, Any]  # ASGI: "a dictionary"; its values are the server's and the framework's
@@ -17,6 +19,19 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 _numbers = itertools.count(1)
+
+
+@dataclass(slots=True, eq=False)
+class TaskRecord:
+    """A background task while it happens; see `observation.Task`."""
+
+    task: object
+    added: list[RawFrame]
+    batch: int | None = None
+    began: int | None = None
+    ended: int | None = None
+    error: BaseException | None = None
+    called: list[RawFrame] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +51,9 @@ class Record:
     error: BaseException | None = None
     steps: int = 0
     task: asyncio.Task[None] | None = None
+    tasks: list[TaskRecord] = field(default_factory=list)
+    raised: BaseException | None = None
+    own_background: bool = False
 
     def value(self) -> Exchange:
         endpoint = self.scope.get("endpoint")
@@ -57,6 +75,16 @@ class Record:
 
 CURRENT: ContextVar[Record | None] = ContextVar("pytest_noblock_exchange", default=None)
 """Read from each callback's context: child tasks, timers and background tasks inherit it."""
+
+
+@contextmanager
+def owned(record: Record) -> Iterator[None]:
+    """Tasks that are started in the block belong to the record."""
+    CURRENT.set(record)
+    try:
+        yield
+    finally:
+        CURRENT.set(None)
 
 
 def _dotted(endpoint: object) -> str:

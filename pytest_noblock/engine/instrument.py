@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pytest_noblock.engine import calls, descriptors
+from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import StepMeter
 
@@ -35,6 +35,8 @@ def installed() -> Iterator[None]:
         if _users == 1:
             _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw), descriptors.install()))
             gc.callbacks.append(_collection)
+        if not starlette.installed():  # it may have been imported since
+            _undo.append(starlette.install())
     try:
         yield
     finally:

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from asgi_lifespan import LifespanManager, LifespanNotSupported
 
 from pytest_noblock.engine.failures import told
-from pytest_noblock.engine.exchange import ASGIApp, Message, Receive, Scope, Send
+from pytest_noblock.engine.exchange import ASGIApp, Message, Receive, Record, Scope, Send, owned
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.observation import LIFESPAN
 
 _LIMIT_S = 30
 
@@ -24,7 +25,8 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
     """
     manager = LifespanManager(_reporting(app), _LIMIT_S, _LIMIT_S)
     try:
-        await manager.__aenter__()
+        with owned(Record(LIFESPAN, "")):
+            await manager.__aenter__()
     except LifespanNotSupported:
         yield app
         return

@@ -33,6 +33,7 @@ Key = tuple[CodeType, int]
 class Cost:
     """What a line has cost so far in the present segment."""
 
+    hits: int = 0
     wall: int = 0
     cpu: int = 0
     asleep: int = 0
@@ -88,6 +89,7 @@ class LineCounters:
         cost = self._costs.get(line)
         if cost is None:
             cost = self._costs[line] = Cost()
+        cost.hits += 1
         cost.wall += wall
         cost.cpu += cpu
         if wall > _SHORT_NS:
@@ -130,5 +132,5 @@ def _line_cost(key: Key, cost: Cost) -> LineCost:
     code, line = key
     frame = Frame(code.co_filename, line, code.co_name, cost.call, user=True)
     return LineCost(
-        frame, cost.stack, cost.wall, cost.cpu, cost.asleep, cost.switches, cost.round_trips, cost.others_cpu
+        frame, cost.stack, cost.hits, cost.wall, cost.cpu, cost.asleep, cost.switches, cost.round_trips, cost.others_cpu
     )

@@ -45,6 +45,8 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog knows it."""
         self.lines: Lines | None = None
         self.owner: Record | None = None
+        self.closed = False
+        """Inert from then on: an app's lifespan may outlive the test that metered it."""
         self._clock = clock
         self._user = user
         self._sockets = sockets
@@ -72,7 +74,7 @@ class StepMeter:
     def begin(self, owner: Record | None) -> None:
         """A step begins, or the rest of one after `cut`."""
         self.owner = owner
-        if owner is None or not self.of_this_thread():
+        if owner is None or self.closed or not self.of_this_thread():
             self.owner = None
             self._began = _now()
             return

@@ -35,7 +35,6 @@ def metering(
     result = Metering()
     with ExitStack() as stack:
         clock = LinuxClock() if kind == "full" else PortableClock()
-        stack.callback(clock.close)
         meter = StepMeter(clock, user, _sockets(kind))
         stack.enter_context(metered(meter))
         if exact:

@@ -71,7 +71,6 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
     async with AsyncExitStack() as stack:
         if run.probes is not None:
             await probes.measure_alone()
-        stack.callback(starlette.note_entered())
         meter = stack.enter_context(
             metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
         )

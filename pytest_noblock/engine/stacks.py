@@ -1,5 +1,6 @@
 """Stacks of running frames, as values."""
 
+import os
 from collections import ChainMap
 from collections.abc import Iterator
 from types import CodeType, FrameType
@@ -13,11 +14,15 @@ RawFrame = tuple[CodeType, int, int, dict[str, object]]
 
 _DEEPEST = 200
 
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_BORDERS = {os.path.join(_HERE, name) for name in ("boundary.py", "transport.py", "instrument.py", "loops.py")}
+"""Beyond these frames of ours lies what called the app: the client, the test, the event loop."""
+
 
 def outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """The frame, its caller, and so on."""
+    """The frame, its caller, and so on, up to where the request entered the app."""
     for _ in range(_DEEPEST):
-        if frame is None:
+        if frame is None or frame.f_code.co_filename in _BORDERS:
             return
         yield frame
         frame = frame.f_back

@@ -1,15 +1,19 @@
 """What only Starlette and FastAPI know; imports neither unless the app already did."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
-from dataclasses import replace
 
+from pytest_noblock.engine import tasks
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
 from pytest_noblock.engine.failures import told
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Exchange
+
+Undo = Callable[[], None]
 
 _FRAMEWORKS = {"starlette", "fastapi"}
 
@@ -35,12 +39,47 @@ def entered(record: Record) -> bool | None:
 
 def settled(record: Record, user: UserCode) -> Exchange:
     """The record as a value, with what only the framework or a traceback can tell."""
-    error = record.error
-    return replace(record.value(), entered=entered(record), error=None if error is None else told(error, user))
+    return replace(
+        record.value(),
+        entered=entered(record),
+        error=_told(record.error, user),
+        tasks=tasks.values(record, user),
+        raised=_told(record.raised, user),
+        own_background=record.own_background,
+        cancelled=isinstance(record.error, asyncio.CancelledError),
+        framework=_version() if "app" in record.scope else None,
+    )
 
 
-def note_entered() -> Callable[[], None]:
-    """Mark the exchange when FastAPI calls the endpoint itself (a 422 never gets there); returns the undoing."""
+def _told(error: BaseException | None, user: UserCode) -> str | None:
+    return None if error is None else told(error, user)
+
+
+def _version() -> str | None:
+    version: str | None = getattr(sys.modules.get("starlette"), "__version__", None)
+    return version
+
+
+_installed: list[Undo] = []
+
+
+def installed() -> bool:
+    return bool(_installed) or "starlette.background" not in sys.modules
+
+
+def install() -> Undo:
+    """Observe endpoints and background tasks while requests are; returns the undoing."""
+    _installed.extend((_see_endpoints(), tasks.install()))
+
+    def uninstall() -> None:
+        while _installed:
+            _installed.pop()()
+
+    return uninstall
+
+
+def _see_endpoints() -> Undo:
+    """Mark the exchange when FastAPI calls the endpoint itself: a 422 never gets there."""
     routing: ModuleType | None = sys.modules.get("fastapi.routing")
     original = getattr(routing, "run_endpoint_function", None)
     if routing is None or original is None:
@@ -48,9 +87,16 @@ def note_entered() -> Callable[[], None]:
 
     async def run_endpoint_function(**kwargs: Any) -> Any:
         record = CURRENT.get()
-        if record is not None:
-            record.entered = True
-        return await original(**kwargs)
+        if record is None:
+            return await original(**kwargs)
+        record.entered = True
+        try:
+            answer = await original(**kwargs)
+        except BaseException as error:
+            record.raised = error
+            raise
+        record.own_background = getattr(answer, "background", None) is not None
+        return answer
 
     routing.run_endpoint_function = run_endpoint_function  # type: ignore[attr-defined]
     return lambda: setattr(routing, "run_endpoint_function", original)

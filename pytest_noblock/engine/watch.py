@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from pytest_noblock.engine import entrances, loops, starlette
-from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
+from pytest_noblock.engine.clocks import LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
 from pytest_noblock.engine.exchange import ASGIApp, Record
 from pytest_noblock.engine.instrument import current_meter, installed, register, unregister
@@ -35,7 +35,6 @@ class Watch:
         """Requests are seen until the block is left; then nothing of ours is left either."""
         with ExitStack() as stack:
             stack.enter_context(installed())
-            stack.callback(starlette.note_entered())
             for undo in entrances.install(self):
                 stack.callback(undo)
             stack.callback(self._close)
@@ -89,8 +88,8 @@ class _MeteredThread:
     def __init__(self, kind: Meter, user: UserCode, sockets: SocketTable | None, sample_after: int) -> None:
         self._user = user
         self._native = threading.get_native_id()
-        self._clock: Clock = LinuxClock() if kind == "full" else PortableClock()
-        self.meter = StepMeter(self._clock, user, sockets)
+        clock = LinuxClock() if kind == "full" else PortableClock()
+        self.meter = StepMeter(clock, user, sockets)
         self.meter.watchdog = self._watchdog = Watchdog(sample_after)
         self._undo = loops.prepare(self.meter)
         register(self.meter)
@@ -100,8 +99,8 @@ class _MeteredThread:
 
     def close(self) -> tuple[Segment, ...]:
         unregister(self.meter)
+        self.meter.closed = True
         if self._undo is not None:
             self._undo()
         self._watchdog.stop()
-        self._clock.close()
         return settled(self.meter, self._user)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pytest_noblock import remedies
 from pytest_noblock.durations import words
-from pytest_noblock.findings import Check, Finding, ProbeWaits
+from pytest_noblock.findings import Check, Finding, Kind, ProbeWaits, TaskRun
 from pytest_noblock.observation import Exchange, Phase
 
 _WHY = {
@@ -33,6 +33,15 @@ _EVIDENCE = {
 }
 
 
+_BACKGROUND: dict[Kind, str] = {
+    "background-early": "began before the response was complete",
+    "background-lost": "was added and never ran",
+    "background-missing": "was never added",
+    "background-failed": "raised",
+    "background-order": "ran out of order",
+}
+
+
 def failure(check: Check, verbosity: int = 0) -> str:
     """The whole report; the first line alone with `-q`, the exchange with `-v`, stacks and probes with `-vv`."""
     lines = list(_failure(check, verbosity))
@@ -58,13 +67,38 @@ def _failure(check: Check, verbosity: int) -> Iterator[str]:
 
 def headline(check: Check, finding: Finding) -> str:
     """One line that survives an 80 column summary: verb, route, what happened, how much, limit."""
+    if finding.kind == "background-missing" and not finding.call:
+        return f"{check.request}: no background task was added"
+    if finding.kind in _BACKGROUND:
+        return f"{check.request}: background task {finding.call} {_BACKGROUND[finding.kind]}"
     limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
     limit = limit or f"limit {words(check.limit)}"
     where = " in the background" if finding.phase is Phase.BACKGROUND else ""
     return f"{check.request} blocked the event loop {words(finding.held)}{where} ({limit})"
 
 
+def _background_rows(check: Check, finding: Finding) -> Iterator[str]:
+    if finding.file:
+        yield from _row("by", f"{finding.place} in {finding.function}")
+        yield f"              {finding.code}"
+    yield from _row("why", finding.reason or "not known")
+    for run in check.background:
+        yield from _row("when", _when(run))
+    yield from _row("instead", finding.replacement)
+
+
+def _when(run: TaskRun) -> str:
+    """The task beside its response."""
+    began = "never began" if run.began_ms is None else f"began {run.began_ms:.1f} ms"
+    ended = "" if run.ended_ms is None else f", ended {run.ended_ms:.1f} ms"
+    complete = "never" if run.response_complete_ms is None else f"{run.response_complete_ms:.1f} ms"
+    return f"{run.name}({run.arguments}) {began}{ended}; response complete {complete}"
+
+
 def _rows(check: Check, finding: Finding) -> Iterator[str]:
+    if finding.kind in _BACKGROUND:
+        yield from _background_rows(check, finding)
+        return
     yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
     if finding.code:
         yield f"              {finding.code}"

@@ -1,0 +1,81 @@
+"""From background tasks and their faults to what a check says (pure)."""
+
+from dataclasses import replace
+
+from pytest_noblock.background import Fault
+from pytest_noblock.callnames import source_line
+from pytest_noblock.conclusion import Shown
+from pytest_noblock.durations import milliseconds
+from pytest_noblock.findings import Check, Finding, Kind, TaskRun
+from pytest_noblock.observation import Exchange, Frame, Phase, Task
+
+_INSTEAD: dict[Kind, str] = {
+    "background-early": "hand the task to the response and return; do not await it",
+    "background-lost": "add the task to what is returned, or do its work before the exception",
+    "background-missing": "add it in the path operation, a dependency, or the returned Response",
+    "background-failed": "handle the exception in the task",
+    "background-order": "add the tasks in the order in which they must run",
+}
+
+
+def task_runs(exchange: Exchange, shown: Shown) -> tuple[TaskRun, ...]:
+    """The exchange's tasks, timed from when the request was sent."""
+    return tuple(_task_run(exchange, task, shown) for task in exchange.tasks)
+
+
+def _task_run(exchange: Exchange, task: Task, shown: Shown) -> TaskRun:
+    added = task.added_at
+    return TaskRun(
+        name=task.name,
+        response_complete_ms=_since(exchange, exchange.completed),
+        began_ms=_since(exchange, task.began),
+        ended_ms=_since(exchange, task.ended),
+        error=task.error,
+        arguments=task.arguments,
+        added_at=f"{shown(added.file)}:{added.line}" if added else None,
+    )
+
+
+def _since(exchange: Exchange, moment: int | None) -> float | None:
+    return None if moment is None else milliseconds(moment - exchange.sent)
+
+
+def finding(fault: Fault, shown: Shown) -> Finding:
+    """A fault at the line that added the task."""
+    run = fault.run
+    frame = run.task.added_at if run else None
+    began, ended = (run.task.began, run.task.ended) if run else (None, None)
+    return Finding(
+        kind=fault.kind,
+        phase=Phase.BACKGROUND,
+        held=(ended - began) if began is not None and ended is not None else 0,
+        cpu=0,
+        asleep=0,
+        count=1,
+        file=shown(frame.file) if frame else None,
+        line=frame.line if frame else None,
+        function=frame.function if frame else None,
+        code=source_line(frame.file, frame.line) if frame else None,
+        call=fault.name,
+        replacement=_INSTEAD[fault.kind],
+        confirmed=True,
+        evidence="timeline",
+        reason=fault.reason,
+    )
+
+
+def judged(blank: Check, faults: list[Fault], shown: Shown) -> Check:
+    """The check that carries the faults of a whole test, beside those of its requests."""
+    exchange = next((fault.run.exchange for fault in faults if fault.run), blank.exchange)
+    tasks = task_runs(exchange, shown) if exchange else ()
+    return replace(
+        blank,
+        request=exchange.request if exchange else blank.request,
+        outcome="failed",
+        findings=tuple(finding(fault, shown) for fault in faults),
+        background=tasks,
+        reason=None,
+        notes=(),
+        probes=(),
+        exchange=exchange,
+    )

@@ -1,0 +1,149 @@
+"""Background tasks: what was added, what ran, when. Knows Starlette, if the app does.
+
+`BackgroundTask.__init__` sees every task that is made within a request, `add_task`'s
+included; `BackgroundTask.__call__` sees it run; the ContextVar says whose it is.
+"""
+
+import functools
+import inspect
+import reprlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pytest_noblock.engine.exchange import CURRENT, Record, TaskRecord
+from pytest_noblock.engine.stacks import RawFrame, raw, settled
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.observation import Frame, Stack, Task
+
+Undo = Callable[[], None]
+
+_SHORT = reprlib.Repr(maxstring=40, maxother=40)
+
+
+def install() -> Undo:
+    """Observe Starlette's background tasks; does nothing where Starlette is not imported."""
+    single = getattr(sys.modules.get("starlette.background"), "BackgroundTask", None)
+    several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
+    if single is None or several is None:
+        return lambda: None
+    undo = (_see_made(single), _see_added(several), _see_run(single))
+
+    def uninstall() -> None:
+        for each in undo:
+            each()
+
+    return uninstall
+
+
+def _see_made(single: Any) -> Undo:
+    original = single.__init__
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        record = CURRENT.get()
+        if record is not None:
+            record.tasks.append(TaskRecord(self, raw(sys._getframe(1))))
+
+    single.__init__ = __init__
+    return lambda: setattr(single, "__init__", original)
+
+
+def _see_added(several: Any) -> Undo:
+    original = several.add_task
+
+    @functools.wraps(original)
+    def add_task(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        made = _record_of(self.tasks[-1])
+        if made is not None:
+            made.batch = id(self)
+
+    several.add_task = add_task
+    return lambda: setattr(several, "add_task", original)
+
+
+def _see_run(single: Any) -> Undo:
+    original = single.__call__
+
+    @functools.wraps(original)
+    async def __call__(self: Any) -> None:
+        made = _record_of(self)
+        if made is None or made.began is not None:  # awaited by hand, then once more by the framework
+            return await original(self)
+        made.began = time.perf_counter_ns()
+        made.called = raw(sys._getframe(1))
+        try:
+            await original(self)
+        except BaseException as error:
+            made.error = error
+            raise
+        finally:
+            made.ended = time.perf_counter_ns()
+
+    single.__call__ = __call__
+    return lambda: setattr(single, "__call__", original)
+
+
+def _record_of(task: object) -> TaskRecord | None:
+    """The record in the present request; one that was made before the request is recorded when it runs."""
+    record = CURRENT.get()
+    if record is None:
+        return None
+    made = next((each for each in record.tasks if each.task is task), None)
+    if made is None:
+        made = TaskRecord(task, [])
+        record.tasks.append(made)
+    return made
+
+
+def values(record: Record, user: UserCode) -> tuple[Task, ...]:
+    """The request's tasks, in the order in which they were added."""
+    return tuple(_value(each, record, user) for each in record.tasks)
+
+
+def _value(made: TaskRecord, record: Record, user: UserCode) -> Task:
+    function = _plain(getattr(made.task, "func", None))
+    return Task(
+        name=getattr(function, "__name__", type(function).__name__),
+        module=getattr(function, "__module__", None) or "",
+        qualname=getattr(function, "__qualname__", type(function).__qualname__),
+        arguments=_arguments(made.task),
+        added_at=_user_line(settled(made.added, user)),
+        began=made.began,
+        ended=made.ended,
+        error=None if made.error is None else repr(made.error),
+        called_at=_user_line(settled(_inside_handler(made.called, record), user)),
+        batch=made.batch,
+        in_thread=not getattr(made.task, "is_async", False),
+    )
+
+
+def _plain(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _arguments(task: object) -> str:
+    """Shortened, as in a call; whatever a `repr` of the user's does stays here."""
+    try:
+        given = [_SHORT.repr(each) for each in getattr(task, "args", ())]
+        named = [f"{name}={_SHORT.repr(each)}" for name, each in getattr(task, "kwargs", {}).items()]
+    except Exception:  # noqa: BLE001  # the user's code, run for a report only
+        return "..."
+    return ", ".join(given + named)
+
+
+def _inside_handler(frames: list[RawFrame], record: Record) -> list[RawFrame]:
+    """The frames up to the endpoint, where it is the endpoint that waits for the task; else none."""
+    endpoint = inspect.unwrap(record.scope.get("endpoint") or _plain)
+    code = getattr(endpoint, "__code__", None)
+    depth = next((depth for depth, frame in enumerate(frames, 1) if frame[0] is code), 0)
+    return frames[:depth]
+
+
+def _user_line(stack: Stack) -> Frame | None:
+    return next((frame for frame in stack if frame.user), None)

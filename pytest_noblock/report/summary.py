@@ -1,0 +1,50 @@
+"""The end of a run: how much was watched, and what was found, each line of code once (pure)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Record = dict[str, Any]  # JSON: see schema.json
+
+_MOST_TESTS = 3
+
+
+def summary(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The lines of the summary; none where nothing was watched."""
+    requests = sum(len(records) for records in by_test.values())
+    yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
+    for line, found in _by_line(by_test):
+        yield from _found(line, found)
+    for test, reasons in unused.items():
+        for reason in reasons:
+            yield f'noblock_allow("{reason}") matched nothing in {test}'
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _by_line(by_test: Mapping[str, Sequence[Record]]) -> list[tuple[str, list[tuple[str, Record, Record]]]]:
+    """Findings as (test, check, finding), grouped by place and kind, the worst first."""
+    groups: defaultdict[str, list[tuple[str, Record, Record]]] = defaultdict(list)
+    for test, records in by_test.items():
+        for check in records:
+            for finding in check["findings"]:
+                groups[_place(finding)].append((test, check, finding))
+    return sorted(groups.items(), key=lambda group: -max(finding["ms"] for _, _, finding in group[1]))
+
+
+def _place(finding: Record) -> str:
+    where = f"{finding['file']}:{finding['line']}" if finding["file"] else "no line caught"
+    return f"{where}  {finding['kind']}"
+
+
+def _found(line: str, found: Sequence[tuple[str, Record, Record]]) -> Iterator[str]:
+    worst = max((finding for _, _, finding in found), key=lambda finding: float(finding["ms"]))
+    accepted = "" if worst.get("accepted") is None else f"  accepted: {worst['accepted']}"
+    yield f"  {line}  {worst['ms']:.1f} ms  {worst['call'] or worst['code'] or ''}{accepted}"
+    tests = list(dict.fromkeys(test for test, _, _ in found))
+    for test in tests[:_MOST_TESTS]:
+        yield f"      {test}"
+    if len(tests) > _MOST_TESTS:
+        yield f"      and {len(tests) - _MOST_TESTS} more"
