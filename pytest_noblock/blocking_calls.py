@@ -185,8 +185,12 @@ CONNECTING = (
 # Calls of blocking libraries that only prepare one: `method` or `Class.method`.
 PREPARING = (
     "cursor getLogger session from_url from_env socket.socket re.compile Session.query Redis.pipeline"
+    " Query.filter Query.filter_by Query.join Query.options Query.order_by Query.limit Query.offset Query.where"
     " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix"
 )
+
+# Modules that are named like classes.
+MODULES = "PIL.Image PIL.ImageOps PIL.ImageFilter"
 
 # Parts of blocking libraries that do not block.
 HARMLESS = "util utils exceptions errors error sql types typing compat structures cookies BytesIO StringIO PurePath"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_noblock.naming.callees import callee
+from pytest_noblock.naming.seen import Scope
 from pytest_noblock.naming.sites import FRAME_OF, CallSite, Place, call_sites, source_lines
 from pytest_noblock.remedies import known
 
@@ -47,13 +48,14 @@ def called(code: types.CodeType, line: int, namespace: Mapping[str, object], las
     `namespace` holds the frame's locals over its globals. None where the line
     or the instruction calls nothing, or where the source is not to be had.
     """
+    scope = Scope(namespace)
     at = _instruction(code, lasti)
-    sites = call_sites(code.co_filename, at.begin[0] if at else line, code.co_name)
+    sites = call_sites(code, at.begin[0] if at else line)
     if at is None:
-        return _likeliest(_on_line(sites, line), code, namespace)
+        return _likeliest(_on_line(sites, line), code, scope)
     if not at.calls():
-        return _likeliest(_around(sites, code), code, namespace)
-    return _running(at, sites, code, namespace)
+        return _likeliest(_around(sites, code), code, scope)
+    return _running(at, sites, code, scope)
 
 
 def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None:
@@ -65,19 +67,14 @@ def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None
     return _Instruction(dis.opname[code.co_code[lasti]], (first, begin), (last, end))
 
 
-def _running(
-    at: _Instruction, sites: list[CallSite], code: types.CodeType, namespace: Mapping[str, object]
-) -> str | None:
+def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scope: Scope) -> str | None:
     ending = [site for site in sites if at.end in (site.end, site.name_end)]
     exact = [site for site in ending if site.begin <= at.begin or at.opcode.startswith(_AWAITING)]
-    if (
-        not exact
-    ):  # `with` and `for` stand for the whole statement up to Python 3.12, asserts rewritten by pytest always
-        inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
-        return _likeliest(inside, code, namespace)
-    name = callee(exact[-1], namespace)
+    # `with` and `for` up to Python 3.12, and asserts rewritten by pytest, stand for the whole statement.
+    inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
+    name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
     if name in _CHEAP and at.opcode.startswith(_ITERATING):
-        return _likeliest(_around(sites, code), code, namespace)
+        return _likeliest(_around(sites, code), code, scope)
     return name
 
 
@@ -91,9 +88,9 @@ def _around(sites: list[CallSite], code: types.CodeType) -> list[CallSite]:
     return [site for site in sites if site.holds(kind)][:1] if kind else []
 
 
-def _likeliest(sites: list[CallSite], code: types.CodeType, namespace: Mapping[str, object]) -> str | None:
+def _likeliest(sites: list[CallSite], code: types.CodeType, scope: Scope) -> str | None:
     in_own_frame = code.co_name in FRAME_OF
-    named = [(callee(site, namespace), site.nested != in_own_frame) for site in sites]
+    named = [(callee(site, scope), site.nested != in_own_frame) for site in sites]
     ranked = [(_rank(name), elsewhere, order, name) for order, (name, elsewhere) in enumerate(named) if name]
     return min(ranked)[-1] if ranked else None
 

@@ -12,6 +12,7 @@ from pytest_noblock.blocking_calls import (
     CONNECTING,
     HARMLESS,
     INSIDE_GIL,
+    MODULES,
     NETWORK,
     OUTSIDE_GIL,
     PREPARING,
@@ -20,7 +21,11 @@ from pytest_noblock.blocking_calls import (
 )
 from pytest_noblock.findings import Kind
 
-_CONNECTING, _PREPARING, _HARMLESS = (frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS))
+_CONNECTING, _PREPARING, _HARMLESS, _MODULES = (
+    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES)
+)
+_CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
+"""The last word of a class's name, and the classes that begin with a small letter."""
 _IN_THREAD = "await asyncio.to_thread({call}, ...)"
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
@@ -56,14 +61,8 @@ class Entry:
 
 def known(call: str | None) -> Entry | None:
     """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
-    if not call:
-        return None
-    parts = call.replace("()", "").split(".")
-    for length in range(len(parts), 0, -1):
-        entry = TABLE.get(".".join(parts[:length]))
-        if entry is not None:
-            return entry if _blocks(entry, parts, parts[length:]) else None
-    return None
+    entry = _entry(call)
+    return entry if call and entry and _blocks(entry, call.replace("()", "").split(".")) else None
 
 
 def is_async(path: str) -> bool:
@@ -85,14 +84,16 @@ def replacement(call: str | None, kind: Kind, *, background: bool = False) -> st
 
 
 def _ways_to_await(call: str | None) -> Iterator[str]:
-    if known(call) is None:
+    if _entry(call) is None and not _is_async_call(call):
         yield "an async client of that service"
     yield from _ways_to_wait(call)
 
 
 def _ways_to_wait(call: str | None) -> Iterator[str]:
-    entry = known(call)
-    if entry is None:
+    entry = _entry(call)
+    if _is_async_call(call) and entry is None:
+        yield "an async library that awaits all the way: this one blocks inside"
+    elif entry is None:
         yield _filled(_IN_THREAD, call, "")
     else:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
@@ -100,7 +101,7 @@ def _ways_to_wait(call: str | None) -> Iterator[str]:
 
 
 def _ways_to_compute(call: str | None) -> Iterator[str]:
-    entry = known(call)
+    entry = _entry(call)
     if entry is not None and entry.frees_gil:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
         yield _filled(entry.thread, call, entry.prefix) + (", which lets go of the GIL" if entry.cpu else "")
@@ -113,21 +114,21 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
 
 
 def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
-    entry = known(call)
+    entry = _entry(call)
     yield entry.instead if entry is not None and entry.cpu else ""
     yield _in_process(call)
     yield "smaller pieces: the GIL is kept until each returns"
 
 
 def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
-    entry = known(call)
+    entry = _entry(call)
     instead = _filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
     yield f"{instead}, which takes no thread of the pool" if instead else ""
     yield _OWN_LIMITER
 
 
 def _in_process(call: str | None) -> str:
-    entry = known(call)
+    entry = _entry(call)
     by_itself = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
     return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
 
@@ -140,7 +141,7 @@ def _makes_client(call: str | None) -> bool:
 
 
 def _frees_gil(call: str | None) -> bool:
-    entry = known(call)
+    entry = _entry(call)
     return entry is not None and entry.frees_gil
 
 
@@ -157,22 +158,35 @@ def _method(call: str, prefix: str) -> str:
 
 def _callable(call: str) -> str:
     """How the call is written where it is made: `requests.get`, but `session.get` for `requests.Session.get`."""
-    *owner, method = call.split(".")
-    if method.startswith("__") or method.endswith(")"):
+    parts = call.split(".")
+    if parts[-1].startswith("__") or parts[-1].endswith(")"):
         return ""
-    if len(owner) > 1 and owner[-1] in ("cursor", "connection", "socket"):
-        return f"{owner[-1]}.{method}"
-    word = re.search(r"([A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$", owner[-1]) if owner else None
-    variable = word[0].lower() if word else ""
-    return f"{'client' if variable == owner[0] else variable}.{method}" if variable else call
+    for at in range(len(parts) - 2, 0, -1):
+        word = None if ".".join(parts[: at + 1]) in _MODULES else _CLASS.search(parts[at])
+        if word:
+            variable = "client" if word[0].lower() == parts[0] else word[0].lower()
+            return ".".join((variable, *parts[at + 1 :]))
+    return call
 
 
-def _blocks(entry: Entry, parts: list[str], rest: list[str]) -> bool:
-    if any(_is_async_part(part) or part in _HARMLESS for part in rest):
-        return False
+def _entry(call: str | None) -> Entry | None:
+    """The entry of a call, though it may only make the object that blocks on the same line."""
+    parts = (call or "").replace("()", "").split(".")
+    for length in range(min(len(parts), _LONGEST), 0, -1):
+        entry = TABLE.get(".".join(parts[:length]))
+        if entry is not None:
+            return None if any(_is_async_part(part) or part in _HARMLESS for part in parts[length:]) else entry
+    return None
+
+
+def _blocks(entry: Entry, parts: list[str]) -> bool:
     if not _PREPARING.isdisjoint((parts[-1], ".".join(parts[-2:]))):
         return False
     return entry.cpu or not parts[-1][:1].isupper() or ".".join(parts) in _CONNECTING
+
+
+def _is_async_call(call: str | None) -> bool:
+    return call is not None and "." in call and is_async(call)
 
 
 def _is_async_part(part: str) -> bool:
@@ -203,6 +217,7 @@ def _thread_way(prefix: str, threads: dict[str, str]) -> str:
 
 TABLE = {entry.prefix: entry for entry in _entries()}
 """Every entry by its prefix."""
+_LONGEST = max(prefix.count(".") for prefix in TABLE) + 1
 
 _WAYS: dict[Kind, Callable[[str | None], Iterator[str]]] = {
     "sync-network": _ways_to_await,

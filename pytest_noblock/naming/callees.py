@@ -13,52 +13,69 @@ from pytest_noblock.naming.paths import (
     origin_module,
     path_of,
 )
-from pytest_noblock.naming.seen import UNSEEN, Namespace, Seen, has, look, stored
+from pytest_noblock.naming.seen import UNSEEN, Scope, Seen, has, look, stored
 from pytest_noblock.naming.sites import CallSite
-from pytest_noblock.remedies import known
+from pytest_noblock.remedies import is_async, known
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
-_HANDED_OVER = {"to_thread": 0, "run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
+_HANDED_OVER = {"asyncio.to_thread": 0, "to_thread.run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
 """Calls that run their argument elsewhere: what is found out about them is about that argument."""
 
 
-def callee(site: CallSite, namespace: Namespace) -> str | None:
+def callee(site: CallSite, scope: Scope) -> str | None:
     """The canonical name of what is called at a site; as written where it is the user's or cannot be resolved."""
     try:
-        name = _implied(site, namespace) if site.implied else _name(site.target, namespace)
-        return _handed_over(name, site.arguments, namespace) or name
+        name = _implied(site, scope) if site.implied else _name(site.target, scope)
+        return _handed_over(name, site.arguments, scope) or name
     except RecursionError:  # a chain of a thousand calls
         return None
 
 
-def _implied(site: CallSite, namespace: Namespace) -> str | None:
-    seen = look(site.target, namespace)
+def _implied(site: CallSite, scope: Scope) -> str | None:
+    seen = look(site.target, scope)
     if seen is None or site.implied is None:
         return None
     is_lock = site.implied == "__enter__" and has(seen, "acquire")
-    path = method_path(seen.cls, "acquire" if is_lock else site.implied, _own_package(namespace))
+    path = method_path(seen.cls, "acquire" if is_lock else site.implied, scope.own_package)
     return path if known(path) else None
 
 
-def _handed_over(name: str | None, arguments: list[ast.expr], namespace: Namespace) -> str | None:
-    position = _HANDED_OVER.get((name or "").rpartition(".")[2], len(arguments))
+def _handed_over(name: str | None, arguments: list[ast.expr], scope: Scope) -> str | None:
+    position = next((at for ending, at in _HANDED_OVER.items() if f".{name}".endswith(f".{ending}")), len(arguments))
     if position >= len(arguments):
         return None
     work = arguments[position]
-    if isinstance(work, ast.Call) and work.args and _name(work.func, namespace) == "functools.partial":
+    if isinstance(work, ast.Call) and work.args and _name(work.func, scope) == "functools.partial":
         work = work.args[0]
-    return _name(work, namespace)
+    return _name(work, scope)
 
 
-def _name(target: ast.expr, namespace: Namespace) -> str | None:
-    own = _own_package(namespace)
+def _name(target: ast.expr, scope: Scope) -> str | None:
+    if target not in scope.names:
+        scope.names[target] = _public_name(target, scope) or _written(target, scope)
+    return scope.names[target]
+
+
+def _public_name(target: ast.expr, scope: Scope) -> str | None:
     if isinstance(target, ast.Attribute):
-        owner = look(target.value, namespace)
-        name = _member_name(owner, target.attr, own) if owner else None
-    else:
-        seen = look(target, namespace)
-        name = _object_name(seen.thing, own) if seen else None
-    return name or _written(target, namespace)
+        owner = look(target.value, scope)
+        return _member_name(owner, target.attr, scope.own_package) if owner else _below_root(target, scope)
+    seen = look(target, scope)
+    return _object_name(seen.thing, scope.own_package) if seen else None
+
+
+def _below_root(target: ast.expr, scope: Scope) -> str | None:
+    """`pymongo.MongoClient.shop.orders.find`: what a library makes up as it goes, below an object that is there."""
+    attributes: list[str] = []
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        attributes = [target.attr, *attributes] if isinstance(target, ast.Attribute) else attributes
+        target = target.value
+        root = look(target, scope)
+        if root is not None:
+            first = method_path(root.cls, attributes[0], scope.own_package) or ""
+            path = ".".join((first, *attributes[1:]))
+            return path if known(path) or is_async(path) else None
+    return None
 
 
 def _member_name(owner: Seen, name: str, own: str) -> str | None:
@@ -94,25 +111,20 @@ def _unless_own(path: str | None, module: str | None, own: str) -> str | None:
     return path if known(path) or is_installed(module, own) else None
 
 
-def _written(target: ast.expr, namespace: Namespace) -> str | None:
+def _written(target: ast.expr, scope: Scope) -> str | None:
     """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`."""
     match target:
         case ast.Name(id=name):
             return name
         case ast.Attribute(value=owner, attr=name):
-            before = _written(owner, namespace)
+            before = _written(owner, scope)
             return f"{before}.{name}" if before else name
         case ast.Call(func=function):
-            before = _name(function, namespace)
+            before = _name(function, scope)
             return f"{before}()" if before else None
         case ast.Subscript(value=owner):
-            before = _written(owner, namespace)
+            before = _written(owner, scope)
             return f"{before}[...]" if before else None
         case ast.Await(value=awaited):
-            return _written(awaited, namespace)
+            return _written(awaited, scope)
     return None
-
-
-def _own_package(namespace: Namespace) -> str:
-    seen = look(ast.Name(id="__name__"), namespace)
-    return str.partition(seen.thing, ".")[0] if seen and isinstance(seen.thing, str) else ""

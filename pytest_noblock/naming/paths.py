@@ -75,7 +75,7 @@ def path_of(thing: object) -> str | None:
 def member_path(module: object, attribute: str) -> str | None:
     """The path of `module.attribute`: as it is written there, or a better known one."""
     name = module_contents(module).get("__name__")
-    if not isinstance(name, str):
+    if not is_a(name, str):
         return None
     member = module_contents(module).get(attribute)
     written = f"{_HOMES.get(name, name)}.{attribute}"
@@ -83,7 +83,7 @@ def member_path(module: object, attribute: str) -> str | None:
     if path is None or (_is_private(_origin(member)[0] or "") and not _is_private(written)):
         return written
     same_package = _top(path) == _top(written)
-    return written if same_package and _length(written) < _length(path) and not _is_private(written) else path
+    return written if same_package and _length(written) <= _length(path) and not _is_private(written) else path
 
 
 def method_path(cls: type, method: str, own_package: str) -> str | None:
@@ -105,12 +105,12 @@ def method_path(cls: type, method: str, own_package: str) -> str | None:
 def is_installed(module: str | None, own_package: str) -> bool:
     """Whether a module is a library's: the user's own functions are shown as they are written."""
     top = _top(module or "")
-    if top in sys.stdlib_module_names:
-        return True
     if top == own_package:
         return False
+    if top in sys.stdlib_module_names:
+        return True
     file = module_contents(sys.modules.get(module or "")).get("__file__")
-    return isinstance(file, str) and ("site-packages" in file or "dist-packages" in file)
+    return is_a(file, str) and ("site-packages" in file or "dist-packages" in file)
 
 
 def origin_module(thing: object) -> str | None:
@@ -148,7 +148,7 @@ def _shortest_path(thing: object, module: str, qualname: str) -> str | None:
     if module == "builtins":  # what a compiled class says that names no module
         return None
     homes = [name for name in _homes_of(holder, module, head) if not _is_private(name)]
-    home = min(homes, key=lambda name: (_length(name), not module.startswith(f"{name}."), name), default=None)
+    home = min(homes, key=lambda name: (_length(name), not f"{module}.".startswith(f"{name}."), name), default=None)
     path = f"{home}.{qualname}" if home else _path_in_twin(thing, module, qualname)
     return _ALIASES.get(path, path)
 

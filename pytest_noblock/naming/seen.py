@@ -14,11 +14,9 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from pytest_noblock.naming.paths import ancestors, class_contents, is_a, module_contents
-
-Namespace = Mapping[str, object]
 
 UNSEEN = object()
 """In the place of an object of which only the type is known."""
@@ -43,20 +41,41 @@ class Seen:
     thing: object = UNSEEN
 
 
-def look(expression: ast.expr, namespace: Namespace) -> Seen | None:
+class Scope:
+    """The names that a frame sees, and what was found out with them: chains of calls are looked at once per link."""
+
+    def __init__(self, namespace: Mapping[str, object]) -> None:
+        self.namespace = namespace
+        self.seen: dict[ast.expr, Seen | None] = {}
+        self.names: dict[ast.expr, str | None] = {}
+
+    @cached_property
+    def own_package(self) -> str:
+        """The top-level package of the frame's code; empty where it has none."""
+        name = _lookup("__name__", self)
+        return name.thing.partition(".")[0] if name and is_a(name.thing, str) else ""
+
+
+def look(expression: ast.expr, scope: Scope) -> Seen | None:
     """What an expression stands for; None where only running it would tell."""
+    if expression not in scope.seen:
+        scope.seen[expression] = _look(expression, scope)
+    return scope.seen[expression]
+
+
+def _look(expression: ast.expr, scope: Scope) -> Seen | None:
     match expression:
         case ast.Name(id=name):
-            return _lookup(name, namespace)
+            return _lookup(name, scope)
         case ast.Constant(value=value):
             return Seen(type(value))
         case ast.Attribute(value=owner, attr=name):
-            seen = look(owner, namespace)
+            seen = look(owner, scope)
             return attribute(seen, name) if seen else None
         case ast.Call(func=function):
-            return _result(function, namespace)
+            return _result(function, scope)
         case ast.BinOp(left=left, op=ast.Div()):
-            seen = look(left, namespace)
+            seen = look(left, scope)
             return Seen(seen.cls) if seen and issubclass(seen.cls, pathlib.PurePath) else None
     literal = _LITERALS.get(type(expression))
     return Seen(literal) if literal else None
@@ -95,9 +114,9 @@ def _of(thing: object) -> Seen:
     return Seen(type(thing), thing)
 
 
-def _lookup(name: str, namespace: Namespace) -> Seen | None:
+def _lookup(name: str, scope: Scope) -> Seen | None:
     try:
-        return _of(namespace[name])
+        return _of(scope.namespace[name])
     except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
         return _of(vars(builtins)[name]) if name in vars(builtins) else None
 
@@ -122,38 +141,41 @@ def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Seen | None:
         return None
 
 
-def _result(function: ast.expr, namespace: Namespace) -> Seen | None:
+def _result(function: ast.expr, scope: Scope) -> Seen | None:
     if isinstance(function, ast.Name) and function.id == "super":
-        return _base(namespace)
-    made_by = look(function, namespace)
+        return _base(scope)
+    made_by = look(function, scope)
     if made_by is None:
         return None
-    return Seen(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing)
+    owner = look(function.value, scope) if isinstance(function, ast.Attribute) else None
+    return Seen(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing, owner)
 
 
-def _base(namespace: Namespace) -> Seen | None:
-    here = _lookup("__class__", namespace)
+def _base(scope: Scope) -> Seen | None:
+    here = _lookup("__class__", scope)
     bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
     return Seen(bases[0]) if bases else None
 
 
-def _annotated(function: object) -> Seen | None:
-    """An instance of the class that a function says it returns."""
-    if type(function) is types.MethodType:
-        function = function.__func__
+def _annotated(function: object, owner: Seen | None = None) -> Seen | None:
+    """An instance of the class that a function says it returns; `Self` is the class of its owner."""
+    if is_a(function, types.MethodType):
+        owner, function = _of(function.__self__), function.__func__
     if type(function) is not types.FunctionType or function.__code__.co_flags & inspect.CO_COROUTINE:
         return None
     if sys.version_info >= (3, 14) and function.__annotate__ is not None:  # reading the annotations would run them
         return None
     note = function.__annotations__.get("return")
-    cls = _named(note, function.__globals__) if type(note) is str else note
+    if note is Self or (type(note) is str and note.rpartition(".")[2] == "Self"):
+        return Seen(owner.thing if is_a(owner.thing, type) else owner.cls) if owner else None
+    cls = _named(note, Scope(function.__globals__)) if type(note) is str else note
     return Seen(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
 
 
-def _named(note: str, namespace: Namespace) -> object:
+def _named(note: str, scope: Scope) -> object:
     try:
         expression = ast.parse(note, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    seen = look(expression.value if isinstance(expression, ast.Subscript) else expression, namespace)
+    seen = look(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
     return seen.thing if seen else None

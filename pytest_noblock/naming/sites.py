@@ -4,8 +4,9 @@ import ast
 import linecache
 import re
 import sys
+import types
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Place = tuple[int, int]
 """Line and column; columns count UTF-8 bytes, as in `ast` and `co_positions`."""
@@ -15,15 +16,15 @@ _COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
 # Python 3.12 runs all comprehensions but generator expressions in the frame around them.
 _OWN_FRAME = (ast.Lambda, ast.GeneratorExp) if sys.version_info >= (3, 12) else (ast.Lambda, *_COMPREHENSIONS)
 FRAME_OF = {
-    f"<{name}>": kind
-    for name, kind in zip(
-        ("lambda", "genexpr", "listcomp", "setcomp", "dictcomp"), (ast.Lambda, *_COMPREHENSIONS), strict=True
-    )
+    "<lambda>": ast.Lambda,
+    "<genexpr>": ast.GeneratorExp,
+    "<listcomp>": ast.ListComp,
+    "<setcomp>": ast.SetComp,
+    "<dictcomp>": ast.DictComp,
 }
 """The expression that runs in a frame of this name."""
 
-_MOST_TREES = 64
-_trees: dict[str, tuple[list[str], ast.Module | None]] = {}
+_MOST_SOURCES = 64
 _VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
 
 
@@ -69,6 +70,18 @@ class CallSite:
         return any(isinstance(node, kind) for node in ast.walk(self.node))
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One version of a file, and the call sites that were looked for in it."""
+
+    lines: list[str]
+    tree: ast.Module | None
+    sites: dict[tuple[int, str, int], list[CallSite]] = field(default_factory=dict)
+
+
+_sources: dict[str, _Source] = {}
+
+
 def source_lines(file: str) -> list[str]:
     """The lines of a file as Python last saw them; empty where there is no such file."""
     try:
@@ -78,23 +91,28 @@ def source_lines(file: str) -> list[str]:
         return []
 
 
-def call_sites(file: str, line: int, function: str) -> list[CallSite]:
+def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
     """The calls of the statement that the line is part of, in the order in which they run.
 
-    `function` is the name of the running code: what its own `def` line calls
-    (decorators, defaults) was called by somebody else.
+    What the `def` line of the code itself calls (decorators, defaults) was
+    called by somebody else.
     """
-    return [site for statement in _statements_at(_tree_of(file), line) for site in _sites_of(statement, line, function)]
+    source = _source(code.co_filename)
+    key = (line, code.co_name, code.co_firstlineno)
+    if key not in source.sites:
+        statements = (each for each in _statements_at(source.tree, line) if not _defines(each, code))
+        source.sites[key] = [site for each in statements for site in _sites_of(each, line)]
+    return source.sites[key]
 
 
-def _tree_of(file: str) -> ast.Module | None:
+def _source(file: str) -> _Source:
     lines = source_lines(file)
-    held = _trees.get(file)
-    if held is None or held[0] is not lines:  # linecache makes a new list when it reads a file again
-        if len(_trees) >= _MOST_TREES:
-            _trees.clear()
-        held = _trees[file] = (lines, _parse(lines, file) if lines else None)
-    return held[1]
+    source = _sources.get(file)
+    if source is None or source.lines is not lines:  # linecache makes a new list when it reads a file again
+        if len(_sources) >= _MOST_SOURCES:
+            _sources.clear()
+        source = _sources[file] = _Source(lines, _parse(lines, file) if lines else None)
+    return source
 
 
 def _parse(lines: list[str], file: str) -> ast.Module | None:
@@ -125,13 +143,21 @@ def _spans(statement: ast.AST, line: int) -> bool:
         return True
     if not isinstance(statement, (ast.stmt, ast.excepthandler)):
         return False
-    first = min((decorator.lineno for decorator in getattr(statement, "decorator_list", ())), default=statement.lineno)
-    return min(first, statement.lineno) <= line <= (statement.end_lineno or statement.lineno)
+    return _first_line(statement) <= line <= (statement.end_lineno or statement.lineno)
 
 
-def _sites_of(statement: ast.AST, line: int, function: str) -> list[CallSite]:
-    if getattr(statement, "name", None) == function:
-        return []
+def _first_line(statement: ast.stmt | ast.excepthandler) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min((decorator.lineno for decorator in decorators), default=statement.lineno)
+
+
+def _defines(statement: ast.AST, code: types.CodeType) -> bool:
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    return statement.name == code.co_name and _first_line(statement) == code.co_firstlineno
+
+
+def _sites_of(statement: ast.AST, line: int) -> list[CallSite]:
     sites = sorted((*_written_calls(statement), *_implied_calls(statement)), key=lambda site: site.end)
     compound = any(isinstance(child, _STATEMENTS) for child in ast.iter_child_nodes(statement))
     return [site for site in sites if site.covers(line)] if compound else sites
