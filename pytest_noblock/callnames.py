@@ -15,6 +15,7 @@ from pytest_noblock.naming.seen import Scope
 from pytest_noblock.naming.sites import FRAME_OF, CallSite, Place, call_sites, source_lines
 from pytest_noblock.remedies import known
 
+_CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")
 _AWAITING = ("GET_AWAITABLE", "SEND", "YIELD_VALUE")
 _CALLING = ("CALL", "PRECALL", "BEFORE_WITH", "LOAD_SPECIAL", "WITH_EXCEPT_START", *_ITERATING, *_AWAITING)
@@ -64,6 +65,8 @@ def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None
     first, last, begin, end = next(itertools.islice(code.co_positions(), lasti // 2, None), (None,) * 4)
     if first is None or last is None or begin is None or end is None:
         return None
+    while lasti > 1 and code.co_code[lasti] == _CACHE:  # where 3.11 and 3.12 stand during a call of Python code
+        lasti -= 2
     return _Instruction(dis.opname[code.co_code[lasti]], (first, begin), (last, end))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_noblock.report.record import Record
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.engine.usercode import UserCode
+    from pytest_noblock.engine.watch import Kit
     from pytest_noblock.observation import Meter
     from pytest_noblock.running import RunningApps
     from pytest_noblock.watching import ItemWatch
@@ -97,8 +98,22 @@ class Session:
         if settings.watches(item):
             from pytest_noblock.watching import ItemWatch
 
-            watch = item.stash[_WATCH] = ItemWatch(self.meter[0], self._user, settings.settings_of(item).limits)
+            keep = settings.watches_all(self._config)
+            limits = settings.settings_of(item).limits
+            watch = item.stash[_WATCH] = ItemWatch(self._kit if keep else self._new_kit(), limits, keep=keep)
             watch.start()
+
+    def _new_kit(self) -> "Kit":
+        from pytest_noblock.engine.watch import Kit
+
+        return Kit(self.meter[0], self._user)
+
+    @cached_property
+    def _kit(self) -> "Kit":
+        """Where every test is watched, one for all of them; elsewhere nothing outlives a test."""
+        kit = self._new_kit()
+        self._config.add_cleanup(kit.close)
+        return kit
 
     def end(self, item: pytest.Item, *, passing: bool) -> None:
         """At the end of the test's call; judged in any case, and failed if nothing else failed it."""

@@ -2,23 +2,22 @@
 
 from contextlib import ExitStack
 
-from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watch import Watch
+from pytest_noblock.engine.watch import Kit, Watch
 from pytest_noblock.findings import Check
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import Meter
 from pytest_noblock.watched import Judge
 
 _SAMPLE_AFTER_NS = 10_000_000
 
 
 class ItemWatch:
-    """Started and stopped by hooks, which cannot share a `with`."""
+    """Started and stopped by hooks, which cannot share a `with`. `keep`: the kit serves other tests, too."""
 
-    def __init__(self, kind: Meter, user: UserCode, limits: Limits) -> None:
-        self._user = user
+    def __init__(self, kit: Kit, limits: Limits, *, keep: bool) -> None:
+        self._kit = kit
+        self._keep = keep
         self._limits = limits
-        self._watch = Watch(kind, user, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
+        self._watch = Watch(kit, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
         self._active = ExitStack()
 
     def start(self) -> None:
@@ -27,5 +26,7 @@ class ItemWatch:
     def stop(self, id: str, *, lifespan: bool) -> list[Check]:
         """One check for each request that entered an app meanwhile."""
         self._active.close()
-        judge = Judge(self._limits, self._user.relative, lifespan=lifespan)
+        if not self._keep:
+            self._kit.close()
+        judge = Judge(self._limits, self._kit.user.relative, lifespan=lifespan)
         return judge.checks(id, self._watch.observation())

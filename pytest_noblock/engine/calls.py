@@ -45,10 +45,18 @@ def install(observer: Observer) -> Callable[[], None]:
     return uninstall
 
 
-def _wrap(owner: object, name: str, observer: Observer, network: bool, blocks: Blocks) -> Callable[[], None]:
+def _wrap(owner: Any, name: str, observer: Observer, network: bool, blocks: Blocks) -> Callable[[], None]:
     own = name in vars(owner)
     original = getattr(owner, name)
-    label = f"{getattr(owner, '__name__', '')}.{name}"
+    setattr(owner, name, _wrapper(original, f"{owner.__name__}.{name}", observer, network, blocks))
+    return (lambda: setattr(owner, name, original)) if own else (lambda: delattr(owner, name))
+
+
+@functools.cache
+def _wrapper(
+    original: Callable[..., Any], label: str, observer: Observer, network: bool, blocks: Blocks
+) -> Callable[..., Any]:
+    """Made once: with `--noblock` every test puts it in and takes it out."""
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -60,8 +68,7 @@ def _wrap(owner: object, name: str, observer: Observer, network: bool, blocks: B
         finally:
             observer(label, began, sys._getframe(1), network=network)
 
-    setattr(owner, name, wrapper)
-    return (lambda: setattr(owner, name, original)) if own else (lambda: delattr(owner, name))
+    return wrapper
 
 
 def _known() -> list[_Wrapped]:

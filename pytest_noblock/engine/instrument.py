@@ -9,6 +9,7 @@ background tasks. A loop without such handles (uvloop, trio) is metered by `loop
 import gc
 import importlib._bootstrap as imports
 import threading
+import time
 from asyncio import events
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +18,14 @@ from typing import Any
 
 from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
-from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.meter import SHORT_NS, StepMeter
 
 _meters: dict[int, StepMeter] = {}
 _lock = threading.Lock()
 _users = 0
 _undo: list[Callable[[], None]] = []
 _ident = threading.get_ident
+_now = time.perf_counter_ns
 
 
 @contextmanager
@@ -79,14 +81,19 @@ def _wrap_steps() -> Callable[[], None]:
 
     def _run(handle: events.Handle) -> None:
         meter = _meters.get(_ident())
-        if meter is not None:
-            meter.begin(handle._context.get(CURRENT))
+        owner = None if meter is None else handle._context.get(CURRENT)
+        if meter is not None and owner is not None:
+            meter.begin(owner)
+        began = _now()
         try:
             return original(handle)
         finally:
             meter = _meters.get(_ident())  # a request may have entered in this very step
             if meter is not None:
-                meter.end()
+                if meter.owner is not None:
+                    meter.end()
+                elif _now() - began > SHORT_NS:
+                    meter.stale = True
 
     events.Handle._run = _run  # type: ignore[method-assign]
     return lambda: setattr(events.Handle, "_run", original)

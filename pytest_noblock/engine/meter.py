@@ -1,5 +1,6 @@
 """The step meter: what each uninterrupted run on the loop thread cost, and whose it was."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -12,13 +13,14 @@ from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.stacks import here
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watchdog import RawSample, Watchdog
+from pytest_noblock.engine.watchdog import Watchdog
 from pytest_noblock.observation import BlockingCall, LineCost, Segment
 
 _now = time.perf_counter_ns
+_steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
 
-_SHORT_NS = 30_000
+SHORT_NS = 30_000
 """Below, a step holds neither a round trip (33 us at best on loopback) nor a sleep worth a note."""
 _REUSE_NS = 50_000
 """A reading this young serves again: nothing of a millisecond fits in between."""
@@ -60,47 +62,41 @@ class StepMeter:
         self._imported = 0
         self._aside = False
         self._calls: list[BlockingCall] = []
-        self._stale = False
-        self._others_at_look = 0
-
-    @property
-    def samples(self) -> list[RawSample]:
-        return self.watchdog.samples if self.watchdog is not None else []
+        self.stale = True
+        """Whether code that is nobody's ran, which may have used sockets."""
 
     def of_this_thread(self) -> bool:
         """A later thread may inherit the identity of one that has ended."""
         return threading.get_native_id() == self._native
 
-    def begin(self, owner: Record | None) -> None:
-        """A step begins, or the rest of one after `cut`."""
-        self.owner = owner
-        if owner is None or self.closed or not self.of_this_thread():
-            self.owner = None
-            self._began = _now()
+    def begin(self, owner: Record) -> None:
+        """A step of the owner's begins, or the rest of one after `cut`."""
+        if self.closed or not self.of_this_thread():
             return
+        self.owner = owner
         owner.steps += 1
         if _now() - self._read_at > _REUSE_NS:
             self._settle_sockets()
             self._start = self._clock.begin()
             self._read_at = self._start[0]
         self._collected = self._own_cpu = self._own_wall = self._imported = 0
-        self._step += 1
+        self._step = next(_steps)
         if self.lines is not None:
             self.lines.enter()
         self._began = now = _now()
         if self.watchdog is not None:
-            self.watchdog.watch(self._step, now)
+            self.watchdog.watch(self.ident, self._native, self._step, now)
 
     def end(self) -> None:
-        """The step is over; what it cost goes to its owner."""
+        """The owner's step is over, or ends here by `cut`; what it cost is the owner's."""
+        owner = self.owner
+        if owner is None:
+            return
         wall = _now() - self._began
         if self.watchdog is not None:
-            self.watchdog.step = 0
-        if self.owner is None:
-            self._stale = self._stale or wall > _SHORT_NS
-            return
-        if wall > _SHORT_NS or self._calls or self.lines is not None:
-            self._account(self.owner)
+            self.watchdog.rest(self.ident)
+        if wall > SHORT_NS or self._calls or self.lines is not None:
+            self._account(owner)
             self._calls = []
             self._read_at = 0
         self.owner = None
@@ -108,15 +104,18 @@ class StepMeter:
     def cut(self, owner: Record | None) -> None:
         """What follows in this step belongs to somebody else."""
         self.end()
-        self.begin(owner)
+        if owner is None:
+            self.stale = True
+        else:
+            self.begin(owner)
 
     def _settle_sockets(self) -> None:
         """Traffic of code that is not the owner's must not count as the owner's."""
         if self._sockets is None:
             return
-        if self._stale:
+        if self.stale:
             self._sockets.take_stock()
-            self._stale = False
+            self.stale = False
         elif self._sockets:
             self._sockets.refresh()
 
@@ -185,14 +184,13 @@ class StepMeter:
         self._aside = True
         collected = self._collected
         wall, cpu = _now(), _thread_cpu()
-        watchdog, step = self.watchdog, 0
-        if watchdog is not None:  # it need not look now
-            step, watchdog.step = watchdog.step, 0
+        watchdog = self.watchdog
+        watched = watchdog.rest(self.ident) if watchdog is not None else None  # it need not look now
         try:
             yield
         finally:
             if watchdog is not None:
-                watchdog.step = step
+                watchdog.resume(self.ident, watched)
             self._own_cpu += _thread_cpu() - cpu
             self._own_wall += _now() - wall
             self._collected = collected  # what was collected meanwhile is out already

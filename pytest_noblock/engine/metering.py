@@ -1,7 +1,7 @@
 """A meter for the calling thread, made of what this machine has."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -44,19 +44,21 @@ def metering(
             meter.watchdog = Watchdog(sample_after)
             stack.callback(meter.watchdog.stop)
         yield result
-    result.segments = settled(meter, user)
+    result.segments = settled(meter.segments, meter.watchdog.take() if meter.watchdog else [], user)
 
 
 def _sockets(kind: Meter) -> SocketTable | None:
     return SocketTable(AWAITED) if kind == "full" else None
 
 
-def settled(meter: StepMeter, user: UserCode) -> tuple[Segment, ...]:
-    """What a meter recorded, as values."""
-    samples: defaultdict[int, list[Sample]] = defaultdict(list)
-    for each in meter.samples:
-        samples[each.step].append(_sample(each, user))
-    return tuple(replace(segment, samples=tuple(samples[step])) for segment, step in meter.segments)
+def settled(
+    segments: Sequence[tuple[Segment, int]], samples: Sequence[RawSample], user: UserCode
+) -> tuple[Segment, ...]:
+    """What a meter and a watchdog recorded, as values; the number of the step joins them."""
+    by_step: defaultdict[int, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_step[sample.step].append(_sample(sample, user))
+    return tuple(replace(segment, samples=tuple(by_step[step])) for segment, step in segments)
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:

@@ -7,6 +7,7 @@ system call per arming. `os.timerfd_create` exists from Python 3.13 on; before, 
 """
 
 import ctypes
+import functools
 import os
 import struct
 import time
@@ -67,13 +68,18 @@ def _os_timer() -> tuple[int, _Arm]:
     return fd, lambda ns: settime(fd, initial=ns) and None
 
 
-def _libc_timer() -> tuple[int, _Arm]:
+@functools.cache
+def _libc() -> ctypes.CDLL:
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
+    libc.timerfd_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+    return libc
+
+
+def _libc_timer() -> tuple[int, _Arm]:
+    fd = _libc().timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
     if fd < 0:
         raise OSError(ctypes.get_errno(), "timerfd_create")
-    settime = libc.timerfd_settime
-    settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+    settime = _libc().timerfd_settime
     ready: dict[int, bytes] = {}
 
     def arm(ns: int) -> None:

@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 from pytest_noblock.engine import entrances, loops, starlette
-from pytest_noblock.engine.clocks import LinuxClock, PortableClock
+from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
 from pytest_noblock.engine.exchange import ASGIApp, Record
 from pytest_noblock.engine.instrument import current_meter, installed, register, unregister
@@ -18,23 +19,47 @@ from pytest_noblock.engine.watchdog import Watchdog
 from pytest_noblock.observation import Meter, Observation, Segment
 
 
+class Kit:
+    """What watches are made of: kept for the session where every test is watched, made for each test elsewhere."""
+
+    def __init__(self, kind: Meter, user: UserCode) -> None:
+        self.kind = kind
+        self.user = user
+
+    @cached_property
+    def sockets(self) -> SocketTable | None:
+        """Sockets belong to the process; the table is locked by nothing but the interpreter lock."""
+        return SocketTable(AWAITED) if self.kind == "full" else None
+
+    @cached_property
+    def watchdog(self) -> Watchdog:
+        return Watchdog(after=0)
+
+    def clock(self) -> Clock:
+        return LinuxClock() if self.kind == "full" else PortableClock()
+
+    def close(self) -> None:
+        if "watchdog" in vars(self):
+            self.watchdog.stop()
+
+
 class Watch:
     """One test's requests; every thread in which one enters an app gets a meter."""
 
-    def __init__(self, kind: Meter, user: UserCode, sample_after: int) -> None:
+    def __init__(self, kit: Kit, sample_after: int) -> None:
         self.records: list[Record] = []
-        self._kind = kind
-        self._user = user
+        self._kit = kit
         self._sample_after = sample_after
-        self._sockets: SocketTable | None = None
         self._metered: list[_MeteredThread] = []
-        self._segments: list[Segment] = []
+        self._ended: list[tuple[Segment, int]] = []
+        self._segments: tuple[Segment, ...] = ()
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Requests are seen until the block is left; then nothing of ours is left either."""
         with ExitStack() as stack:
             stack.enter_context(installed())
+            self._kit.watchdog.after = self._sample_after
             for undo in entrances.install(self):
                 stack.callback(undo)
             stack.callback(self._close)
@@ -42,14 +67,14 @@ class Watch:
 
     def observation(self) -> Observation:
         """Complete once the watch has ended."""
-        exchanges = tuple(starlette.settled(record, self._user) for record in self.records)
-        return Observation(self._kind, exchanges, tuple(self._segments))
+        exchanges = tuple(starlette.settled(record, self._kit.user) for record in self.records)
+        return Observation(self._kit.kind, exchanges, self._segments)
 
     def entered(self, app: ASGIApp, record: Record) -> StepMeter:
         """See `boundary.Watcher`."""
-        if app not in self._user.apps:
-            self._user.apps.add(app)
-            self._user.include(starlette.packages_of(app))
+        if app not in self._kit.user.apps:
+            self._kit.user.apps.add(app)
+            self._kit.user.include(starlette.packages_of(app))
         self.records.append(record)
         meter = current_meter()
         if meter is None or not meter.of_this_thread():
@@ -63,44 +88,38 @@ class Watch:
     def _new_meter(self) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:
             self._finish(ended)
-        thread = _MeteredThread(self._kind, self._user, self._shared_sockets(), self._sample_after)
-        self._metered.append(thread)
-        return thread.meter
-
-    def _shared_sockets(self) -> SocketTable | None:
-        """Sockets belong to the process; the table is locked by nothing but the interpreter lock."""
-        if self._kind == "full" and self._sockets is None:
-            self._sockets = SocketTable(AWAITED)
-        return self._sockets
+        kit = self._kit
+        meter = StepMeter(kit.clock(), kit.user, kit.sockets)
+        meter.watchdog = kit.watchdog
+        self._metered.append(_MeteredThread(meter))
+        return meter
 
     def _finish(self, thread: "_MeteredThread") -> None:
         self._metered.remove(thread)
-        self._segments.extend(thread.close())
+        thread.close()
+        self._ended.extend(thread.meter.segments)
 
     def _close(self) -> None:
         for thread in list(self._metered):
             self._finish(thread)
+        if self._ended:
+            self._segments = settled(self._ended, self._kit.watchdog.take(), self._kit.user)
 
 
 class _MeteredThread:
-    """A thread that runs an app, its meter, and what the meter needs."""
+    """A thread that runs an app, and its meter; made on that thread."""
 
-    def __init__(self, kind: Meter, user: UserCode, sockets: SocketTable | None, sample_after: int) -> None:
-        self._user = user
-        self._native = threading.get_native_id()
-        clock = LinuxClock() if kind == "full" else PortableClock()
-        self.meter = StepMeter(clock, user, sockets)
-        self.meter.watchdog = self._watchdog = Watchdog(sample_after)
-        self._undo = loops.prepare(self.meter)
-        register(self.meter)
+    def __init__(self, meter: StepMeter) -> None:
+        self.meter = meter
+        self._thread = threading.current_thread()
+        self._undo = loops.prepare(meter)
+        register(meter)
 
     def alive(self) -> bool:
-        return any(thread.native_id == self._native for thread in threading.enumerate())
+        return self._thread.is_alive()
 
-    def close(self) -> tuple[Segment, ...]:
+    def close(self) -> None:
         unregister(self.meter)
         self.meter.closed = True
         if self._undo is not None:
             self._undo()
-        self._watchdog.stop()
-        return settled(self.meter, self._user)

@@ -36,30 +36,42 @@ class RawSample:
 
 
 class Watchdog:
-    """Samples the thread that made it, `after` ns into a step and a few times more, ever more rarely.
+    """Samples loop threads, `after` ns into a step and a few times more, ever more rarely.
 
-    The loop thread calls `watch` at each step; `step` tells which step runs, 0 for none.
+    Loop threads call `watch` when a step begins and `rest` when it ends.
     """
 
     def __init__(self, after: int) -> None:
-        self.step = 0
+        self.after = after
         self.samples: list[RawSample] = []
-        self._after = after
+        self._running: dict[int, tuple[int, int, int]] = {}
+        """By thread: its native id, the number of its step, when that began."""
         self._armed = self._due = 0
-        self._ident = threading.get_ident()
-        self._native = threading.get_native_id()
         self._timer = best_timer()
         self._stopping = False
-        self._thread = threading.Thread(target=self._watch, name="noblock watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="noblock watchdog", daemon=True)
         self._thread.start()
 
-    def watch(self, step: int, now: int) -> None:
-        """Begin of a step. Armed anew once a millisecond: cheap, and late by no more than that."""
-        self.step = step
-        if now - self._armed > _ARM_EVERY_NS:
+    def watch(self, ident: int, native: int, step: int, now: int) -> None:
+        """Armed anew once a millisecond: cheap, and late by no more than that."""
+        running = self._running
+        running[ident] = (native, step, now)
+        if now - self._armed > _ARM_EVERY_NS and (len(running) == 1 or now > self._due):
             self._armed = now
-            self._due = now + self._after
-            self._timer.arm(self._after)
+            self._arm(self.after)
+
+    def rest(self, ident: int) -> tuple[int, int, int] | None:
+        """The thread's step is over; what `resume` takes."""
+        return self._running.pop(ident, None)
+
+    def resume(self, ident: int, watched: tuple[int, int, int] | None) -> None:
+        if watched is not None:
+            self._running[ident] = watched
+
+    def take(self) -> list[RawSample]:
+        """The samples so far, which are then forgotten."""
+        samples, self.samples = self.samples, []
+        return samples
 
     def stop(self) -> None:
         self._stopping = True
@@ -67,34 +79,39 @@ class Watchdog:
         self._thread.join()
         self._timer.close()
 
-    def _watch(self) -> None:
+    def _arm(self, ns: int) -> None:
+        self._due = time.perf_counter_ns() + ns
+        self._timer.arm(ns)
+
+    def _run(self) -> None:
         while True:
             self._timer.wait()
             if self._stopping:
                 return
-            step = self.step
-            if step:
-                taken = self._sample(step)
-                if taken < _MOST_SAMPLES and self.step == step:
-                    self._due = time.perf_counter_ns() + taken * self._after
-                    self._timer.arm(taken * self._after)
+            taken = [self._sample(ident, *watched) for ident, watched in list(self._running.items())]
+            if any(0 < times < _MOST_SAMPLES for times in taken):
+                self._arm(max(taken) * self.after)
 
-    def _sample(self, step: int) -> int:
+    def _sample(self, ident: int, native: int, step: int, since: int) -> int:
+        """How often this step has been sampled now; 0 where it was not due or has ended."""
         began = time.perf_counter_ns()
-        due = min(self._due, began)
-        frames = raw(sys._current_frames().get(self._ident))
-        syscall = self._where()
-        if self.step != step:  # the step ended while we looked
-            return _MOST_SAMPLES
-        self.samples.append(RawSample(step, due, began, time.perf_counter_ns(), frames, syscall))
-        return sum(sample.step == step for sample in self.samples[-_MOST_SAMPLES:])
+        if began - since < self.after // 2:
+            return 0
+        frames = raw(sys._current_frames().get(ident))
+        syscall = _syscall_of(native)
+        if self._running.get(ident, (0, 0, 0))[1] != step:  # it ended while we looked
+            return 0
+        sample = RawSample(step, min(self._due, began), began, time.perf_counter_ns(), frames, syscall)
+        self.samples.append(sample)
+        return sum(each.step == step for each in self.samples[-2 * _MOST_SAMPLES :])
 
-    def _where(self) -> str:
-        """`/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK) tells the call a thread sits in, else `running`."""
-        try:
-            with open(f"/proc/self/task/{self._native}/syscall") as file:
-                word = file.read(64).split()[0]
-        except (OSError, IndexError):
-            return "unknown"
-        names = _NUMBERS_OF_SYSCALLS.get(os.uname().machine, {})
-        return names.get(int(word), f"system call {word}") if word.isdigit() else word
+
+def _syscall_of(native: int) -> str:
+    """`/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK) tells the call a thread sits in, else `running`."""
+    try:
+        with open(f"/proc/self/task/{native}/syscall") as file:
+            word = file.read(64).split()[0]
+    except (OSError, IndexError):
+        return "unknown"
+    names = _NUMBERS_OF_SYSCALLS.get(os.uname().machine, {})
+    return names.get(int(word), f"system call {word}") if word.isdigit() else word

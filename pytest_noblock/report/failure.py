@@ -140,7 +140,7 @@ def _harm(probe: ProbeWaits) -> str:
 
 
 def _instead(finding: Finding) -> str:
-    plain = finding.phase is Phase.HANDLER and remedies.helps_plain_def(finding.kind)
+    plain = finding.phase is Phase.HANDLER and remedies.helps_plain_def(finding.kind, finding.call)
     return finding.replacement + (", or make the endpoint a plain def" if plain else "")
 
 
