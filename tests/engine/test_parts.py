@@ -1,0 +1,135 @@
+"""The small parts: whose code is it, the timer, the self-check, the clocks."""
+
+import os
+import sys
+import sysconfig
+import threading
+import time
+
+import pytest
+
+from pytest_noblock.engine import selfcheck
+from pytest_noblock.engine.clocks import LinuxClock, PortableClock, others_cpu, queued
+from pytest_noblock.engine.selfcheck import meter_of_this_machine
+from pytest_noblock.engine.timer import PollingTimer, Timer
+from pytest_noblock.engine.usercode import UserCode
+
+MS = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("file", "mine"),
+    [
+        ("/project/app/main.py", True),
+        ("/project/tests/test_api.py", True),
+        ("/project/.venv/lib/python3.12/site-packages/requests/api.py", False),
+        ("/usr/lib/python3/dist-packages/thing.py", False),
+        ("/elsewhere/app.py", False),
+        ("/projects/app.py", False),
+        ("<string>", False),
+        ("<frozen importlib._bootstrap>", False),
+        (sysconfig.get_paths()["stdlib"] + "/socket.py", False),
+        (selfcheck.__file__, False),
+    ],
+)
+def test_the_users_code_lies_under_the_root_and_is_not_installed(file, mine):
+    assert (file in UserCode("/project")) is mine
+
+
+def test_the_root_may_be_the_whole_machine_and_the_library_is_still_not_the_users():
+    user = UserCode("/")
+    assert os.__file__ not in user
+    assert "/elsewhere/app.py" in user
+
+
+def test_the_apps_own_package_is_the_users_wherever_it_is_installed():
+    """Under tox the app itself sits in site-packages."""
+    import httpx
+
+    assert httpx.__file__ not in UserCode("/project")
+    assert httpx.__file__ in UserCode("/project", ["httpx"])
+    assert pytest.__file__ not in UserCode("/project", ["httpx"])
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"), [("/project/app/main.py", "app/main.py"), ("/elsewhere/app.py", "/elsewhere/app.py")]
+)
+def test_a_file_is_shown_relative_to_the_root(file, shown):
+    assert UserCode("/project").relative(file) == shown
+
+
+@pytest.fixture(params=[Timer, PollingTimer])
+def timer(request):
+    timer = request.param()
+    yield timer
+    timer.close()
+
+
+def test_a_timer_rings_when_it_was_armed_for(timer):
+    began = time.perf_counter()
+    timer.arm(20 * MS)
+    timer.wait()
+    assert 0.015 < time.perf_counter() - began < 0.5
+
+
+def test_arming_again_puts_it_off(timer):
+    began = time.perf_counter()
+    timer.arm(20 * MS)
+    timer.arm(80 * MS)
+    timer.wait()
+    assert time.perf_counter() - began > 0.07
+
+
+def test_a_thread_that_waits_is_woken(timer):
+    woken = threading.Event()
+    thread = threading.Thread(target=lambda: (timer.wait(), woken.set()))
+    thread.start()
+    assert not woken.wait(0.05)
+    timer.arm(1)
+    assert woken.wait(5)
+    thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the full meter is Linux's")
+def test_this_machine_is_checked_and_found_to_have_the_full_meter():
+    assert meter_of_this_machine() == ("full", "")
+
+
+@pytest.mark.parametrize("answer", ["a sleep", "a CPU burn, a round trip"])
+def test_a_machine_that_does_not_show_all_is_judged_by_the_portable_rules(monkeypatch, answer):
+    monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: answer)
+    assert meter_of_this_machine() == ("portable", answer)
+
+
+def test_one_bad_moment_does_not_make_a_machine_portable(monkeypatch):
+    answers = iter(["a sleep", ""])
+    monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: next(answers))
+    assert meter_of_this_machine() == ("full", "")
+
+
+@pytest.mark.parametrize("kind", [LinuxClock, PortableClock])
+def test_a_clock_tells_a_sleep_from_a_computation(kind):
+    clock = kind()
+    start = clock.begin()
+    time.sleep(0.02)
+    slept = clock.end()
+    end = time.thread_time_ns() + 10 * MS
+    while time.thread_time_ns() < end:
+        pass
+    computed = clock.end()
+    assert slept[0] - start[0] > 18 * MS
+    assert slept[1] - start[1] < 10 * MS
+    assert computed[1] - slept[1] >= 9 * MS
+    assert clock.splits_waiting is (kind is LinuxClock)
+    if clock.splits_waiting:
+        assert slept[3] > start[3]
+
+
+def test_the_run_queue_delay_is_the_second_field():
+    assert queued(b"123456 789 42\n") == 789
+
+
+def test_the_others_burned_what_this_thread_did_not():
+    began, ended = (0, 5 * MS, b"", 0, 10 * MS), (0, 15 * MS, b"", 0, 40 * MS)
+    assert others_cpu(began, ended) == 20 * MS
+    assert others_cpu(ended, ended) == 0

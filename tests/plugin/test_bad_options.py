@@ -1,0 +1,141 @@
+"""Mistakes in markers, options and arguments: one clear sentence each, before anything is sent."""
+
+import pytest
+
+
+@pytest.fixture
+def usage_error(shop, refused):
+    """pytest ends with exit code 4, which means: the command or the configuration is wrong."""
+
+    def usage_error(tests: str, sentence: str, *options: str, ini: str = "") -> None:
+        shop.makeini(f"[pytest]\n{ini}\n")
+        shop.makepyfile(test_it=tests)
+        result = shop.runpytest("--noblock-app=shop:app", *options)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: *"])
+        refused(result, sentence)
+
+    return usage_error
+
+
+MARKED = "import pytest\n\n@pytest.mark.noblock({})\ndef test_it(noblock):\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("max_blok='1 ms'", "test_it.py::test_it: @pytest.mark.noblock: got an unexpected keyword argument 'max_blok'"),
+        ("max_blok='1 ms'", "it takes max_block, probe, app, action"),
+        ("'50 ms'", "@pytest.mark.noblock: too many positional arguments; it takes max_block, probe, app, action"),
+        ("max_block='50'", "test_it.py::test_it: max_block: '50' is not a duration: write a positive number and a un"),
+        ("max_block=50", "max_block: 50 is not a duration"),
+        ("max_block='0 ms'", "max_block: '0 ms' is not a duration"),
+        ("max_block='-5 ms'", "max_block: '-5 ms' is not a duration"),
+        ("max_block='5 minutes'", "max_block: '5 minutes' is not a duration"),
+        ("action='ignore'", "action: 'ignore' is neither 'fail' nor 'warn'"),
+        ("probe='health'", "probe: 'health' is not a path or a list of paths: write \"/health\""),
+        ("probe=[]", "probe: [] is not a path or a list of paths"),
+    ],
+)
+def test_a_mistake_in_a_marker_ends_the_run_at_collection(usage_error, arguments, sentence):
+    usage_error(MARKED.format(arguments), sentence)
+
+
+def test_a_marker_on_a_class_or_a_module_is_read_as_well(usage_error):
+    usage_error(
+        "import pytest\npytestmark = pytest.mark.noblock(max_block='fast')\ndef test_it():\n    pass\n",
+        "test_it.py::test_it: max_block: 'fast' is not a duration",
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--noblock-max-block=50", "max_block: '50' is not a duration"),
+        ("--noblock-max-block=", "max_block: '' is not a duration"),
+        ("--noblock-action=ignore", "action: 'ignore' is neither 'fail' nor 'warn'"),
+        ("--noblock-probe=health", "probe: ['health'] is not a path"),
+        ("--noblock-report=report.xlsx", "--noblock-report: the format of 'report.xlsx' is not known: its name must"),
+        ("--noblock-report=report", "--noblock-report: the format of 'report' is not known: its name must end in"),
+    ],
+)
+def test_a_mistake_on_the_command_line_ends_the_run(usage_error, option, sentence):
+    usage_error("def test_it(): pass", sentence, option)
+
+
+@pytest.mark.parametrize(
+    ("ini", "sentence"),
+    [
+        ("noblock_max_block = 50", "max_block: '50' is not a duration"),
+        ("noblock_action = ignore", "action: 'ignore' is neither 'fail' nor 'warn'"),
+        ("noblock_probe = health", "probe: ['health'] is not a path"),
+        ("noblock_scope = class", "noblock_scope: 'class' is not one of function, module, session"),
+        ("noblock_meter = best", "noblock_meter: 'best' is not one of auto, full, portable"),
+        ("noblock_report = report.xlsx", "the format of 'report.xlsx' is not known: its name must end in .json"),
+    ],
+)
+def test_a_mistake_in_the_ini_file_ends_the_run(usage_error, ini, sentence):
+    usage_error("def test_it(): pass", sentence, ini=ini)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("max_blok='1 ms'", "noblock has no request argument 'max_blok': did you mean 'max_block'?"),
+        ("header={}", "noblock has no request argument 'header': did you mean 'headers'?"),
+        ("qqq=1", "noblock has no request argument 'qqq': it takes auth, "),
+        ("max_block='50'", "'50' is not a duration: write a positive number and a unit"),
+        ("max_block=0.05", "0.05 is not a duration: write a positive number and a unit"),
+        ("concurrency=0", "concurrency=0 is not a positive whole number"),
+        ("concurrency=True", "concurrency=True is not a positive whole number"),
+        ("concurrency='4'", "concurrency='4' is not a positive whole number"),
+        ("warmup='no'", "warmup='no' is neither True nor False"),
+        ("confirm=0", "confirm=0 is neither True nor False"),
+        ("timeout='soon'", "timeout='soon' is not"),
+    ],
+)
+def test_a_mistake_in_an_argument_fails_the_test_before_anything_is_sent(run, arguments, sentence):
+    result = run(f"""
+        import shop
+
+        def test_it(noblock):
+            noblock.get("/awaits", {arguments})
+
+        def test_nothing_was_sent():
+            assert shop.calls == []
+    """)
+    result.assert_outcomes(failed=1, passed=1)
+    assert "INTERNALERROR" not in result.stdout.str()
+    assert sentence in " ".join(result.stdout.str().split())
+
+
+def test_an_argument_that_is_wrong_fails_at_the_line_of_the_test(run):
+    """The frames shown are the test's, not ours."""
+    result = run("def test_it(noblock):\n    noblock.get('/awaits', max_blok='1 ms')\n")
+    result.assert_outcomes(failed=1)
+    assert "pytest_noblock/client.py" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["*test_shop.py:2: TypeError"])
+
+
+def test_a_report_that_cannot_be_written_is_told_in_one_sentence(run, refused):
+    result = run("def test_it(noblock): noblock.get('/awaits')", "--noblock-report=/proc/absent/report.json")
+    assert result.ret not in (0, pytest.ExitCode.INTERNAL_ERROR)
+    refused(result, "/proc/absent/report.json")
+
+
+def test_a_report_is_written_below_a_folder_that_is_not_there_yet(run, shop):
+    run("def test_it(noblock): noblock.get('/awaits')", "--noblock-report=new/folder/report.json").assert_outcomes(
+        passed=1
+    )
+    assert shop.path.joinpath("new/folder/report.json").is_file()
+
+
+def test_the_markers_help_is_what_the_markers_take(shop):
+    result = shop.runpytest("--markers")
+    result.stdout.fnmatch_lines(["@pytest.mark.noblock(max_block=None, probe=None, app=None, action=None): *"])
+
+
+def test_strict_markers_know_ours(run):
+    run(
+        "import pytest\n@pytest.mark.noblock\ndef test_it(noblock): noblock.get('/awaits')", "--strict-markers"
+    ).assert_outcomes(passed=1)

@@ -1,0 +1,185 @@
+"""The exact text of a failure, from literal values."""
+
+import textwrap
+from dataclasses import replace
+
+import pytest
+
+from pytest_noblock.findings import Check, Finding, ProbeWaits
+from pytest_noblock.observation import Exchange, Frame, Phase, Probe
+from pytest_noblock.report.failure import failure
+
+MS = 1_000_000
+FINDING = Finding(
+    kind="sync-network",
+    phase=Phase.HANDLER,
+    held=301_200_000,
+    cpu=2_100_000,
+    asleep=299 * MS,
+    count=1,
+    file="app/main.py",
+    line=44,
+    function="report",
+    code="rates = requests.get(URL).json()",
+    call="requests.get",
+    replacement="httpx.AsyncClient().get, or asyncio.to_thread(requests.get, ...)",
+    confirmed=True,
+    evidence="line counters",
+    stalls=((1010 * MS, 1311 * MS),),
+    stack=(Frame("requests/api.py", 73, "get"), Frame("app/main.py", 44, "report", user=True)),
+)
+CHECK = Check(
+    id="t",
+    request="GET /report",
+    route="/report",
+    endpoint="app.main.report",
+    outcome="failed",
+    duration=312 * MS,
+    limit=50 * MS,
+    meter="full",
+    findings=(FINDING,),
+    probes=(
+        ProbeWaits("the event loop", sent=60, waited=58, worst=300 * MS, alone=10_000),
+        ProbeWaits("/health", sent=7, waited=7, worst=296 * MS, alone=1_100_000),
+    ),
+    exchange=Exchange(
+        1, "GET", "/report", sent=1000 * MS, started=1311 * MS, completed=1312 * MS, returned=1320 * MS, status=200
+    ),
+    probe_runs=(Probe("/health", 1025 * MS, 1313 * MS, 200), Probe("/health", 1050 * MS, 1314 * MS, 200)),
+)
+
+
+def text(check, verbosity=0):
+    return "\n".join(line.rstrip() for line in failure(check, verbosity).splitlines()).strip()
+
+
+def expected(block):
+    return textwrap.dedent(block).strip()
+
+
+def changed(**values):
+    return replace(CHECK, findings=(replace(FINDING, **values),))
+
+
+def test_the_failure_reads_as_the_design_says():
+    assert text(CHECK) == expected("""
+        GET /report blocked the event loop 301 ms (limit 50 ms)
+
+          by      app/main.py:44 in report
+                      rates = requests.get(URL).json()
+          why     waiting for the network: asleep 299 ms, CPU 2.1 ms
+          harm    7 of 7 probes of GET /health waited, worst 296 ms (alone 1.1 ms)
+          instead httpx.AsyncClient().get, or asyncio.to_thread(requests.get, ...), or make the endpoint a plain def
+          accept  @pytest.mark.noblock_allow("reason", call="requests.get")
+    """)
+
+
+def test_quiet_is_the_first_line():
+    assert failure(CHECK, -1) == "GET /report blocked the event loop 301 ms (limit 50 ms)"
+
+
+def test_verbose_adds_the_exchange_in_order():
+    order = [line.split("ms  ")[1] for line in failure(CHECK, 1).splitlines() if "ms  " in line]
+    assert "  timeline, from when the request was sent" in failure(CHECK, 1).splitlines()
+    assert order == [
+        "the loop is held, by app/main.py:44",
+        "the loop turns again",
+        "the response started",
+        "the response was complete",
+        "the app returned",
+    ]
+
+
+def test_very_verbose_adds_the_stack_and_the_probes():
+    lines = [line.strip() for line in failure(CHECK, 2).splitlines()]
+    stack = lines.index("stack   innermost first")
+    assert lines[stack + 1 : stack + 3] == ["requests/api.py:73 in get", "app/main.py:44 in report"]
+    assert lines[-2:] == ["25 ms  /health  288 ms", "50 ms  /health  264 ms"]
+
+
+@pytest.mark.parametrize(
+    ("check", "line"),
+    [
+        (changed(held=MS), "GET /report blocked the event loop 1.0 ms (no network allowed)"),
+        (changed(phase=Phase.BACKGROUND), "GET /report blocked the event loop 301 ms in the background (limit 50 ms)"),
+        (changed(kind="cpu", held=60 * MS), "GET /report blocked the event loop 60 ms (limit 50 ms)"),
+        (replace(CHECK, limit=9_500_000), "GET /report blocked the event loop 301 ms (limit 9.5 ms)"),
+    ],
+)
+def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
+    assert failure(check, -1) == line
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"kind": "cpu", "cpu": 80 * MS, "asleep": 0}, "why     computing: asleep 0 ms, CPU 80 ms"),
+        ({"count": 3}, "why     waiting for the network: asleep 299 ms, CPU 2.1 ms, 3 times"),
+        (
+            {"kind": "sync-io", "call": None, "syscall": "fsync"},
+            "why     waiting for the disk: asleep 299 ms, CPU 2.1 ms",
+        ),
+        (
+            {"kind": "sync-io", "call": None, "syscall": "futex"},
+            "why     waiting for a lock: asleep 299 ms, CPU 2.1 ms",
+        ),
+        (
+            {"kind": "sync-io", "call": None, "syscall": "wait4"},
+            "why     waiting for a process: asleep 299 ms, CPU 2.1 ms",
+        ),
+        ({"kind": "sync-io", "call": None}, "why     waiting in the kernel: asleep 299 ms, CPU 2.1 ms"),
+        ({"call": None}, 'accept  @pytest.mark.noblock_allow("reason", kinds=["sync-network"])'),
+        ({"file": None, "line": None, "function": None, "code": None}, "by      a line that was not caught"),
+    ],
+)
+def test_each_row_follows_from_the_finding(values, line):
+    assert f"  {line}" in failure(changed(**values)).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("values", "advised"),
+    [
+        ({}, True),
+        ({"kind": "sync-io"}, True),
+        ({"kind": "cpu"}, False),
+        ({"kind": "cpu", "call": "hashlib.pbkdf2_hmac"}, True),  # lets go of the interpreter lock
+        ({"phase": Phase.BACKGROUND}, False),
+    ],
+)
+def test_a_plain_def_is_advised_where_it_helps(values, advised):
+    assert ("make the endpoint a plain def" in failure(changed(**values))) is advised
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_finding_of_one_run_says_what_it_rests_on(confirmed):
+    assert ("  seen    once" in failure(changed(confirmed=confirmed))) is not confirmed
+
+
+def test_the_built_in_probe_speaks_where_there_is_no_other():
+    check = replace(CHECK, probes=CHECK.probes[:1])
+    assert "  harm    58 of 60 turns of the event loop waited, worst 300 ms (alone 0.01 ms)" in failure(check)
+
+
+def test_a_stall_too_short_to_meet_a_probe_says_so():
+    check = replace(CHECK, probes=(ProbeWaits("/health", sent=3, waited=0, worst=2 * MS, alone=MS),))
+    assert "  harm    0 of 3 probes of GET /health waited here" in failure(check)
+
+
+def test_several_findings_follow_one_another():
+    check = replace(CHECK, findings=(FINDING, replace(FINDING, line=50, held=60 * MS)))
+    headlines = [line for line in failure(check).splitlines() if "blocked the event loop" in line]
+    assert headlines == [
+        "GET /report blocked the event loop 301 ms (limit 50 ms)",
+        "GET /report blocked the event loop 60 ms (limit 50 ms)",
+    ]
+
+
+def test_without_a_finding_the_reason_is_told():
+    check = replace(CHECK, findings=(), outcome="inconclusive", reason="GET /report matched no route of the app")
+    assert failure(check).startswith("GET /report matched no route of the app")
+    assert "nothing was measured" in failure(check)
+
+
+def test_the_first_45_columns_hold_verb_route_and_what_happened():
+    """What pytest leaves of it in an 80 column short summary."""
+    assert failure(CHECK)[:45] == "GET /report blocked the event loop 301 ms (li"
