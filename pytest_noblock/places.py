@@ -64,10 +64,20 @@ def of_network(segment: Segment) -> list[RoundTrip]:
     by_line = {_key(_of_line(line)): line for line in segment.lines}
     trips = {key: _exactly(by_line[key]) if key in by_line else trip for key, trip in _by_calls(segment).items()}
     trips |= {key: _exactly(line) for key, line in by_line.items() if line.round_trips}
-    if not trips and segment.round_trips:
+    if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
         return [RoundTrip(place, segment.cpu, segment.asleep)]
     return list(trips.values())
+
+
+def _seen_in_network_call(segment: Segment) -> bool:
+    """Where another thread may have made the round trip, the loop thread was seen waiting for one."""
+    for sample in segment.samples:
+        frame = user_frame(sample.stack)
+        entry = remedies.known(frame.call) if frame else None
+        if sample.syscall in _NETWORK_WAITS and entry is not None and entry.network:
+            return True
+    return False
 
 
 def of_cpu(segment: Segment) -> Place:

@@ -34,9 +34,18 @@ Blocks = Callable[..., bool]
 _Wrapped = tuple[object, str, bool, Blocks]
 
 
-def install(observer: Observer) -> Callable[[], None]:
+_C_CONNECTS = (("psycopg2", "", "_connect"), ("psycopg.waiting", "", "wait_conn"), ("MySQLdb.connections", "Connection", "__init__"))
+"""Module, class and function in which a C driver opens its connections: each alias that people import ends there."""
+
+
+def install(observer: Observer, connected: Callable[[str, int, FrameType], None]) -> Callable[[], None]:
     """Wrap the known calls; returns what takes the wrappers out again."""
     undo = [_wrap(owner, name, observer, network, blocks) for owner, name, network, blocks in _known()]
+    for module, owner, name in _C_CONNECTS:
+        where = sys.modules.get(module)
+        where = getattr(where, owner, None) if owner else where
+        if where is not None and hasattr(where, name):
+            undo.append(_wrap(where, name, lambda *seen, network: connected(*seen), False, _always))
 
     def uninstall() -> None:
         for each in undo:

@@ -4,6 +4,7 @@ A reading is a plain tuple, for speed: (wall, cpu, queued, switches, process), t
 first, second and last in ns. The cost of one is about 3 us on Linux.
 """
 
+import ctypes
 import os
 import threading
 import time
@@ -22,6 +23,9 @@ _wall = time.perf_counter_ns
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
 _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
+_UNDISTURBED_NS = 50_000
+"""A reading that took longer was interrupted half-way: its parts do not belong together."""
+_TRIES = 4
 
 
 class Clock(Protocol):
@@ -32,6 +36,9 @@ class Clock(Protocol):
 
     def begin(self) -> Reading: ...
     def end(self) -> Reading: ...
+    def delay(self) -> bytes:
+        """The run-queue delay alone, for `queued`."""
+        ...
 
 
 class LinuxClock:
@@ -50,22 +57,42 @@ class LinuxClock:
             raise OSError("no per-thread resource usage on this platform")
         self._fd = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
         queued(os.pread(self._fd, 64, 0))
+        # `os.pread` gives the interpreter lock away: whoever waits for it gets the processor
+        # as well, right between two parts of a reading. PyDLL keeps the lock.
+        self._pread = ctypes.PyDLL(None).pread
+        self._pread.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)
+        self._buffer = ctypes.create_string_buffer(64)
+        self._address = ctypes.addressof(self._buffer)
 
-    # A preemption between two of the reads then lengthens the run-queue delay more
-    # than the wall time: the rest comes out too small, a rare miss, never too large.
+    # A preemption between two of the reads lengthens the run-queue delay more than the
+    # wall time: the rest comes out too small, a miss. Beside busy processes that is
+    # milliseconds, and often: such a reading is taken again.
     def begin(self) -> Reading:
-        switches = resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES]  # type: ignore[arg-type]
-        schedstat = os.pread(self._fd, 64, 0)
-        process = _process()
-        cpu = _cpu()
-        return _wall(), cpu, schedstat, switches, process
+        for _ in range(_TRIES):
+            first = _wall()
+            switches = resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES]  # type: ignore[arg-type]
+            self._pread(self._fd, self._address, 64, 0)
+            process = _process()
+            cpu = _cpu()
+            wall = _wall()
+            if wall - first < _UNDISTURBED_NS:
+                break
+        return wall, cpu, self._buffer.value, switches, process
 
     def end(self) -> Reading:
-        wall = _wall()
-        cpu = _cpu()
-        process = _process()
-        schedstat = os.pread(self._fd, 64, 0)
-        return wall, cpu, schedstat, resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES], process  # type: ignore[arg-type]
+        for _ in range(_TRIES):
+            wall = _wall()
+            cpu = _cpu()
+            process = _process()
+            self._pread(self._fd, self._address, 64, 0)
+            switches = resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES]  # type: ignore[arg-type]
+            if _wall() - wall < _UNDISTURBED_NS:
+                break
+        return wall, cpu, self._buffer.value, switches, process
+
+    def delay(self) -> bytes:
+        self._pread(self._fd, self._address, 64, 0)
+        return self._buffer.value
 
     def __del__(self) -> None:
         """With the last step that reads it, which another thread may be in: closing earlier would read a stranger."""
@@ -86,6 +113,9 @@ class PortableClock:
     def end(self) -> Reading:
         wall = _wall()
         return wall, _cpu(), b"", 0, _process()
+
+    def delay(self) -> bytes:
+        return b"0 0 0"
 
 
 def queued(schedstat: bytes) -> int:

@@ -7,6 +7,7 @@ The inode tells whether a number still means the same socket.
 
 import os
 import selectors
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,8 @@ def install() -> Callable[[], None]:
 
     def register(self: selectors.BaseSelector, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = original(self, fileobj, events, data)  # type: ignore[arg-type]
-        AWAITED.add(key.fd)
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("asyncio."):  # psycopg's sync `connect` waits with one too
+            AWAITED.add(key.fd)
         return key
 
     selector.register = register  # type: ignore[method-assign, assignment]

@@ -35,7 +35,7 @@ def installed() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
-            _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw), descriptors.install()))
+            _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw, _connected), descriptors.install()))
             gc.callbacks.append(_collection)
         if not starlette.installed():  # it may have been imported since
             _undo.append(starlette.install())
@@ -146,3 +146,9 @@ def _saw(name: str, began: int, frame: FrameType, *, network: bool) -> None:
     meter = _meters.get(_ident())
     if meter is not None:
         meter.saw(name, began, frame, network=network)
+
+
+def _connected(name: str, began: int, frame: FrameType) -> None:
+    meter = _meters.get(_ident())
+    if meter is not None:
+        meter.connected(name, began, frame)

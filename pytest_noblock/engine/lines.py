@@ -57,6 +57,7 @@ class LineCounters:
         self._line: Key | None = None
         self._wall = self._cpu = 0
         self._full = clock.begin()
+        self._left = 0
 
     @property
     def exhausted(self) -> bool:
@@ -81,6 +82,12 @@ class LineCounters:
         with self._meter.own_work():
             if self._line is not None:
                 self._charge(self._line, entered - self._wall, _thread_cpu() - self._cpu, frame)
+            elif entered - self._left > _SHORT_NS:  # what code outside the user's did is not the next line's
+                self._baseline()
+            if line is None:
+                self._left = _now()
+            elif _now() - self._full[0] > _SHORT_NS:  # nor what the machine did before it
+                self._full = self._clock.begin()
             self._line = line
             self._wall, self._cpu = _now(), _thread_cpu()
         self.spent += _now() - entered
@@ -93,20 +100,22 @@ class LineCounters:
         cost.wall += wall
         cost.cpu += cpu
         if wall > _SHORT_NS:
-            self._charge_waiting(cost, wall, cpu)
+            self._charge_waiting(cost)
             if not cost.stack and _notable(cost):
                 cost.stack, cost.call = self._where(line, frame)
             self._full = self._clock.begin()
 
-    def _charge_waiting(self, cost: Cost, wall: int, cpu: int) -> None:
+    def _charge_waiting(self, cost: Cost) -> None:
+        """All parts from the same two readings: no preemption may count in one and not in another."""
         end = self._clock.end()
         if self._clock.splits_waiting and end[3] > self._full[3]:
-            cost.asleep += max(0, wall - cpu - (queued(end[2]) - queued(self._full[2])))
+            delay = queued(end[2]) - queued(self._full[2])
+            cost.asleep += max(0, (end[0] - self._full[0]) - (end[1] - self._full[1]) - delay)
             cost.switches += end[3] - self._full[3]
         others = others_cpu(self._full, end)
         cost.others_cpu += others
         if self._sockets is not None:
-            trips = sum(self._sockets.take_stock())
+            trips = self._sockets.take_stock(end[0] - self._full[0])
             cost.round_trips += trips if others < _QUIET_NS else 0
 
     def _baseline(self) -> None:

@@ -19,15 +19,22 @@ from pytest_noblock.observation import BlockingCall, LineCost, Segment
 _now = time.perf_counter_ns
 _steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
+_process_cpu = time.process_time_ns
 
 SHORT_NS = 30_000
 """Below, a step holds neither a round trip (33 us at best on loopback) nor a sleep worth a note."""
-_REUSE_NS = 50_000
+_REUSE_NS = 200_000
 """A reading this young serves again: nothing of a millisecond fits in between."""
 _NOTABLE_NS = 500_000
 _QUIET_NS = 50_000
 """Other threads that burned less than this did not make a round trip."""
 _MOST_CALLS = 100
+_OPENING_NS = 300_000
+"""A shorter step has opened no connection that made a round trip; those of Python's own sockets are seen as they happen."""
+_OTHERS_OPENING_NS = 500_000
+"""What other threads burn, at least, when they open a connection."""
+_OTHERS_NS = 5_000
+"""Other threads that burned less since the last look have sent nothing."""
 
 
 class Lines(Protocol):
@@ -58,7 +65,9 @@ class StepMeter:
         self._read_at = 0
         self._began = 0
         self._collected = self._collection_began = 0
-        self._own_cpu = self._own_wall = 0
+        self._own_cpu = self._own_wall = self._own_queued = 0
+        self._watched = self._trips_before = 0
+        self._others_at_look = self._others_at_stock = _process_cpu() - _thread_cpu()
         self._imported = 0
         self._aside = False
         self._calls: list[BlockingCall] = []
@@ -75,17 +84,18 @@ class StepMeter:
             return
         self.owner = owner
         owner.steps += 1
+        self._collected = self._own_cpu = self._own_wall = self._own_queued = self._imported = 0
+        self._step = next(_steps)
+        if self.lines is not None:
+            self.lines.enter()
         if _now() - self._read_at > _REUSE_NS:
             self._settle_sockets()
             self._start = self._clock.begin()
             self._read_at = self._start[0]
-        self._collected = self._own_cpu = self._own_wall = self._imported = 0
-        self._step = next(_steps)
-        if self.lines is not None:
-            self.lines.enter()
-        self._began = now = _now()
+        self._began = self._start[0]  # of the same reading as the other counters
         if self.watchdog is not None:
-            self.watchdog.watch(self.ident, self._native, self._step, now)
+            self._watched = self.watchdog.cpu
+            self.watchdog.watch(self.ident, self._native, self._step, _now())
 
     def end(self) -> None:
         """The owner's step is over, or ends here by `cut`; what it cost is the owner's."""
@@ -95,15 +105,24 @@ class StepMeter:
         wall = _now() - self._began
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
-        if wall > SHORT_NS or self._calls or self.lines is not None:
+        telling = wall > _OPENING_NS or (wall > SHORT_NS and self._talked())
+        if telling or self._calls or self.lines is not None:
             self._account(owner)
             self._calls = []
             self._read_at = 0
         self.owner = None
 
+    def _talked(self) -> bool:
+        """Whether a known connection made a round trip: all that so short a step can show."""
+        if self._sockets is None:
+            return False
+        self._trips_before += self._sockets.look()
+        return self._trips_before > 0
+
     def cut(self, owner: Record | None) -> None:
         """What follows in this step belongs to somebody else."""
         self.end()
+        self._read_at = 0  # the new segment lies wholly behind the cut: that tells its phase
         if owner is None:
             self.stale = True
         else:
@@ -113,18 +132,23 @@ class StepMeter:
         """Traffic of code that is not the owner's must not count as the owner's."""
         if self._sockets is None:
             return
-        if self.stale:
+        others = _process_cpu() - _thread_cpu()
+        if others - self._others_at_stock > _OTHERS_OPENING_NS:
             self._sockets.take_stock()
-            self.stale = False
-        elif self._sockets:
+            self._others_at_stock = others
+        elif self.stale or others - self._others_at_look > _OTHERS_NS:
             self._sockets.refresh()
+        self.stale = False
 
     def _account(self, owner: Record) -> None:
         end = self._clock.end()
         lines = self.lines.leave() if self.lines is not None else ()
         start = self._start
         others = others_cpu(start, end)
-        trips, doubtful = self._round_trips(others)
+        if self.watchdog is not None:  # looking on is no round trip
+            others = max(0, others - (self.watchdog.cpu - self._watched))
+        trips, doubtful = self._round_trips(others, end[0] - start[0])
+        self._others_at_look = end[4] - end[1]
         split = self._clock.splits_waiting
         segment = Segment(
             exchange=owner.number,
@@ -132,7 +156,7 @@ class StepMeter:
             ended=max(self._began, end[0] - self._own_wall),
             cpu=max(0, end[1] - start[1] - self._collected - self._own_cpu),
             collected=self._collected,
-            queued=queued(end[2]) - queued(start[2]) if split else None,
+            queued=max(0, queued(end[2]) - queued(start[2]) - self._own_queued) if split else None,
             switches=end[3] - start[3] if split else None,
             others_cpu=others,
             round_trips=trips,
@@ -144,11 +168,13 @@ class StepMeter:
         if trips or doubtful or self._calls or max(segment.cpu, segment.asleep, segment.off_cpu, self._imported) >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
-    def _round_trips(self, others: int) -> tuple[int, int]:
+    def _round_trips(self, others: int, wall: int) -> tuple[int, int]:
         if self._sockets is None:
             return 0, 0
-        known, new = self._sockets.take_stock()
-        return (0, known + new) if others > _QUIET_NS else (known + new, 0)
+        opening = wall > _OPENING_NS or self._calls
+        trips = (self._sockets.take_stock(wall) if opening else self._sockets.look()) + self._trips_before
+        self._trips_before = 0
+        return (0, trips) if others > _QUIET_NS else (trips, 0)
 
     def saw(self, name: str, began: int, frame: FrameType | None, *, network: bool) -> None:
         """A known blocking call on this thread, which has just ended."""
@@ -157,6 +183,17 @@ class StepMeter:
         ended = _now()
         with self.own_work():
             self._calls.append(BlockingCall(name, network, began, ended, here(frame, self._user)))
+
+    def connected(self, name: str, began: int, frame: FrameType | None) -> None:
+        """A C driver has opened a connection, which may be closed again before the step ends: look now."""
+        if self.owner is None or self._sockets is None:
+            return
+        ended = _now()
+        with self.own_work():
+            trips = self._sockets.take_stock(ended - began)
+            self._trips_before += trips
+            if trips and len(self._calls) < _MOST_CALLS:
+                self._calls.append(BlockingCall(name, True, began, ended, here(frame, self._user)))
 
     def collection(self, phase: str) -> None:
         """Garbage collection on this thread starts or stops: whoever happens to trigger it is not to blame."""
@@ -183,6 +220,7 @@ class StepMeter:
             return
         self._aside = True
         collected = self._collected
+        delay = self._clock.delay()
         wall, cpu = _now(), _thread_cpu()
         watchdog = self.watchdog
         watched = watchdog.rest(self.ident) if watchdog is not None else None  # it need not look now
@@ -193,5 +231,8 @@ class StepMeter:
                 watchdog.resume(self.ident, watched)
             self._own_cpu += _thread_cpu() - cpu
             self._own_wall += _now() - wall
+            waited = self._clock.delay()
+            if waited != delay:
+                self._own_queued += queued(waited) - queued(delay)
             self._collected = collected  # what was collected meanwhile is out already
             self._aside = False

@@ -16,42 +16,52 @@ import os
 import socket
 import struct
 import termios
-import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
-_RECEIVED, _SENT = 128, 200
-_ANY = 2  # stderr: a descriptor that is open
-_LIST_EVERY_NS = 50_000_000
+_FIELDS = struct.Struct("<4xI4xI72xQ64xQ")
+"""From offset 40 on: last_data_sent and last_data_recv (ms ago), bytes_received, bytes_sent."""
+_AT = 40
+_LISTENING = b"\n"  # TCP_LISTEN, in tcpi_state
+_CLOCK_MS = 10
+"""Kernels with 100 ticks a second tell the ages no better."""
 
 Counters = tuple[int, int]
-"""Bytes sent, bytes consumed."""
+"""Bytes sent, bytes received."""
 
 
 @functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
+def _getsockopt() -> Callable[..., int]:
+    """PyDLL keeps the interpreter lock: giving it away a dozen times a step invites every worker in."""
+    function = ctypes.PyDLL(None).getsockopt
+    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    return function
 
 
 class TcpCounters:
     """Reads the counters of one descriptor. Raises OSError where the kernel has none."""
 
     def __init__(self) -> None:
-        self._getsockopt = _libc().getsockopt
+        self._getsockopt = _getsockopt()
         self._buffer = ctypes.create_string_buffer(256)
         self._length = ctypes.c_uint32()
-        self._length_at = ctypes.byref(self._length)
+        self._where = ctypes.addressof(self._buffer), ctypes.addressof(self._length)
 
     def of(self, fd: int) -> Counters | None:
-        """None where the descriptor is no TCP socket (or closed)."""
+        """None where the descriptor is no TCP connection (or closed)."""
         self._length.value = 256
-        if self._getsockopt(fd, socket.IPPROTO_TCP, socket.TCP_INFO, self._buffer, self._length_at):
+        if self._getsockopt(fd, socket.IPPROTO_TCP, socket.TCP_INFO, *self._where):
+            return None
+        if self._buffer[0] == _LISTENING:
             return None
         if self._length.value < _ENOUGH:
             raise OSError("this kernel's TCP_INFO has no byte counters")
-        sent: int = struct.unpack_from("<Q", self._buffer, _SENT)[0]
-        received: int = struct.unpack_from("<Q", self._buffer, _RECEIVED)[0]
-        return sent, received - _unread(fd) if received else 0
+        _sent_ago, _received_ago, received, sent = _FIELDS.unpack_from(self._buffer, _AT)
+        return sent, received
+
+    def oldest_traffic(self) -> int:
+        """How long ago, in ms, the socket of the last `of` sent or received, whichever is longer."""
+        return max(_FIELDS.unpack_from(self._buffer, _AT)[:2])
 
 
 def _unread(fd: int) -> int:
@@ -63,68 +73,69 @@ def _unread(fd: int) -> int:
 
 
 class SocketTable:
-    """The TCP sockets of this process and their counters at the last look.
+    """The TCP connections of this process and their counters at the last look.
 
-    `managed` are the descriptors that the event loop under test waits on.
+    `managed` are the descriptors that an event loop waits on.
     """
 
     def __init__(self, managed: Container[int]) -> None:
         self._counters = TcpCounters()
         self._managed = managed
         self._last: dict[int, Counters] = {}
-        self._outside: tuple[int, ...] = ()
-        self._descriptors = (0, 0)
-        self._listed = 0
         self.take_stock()
 
-    def take_stock(self) -> tuple[int, int]:
-        """Look at every descriptor; how many made a round trip since the last look: (known ones, new ones)."""
-        now: dict[int, Counters] = {}
-        for fd in self._last if self._nothing_new() else map(int, os.listdir("/proc/self/fd")):
-            counters = self._counters.of(fd)
-            if counters is not None:
-                now[fd] = counters
-        busy = [fd for fd, counters in now.items() if _round_trip(self._last.get(fd), counters)]
-        if busy:
-            innocent = awaited()
-            busy = [fd for fd in busy if fd not in innocent and fd not in self._managed]
-        new = sum(fd not in self._last for fd in busy)
-        self._last = now
-        self._outside = tuple(fd for fd in now if fd not in self._managed)
-        return len(busy) - new, new
+    def take_stock(self, since: int | None = None) -> int:
+        """Look at every descriptor; how many connections made a round trip since the last look.
 
-    def _nothing_new(self) -> bool:
-        """Whether no descriptor was opened since the last look, so that the known sockets are all.
-
-        A new one takes the lowest free number and raises the count (`st_size` of
-        /proc/self/fd, Linux >= 6.2; 0 before). An exchange of one for another shows in
-        neither; hence a full look every 50 ms all the same.
+        One unknown so far counts where its traffic is no older than `since` (ns): it may
+        have been opened long ago, by anybody.
         """
-        now = time.perf_counter_ns()
-        lowest = os.dup(_ANY)
-        os.close(lowest)
-        count = os.stat("/proc/self/fd").st_size
-        if count and (count, lowest) == self._descriptors and now - self._listed < _LIST_EVERY_NS:
-            return True
-        self._descriptors = (count, lowest)
-        self._listed = now
-        return False
+        oldest = None if since is None else since // 1_000_000 + _CLOCK_MS
+        now: dict[int, Counters] = {}
+        busy: list[int] = []
+        for name in os.listdir("/proc/self/fd"):
+            fd = int(name)
+            counters = self._counters.of(fd)
+            if counters is None:
+                continue
+            now[fd] = counters
+            stranger = fd not in self._last and oldest is not None and self._counters.oldest_traffic() > oldest
+            if not stranger and _round_trip(fd, self._last.get(fd), counters):
+                busy.append(fd)
+        trips = self._outside_loops(busy)
+        self._last = {fd: counters for fd, counters in now.items() if fd not in self._managed}
+        return trips
+
+    def look(self) -> int:
+        """Look at the known connections only; how many made a round trip since the last look."""
+        busy: list[int] = []
+        for fd, before in self._last.items():
+            counters = self._counters.of(fd) or (0, 0)
+            if counters != before:
+                if _round_trip(fd, before, counters):
+                    busy.append(fd)
+                self._last[fd] = counters
+        return self._outside_loops(busy)
 
     def refresh(self) -> None:
-        """Look again at the known sockets outside the loop: what others did to them is not this step's."""
-        for fd in self._outside:
-            self._last[fd] = self._counters.of(fd) or (0, 0)
+        """Look again at the known connections: what others did to them is not this step's."""
+        of = self._counters.of
+        for fd in self._last:
+            self._last[fd] = of(fd) or (0, 0)
 
-    def __bool__(self) -> bool:
-        """Whether `refresh` would look at any socket."""
-        return bool(self._outside)
+    def _outside_loops(self, busy: list[int]) -> int:
+        if not busy:
+            return 0
+        innocent = awaited()
+        return sum(fd not in innocent and fd not in self._managed for fd in busy)
 
 
-def _round_trip(before: Counters | None, now: Counters) -> bool:
-    sent, consumed = before or (0, 0)
-    if now[0] < sent or now[1] < consumed:  # the descriptor was closed and used again
-        sent = consumed = 0
-    return now[0] > sent and now[1] > consumed
+def _round_trip(fd: int, before: Counters | None, now: Counters) -> bool:
+    """It sent, and something that came after the last look has been read."""
+    sent, received = before or (0, 0)
+    if now[0] < sent or now[1] < received:  # the descriptor was closed and used again
+        sent = received = 0
+    return now[0] > sent and now[1] > received and now[1] - _unread(fd) > received
 
 
 def awaited() -> set[int]:

@@ -44,6 +44,8 @@ class Watchdog:
     def __init__(self, after: int) -> None:
         self.after = after
         self.samples: list[RawSample] = []
+        self.cpu = 0
+        """CPU time of the watchdog's own thread, up to its last look."""
         self._running: dict[int, tuple[int, int, int]] = {}
         """By thread: its native id, the number of its step, when that began."""
         self._armed = self._due = 0
@@ -91,6 +93,7 @@ class Watchdog:
             taken = [self._sample(ident, *watched) for ident, watched in list(self._running.items())]
             if any(0 < times < _MOST_SAMPLES for times in taken):
                 self._arm(max(taken) * self.after)
+            self.cpu = time.thread_time_ns()
 
     def _sample(self, ident: int, native: int, step: int, since: int) -> int:
         """How often this step has been sampled now; 0 where it was not due or has ended."""
