@@ -5,9 +5,11 @@ first, second and last in ns. The cost of one is about 3 us on Linux.
 """
 
 import ctypes
+import functools
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 try:
@@ -41,6 +43,15 @@ class Clock(Protocol):
         ...
 
 
+@functools.cache
+def _pread() -> Callable[..., int]:
+    """`os.pread` gives the interpreter lock away: whoever waits for it gets the processor as well, right
+    between two parts of a reading. PyDLL keeps the lock."""
+    function = ctypes.PyDLL(None).pread
+    function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)
+    return function
+
+
 class LinuxClock:
     """CPU by the thread clock, run-queue delay by schedstat, sleeps by ru_nvcsw.
 
@@ -57,10 +68,7 @@ class LinuxClock:
             raise OSError("no per-thread resource usage on this platform")
         self._fd = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
         queued(os.pread(self._fd, 64, 0))
-        # `os.pread` gives the interpreter lock away: whoever waits for it gets the processor
-        # as well, right between two parts of a reading. PyDLL keeps the lock.
-        self._pread = ctypes.PyDLL(None).pread
-        self._pread.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)
+        self._pread = _pread()
         self._buffer = ctypes.create_string_buffer(64)
         self._address = ctypes.addressof(self._buffer)
 

@@ -3,7 +3,7 @@
 A thread that polls with `time.sleep` takes the lock again and again and so creates
 the very waits that the meter then measures (838 of 21,122 innocent steps). A
 timerfd (Linux >= 2.6.25) wakes its reader only when a step really runs long, for one
-system call per arming. `os.timerfd_create` exists from Python 3.13 on; before, libc.
+system call per arming. `os.timerfd_create` (Python 3.13) would let the lock go at each.
 """
 
 import ctypes
@@ -11,27 +11,31 @@ import functools
 import os
 import struct
 import time
-from collections.abc import Callable
-
-_Arm = Callable[[int], None]
-
 
 class Timer:
     """Raises OSError or AttributeError where the kernel or the libc has no timerfd."""
 
     def __init__(self) -> None:
-        self.fd, self._set = _os_timer() if hasattr(os, "timerfd_create") else _libc_timer()
+        libc = _libc()
+        self._fd = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
+        if self._fd < 0:
+            raise OSError("this kernel has no timerfd")
+        self._settime = libc.timerfd_settime
+        self._ready: dict[int, bytes] = {}
 
     def arm(self, ns: int) -> None:
         """Ring once, `ns` from now; an earlier arming is forgotten."""
-        self._set(ns)
+        spec = self._ready.get(ns)
+        if spec is None:  # struct itimerspec: interval, then value, each (s, ns)
+            spec = self._ready[ns] = struct.pack("qqqq", 0, 0, *divmod(ns, 1_000_000_000))
+        self._settime(self._fd, 0, spec, None)
 
     def wait(self) -> None:
         """Sleep until it rings; the interpreter lock is released meanwhile."""
-        os.read(self.fd, 8)
+        os.read(self._fd, 8)
 
     def close(self) -> None:
-        os.close(self.fd)
+        os.close(self._fd)
 
 
 class PollingTimer:
@@ -62,30 +66,9 @@ def best_timer() -> "Timer | PollingTimer":
         return PollingTimer()
 
 
-def _os_timer() -> tuple[int, _Arm]:
-    fd: int = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_CLOEXEC)  # type: ignore[attr-defined, unused-ignore]
-    settime: Callable[..., object] = os.timerfd_settime_ns  # type: ignore[attr-defined, unused-ignore]
-    return fd, lambda ns: settime(fd, initial=ns) and None
-
-
 @functools.cache
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None, use_errno=True)
+def _libc() -> ctypes.PyDLL:
+    """PyDLL keeps the interpreter lock: arming is no reason to let another thread in."""
+    libc = ctypes.PyDLL(None)
     libc.timerfd_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
     return libc
-
-
-def _libc_timer() -> tuple[int, _Arm]:
-    fd = _libc().timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "timerfd_create")
-    settime = _libc().timerfd_settime
-    ready: dict[int, bytes] = {}
-
-    def arm(ns: int) -> None:
-        spec = ready.get(ns)
-        if spec is None:  # struct itimerspec: interval, then value, each (s, ns)
-            spec = ready[ns] = struct.pack("qqqq", 0, 0, *divmod(ns, 1_000_000_000))
-        settime(fd, 0, spec, None)
-
-    return fd, arm
