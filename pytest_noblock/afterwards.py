@@ -1,5 +1,6 @@
 """From background tasks and their faults to what a check says (pure)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_noblock.background import Fault
@@ -64,18 +65,18 @@ def finding(fault: Fault, shown: Shown) -> Finding:
     )
 
 
-def judged(blank: Check, faults: list[Fault], shown: Shown) -> Check:
-    """The check that carries the faults of a whole test, beside those of its requests."""
-    exchange = next((fault.run.exchange for fault in faults if fault.run), blank.exchange)
-    tasks = task_runs(exchange, shown) if exchange else ()
-    return replace(
-        blank,
-        request=exchange.request if exchange else blank.request,
-        outcome="failed",
-        findings=tuple(finding(fault, shown) for fault in faults),
-        background=tasks,
-        reason=None,
-        notes=(),
-        probes=(),
-        exchange=exchange,
-    )
+def judged(check: Check, faults: Sequence[Fault], shown: Shown) -> Check:
+    """The check with the faults of its background tasks added."""
+    findings = tuple(finding(fault, shown) for fault in faults)
+    return replace(check, outcome="failed", findings=check.findings + findings, reason=None) if findings else check
+
+
+def shared_out(checks: Sequence[Check], faults: Sequence[Fault], shown: Shown) -> list[Check]:
+    """Each fault at the check of its request; what belongs to none of them at the last."""
+    owned = {id(check.exchange) for check in checks}
+    strays = [fault for fault in faults if fault.run is None or id(fault.run.exchange) not in owned]
+    result = [
+        judged(check, [each for each in faults if each.run and each.run.exchange is check.exchange], shown)
+        for check in checks
+    ]
+    return [*result[:-1], judged(result[-1], strays, shown)]

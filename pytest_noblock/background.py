@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_noblock.findings import Kind
-from pytest_noblock.observation import Exchange, Frame, Task
+from pytest_noblock.observation import Exchange, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _faults_of(run: Run) -> Iterator[Fault]:
 def _why_early(run: Run) -> str:
     task, exchange = run.task, run.exchange
     if task.called_at is not None:
-        return f"the endpoint waited for it at {_place(task.called_at)}"
+        return f"the endpoint waited for it at {task.called_at.file}:{task.called_at.line}"
     if exchange.framework is not None and _before(exchange.framework, (1, 7)):
         return f"Starlette {exchange.framework} runs it before the body behind BaseHTTPMiddleware; 1.7 does not"
     return "the framework began it before the last part of the body was sent"
@@ -122,10 +122,6 @@ def _out_of_order(chosen: Sequence[Run]) -> Iterator[Fault]:
     for before, after in zip(began, began[1:], strict=False):
         if (after.task.began or 0) < (before.task.began or 0):
             yield Fault("background-order", after.task.name, f"it began before {before.task.name}", after)
-
-
-def _place(frame: Frame) -> str:
-    return f"{frame.file}:{frame.line}"
 
 
 def _before(version: str, wanted: tuple[int, ...]) -> bool:

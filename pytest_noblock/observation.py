@@ -129,8 +129,8 @@ class Segment:
 class Task:
     """One background task. `began`, `ended`: None where it never came to that.
 
-    `added_at` is the user line that added it, `called_at` the user line that awaited it
-    (None where the framework did, as it should), `batch` tells tasks that one object holds.
+    `added_at` is the user line that added it, `called_at` the user line that awaited it,
+    relative to rootdir (None where the framework did, as it should), `batch` tells tasks that one object holds.
     """
 
     name: str

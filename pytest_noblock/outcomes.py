@@ -50,8 +50,8 @@ class ItemOutcome:
 
     def finish(self, watched: "Sequence[Check]", user: "UserCode", *, passing: bool) -> None:
         """At the end of the test's call: one that fails anyway gets the text as a section."""
-        failed = [check for check in watched if self.seen(check).outcome == "failed"]
-        failed += self._background(user)
+        judged = self._with_background(watched, user)
+        failed = [check for check in judged if self.seen(check).outcome == "failed"]
         if failed and passing:
             pytest.fail(self._text(failed), pytrace=False)
         elif failed:
@@ -60,22 +60,20 @@ class ItemOutcome:
             pytest.fail(f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False)
         attach_unused(self._item, self._unused())
 
-    def _background(self, user: "UserCode") -> "list[Check]":
-        """What the marker asks of the background tasks of all the test's requests."""
+    def _with_background(self, watched: "Sequence[Check]", user: "UserCode") -> "Sequence[Check]":
+        """What the marker asks of the background tasks of all the test's requests, the fixture's included."""
         names = markers.background_names(self._item)
         if names is None:
-            return []
-        from pytest_noblock.afterwards import judged
+            return watched
+        from pytest_noblock.afterwards import shared_out
         from pytest_noblock.background import faults
         from pytest_noblock.findings import blank
 
-        exchanges = [check.exchange for check in self._checks if check.exchange is not None]
+        exchanges = [check.exchange for check in (*self._checks, *watched) if check.exchange is not None]
         found = faults(exchanges, names)
-        if not found:
-            return []
-        last = self._checks[-1] if self._checks else blank(self._item.nodeid, "the test", 0, "full")
-        check = self.seen(judged(last, found, user.relative))
-        return [check] if check.outcome == "failed" else []
+        if found and not watched:  # the fixture's checks are on record already
+            watched = self._checks[-1:] or [blank(self._item.nodeid, "the test", 0, "full")]
+        return shared_out(watched, found, user.relative) if found else watched
 
     def _unused(self) -> list[str]:
         from pytest_noblock.acceptance import unused

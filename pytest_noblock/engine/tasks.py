@@ -10,6 +10,7 @@ import reprlib
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pytest_noblock.engine.exchange import CURRENT, Record, TaskRecord
@@ -115,7 +116,7 @@ def _value(made: TaskRecord, record: Record, user: UserCode) -> Task:
         began=made.began,
         ended=made.ended,
         error=None if made.error is None else repr(made.error),
-        called_at=_user_line(settled(_inside_handler(made.called, record), user)),
+        called_at=_shown(_user_line(settled(_inside_handler(made.called, record), user)), user),
         batch=made.batch,
         in_thread=not getattr(made.task, "is_async", False),
     )
@@ -135,6 +136,10 @@ def _arguments(task: object) -> str:
     except Exception:  # noqa: BLE001  # the user's code, run for a report only
         return "..."
     return ", ".join(given + named)
+
+
+def _shown(frame: Frame | None, user: UserCode) -> Frame | None:
+    return replace(frame, file=user.relative(frame.file)) if frame else None
 
 
 def _inside_handler(frames: list[RawFrame], record: Record) -> list[RawFrame]:

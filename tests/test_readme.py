@@ -1,0 +1,73 @@
+"""The README is run: its files are written, its commands given, its sample output compared line by line."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCK = r"```\w+\n(.*?)```"
+FILES = dict(re.findall(rf"<!-- file: (\S+) -->\n{BLOCK}", README, re.DOTALL))
+RUNS = re.findall(rf"<!-- run: python -m pytest (.+?) -->\n{BLOCK}", README, re.DOTALL)
+NUMBERS = re.compile(r"[\d.]+(?= ms\b)|\d+(?= of )|(?<= of )\d+")
+
+
+class SlowRates(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        time.sleep(0.2)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *args: object) -> None:
+        """Not on the terminal."""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
+    """The README's files, beside a slow service of rates."""
+    for name, text in FILES.items():
+        path = pytester.path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    pytester.makeini("[pytest]\npythonpath = .\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowRates) as server:
+        monkeypatch.setenv("RATES_URL", f"http://127.0.0.1:{server.server_port}/")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield pytester
+        server.shutdown()
+        thread.join()
+
+
+def without_numbers(text: str) -> list[str]:
+    return [NUMBERS.sub("N", line.rstrip()) for line in text.strip().splitlines()]
+
+
+@pytest.mark.parametrize(("command", "sample"), RUNS, ids=[command for command, _ in RUNS])
+def test_the_samples_are_what_the_commands_print(project: pytest.Pytester, command: str, sample: str) -> None:
+    result = project.runpytest_subprocess(*command.split(), "-p", "no:randomly")
+    printed = without_numbers(result.stdout.str())
+    expected = without_numbers(sample)
+    assert expected[0] in printed, result.stdout.str()
+    start = printed.index(expected[0])
+    assert printed[start : start + len(expected)] == expected
+
+
+def test_the_other_snippet_passes(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("tests/test_check.py").assert_outcomes(passed=1)
+
+
+def test_every_file_of_the_readme_takes_part() -> None:
+    assert set(FILES) == {
+        "app/main.py",
+        "tests/test_check.py",
+        "tests/test_existing.py",
+        "tests/test_report.py",
+        "tests/test_tasks.py",
+    }
+    assert len(RUNS) == 3
