@@ -21,8 +21,18 @@ def sample(line, syscall="running", due=0, ended=0):
     return Sample(due * MS, due * MS, ended * MS, stack(line) if line else (DRIVER,), syscall)
 
 
-def cost(line, *, cpu=0, asleep=0, trips=0):
-    return LineCost(user(line), stack(line), (cpu + asleep) * MS, cpu * MS, asleep * MS, 1, trips, 0)
+def cost(line, *, cpu=0, asleep=0, trips=0, hits=1):
+    return LineCost(
+        user(line),
+        stack(line),
+        hits=hits,
+        wall=(cpu + asleep) * MS,
+        cpu=cpu * MS,
+        asleep=asleep * MS,
+        switches=1,
+        round_trips=trips,
+        others_cpu=0,
+    )
 
 
 def call(line, wall, *, network=False, began=0):
@@ -46,13 +56,15 @@ def test_the_users_innermost_line_is_named_not_the_drivers():
     ("seen", "expected"),
     [
         ({"lines": (cost(3, cpu=10), cost(4, cpu=60))}, (4, "line counters")),
+        ({"lines": (cost(4, cpu=60, hits=1000),)}, (4, "line counters")),
+        ({"lines": (cost(4, cpu=60, hits=1001),)}, (4, "hot loop")),
         ({"samples": (sample(3), sample(4), sample(4))}, (4, "sample")),
         ({"samples": (sample(3, "poll"), sample(3, "poll"), sample(4, "running"))}, (4, "sample")),
         ({"samples": (sample(3, "poll"),)}, (3, "sample")),
         ({"samples": (sample(None),)}, (None, "none")),
         ({}, (None, "none")),
     ],
-    ids="counters most-often running-before-waiting anything driver-only nothing".split(),
+    ids="counters often hot most-often running-before-waiting anything driver-only nothing".split(),
 )
 def test_the_line_that_burned(seen, expected):
     assert line_and_evidence(places.of_cpu(segment(**seen))) == expected

@@ -128,7 +128,17 @@ def test_what_it_waited_for_our_own_look_is_not_its_own(syscall, left):
 
 def line(number, *, cpu=0, asleep=0, trips=0):
     frame = Frame("/app/main.py", number, "report", "requests.get", user=True)
-    return LineCost(frame, (frame,), (cpu + asleep) * MS, cpu * MS, asleep * MS, 1, trips, 0)
+    return LineCost(
+        frame,
+        (frame,),
+        hits=1,
+        wall=(cpu + asleep) * MS,
+        cpu=cpu * MS,
+        asleep=asleep * MS,
+        switches=1,
+        round_trips=trips,
+        others_cpu=0,
+    )
 
 
 def test_a_round_trip_is_red_at_any_speed():

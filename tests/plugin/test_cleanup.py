@@ -80,8 +80,7 @@ TESTS = {
 }
 
 
-@pytest.mark.parametrize("meter", ["full", "portable"])
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize(("name", "meter"), [*((name, "full") for name in TESTS), ("fails", "portable")])
 def test_nothing_is_left_after_a_test_that(pytester, shop, name, meter):
     shop.makepyfile(
         api="""

@@ -76,9 +76,8 @@ def test_a_finding_carries_all_that_the_terminal_said(reported):
             "confirmed": True,
         }.items()
     )
-    assert finding["ms"] >= 78
-    assert finding["asleep_ms"] >= 78
-    assert finding["cpu_ms"] < 20
+    assert 55 < finding["ms"] < 200
+    assert finding["asleep_ms"] > 50 > 2 * finding["cpu_ms"]
     assert "accepted" not in finding
     assert {probe["path"] for probe in check["probes"]} == {"the event loop", "/health"}
 
