@@ -8,7 +8,7 @@ from pytest_noblock.callnames import source_line
 from pytest_noblock.conclusion import Shown
 from pytest_noblock.durations import milliseconds
 from pytest_noblock.findings import Check, Finding, Kind, TaskRun
-from pytest_noblock.observation import Exchange, Frame, Phase, Task
+from pytest_noblock.observation import Exchange, Phase, Task
 
 _INSTEAD: dict[Kind, str] = {
     "background-early": "hand the task to the response and return; do not await it",

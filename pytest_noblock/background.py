@@ -5,6 +5,7 @@ Starlette's own words: a background task "will run only once the response has be
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pytest_noblock.findings import Kind
 from pytest_noblock.observation import Exchange, Task
@@ -119,7 +120,7 @@ def _why_lost(run: Run) -> str:
 
 def _out_of_order(chosen: Sequence[Run]) -> Iterator[Fault]:
     began = [run for run in chosen if run.task.began is not None]
-    for before, after in zip(began, began[1:], strict=False):
+    for before, after in pairwise(began):
         if (after.task.began or 0) < (before.task.began or 0):
             yield Fault("background-order", after.task.name, f"it began before {before.task.name}", after)
 

@@ -15,9 +15,9 @@ from pytest_noblock.engine.stacks import settled
 from pytest_noblock.engine.transport import AppTransport
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.findings import Check, Finding, blank
+from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Frame, Meter, Observation
 from pytest_noblock.places import user_frame
-from pytest_noblock.limits import Limits
 from pytest_noblock.verdict import Stall, breaking, doubtful, stalls
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -99,9 +99,7 @@ class Checker:
             return []
         return self._findings(breaking(stalls(self._again(request, plan, Run()), plan.limits), plan.limits))
 
-    def _confirmed(
-        self, request: Request, plan: Plan, observation: Observation, found: list[Stall]
-    ) -> list[Finding]:
+    def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
         """What is beyond doubt: came again at the same line or, where that must not be tried, was sure at once."""
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):

@@ -58,7 +58,8 @@ class Noblock:
         """The response, once it is complete and the background tasks have ended; fails the test if it blocked."""
         check = self.check(method, url, **arguments)
         self._failed(check)
-        assert check.response is not None  # a request without a response is inconclusive, and has failed the test
+        if check.response is None:  # then the check was inconclusive and has failed the test already
+            raise RuntimeError(f"{check.request} has no response")
         return check.response
 
     def check(self, method: str, url: str, **arguments: Any) -> Check:

@@ -8,10 +8,8 @@ from pytest_noblock import remedies
 from pytest_noblock.callnames import source_line
 from pytest_noblock.durations import words
 from pytest_noblock.findings import Finding, ProbeWaits
+from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Observation, Phase, Probe
-from pytest_noblock.limits import Limits
-from pytest_noblock.verdict import Stall
-from pytest_noblock.limits import Limits
 from pytest_noblock.verdict import Stall
 
 Key = tuple[str, str, str | None, int | str | None]

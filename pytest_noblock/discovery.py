@@ -92,5 +92,3 @@ def _wrong_signature(found: Callable[..., object]) -> str | None:
 
 def _named(found: object) -> str:
     return f"{type(found).__module__}.{type(found).__qualname__}".removeprefix("builtins.") + " object"
-
-

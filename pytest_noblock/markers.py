@@ -25,10 +25,14 @@ def noblock_allow(reason: str, *, call: str | None = None, kinds: list[str] | No
 
 
 def noblock_background(*names: str) -> None:
-    """these BackgroundTasks ran, in this order, after their response was complete, to their end; without names: all"""
+    """these BackgroundTasks ran, in this order, after their response was complete, to their end"""
 
 
-_MARKERS: dict[str, Callable[..., None]] = {"noblock": noblock, "noblock_allow": noblock_allow, "noblock_background": noblock_background}
+_MARKERS: dict[str, Callable[..., None]] = {
+    "noblock": noblock,
+    "noblock_allow": noblock_allow,
+    "noblock_background": noblock_background,
+}
 
 
 def register(config: pytest.Config) -> None:
@@ -74,9 +78,7 @@ def _allowance(given: dict[str, Any], where: str) -> Allowance:
         raise pytest.UsageError(f'{where}: noblock_allow: call={call!r} is not a name such as "sqlite3"')
     unknown = set(kinds or ()) - set(get_args(Kind)) if isinstance(kinds, list | tuple | None) else {kinds}
     if unknown:
-        raise pytest.UsageError(
-            f"{where}: noblock_allow: kinds={kinds!r} is not a list of {', '.join(get_args(Kind))}"
-        )
+        raise pytest.UsageError(f"{where}: noblock_allow: kinds={kinds!r} is not a list of {', '.join(get_args(Kind))}")
     return Allowance(reason, call, tuple(kinds) if kinds else None)
 
 

@@ -57,7 +57,9 @@ class ItemOutcome:
         elif failed:
             self._item.add_report_section("call", "noblock", self._text(failed))
         elif passing and not self._checks and _asked_for_itself(self._item):
-            pytest.fail(f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False)
+            pytest.fail(
+                f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False
+            )
         attach_unused(self._item, self._unused())
 
     def _with_background(self, watched: "Sequence[Check]", user: "UserCode") -> "Sequence[Check]":

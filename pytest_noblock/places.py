@@ -26,7 +26,7 @@ _FIRST_USE = (
     ("sqlalchemy/orm/mapper.py", "_configure_registries"),
     ("mimetypes.py", "init"),
 )
-"""File and function (any where empty) of work whose result is kept: real applications show it on the first request and never again."""
+"""File and function (any where empty) of work whose result is kept: the first request shows it, and none after."""
 
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
 
@@ -42,7 +42,7 @@ class Place:
     witnessed: bool = False
     """Whether the thread was seen waiting there."""
     first_use: bool = False
-    """Whether it was mostly seen doing what is done once: compiling a template, a pattern, a schema."""
+    """Whether it was mostly seen doing what is done once: compiling a template, a schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _covered(spans: list[tuple[int, int]]) -> int:
 
 def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
     calls = [(_of_call(call), call) for call in segment.calls if call.network]
-    trips = {}
+    trips: dict[Key | None, RoundTrip] = {}
     for place, _call in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
         trips.setdefault(_key(place), RoundTrip(place, 0, _covered(spans)))

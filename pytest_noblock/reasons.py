@@ -14,7 +14,7 @@ def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
         return f"{exchange.request} raised {exchange.error}"
     if exchange.endpoint is None and exchange.status in _REFUSED:
         return f"{exchange.request} matched no route of the app (status {exchange.status}){_suggested(exchange, paths)}"
-    if exchange.status == 405 or exchange.entered is False and (exchange.status or 0) >= 400:
+    if exchange.status == 405 or (exchange.entered is False and (exchange.status or 0) >= 400):
         return (
             f"{exchange.request} answered {exchange.status} before its endpoint was called "
             "(headers and cookies can be set on noblock.client)"

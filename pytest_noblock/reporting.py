@@ -1,9 +1,9 @@
 """The way of the records: from the test that made them to the files, across xdist's processes."""
 
 import json
-from typing import TYPE_CHECKING
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 

@@ -49,6 +49,6 @@ def _stopped(runner: AppRunner, checker: Checker) -> Exception | None:
         return None
     try:
         runner.stop()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other apps must stop first
         return error
     return None

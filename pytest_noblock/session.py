@@ -12,16 +12,16 @@ from pytest_noblock.reporting import Reporter
 
 if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
-    from pytest_noblock.report.record import Record
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.engine.watch import Kit
     from pytest_noblock.observation import Meter
+    from pytest_noblock.report.record import Record
     from pytest_noblock.running import RunningApps
     from pytest_noblock.watching import ItemWatch
 
 
-_WATCH = pytest.StashKey["ItemWatch"]()
+_WATCH: "pytest.StashKey[ItemWatch]" = pytest.StashKey()
 _OUTCOME = pytest.StashKey[ItemOutcome]()
 
 

@@ -35,7 +35,10 @@ def add_options(parser: pytest.Parser) -> None:
     """Every command line option has an ini twin; only the ini and the default hold where the option is absent."""
     group = parser.getgroup("noblock", "assert that ASGI endpoints do not block the event loop")
     group.addoption(
-        "--noblock", action="store_true", default=None, help="watch the requests of every test, whatever client sends them"
+        "--noblock",
+        action="store_true",
+        default=None,
+        help="watch the requests of every test, whatever client sends them",
     )
     group.addoption("--noblock-app", metavar="pkg.mod:app", help="the ASGI app, or a factory of it")
     group.addoption(
@@ -108,7 +111,9 @@ def reports(config: pytest.Config) -> list[str]:
 
 def asked_for(config: pytest.Config) -> bool:
     """Whether any option says that noblock is wanted in this run."""
-    return watches_all(config) or any(option(config, name) for name in ("app", "max_block", "probe", "action", "report"))
+    return watches_all(config) or any(
+        option(config, name) for name in ("app", "max_block", "probe", "action", "report")
+    )
 
 
 def validate_markers(item: pytest.Item) -> None:
@@ -119,7 +124,7 @@ def validate_markers(item: pytest.Item) -> None:
     markers.background_names(item)
 
 
-def scope_of(fixture_name: str, config: pytest.Config) -> Scope:
+def scope_of(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001  # pytest's signature
     """How long a running app is kept: pytest asks when it meets the fixture."""
     return cast("Scope", config.getini("noblock_scope"))
 

@@ -112,8 +112,11 @@ def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
 
 
 def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
-    """Whether line counters may find what the step could not tell: a round trip over a connection that
-    was opened and closed again (opening one sleeps), or one that another thread may have made."""
+    """Whether line counters may find what the step could not tell.
+
+    A round trip over a connection that was opened and closed again (opening one
+    sleeps), or one that another thread may have made.
+    """
     slept = any(stall.kind == "sync-io" for stall in found)
     return slept or any(segment.doubtful_trips for segment in observation.segments)
 

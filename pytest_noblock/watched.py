@@ -47,5 +47,5 @@ class Judge:
 
 
 def counts(stall: Stall) -> bool:
-    """Whether one run is enough to tell: slept beyond doubt, computed at a line of the user's, and not for the first use."""
+    """Whether one run is enough: it slept beyond doubt, or computed at a user line, and not for the first use."""
     return stall.sure and (stall.kind != "cpu" or (stall.place.frame is not None and not stall.place.first_use))

@@ -27,10 +27,8 @@ class Watcher(Protocol):
         """The call, so that its steps are metered whatever loop runs it."""
 
 
-async def enter(
-    watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Call the app by `call`, with everything noted that passes. One called within a request belongs to that request."""
+async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call the app by `call`, with everything noted that passes. One called within a request is part of it."""
     record = _record(scope)
     if record is None or CURRENT.get() is not None:
         return await call(scope, receive, send)

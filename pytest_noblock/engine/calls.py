@@ -1,9 +1,9 @@
 """Known blocking calls, seen on the loop thread at the moment they happen.
 
 A connection opened and closed within one step leaves no socket to look at when the
-step ends, so connecting and resolving are noted as they happen. Only methods that
-are plain attributes of Python classes and modules are wrapped (audit hooks could not
-be taken out again); C drivers pass by unseen, their sockets do not.
+step ends, so connecting and resolving are noted as they happen. Only attributes of
+Python classes and modules are wrapped (audit hooks could not be taken out again); of
+C drivers that is the function in which they open their connections.
 """
 
 import concurrent.futures
@@ -17,35 +17,34 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Literal
 
 _now = time.perf_counter_ns
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
+Effect = Literal["network", "sleep", "connect"]
+"""What such a call does: `connect` may have made a round trip, which the sockets then tell."""
 
-class Observer(Protocol):
-    def __call__(self, name: str, began: int, frame: FrameType, *, network: bool) -> None: ...
-
+Observer = Callable[[str, Effect, int, FrameType], None]
+"""Told of the name, the effect, the begin and the calling frame of a call that has just ended."""
 
 Blocks = Callable[..., bool]
 """Whether a call with these arguments can block."""
 
-_Wrapped = tuple[object, str, bool, Blocks]
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    owner: Any
+    name: str
+    effect: Effect
+    blocks: Blocks
 
 
-_C_CONNECTS = (("psycopg2", "", "_connect"), ("psycopg.waiting", "", "wait_conn"), ("MySQLdb.connections", "Connection", "__init__"))
-"""Module, class and function in which a C driver opens its connections: each alias that people import ends there."""
-
-
-def install(observer: Observer, connected: Callable[[str, int, FrameType], None]) -> Callable[[], None]:
+def install(observer: Observer) -> Callable[[], None]:
     """Wrap the known calls; returns what takes the wrappers out again."""
-    undo = [_wrap(owner, name, observer, network, blocks) for owner, name, network, blocks in _known()]
-    for module, owner, name in _C_CONNECTS:
-        where = sys.modules.get(module)
-        where = getattr(where, owner, None) if owner else where
-        if where is not None and hasattr(where, name):
-            undo.append(_wrap(where, name, lambda *seen, network: connected(*seen), False, _always))
+    undo = [_wrap(known, observer) for known in (*_known(), *_c_drivers())]
 
     def uninstall() -> None:
         for each in undo:
@@ -54,18 +53,18 @@ def install(observer: Observer, connected: Callable[[str, int, FrameType], None]
     return uninstall
 
 
-def _wrap(owner: Any, name: str, observer: Observer, network: bool, blocks: Blocks) -> Callable[[], None]:
+def _wrap(known: _Known, observer: Observer) -> Callable[[], None]:
+    owner, name = known.owner, known.name
     own = name in vars(owner)
     original = getattr(owner, name)
-    setattr(owner, name, _wrapper(original, f"{owner.__name__}.{name}", observer, network, blocks))
+    setattr(owner, name, _wrapper(original, known, observer))
     return (lambda: setattr(owner, name, original)) if own else (lambda: delattr(owner, name))
 
 
 @functools.cache
-def _wrapper(
-    original: Callable[..., Any], label: str, observer: Observer, network: bool, blocks: Blocks
-) -> Callable[..., Any]:
+def _wrapper(original: Callable[..., Any], known: _Known, observer: Observer) -> Callable[..., Any]:
     """Made once: with `--noblock` every test puts it in and takes it out."""
+    label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -75,25 +74,35 @@ def _wrapper(
         try:
             return original(*args, **kwargs)
         finally:
-            observer(label, began, sys._getframe(1), network=network)
+            observer(label, effect, began, sys._getframe(1))
 
     return wrapper
 
 
-def _known() -> list[_Wrapped]:
+def _known() -> list[_Known]:
     return [
-        (socket.socket, "connect", True, _connects),
-        (socket.socket, "recv", True, _waits),
-        (socket.socket, "recv_into", True, _waits),
-        (socket.socket, "recvfrom", True, _waits),
-        (ssl.SSLSocket, "read", True, _waits),
-        (socket, "getaddrinfo", True, _asks_a_name_server),
-        (time, "sleep", False, _always),
-        (subprocess.Popen, "wait", False, _always),
-        (concurrent.futures.Future, "result", False, _is_pending),
-        (queue.Queue, "get", False, _always),
-        (threading.Thread, "join", False, _always),
+        _Known(socket.socket, "connect", "network", _connects),
+        _Known(socket.socket, "recv", "network", _waits),
+        _Known(socket.socket, "recv_into", "network", _waits),
+        _Known(socket.socket, "recvfrom", "network", _waits),
+        _Known(ssl.SSLSocket, "read", "network", _waits),
+        _Known(socket, "getaddrinfo", "network", _asks_a_name_server),
+        _Known(time, "sleep", "sleep", _always),
+        _Known(subprocess.Popen, "wait", "sleep", _always),
+        _Known(concurrent.futures.Future, "result", "sleep", _is_pending),
+        _Known(queue.Queue, "get", "sleep", _always),
+        _Known(threading.Thread, "join", "sleep", _always),
     ]
+
+
+def _c_drivers() -> list[_Known]:
+    """Where C drivers open their connections, whatever alias people call; only of those that are imported."""
+    places = (
+        (sys.modules.get("psycopg2"), "_connect"),
+        (sys.modules.get("psycopg.waiting"), "wait_conn"),
+        (getattr(sys.modules.get("MySQLdb.connections"), "Connection", None), "__init__"),
+    )
+    return [_Known(owner, name, "connect", _always) for owner, name in places if hasattr(owner, name)]
 
 
 def _always(*_args: object, **_kwargs: object) -> bool:
@@ -105,7 +114,7 @@ def _waits(sock: socket.socket, *_args: object, **_kwargs: object) -> bool:
     return sock.gettimeout() != 0 and sock.family in _INTERNET
 
 
-def _connects(sock: socket.socket, *args: object, **_kwargs: object) -> bool:
+def _connects(sock: socket.socket, *_args: object, **_kwargs: object) -> bool:
     return _waits(sock) and sock.type == socket.SOCK_STREAM
 
 

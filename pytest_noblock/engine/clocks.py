@@ -25,6 +25,13 @@ _wall = time.perf_counter_ns
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
 _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
+
+
+def _switches() -> int:
+    """Voluntary context switches of this thread."""
+    return int(resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES])  # type: ignore[arg-type]
+
+
 _UNDISTURBED_NS = 50_000
 """A reading that took longer was interrupted half-way: its parts do not belong together."""
 _TRIES = 4
@@ -45,10 +52,13 @@ class Clock(Protocol):
 
 @functools.cache
 def _pread() -> Callable[..., int]:
-    """`os.pread` gives the interpreter lock away: whoever waits for it gets the processor as well, right
-    between two parts of a reading. PyDLL keeps the lock."""
-    function = ctypes.PyDLL(None).pread
-    function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)
+    """PyDLL keeps the interpreter lock.
+
+    `os.pread` gives it away: whoever waits for it gets the processor as well, right
+    between two parts of a reading.
+    """
+    function: Callable[..., int] = ctypes.PyDLL(None).pread
+    function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)  # type: ignore[attr-defined]
     return function
 
 
@@ -78,7 +88,7 @@ class LinuxClock:
     def begin(self) -> Reading:
         for _ in range(_TRIES):
             first = _wall()
-            switches = resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES]  # type: ignore[arg-type]
+            switches = _switches()
             self._pread(self._fd, self._address, 64, 0)
             process = _process()
             cpu = _cpu()
@@ -93,7 +103,7 @@ class LinuxClock:
             cpu = _cpu()
             process = _process()
             self._pread(self._fd, self._address, 64, 0)
-            switches = resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES]  # type: ignore[arg-type]
+            switches = _switches()
             if _wall() - wall < _UNDISTURBED_NS:
                 break
         return wall, cpu, self._buffer.value, switches, process

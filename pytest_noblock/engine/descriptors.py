@@ -21,9 +21,9 @@ class AwaitedDescriptors:
     def add(self, fd: int) -> None:
         self._inodes[fd] = os.fstat(fd).st_ino
 
-    def __contains__(self, fd: int) -> bool:
+    def __contains__(self, fd: object) -> bool:
         try:
-            return fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
+            return isinstance(fd, int) and fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
         except OSError:
             return False
 
@@ -39,9 +39,10 @@ def install() -> Callable[[], None]:
 
     def register(self: selectors.BaseSelector, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = original(self, fileobj, events, data)  # type: ignore[arg-type]
-        if sys._getframe(1).f_globals.get("__name__", "").startswith("asyncio."):  # psycopg's sync `connect` waits with one too
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if caller.startswith("asyncio."):  # psycopg's sync `connect` waits with a selector, too
             AWAITED.add(key.fd)
         return key
 
-    selector.register = register  # type: ignore[method-assign, assignment]
+    selector.register = register  # type: ignore[method-assign]
     return (lambda: setattr(selector, "register", original)) if own else (lambda: delattr(selector, "register"))

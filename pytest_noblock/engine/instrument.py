@@ -7,7 +7,7 @@ background tasks. A loop without such handles (uvloop, trio) is metered by `loop
 """
 
 import gc
-import importlib._bootstrap as imports
+import importlib
 import threading
 import time
 from asyncio import events
@@ -35,7 +35,7 @@ def installed() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
-            _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw, _connected), descriptors.install()))
+            _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw), descriptors.install()))
             gc.callbacks.append(_collection)
         if not starlette.installed():  # it may have been imported since
             _undo.append(starlette.install())
@@ -81,7 +81,7 @@ def _wrap_steps() -> Callable[[], None]:
 
     def _run(handle: events.Handle) -> None:
         meter = _meters.get(_ident())
-        owner = None if meter is None else handle._context.get(CURRENT)
+        owner = None if meter is None else handle._context.get(CURRENT)  # type: ignore[attr-defined]
         if meter is not None and owner is not None:
             meter.begin(owner)
         began = _now()
@@ -95,7 +95,7 @@ def _wrap_steps() -> Callable[[], None]:
                 elif _now() - began > SHORT_NS:
                     meter.stale = True
 
-    events.Handle._run = _run  # type: ignore[method-assign]
+    events.Handle._run = _run  # type: ignore[method-assign, assignment]
     return lambda: setattr(events.Handle, "_run", original)
 
 
@@ -123,6 +123,7 @@ def _wrap_imports() -> Callable[[], None]:
     CPython (3.3 and later) looks `_find_and_load` up on this module for every import
     that `sys.modules` does not answer, the import statement's included.
     """
+    imports: Any = importlib._bootstrap  # noqa: SLF001
     original = imports._find_and_load
 
     def _find_and_load(name: str, import_: Any) -> Any:
@@ -142,13 +143,7 @@ def _collection(phase: str, _details: dict[str, int]) -> None:
         meter.collection(phase)
 
 
-def _saw(name: str, began: int, frame: FrameType, *, network: bool) -> None:
+def _saw(name: str, effect: calls.Effect, began: int, frame: FrameType) -> None:
     meter = _meters.get(_ident())
     if meter is not None:
-        meter.saw(name, began, frame, network=network)
-
-
-def _connected(name: str, began: int, frame: FrameType) -> None:
-    meter = _meters.get(_ident())
-    if meter is not None:
-        meter.connected(name, began, frame)
+        meter.saw(name, effect, began, frame)

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 from asgi_lifespan import LifespanManager, LifespanNotSupported
 
-from pytest_noblock.engine.failures import told
 from pytest_noblock.engine.exchange import ASGIApp, Message, Receive, Record, Scope, Send, owned
+from pytest_noblock.engine.failures import told
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import LIFESPAN
 
@@ -32,7 +33,7 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
         return
     except BaseException as error:
         raise _explained("startup", error, user) from error
-    yield manager.app
+    yield cast("ASGIApp", manager.app)
     try:
         await manager.__aexit__(None, None, None)
     except BaseException as error:

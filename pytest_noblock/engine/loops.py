@@ -6,8 +6,8 @@ are C; and tasks whose factory the app sets itself.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import StepMeter
@@ -20,61 +20,65 @@ def prepare(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered; what undoes it, None where `Handle._run` does it already."""
     if _in_trio():
         return _instrument(meter)
-    loop = asyncio.get_running_loop()
-    return None if _has_handles(loop) else _task_factory(loop, meter)
+    if _has_handles() or not _in_asyncio():
+        return None
+    return _task_factory(asyncio.get_running_loop(), meter)
 
 
 def stepping(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
-    """The call itself where the loop's steps are metered; where only tasks can be, step by step."""
-    if _in_trio() or _has_handles(asyncio.get_running_loop()):
-        return call
-    return Stepped(call, meter)
+    """The call itself where the loop's steps are metered; elsewhere it is metered step by step."""
+    return call if _has_handles() or _in_trio() else Stepped(call, meter)
 
 
-def _has_handles(loop: asyncio.AbstractEventLoop) -> bool:
-    return isinstance(loop, asyncio.BaseEventLoop)
+def _has_handles() -> bool:
+    try:
+        return isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
+    except RuntimeError:  # not in asyncio
+        return False
 
 
 def _in_trio() -> bool:
+    trio = sys.modules.get("trio")
     try:
-        asyncio.get_running_loop()
+        return trio is not None and trio.lowlevel.current_task() is not None
     except RuntimeError:
-        return "trio" in sys.modules
-    return False
+        return False
 
 
-class Stepped(Awaitable[T]):
-    """A coroutine whose every resumption is one step."""
+class Stepped(Coroutine[Any, Any, T]):
+    """A coroutine whose every resumption is one step; in all else the one that it was given."""
 
     def __init__(self, call: Coroutine[Any, Any, T], meter: StepMeter) -> None:
         self._call = call
         self._meter = meter
 
-    def __await__(self) -> Generator[Any, Any, T]:
-        call, meter = self._call, self._meter
-        step: Callable[[], Any] = lambda: call.send(None)  # noqa: E731
-        while True:
-            meter.cut(CURRENT.get())
-            try:
-                waits_for = step()
-            except StopIteration as end:
-                return cast("T", end.value)
-            finally:
-                meter.end()
-            try:
-                answer = yield waits_for
-            except BaseException as error:  # thrown into the coroutine, as into any other
-                step = _thrower(call, error)
-            else:
-                step = _sender(call, answer)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)  # `cr_frame` and the like, for those who print tasks
 
+    def send(self, value: Any) -> Any:
+        return self._step(self._call.send, value)
 
-def _sender(call: Coroutine[Any, Any, T], answer: object) -> Callable[[], Any]:
-    return lambda: call.send(answer)
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._call.throw, *error)
 
+    def close(self) -> None:
+        self._call.close()
 
-def _thrower(call: Coroutine[Any, Any, T], error: BaseException) -> Callable[[], Any]:
-    return lambda: call.throw(error)
+    def __await__(self) -> "Stepped[T]":  # type: ignore[override]  # an iterator that `send` and `throw` reach
+        return self
+
+    def __iter__(self) -> "Stepped[T]":
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def _step(self, resume: Callable[..., Any], *given: Any) -> Any:
+        self._meter.cut(CURRENT.get())
+        try:
+            return resume(*given)
+        finally:
+            self._meter.end()
 
 
 def _task_factory(loop: asyncio.AbstractEventLoop, meter: StepMeter) -> Undo:
@@ -84,15 +88,10 @@ def _task_factory(loop: asyncio.AbstractEventLoop, meter: StepMeter) -> Undo:
         make = before or (lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options))
         context = options.get("context")
         owner = context.get(CURRENT) if context is not None else CURRENT.get()
-        return make(loop, coro if owner is None else _as_coroutine(Stepped(coro, meter)), **options)
+        return make(loop, coro if owner is None else Stepped(coro, meter), **options)
 
     loop.set_task_factory(factory)
     return lambda: loop.set_task_factory(before)
-
-
-async def _as_coroutine(call: Awaitable[T]) -> T:
-    return await call
-
 
 
 def _instrument(meter: StepMeter) -> Undo:
@@ -100,9 +99,13 @@ def _instrument(meter: StepMeter) -> Undo:
 
     class Steps(trio.abc.Instrument):
         def before_task_step(self, task: Any) -> None:
-            meter.begin(task.context.get(CURRENT))
+            owner = task.context.get(CURRENT)
+            if meter.closed:  # trio runs on beyond the test, in another thread than the one that ended the watch
+                trio.lowlevel.remove_instrument(self)
+            elif owner is not None:
+                meter.begin(owner)
 
-        def after_task_step(self, task: Any) -> None:
+        def after_task_step(self, task: Any) -> None:  # noqa: ARG002  # trio's signature
             meter.end()
 
     steps = Steps()
@@ -111,7 +114,7 @@ def _instrument(meter: StepMeter) -> Undo:
     def undo() -> None:
         try:
             trio.lowlevel.remove_instrument(steps)
-        except (RuntimeError, KeyError):  # that run of trio has ended, and its instruments with it
+        except (RuntimeError, KeyError):  # that run has ended, or runs in another thread: see above
             return
 
     return undo

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
+from pytest_noblock.engine.calls import Effect
 from pytest_noblock.engine.clocks import Clock, Reading, others_cpu, queued
 from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.sockets import SocketTable
@@ -30,7 +31,7 @@ _QUIET_NS = 50_000
 """Other threads that burned less than this did not make a round trip."""
 _MOST_CALLS = 100
 _OPENING_NS = 300_000
-"""A shorter step has opened no connection that made a round trip; those of Python's own sockets are seen as they happen."""
+"""A shorter step has opened no connection that made a round trip (Python's own are seen as they happen)."""
 _OTHERS_OPENING_NS = 500_000
 """What other threads burn, at least, when they open a connection."""
 _OTHERS_NS = 5_000
@@ -165,7 +166,8 @@ class StepMeter:
             calls=tuple(self._calls),
             lines=lines,
         )
-        if trips or doubtful or self._calls or max(segment.cpu, segment.asleep, segment.off_cpu, self._imported) >= _NOTABLE_NS:
+        longest = max(segment.cpu, segment.asleep, segment.off_cpu, self._imported)
+        if trips or doubtful or self._calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
     def _round_trips(self, others: int, wall: int) -> tuple[int, int]:
@@ -176,24 +178,20 @@ class StepMeter:
         self._trips_before = 0
         return (0, trips) if others > _QUIET_NS else (trips, 0)
 
-    def saw(self, name: str, began: int, frame: FrameType | None, *, network: bool) -> None:
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
         """A known blocking call on this thread, which has just ended."""
         if self.owner is None or len(self._calls) >= _MOST_CALLS:
             return
         ended = _now()
         with self.own_work():
-            self._calls.append(BlockingCall(name, network, began, ended, here(frame, self._user)))
+            if effect != "connect" or self._opened_connection(ended - began):
+                self._calls.append(BlockingCall(name, effect != "sleep", began, ended, here(frame, self._user)))
 
-    def connected(self, name: str, began: int, frame: FrameType | None) -> None:
-        """A C driver has opened a connection, which may be closed again before the step ends: look now."""
-        if self.owner is None or self._sockets is None:
-            return
-        ended = _now()
-        with self.own_work():
-            trips = self._sockets.take_stock(ended - began)
-            self._trips_before += trips
-            if trips and len(self._calls) < _MOST_CALLS:
-                self._calls.append(BlockingCall(name, True, began, ended, here(frame, self._user)))
+    def _opened_connection(self, within: int) -> bool:
+        """It may be closed again before the step ends: look now."""
+        trips = self._sockets.take_stock(within) if self._sockets is not None else 0
+        self._trips_before += trips
+        return trips > 0
 
     def collection(self, phase: str) -> None:
         """Garbage collection on this thread starts or stops: whoever happens to trigger it is not to blame."""

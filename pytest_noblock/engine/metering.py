@@ -27,11 +27,12 @@ class Metering:
 
 
 @contextmanager
-def metering(
-    kind: Meter, user: UserCode, *, sample_after: int, exact: bool = False
-) -> Iterator[Metering]:
-    """Meter this thread's steps. `exact`: with counters at every user line, and without the
-    watchdog, whose looking would disturb them; where somebody else owns the tracer, as ever."""
+def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = False) -> Iterator[Metering]:
+    """Meter this thread's steps.
+
+    `exact`: with counters at every user line, and without the watchdog, whose looking
+    would disturb them; where somebody else owns the tracer, as ever.
+    """
     result = Metering()
     with ExitStack() as stack:
         clock = LinuxClock() if kind == "full" else PortableClock()

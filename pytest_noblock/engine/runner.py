@@ -84,7 +84,7 @@ class AppRunner:
         try:
             with asyncio.Runner(loop_factory=self._loop) as runner:
                 runner.run(self._serve())
-        except BaseException as error:  # handed to whoever started or stops the app
+        except BaseException as error:  # noqa: BLE001  # handed to whoever started or stops the app
             self._ready.put(error)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -100,13 +100,18 @@ class AppRunner:
 
 
 async def _once_asleep(caller: int, function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """First the calling thread must have gone to sleep: what it still burns on its way there counts as another thread's work."""
+    """What the calling thread still burns on its way to sleep would count as another thread's work: wait for that."""
     for _ in range(20):
-        try:
-            with open(f"/proc/self/task/{caller}/stat", "rb") as file:
-                if file.read().rpartition(b")")[2].split()[0] == b"S":
-                    break
-        except OSError:
+        if _asleep(caller):
             break
         await asyncio.sleep(0.0005)
     return await function(*args)
+
+
+def _asleep(native: int) -> bool:
+    """The state in `/proc/self/task/<tid>/stat`; True where the kernel does not tell."""
+    try:
+        with open(f"/proc/self/task/{native}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"S"
+    except OSError:
+        return True

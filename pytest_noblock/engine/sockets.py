@@ -15,6 +15,7 @@ import functools
 import os
 import socket
 import struct
+import sys
 import termios
 import time
 from collections.abc import Callable, Container
@@ -37,8 +38,8 @@ Counters = tuple[int, int]
 @functools.cache
 def _getsockopt() -> Callable[..., int]:
     """PyDLL keeps the interpreter lock: giving it away a dozen times a step invites every worker in."""
-    function = ctypes.PyDLL(None).getsockopt
-    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    function: Callable[..., int] = ctypes.PyDLL(None).getsockopt
+    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)  # type: ignore[attr-defined]
     return function
 
 
@@ -65,15 +66,16 @@ class TcpCounters:
 
     def oldest_traffic(self) -> int:
         """How long ago, in ms, the socket of the last `of` sent or received, whichever is longer."""
-        return max(_FIELDS.unpack_from(self._buffer, _AT)[:2])
+        sent_ago, received_ago, _received, _sent = _FIELDS.unpack_from(self._buffer, _AT)
+        return int(max(sent_ago, received_ago))
 
 
 def _unread(fd: int) -> int:
     try:
-        count: int = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
+        unread = fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0")
     except OSError:
         return 0
-    return count
+    return int.from_bytes(bytes(unread), sys.byteorder)
 
 
 class SocketTable:

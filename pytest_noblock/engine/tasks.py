@@ -20,7 +20,8 @@ from pytest_noblock.observation import Frame, Stack, Task
 
 Undo = Callable[[], None]
 
-_SHORT = reprlib.Repr(maxstring=40, maxother=40)
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 40
 
 
 def install() -> Undo:
@@ -73,7 +74,8 @@ def _see_run(single: Any) -> Undo:
     async def __call__(self: Any) -> None:
         made = _record_of(self)
         if made is None or made.began is not None:  # awaited by hand, then once more by the framework
-            return await original(self)
+            await original(self)
+            return
         made.began = time.perf_counter_ns()
         made.called = raw(sys._getframe(1))
         try:

@@ -12,6 +12,7 @@ import os
 import struct
 import time
 
+
 class Timer:
     """Raises OSError or AttributeError where the kernel or the libc has no timerfd."""
 

@@ -12,14 +12,19 @@ from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.stacks import line_of, outwards
 from pytest_noblock.engine.usercode import UserCode
 
-_TOOL_IDS = (4, 3)  # 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer
+Disarm = Callable[[], None]
+
+_TOOL_IDS = (4, 3)
+"""0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
 
 
 @contextmanager
 def counting(meter: StepMeter, counters: LineCounters, user: UserCode) -> Iterator[bool]:
     """Count the lines of the meter's thread; False where somebody else owns the tracer."""
-    arm = _monitoring if sys.version_info >= (3, 12) else _tracing
-    disarm = arm(counters, user)
+    if sys.version_info >= (3, 12):
+        disarm = _monitoring(counters, user)
+    else:
+        disarm = _tracing(counters, user)
     if disarm is None:
         yield False
         return
@@ -31,57 +36,69 @@ def counting(meter: StepMeter, counters: LineCounters, user: UserCode) -> Iterat
         disarm()
 
 
-def _monitoring(counters: LineCounters, user: UserCode) -> Callable[[], None] | None:
-    if sys.version_info < (3, 12):
-        return None
-    monitoring = sys.monitoring
-    events = monitoring.events
-    tool = next((each for each in _TOOL_IDS if monitoring.get_tool(each) is None), None)
-    if tool is None:
-        return None
-    ident = threading.get_ident()
+if sys.version_info >= (3, 12):
 
-    def line(code: CodeType, number: int) -> Any:
-        if code.co_filename not in user or counters.exhausted:
-            return monitoring.DISABLE
-        if threading.get_ident() == ident:
-            counters.at((code, number), sys._getframe(1))
-        return None
+    class _Monitor:
+        """The callbacks; each is called with the code object first, in whatever thread runs it."""
 
-    def resumed(code: CodeType, *_event: object) -> None:
-        if code.co_filename in user and threading.get_ident() == ident:
-            frame = sys._getframe(1)
-            counters.at((code, line_of(frame)), frame)
+        def __init__(self, counters: LineCounters, user: UserCode) -> None:
+            self._counters = counters
+            self._user = user
+            self._ident = threading.get_ident()
 
-    def left(code: CodeType, *_event: object) -> None:
-        if code.co_filename in user and threading.get_ident() == ident:
-            frame = sys._getframe(1)
-            counters.at(_caller(frame, user), frame)
+        def line(self, code: CodeType, number: int) -> object:
+            if code.co_filename not in self._user or self._counters.exhausted:
+                return sys.monitoring.DISABLE
+            if threading.get_ident() == self._ident:
+                self._counters.at((code, number), sys._getframe(1))
+            return None
 
-    callbacks = {
-        events.LINE: line,
-        events.PY_RESUME: resumed,
-        events.PY_THROW: resumed,
-        events.PY_RETURN: left,
-        events.PY_YIELD: left,
-        events.PY_UNWIND: left,
-    }
-    monitoring.use_tool_id(tool, "pytest-noblock")
-    for event, callback in callbacks.items():
-        monitoring.register_callback(tool, event, callback)
-    monitoring.set_events(tool, sum(callbacks))
-    monitoring.restart_events()  # what an earlier run disabled counts again
+        def resumed(self, code: CodeType, *_event: object) -> None:
+            if self._mine(code):
+                frame = sys._getframe(1)
+                self._counters.at((code, line_of(frame)), frame)
 
-    def disarm() -> None:
-        monitoring.set_events(tool, 0)
-        for event in callbacks:
-            monitoring.register_callback(tool, event, None)
-        monitoring.free_tool_id(tool)
+        def left(self, code: CodeType, *_event: object) -> None:
+            if self._mine(code):
+                frame = sys._getframe(1)
+                self._counters.at(_caller(frame, self._user), frame)
 
-    return disarm
+        def _mine(self, code: CodeType) -> bool:
+            return code.co_filename in self._user and threading.get_ident() == self._ident
+
+        def callbacks(self) -> dict[int, Callable[..., object]]:
+            events = sys.monitoring.events
+            return {
+                events.LINE: self.line,
+                events.PY_RESUME: self.resumed,
+                events.PY_THROW: self.resumed,
+                events.PY_RETURN: self.left,
+                events.PY_YIELD: self.left,
+                events.PY_UNWIND: self.left,
+            }
+
+    def _monitoring(counters: LineCounters, user: UserCode) -> Disarm | None:
+        monitoring = sys.monitoring
+        tool = next((each for each in _TOOL_IDS if monitoring.get_tool(each) is None), None)
+        if tool is None:
+            return None
+        callbacks = _Monitor(counters, user).callbacks()
+        monitoring.use_tool_id(tool, "pytest-noblock")
+        for event, callback in callbacks.items():
+            monitoring.register_callback(tool, event, callback)
+        monitoring.set_events(tool, sum(callbacks))
+        monitoring.restart_events()  # what an earlier run disabled counts again
+
+        def disarm() -> None:
+            monitoring.set_events(tool, 0)
+            for event in callbacks:
+                monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+
+        return disarm
 
 
-def _tracing(counters: LineCounters, user: UserCode) -> Callable[[], None] | None:
+def _tracing(counters: LineCounters, user: UserCode) -> Disarm | None:
     if sys.gettrace() is not None or threading.gettrace() is not None:
         return None  # coverage or a debugger: theirs comes first
 
