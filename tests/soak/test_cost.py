@@ -245,6 +245,7 @@ def run_pytest(folder: Path, *arguments: str, importtime: bool = False) -> tuple
     """Wall and CPU seconds, and what it printed; no other plugin is loaded."""
     command = [sys.executable, *(["-X", "importtime"] if importtime else []), "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each run compiles every module anew
     before = os.times()
     began = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
