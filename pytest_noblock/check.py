@@ -10,7 +10,7 @@ from pytest_noblock.afterwards import task_runs
 from pytest_noblock.engine import starlette
 from pytest_noblock.engine.observe import Request, Run, Stuck, Subject, observe
 from pytest_noblock.engine.probes import ProbeFailed
-from pytest_noblock.engine.runner import AppRunner, LoopBlocked
+from pytest_noblock.engine.runner import AppRunner, LoopBlocked, LoopEnded
 from pytest_noblock.engine.stacks import settled
 from pytest_noblock.engine.transport import AppTransport
 from pytest_noblock.engine.usercode import UserCode
@@ -63,8 +63,13 @@ class Checker:
         except LoopBlocked as blocked:
             self.usable = False
             reason = reasons.held(request.label, self._shown(user_frame(settled(blocked.frames, self._user))))
-        except (ProbeFailed, httpx.RequestError, httpx.InvalidURL) as error:
+        except LoopEnded as error:
+            self.usable = False
+            reason = f"{request.label} ended the event loop with {error}"
+        except ProbeFailed as error:
             reason = str(error)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            reason = f"{request.label} cannot be sent: {error}"
         return replace(unknown, reason=reason)
 
     def _checked(self, unknown: Check, request: Request, plan: Plan) -> Check:

@@ -37,7 +37,7 @@ def _imported(name: str, folder: str, source: str) -> object:
         sys.path.insert(0, folder)
     try:
         found: object = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotAnApp(f"{source} cannot be imported: {type(error).__name__}: {error}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -49,7 +49,7 @@ def _imported(name: str, folder: str, source: str) -> object:
 def _built(factory: Callable[[], object], source: str) -> object:
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotAnApp(f"{source} is a factory that failed: {type(error).__name__}: {error}") from error
 
 

@@ -72,8 +72,9 @@ def noblock_app(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture(scope=settings.scope_of)
 def _noblock_apps(pytestconfig: pytest.Config) -> Iterator["RunningApps"]:
-    with pytestconfig.stash[_SESSION].running_apps() as apps:
-        yield apps
+    apps = pytestconfig.stash[_SESSION].running_apps()
+    yield apps
+    pytestconfig.stash[_SESSION].stop(apps)
 
 
 @pytest.fixture

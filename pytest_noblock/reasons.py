@@ -12,6 +12,10 @@ def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
     """What kept the request from the endpoint; None where it got there."""
     if exchange.error is not None:
         return f"{exchange.request} raised {exchange.error}"
+    if exchange.started is None:
+        return f"{exchange.request} ended without a response"
+    if exchange.completed is None:
+        return f"{exchange.request} ended before its response was complete"
     if exchange.endpoint is None and exchange.status in _REFUSED:
         return f"{exchange.request} matched no route of the app (status {exchange.status}){_suggested(exchange, paths)}"
     if exchange.status == 405 or (exchange.entered is False and (exchange.status or 0) >= 400):

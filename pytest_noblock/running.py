@@ -1,11 +1,9 @@
 """The apps that run now: one runner and one checker for each, until the fixture's scope ends."""
 
-from types import TracebackType
-from typing import Self
-
 from pytest_noblock.check import Checker
 from pytest_noblock.engine import starlette
 from pytest_noblock.engine.exchange import ASGIApp
+from pytest_noblock.engine.lifespan import LifespanFailed
 from pytest_noblock.engine.runner import AppRunner
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Meter
@@ -31,24 +29,18 @@ class RunningApps:
         self._running[id(app)] = runner, checker  # the runner keeps the app, so its id stays its own
         return checker
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop every app, then raise the first failure."""
+    def stop(self) -> list[str]:
+        """Stop every app; what the failures of their lifespans say."""
         failures = [failure for runner, checker in self._running.values() if (failure := _stopped(runner, checker))]
         self._running.clear()
-        if failures:
-            raise failures[0]
+        return failures
 
 
-def _stopped(runner: AppRunner, checker: Checker) -> Exception | None:
+def _stopped(runner: AppRunner, checker: Checker) -> str | None:
     if not checker.usable:  # its loop will not turn again; the thread is a daemon
         return None
     try:
         runner.stop()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the other apps must stop first
-        return error
+    except LifespanFailed as error:
+        return str(error)
     return None

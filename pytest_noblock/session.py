@@ -65,6 +65,12 @@ class Session:
 
         return RunningApps(str(self._config.rootpath), self.meter[0])
 
+    def stop(self, apps: "RunningApps") -> None:
+        """At the end of the fixture's scope."""
+        failures = apps.stop()
+        if failures:
+            pytest.fail("\n".join(failures), pytrace=False)
+
     def client(self, item: pytest.Item, app: object, apps: "RunningApps") -> "Noblock":
         """The fixture's value for one test."""
         __tracebackhide__ = True
@@ -73,10 +79,14 @@ class Session:
         from pytest_noblock.engine.lifespan import LifespanFailed
 
         wanted = settings.settings_of(item)
+        asgi = _asgi(app, str(self._config.rootpath))
+        problem = ""
         try:
-            checker = apps.checker(_asgi(app, str(self._config.rootpath)))
+            checker = apps.checker(asgi)
         except LifespanFailed as error:
-            pytest.fail(str(error), pytrace=False)
+            problem = str(error)
+        if problem:  # outside the except block: what the user did wrong has no history
+            pytest.fail(problem, pytrace=False)
         plan = Plan(limits=wanted.limits, probes=wanted.probes)
         outcome = self._outcome(item)
         return Noblock(checker, item.nodeid, plan, outcome.seen, outcome.fail)
@@ -135,7 +145,9 @@ def _asgi(app: object, folder: str) -> "ASGIApp":
     __tracebackhide__ = True
     from pytest_noblock.discovery import NotAnApp, resolved
 
+    problem = ""
     try:
         return resolved(app, folder, f"{app!r}" if isinstance(app, str) else "what noblock_app returned")
     except NotAnApp as error:
-        pytest.fail(str(error), pytrace=False)
+        problem = str(error)
+    pytest.fail(problem, pytrace=False)

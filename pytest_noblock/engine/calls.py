@@ -102,7 +102,9 @@ def _c_drivers() -> list[_Known]:
         (sys.modules.get("psycopg.waiting"), "wait_conn"),
         (getattr(sys.modules.get("MySQLdb.connections"), "Connection", None), "__init__"),
     )
-    return [_Known(owner, name, "connect", _always) for owner, name in places if hasattr(owner, name)]
+    return [
+        _Known(owner, name, "connect", _always) for owner, name in places if owner is not None and hasattr(owner, name)
+    ]
 
 
 def _always(*_args: object, **_kwargs: object) -> bool:

@@ -34,20 +34,26 @@ def installed() -> Iterator[None]:
     global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
     with _lock:
         _users += 1
-        if _users == 1:
-            _undo.extend((_wrap_steps(), _wrap_collect(), _wrap_imports(), calls.install(_saw), descriptors.install()))
-            gc.callbacks.append(_collection)
-        if not starlette.installed():  # it may have been imported since
-            _undo.append(starlette.install())
     try:
+        with _lock:
+            _install()
         yield
     finally:
         with _lock:
             _users -= 1
             if not _users:
-                gc.callbacks.remove(_collection)
                 while _undo:
                     _undo.pop()()
+
+
+def _install() -> None:
+    if not _undo:
+        gc.callbacks.append(_collection)
+        _undo.append(lambda: gc.callbacks.remove(_collection))
+        patches = (_wrap_steps, _wrap_collect, _wrap_imports, lambda: calls.install(_saw), descriptors.install)
+        _undo.extend(patch() for patch in patches)
+    if not starlette.installed():  # it may have been imported since
+        _undo.append(starlette.install())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The app's lifespan, with failures told in a sentence."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -50,11 +51,32 @@ def _reporting(app: ASGIApp) -> ASGIApp:
                 failures.append(message.get("message") or "no message")
 
         failures: list[str] = []
-        await app(scope, receive, checked if scope["type"] == "lifespan" else send)
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        await _without_leaving(app(scope, receive, checked))
         if failures:
             raise RuntimeError(failures[-1].strip().splitlines()[-1])
 
     return reporting
+
+
+async def _without_leaving(call: Awaitable[None]) -> None:
+    """An app that exits, or cancels itself, would take the event loop along."""
+    try:
+        await call
+    except (SystemExit, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        raise _Left(repr(error)).with_traceback(error.__traceback__) from error
+
+
+class _Left(Exception):
+    """Reads as what the app raised."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _explained(stage: str, error: BaseException, user: UserCode) -> LifespanFailed:

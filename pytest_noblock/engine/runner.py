@@ -29,6 +29,10 @@ class LoopBlocked(Exception):
         self.frames = raw(sys._current_frames().get(ident or 0))
 
 
+class LoopEnded(Exception):
+    """The event loop is gone: something in it raised what no task may raise."""
+
+
 class AppRunner:
     """An app that runs from `start` to `stop`; `call` runs a coroutine function beside it.
 
@@ -43,6 +47,7 @@ class AppRunner:
         self._user = user
         self._ready: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
+        self._gone: concurrent.futures.Future[BaseException] = concurrent.futures.Future()
         self._portal: BlockingPortal | None = None
 
     def start(self) -> None:
@@ -55,18 +60,18 @@ class AppRunner:
         self._portal = answer
 
     def call(self, function: Callable[..., Awaitable[T]], *args: object, timeout_s: float) -> T:
-        """Raises LoopBlocked when the loop does not come back in time."""
+        """Raises LoopBlocked when the loop does not come back in time, LoopEnded when it never will."""
         if self._portal is None:
             raise RuntimeError("the app is not running")
         future: concurrent.futures.Future[T] = self._portal.start_task_soon(
             _once_asleep, threading.get_native_id(), function, *args
         )
-        try:
-            return future.result(timeout_s)
-        except concurrent.futures.TimeoutError:
-            if future.done():
-                raise
-            raise LoopBlocked(self._thread.ident) from None
+        concurrent.futures.wait((future, self._gone), timeout_s, concurrent.futures.FIRST_COMPLETED)
+        if future.cancelled() or (self._gone.done() and not future.done()):
+            raise LoopEnded(repr(self._gone.result(timeout_s)))
+        if future.done():
+            return future.result()
+        raise LoopBlocked(self._thread.ident)
 
     def stop(self) -> None:
         """Raises LifespanFailed when the shutdown fails; gives up on a loop that does not turn."""
@@ -86,6 +91,7 @@ class AppRunner:
                 runner.run(self._serve())
         except BaseException as error:  # noqa: BLE001  # handed to whoever started or stops the app
             self._ready.put(error)
+            self._gone.set_result(error)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         if sys.platform == "win32":

@@ -86,6 +86,7 @@ class AppCall(httpx.AsyncByteStream):
 
     async def _send(self, message: Message) -> None:
         now = time.perf_counter_ns()
+        _check(message, started=self._record.started is not None)
         if message["type"] == "http.response.start":
             self._record.started = now
             self._record.status = message["status"]
@@ -102,6 +103,16 @@ class AppCall(httpx.AsyncByteStream):
         meter = current_meter()
         if meter is not None:  # what follows in this step is the background phase
             meter.cut(meter.owner)
+
+
+def _check(message: Message, *, started: bool) -> None:
+    """Refuse what a server refuses, in the same way."""
+    kind = message["type"]
+    if kind.startswith("http.response.") and started == (kind == "http.response.start"):
+        expected = "http.response.body" if started else "http.response.start"
+        raise RuntimeError(f"Expected ASGI message '{expected}', but got '{kind}'.")
+    if not isinstance(message.get("body", b""), bytes | bytearray | memoryview):
+        raise TypeError("the body of an ASGI message must be bytes")
 
 
 class NoResponse(Exception):
