@@ -4,12 +4,12 @@ What the test, a fixture or the client does in the same step, and in `receive` a
 `send`, which are the client's, is never charged to the request.
 """
 
-import time
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Receive, Record, Scope, Send
 from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.now import now
 from pytest_noblock.observation import LIFESPAN
 
 _WEBSOCKET = "WEBSOCKET"
@@ -42,7 +42,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
         record.error = error
         raise
     finally:
-        record.returned = time.perf_counter_ns()
+        record.returned = now()
         CURRENT.set(None)
         meter.cut(None)
 
@@ -87,9 +87,9 @@ class _Border:
 
 def note(record: Record, message: Message) -> None:
     """The times of the response's messages."""
-    now = time.perf_counter_ns()
+    moment = now()
     if message["type"] == "http.response.start":
-        record.started = now
+        record.started = moment
         record.status = message["status"]
     elif message["type"] == "http.response.body" and not message.get("more_body", False):
-        record.completed = now
+        record.completed = moment

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Literal
 
-_now = time.perf_counter_ns
+from pytest_noblock.engine.now import now
+
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 Effect = Literal["network", "sleep", "connect"]
@@ -70,7 +71,7 @@ def _wrapper(original: Callable[..., Any], known: _Known, observer: Observer) ->
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not blocks(*args, **kwargs):
             return original(*args, **kwargs)
-        began = _now()
+        began = now()
         try:
             return original(*args, **kwargs)
         finally:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pytest_noblock.engine.now import now
+
 try:
     import resource
 except ImportError:  # Windows
@@ -21,7 +23,6 @@ else:
 
 Reading = tuple[int, int, bytes, int, int]
 
-_wall = time.perf_counter_ns
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
 _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
@@ -87,24 +88,24 @@ class LinuxClock:
     # milliseconds, and often: such a reading is taken again.
     def begin(self) -> Reading:
         for _ in range(_TRIES):
-            first = _wall()
+            first = now()
             switches = _switches()
             self._pread(self._fd, self._address, 64, 0)
             process = _process()
             cpu = _cpu()
-            wall = _wall()
+            wall = now()
             if wall - first < _UNDISTURBED_NS:
                 break
         return wall, cpu, self._buffer.value, switches, process
 
     def end(self) -> Reading:
         for _ in range(_TRIES):
-            wall = _wall()
+            wall = now()
             cpu = _cpu()
             process = _process()
             self._pread(self._fd, self._address, 64, 0)
             switches = _switches()
-            if _wall() - wall < _UNDISTURBED_NS:
+            if now() - wall < _UNDISTURBED_NS:
                 break
         return wall, cpu, self._buffer.value, switches, process
 
@@ -126,10 +127,10 @@ class PortableClock:
     def begin(self) -> Reading:
         process = _process()
         cpu = _cpu()
-        return _wall(), cpu, b"", 0, process
+        return now(), cpu, b"", 0, process
 
     def end(self) -> Reading:
-        wall = _wall()
+        wall = now()
         return wall, _cpu(), b"", 0, _process()
 
     def delay(self) -> bytes:

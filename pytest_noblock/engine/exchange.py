@@ -2,13 +2,13 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.observation import Exchange
 
@@ -41,7 +41,7 @@ class Record:
     method: str
     path: str
     number: int = field(default_factory=lambda: next(_numbers))
-    sent: int = field(default_factory=time.perf_counter_ns)
+    sent: int = field(default_factory=now)
     started: int | None = None
     completed: int | None = None
     returned: int | None = None

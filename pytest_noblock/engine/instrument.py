@@ -9,7 +9,6 @@ background tasks. A loop without such handles (uvloop, trio) is metered by `loop
 import gc
 import importlib
 import threading
-import time
 from asyncio import events
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +18,13 @@ from typing import Any
 from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import SHORT_NS, StepMeter
+from pytest_noblock.engine.now import now
 
 _meters: dict[int, StepMeter] = {}
 _lock = threading.Lock()
 _users = 0
 _undo: list[Callable[[], None]] = []
 _ident = threading.get_ident
-_now = time.perf_counter_ns
 
 
 @contextmanager
@@ -90,7 +89,7 @@ def _wrap_steps() -> Callable[[], None]:
         owner = None if meter is None else handle._context.get(CURRENT)  # type: ignore[attr-defined]
         if meter is not None and owner is not None:
             meter.begin(owner)
-        began = _now()
+        began = now()
         try:
             return original(handle)
         finally:
@@ -98,7 +97,7 @@ def _wrap_steps() -> Callable[[], None]:
             if meter is not None:
                 if meter.owner is not None:
                     meter.end()
-                elif _now() - began > SHORT_NS:
+                elif now() - began > SHORT_NS:
                     meter.stale = True
 
     events.Handle._run = _run  # type: ignore[method-assign, assignment]

@@ -12,12 +12,12 @@ from types import CodeType, FrameType
 
 from pytest_noblock.engine.clocks import Clock, others_cpu, queued
 from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.stacks import called_from, here, outwards
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Frame, LineCost, Stack
 
-_now = time.perf_counter_ns
 _thread_cpu = time.thread_time_ns
 
 _SHORT_NS = 20_000
@@ -78,19 +78,19 @@ class LineCounters:
         """`frame` is the one whose line has just ended; it still has its variables."""
         if self._meter.owner is None:
             return
-        entered = _now()
+        entered = now()
         with self._meter.own_work():
             if self._line is not None:
                 self._charge(self._line, entered - self._wall, _thread_cpu() - self._cpu, frame)
             elif entered - self._left > _SHORT_NS:  # what code outside the user's did is not the next line's
                 self._baseline()
             if line is None:
-                self._left = _now()
-            elif _now() - self._full[0] > _SHORT_NS:  # nor what the machine did before it
+                self._left = now()
+            elif now() - self._full[0] > _SHORT_NS:  # nor what the machine did before it
                 self._full = self._clock.begin()
             self._line = line
-            self._wall, self._cpu = _now(), _thread_cpu()
-        self.spent += _now() - entered
+            self._wall, self._cpu = now(), _thread_cpu()
+        self.spent += now() - entered
 
     def _charge(self, line: Key, wall: int, cpu: int, frame: FrameType | None) -> None:
         cost = self._costs.get(line)

@@ -18,23 +18,28 @@ Undo = Callable[[], None]
 
 def prepare(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered; what undoes it, None where `Handle._run` does it already."""
-    if _in_trio():
-        return _instrument(meter)
-    if _has_handles() or not _in_asyncio():
-        return None
-    return _task_factory(asyncio.get_running_loop(), meter)
+    loop = _running_loop()
+    if loop is None:
+        return _instrument(meter) if _in_trio() else None
+    return None if _has_handles(loop) else _task_factory(loop, meter)
 
 
 def stepping(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
     """The call itself where the loop's steps are metered; elsewhere it is metered step by step."""
-    return call if _has_handles() or _in_trio() else Stepped(call, meter)
+    loop = _running_loop()
+    metered = _in_trio() if loop is None else _has_handles(loop)
+    return call if metered else Stepped(call, meter)
 
 
-def _has_handles() -> bool:
+def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
-        return isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
-    except RuntimeError:  # not in asyncio
-        return False
+        return asyncio.get_running_loop()
+    except RuntimeError:  # trio, or a coroutine that is driven by hand
+        return None
+
+
+def _has_handles(loop: asyncio.AbstractEventLoop) -> bool:
+    return isinstance(loop, asyncio.BaseEventLoop)
 
 
 def _in_trio() -> bool:
@@ -64,7 +69,7 @@ class Stepped(Coroutine[Any, Any, T]):
     def close(self) -> None:
         self._call.close()
 
-    def __await__(self) -> "Stepped[T]":  # type: ignore[override]  # an iterator that `send` and `throw` reach
+    def __await__(self) -> "Stepped[T]":  # an iterator that `send` and `throw` reach
         return self
 
     def __iter__(self) -> "Stepped[T]":

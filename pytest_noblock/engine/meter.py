@@ -11,13 +11,13 @@ from typing import Protocol
 from pytest_noblock.engine.calls import Effect
 from pytest_noblock.engine.clocks import Clock, Reading, others_cpu, queued
 from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.stacks import here
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import Watchdog
 from pytest_noblock.observation import BlockingCall, LineCost, Segment
 
-_now = time.perf_counter_ns
 _steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
 _process_cpu = time.process_time_ns
@@ -89,21 +89,21 @@ class StepMeter:
         self._step = next(_steps)
         if self.lines is not None:
             self.lines.enter()
-        if _now() - self._read_at > _REUSE_NS:
+        if now() - self._read_at > _REUSE_NS:
             self._settle_sockets()
             self._start = self._clock.begin()
             self._read_at = self._start[0]
         self._began = self._start[0]  # of the same reading as the other counters
         if self.watchdog is not None:
             self._watched = self.watchdog.cpu
-            self.watchdog.watch(self.ident, self._native, self._step, _now())
+            self.watchdog.watch(self.ident, self._native, self._step, now())
 
     def end(self) -> None:
         """The owner's step is over, or ends here by `cut`; what it cost is the owner's."""
         owner = self.owner
         if owner is None:
             return
-        wall = _now() - self._began
+        wall = now() - self._began
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
         telling = wall > _OPENING_NS or (wall > SHORT_NS and self._talked())
@@ -182,7 +182,7 @@ class StepMeter:
         """A known blocking call on this thread, which has just ended."""
         if self.owner is None or len(self._calls) >= _MOST_CALLS:
             return
-        ended = _now()
+        ended = now()
         with self.own_work():
             if effect != "connect" or self._opened_connection(ended - began):
                 self._calls.append(BlockingCall(name, effect != "sleep", began, ended, here(frame, self._user)))
@@ -204,11 +204,11 @@ class StepMeter:
     def importing(self) -> Iterator[None]:
         """A first-use cost: taken out of the step, and kept apart."""
         nested = self._aside
-        began = _now()
+        began = now()
         with self.own_work():
             yield
         if not nested:
-            self._imported += _now() - began
+            self._imported += now() - began
 
     @contextmanager
     def own_work(self) -> Iterator[None]:
@@ -219,7 +219,7 @@ class StepMeter:
         self._aside = True
         collected = self._collected
         delay = self._clock.delay()
-        wall, cpu = _now(), _thread_cpu()
+        wall, cpu = now(), _thread_cpu()
         watchdog = self.watchdog
         watched = watchdog.rest(self.ident) if watchdog is not None else None  # it need not look now
         try:
@@ -228,7 +228,7 @@ class StepMeter:
             if watchdog is not None:
                 watchdog.resume(self.ident, watched)
             self._own_cpu += _thread_cpu() - cpu
-            self._own_wall += _now() - wall
+            self._own_wall += now() - wall
             waited = self._clock.delay()
             if waited != delay:
                 self._own_queued += queued(waited) - queued(delay)

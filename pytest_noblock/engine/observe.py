@@ -1,7 +1,6 @@
 """One run of a request, with everything that can be recorded about it."""
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import httpx
 from pytest_noblock.engine import starlette, stuck
 from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.metering import metering
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
@@ -92,7 +92,7 @@ async def _exchanges(
     subject: Subject, request: Request, run: Run, records: list[Record]
 ) -> list[httpx.Response | None]:
     sending = [asyncio.create_task(_send(subject.client, request, records)) for _ in range(run.copies)]
-    deadline = time.perf_counter_ns() + run.give_up_after
+    deadline = now() + run.give_up_after
     try:
         if await _unfinished(sending, deadline):
             raise _stuck(records, subject.user)
@@ -108,7 +108,7 @@ async def _exchanges(
 
 async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[asyncio.Task[Any]]:
     """Waits without cancelling: a task that is stuck must still show where."""
-    _done, pending = await asyncio.wait(tasks, timeout=max(0, deadline - time.perf_counter_ns()) / 1e9)
+    _done, pending = await asyncio.wait(tasks, timeout=max(0, deadline - now()) / 1e9)
     return pending
 
 

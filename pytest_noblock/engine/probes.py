@@ -1,13 +1,13 @@
 """Probes: what everybody else feels while the request is under way."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from statistics import median
 
 import httpx
 
+from pytest_noblock.engine.now import now
 from pytest_noblock.observation import Probe
 
 LOOP = "the event loop"
@@ -60,15 +60,15 @@ class Probes:
 
     async def _timetable(self, path: str, send: Send, every: int) -> None:
         under_way: list[asyncio.Task[None]] = []
-        dues = _dues(time.perf_counter_ns(), every)
+        dues = _dues(now(), every)
         due = next(dues)
         try:
             while True:
-                await asyncio.sleep(max(0, due - time.perf_counter_ns()) / 1e9)
+                await asyncio.sleep(max(0, due - now()) / 1e9)
                 under_way.append(asyncio.create_task(self._one(path, send, due)))
                 due = next(dues)
         finally:
-            stopped = time.perf_counter_ns()
+            stopped = now()
             while due < stopped:  # fell due while the loop did not turn
                 under_way.append(asyncio.create_task(self._one(path, send, due)))
                 due = next(dues)
@@ -83,7 +83,7 @@ class Probes:
 
     async def _one(self, path: str, send: Send, due: int) -> None:
         status = await send()
-        self.answered.append(Probe(path, due, time.perf_counter_ns(), status))
+        self.answered.append(Probe(path, due, now(), status))
 
 
 def _dues(start: int, every: int) -> Iterator[int]:
@@ -107,9 +107,9 @@ def _get(client: httpx.AsyncClient, path: str) -> Send:
 
 
 async def _timed(send: Send) -> int:
-    began = time.perf_counter_ns()
+    began = now()
     await send()
-    return time.perf_counter_ns() - began
+    return now() - began
 
 
 def _accept(path: str, status: int | None) -> None:

@@ -17,8 +17,9 @@ import socket
 import struct
 import sys
 import termios
-import time
 from collections.abc import Callable, Container
+
+from pytest_noblock.engine.now import now
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
 _FIELDS = struct.Struct("<4xI4xI72xQ64xQ")
@@ -120,14 +121,14 @@ class SocketTable:
         /proc/self/fd, Linux >= 6.2; 0 before). An exchange of one for another shows in
         neither; hence a full look every 50 ms all the same.
         """
-        now = time.perf_counter_ns()
+        moment = now()
         lowest = os.dup(_ANY)
         os.close(lowest)
         count = os.stat("/proc/self/fd").st_size
-        if count and (count, lowest) == self._descriptors and now - self._listed < _LIST_EVERY_NS:
+        if count and (count, lowest) == self._descriptors and moment - self._listed < _LIST_EVERY_NS:
             return True
         self._descriptors = (count, lowest)
-        self._listed = now
+        self._listed = moment
         return False
 
     def look(self) -> int:

@@ -8,12 +8,12 @@ import functools
 import inspect
 import reprlib
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from pytest_noblock.engine.exchange import CURRENT, Record, TaskRecord
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Frame, Stack, Task
@@ -30,7 +30,7 @@ def install() -> Undo:
     several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
     if single is None or several is None:
         return lambda: None
-    undo = (_see_made(single), _see_added(several), _see_run(single))
+    undo = (_see_made(single), _see_given(several), _see_added(several), _see_run(single))
 
     def uninstall() -> None:
         for each in undo:
@@ -59,12 +59,30 @@ def _see_added(several: Any) -> Undo:
     @functools.wraps(original)
     def add_task(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        made = _record_of(self.tasks[-1])
-        if made is not None:
-            made.batch = id(self)
+        _together(self)
 
     several.add_task = add_task
     return lambda: setattr(several, "add_task", original)
+
+
+def _see_given(several: Any) -> Undo:
+    original = several.__init__
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        _together(self)
+
+    several.__init__ = __init__
+    return lambda: setattr(several, "__init__", original)
+
+
+def _together(tasks: Any) -> None:
+    """One object holds them: where one raises, those after it never run."""
+    for task in tasks.tasks:
+        made = _record_of(task)
+        if made is not None:
+            made.batch = id(tasks)
 
 
 def _see_run(single: Any) -> Undo:
@@ -76,7 +94,7 @@ def _see_run(single: Any) -> Undo:
         if made is None or made.began is not None:  # awaited by hand, then once more by the framework
             await original(self)
             return
-        made.began = time.perf_counter_ns()
+        made.began = now()
         made.called = raw(sys._getframe(1))
         try:
             await original(self)
@@ -84,7 +102,7 @@ def _see_run(single: Any) -> Undo:
             made.error = error
             raise
         finally:
-            made.ended = time.perf_counter_ns()
+            made.ended = now()
 
     single.__call__ = __call__
     return lambda: setattr(single, "__call__", original)

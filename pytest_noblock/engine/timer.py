@@ -12,6 +12,8 @@ import os
 import struct
 import time
 
+from pytest_noblock.engine.now import now
+
 
 class Timer:
     """Raises OSError or AttributeError where the kernel or the libc has no timerfd."""
@@ -48,10 +50,10 @@ class PollingTimer:
         self._due: int | None = None
 
     def arm(self, ns: int) -> None:
-        self._due = time.perf_counter_ns() + ns
+        self._due = now() + ns
 
     def wait(self) -> None:
-        while self._due is None or time.perf_counter_ns() < self._due:
+        while self._due is None or now() < self._due:
             time.sleep(self._EVERY_S)
         self._due = None
 

@@ -6,13 +6,13 @@ that is after the background tasks. Here the app's call goes on as a task of its
 
 import asyncio
 import contextvars
-import time
 from collections.abc import AsyncIterator
 
 import httpx
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Record, Scope
 from pytest_noblock.engine.instrument import current_meter
+from pytest_noblock.engine.now import now
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app (redirects are further ones) adds its `Record`."""
@@ -33,7 +33,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         context = contextvars.copy_context()
         context.run(CURRENT.set, record)
         record.scope = _scope(request)
-        record.sent = time.perf_counter_ns()
+        record.sent = now()
         task = asyncio.get_running_loop().create_task(call.run(), context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -63,7 +63,7 @@ class AppCall(httpx.AsyncByteStream):
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            record.returned = time.perf_counter_ns()
+            record.returned = now()
             self._body.put_nowait(None)
             if not self._start.done():
                 self._start.set_exception(NoResponse(record))
@@ -85,20 +85,20 @@ class AppCall(httpx.AsyncByteStream):
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
-        now = time.perf_counter_ns()
+        moment = now()
         _check(message, started=self._record.started is not None)
         if message["type"] == "http.response.start":
-            self._record.started = now
+            self._record.started = moment
             self._record.status = message["status"]
             self._start.set_result(message)
         elif message["type"] == "http.response.body":
             if message.get("body"):
                 self._body.put_nowait(message["body"])
             if not message.get("more_body", False):
-                self._complete(now)
+                self._complete(moment)
 
-    def _complete(self, now: int) -> None:
-        self._record.completed = now
+    def _complete(self, moment: int) -> None:
+        self._record.completed = moment
         self._body.put_nowait(None)
         meter = current_meter()
         if meter is not None:  # what follows in this step is the background phase

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw
 from pytest_noblock.engine.timer import best_timer
 
@@ -54,12 +55,12 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="noblock watchdog", daemon=True)
         self._thread.start()
 
-    def watch(self, ident: int, native: int, step: int, now: int) -> None:
+    def watch(self, ident: int, native: int, step: int, began: int) -> None:
         """Armed anew once a millisecond: cheap, and late by no more than that."""
         running = self._running
-        running[ident] = (native, step, now)
-        if now - self._armed > _ARM_EVERY_NS and (len(running) == 1 or now > self._due):
-            self._armed = now
+        running[ident] = (native, step, began)
+        if began - self._armed > _ARM_EVERY_NS and (len(running) == 1 or began > self._due):
+            self._armed = began
             self._arm(self.after)
 
     def rest(self, ident: int) -> tuple[int, int, int] | None:
@@ -82,7 +83,7 @@ class Watchdog:
         self._timer.close()
 
     def _arm(self, ns: int) -> None:
-        self._due = time.perf_counter_ns() + ns
+        self._due = now() + ns
         self._timer.arm(ns)
 
     def _run(self) -> None:
@@ -97,14 +98,14 @@ class Watchdog:
 
     def _sample(self, ident: int, native: int, step: int, since: int) -> int:
         """How often this step has been sampled now; 0 where it was not due or has ended."""
-        began = time.perf_counter_ns()
+        began = now()
         if began - since < self.after // 2:
             return 0
         frames = raw(sys._current_frames().get(ident))
         syscall = _syscall_of(native)
         if self._running.get(ident, (0, 0, 0))[1] != step:  # it ended while we looked
             return 0
-        sample = RawSample(step, min(self._due, began), began, time.perf_counter_ns(), frames, syscall)
+        sample = RawSample(step, min(self._due, began), began, now(), frames, syscall)
         self.samples.append(sample)
         return sum(each.step == step for each in self.samples[-2 * _MOST_SAMPLES :])
 
