@@ -1,0 +1,195 @@
+"""Loops that have no handles of asyncio's: uvloop and trio, child tasks included; and no loop at all."""
+
+import textwrap
+
+import pytest
+
+API = """
+import time
+
+import anyio
+from fastapi import BackgroundTasks, FastAPI
+
+app = FastAPI()
+
+@app.get("/blocks")
+async def blocks():
+    time.sleep(0.08)  # endpoint
+
+@app.get("/awaits")
+async def awaits():
+    await anyio.sleep(0.08)
+
+async def child(how):
+    await anyio.sleep(0.01)
+    if how == "blocks":
+        time.sleep(0.08)  # child
+
+@app.get("/child/{how}")
+async def parent(how: str):
+    async with anyio.create_task_group() as group:
+        group.start_soon(child, how)
+        group.start_soon(anyio.sleep, 0.02)
+    await anyio.sleep(0.06)
+
+async def late(how):
+    await anyio.sleep(0.06)
+    if how == "blocks":
+        time.sleep(0.08)  # background
+
+@app.get("/background/{how}")
+async def order(tasks: BackgroundTasks, how: str):
+    tasks.add_task(late, how)
+"""
+
+CLIENTS = {
+    "async": """
+        import anyio, httpx, pytest
+        from api import app
+
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", [{backend}])
+        @pytest.mark.parametrize("path", {paths})
+        async def test_it(anyio_backend, path):
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.sleep, 0.02)  # a task that is nobody's
+                async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+                    await http.get(path)
+    """,
+    "TestClient": """
+        import pytest
+        from fastapi.testclient import TestClient
+        from api import app
+
+        name, options = {client}
+
+        @pytest.mark.parametrize("path", {paths})
+        def test_it(path):
+            TestClient(app, backend=name, backend_options=options).get(path)
+    """,
+}
+LOOPS = {
+    "uvloop": {"backend": "('asyncio', {'use_uvloop': True})", "client": "('asyncio', {'use_uvloop': True})"},
+    "trio": {"backend": "'trio'", "client": "('trio', {})"},
+}
+PATHS = {
+    "endpoint": ["/blocks", "/awaits"],
+    "child": ["/child/blocks", "/child/awaits"],
+    "background": ["/background/blocks", "/background/awaits"],
+}
+
+
+@pytest.mark.parametrize("where", PATHS)
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_twins_are_told_apart_on(pytester, loop, client, where):
+    pytest.importorskip(loop)
+    pytester.makepyfile(api=API, test_api=textwrap.dedent(CLIENTS[client]).format(paths=PATHS[where], **LOOPS[loop]))
+    result = pytester.runpytest("--noblock")
+    result.assert_outcomes(passed=1, failed=1)
+    line = next(number for number, text in enumerate(API.strip().splitlines(), 1) if text.endswith(f"# {where}"))
+    result.stdout.fnmatch_lines([f"*by      api.py:{line} in *"])
+    result.stdout.no_fnmatch_line("*Exception raised when calling*")  # trio disables an instrument that raises
+
+
+UVLOOP_TASKS = """
+    import asyncio, gc
+    import httpx, pytest
+    from fastapi import FastAPI
+
+    app = FastAPI()
+
+    @app.get("/")
+    async def endpoint():
+        async def child():
+            await asyncio.sleep(1)
+
+        task = asyncio.create_task(child(), name="mine")
+        shown = repr(task)
+        task.cancel()  # before it ran: its coroutine must be closed all the same
+        await asyncio.gather(task, return_exceptions=True)
+        return {"cancelled": task.cancelled(), "shown": shown, "frames": len(task.get_stack())}
+
+    @pytest.mark.anyio
+    @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])
+    @pytest.mark.filterwarnings("error")
+    async def test_it(anyio_backend):
+        before = asyncio.get_running_loop().get_task_factory()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            answer = (await http.get("/")).json()
+        assert answer["cancelled"]
+        assert "child" in answer["shown"] and "mine" in answer["shown"]
+        gc.collect()
+"""
+
+
+def test_a_task_under_uvloop_is_what_it_was(pytester):
+    pytest.importorskip("uvloop")
+    pytester.makepyfile(textwrap.dedent(UVLOOP_TASKS))
+    result = pytester.runpytest("--noblock")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*never awaited*")
+
+
+def test_a_trio_run_that_outlives_the_test_gathers_no_instruments(pytester):
+    pytest.importorskip("trio")
+    pytester.makepyfile(
+        api=API,
+        test_api="""
+        import pytest, trio
+        from fastapi import FastAPI
+        from fastapi.testclient import TestClient
+
+        app = FastAPI()
+
+        @app.get("/")
+        async def instruments():
+            return len(trio._core._run.GLOBAL_RUN_CONTEXT.runner.instruments.get("before_task_step", ()))
+
+        @pytest.fixture(scope="module")
+        def client():
+            with TestClient(app, backend="trio") as client:
+                yield client
+
+        @pytest.mark.parametrize("time", range(5))
+        def test_it(client, time):
+            assert client.get("/").json() <= 1
+        """,
+    )
+    pytester.runpytest("--noblock").assert_outcomes(passed=5)
+
+
+def test_an_app_that_is_driven_without_any_loop(pytester):
+    pytester.makepyfile(
+        """
+        import time
+        from starlette.applications import Starlette
+
+        class App(Starlette):
+            async def __call__(self, scope, receive, send):
+                await super().__call__(scope, receive, send)
+
+        async def router(scope, receive, send):
+            time.sleep(0.08)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        def test_it():
+            async def receive():
+                return {"type": "http.request"}
+
+            async def send(message):
+                pass
+
+            app = App()
+            app.middleware_stack = router
+            call = app({"type": "http", "method": "GET", "path": "/"}, receive, send)
+            try:
+                call.send(None)
+            except StopIteration:
+                return
+        """
+    )
+    result = pytester.runpytest("--noblock")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["GET / blocked the event loop * ms (limit 50 ms)"])
