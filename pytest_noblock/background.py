@@ -10,6 +10,8 @@ from itertools import pairwise
 from pytest_noblock.findings import Kind
 from pytest_noblock.observation import Exchange, Task
 
+_LATE = "tasks run only after the endpoint's response"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -93,6 +95,8 @@ def _faults_of(run: Run) -> Iterator[Fault]:
         yield Fault("background-early", task.name, _why_early(run), run)
     if task.error is not None:
         yield Fault("background-failed", task.name, f"it raised {task.error}", run)
+    elif task.ended is None:
+        yield Fault("background-lost", task.name, "it began, and had not ended when the test did", run)
 
 
 def _why_early(run: Run) -> str:
@@ -106,16 +110,30 @@ def _why_early(run: Run) -> str:
 
 def _why_lost(run: Run) -> str:
     task, exchange = run.task, run.exchange
-    failed = next((each for each in exchange.tasks if each.error is not None and each.batch == task.batch), None)
+    failed = next((each for each in exchange.tasks if each.error is not None and _together(each, task)), None)
     if failed is not None:
         return f"{failed.name} raised {failed.error} before it; the tasks after one that raises never run"
-    if exchange.raised is not None:
-        return f"the endpoint raised {exchange.raised} after it was added; tasks run only after the endpoint's response"
+    if exchange.cancelled:
+        return "the app was cancelled, for the client left the response unread"
+    if exchange.returned is None:
+        return "the test ended before the app's call did"
+    return _why_dropped(exchange)
+
+
+def _why_dropped(exchange: Exchange) -> str:
+    """The app's call ended, and nothing held the task any more."""
+    if exchange.raised is not None or exchange.error is not None:
+        return f"the endpoint raised {exchange.raised or exchange.error} after it was added; {_LATE}"
     if exchange.own_background:
         return "the returned Response has a background of its own; then FastAPI drops the injected tasks"
-    if exchange.cancelled or exchange.completed is None:
-        return "the app was cancelled, for the client left the response unread"
+    if exchange.entered is False:
+        return f"the request was answered {exchange.status} before its endpoint was called; {_LATE}"
     return "its Response was not the one that was sent"
+
+
+def _together(one: Task, other: Task) -> bool:
+    """One object holds both."""
+    return one.batch is not None and one.batch == other.batch
 
 
 def _out_of_order(chosen: Sequence[Run]) -> Iterator[Fault]:
