@@ -1,5 +1,17 @@
 """A pytest plugin that asserts that ASGI endpoints do not block the event loop."""
 
-from pytest_noblock.findings import Check, Finding, ProbeWaits, TaskRun
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_noblock.findings import Check, Finding, ProbeWaits, TaskRun
 
 __all__ = ["Check", "Finding", "ProbeWaits", "TaskRun"]
+
+
+def __getattr__(name: str) -> object:
+    """Loaded when asked for: pytest imports this package in every run of everybody who has it installed."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_noblock import findings
+
+    return getattr(findings, name)

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from pytest_noblock.acceptance import Allowance
-from pytest_noblock.findings import Kind
+if TYPE_CHECKING:
+    from pytest_noblock.acceptance import Allowance
 
 
 def noblock(
@@ -49,7 +49,7 @@ def _shown(parameter: inspect.Parameter) -> str:
     return parameter.name if required else f"{parameter.name}={parameter.default!r}"
 
 
-def allowances(item: pytest.Item) -> list[Allowance]:
+def allowances(item: pytest.Item) -> "list[Allowance]":
     """What the test, its class and its module accept. Raises UsageError."""
     return [_allowance(arguments(mark, item.nodeid), item.nodeid) for mark in item.iter_markers("noblock_allow")]
 
@@ -70,7 +70,10 @@ def _task_name(given: object, where: str) -> str:
     raise pytest.UsageError(f"{where}: noblock_background: {given!r} is neither the name of a task nor a function")
 
 
-def _allowance(given: dict[str, Any], where: str) -> Allowance:
+def _allowance(given: dict[str, Any], where: str) -> "Allowance":
+    from pytest_noblock.acceptance import Allowance
+    from pytest_noblock.findings import Kind
+
     reason, call, kinds = given["reason"], given.get("call"), given.get("kinds")
     if not isinstance(reason, str) or not reason.strip():
         raise pytest.UsageError(f"{where}: noblock_allow needs a reason in words, not {reason!r}")

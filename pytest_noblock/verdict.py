@@ -16,6 +16,9 @@ NOTE_NS = _MS
 _SWITCH_INTERVAL_NS = 4 * _MS
 """A little under the 5 ms after which CPython makes a thread hand over the interpreter lock."""
 
+_LONGEST_LOCK_WAIT_NS = 5 * _MS
+"""Who waits for the interpreter lock wakes that often: one voluntary switch each."""
+
 _SWITCHES_PER_NS = 1 / (12 * _MS)
 """A thread that waits for the interpreter lock wakes every `sys.getswitchinterval()` (5 ms): measured 99 ms
 late with 21 switches, 152 ms with 33. A sleep of 100 ms shows 1 or 2."""
@@ -98,7 +101,8 @@ def _asleep(segment: Segment) -> int:
 def _waited_for_us(segment: Segment) -> int:
     """While the watchdog looked it held the interpreter lock. A thread in any other kernel call did not want it."""
     wanting = [sample for sample in segment.samples if sample.syscall in ("futex", "running", "unknown")]
-    return sum(sample.ended - sample.due for sample in wanting)
+    waits = max(0, (segment.switches or 0) - len(segment.calls))  # each seen call slept once itself
+    return min(sum(sample.ended - sample.due for sample in wanting), waits * _LONGEST_LOCK_WAIT_NS)
 
 
 def waited_for_lock(segment: Segment) -> int:

@@ -22,7 +22,7 @@ _thread_cpu = time.thread_time_ns
 
 _SHORT_NS = 20_000
 _NOTABLE_NS = 300_000
-_QUIET_NS = 50_000
+_QUIET_NS = 10_000
 _BUDGET_NS = 400_000_000
 """So much time for our own counting; then the lines seen so far must do (a hot loop repeats itself)."""
 

@@ -24,14 +24,16 @@ _process_cpu = time.process_time_ns
 
 SHORT_NS = 30_000
 """Below, a step holds neither a round trip (33 us at best on loopback) nor a sleep worth a note."""
-_REUSE_NS = 200_000
+_REUSE_NS = 50_000
 """A reading this young serves again: nothing of a millisecond fits in between."""
 _NOTABLE_NS = 500_000
-_QUIET_NS = 50_000
+_QUIET_NS = 10_000
 """Other threads that burned less than this did not make a round trip."""
 _MOST_CALLS = 100
 _OPENING_NS = 300_000
 """A shorter step has opened no connection that made a round trip (Python's own are seen as they happen)."""
+_OPENING_CPU_NS = 200_000
+"""What this thread burns at least when a driver opens a connection: on a busy machine any step is long."""
 _OTHERS_OPENING_NS = 500_000
 """What other threads burn, at least, when they open a connection."""
 _OTHERS_NS = 5_000
@@ -64,7 +66,7 @@ class StepMeter:
         self._step = 0
         self._start: Reading = clock.begin()
         self._read_at = 0
-        self._began = 0
+        self._began = self._entered = 0
         self._collected = self._collection_began = 0
         self._own_cpu = self._own_wall = self._own_queued = 0
         self._watched = self._trips_before = 0
@@ -93,17 +95,18 @@ class StepMeter:
             self._settle_sockets()
             self._start = self._clock.begin()
             self._read_at = self._start[0]
+            self._watched = self.watchdog.cpu if self.watchdog is not None else 0
         self._began = self._start[0]  # of the same reading as the other counters
+        self._entered = entered = now()
         if self.watchdog is not None:
-            self._watched = self.watchdog.cpu
-            self.watchdog.watch(self.ident, self._native, self._step, now())
+            self.watchdog.watch(self.ident, self._native, self._step, entered)
 
     def end(self) -> None:
         """The owner's step is over, or ends here by `cut`; what it cost is the owner's."""
         owner = self.owner
         if owner is None:
             return
-        wall = now() - self._began
+        wall = now() - self._entered
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
         telling = wall > _OPENING_NS or (wall > SHORT_NS and self._talked())
@@ -148,7 +151,7 @@ class StepMeter:
         others = others_cpu(start, end)
         if self.watchdog is not None:  # looking on is no round trip
             others = max(0, others - (self.watchdog.cpu - self._watched))
-        trips, doubtful = self._round_trips(others, end[0] - start[0])
+        trips, doubtful = self._round_trips(others, end[0] - start[0], end[1] - start[1])
         self._others_at_look = end[4] - end[1]
         split = self._clock.splits_waiting
         segment = Segment(
@@ -170,10 +173,10 @@ class StepMeter:
         if trips or doubtful or self._calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
-    def _round_trips(self, others: int, wall: int) -> tuple[int, int]:
+    def _round_trips(self, others: int, wall: int, cpu: int) -> tuple[int, int]:
         if self._sockets is None:
             return 0, 0
-        opening = wall > _OPENING_NS or self._calls
+        opening = cpu > _OPENING_CPU_NS or self._calls
         trips = (self._sockets.take_stock(wall) if opening else self._sockets.look()) + self._trips_before
         self._trips_before = 0
         return (0, trips) if others > _QUIET_NS else (trips, 0)
