@@ -86,11 +86,11 @@ def test_in_a_test_that_replaces_the_clocks(run):
             monkeypatch.setattr(time, "time", lambda: 0.0)
             monkeypatch.setattr(time, "monotonic", lambda: 0.0)
             monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
-            noblock.get("/blocks")
+            noblock.get("/blocks", timeout=2)
 
         def test_awaits(noblock, monkeypatch):
             monkeypatch.setattr(time, "time", lambda: 0.0)
-            noblock.get("/awaits")
+            noblock.get("/awaits", timeout=2)
     """)
     check_twins(result)
 

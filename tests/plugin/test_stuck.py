@@ -89,7 +89,7 @@ def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scop
     (line,) = lines_of(path)
     what = "answered, but its background tasks did not end" if path == "late" else "did not answer"
     refused(result, f"GET /{path} {what} within 0.3 s (timeout=0.3), it sits at api.py:{line} in ")
-    assert result.duration < 2.5
+    assert result.duration < 10  # far from what the endpoint would take
 
 
 @pytest.mark.parametrize("path", ["holds", "spins"])
