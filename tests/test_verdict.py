@@ -122,8 +122,15 @@ def test_a_short_wait_for_the_lock_needs_three_switches():
 @pytest.mark.parametrize(("syscall", "left"), [("running", 50), ("futex", 50), ("unknown", 50), ("poll", 80)])
 def test_what_it_waited_for_our_own_look_is_not_its_own(syscall, left):
     """A thread in any other kernel call did not want the lock that the watchdog held."""
-    step = segment(wall=80, samples=(sample(10, 40, syscall),))
-    assert judged(step) == [("sync-io", 0, left, "red")]
+    step = segment(wall=80, switches=6, samples=(sample(10, 40, syscall),))
+    assert judged(step) == [("sync-io", 0, left, "red" if left >= 50 else "note")]
+
+
+def test_a_look_that_came_late_explains_no_more_than_the_switches_do():
+    """A known call slept once by itself: the watchdog, starved, was not what it waited for."""
+    call = BlockingCall("time.sleep", False, 0, 80 * MS, (FRAME,))
+    step = segment(wall=80, switches=1, calls=(call,), samples=(sample(10, 80, "futex"),))
+    assert judged(step) == [("sync-io", 0, 80, "red")]
 
 
 def line(number, *, cpu=0, asleep=0, trips=0):
