@@ -27,4 +27,5 @@ def lines(rows: Iterable[APIRouter]) -> Iterator[str]:
 
 
 def link(route: APIRoute) -> str:
-    return f'<p><a href="{route.path}">{route.path}</a> {route.description}</p>'
+    name = f'<a href="{route.path}">{route.path}</a>' if "GET" in (route.methods or ()) else f"POST {route.path}"
+    return f"<p>{name} {route.description}</p>"
