@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Annotated, NamedTuple
 
 from fastapi import BackgroundTasks, Body, Depends, FastAPI, HTTPException
@@ -274,6 +275,18 @@ class Case(NamedTuple):
     def id(self) -> str:
         return " ".join([self.path, *(name if isinstance(name, str) else name.__name__ for name in self.names)])
 
+    def fits(self, text: str) -> bool:
+        """Whether a failure's text has these headlines and reasons, and no others."""
+        headlines = [line for line in text.splitlines() if line.startswith("POST ")]
+        reasons = [line.split(None, 1)[1] for line in text.splitlines() if line.startswith("  why ")]
+        expected = [(f"POST {self.path}*{headline}", reason) for headline, reason in self.says]
+        given = list(zip(headlines, reasons, strict=True))
+        return len(given) == len(expected) and all(
+            fnmatchcase(line, pattern)
+            for lines, patterns in zip(given, expected, strict=True)
+            for line, pattern in zip(lines, patterns, strict=True)
+        )
+
 
 _EARLY = "background task write_log began before the response was complete"
 _LOST = "background task write_log was added and never ran"
@@ -282,10 +295,10 @@ _HELD = "blocked the event loop * ms in the background (limit 50 ms)"
 _LATE = "tasks run only after the endpoint's response"
 
 TRAPS = (
-    Case("/awaited", ("write_log",), ((_EARLY, "the endpoint waited for it at trap_app.py:*"),)),
-    Case("/awaited", (), ((_EARLY, "the endpoint waited for it at trap_app.py:*"),)),
-    Case("/awaited-alone", ("write_log",), ((_EARLY, "the endpoint waited for it at trap_app.py:*"),)),
-    Case("/plain/awaited", ("write_log",), ((_EARLY, "the endpoint waited for it at trap_app.py:*"),), app="plain"),
+    Case("/awaited", ("write_log",), ((_EARLY, "the endpoint waited for it at *trap_app.py:*"),)),
+    Case("/awaited", (), ((_EARLY, "the endpoint waited for it at *trap_app.py:*"),)),
+    Case("/awaited-alone", ("write_log",), ((_EARLY, "the endpoint waited for it at *trap_app.py:*"),)),
+    Case("/plain/awaited", ("write_log",), ((_EARLY, "the endpoint waited for it at *trap_app.py:*"),), app="plain"),
     Case(
         "/refused",
         ("write_log",),
@@ -339,7 +352,7 @@ TWINS = (
     Case("/handed-over"),
     Case("/handed-over", ("write_log",)),
     Case("/handed-over", (write_log,)),
-    Case("/handed-over", ("trap_app.write_log",)),
+    Case("/handed-over", (f"{__name__}.write_log",)),
     Case("/refused-and-logged", ("write_log",)),
     Case("/merged", ("write_log", "send_email")),
     Case("/first-handles", ("update_stock_if_there", "write_log")),
