@@ -39,18 +39,17 @@ class Plan:
 
 
 class Checker:
-    """Checks requests against one running app."""
+    """Checks the requests of one test against a running app; its client is nobody else's."""
 
-    def __init__(self, runner: AppRunner, user: UserCode, meter: Meter) -> None:
+    def __init__(self, runner: AppRunner, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
+        """`warm`: the requests that the running app has seen already; added to."""
         self.client = httpx.AsyncClient(
             transport=AppTransport(runner.app), base_url="http://testserver", timeout=_GIVE_UP_S
         )
-        self.usable = True
-        """False once the app holds the loop for good."""
         self._runner = runner
         self._user = user
         self._subject = Subject(self.client, user, meter)
-        self._warm: set[tuple[str, str]] = set()
+        self._warm = warm
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
         """Never raises for what the app does: the Check says it."""
@@ -61,10 +60,11 @@ class Checker:
             where = self._shown(stuck.frame)
             reason = reasons.stuck(request.label, self._seconds(request), where, completed=stuck.completed)
         except LoopBlocked as blocked:
-            self.usable = False
-            reason = reasons.held(request.label, self._shown(user_frame(settled(blocked.frames, self._user))))
+            self._runner.usable = False
+            where = self._shown(user_frame(settled(blocked.frames, self._user)))
+            reason = reasons.held(request.label, self._seconds(request), where)
         except LoopEnded as error:
-            self.usable = False
+            self._runner.usable = False
             reason = f"{request.label} ended the event loop with {error}"
         except ProbeFailed as error:
             reason = str(error)

@@ -40,22 +40,28 @@ class Noblock:
         return self._checker.client
 
     def get(self, url: str, **arguments: Any) -> httpx.Response:
+        __tracebackhide__ = True
         return self.request("GET", url, **arguments)
 
     def post(self, url: str, **arguments: Any) -> httpx.Response:
+        __tracebackhide__ = True
         return self.request("POST", url, **arguments)
 
     def put(self, url: str, **arguments: Any) -> httpx.Response:
+        __tracebackhide__ = True
         return self.request("PUT", url, **arguments)
 
     def patch(self, url: str, **arguments: Any) -> httpx.Response:
+        __tracebackhide__ = True
         return self.request("PATCH", url, **arguments)
 
     def delete(self, url: str, **arguments: Any) -> httpx.Response:
+        __tracebackhide__ = True
         return self.request("DELETE", url, **arguments)
 
     def request(self, method: str, url: str, **arguments: Any) -> httpx.Response:
         """The response, once it is complete and the background tasks have ended; fails the test if it blocked."""
+        __tracebackhide__ = True
         check = self.check(method, url, **arguments)
         self._failed(check)
         if check.response is None:  # then the check was inconclusive and has failed the test already
@@ -64,7 +70,9 @@ class Noblock:
 
     def check(self, method: str, url: str, **arguments: Any) -> Check:
         """Raises TypeError or ValueError for a wrong argument, and nothing else."""
+        __tracebackhide__ = True
         plan = _plan(self._plan, arguments)
+        _valid_timeout(arguments.get("timeout"))
         unknown = sorted(set(arguments) - _HTTPX)
         if unknown:
             raise TypeError(_unknown(unknown[0]))
@@ -75,24 +83,49 @@ _OURS: dict[str, Callable[[Plan, Any], Plan]] = {
     "max_block": lambda plan, value: replace(plan, limits=Limits(durations.parse(value))),
     "probe": lambda plan, value: replace(plan, probes=paths.of(value)),
     "concurrency": lambda plan, value: replace(plan, concurrency=_positive(value)),
-    "warmup": lambda plan, value: replace(plan, warmup=value),
-    "confirm": lambda plan, value: replace(plan, confirm=value),
+    "warmup": lambda plan, value: replace(plan, warmup=_truth("warmup", value)),
+    "confirm": lambda plan, value: replace(plan, confirm=_truth("confirm", value)),
 }
 
 
 def _plan(plan: Plan, arguments: dict[str, Any]) -> Plan:
     """Takes our own keywords out of `arguments`; one that is None says nothing."""
+    __tracebackhide__ = True
     for name in _OURS.keys() & arguments.keys():
         value = arguments.pop(name)
         if value is not None:
-            plan = _OURS[name](plan, value)
+            plan = _with(plan, name, value)
     return plan
+
+
+def _with(plan: Plan, name: str, value: object) -> Plan:
+    __tracebackhide__ = True
+    problem = ""
+    try:
+        return _OURS[name](plan, value)
+    except ValueError as error:
+        problem = str(error)
+    raise ValueError(problem)  # outside the except block: no frames of ours
 
 
 def _positive(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"concurrency={value!r} is not a positive whole number")
     return value
+
+
+def _truth(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r} is neither True nor False")  # noqa: TRY004  # as for the other arguments
+    return value
+
+
+def _valid_timeout(value: object) -> None:
+    """httpx takes anything; a request that must end needs a number."""
+    given = value.read if isinstance(value, httpx.Timeout) else value
+    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
+        return
+    raise ValueError(f"timeout={value!r} is not a positive number of seconds")
 
 
 def _unknown(name: str) -> str:

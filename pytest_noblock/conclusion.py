@@ -94,6 +94,8 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
         exact = replace(exact, held=before.held, cpu=before.cpu, asleep=before.asleep, count=before.count)
         if exact.evidence == "hot loop" and before.function == exact.function:  # a look tells the line of a loop better
             exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
+    if key(before) == key(exact):
+        exact = replace(exact, count=before.count)
     return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
 
 

@@ -13,9 +13,10 @@ def parse(text: object) -> int:
     unit, and a guess would be wrong by a factor of a thousand.
     """
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None or float(match[1]) == 0:
+    ns = round(float(match[1]) * _NS_PER[match[2]]) if match else 0
+    if not ns:
         raise ValueError(f'{text!r} is not a duration: write a positive number and a unit, such as "50 ms" or "1.5 s"')
-    return round(float(match[1]) * _NS_PER[match[2]])
+    return ns
 
 
 def milliseconds(ns: int) -> float:

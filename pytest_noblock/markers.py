@@ -89,7 +89,8 @@ def arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
     """What a marker was given, by name. Raises UsageError for what it does not take."""
     signature = inspect.signature(_MARKERS[mark.name])
     try:
-        return dict(signature.bind(*mark.args, **mark.kwargs).arguments)
+        given = signature.bind(*mark.args, **mark.kwargs).arguments
     except TypeError as error:
         known = ", ".join(signature.parameters)
         raise pytest.UsageError(f"{where}: @pytest.mark.{mark.name}: {error}; it takes {known}") from None
+    return {name: value for name, value in given.items() if value is not None}

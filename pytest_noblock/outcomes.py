@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock import markers, settings
+from pytest_noblock import NoblockWarning, markers, settings
 from pytest_noblock.reporting import attach, attach_unused
 
 if TYPE_CHECKING:
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 
     from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.findings import Check
-
-
-class NoblockWarning(UserWarning):
-    """A finding under `action="warn"`."""
 
 
 class ItemOutcome:
@@ -36,7 +32,8 @@ class ItemOutcome:
 
         check = accept(check, self._allowances)
         if self._settings.action == "warn" and check.outcome == "failed":
-            warnings.warn(failure(check).partition("\n")[0], NoblockWarning, stacklevel=4)
+            text = failure(check).partition("\n")[0]
+            warnings.warn_explicit(text, NoblockWarning, *self._where())
             check = accept(check, [Allowance("action=warn")])
         attach(self._item, record(check))
         self._checks.append(check)
@@ -76,6 +73,11 @@ class ItemOutcome:
         if found and not watched:  # the fixture's checks are on record already
             watched = self._checks[-1:] or [blank(self._item.nodeid, "the test", 0, "full")]
         return shared_out(watched, found, user.relative) if found else watched
+
+    def _where(self) -> tuple[str, int]:
+        """The test's own line, as pytest knows it."""
+        path, line, _name = self._item.reportinfo()
+        return str(path), (line or 0) + 1
 
     def _unused(self) -> list[str]:
         from pytest_noblock.acceptance import unused

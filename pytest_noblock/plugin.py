@@ -66,8 +66,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 @pytest.fixture
 def noblock_app(request: pytest.FixtureRequest) -> object:
     """The ASGI app under test; override it, or name the app by marker, --noblock-app or ini."""
-    __tracebackhide__ = True
-    return settings.app_of(request)
+    problem = ""
+    try:
+        return settings.app_of(request)
+    except pytest.UsageError as error:
+        problem = str(error)
+    pytest.fail(f"UsageError: {problem}", pytrace=False)  # outside the except block: without a history
 
 
 @pytest.fixture(scope=settings.scope_of)

@@ -42,9 +42,9 @@ def stuck(request: str, seconds: float, frame: Frame | None, *, completed: bool)
     return f"{request} {what} within {seconds:g} s (timeout={seconds:g}), {_where(frame)}"
 
 
-def held(request: str, frame: Frame | None) -> str:
+def held(request: str, seconds: float, frame: Frame | None) -> str:
     """The request holds the event loop and does not give it back."""
-    return f"{request} took the event loop and never gave it back, {_where(frame)}"
+    return f"{request} took the event loop and did not give it back (timeout={seconds:g}), {_where(frame)}"
 
 
 def _where(frame: Frame | None) -> str:

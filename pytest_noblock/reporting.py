@@ -38,6 +38,7 @@ class Reporter:
         self._must_watch = must_watch
         self._by_test: dict[str, list[Record]] = {}
         self._unused: dict[str, list[str]] = {}
+        self._unwritten = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The last phase carries everything that the test attached."""
@@ -55,10 +56,16 @@ class Reporter:
         """Green, with `--noblock` and nothing watched, would be a lie: as when no test was collected."""
         if self._must_watch and not self._by_test and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        if self._files:
+        try:
             self._write()
+        except OSError as error:
+            self._unwritten = f"the report cannot be written: {error}"
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._unwritten:
+            terminalreporter.section("noblock")
+            terminalreporter.line(self._unwritten, red=True)
         if not self._by_test and not self._must_watch:
             return
         from pytest_noblock.report.summary import summary
@@ -71,6 +78,9 @@ class Reporter:
             terminalreporter.line(line)
 
     def _write(self) -> None:
+        """Raises OSError."""
+        if not self._files:
+            return
         from pytest_noblock.report.record import document
 
         records = [record for _test, records in sorted(self._by_test.items()) for record in records]

@@ -1,4 +1,6 @@
-"""The apps that run now: one runner and one checker for each, until the fixture's scope ends."""
+"""The apps that run now, until the fixture's scope ends."""
+
+from dataclasses import dataclass, field
 
 from pytest_noblock.check import Checker
 from pytest_noblock.engine import starlette
@@ -15,29 +17,37 @@ class RunningApps:
     def __init__(self, root: str, meter: Meter) -> None:
         self._root = root
         self._meter = meter
-        self._running: dict[int, tuple[AppRunner, Checker]] = {}
+        self._running: dict[int, _Running] = {}
 
     def checker(self, app: ASGIApp) -> Checker:
-        """The checker of this very app. Raises LifespanFailed."""
-        runner, checker = self._running.get(id(app), (None, None))
-        if runner is not None and checker is not None and checker.usable:
-            return checker
+        """A new checker of this very app. Raises LifespanFailed."""
+        running = self._running.get(id(app))  # the runner keeps the app, so its id stays its own
+        if running is None or not running.runner.usable:
+            running = self._running[id(app)] = self._start(app)
+        return Checker(running.runner, running.user, self._meter, running.warm)
+
+    def _start(self, app: ASGIApp) -> "_Running":
         user = UserCode(self._root, starlette.packages_of(app))
         runner = AppRunner(app, user)
         runner.start()
-        checker = Checker(runner, user, self._meter)
-        self._running[id(app)] = runner, checker  # the runner keeps the app, so its id stays its own
-        return checker
+        return _Running(runner, user)
 
     def stop(self) -> list[str]:
         """Stop every app; what the failures of their lifespans say."""
-        failures = [failure for runner, checker in self._running.values() if (failure := _stopped(runner, checker))]
+        failures = [failure for running in self._running.values() if (failure := _stopped(running.runner))]
         self._running.clear()
         return failures
 
 
-def _stopped(runner: AppRunner, checker: Checker) -> str | None:
-    if not checker.usable:  # its loop will not turn again; the thread is a daemon
+@dataclass(frozen=True, slots=True)
+class _Running:
+    runner: AppRunner
+    user: UserCode
+    warm: set[tuple[str, str]] = field(default_factory=set)
+
+
+def _stopped(runner: AppRunner) -> str | None:
+    if not runner.usable:  # its loop will not turn again; the thread is a daemon
         return None
     try:
         runner.stop()

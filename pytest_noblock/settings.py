@@ -137,7 +137,9 @@ def app_of(request: pytest.FixtureRequest) -> object:
         return named
     try:
         return request.getfixturevalue("app")
-    except pytest.FixtureLookupError:
+    except pytest.FixtureLookupError as error:
+        if error.argname != "app":  # the fixture is there, and lacks something itself
+            raise
         raise pytest.UsageError(
             "noblock does not know the app: override the noblock_app fixture, or use "
             '@pytest.mark.noblock(app=...), --noblock-app=pkg.mod:app, the ini option noblock_app = "pkg.mod:app" '

@@ -91,14 +91,16 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
 async def _exchanges(
     subject: Subject, request: Request, run: Run, records: list[Record]
 ) -> list[httpx.Response | None]:
-    sending = [asyncio.create_task(_send(subject.client, request, records)) for _ in range(run.copies)]
     deadline = now() + run.give_up_after
+    before = asyncio.all_tasks()
+    sending = [asyncio.create_task(_send(subject.client, request, records)) for _ in range(run.copies)]
+    before |= set(sending)
     try:
         if await _unfinished(sending, deadline):
-            raise _stuck(records, subject.user)
+            raise _stuck(records, before, subject.user)
         responses = [each.result() for each in sending]
         if await _unfinished([record.task for record in records if record.task is not None], deadline):
-            raise _stuck(records, subject.user)
+            raise _stuck(records, before, subject.user)
     finally:
         for task in (*sending, *(record.task for record in records)):
             if task is not None and not task.done():
@@ -121,8 +123,8 @@ async def _send(client: httpx.AsyncClient, request: Request, records: list[Recor
         return None
 
 
-def _stuck(records: list[Record], user: UserCode) -> Stuck:
+def _stuck(records: list[Record], before: stuck.Tasks, user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(pending, stuck.awaiting(pending, user))
+    return Stuck(pending, stuck.where(pending, before, user))

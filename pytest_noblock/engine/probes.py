@@ -8,6 +8,7 @@ from statistics import median
 import httpx
 
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.transport import NoResponse
 from pytest_noblock.observation import Probe
 
 LOOP = "the event loop"
@@ -16,7 +17,7 @@ rate limits or database sessions."""
 
 _MS = 1_000_000
 _ALONE = 3
-_LAST_ANSWER_S = 5
+_ANSWER_S = 5
 
 Send = Callable[[], Awaitable[int | None]]
 
@@ -54,7 +55,10 @@ class Probes:
         finally:
             for timetable in timetables:
                 timetable.cancel()
-            await asyncio.gather(*timetables, return_exceptions=True)
+            ended = await asyncio.gather(*timetables, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, ProbeFailed):
+                raise failure
         for probe in self.answered:
             _accept(probe.path, probe.status)
 
@@ -75,11 +79,9 @@ class Probes:
             await self._last_answers(under_way)
 
     async def _last_answers(self, under_way: list[asyncio.Task[None]]) -> None:
-        if not under_way:
-            return
-        _done, pending = await asyncio.wait(under_way, timeout=_LAST_ANSWER_S)
-        for task in pending:
-            task.cancel()
+        for answer in await asyncio.gather(*under_way, return_exceptions=True):
+            if isinstance(answer, ProbeFailed):
+                raise answer
 
     async def _one(self, path: str, send: Send, due: int) -> None:
         status = await send()
@@ -100,7 +102,14 @@ async def _turn() -> None:
 
 def _get(client: httpx.AsyncClient, path: str) -> Send:
     async def get() -> int:
-        response = await client.get(path)
+        try:
+            response = await asyncio.wait_for(client.get(path), _ANSWER_S)
+        except TimeoutError:
+            raise ProbeFailed(f"the probe GET {path} did not answer within {_ANSWER_S} s") from None
+        except NoResponse as error:
+            raised = error.record.error
+            how = "ended without a response" if raised is None else f"raised {raised!r}"
+            raise ProbeFailed(f"the probe GET {path} {how}") from None
         return response.status_code
 
     return get

@@ -6,12 +6,13 @@ import queue
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.lifespan import running
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import raw
 from pytest_noblock.engine.usercode import UserCode
 
@@ -44,6 +45,8 @@ class AppRunner:
         self.app = app
         """The app with its lifespan state, once started."""
         self.given = app
+        self.usable = True
+        """False once its loop does not turn any more."""
         self._user = user
         self._ready: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
@@ -66,7 +69,8 @@ class AppRunner:
         future: concurrent.futures.Future[T] = self._portal.start_task_soon(
             _once_asleep, threading.get_native_id(), function, *args
         )
-        concurrent.futures.wait((future, self._gone), timeout_s, concurrent.futures.FIRST_COMPLETED)
+        both: tuple[concurrent.futures.Future[Any], ...] = (future, self._gone)
+        concurrent.futures.wait(both, timeout_s, concurrent.futures.FIRST_COMPLETED)
         if future.cancelled() or (self._gone.done() and not future.done()):
             raise LoopEnded(repr(self._gone.result(timeout_s)))
         if future.done():
@@ -94,9 +98,12 @@ class AppRunner:
             self._gone.set_result(error)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
-        if sys.platform == "win32":
-            return asyncio.ProactorEventLoop()  # the selector loop there has no subprocesses
-        return asyncio.SelectorEventLoop()
+        if sys.platform == "win32":  # the selector loop there has no subprocesses
+            loop: asyncio.AbstractEventLoop = asyncio.ProactorEventLoop()
+        else:
+            loop = asyncio.SelectorEventLoop()
+        loop.time = lambda: now() / 1e9  # type: ignore[method-assign]  # turns on in a test that freezes the clocks
+        return loop
 
     async def _serve(self) -> None:
         async with running(self.given, self._user) as app, BlockingPortal() as portal:

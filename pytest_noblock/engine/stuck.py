@@ -1,45 +1,74 @@
 """Where a request sits that does not end."""
 
 import asyncio
+import gc
+import inspect
 import sys
-from types import FrameType
+import threading
+from collections.abc import Iterator
 
-from pytest_noblock.engine.exchange import Record
-from pytest_noblock.engine.stacks import RawFrame, line_of, settled
+from pytest_noblock.engine.exchange import CURRENT, Record
+from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Frame, Stack
 
+_WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
+"""anyio's and asyncio's own functions that wait for a thread."""
 
-def awaiting(record: Record, user: UserCode) -> Frame | None:
-    """The innermost user line in the await chain of the exchange's task."""
-    if record.task is None:
-        return None
-    return innermost(settled(await_chain(record.task), user))
+Tasks = set["asyncio.Task[object]"]
 
 
-def await_chain(task: asyncio.Task[None]) -> list[RawFrame]:
+def where(record: Record, before: Tasks, user: UserCode) -> Frame | None:
+    """The innermost user line that the request waits at, in any of its tasks or in a worker thread.
+
+    `before`: the tasks that there were when the request was sent.
+    """
+    chains = [await_chain(task) for task in _tasks_of(record, before)]
+    if any(chain and chain[0][0].co_name in _WAITS_FOR_WORKER for chain in chains):
+        line = next(_worker_lines(user), None)
+        if line is not None:
+            return line
+    return next((frame for chain in chains if (frame := innermost(settled(chain, user)))), None)
+
+
+def _tasks_of(record: Record, before: Tasks) -> "list[asyncio.Task[object]]":
+    """The youngest first, the request's own task last: the others were started by it."""
+    tasks = asyncio.all_tasks() - {record.task}
+    if sys.version_info >= (3, 12):
+        tasks = {task for task in tasks if task.get_context().get(CURRENT) is record}
+    else:  # contexts of tasks are not to be had
+        tasks -= before
+    children = sorted(tasks, key=lambda task: task.get_name(), reverse=True)
+    return [*children, record.task] if record.task is not None else children
+
+
+def await_chain(task: "asyncio.Task[object]") -> list[RawFrame]:
     """The frames of the coroutines that wait for each other, innermost first."""
     frames: list[RawFrame] = []
     waiting: object = task.get_coro()
     while waiting is not None:
-        frame: FrameType | None = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
         if frame is not None:
             frames.append((frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals))
-        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _generator_of(waiting)
     return frames[::-1]
 
 
-def worker_lines(user: UserCode) -> list[Frame]:
-    """The innermost user lines of the other threads: a `def` endpoint waits there."""
-    stacks = (_settled(frame, user) for frame in sys._current_frames().values())
-    return [frame for frame in map(innermost, stacks) if frame is not None]
+def _generator_of(waiting: object) -> object:
+    """`async for` waits on an object that does not show its generator, but refers to it."""
+    if type(waiting).__name__ not in ("async_generator_asend", "async_generator_athrow"):
+        return None
+    return next((each for each in gc.get_referents(waiting) if inspect.isasyncgen(each)), None)
+
+
+def _worker_lines(user: UserCode) -> Iterator[Frame]:
+    """The innermost user lines of the threads that are neither the loop's nor the test's."""
+    ours = {threading.get_ident(), threading.main_thread().ident}
+    for ident, running in sys._current_frames().items():
+        frame = None if ident in ours else innermost(settled(raw(running), user))
+        if frame is not None:
+            yield frame
 
 
 def innermost(stack: Stack) -> Frame | None:
     return next((frame for frame in stack if frame.user), None)
-
-
-def _settled(frame: FrameType, user: UserCode) -> Stack:
-    from pytest_noblock.engine.stacks import raw
-
-    return settled(raw(frame), user)
