@@ -207,13 +207,7 @@ def test_an_unread_stream_loses_the_tasks_a_read_one_does_not(run_traps):
     )
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "async def",
-        pytest.param("def", marks=pytest.mark.xfail(reason="only the chain of awaits is looked at, not the workers")),
-    ],
-)
+@pytest.mark.parametrize("kind", ["async def", "def"])
 def test_a_task_that_never_ends_is_named_at_the_limit(run, shop, kind):
     shop.makepyfile(
         api=f"""
