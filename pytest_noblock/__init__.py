@@ -3,13 +3,9 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_noblock.findings import Check, Finding, ProbeWaits, TaskRun
+    from pytest_noblock.findings import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
 
 __all__ = ["Check", "Finding", "NoblockWarning", "ProbeWaits", "TaskRun"]
-
-
-class NoblockWarning(UserWarning):
-    """A finding under `action="warn"`."""
 
 
 def __getattr__(name: str) -> object:

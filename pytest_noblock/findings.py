@@ -26,6 +26,10 @@ Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised
 Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "none"]
 
 
+class NoblockWarning(UserWarning):
+    """A finding under `action="warn"`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One reason why others had to wait, at one line; times in ns, `ms` twins for reading.

@@ -1,11 +1,13 @@
 """From a check to a test's outcome."""
 
+import sys
 import warnings
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock import NoblockWarning, markers, settings
+from pytest_noblock import markers, settings
 from pytest_noblock.reporting import attach, attach_unused
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class ItemOutcome:
     def seen(self, check: "Check") -> "Check":
         """On record, with what the user accepts marked."""
         from pytest_noblock.acceptance import Allowance, accept
+        from pytest_noblock.findings import NoblockWarning
         from pytest_noblock.report.failure import failure
         from pytest_noblock.report.record import record
 
@@ -75,9 +78,12 @@ class ItemOutcome:
         return shared_out(watched, found, user.relative) if found else watched
 
     def _where(self) -> tuple[str, int]:
-        """The test's own line, as pytest knows it."""
+        """The test's own line, that of the request where the fixture makes it."""
         path, line, _name = self._item.reportinfo()
-        return str(path), (line or 0) + 1
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != str(path):
+            frame = frame.f_back
+        return str(path), (line or 0) + 1 if frame is None else frame.f_lineno
 
     def _unused(self) -> list[str]:
         from pytest_noblock.acceptance import unused

@@ -59,7 +59,7 @@ class Reporter:
         try:
             self._write()
         except OSError as error:
-            self._unwritten = f"the report cannot be written: {error}"
+            self._unwritten = f"the reports {', '.join(map(str, self._files))} cannot all be written: {error}"
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

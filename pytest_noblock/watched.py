@@ -5,7 +5,7 @@ from pytest_noblock.afterwards import task_runs
 from pytest_noblock.findings import Check
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import LIFESPAN, Exchange, Observation
-from pytest_noblock.verdict import Stall, breaking, stalls
+from pytest_noblock.verdict import NOTE_NS, Stall, breaking, stalls
 
 
 class Judge:
@@ -39,11 +39,20 @@ class Judge:
             limit=self._limits.max_block,
             meter=observation.meter,
             findings=tuple(final),
-            notes=conclusion.notes(final, conclusion.findings(found, self._shown), [], self._limits),
+            notes=(
+                *conclusion.notes(final, conclusion.findings(found, self._shown), [], self._limits),
+                *_first_use(observation, exchange),
+            ),
             background=task_runs(exchange, self._shown),
             reason=reason,
             exchange=exchange,
         )
+
+
+def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
+    imported = sum(segment.imported for segment in observation.segments if segment.exchange == exchange.number)
+    if imported >= NOTE_NS:
+        yield f"cold: imports, {words(imported)}, the first time only"
 
 
 def counts(stall: Stall) -> bool:

@@ -27,7 +27,7 @@ EXPENSIVE = {
 
 def test_all_is_what_is_documented() -> None:
     """A name more or less is a decision, not an accident."""
-    assert pytest_noblock.__all__ == ["Check", "Finding", "ProbeWaits", "TaskRun"]
+    assert pytest_noblock.__all__ == ["Check", "Finding", "NoblockWarning", "ProbeWaits", "TaskRun"]
 
 
 @pytest.mark.parametrize("name", pytest_noblock.__all__)
@@ -36,9 +36,15 @@ def test_each_public_name_is_explained(name: str) -> None:
 
 
 def test_the_package_itself_only_names() -> None:
-    """`pytest_noblock/__init__.py` runs before the plugin does: it defines nothing."""
+    """`pytest_noblock/__init__.py` runs before the plugin does: it defines nothing but the way to its names."""
     body = ast.parse(Path(pytest_noblock.__file__).read_text(encoding="utf-8")).body
-    assert {type(node) for node in body} <= {ast.Expr, ast.ImportFrom, ast.Assign}
+    assert {type(node) for node in body} <= {ast.Expr, ast.ImportFrom, ast.Assign, ast.If, ast.FunctionDef}
+    assert [node.name for node in body if isinstance(node, ast.FunctionDef)] == ["__getattr__"]
+
+
+def test_a_name_that_the_package_does_not_have_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Chek'"):
+        pytest_noblock.Chek  # noqa: B018
 
 
 def loaded_by(statement: str) -> set[str]:

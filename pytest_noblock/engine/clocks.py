@@ -50,6 +50,8 @@ class Clock(Protocol):
         """The run-queue delay alone, for `queued`."""
         ...
 
+    def close(self) -> None: ...
+
 
 @functools.cache
 def _pread() -> Callable[..., int]:
@@ -113,10 +115,10 @@ class LinuxClock:
         self._pread(self._fd, self._address, 64, 0)
         return self._buffer.value
 
-    def __del__(self) -> None:
-        """With the last step that reads it, which another thread may be in: closing earlier would read a stranger."""
-        if hasattr(self, "_fd"):
-            os.close(self._fd)
+    def close(self) -> None:
+        """A step that another thread is in reads nothing new from then on."""
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
 
 class PortableClock:
@@ -135,6 +137,9 @@ class PortableClock:
 
     def delay(self) -> bytes:
         return b"0 0 0"
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 def queued(schedstat: bytes) -> int:

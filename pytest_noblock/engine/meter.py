@@ -58,7 +58,6 @@ class StepMeter:
         self.lines: Lines | None = None
         self.owner: Record | None = None
         self.closed = False
-        """Inert from then on: an app's lifespan may outlive the test that metered it."""
         self._clock = clock
         self._user = user
         self._sockets = sockets
@@ -76,6 +75,11 @@ class StepMeter:
         self._calls: list[BlockingCall] = []
         self.stale = True
         """Whether code that is nobody's ran, which may have used sockets."""
+
+    def close(self) -> None:
+        """Inert from now on: an app's lifespan may outlive the test that metered it."""
+        self.closed = True
+        self._clock.close()
 
     def of_this_thread(self) -> bool:
         """A later thread may inherit the identity of one that has ended."""

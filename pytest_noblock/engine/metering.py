@@ -36,6 +36,7 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
     result = Metering()
     with ExitStack() as stack:
         clock = LinuxClock() if kind == "full" else PortableClock()
+        stack.callback(clock.close)
         meter = StepMeter(clock, user, _sockets(kind))
         stack.enter_context(metered(meter))
         if exact:

@@ -30,7 +30,8 @@ def install() -> Undo:
     several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
     if single is None or several is None:
         return lambda: None
-    undo = (_see_made(single), _see_given(several), _see_added(several), _see_run(single))
+    undo = [_see_given(several), _see_added(several), _see_run(single)]
+    undo.append(_see_made(single, undo))
 
     def uninstall() -> None:
         for each in undo:
@@ -39,8 +40,10 @@ def install() -> Undo:
     return uninstall
 
 
-def _see_made(single: Any) -> Undo:
+def _see_made(single: Any, undo: list[Undo]) -> Undo:
+    """A class of the user's may run its tasks in a `__call__` of its own: that is observed, too, once it is met."""
     original = single.__init__
+    met = {single}
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -48,6 +51,9 @@ def _see_made(single: Any) -> Undo:
         record = CURRENT.get()
         if record is not None:
             record.tasks.append(TaskRecord(self, raw(sys._getframe(1))))
+            kinds = {kind for kind in type(self).__mro__ if issubclass(kind, single) and "__call__" in vars(kind)}
+            undo.extend(_see_run(kind) for kind in kinds - met)
+            met.update(kinds)
 
     single.__init__ = __init__
     return lambda: setattr(single, "__init__", original)
@@ -91,7 +97,7 @@ def _see_run(single: Any) -> Undo:
     @functools.wraps(original)
     async def __call__(self: Any) -> None:
         made = _record_of(self)
-        if made is None or made.began is not None:  # awaited by hand, then once more by the framework
+        if made is None or made.began is not None:  # awaited by hand, then by the framework; a class's super()
             await original(self)
             return
         made.began = now()

@@ -120,6 +120,6 @@ class _MeteredThread:
 
     def close(self) -> None:
         unregister(self.meter)
-        self.meter.closed = True
+        self.meter.close()
         if self._undo is not None:
             self._undo()

@@ -15,9 +15,17 @@ def summary(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequen
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test):
         yield from _found(line, found)
-    for test, reasons in unused.items():
-        for reason in reasons:
-            yield f'noblock_allow("{reason}") matched nothing in {test}'
+    yield from _unused(by_test, unused)
+
+
+def _unused(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The allowances that no test needed: one of a class or a module holds for many tests, and one is enough."""
+    findings = (finding for records in by_test.values() for check in records for finding in check["findings"])
+    needed = {finding.get("accepted") for finding in findings}
+    for reason in dict.fromkeys(reason for reasons in unused.values() for reason in reasons if reason not in needed):
+        first, *others = (test for test, reasons in unused.items() if reason in reasons)
+        more = f" and {len(others)} more" if others else ""
+        yield f'noblock_allow("{reason}") matched nothing in {first}{more}'
 
 
 def _counted(number: int, noun: str) -> str:
