@@ -267,3 +267,29 @@ def test_an_exception_of_a_task_that_reaches_the_test_is_explained_in_a_section(
             "POST /first-raises: background task write_log was added and never ran",
         ]
     )
+
+
+def test_classes_of_tasks_are_their_own_again_after_the_test(run_traps):
+    result = run_traps("""
+        import pytest
+        import trap_app
+        from fastapi.testclient import TestClient
+        from starlette.background import BackgroundTask, BackgroundTasks
+
+        CLASSES = BackgroundTask, BackgroundTasks, trap_app.Counted, trap_app.CountedTwice
+
+        def own():
+            return [{name: value for name, value in vars(each).items() if callable(value)} for each in CLASSES]
+
+        before = own()
+
+        @pytest.mark.noblock_background
+        def test_it():
+            TestClient(trap_app.app).post("/own-classes")
+            assert trap_app.log == ["counted", "a", "counted", "b", "counted", "1"]
+            assert own() != before
+
+        def test_after():
+            assert own() == before
+    """)
+    result.assert_outcomes(passed=2)

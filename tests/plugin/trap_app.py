@@ -202,6 +202,23 @@ async def response_tasks():
     return JSONResponse({}, background=tasks)
 
 
+class Counted(BackgroundTask):
+    async def __call__(self) -> None:
+        log.append("counted")
+        await self.func(*self.args, **self.kwargs)
+
+
+class CountedTwice(Counted):
+    async def __call__(self) -> None:
+        await super().__call__()
+
+
+@app.post("/own-classes")
+async def own_classes():
+    tasks = [Counted(write_log, "a"), CountedTwice(write_log, "b"), CountedTwice(Ledger.book, 1)]
+    return Response(background=StarletteTasks(tasks))
+
+
 @app.post("/streamed")
 async def streamed(tasks: BackgroundTasks):
     tasks.add_task(write_log, "streamed")
@@ -366,6 +383,7 @@ TWINS = (
     Case("/dependencies", (write_log, Ledger.book, send_email)),
     Case("/response-task", ("send_email",)),
     Case("/response-tasks", ("write_log", "send_email")),
+    Case("/own-classes", ("write_log", "write_log", "book")),
     Case("/streamed", ("write_log",)),
     Case("/plain/task", ("write_log",), app="plain"),
 )
