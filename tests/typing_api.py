@@ -4,7 +4,7 @@ from typing import Literal, assert_type
 
 import httpx
 
-from pytest_noblock import Check, Finding, ProbeWaits, TaskRun
+from pytest_noblock import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
 from pytest_noblock.client import Noblock
 from pytest_noblock.findings import Kind, Outcome
 
@@ -58,3 +58,7 @@ def a_fixture(noblock: Noblock) -> None:
     assert_type(noblock.post("/", json={}, concurrency=4), httpx.Response)
     assert_type(noblock.check("GET", "/", probe=["/a", "/b"], warmup=False, confirm=True), Check)
     assert_type(noblock.client, httpx.AsyncClient)
+
+
+def a_warning() -> type[UserWarning]:
+    return NoblockWarning
