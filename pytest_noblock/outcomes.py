@@ -52,6 +52,7 @@ class ItemOutcome:
         """At the end of the test's call: one that fails anyway gets the text as a section."""
         judged = self._with_background(watched, user)
         failed = [check for check in judged if self.seen(check).outcome == "failed"]
+        attach_unused(self._item, self._unused())
         if failed and passing:
             pytest.fail(self._text(failed), pytrace=False)
         elif failed:
@@ -60,7 +61,6 @@ class ItemOutcome:
             pytest.fail(
                 f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False
             )
-        attach_unused(self._item, self._unused())
 
     def _with_background(self, watched: "Sequence[Check]", user: "UserCode") -> "Sequence[Check]":
         """What the marker asks of the background tasks of all the test's requests, the fixture's included."""

@@ -39,6 +39,7 @@ class Reporter:
         self._by_test: dict[str, list[Record]] = {}
         self._unused: dict[str, list[str]] = {}
         self._unwritten = ""
+        self._vacuous = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The last phase carries everything that the test attached."""
@@ -54,7 +55,10 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Green, with `--noblock` and nothing watched, would be a lie: as when no test was collected."""
-        if self._must_watch and not self._by_test and exitstatus == pytest.ExitCode.OK:
+        option = session.config.option
+        ran = not (option.collectonly or option.setuponly or option.setupplan)
+        self._vacuous = self._must_watch and ran and not self._by_test
+        if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         try:
             self._write()
@@ -66,7 +70,7 @@ class Reporter:
         if self._unwritten:
             terminalreporter.section("noblock")
             terminalreporter.line(self._unwritten, red=True)
-        if not self._by_test and not self._must_watch:
+        if not self._by_test and not self._vacuous:
             return
         from pytest_noblock.report.summary import summary
 

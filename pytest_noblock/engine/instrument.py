@@ -6,6 +6,7 @@ ContextVar names the request behind every step: child tasks, timers, streams,
 background tasks. A loop without such handles (uvloop, trio) is metered by `loops`.
 """
 
+import functools
 import gc
 import importlib
 import threading
@@ -49,7 +50,14 @@ def _install() -> None:
     if not _undo:
         gc.callbacks.append(_collection)
         _undo.append(lambda: gc.callbacks.remove(_collection))
-        patches = (_wrap_steps, _wrap_collect, _wrap_imports, lambda: calls.install(_saw), descriptors.install)
+        patches = (
+            _wrap_steps,
+            _wrap_collect,
+            _wrap_imports,
+            _wrap_thread_starts,
+            lambda: calls.install(_saw),
+            descriptors.install,
+        )
         _undo.extend(patch() for patch in patches)
     if not starlette.installed():  # it may have been imported since
         _undo.append(starlette.install())
@@ -140,6 +148,22 @@ def _wrap_imports() -> Callable[[], None]:
 
     imports._find_and_load = _find_and_load
     return lambda: setattr(imports, "_find_and_load", original)
+
+
+def _wrap_thread_starts() -> Callable[[], None]:
+    """`Thread.start` waits until the new thread has run: beside busy processes that is the machine's doing."""
+    original = threading.Thread.start
+
+    @functools.wraps(original)
+    def start(thread: threading.Thread) -> None:
+        meter = _meters.get(_ident())
+        if meter is None or meter.owner is None:
+            return original(thread)
+        with meter.own_work():
+            return original(thread)
+
+    threading.Thread.start = start  # type: ignore[method-assign, assignment]
+    return lambda: setattr(threading.Thread, "start", original)
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:

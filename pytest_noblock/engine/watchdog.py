@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from pytest_noblock.engine.clocks import best_clock, queued
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw
 from pytest_noblock.engine.timer import best_timer
@@ -50,6 +51,8 @@ class Watchdog:
         self._running: dict[int, tuple[int, int, int]] = {}
         """By thread: its native id, the number of its step, when that began."""
         self._armed = self._due = 0
+        self._delayed = 0
+        """Its run-queue delay at the last waking: as long as that it may have kept the interpreter lock from others."""
         self._timer = best_timer()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="noblock watchdog", daemon=True)
@@ -87,14 +90,19 @@ class Watchdog:
         self._timer.arm(ns)
 
     def _run(self) -> None:
-        while True:
+        clock = best_clock()
+        while not self._stopping:
+            before = clock.delay()
             self._timer.wait()
-            if self._stopping:
-                return
+            self._delayed = queued(clock.delay()) - queued(before)
             taken = [self._sample(ident, *watched) for ident, watched in list(self._running.items())]
             if any(0 < times < _MOST_SAMPLES for times in taken):
                 self._arm(max(taken) * self.after)
             self.cpu = time.thread_time_ns()
+        clock.close()
+
+    def _runs(self, ident: int, step: int) -> bool:
+        return self._running.get(ident, (0, 0, 0))[1] == step
 
     def _sample(self, ident: int, native: int, step: int, since: int) -> int:
         """How often this step has been sampled now; 0 where it was not due or has ended."""
@@ -102,10 +110,14 @@ class Watchdog:
         if began - since < self.after // 2:
             return 0
         frames = raw(sys._current_frames().get(ident))
-        syscall = _syscall_of(native)
-        if self._running.get(ident, (0, 0, 0))[1] != step:  # it ended while we looked
+        if not self._runs(ident, step):
             return 0
-        sample = RawSample(step, min(self._due, began), began, now(), frames, syscall)
+        ended = now()
+        syscall = _syscall_of(native)  # lets the interpreter lock go: a C call that held it till now is over
+        if not self._runs(ident, step):
+            syscall = "unknown"
+        due = max(min(self._due, began), began - self._delayed)
+        sample = RawSample(step, due, began, ended, frames, syscall)
         self.samples.append(sample)
         return sum(each.step == step for each in self.samples[-2 * _MOST_SAMPLES :])
 
