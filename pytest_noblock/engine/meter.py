@@ -96,8 +96,9 @@ class StepMeter:
         if self.lines is not None:
             self.lines.enter()
         if now() - self._read_at > _REUSE_NS:
-            self._settle_sockets()
             self._start = self._clock.begin()
+            if self._settled_sockets(self._start[4] - self._start[1]):
+                self._start = self._clock.begin()
             self._read_at = self._start[0]
             self._watched = self.watchdog.cpu if self.watchdog is not None else 0
         self._began = self._start[0]  # of the same reading as the other counters
@@ -136,17 +137,19 @@ class StepMeter:
         else:
             self.begin(owner)
 
-    def _settle_sockets(self) -> None:
-        """Traffic of code that is not the owner's must not count as the owner's."""
+    def _settled_sockets(self, others: int) -> bool:
+        """Whether there was traffic to be left out: that of code that is not the owner's.
+
+        `others` is the CPU time of all other threads so far.
+        """
         if self._sockets is None:
-            return
-        others = _process_cpu() - _thread_cpu()
+            return False
+        stale, self.stale = self.stale, False
         if others - self._others_at_stock > _OTHERS_OPENING_NS:
             self._sockets.take_stock()
             self._others_at_stock = others
-        elif self.stale or others - self._others_at_look > _OTHERS_NS:
-            self._sockets.refresh()
-        self.stale = False
+            return True
+        return (stale or others - self._others_at_look > _OTHERS_NS) and self._sockets.refresh()
 
     def _account(self, owner: Record) -> None:
         end = self._clock.end()

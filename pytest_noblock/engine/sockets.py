@@ -142,11 +142,12 @@ class SocketTable:
                 self._last[fd] = counters
         return self._outside_loops(busy)
 
-    def refresh(self) -> None:
-        """Look again at the known connections: what others did to them is not this step's."""
+    def refresh(self) -> bool:
+        """Look again at the known connections, if any: what others did to them is not this step's."""
         of = self._counters.of
         for fd in self._last:
             self._last[fd] = of(fd) or (0, 0)
+        return bool(self._last)
 
     def _outside_loops(self, busy: list[int]) -> int:
         if not busy:
