@@ -58,7 +58,10 @@ class Checker:
             return self._checked(unknown, request, plan)
         except Stuck as stuck:
             where = self._shown(stuck.frame)
-            reason = reasons.stuck(request.label, self._seconds(request), where, completed=stuck.completed)
+            reason = reasons.stuck(request.label, self._seconds(request), where, stuck.exchange)
+            if stuck.exchange is not None:
+                runs = task_runs(stuck.exchange, self._user.relative)
+                unknown = replace(unknown, exchange=stuck.exchange, background=runs)
         except LoopBlocked as blocked:
             self._runner.usable = False
             where = self._shown(user_frame(settled(blocked.frames, self._user)))
@@ -91,6 +94,7 @@ class Checker:
             background=task_runs(exchange, self._user.relative),
             reason=reason,
             exchange=exchange,
+            exchanges=observation.exchanges,
             probe_runs=observation.probes,
             response=response,
         )

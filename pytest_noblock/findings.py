@@ -130,6 +130,9 @@ class Check:
     reason: str | None = None
     """Why nothing could be said, where the outcome is `inconclusive`."""
     exchange: Exchange | None = None
+    """The request, the last of several copies or redirects."""
+    exchanges: tuple[Exchange, ...] = ()
+    """All of them."""
     probe_runs: tuple[Probe, ...] = ()
     response: "httpx.Response | None" = field(default=None, compare=False)
 

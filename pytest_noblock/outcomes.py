@@ -71,7 +71,7 @@ class ItemOutcome:
         from pytest_noblock.background import faults
         from pytest_noblock.findings import blank
 
-        exchanges = [check.exchange for check in (*self._checks, *watched) if check.exchange is not None]
+        exchanges = [exchange for check in (*self._checks, *watched) for exchange in check.exchanges]
         found = faults(exchanges, names)
         if found and not watched:  # the fixture's checks are on record already
             watched = self._checks[-1:] or [blank(self._item.nodeid, "the test", 0, "full")]

@@ -10,6 +10,9 @@ _REFUSED = {404, 405, 307, 308}
 
 def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
     """What kept the request from the endpoint; None where it got there."""
+    failed = next((task for task in exchange.tasks if task.error is not None), None)
+    if failed is not None and exchange.completed is not None:
+        return f"{exchange.request} answered, and its background task {failed.name} raised {failed.error}"
     if exchange.error is not None:
         return f"{exchange.request} raised {exchange.error}"
     if exchange.started is None:
@@ -36,9 +39,16 @@ def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
     return f", did you mean {close[0]}" if close else ""
 
 
-def stuck(request: str, seconds: float, frame: Frame | None, *, completed: bool) -> str:
+def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange | None) -> str:
     """The request waits for something that does not come."""
-    what = "answered, but its background tasks did not end" if completed else "did not answer"
+    under_way = [task.name for task in exchange.tasks if task.began and task.ended is None] if exchange else []
+    what = "did not answer"
+    if exchange is not None and exchange.completed is not None:
+        what = (
+            f"answered, but its background task {under_way[0]} did not end"
+            if under_way
+            else "answered, but did not end"
+        )
     return f"{request} {what} within {seconds:g} s (timeout={seconds:g}), {_where(frame)}"
 
 

@@ -1,7 +1,10 @@
 """The checks of a watched test: what its requests did, judged on the one run that there is (pure)."""
 
+from collections.abc import Iterator
+
 from pytest_noblock import conclusion, reasons
 from pytest_noblock.afterwards import task_runs
+from pytest_noblock.durations import words
 from pytest_noblock.findings import Check
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import LIFESPAN, Exchange, Observation
@@ -46,6 +49,7 @@ class Judge:
             background=task_runs(exchange, self._shown),
             reason=reason,
             exchange=exchange,
+            exchanges=(exchange,),
         )
 
 

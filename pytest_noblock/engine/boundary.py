@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Receive, Record, Scope, Send
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.tasks import let_begin
 from pytest_noblock.observation import LIFESPAN
 
 _WEBSOCKET = "WEBSOCKET"
@@ -70,6 +71,7 @@ class _Border:
         return await self._outside(self._receive())
 
     async def send(self, message: Message) -> None:
+        await self._outside(let_begin(self._record, message))
         note(self._record, message)
         await self._outside(self._send(message))
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMap
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from pytest_noblock.engine.now import now
@@ -53,6 +54,8 @@ class Record:
     task: asyncio.Task[None] | None = None
     tasks: list[TaskRecord] = field(default_factory=list)
     raised: BaseException | None = None
+    raised_at: TracebackType | None = None
+    """Kept apart: Starlette's handlers take the traceback off an exception that they answer."""
     own_background: bool = False
 
     def value(self) -> Exchange:

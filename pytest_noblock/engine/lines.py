@@ -58,6 +58,7 @@ class LineCounters:
         self._wall = self._cpu = 0
         self._full = clock.begin()
         self._left = 0
+        self._own = 0
 
     @property
     def exhausted(self) -> bool:
@@ -81,7 +82,8 @@ class LineCounters:
         entered = now()
         with self._meter.own_work():
             if self._line is not None:
-                self._charge(self._line, entered - self._wall, _thread_cpu() - self._cpu, frame)
+                own = self._meter.own_cpu - self._own  # what we did in the line, when it made a known call
+                self._charge(self._line, entered - self._wall - own, _thread_cpu() - self._cpu - own, frame)
             elif entered - self._left > _SHORT_NS:  # what code outside the user's did is not the next line's
                 self._baseline()
             if line is None:
@@ -90,6 +92,7 @@ class LineCounters:
                 self._full = self._clock.begin()
             self._line = line
             self._wall, self._cpu = now(), _thread_cpu()
+        self._own = self._meter.own_cpu
         self.spent += now() - entered
 
     def _charge(self, line: Key, wall: int, cpu: int, frame: FrameType | None) -> None:

@@ -67,7 +67,8 @@ class StepMeter:
         self._read_at = 0
         self._began = self._entered = 0
         self._collected = self._collection_began = 0
-        self._own_cpu = self._own_wall = self._own_queued = 0
+        self.own_cpu = self._own_wall = self._own_queued = 0
+        """Of our own work in the present step."""
         self._watched = self._trips_before = 0
         self._others_at_look = self._others_at_stock = _process_cpu() - _thread_cpu()
         self._imported = 0
@@ -91,7 +92,7 @@ class StepMeter:
             return
         self.owner = owner
         owner.steps += 1
-        self._collected = self._own_cpu = self._own_wall = self._own_queued = self._imported = 0
+        self._collected = self.own_cpu = self._own_wall = self._own_queued = self._imported = 0
         self._step = next(_steps)
         if self.lines is not None:
             self.lines.enter()
@@ -165,7 +166,7 @@ class StepMeter:
             exchange=owner.number,
             began=self._began,
             ended=max(self._began, end[0] - self._own_wall),
-            cpu=max(0, end[1] - start[1] - self._collected - self._own_cpu),
+            cpu=max(0, end[1] - start[1] - self._collected - self.own_cpu),
             collected=self._collected,
             queued=max(0, queued(end[2]) - queued(start[2]) - self._own_queued) if split else None,
             switches=end[3] - start[3] if split else None,
@@ -237,7 +238,7 @@ class StepMeter:
         finally:
             if watchdog is not None:
                 watchdog.resume(self.ident, watched)
-            self._own_cpu += _thread_cpu() - cpu
+            self.own_cpu += _thread_cpu() - cpu
             self._own_wall += now() - wall
             waited = self._clock.delay()
             if waited != delay:

@@ -15,7 +15,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, Meter, Observation
+from pytest_noblock.observation import Exchange, Frame, Meter, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Run:
 
 
 class Stuck(Exception):
-    """The request did not end in time; `frame` is the user line where it sits."""
+    """The request did not end in time; `frame` is the user line where it sits, `exchange` how far it came."""
 
-    def __init__(self, record: Record | None, frame: Frame | None) -> None:
+    def __init__(self, exchange: Exchange | None, frame: Frame | None) -> None:
         super().__init__("the request did not end")
-        self.completed = record is not None and record.completed is not None
+        self.exchange = exchange
         self.frame = frame
 
 
@@ -127,4 +127,4 @@ def _stuck(records: list[Record], before: stuck.Tasks, user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(pending, stuck.where(pending, before, user))
+    return Stuck(starlette.settled(pending, user), stuck.where(pending, before, user))

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from pytest_noblock.engine import tasks
@@ -44,15 +44,15 @@ def settled(record: Record, user: UserCode) -> Exchange:
         entered=entered(record),
         error=_told(record.error, user),
         tasks=tasks.values(record, user),
-        raised=_told(record.raised, user),
+        raised=_told(record.raised, user, record.raised_at),
         own_background=record.own_background,
         cancelled=isinstance(record.error, asyncio.CancelledError),
         framework=_version() if "app" in record.scope else None,
     )
 
 
-def _told(error: BaseException | None, user: UserCode) -> str | None:
-    return None if error is None else told(error, user)
+def _told(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
+    return None if error is None else told(error, user, trace)
 
 
 def _version() -> str | None:
@@ -93,7 +93,7 @@ def _see_endpoints() -> Undo:
         try:
             answer = await original(**kwargs)
         except BaseException as error:
-            record.raised = error
+            record.raised, record.raised_at = error, error.__traceback__
             raise
         record.own_background = getattr(answer, "background", None) is not None
         return answer

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pytest_noblock.engine.exchange import CURRENT, Record, TaskRecord
+from anyio.lowlevel import cancel_shielded_checkpoint
+
+from pytest_noblock.engine.exchange import CURRENT, Message, Record, TaskRecord
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.usercode import UserCode
@@ -124,6 +126,12 @@ def _record_of(task: object) -> TaskRecord | None:
         made = TaskRecord(task, [])
         record.tasks.append(made)
     return made
+
+
+async def let_begin(record: Record, message: Message) -> None:
+    """A slow client's turn: what begins a task before the body is sent does it now, and not by luck just after."""
+    if message["type"] == "http.response.body" and any(each.began is None for each in record.tasks):
+        await cancel_shielded_checkpoint()
 
 
 def values(record: Record, user: UserCode) -> tuple[Task, ...]:

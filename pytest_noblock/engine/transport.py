@@ -13,6 +13,7 @@ import httpx
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Record, Scope
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.tasks import let_begin
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app (redirects are further ones) adds its `Record`."""
@@ -85,6 +86,7 @@ class AppCall(httpx.AsyncByteStream):
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
+        await let_begin(self._record, message)
         moment = now()
         _check(message, started=self._record.started is not None)
         if message["type"] == "http.response.start":

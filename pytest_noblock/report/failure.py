@@ -102,6 +102,8 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
     if finding.code:
         yield f"              {finding.code}"
+    for name in _during(check, finding):
+        yield from _row("task", name)
     yield from _row("why", _why(finding))
     for harm in [_harm(probe) for probe in _shown(check.probes)] or [_UNPROBED]:
         yield from _row("harm", harm)
@@ -109,6 +111,17 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
     if not finding.confirmed:
         yield from _row("seen", _seen(check, finding))
+
+
+def _during(check: Check, finding: Finding) -> list[str]:
+    """The background tasks in whose time it held the loop."""
+    tasks = check.exchange.tasks if check.exchange else ()
+    return [
+        f"{task.name}({task.arguments})"
+        for task in tasks
+        if finding.phase is Phase.BACKGROUND
+        and any((task.began or ended) < ended and began < (task.ended or ended) for began, ended in finding.stalls)
+    ]
 
 
 def _row(name: str, text: str) -> Iterator[str]:

@@ -87,7 +87,7 @@ def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scop
     result = pytester.runpytest("--noblock-app=api:app", "-o", f"noblock_scope={scope}")
     result.assert_outcomes(failed=1, passed=1)
     (line,) = lines_of("deep" if path == "gathers" else path)  # the child that is waited for
-    what = "answered, but its background tasks did not end" if path == "late" else "did not answer"
+    what = "answered, but its background task task did not end" if path == "late" else "did not answer"
     refused(result, f"GET /{path} {what} within 0.3 s (timeout=0.3), it sits at api.py:{line} in ")
     assert result.duration < 10  # far from what the endpoint would take
 
