@@ -34,12 +34,14 @@ class ItemOutcome:
         from pytest_noblock.report.record import record
 
         check = accept(check, self._allowances)
-        if self._settings.action == "warn" and check.outcome == "failed":
-            text = failure(check).partition("\n")[0]
-            warnings.warn_explicit(text, NoblockWarning, *self._where())
+        text = failure(check).partition("\n")[0]
+        warned = self._settings.action == "warn" and check.outcome == "failed"
+        if warned:
             check = accept(check, [Allowance("action=warn")])
         attach(self._item, record(check))
         self._checks.append(check)
+        if warned:
+            warnings.warn_explicit(text, NoblockWarning, *self._where())
         return check
 
     def fail(self, check: "Check") -> None:
