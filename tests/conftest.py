@@ -1,6 +1,13 @@
 """What all tests share."""
 
+import contextlib
+
 import pytest
+
+with contextlib.suppress(ImportError):
+    # anyio keeps the first backend that it loads: an inner run that brought trio and took it away again
+    # would leave one whose trio is not the next run's.
+    import trio  # noqa: F401
 
 
 @pytest.fixture
