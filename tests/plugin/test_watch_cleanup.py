@@ -1,0 +1,144 @@
+"""After a watched test nothing of ours is left; with `--noblock` the session's one watchdog and its timer are."""
+
+import textwrap
+
+import pytest
+
+from tests.plugin.test_cleanup import STATE
+
+API = """
+    import time
+
+    from fastapi import BackgroundTasks, FastAPI
+    from fastapi.testclient import TestClient
+    from starlette.background import BackgroundTask, BackgroundTasks as Tasks
+
+    app = FastAPI()
+
+    @app.get("/")
+    async def index():
+        return {"step": asyncio.events.Handle._run.__module__, "sleep": hasattr(time.sleep, "__wrapped__")}
+
+    @app.get("/blocks")
+    async def blocks():
+        time.sleep(0.06)
+
+    @app.get("/raises")
+    async def raises():
+        raise ValueError
+
+    @app.post("/background")
+    async def background(tasks: BackgroundTasks):
+        tasks.add_task(print, "late")
+
+    @app.get("/worker")
+    def worker():
+        return {}
+
+    def everything():
+        import httpx
+        import starlette.testclient as testclient
+
+        try:
+            import httpx2
+        except ImportError:
+            httpx2 = httpx
+        patched = [httpx.ASGITransport, httpx2.ASGITransport, testclient._TestClientTransport, BackgroundTask, Tasks]
+        return state() | {
+            "transports": [names(each) | {"call": each.__dict__.get("__call__")} for each in patched],
+            "import": sys.modules["importlib._bootstrap"]._find_and_load,
+        }
+"""
+TESTS = {
+    "passes": "assert TestClient(app).get('/').json() == {'step': 'pytest_noblock.engine.instrument', 'sleep': True}",
+    "blocks": "TestClient(app).get('/blocks')",
+    "raises": "TestClient(app).get('/raises')",
+    "runs a task": "TestClient(app).post('/background')",
+    "uses a worker": "TestClient(app).get('/worker')",
+    "fails itself": "TestClient(app).get('/'); assert 0",
+    "skips": "TestClient(app).get('/'); pytest.skip('enough')",
+    "leaves its client open": "open_clients.append(TestClient(app).__enter__()); open_clients[0].get('/')",
+}
+
+
+@pytest.mark.parametrize("options", [(), ("--noblock",)], ids=["marker", "flag"])
+@pytest.mark.parametrize("name", TESTS)
+def test_nothing_is_left_after_a_test_that(pytester, name, options):
+    head = textwrap.dedent(STATE).partition("\nbefore = {}")[0]
+    kept = "noblock watchdog" if options else ""
+    body = f"""
+open_clients = []
+before = {{}}
+
+@pytest.fixture(scope="module", autouse=True)
+def first():
+    with TestClient(app) as client:  # what asyncio and anyio keep for good
+        client.get("/worker")
+
+def test_before():
+    pass
+
+@pytest.mark.noblock
+def test_middle():
+    {TESTS[name]}
+
+def test_after():
+    pass
+"""
+    conftest = f"""
+import pytest
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    module = item.module
+    if item.name == "test_middle":
+        module.before.update(module.everything())
+    result = yield
+    if item.name == "test_middle":
+        import gc, time
+        gc.collect()
+        for _ in range(100):
+            now = module.everything()
+            changed = {{key: (value, now[key]) for key, value in module.before.items() if now[key] != value}}
+            threads = changed.pop("threads", ([], []))
+            files = changed.pop("files", ([], []))
+            added = sorted(set(threads[1]) - set(threads[0]))
+            new_files = len(files[1]) - len(files[0])
+            settled = new_files <= {2 * bool(options)} or module.open_clients
+            if settled and not changed and added in ([], {[kept] if kept else []}):
+                break
+            time.sleep(0.01)
+        else:
+            print("LEFT", changed, added, files)
+        print("LOOKED")
+    return result
+"""
+    pytester.makeconftest(conftest)
+    pytester.makepyfile(test_it=head + textwrap.dedent(API) + body)
+    result = pytester.runpytest_subprocess("-s", "-p", "no:cov", "-p", "no:faulthandler", *options)
+    text = result.stdout.str()
+    assert "LOOKED" in text, text
+    assert "LEFT" not in text, text
+
+
+def test_a_session_has_one_watchdog_and_closes_it(pytester):
+    pytester.makepyfile(
+        test_it=textwrap.dedent(API).replace("asyncio.events", "__import__('asyncio').events")
+        + """
+import os, threading
+import pytest
+
+seen = []
+
+@pytest.mark.parametrize("number", range(5))
+def test_it(number):
+    TestClient(app).get("/")
+    watchdogs = [thread.ident for thread in threading.enumerate() if "noblock watchdog" in thread.name]
+    seen.append((watchdogs, len(os.listdir("/proc/self/fd"))))
+    assert len(watchdogs) == 1
+    assert seen[0][0] == watchdogs
+    assert seen[-1][1] <= seen[0][1] + 1
+"""
+    )
+
+    pytester.runpytest_subprocess("--noblock").assert_outcomes(passed=5)
