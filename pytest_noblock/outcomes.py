@@ -34,9 +34,10 @@ class ItemOutcome:
         from pytest_noblock.report.record import record
 
         check = accept(check, self._allowances)
-        text = failure(check).partition("\n")[0]
         warned = self._settings.action == "warn" and check.outcome == "failed"
+        text = ""
         if warned:
+            text = failure(check).partition("\n")[0]
             check = accept(check, [Allowance("action=warn")])
         attach(self._item, record(check))
         self._checks.append(check)

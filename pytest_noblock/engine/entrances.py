@@ -36,7 +36,7 @@ def _wait_for_others(watcher: Watcher) -> Undo:
     """A fixture, or the test itself, may be the first in the run to import the app."""
     imports: Any = importlib._bootstrap  # noqa: SLF001
     original = imports._find_and_load
-    missing = _MODULES - sys.modules.keys()
+    missing = {name for name in _MODULES if name not in sys.modules}
     late: list[Undo] = []
 
     def _find_and_load(name: str, import_: Any) -> Any:
