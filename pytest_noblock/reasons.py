@@ -13,12 +13,20 @@ def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
     failed = next((task for task in exchange.tasks if task.error is not None), None)
     if failed is not None and exchange.completed is not None:
         return f"{exchange.request} answered, and its background task {failed.name} raised {failed.error}"
+    return _without_answer(exchange) or _without_endpoint(exchange, paths) or unseen(exchange)
+
+
+def _without_answer(exchange: Exchange) -> str | None:
     if exchange.error is not None:
         return f"{exchange.request} raised {exchange.error}"
     if exchange.started is None:
         return f"{exchange.request} ended without a response"
     if exchange.completed is None:
         return f"{exchange.request} ended before its response was complete"
+    return None
+
+
+def _without_endpoint(exchange: Exchange, paths: Sequence[str]) -> str | None:
     if exchange.endpoint is None and exchange.status in _REFUSED:
         return f"{exchange.request} matched no route of the app (status {exchange.status}){_suggested(exchange, paths)}"
     if exchange.status == 405 or (exchange.entered is False and (exchange.status or 0) >= 400):
@@ -26,7 +34,7 @@ def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
             f"{exchange.request} answered {exchange.status} before its endpoint was called "
             "(headers and cookies can be set on noblock.client)"
         )
-    return unseen(exchange)
+    return None
 
 
 def unseen(exchange: Exchange) -> str | None:

@@ -108,7 +108,9 @@ def _redis() -> Iterator[int]:
 
 @contextmanager
 def _running(command: list[str | Path], port: int, **how: object) -> Iterator[None]:
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **how)
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **how
+    )
     try:
         _wait_until(lambda: _answers(port) or child.poll() is not None)
         if child.poll() is not None:
@@ -156,9 +158,7 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await _answering(reader, writer, b"\n", b"pong\n")
 
 
-async def _answering(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: bytes, answer: bytes
-) -> None:
+async def _answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: bytes, answer: bytes) -> None:
     try:
         while True:
             await reader.readuntil(until)

@@ -4,7 +4,6 @@ NOBLOCK_SOAK_CHECKS (default 1000) checks in one process; NOBLOCK_SOAK_ROUNDS (d
 interleaved runs of each comparison.
 """
 
-import asyncio
 import gc
 import os
 import re
@@ -78,7 +77,10 @@ def test_a_passing_check_of_300_ms_takes_less_than_twice_and_a_bit(apps, figure)
     rounds = max(5, ROUNDS // 2)
     times = [checked(fresh(apps, blocking_app.app), "/slow") for _ in range(rounds)]
     ratio = median(times) / 0.3
-    figure("check of a 300 ms endpoint, warm-up included", f"{ratio:.3f} x 300 ms, worst {max(times) / 0.3:.3f} (bar 2.3), N={rounds}")
+    figure(
+        "check of a 300 ms endpoint, warm-up included",
+        f"{ratio:.3f} x 300 ms, worst {max(times) / 0.3:.3f} (bar 2.3), N={rounds}",
+    )
     assert ratio < 2.3
 
 
@@ -111,7 +113,9 @@ def test_the_fixture_itself_starts_quickly(services, meter, figure, pytestconfig
         with RunningApps(str(pytestconfig.rootpath), meter) as apps:
             apps.checker(app)
         times.append(time.perf_counter() - began)
-    figure("start and stop of an empty app", f"{1000 * median(times):.1f} ms, worst {1000 * max(times):.1f}, N={ROUNDS}")
+    figure(
+        "start and stop of an empty app", f"{1000 * median(times):.1f} ms, worst {1000 * max(times):.1f}, N={ROUNDS}"
+    )
     assert median(times) < 0.03
 
 
@@ -138,7 +142,9 @@ async def metered(checker, path: str) -> int:
 
 
 async def observed(checker, path: str) -> None:
-    observation, response = await observe(checker._subject, Request("GET", path), Run(probes=(), sample_after=5_000_000))
+    _observation, response = await observe(
+        checker._subject, Request("GET", path), Run(probes=(), sample_after=5_000_000)
+    )
     assert response.status_code == 200
 
 
@@ -188,7 +194,10 @@ def test_a_step_is_metered_in_15_us(hopper, figure, load):
         without, with_it, _ = compared(hopper, "/turns", metered)
     steps = steps_of(hopper, "/turns")
     each_us = 1e6 * (with_it - without) / steps
-    figure(f"a bare step, {load} hogs", f"{each_us:.2f} us of CPU (bar 15), base {1e6 * without / steps:.2f} us, {steps} steps, N={ROUNDS}")
+    figure(
+        f"a bare step, {load} hogs",
+        f"{each_us:.2f} us of CPU (bar 15), base {1e6 * without / steps:.2f} us, {steps} steps, N={ROUNDS}",
+    )
     assert each_us < 15
 
 
@@ -196,7 +205,7 @@ def test_a_step_is_metered_in_15_us(hopper, figure, load):
 
 
 def fds() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def resident_kb() -> int:
@@ -204,8 +213,14 @@ def resident_kb() -> int:
 
 
 def test_a_thousand_checks_stay_right_and_fast(apps, checker, figure):
-    blocking = [case for case in BLOCKING if case.path in ("/sleep", "/redis-get", "/requests-get", "/pbkdf2", "/psycopg-kept")]
-    innocent = [path for path in REPAIRED if path in ("/ok/httpx", "/ok/redis-async", "/ok/psycopg-async", "/ok/sleep", "/ok/requests-def")]
+    blocking = [
+        case for case in BLOCKING if case.path in ("/sleep", "/redis-get", "/requests-get", "/pbkdf2", "/psycopg-kept")
+    ]
+    innocent = [
+        path
+        for path in REPAIRED
+        if path in ("/ok/httpx", "/ok/redis-async", "/ok/psycopg-async", "/ok/sleep", "/ok/requests-def")
+    ]
     jobs = [job for pair in zip(blocking, innocent, strict=True) for job in pair]
     times, results, wrong, marks = [], Counter(), [], []
     for number in range(CHECKS):
@@ -218,7 +233,11 @@ def test_a_thousand_checks_stay_right_and_fast(apps, checker, figure):
         check = fresh(apps, blocking_app.app).check("soak", Request("GET", path), PLAN)
         times.append(time.perf_counter() - began)
         expected = "passed" if isinstance(job, str) else "found"
-        result = check.outcome if isinstance(job, str) else verdict(check, "tests/soak/blocking_app.py", marked(job.where), job.kind)
+        result = (
+            check.outcome
+            if isinstance(job, str)
+            else verdict(check, "tests/soak/blocking_app.py", marked(job.where), job.kind)
+        )
         results["right" if result == expected else f"{path}: {result}"] += 1
         if result != expected:
             wrong.append({"number": number, "path": path, "result": result, **told(check)})
@@ -226,8 +245,13 @@ def test_a_thousand_checks_stay_right_and_fast(apps, checker, figure):
     first, last = sum(times[:tenth]), sum(times[-tenth:])
     (fds_a, threads_a, kb_a), (fds_b, threads_b, kb_b) = marks
     figure(f"{CHECKS} checks", f"{dict(results)}", wrong=wrong)
-    figure(f"{CHECKS} checks: time", f"last tenth / first tenth = {last / first:.2f} ({1000 * first / tenth:.1f} -> {1000 * last / tenth:.1f} ms a check)")
-    figure(f"{CHECKS} checks: held", f"fds {fds_a} -> {fds_b}, threads {threads_a} -> {threads_b}, RSS {kb_a} -> {kb_b} kB")
+    figure(
+        f"{CHECKS} checks: time",
+        f"last tenth / first tenth = {last / first:.2f} ({1000 * first / tenth:.1f} -> {1000 * last / tenth:.1f} ms a check)",
+    )
+    figure(
+        f"{CHECKS} checks: held", f"fds {fds_a} -> {fds_b}, threads {threads_a} -> {threads_b}, RSS {kb_a} -> {kb_b} kB"
+    )
     assert results == {"right": CHECKS}, wrong
     assert last < 1.5 * first
     assert abs(fds_b - fds_a) <= 3
@@ -243,7 +267,17 @@ INNER = "import sys\ndef test_it():\n    print('LOADED', *sorted({'asyncio', 'ht
 
 def run_pytest(folder: Path, *arguments: str, importtime: bool = False) -> tuple[float, float, str]:
     """Wall and CPU seconds, and what it printed; no other plugin is loaded."""
-    command = [sys.executable, *(["-X", "importtime"] if importtime else []), "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *arguments]
+    command = [
+        sys.executable,
+        *(["-X", "importtime"] if importtime else []),
+        "-m",
+        "pytest",
+        "-q",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+    ]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each run compiles every module anew
     before = os.times()
@@ -263,7 +297,10 @@ def bare(tmp_path):
 
 
 def test_loading_the_plugin_imports_nothing_heavy(bare, figure):
-    loaded = {name: run_pytest(bare, *arguments)[2] for name, arguments in {"without": (), "with": ("-p", "pytest_noblock.plugin")}.items()}
+    loaded = {
+        name: run_pytest(bare, *arguments)[2]
+        for name, arguments in {"without": (), "with": ("-p", "pytest_noblock.plugin")}.items()
+    }
     modules = {name: re.search("LOADED(.*)", text)[1].split() for name, text in loaded.items()}
     figure("heavy modules loaded", f"{modules}")
     assert modules["with"] == modules["without"] == []
@@ -271,9 +308,7 @@ def test_loading_the_plugin_imports_nothing_heavy(bare, figure):
 
 def test_loading_the_plugin_takes_less_than_5_ms(bare, figure):
     run_pytest(bare), run_pytest(bare, "-p", "pytest_noblock.plugin")
-    pairs = []
-    for _ in range(ROUNDS):
-        pairs.append((run_pytest(bare)[:2], run_pytest(bare, "-p", "pytest_noblock.plugin")[:2]))
+    pairs = [(run_pytest(bare)[:2], run_pytest(bare, "-p", "pytest_noblock.plugin")[:2]) for _ in range(ROUNDS)]
     wall = 1000 * median(b[0] - a[0] for a, b in pairs)
     cpu = 1000 * median(b[1] - a[1] for a, b in pairs)
     costs = []
@@ -281,6 +316,9 @@ def test_loading_the_plugin_takes_less_than_5_ms(bare, figure):
         text = run_pytest(bare, "-p", "pytest_noblock.plugin", importtime=True)[2]
         costs.append(sum(int(own) for own in re.findall(r"time:\s+(\d+) \|\s+\d+ \|\s+pytest_noblock", text)) / 1000)
     base = 1000 * median(a[0] for a, _ in pairs)
-    figure("loading the plugin", f"+{wall:.1f} ms wall, +{cpu:.1f} ms CPU over {base:.0f} ms (bar 5), N={ROUNDS}; importtime of its modules {median(costs):.1f} ms, least {min(costs):.1f}")
+    figure(
+        "loading the plugin",
+        f"+{wall:.1f} ms wall, +{cpu:.1f} ms CPU over {base:.0f} ms (bar 5), N={ROUNDS}; importtime of its modules {median(costs):.1f} ms, least {min(costs):.1f}",
+    )
     assert min(costs) < 5
     assert cpu < 5

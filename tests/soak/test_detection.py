@@ -92,7 +92,9 @@ def verdict(check, file: str, lines: set[int], kind: str, phase: str = "handler"
 
 
 def told(check) -> dict[str, object]:
-    findings = [(each.kind, each.phase, each.file, each.line, each.ms, each.count, each.evidence) for each in check.findings]
+    findings = [
+        (each.kind, each.phase, each.file, each.line, each.ms, each.count, each.evidence) for each in check.findings
+    ]
     return {"outcome": check.outcome, "findings": findings, "notes": check.notes, "reason": check.reason}
 
 
