@@ -75,12 +75,12 @@ def dsn() -> str:
 
 
 def after_a_while(call, *args) -> Future:
-    """Call it SECONDS from now in a thread that runs already."""
+    """Call it from another thread. Twice SECONDS: beside busy processes the caller begins to wait late."""
     begun, pool = threading.Event(), ThreadPoolExecutor(1)
 
     def later() -> None:
         begun.wait()
-        time.sleep(SECONDS)
+        time.sleep(2 * SECONDS)
         call(*args)
 
     future = pool.submit(later)
