@@ -31,8 +31,8 @@ Effect = Literal["network", "sleep", "connect"]
 Observer = Callable[[str, Effect, int, FrameType], None]
 """Told of the name, the effect, the begin and the calling frame of a call that has just ended."""
 
-Blocks = Callable[..., bool]
-"""Whether a call with these arguments can block."""
+Blocks = Callable[[Any], bool]
+"""Whether a call with this first argument can block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _wrapper(original: Callable[..., Any], known: _Known, observer: Observer) ->
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not blocks(*args, **kwargs):
+        if args and not blocks(args[0]):
             return original(*args, **kwargs)
         began = now()
         try:
@@ -108,24 +108,24 @@ def _c_drivers() -> list[_Known]:
     ]
 
 
-def _always(*_args: object, **_kwargs: object) -> bool:
+def _always(_first: object) -> bool:
     return True
 
 
-def _waits(sock: socket.socket, *_args: object, **_kwargs: object) -> bool:
+def _waits(sock: socket.socket) -> bool:
     """asyncio's own sockets are non-blocking; those of the local machine's families are no network."""
     return sock.gettimeout() != 0 and sock.family in _INTERNET
 
 
-def _connects(sock: socket.socket, *_args: object, **_kwargs: object) -> bool:
+def _connects(sock: socket.socket) -> bool:
     return _waits(sock) and sock.type == socket.SOCK_STREAM
 
 
-def _is_pending(future: concurrent.futures.Future[object], *_args: object, **_kwargs: object) -> bool:
+def _is_pending(future: concurrent.futures.Future[object]) -> bool:
     return not future.done()
 
 
-def _asks_a_name_server(host: str | bytes | None, *_args: object, **_kwargs: object) -> bool:
+def _asks_a_name_server(host: str | bytes | None) -> bool:
     """Only names do: numbers, and what /etc/hosts answers for this machine, stay here."""
     name = host.decode("idna") if isinstance(host, bytes) else host
     if not name or name == "localhost":

@@ -9,6 +9,7 @@ background tasks. A loop without such handles (uvloop, trio) is metered by `loop
 import functools
 import gc
 import importlib
+import subprocess
 import threading
 from asyncio import events
 from collections.abc import Callable, Iterator
@@ -54,7 +55,8 @@ def _install() -> None:
             _wrap_steps,
             _wrap_collect,
             _wrap_imports,
-            _wrap_thread_starts,
+            lambda: _wrap_first_turn(threading.Thread, "start"),
+            lambda: _wrap_first_turn(subprocess.Popen, "_execute_child"),
             lambda: calls.install(_saw),
             descriptors.install,
         )
@@ -150,20 +152,23 @@ def _wrap_imports() -> Callable[[], None]:
     return lambda: setattr(imports, "_find_and_load", original)
 
 
-def _wrap_thread_starts() -> Callable[[], None]:
-    """`Thread.start` waits until the new thread has run: beside busy processes that is the machine's doing."""
-    original = threading.Thread.start
+def _wrap_first_turn(owner: Any, name: str) -> Callable[[], None]:
+    """Leave out waiting until a new thread or process has had its first turn.
+
+    `Thread.start` and `Popen` do; beside busy processes how long is the machine's doing.
+    """
+    original = getattr(owner, name)
 
     @functools.wraps(original)
-    def start(thread: threading.Thread) -> None:
+    def first_turn(*args: Any, **kwargs: Any) -> Any:
         meter = _meters.get(_ident())
         if meter is None or meter.owner is None:
-            return original(thread)
+            return original(*args, **kwargs)
         with meter.own_work():
-            return original(thread)
+            return original(*args, **kwargs)
 
-    threading.Thread.start = start  # type: ignore[method-assign, assignment]
-    return lambda: setattr(threading.Thread, "start", original)
+    setattr(owner, name, first_turn)
+    return lambda: setattr(owner, name, original)
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:

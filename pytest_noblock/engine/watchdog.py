@@ -73,6 +73,8 @@ class Watchdog:
     def resume(self, ident: int, watched: tuple[int, int, int] | None) -> None:
         if watched is not None:
             self._running[ident] = watched
+            if now() > self._due:  # it rang meanwhile, and saw nobody
+                self._arm(self.after)
 
     def take(self) -> list[RawSample]:
         """The samples so far, which are then forgotten."""

@@ -107,7 +107,7 @@ def test_while_the_clock_stands_still(told_apart, module, how):
 def test_a_clock_that_the_test_replaces(told_apart, clock):
     stopped = f"\n@pytest.fixture(autouse=True)\ndef stopped(monkeypatch):\n    monkeypatch.setattr(time, '{clock}', lambda: 0)\n"  # noqa: E501
     app = "\n@app.get('/works')\nasync def works():\n    import asyncio\n    await asyncio.to_thread(sorted, [])\n"
-    told_apart(TWINS.replace("/awaits", "/works") + stopped + app, "--timeout=60")
+    told_apart(TWINS.replace("/awaits", "/works") + stopped + app)
 
 
 def test_a_clock_that_jumps_makes_no_finding(shop):
