@@ -32,14 +32,14 @@ def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line 
 
 
 def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
-    frame = Frame("/root/app.py", line, "report", call, user=True) if line else None
+    frame = Frame("/project/app.py", line, "report", call, user=True) if line else None
     place = Place(frame, (frame,) if frame else (), "sample" if frame else "none")
     cpu, asleep = (ms, 0) if kind == "cpu" else (0, ms)
     return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place)
 
 
 def shown(file):
-    return file.removeprefix("/root/")
+    return file.removeprefix("/project/")
 
 
 def test_stalls_of_one_line_are_one_finding_with_its_longest_time():
