@@ -1,13 +1,26 @@
 """What all tests share."""
 
-import contextlib
+from importlib import import_module
 
 import pytest
 
-with contextlib.suppress(ImportError):
-    # anyio keeps the first backend that it loads: an inner run that brought trio and took it away again
-    # would leave one whose trio is not the next run's.
-    import trio  # noqa: F401
+
+def _keep(*names: str) -> None:
+    """Import each for good, up to the first that is not installed.
+
+    An inner run takes away again what it was the first to import. The next one would pay
+    for it anew, half a second for FastAPI in each of hundreds; and anyio, which keeps the
+    backend that it loaded first, would know another trio than the next run.
+    """
+    for name in names:
+        try:
+            import_module(name)
+        except ImportError:
+            return
+
+
+_keep("trio")
+_keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
 
 
 @pytest.fixture
