@@ -83,7 +83,12 @@ _sources: dict[str, _Source] = {}
 
 
 def source_lines(file: str) -> list[str]:
-    """The lines of a file as Python last saw them; empty where there is no such file."""
+    """The lines of a file as Python last saw them; empty where there is no such file.
+
+    `<string>` is a name that many codes share: its lines may be another's (Python 3.13 keeps those of `-c`).
+    """
+    if file == "<string>":
+        return []
     try:
         linecache.checkcache(file)
         return linecache.getlines(file)
