@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_noblock.observation import LIFESPAN
+
 Record = dict[str, Any]  # JSON: see schema.json
 
 _MOST_TESTS = 3
@@ -11,7 +13,7 @@ _MOST_TESTS = 3
 
 def summary(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The lines of the summary; none where nothing was watched."""
-    requests = sum(len(records) for records in by_test.values())
+    requests = sum(each["request"] != LIFESPAN for records in by_test.values() for each in records)
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test):
         yield from _found(line, found)
