@@ -200,7 +200,7 @@ def test_the_lifespan_is_noted_and_fails_only_if_asked(pytester):
     pytester.makepyfile(api=API, test_api=textwrap.dedent(LIFESPAN))
     result = pytester.runpytest("--noblock")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["2 requests watched in 1 test"])
+    result.stdout.fnmatch_lines(["1 request watched in 1 test"])
     result = pytester.runpytest("--noblock", "-o", "noblock_lifespan=fail")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["LIFESPAN blocked the event loop * ms (limit 50 ms)", "*by      api.py:* in lifespan"])
