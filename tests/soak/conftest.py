@@ -53,5 +53,6 @@ def meter():
 
 @pytest.fixture(scope="module")
 def apps(services, meter, pytestconfig):
-    with RunningApps(str(pytestconfig.rootpath), meter) as running:
-        yield running
+    running = RunningApps(str(pytestconfig.rootpath), meter)
+    yield running
+    assert running.stop() == []

@@ -77,7 +77,7 @@ def marked(function, mark: str = "# blocks") -> set[int]:
 def fresh(apps, app) -> Checker:
     """As each test of a suite has it: the app runs, nothing is warmed up."""
     seasoned = apps.checker(app)
-    return Checker(seasoned._runner, seasoned._user, seasoned._subject.meter)
+    return Checker(seasoned._runner, seasoned._user, seasoned._subject.meter, warm=set())
 
 
 def verdict(check, file: str, lines: set[int], kind: str, phase: str = "handler") -> str:
