@@ -16,8 +16,7 @@ from pytest_noblock.engine.transport import AppTransport
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.findings import Check, Finding, blank
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import Frame, Meter, Observation
-from pytest_noblock.places import user_frame
+from pytest_noblock.observation import Frame, Meter, Observation, user_frame
 from pytest_noblock.verdict import Stall, breaking, doubtful, stalls
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}

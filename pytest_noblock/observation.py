@@ -38,6 +38,11 @@ Stack = tuple[Frame, ...]
 """Innermost frame first."""
 
 
+def user_frame(stack: Stack) -> Frame | None:
+    """The innermost frame in the user's code."""
+    return next((frame for frame in stack if frame.user), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What the loop thread was doing when the watchdog looked.

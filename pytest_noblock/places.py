@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pytest_noblock import remedies
 from pytest_noblock.findings import Evidence
-from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Segment, Stack
+from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Segment, Stack, user_frame
 
 Key = tuple[str, int]
 """File and line."""
@@ -52,11 +52,6 @@ class RoundTrip:
     place: Place
     cpu: int
     asleep: int
-
-
-def user_frame(stack: Stack) -> Frame | None:
-    """The innermost frame in the user's code."""
-    return next((frame for frame in stack if frame.user), None)
 
 
 def of_network(segment: Segment) -> list[RoundTrip]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pytest_noblock.engine.exchange import CURRENT, Record
 from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, Stack
+from pytest_noblock.observation import Frame, user_frame
 
 _WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """anyio's and asyncio's own functions that wait for a thread."""
@@ -28,7 +28,7 @@ def where(record: Record, before: Tasks, user: UserCode) -> Frame | None:
         line = next(_worker_lines(user), None)
         if line is not None:
             return line
-    return next((frame for chain in chains if (frame := innermost(settled(chain, user)))), None)
+    return next((frame for chain in chains if (frame := user_frame(settled(chain, user)))), None)
 
 
 def _tasks_of(record: Record, before: Tasks) -> "list[asyncio.Task[object]]":
@@ -65,10 +65,6 @@ def _worker_lines(user: UserCode) -> Iterator[Frame]:
     """The innermost user lines of the threads that are neither the loop's nor the test's."""
     ours = {threading.get_ident(), threading.main_thread().ident}
     for ident, running in sys._current_frames().items():
-        frame = None if ident in ours else innermost(settled(raw(running), user))
+        frame = None if ident in ours else user_frame(settled(raw(running), user))
         if frame is not None:
             yield frame
-
-
-def innermost(stack: Stack) -> Frame | None:
-    return next((frame for frame in stack if frame.user), None)

@@ -18,7 +18,7 @@ from pytest_noblock.engine.exchange import CURRENT, Message, Record, TaskRecord
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, Stack, Task
+from pytest_noblock.observation import Frame, Task, user_frame
 
 Undo = Callable[[], None]
 
@@ -146,11 +146,11 @@ def _value(made: TaskRecord, record: Record, user: UserCode) -> Task:
         module=getattr(function, "__module__", None) or "",
         qualname=getattr(function, "__qualname__", type(function).__qualname__),
         arguments=_arguments(made.task),
-        added_at=_user_line(settled(made.added, user)),
+        added_at=user_frame(settled(made.added, user)),
         began=made.began,
         ended=made.ended,
         error=None if made.error is None else repr(made.error),
-        called_at=_shown(_user_line(settled(_inside_handler(made.called, record), user)), user),
+        called_at=_shown(user_frame(settled(_inside_handler(made.called, record), user)), user),
         batch=made.batch,
         in_thread=not getattr(made.task, "is_async", False),
     )
@@ -182,7 +182,3 @@ def _inside_handler(frames: list[RawFrame], record: Record) -> list[RawFrame]:
     code = getattr(endpoint, "__code__", None)
     depth = next((depth for depth, frame in enumerate(frames, 1) if frame[0] is code), 0)
     return frames[:depth]
-
-
-def _user_line(stack: Stack) -> Frame | None:
-    return next((frame for frame in stack if frame.user), None)
