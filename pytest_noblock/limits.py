@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+NOTE_NS = 1_000_000
+"""From here to the limit, `sync-io` and `cpu` are notes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 from pytest_noblock import places
 from pytest_noblock.findings import Kind
-from pytest_noblock.limits import Limits
+from pytest_noblock.limits import NOTE_NS, Limits
 from pytest_noblock.observation import Exchange, Observation, Phase, Segment
 from pytest_noblock.places import Place
 
 _MS = 1_000_000
-NOTE_NS = _MS
-"""From here to the limit, `sync-io` and `cpu` are notes."""
-
 _SWITCH_INTERVAL_NS = 4 * _MS
 """A little under the 5 ms after which CPython makes a thread hand over the interpreter lock."""
 

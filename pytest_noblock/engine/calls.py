@@ -16,23 +16,34 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.patches import Patch
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.exchange import Record
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 Effect = Literal["network", "sleep", "connect"]
 """What such a call does: `connect` may have made a round trip, which the sockets then tell."""
 
-Observer = Callable[[str, Effect, int, FrameType], None]
-"""Told of the name, the effect, the begin and the calling frame of a call that has just ended."""
-
 Blocks = Callable[[Any], bool]
 """Whether a call with this first argument can block."""
+
+
+class Observer(Protocol):
+    """The meter of a thread."""
+
+    owner: "Record | None"
+    """Whose step it is; calls within nobody's are not looked at."""
+
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
+        """Of the calling frame, when the call has just ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +54,28 @@ class _Known:
     blocks: Blocks
 
 
-def install(observer: Observer) -> Callable[[], None]:
-    """Wrap the known calls; returns what takes the wrappers out again."""
-    undo = [_wrap(known, observer) for known in (*_known(), *_c_drivers())]
-
-    def uninstall() -> None:
-        for each in undo:
-            each()
-
-    return uninstall
+def patches(observers: Mapping[int, Observer]) -> list[Patch]:
+    """For the known calls of the threads that have an observer, by their identity."""
+    return [
+        Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
+        for known in (*_known(), *_c_drivers())
+    ]
 
 
-def _wrap(known: _Known, observer: Observer) -> Callable[[], None]:
-    owner, name = known.owner, known.name
-    own = name in vars(owner)
-    original = getattr(owner, name)
-    setattr(owner, name, _wrapper(original, known, observer))
-    return (lambda: setattr(owner, name, original)) if own else (lambda: delattr(owner, name))
-
-
-@functools.cache
-def _wrapper(original: Callable[..., Any], known: _Known, observer: Observer) -> Callable[..., Any]:
-    """Made once: with `--noblock` every test puts it in and takes it out."""
+def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
     label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
+    ident = threading.get_ident
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if args and not blocks(args[0]):
+        observer = observers.get(ident())
+        if observer is None or observer.owner is None or (args and not blocks(args[0])):
             return original(*args, **kwargs)
         began = now()
         try:
             return original(*args, **kwargs)
         finally:
-            observer(label, effect, began, sys._getframe(1))
+            observer.saw(label, effect, began, sys._getframe(1))
 
     return wrapper
 
@@ -94,6 +94,9 @@ def _known() -> list[_Known]:
         _Known(queue.Queue, "get", "sleep", _always),
         _Known(threading.Thread, "join", "sleep", _always),
     ]
+
+
+C_DRIVERS = ("psycopg2", "psycopg.waiting", "MySQLdb.connections")
 
 
 def _c_drivers() -> list[_Known]:
