@@ -32,7 +32,7 @@ def _wanted() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(gc, "collect", _collect)
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
-    yield Patch(threading.Thread, "start", _first_turn)
+    yield Patch(threading.Thread, "start", lambda original: _first_turn(_born(original)))
     yield Patch(subprocess.Popen, "_execute_child", _first_turn)
     yield descriptors.patch()
     yield from calls.patches(_meters)
@@ -157,6 +157,21 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(name, import_)
 
     return _find_and_load
+
+
+def _born(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    @functools.wraps(original)
+    def start(thread: threading.Thread) -> None:
+        thread.noblock_born = now()  # type: ignore[attr-defined]
+        original(thread)
+
+    return start
+
+
+def born_at(thread: threading.Thread) -> int | None:
+    """When the thread was started; None where that was before the patches."""
+    born: int | None = getattr(thread, "noblock_born", None)
+    return born
 
 
 def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
 from pytest_noblock.engine.entrances import Entrances
 from pytest_noblock.engine.exchange import ASGIApp, Record
-from pytest_noblock.engine.instrument import current_meter, put_on, register, take_off, unregister
+from pytest_noblock.engine.instrument import born_at, current_meter, put_on, register, take_off, unregister
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.sampled import settled
 from pytest_noblock.engine.sockets import SocketTable
@@ -36,7 +36,7 @@ class Kit:
         return Watchdog(after=0)
 
     def clock(self) -> Clock:
-        return LinuxClock() if self.kind == "full" else PortableClock()
+        return LinuxClock(born_at(threading.current_thread())) if self.kind == "full" else PortableClock()
 
     @cached_property
     def entrances(self) -> Entrances:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_noblock.engine import selfcheck
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock, others_cpu, queued
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.selfcheck import meter_of_this_machine
 from pytest_noblock.engine.timer import PollingTimer, Timer
 from pytest_noblock.engine.usercode import UserCode
@@ -123,6 +124,32 @@ def test_a_clock_tells_a_sleep_from_a_computation(kind):
     assert clock.splits_waiting is (kind is LinuxClock)
     if clock.splits_waiting:
         assert slept[3] > start[3]
+
+
+def test_a_young_threads_clock_opens_no_file_until_the_thread_has_waited(monkeypatch):
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda *args: opened.append(args[0]) or real(*args))
+    clock = LinuxClock(born=now() - time.thread_time_ns())
+    start = clock.begin()
+    assert opened == []
+    time.sleep(0.02)
+    slept = clock.end()
+    assert opened == [f"/proc/self/task/{threading.get_native_id()}/schedstat"]
+    assert slept[0] - start[0] - (queued(slept[2]) - queued(start[2])) > 15 * MS
+    clock.close()
+
+
+def test_a_young_threads_clock_that_gets_no_descriptor_goes_without_the_split(monkeypatch):
+    def none_left(*_args):
+        raise OSError
+
+    clock = LinuxClock(born=0)
+    monkeypatch.setattr(os, "open", none_left)
+    clock.begin()
+    assert not clock.splits_waiting
+    assert queued(clock.end()[2]) == 0
+    clock.close()
 
 
 def test_the_run_queue_delay_is_the_second_field():
