@@ -89,20 +89,23 @@ def test_a_line_that_comes_often_adds_up(counting):
 
 
 def test_the_line_that_made_a_round_trip(counting):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as ours, server.accept()[0] as theirs:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as ours,
+        server.accept()[0] as theirs,
+    ):
 
-            def asking(at):
-                at(1)
-                at(2)
-                ours.sendall(b"ping")
-                theirs.recv(4)
-                theirs.sendall(b"pong")
-                ours.recv(4)
-                at(3)
-                at(None)
+        def asking(at):
+            at(1)
+            at(2)
+            ours.sendall(b"ping")
+            theirs.recv(4)
+            theirs.sendall(b"pong")
+            ours.recv(4)
+            at(3)
+            at(None)
 
-            costs = counting(asking)
+        costs = counting(asking)
     assert list(costs) == [2]
     assert costs[2].round_trips >= 1
 
