@@ -141,7 +141,7 @@ def test_a_young_threads_clock_opens_no_file_until_the_thread_has_waited(monkeyp
     def run(born):
         clock = LinuxClock(born)
         start = clock.begin()
-        young, at_begin = now() - born - time.thread_time_ns() < MS, len(opened)
+        young, at_begin = now() - born - time.thread_time_ns() < MS // 2, len(opened)
         time.sleep(0.02)
         end = clock.end()
         clock.close()
