@@ -16,13 +16,14 @@ from pytest_noblock.blocking_calls import (
     NETWORK,
     OUTSIDE_GIL,
     PREPARING,
+    SYNC,
     THREADS,
     WAITING,
 )
 from pytest_noblock.findings import Kind
 
-_CONNECTING, _PREPARING, _HARMLESS, _MODULES = (
-    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES)
+_CONNECTING, _PREPARING, _HARMLESS, _MODULES, _SYNC = (
+    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES, SYNC)
 )
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """The last word of a class's name, and the classes that begin with a small letter."""
@@ -164,9 +165,14 @@ def _callable(call: str) -> str:
     for at in range(len(parts) - 2, 0, -1):
         word = None if ".".join(parts[: at + 1]) in _MODULES else _CLASS.search(parts[at])
         if word:
-            variable = "client" if word[0].lower() == parts[0] else word[0].lower()
+            variable = "client" if word[0].lower() == parts[0] and _is_network(call) else word[0].lower()
             return ".".join((variable, *parts[at + 1 :]))
     return call
+
+
+def _is_network(call: str) -> bool:
+    entry = _entry(call)
+    return entry is not None and entry.network
 
 
 def _entry(call: str | None) -> Entry | None:
@@ -190,7 +196,7 @@ def _is_async_call(call: str | None) -> bool:
 
 
 def _is_async_part(part: str) -> bool:
-    return part.startswith(("Async", "async", "Aio", "aio"))
+    return part.startswith(("Async", "async", "Aio", "aio")) and part not in _SYNC
 
 
 def _entries() -> Iterator[Entry]:
