@@ -108,8 +108,12 @@ WAITING = {
     "open": "aiofiles.open (or anyio.open_file)",
     "io": "a file opened with aiofiles.open (or anyio.open_file)",
     "pathlib": "anyio.Path().{name}",
+    "pathlib.Path.read_text pathlib.Path.read_bytes pathlib.Path.write_text pathlib.Path.write_bytes": (
+        "anyio.Path().{name} (or aiofiles.open)"
+    ),
     "tempfile": "aiofiles.tempfile.{name}",
     "shutil glob.glob filecmp fileinput": "",
+    "shutil.copyfileobj shutil.copyfile shutil.copy shutil.copy2": "piece by piece with aiofiles.open (or anyio.open_file)",
     "os.stat os.listdir os.scandir os.walk os.remove os.unlink os.rename os.replace os.mkdir os.makedirs": "",
     "os.read os.write os.open os.fsync os.fdatasync os.sync os.sendfile os.truncate os.rmdir os.removedirs": "",
     "os.path.exists os.path.isfile os.path.isdir os.path.getsize os.path.getmtime os.path.realpath": "",

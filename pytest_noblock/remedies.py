@@ -153,7 +153,8 @@ def _filled(template: str, call: str | None, prefix: str) -> str:
 
 
 def _method(call: str, prefix: str) -> str:
-    name = call.partition("()")[0].removeprefix(prefix).rpartition(".")[2]
+    path = call.partition("()")[0]
+    name = (path if path == prefix and "." in path else path.removeprefix(prefix)).rpartition(".")[2]
     return name if name.isidentifier() and name[0].islower() else ""
 
 

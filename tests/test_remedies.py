@@ -52,7 +52,7 @@ LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=any
             "sync-io",
             "asyncio.create_subprocess_exec, or await asyncio.to_thread(subprocess.run, ...)",
         ),
-        ("shutil.copyfile", "sync-io", "await asyncio.to_thread(shutil.copyfile, ...)"),
+        ("shutil.move", "sync-io", "await asyncio.to_thread(shutil.move, ...)"),
         ("concurrent.futures.Future.result", "sync-io", "await asyncio.wrap_future(...)"),
         ("celery.Task.delay", "sync-network", "await asyncio.to_thread(task.delay, ...)"),
         (

@@ -59,8 +59,12 @@ INSTEAD = {
         "aiofiles.open (or anyio.open_file), or "
         "await asyncio.to_thread(...) around a function that opens, uses and closes the file" + DEF
     ),
-    "pathlib.Path.read_text": "anyio.Path().read_text, or await asyncio.to_thread(path.read_text, ...)" + DEF,
-    "shutil.copyfileobj": "await asyncio.to_thread(shutil.copyfileobj, ...)" + DEF,
+    "pathlib.Path.read_text": "anyio.Path().read_text (or aiofiles.open), or await asyncio.to_thread(path.read_text, ...)"
+    + DEF,
+    "shutil.copyfileobj": (
+        "piece by piece with aiofiles.open (or anyio.open_file), or await asyncio.to_thread(shutil.copyfileobj, ...)"
+        + DEF
+    ),
     "sqlite3.Connection.execute": f"aiosqlite, or {OWN}connection" + DEF,
     "threading.Lock.acquire": (
         "asyncio.Lock, where only the loop takes it, or "
