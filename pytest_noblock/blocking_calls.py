@@ -113,7 +113,7 @@ WAITING = {
     ),
     "tempfile": "aiofiles.tempfile.{name}",
     "shutil glob.glob filecmp fileinput": "",
-    "shutil.copyfileobj shutil.copyfile shutil.copy shutil.copy2": "piece by piece with aiofiles.open (or anyio.open_file)",
+    "shutil.copyfileobj shutil.copyfile shutil.copy shutil.copy2": "in pieces, with aiofiles.open (or anyio.open_file)",
     "os.stat os.listdir os.scandir os.walk os.remove os.unlink os.rename os.replace os.mkdir os.makedirs": "",
     "os.read os.write os.open os.fsync os.fdatasync os.sync os.sendfile os.truncate os.rmdir os.removedirs": "",
     "os.path.exists os.path.isfile os.path.isdir os.path.getsize os.path.getmtime os.path.realpath": "",
@@ -208,3 +208,6 @@ HARMLESS = "util utils exceptions errors error sql types typing compat structure
 
 # Named like something asynchronous, and blocking.
 SYNC = "AsyncResult"
+
+# Of those that wait on this machine, what takes long on any machine.
+LONG = "time.sleep subprocess os.system os.popen"

@@ -12,6 +12,7 @@ from pytest_noblock.blocking_calls import (
     CONNECTING,
     HARMLESS,
     INSIDE_GIL,
+    LONG,
     MODULES,
     NETWORK,
     OUTSIDE_GIL,
@@ -22,8 +23,8 @@ from pytest_noblock.blocking_calls import (
 )
 from pytest_noblock.findings import Kind
 
-_CONNECTING, _PREPARING, _HARMLESS, _MODULES, _SYNC = (
-    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES, SYNC)
+_CONNECTING, _PREPARING, _HARMLESS, _MODULES, _SYNC, _LONG = (
+    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES, SYNC, LONG)
 )
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """The last word of a class's name, and the classes that begin with a small letter."""
@@ -59,6 +60,11 @@ class Entry:
     thread: str = _IN_THREAD
     """How to move it to a thread; empty where that makes no sense."""
 
+    @property
+    def blocks_anywhere(self) -> bool:
+        """However fast the machine is: it waits for another one, or for as long as it is told to."""
+        return self.network or self.prefix in _LONG
+
 
 def known(call: str | None) -> Entry | None:
     """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
@@ -76,12 +82,22 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
     return kind in ("sync-network", "sync-io") or (kind == "cpu" and _frees_gil(call))
 
 
-def replacement(call: str | None, kind: Kind, *, background: bool = False) -> str:
-    """What to write instead, as text to read: the async way first, then a thread or process where that helps."""
+def replacement(call: str | None, kind: Kind, *, background: bool = False, code: str | None = None) -> str:
+    """What to write instead, as text to read: the async way first, then a thread or process where that helps.
+
+    `code` is the line that makes the call, and tells what the client is called there.
+    """
     ways = [way for way in (_WAYS[kind](call) if kind in _WAYS else _WHATEVER_THE_CALL[kind]) if way]
     if background and helps_plain_def(kind, call):
         ways.append("make the task a plain def")
-    return ", or ".join(ways)
+    return _as_written(", or ".join(ways), call, code)
+
+
+def _as_written(text: str, call: str | None, code: str | None) -> str:
+    made = _callable(call) if call else ""
+    method = made.rpartition(".")[2]
+    written = re.findall(rf"(?<![\w.)\]])((?:[^\W\d]\w*\.)*{method})\(", code or "") if method.isidentifier() else []
+    return text.replace(f"({made}, ...)", f"({written[0]}, ...)") if len(set(written)) == 1 else text
 
 
 def _ways_to_await(call: str | None) -> Iterator[str]:

@@ -57,6 +57,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("noblock_action", "fail or warn")
     parser.addini("noblock_report", "report files, by suffix", type="args")
     parser.addini("noblock_lifespan", "note or fail: what a finding in the app's lifespan does", default="note")
+    parser.addini(
+        "noblock_known_calls", "note or fail: what a known blocking call does that a mock answers", default="note"
+    )
     parser.addini("noblock_meter", "auto, full or portable: the rules to measure by", default="auto")
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
 
@@ -87,7 +90,9 @@ def settings_of(item: pytest.Item) -> Settings:
     marked = marked_with(item)
     names = ("max_block", "probe", "app", "action")
     given = {name: option(item.config, name) for name in names}
-    return _settings({**given, **marked}, item.nodeid)
+    settings = _settings({**given, **marked}, item.nodeid)
+    known_calls = item.config.getini("noblock_known_calls") != "fail"
+    return replace(settings, limits=replace(settings.limits, known_calls=known_calls))
 
 
 def validate_options(config: pytest.Config) -> None:
@@ -96,6 +101,7 @@ def validate_options(config: pytest.Config) -> None:
     _settings({name: option(config, name) for name in names}, "the noblock options")
     _one_of("noblock_scope", config.getini("noblock_scope"), get_args(Scope))
     _one_of("noblock_lifespan", config.getini("noblock_lifespan"), ("note", "fail"))
+    _one_of("noblock_known_calls", config.getini("noblock_known_calls"), ("note", "fail"))
     _one_of("noblock_meter", config.getini("noblock_meter"), get_args(MeterChoice))
     for file in reports(config):
         if not file.endswith(REPORT_SUFFIXES):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pytest_noblock import conclusion, reasons
+from pytest_noblock import conclusion, mocked, reasons
 from pytest_noblock.afterwards import task_runs
 from pytest_noblock.durations import words
 from pytest_noblock.findings import Check
@@ -32,7 +32,7 @@ class Judge:
         sure = [stall for stall in breaking(found, self._limits) if counts(stall)] if judged else []
         final = conclusion.findings(sure, self._shown)
         reason = None if final else reasons.unseen(exchange)
-        return Check(
+        check = Check(
             id=id,
             request=exchange.request.strip(),
             route=exchange.route,
@@ -51,6 +51,8 @@ class Judge:
             exchange=exchange,
             exchanges=(exchange,),
         )
+        fails = judged and not self._limits.known_calls
+        return mocked.judged(check, observation.segments, self._shown, fails=fails)
 
 
 def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:

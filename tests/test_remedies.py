@@ -301,6 +301,27 @@ def test_the_line_that_makes_a_connection_is_advised_like_its_use() -> None:
     assert "sqlalchemy.ext.asyncio.AsyncSession" in replacement("sqlalchemy.orm.Session", "sync-network")
 
 
+@pytest.mark.parametrize(
+    ("call", "code", "made"),
+    [
+        ("redis.Redis.incr", "hits = cache.incr('hits')", "cache.incr"),
+        (
+            "openai.resources.chat.Completions.create",
+            "self.ai.chat.completions.create(",
+            "self.ai.chat.completions.create",
+        ),
+        ("time.time", "now = time.time()", "time.time"),
+        ("requests.get", "requests.get(get(URL))", "requests.get"),
+        ("redis.Redis.get", "redis.Redis().get('key')", "client.get"),
+        ("redis.Redis.get", "clients[0].get('key')", "client.get"),
+        ("redis.Redis.get", "(cache", "client.get"),
+        ("requests.get", None, "requests.get"),
+    ],
+)
+def test_a_client_is_called_as_it_is_in_the_code(call: str, code: str | None, made: str) -> None:
+    assert f"asyncio.to_thread({made}, ...)" in replacement(call, "sync-network", code=code)
+
+
 def test_a_background_task_may_become_a_plain_def() -> None:
     assert replacement("smtplib.SMTP.sendmail", "sync-network", background=True) == (
         "aiosmtplib.send, or await asyncio.to_thread(...) around a function that connects, uses and closes it,"

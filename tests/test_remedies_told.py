@@ -46,7 +46,7 @@ INSTEAD = {
     "socket.getaddrinfo": (
         "asyncio.get_running_loop().getaddrinfo, or await asyncio.to_thread(socket.getaddrinfo, ...)" + DEF
     ),
-    "celery.Task.delay": "await asyncio.to_thread(task.delay, ...)" + DEF,
+    "celery.Task.delay": "await asyncio.to_thread(report.delay, ...)" + DEF,
     "celery.Task.AsyncResult().get": (
         "an answer of 202 and a route that tells the task's state, or "
         "await asyncio.to_thread(task.AsyncResult().get, ...)" + DEF
@@ -59,18 +59,18 @@ INSTEAD = {
         "aiofiles.open (or anyio.open_file), or "
         "await asyncio.to_thread(...) around a function that opens, uses and closes the file" + DEF
     ),
-    "pathlib.Path.read_text": "anyio.Path().read_text (or aiofiles.open), or await asyncio.to_thread(path.read_text, ...)"
-    + DEF,
+    "pathlib.Path.read_text": (
+        "anyio.Path().read_text (or aiofiles.open), or await asyncio.to_thread(path.read_text, ...)" + DEF
+    ),
     "shutil.copyfileobj": (
-        "piece by piece with aiofiles.open (or anyio.open_file), or await asyncio.to_thread(shutil.copyfileobj, ...)"
-        + DEF
+        "in pieces, with aiofiles.open (or anyio.open_file), or await asyncio.to_thread(shutil.copyfileobj, ...)" + DEF
     ),
     "sqlite3.Connection.execute": f"aiosqlite, or {OWN}connection" + DEF,
     "threading.Lock.acquire": (
         "asyncio.Lock, where only the loop takes it, or "
         "await asyncio.to_thread(...) around a function that takes and releases it" + DEF
     ),
-    "queue.Queue.get": "asyncio.Queue, or await asyncio.to_thread(queue.get, ...)" + DEF,
+    "queue.Queue.get": "asyncio.Queue, or await asyncio.to_thread(letters.get, ...)" + DEF,
     "concurrent.futures.Future.result": "await asyncio.wrap_future(...)" + DEF,
     "hashlib.pbkdf2_hmac": "await asyncio.to_thread(hashlib.pbkdf2_hmac, ...), which lets go of the GIL" + DEF,
     "json.dumps": f"{FASTER}, or a process: await anyio.to_process.run_sync(json.dumps, ...), {SMALLER}",
@@ -109,7 +109,7 @@ def noblock_app() -> object:
 
 @pytest.mark.parametrize(("call", "instead"), INSTEAD.items())
 def test_a_blocking_call_is_named_and_answered(noblock, call: str, instead: str) -> None:
-    check = noblock.check("GET", f"/{call}", warmup=False)
+    check = noblock.check("GET", f"/{call}", warmup=False, max_block="10 ms")
 
     text = failure(check)
     assert check.outcome == "failed", text
