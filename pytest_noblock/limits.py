@@ -11,3 +11,5 @@ class Limits:
     """In ns; the one place of each default."""
 
     max_block: int = 50_000_000
+    known_calls: bool = True
+    """Whether a known blocking call may be made where a mock answers it."""

@@ -60,6 +60,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("noblock_action", "fail or warn")
     parser.addini("noblock_report", "report files, by suffix", type="args")
     parser.addini("noblock_lifespan", "note or fail: what a finding in the app's lifespan does", default="note")
+    parser.addini(
+        "noblock_known_calls", "note or fail: what a known blocking call does that a mock answers", default="note"
+    )
     parser.addini("noblock_meter", "auto, full or portable: the rules to measure by", default="auto")
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
 
@@ -97,7 +100,8 @@ def _of_options(config: pytest.Config) -> Settings:
     known = config.stash.get(_OPTIONS, None)
     if known is None:
         given = {name: option(config, name) for name in ("max_block", "probe", "app", "action")}
-        known = config.stash[_OPTIONS] = _settings(given, "the noblock options", Settings())
+        limits = Limits(known_calls=config.getini("noblock_known_calls") != "fail")
+        known = config.stash[_OPTIONS] = _settings(given, "the noblock options", Settings(limits))
     return known
 
 
@@ -106,6 +110,7 @@ def validate_options(config: pytest.Config) -> None:
     _of_options(config)
     _one_of("noblock_scope", config.getini("noblock_scope"), get_args(Scope))
     _one_of("noblock_lifespan", config.getini("noblock_lifespan"), ("note", "fail"))
+    _one_of("noblock_known_calls", config.getini("noblock_known_calls"), ("note", "fail"))
     _one_of("noblock_meter", config.getini("noblock_meter"), get_args(MeterChoice))
     for file in reports(config):
         if not file.endswith(REPORT_SUFFIXES):

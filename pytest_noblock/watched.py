@@ -42,7 +42,7 @@ class Judge:
     def _check(self, id: str, observation: Observation, exchange: Exchange, found: "Sequence[Stall]") -> Check:
         final, notes = self._concluded(exchange, found) if found else ((), ())
         reason = None if final else reasons.unseen(exchange)
-        return Check(
+        check = Check(
             id=id,
             request=exchange.request.strip(),
             route=exchange.route,
@@ -58,13 +58,24 @@ class Judge:
             exchange=exchange,
             exchanges=(exchange,),
         )
+        return self._with_mocked(check, exchange, observation)
+
+    def _judges(self, exchange: Exchange) -> bool:
+        return self._lifespan or exchange.method != LIFESPAN
+
+    def _with_mocked(self, check: Check, exchange: Exchange, observation: Observation) -> Check:
+        if not any(segment.answered for segment in observation.segments):
+            return check
+        from pytest_noblock import mocked
+
+        fails = self._judges(exchange) and not self._limits.known_calls
+        return mocked.judged(check, observation.segments, self._shown, fails=fails)
 
     def _concluded(self, exchange: Exchange, found: "Sequence[Stall]") -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         from pytest_noblock import conclusion
         from pytest_noblock.verdict import breaking
 
-        judged = self._lifespan or exchange.method != LIFESPAN
-        sure = [stall for stall in breaking(found, self._limits) if counts(stall)] if judged else []
+        sure = [each for each in breaking(found, self._limits) if counts(each)] if self._judges(exchange) else []
         final = conclusion.findings(sure, self._shown)
         return tuple(final), conclusion.notes(final, conclusion.findings(found, self._shown), [], self._limits)
 

@@ -38,7 +38,7 @@ def _wanted() -> Iterator[Patch]:
     yield from calls.patches(_meters)
 
 
-_always = Patches(_wanted, calls.C_DRIVERS)
+_always = Patches(_wanted, calls.MODULES)
 _with_starlette = Patches(starlette.patches, starlette.MODULES)
 
 

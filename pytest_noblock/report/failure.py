@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pytest_noblock import remedies
 from pytest_noblock.durations import words
-from pytest_noblock.findings import Check, Finding, Kind, ProbeWaits, TaskRun
+from pytest_noblock.findings import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
 from pytest_noblock.observation import Exchange, Phase
 
 _WHY = {
@@ -24,11 +24,13 @@ _WHY = {
 
 
 _UNPROBED = "every other request of this worker waited meanwhile"
+_IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 _EVIDENCE = {
     "call": "as the call was made",
     "sample": "by a look at the stack while it lasted",
     "line counters": "by counters at every line",
+    MOCKED: "as the call was made",
     "none": "by the counters of the step alone",
 }
 
@@ -71,6 +73,8 @@ def headline(check: Check, finding: Finding) -> str:
         return f"{check.request}: no background task was added"
     if finding.kind in _BACKGROUND:
         return f"{check.request}: background task {finding.call} {_BACKGROUND[finding.kind]}"
+    if finding.evidence == MOCKED:
+        return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
     limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
     limit = limit or f"limit {words(check.limit)}"
     where = " in the background" if finding.phase is Phase.BACKGROUND else ""
@@ -105,7 +109,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     for name in _during(check, finding):
         yield from _row("task", name)
     yield from _row("why", _why(finding))
-    for harm in [_harm(probe) for probe in _shown(check.probes)] or [_UNPROBED]:
+    for harm in _harms(check, finding):
         yield from _row("harm", harm)
     yield from _row("instead", _instead(finding))
     yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
@@ -129,6 +133,8 @@ def _row(name: str, text: str) -> Iterator[str]:
 
 
 def _why(finding: Finding) -> str:
+    if finding.evidence == MOCKED:
+        return MOCKED
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
     times = f", {finding.count} times" if finding.count > 1 else ""
     if finding.kind == "cpu":
@@ -142,6 +148,12 @@ def _why(finding: Finding) -> str:
 def _shown(probes: tuple[ProbeWaits, ...]) -> list[ProbeWaits]:
     """The user's own probes say it in the user's terms; the built-in one where there are none."""
     return [probe for probe in probes if probe.path.startswith("/")] or list(probes)
+
+
+def _harms(check: Check, finding: Finding) -> list[str]:
+    if finding.evidence == MOCKED:
+        return [_IN_PRODUCTION]
+    return [_harm(probe) for probe in _shown(check.probes)] or [_UNPROBED]
 
 
 def _harm(probe: ProbeWaits) -> str:
