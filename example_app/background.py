@@ -1,15 +1,18 @@
 """Work after the response: a log, an email, a file that takes a while."""
 
 import json
+import os
 import smtplib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 from typing import Annotated
 
 import aiosmtplib
+import anyio
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
@@ -35,8 +38,20 @@ async def shared_mail_port(request: Request) -> int:
     return port
 
 
+def slow_log() -> Iterator[Path]:
+    """A pipe with a reader that comes 150 ms late, as a full disk or a network drive may."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "log")
+        os.mkfifo(path)
+        reader = Timer(0.15, path.read_text)
+        reader.daemon = True  # it waits for a writer, which a failed request never is
+        reader.start()
+        yield path
+
+
 Folder = Annotated[Path, Depends(shared_folder)]
 MailPort = Annotated[int, Depends(shared_mail_port)]
+SlowLog = Annotated[Path, Depends(slow_log)]
 router = APIRouter(prefix="/background", tags=["Background tasks"], lifespan=lifespan)
 
 
@@ -50,6 +65,14 @@ def written(to: str) -> EmailMessage:
     message["From"], message["To"], message["Subject"] = "shop@example.org", to, "Your order"
     message.set_content("It is on its way.")
     return message
+
+
+def write_slow_log(log: Path, message: str) -> None:
+    log.write_text(f"{message}\n")
+
+
+async def write_slow_log_awaited(log: Path, message: str) -> None:
+    await anyio.Path(log).write_text(f"{message}\n")
 
 
 def send_email(port: int, to: str) -> None:
@@ -97,6 +120,20 @@ async def email_awaited(email: str, tasks: BackgroundTasks, port: MailPort) -> s
     """Right: the task is an `async def`, and awaits the mail server."""
     tasks.add_task(send_email_awaited, port, email)
     return "Message will be sent"
+
+
+@router.post("/slow-log/{email}")
+async def log_in_def(email: str, tasks: BackgroundTasks, log: SlowLog) -> str:
+    """Right: the task is a `def`, so a thread waits for the disk."""
+    tasks.add_task(write_slow_log, log, f"message to {email}")
+    return "Message sent"
+
+
+@router.post("/slow-log-awaited/{email}")
+async def log_awaited(email: str, tasks: BackgroundTasks, log: SlowLog) -> str:
+    """Right: the task is an `async def`, and awaits the disk."""
+    tasks.add_task(write_slow_log_awaited, log, f"message to {email}")
+    return "Message sent"
 
 
 @router.post("/files/{name}", status_code=202)

@@ -39,6 +39,17 @@ TABLE = (
         ),
     ),
     Twins(
+        trap="/trap/slow-log/me",
+        where=background_traps.write_slow_log_blocking,
+        kind="sync-io",
+        reason="",
+        names=("write_slow_log_blocking",),
+        repaired=(
+            ("/background/slow-log/me", ("write_slow_log",)),
+            ("/background/slow-log-awaited/me", ("write_slow_log_awaited",)),
+        ),
+    ),
+    Twins(
         trap="/trap/awaited/me",
         where=background_traps.awaited,
         kind="background-early",
@@ -139,6 +150,8 @@ def test_the_marker_says_so_with_any_client(pytester):
         [
             "POST /trap/email/me blocked the event loop * ms in the background (limit 50 ms)",
             "  by      *example_app/background_traps.py:* in send_email_blocking",
+            "POST /trap/slow-log/me blocked the event loop * ms in the background (limit 50 ms)",
+            "  by      *example_app/background_traps.py:* in write_slow_log_blocking",
             "POST /trap/awaited/me: background task write_log began before the response was complete",
             "POST /trap/called/me: background task write_log was never added",
             "POST /trap/refused/me: background task write_log was added and never ran",

@@ -1,4 +1,4 @@
-"""A web service that answers late: `GET /slow?ms=200`. Prints its port, ends with its standard input."""
+"""A web service that answers late: `GET /slow?ms=150`. Prints its port, ends with its standard input."""
 
 import sys
 import time
@@ -17,6 +17,8 @@ class Upstream(ThreadingMixIn, TCPServer):
 
 
 class SlowAnswer(BaseHTTPRequestHandler):
+    wbufsize = -1  # head and body in one piece: who reads one has both
+
     def do_GET(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         time.sleep(int(query.get("ms", ["150"])[0]) / 1000)

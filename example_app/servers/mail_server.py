@@ -1,4 +1,4 @@
-"""A mail server that answers late: `mail_server.py FOLDER`. Prints its port, ends with its standard input."""
+"""A mail server that answers late: `mail_server FOLDER`. Prints its port, ends with its standard input."""
 
 import asyncio
 import sys

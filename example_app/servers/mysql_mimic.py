@@ -1,0 +1,26 @@
+"""A server that speaks MySQL's protocol and knows one answer, for machines without MariaDB."""
+
+import asyncio
+from threading import Thread
+from typing import Any
+
+from mysql_mimic import MysqlServer, Session
+
+from example_app.servers.programs import input_ended, say
+
+
+class OneAnswer(Session):
+    async def query(self, expression: Any, sql: str, attrs: dict[str, str]) -> Any:
+        return [("anvil", 3)], ["product", "pieces"]
+
+
+async def serve() -> None:
+    server = MysqlServer(OneAnswer)
+    await server.start_server(host="127.0.0.1", port=0)
+    say(f"mysql://root@127.0.0.1:{server._server.sockets[0].getsockname()[1]}")  # noqa: SLF001  # it has no other way
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    Thread(target=input_ended, daemon=True).start()
+    asyncio.run(serve())
