@@ -14,6 +14,7 @@ from example_app import background, background_traps
 from example_app.main import TASKS, app
 from pytest_noblock.background import faults
 from pytest_noblock.findings import Check
+from tests import readme_table
 
 
 class Twins(NamedTuple):
@@ -116,10 +117,14 @@ def noblock_app():
 
 @pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.trap)
 def test_the_trap_is_red_at_its_own_line(noblock, twins):
-    result = found(noblock.check("POST", twins.trap, probe="/"), twins.names)
+    check = noblock.check("POST", twins.trap, probe="/")
+    result = found(check, twins.names)
     assert {kind for kind, _reason, _line in result} == {twins.kind}
     assert all(reason.startswith(twins.reason) for _kind, reason, _line in result)
     assert {line for _kind, _reason, line in result if line} == set(trap_lines(twins.where)[: len(result)])
+    if check.findings:
+        longest = max(check.findings, key=lambda finding: finding.duration)
+        readme_table.compare(f"POST {twins.trap}", longest, [longest.line])
 
 
 @pytest.mark.parametrize(("path", "names"), REPAIRED)
