@@ -17,15 +17,13 @@ from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
-from example_app.services import slow_mail_server
+from example_app import services
 
 
 @asynccontextmanager
 async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
     with TemporaryDirectory() as folder:
-        mails = Path(folder, "mails")
-        async with slow_mail_server(mails) as port:
-            yield {"folder": Path(folder), "mail_port": port}
+        yield {"folder": Path(folder)}
 
 
 async def shared_folder(request: Request) -> Path:
@@ -33,9 +31,8 @@ async def shared_folder(request: Request) -> Path:
     return folder
 
 
-async def shared_mail_port(request: Request) -> int:
-    port: int = request.state.mail_port
-    return port
+def mail_port() -> int:
+    return services.slow_mail_server()[0]
 
 
 def slow_log() -> Iterator[Path]:
@@ -50,7 +47,7 @@ def slow_log() -> Iterator[Path]:
 
 
 Folder = Annotated[Path, Depends(shared_folder)]
-MailPort = Annotated[int, Depends(shared_mail_port)]
+MailPort = Annotated[int, Depends(mail_port)]
 SlowLog = Annotated[Path, Depends(slow_log)]
 router = APIRouter(prefix="/background", tags=["Background tasks"], lifespan=lifespan)
 

@@ -12,7 +12,7 @@ import httpx
 import requests
 from fastapi import APIRouter, Depends, Request
 
-from example_app.services import slow_upstream
+from example_app import services
 
 Rates = dict[str, float]
 
@@ -21,13 +21,13 @@ Rates = dict[str, float]
 async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
     # Clients for the whole app: to make one reads the certificates, 40 ms of CPU on the loop.
     certificates = httpx.create_ssl_context()
-    async with slow_upstream() as url, httpx.AsyncClient(verify=certificates) as client:
+    async with httpx.AsyncClient(verify=certificates) as client:
         with httpx.Client(verify=certificates) as sync_client:
-            yield {"upstream": url, "client": client, "sync_client": sync_client}
+            yield {"client": client, "sync_client": sync_client}
 
 
-async def upstream(request: Request) -> str:
-    return f"{request.state.upstream}/slow?ms=150"
+def upstream() -> str:
+    return f"{services.slow_upstream()}/slow?ms=150"
 
 
 async def shared_client(request: Request) -> httpx.AsyncClient:

@@ -25,21 +25,23 @@ async def stock(url: str) -> Offer:
 async def offer_by_requests(database: Server, url: Upstream) -> Offer:
     """Blocks: the database is awaited, and then `requests` stops everybody."""
     pieces = await stock(database)
-    rates = requests.get(url, timeout=5)  # blocks
-    return pieces | rates.json()
+    rates: Offer = requests.get(url, timeout=5).json()  # blocks
+    return pieces | rates
 
 
 @router.get("/httpx")
 async def offer_by_httpx(database: Server, url: Upstream, client: Client) -> Offer:
     """Repaired: both are awaited."""
     pieces = await stock(database)
-    rates = await client.get(url)
-    return pieces | rates.json()
+    response = await client.get(url)
+    rates: Offer = response.json()
+    return pieces | rates
 
 
 @router.get("/to-thread")
 async def offer_in_thread(database: Server, url: Upstream) -> Offer:
     """Repaired: a thread waits for the external API."""
     pieces = await stock(database)
-    rates = await asyncio.to_thread(requests.get, url, timeout=5)
-    return pieces | rates.json()
+    response = await asyncio.to_thread(requests.get, url, timeout=5)
+    rates: Offer = response.json()
+    return pieces | rates

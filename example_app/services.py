@@ -3,14 +3,10 @@
 Each is started when it is first asked for, and stops with this process, also after a crash.
 """
 
-import asyncio
 import atexit
 import os
 import sys
 import threading
-from asyncio import StreamReader
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, cast
@@ -24,6 +20,17 @@ __all__ = ["Unavailable"]
 ROOT = Path(__file__).parent.parent
 LOCK = threading.Lock()
 ADDRESSES: dict[tuple[str, ...], str] = {}
+
+
+def slow_upstream() -> str:
+    """The URL of a slow web service."""
+    return f"http://127.0.0.1:{address('upstream')}"
+
+
+def slow_mail_server() -> tuple[int, Path]:
+    """The port of a slow mail server, and the Maildir of what it got."""
+    port, _, mails = address("mail_server").partition(" ")
+    return int(port), Path(mails)
 
 
 def postgresql() -> str:
@@ -88,31 +95,3 @@ def started(program: str, *arguments: str) -> str:
 
 def command(program: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"example_app.servers.{program}", *arguments]
-
-
-@asynccontextmanager
-async def slow_upstream() -> AsyncIterator[str]:
-    """The URL of a slow web service."""
-    async with service("upstream") as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-@asynccontextmanager
-async def slow_mail_server(folder: Path) -> AsyncIterator[int]:
-    """The port of a slow mail server, which keeps what it gets in a Maildir there."""
-    async with service("mail_server", str(folder)) as port:
-        yield port
-
-
-@asynccontextmanager
-async def service(program: str, *arguments: str) -> AsyncIterator[int]:
-    """Its port on 127.0.0.1; a process of its own, so that its work is not the app's."""
-    # A new session: Ctrl-C is the app's, the service ends when the app closes the pipe or dies.
-    pipes = {"stdin": PIPE, "stdout": PIPE}
-    process = await asyncio.create_subprocess_exec(
-        *command(program, *arguments), **pipes, cwd=ROOT, start_new_session=True
-    )
-    try:
-        yield int(await cast(StreamReader, process.stdout).readline())
-    finally:
-        await process.communicate(b"")

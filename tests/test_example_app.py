@@ -18,7 +18,6 @@ from example_app.main import ROWS, app
 from tests import readme_table
 from tests.example_rows import REPAIRED, TABLE, blocking_lines, needed, wrong
 
-
 ROUTES = {route.path: route for row in ROWS for route in row.routes if isinstance(route, APIRoute)}
 TESTED = {twins.blocks for twins in TABLE} | {path for _, path in REPAIRED}
 RESULT = "/celery/{broker}/results/{task}"

@@ -3,9 +3,8 @@
 import asyncio
 import sys
 from asyncio import StreamReader, StreamWriter
-from threading import Thread
 
-from example_app.servers.programs import input_ended, say
+from example_app.servers.programs import end_with_input, say
 
 DELAY = 0.15
 
@@ -31,5 +30,5 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    Thread(target=input_ended, daemon=True).start()
+    end_with_input()
     asyncio.run(serve())

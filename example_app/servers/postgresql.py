@@ -33,7 +33,6 @@ def postgresql() -> Iterator[str]:
 
 
 def initialise(initdb: Path, cluster: Path, user: int | None) -> None:
-    groups = None if user is None else []
     done = subprocess.run(  # noqa: S603  # it is ours
         [initdb, "-D", cluster, *INITDB.split()],
         cwd=cluster.parent,
@@ -42,7 +41,7 @@ def initialise(initdb: Path, cluster: Path, user: int | None) -> None:
         check=False,
         user=user,
         group=user,
-        extra_groups=groups,
+        extra_groups=None if user is None else [],
     )
     if done.returncode:
         raise Unavailable(done.stderr.decode(errors="replace").strip().replace("\n", " "))

@@ -6,11 +6,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from threading import Thread
+from types import MappingProxyType
 
 START_S = 60.0
 ATTEMPTS = 3
@@ -26,7 +27,7 @@ def serve(service: Callable[[], AbstractContextManager[str]]) -> None:
     try:
         with service() as address:
             say(address)
-            sys.stdin.read()
+            until_input_ends()
     except Unavailable as reason:
         say(f"unavailable: {reason}")
 
@@ -36,10 +37,18 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def input_ended() -> NoReturn:
-    """Wait for it, and end at once: for servers that are Python themselves, in a thread."""
+def until_input_ends() -> None:
     sys.stdin.read()
-    os._exit(0)
+
+
+def end_with_input() -> None:
+    """For servers that wait for something else, and leave nothing behind."""
+
+    def end() -> None:
+        until_input_ends()
+        os._exit(0)
+
+    Thread(target=end, daemon=True).start()
 
 
 @contextmanager
@@ -48,7 +57,7 @@ def running(
     *,
     stop: signal.Signals = signal.SIGKILL,
     user: int | None = None,
-    **environment: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[int]:
     """The port of a program that is to listen there and to keep its data in that folder."""
     with TemporaryDirectory(prefix="example-app-", ignore_cleanup_errors=True) as folder:
@@ -66,7 +75,7 @@ def running(
 
 @contextmanager
 def started(
-    command: list[str | Path], folder: str, stop: signal.Signals, user: int | None, environment: dict[str, str]
+    command: list[str | Path], folder: str, stop: signal.Signals, user: int | None, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     with Path(folder, "log").open("wb") as log:
         program = subprocess.Popen(  # noqa: S603  # it is ours
@@ -75,7 +84,7 @@ def started(
             stdout=log,
             stderr=log,
             cwd=folder,
-            env=os.environ | {"HOME": folder} | environment,
+            env={**os.environ, "HOME": folder, **environment},
             start_new_session=True,  # so that what it starts can be ended with it
             user=user,
             group=user,

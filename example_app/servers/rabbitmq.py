@@ -35,7 +35,7 @@ def rabbitmq() -> Iterator[str]:
             folders = [f"RABBITMQ_{name}={folder}/{value}" for name, value in place.items()]
             return ["/usr/bin/env", f"RABBITMQ_NODE_PORT={port}", *folders, found]
 
-        with running(command, **own) as port:
+        with running(command, environment=own) as port:
             yield f"amqp://guest:guest@127.0.0.1:{port}//"
 
 

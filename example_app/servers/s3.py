@@ -5,7 +5,7 @@ import logging
 import boto3
 from moto.server import ThreadedMotoServer
 
-from example_app.servers.programs import input_ended, say
+from example_app.servers.programs import say, until_input_ends
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "none", "aws_secret_access_key": "none"}
 
@@ -27,4 +27,4 @@ if __name__ == "__main__":
     address = serve()
     fill(address)
     say(address)
-    input_ended()
+    until_input_ends()
