@@ -19,7 +19,7 @@ from example_app import (
     sleeping,
     task_queue,
 )
-from example_app.services import Unavailable
+from example_app.servers.programs import Unavailable
 
 LOCAL = (sleeping.router, files.router, database.router, computing.router)
 REMOTE = (external_http.router, select_and_http.router, postgresql.router, mysql.router, aws.router, cache.router)

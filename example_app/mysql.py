@@ -10,6 +10,7 @@ import pymysql
 from fastapi import APIRouter, Depends
 
 from example_app import services
+from example_app.servers.programs import Unavailable
 
 try:
     import MySQLdb
@@ -28,7 +29,7 @@ def server() -> dict[str, Any]:
 
 def mysqlclient() -> None:
     if MySQLdb is None:
-        raise services.Unavailable("mysqlclient: apt-get install default-libmysqlclient-dev pkg-config gcc, then pip")
+        raise Unavailable("mysqlclient: apt-get install default-libmysqlclient-dev pkg-config gcc, then pip")
 
 
 Server = Annotated[dict[str, Any], Depends(server)]

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 from example_app.servers import mariadb, redis_server
 from example_app.servers.programs import Unavailable
 
-__all__ = ["Unavailable"]
-
 ROOT = Path(__file__).parent.parent
 LOCK = threading.Lock()
 ADDRESSES: dict[tuple[str, ...], str] = {}

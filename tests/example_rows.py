@@ -22,6 +22,7 @@ from example_app import (
     sleeping,
     task_queue,
 )
+from example_app.servers.programs import Unavailable
 from pytest_noblock.findings import Check
 
 
@@ -269,5 +270,5 @@ def needed(twins: Twins) -> None:
     try:
         for service in twins.needs:
             service()
-    except services.Unavailable as reason:
+    except Unavailable as reason:
         (pytest.fail if required else pytest.skip)(str(reason))

@@ -15,13 +15,14 @@ from fastapi.testclient import TestClient
 
 from example_app import services
 from example_app.main import app
-from example_app.servers.programs import running
+from example_app.servers.programs import Unavailable, running
 
 PROJECT = Path(services.__file__).parents[1]
 SERVICES = ("slow_upstream", "slow_mail_server", "postgresql", "mysql", "redis", "s3", "rabbitmq")
 START = """
 import sys
 from example_app import services, task_queue
+from example_app.servers.programs import Unavailable
 
 def celery():
     task_queue.count_words("redis")
@@ -30,7 +31,7 @@ for name in sys.argv[1:]:
     try:
         (celery if name == "celery" else getattr(services, name))()
         print("up", flush=True)
-    except services.Unavailable as reason:
+    except Unavailable as reason:
         print(reason, flush=True)
 print("all", flush=True)
 sys.stdin.read()
@@ -123,14 +124,14 @@ def test_what_cannot_be_had_is_told_in_a_line_each_time(monkeypatch):
 
 
 def test_a_server_that_is_not_there_is_unavailable():
-    with pytest.raises(services.Unavailable, match="no_such_server did not start"):
+    with pytest.raises(Unavailable, match="no_such_server did not start"):
         services.address("no_such_server")
     del services.ADDRESSES["no_such_server",]
 
 
 def test_a_program_that_ends_at_once_is_tried_again_and_has_the_last_word(temporary):
     command = ["sh", "-c", "echo tried >> tries; wc -l < tries; echo no room left"]
-    with pytest.raises(services.Unavailable, match=r"^no room left$"), running(lambda *_: command):
+    with pytest.raises(Unavailable, match=r"^no room left$"), running(lambda *_: command):
         pass
     assert list(temporary.iterdir()) == []
 
