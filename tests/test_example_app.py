@@ -68,6 +68,11 @@ def test_every_route_has_its_place_in_the_table():
     assert sorted(ROUTES) == sorted({*map(template, TESTED), RESULT})
 
 
+def test_the_readme_has_a_row_for_each_twin_that_blocks_and_no_other():
+    tasks = {"POST /trap/email/me", "POST /trap/slow-log/me"}
+    assert set(readme_table.rows()) == {f"{twins.method} {twins.blocks}" for twins in TABLE} | tasks
+
+
 def test_every_marked_line_has_its_place_in_the_table():
     marked = {path.stem: path.read_text().count("  # blocks\n") for path in Path(services.__file__).parent.glob("*.py")}
     tested = Counter()
