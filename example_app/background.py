@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
 from typing import Annotated
 
 import aiosmtplib
@@ -18,6 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
 from example_app import services
+from example_app.lateness import Late
 
 
 @asynccontextmanager
@@ -35,15 +35,18 @@ def mail_port() -> int:
     return services.slow_mail_server()[0]
 
 
-def slow_log() -> Iterator[Path]:
-    """A pipe with a reader that comes 150 ms late, as a full disk or a network drive may."""
+def slow_pipe() -> Iterator[tuple[Path, Late]]:
+    """With a late reader: as slow as a full disk or a network drive may be."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "log")
         os.mkfifo(path)
-        reader = Timer(0.15, path.read_text)
-        reader.daemon = True  # it waits for a writer, which a failed request never is
-        reader.start()
-        yield path
+        yield path, Late(path.read_text)
+
+
+async def slow_log(slow: Annotated[tuple[Path, Late], Depends(slow_pipe)]) -> Path:
+    path, reader = slow
+    reader.begin()
+    return path
 
 
 Folder = Annotated[Path, Depends(shared_folder)]

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
 from typing import Annotated
 
 import aiofiles
@@ -14,36 +13,43 @@ import anyio
 from fastapi import APIRouter, Depends
 from fastapi.responses import FileResponse
 
-DELAY = 0.15
+from example_app.lateness import Late
+
 ORDERS = "product,pieces\nanvil,3\n"
 
 
-def slow_file() -> Iterator[Path]:
-    """A pipe with a late writer: slow on every machine, where a real file is slow on some, sometimes."""
+def slow_pipe() -> Iterator[tuple[Path, Late]]:
+    """With a late writer: slow on every machine, where a real file is slow on some, sometimes."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "orders.csv")
         os.mkfifo(path)
-        writer = Timer(DELAY, path.write_text, [ORDERS])
-        writer.daemon = True  # it waits for a reader, which a failed request never is
-        writer.start()
-        yield path
+        yield path, Late(lambda: path.write_text(ORDERS))
 
 
-def late_content() -> Iterator[Path]:
-    """Another one: its writer is there in time, and thinks."""
+async def slow_file(slow: Annotated[tuple[Path, Late], Depends(slow_pipe)]) -> Path:
+    path, writer = slow
+    writer.begin()
+    return path
+
+
+def thoughtful_pipe() -> Iterator[tuple[Path, Late]]:
+    """Its writer is there in time, and thinks."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "orders.csv")
         os.mkfifo(path)
         writer = os.open(path, os.O_RDWR)  # both, so that it waits for nobody
-        release = Timer(DELAY, write_and_close, [writer])
-        release.start()
-        yield path
-        release.join()
+        yield path, Late(lambda: write_and_close(writer))
 
 
 def write_and_close(writer: int) -> None:
     os.write(writer, ORDERS.encode())
     os.close(writer)
+
+
+async def late_content(slow: Annotated[tuple[Path, Late], Depends(thoughtful_pipe)]) -> Path:
+    path, writer = slow
+    writer.begin()
+    return path
 
 
 SlowFile = Annotated[Path, Depends(slow_file)]
