@@ -64,7 +64,7 @@ class StepMeter:
         self._sockets = sockets
         self.watchdog: Watchdog | None = None
         self._step = 0
-        self._start: Reading = clock.begin()
+        self._start: Reading = (0, 0, b"", 0, 0)
         self._read_at = 0
         self._began = self._entered = 0
         self._collected = self._collection_began = 0
