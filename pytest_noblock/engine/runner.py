@@ -16,6 +16,8 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import raw
 from pytest_noblock.engine.usercode import UserCode
 
+_open = open  # a test may put a mock in its place
+
 _STOP_S = 40
 """More than the lifespan's own limit."""
 
@@ -124,7 +126,7 @@ async def _once_asleep(caller: int, function: Callable[..., Awaitable[T]], *args
 def _asleep(native: int) -> bool:
     """The state in `/proc/self/task/<tid>/stat`; True where the kernel does not tell."""
     try:
-        with open(f"/proc/self/task/{native}/stat", "rb") as file:
+        with _open(f"/proc/self/task/{native}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] == b"S"
     except OSError:
         return True

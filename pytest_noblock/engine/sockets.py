@@ -21,6 +21,8 @@ from collections.abc import Callable, Container
 
 from pytest_noblock.engine.now import now
 
+_open = open  # a test may put a mock in its place
+
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
 _FIELDS = struct.Struct("<4xI4xI72xQ64xQ")
 """From offset 40 on: last_data_sent and last_data_recv (ms ago), bytes_received, bytes_sent."""
@@ -170,7 +172,7 @@ def awaited() -> set[int]:
     for name in os.listdir("/proc/self/fd"):
         try:
             if "eventpoll" in os.readlink(f"/proc/self/fd/{name}"):
-                with open(f"/proc/self/fdinfo/{name}") as file:
+                with _open(f"/proc/self/fdinfo/{name}") as file:
                     fds.update(int(line.split()[1]) for line in file if line.startswith("tfd:"))
         except OSError:  # closed meanwhile
             continue

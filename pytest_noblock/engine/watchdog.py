@@ -11,6 +11,8 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw
 from pytest_noblock.engine.timer import best_timer
 
+_open = open  # a test may put a mock in its place
+
 _MOST_SAMPLES = 8
 _ARM_EVERY_NS = 1_000_000
 
@@ -51,8 +53,6 @@ class Watchdog:
         self._running: dict[int, tuple[int, int, int]] = {}
         """By thread: its native id, the number of its step, when that began."""
         self._armed = self._due = 0
-        self._delayed = 0
-        """Its run-queue delay at the last waking: as long as that it may have kept the interpreter lock from others."""
         self._timer = best_timer()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="noblock watchdog", daemon=True)
@@ -96,8 +96,9 @@ class Watchdog:
         while not self._stopping:
             before = clock.delay()
             self._timer.wait()
-            self._delayed = queued(clock.delay()) - queued(before)
-            taken = [self._sample(ident, *watched) for ident, watched in list(self._running.items())]
+            looks = self._looks()  # before any system call: it lets the lock go, and the step that held it end
+            delayed = queued(clock.delay()) - queued(before)
+            taken = [self._completed(ident, sample, delayed) for ident, sample in looks]
             if any(0 < times < _MOST_SAMPLES for times in taken):
                 self._arm(max(taken) * self.after)
             self.cpu = time.thread_time_ns()
@@ -106,28 +107,35 @@ class Watchdog:
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step
 
-    def _sample(self, ident: int, native: int, step: int, since: int) -> int:
-        """How often this step has been sampled now; 0 where it was not due or has ended."""
+    def _looks(self) -> list[tuple[int, RawSample]]:
+        """At every thread whose step is due to be looked at; on record at once, for the test may end with the step."""
         began = now()
-        if began - since < self.after // 2:
-            return 0
-        frames = raw(sys._current_frames().get(ident))
-        if not self._runs(ident, step):
-            return 0
-        ended = now()
-        syscall = _syscall_of(native)  # lets the interpreter lock go: a C call that held it till now is over
-        if not self._runs(ident, step):
-            syscall = "unknown"
-        due = max(min(self._due, began), began - self._delayed)
-        sample = RawSample(step, due, began, ended, frames, syscall)
-        self.samples.append(sample)
-        return sum(each.step == step for each in self.samples[-2 * _MOST_SAMPLES :])
+        looks = []
+        for ident, (_native, step, since) in list(self._running.items()):
+            frames = raw(sys._current_frames().get(ident)) if began - since >= self.after // 2 else []
+            if frames and self._runs(ident, step):
+                looks.append((ident, RawSample(step, began, began, now(), frames, "unknown")))
+        self.samples.extend(sample for _, sample in looks)
+        return looks
+
+    def _completed(self, ident: int, sample: RawSample, delayed: int) -> int:
+        """How often this step has been sampled now.
+
+        `delayed` is the watchdog's run-queue delay at its waking: as long as that it
+        may have kept the interpreter lock from others.
+        """
+        native, step, _since = self._running.get(ident, (0, 0, 0))
+        if step == sample.step:
+            syscall = _syscall_of(native)  # lets the lock go: a C call that held it till now is over
+            sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
+        sample.due = max(min(self._due, sample.began), sample.began - delayed)
+        return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
 
 
 def _syscall_of(native: int) -> str:
     """`/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK) tells the call a thread sits in, else `running`."""
     try:
-        with open(f"/proc/self/task/{native}/syscall") as file:
+        with _open(f"/proc/self/task/{native}/syscall") as file:
             word = file.read(64).split()[0]
     except (OSError, IndexError):
         return "unknown"

@@ -177,3 +177,19 @@ def test_a_run_that_runs_nothing_starts_nothing(run, option):
 def test_a_doctest_and_a_text_file_pass_by(shop):
     shop.makepyfile(mod='def f():\n    """\n    >>> 1\n    1\n    """\n')
     shop.runpytest("--doctest-modules", "--noblock-app=shop:app").assert_outcomes(passed=1)
+
+
+def test_where_the_test_replaces_open(run):
+    """The kernel's files are read all the same."""
+    result = run("""
+        from unittest import mock
+
+        @mock.patch("builtins.open", mock.mock_open(read_data=""))
+        def test_blocks(noblock):
+            noblock.get("/blocks")
+
+        @mock.patch("builtins.open", mock.mock_open(read_data=""))
+        def test_awaits(noblock):
+            noblock.get("/awaits")
+    """)
+    check_twins(result)
