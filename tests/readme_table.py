@@ -37,7 +37,8 @@ def compare(request: str, finding: Finding, lines: list[int]) -> None:
     if os.environ.get("README_TABLE") == "write":
         write(rows() | {request: row(request, finding)})
     told = [without_milliseconds(row(request, replace(finding, line=line))) for line in lines]
-    assert without_milliseconds(rows().get(request, "nothing")) in told
+    known = without_milliseconds(rows().get(request, "nothing"))
+    assert known in told, f"README.md is not what the plugin says; {__doc__}"
 
 
 def without_milliseconds(line: str) -> str:
