@@ -23,7 +23,7 @@ from example_app import (
     task_queue,
 )
 from example_app.servers.programs import Unavailable
-from pytest_noblock.findings import Check
+from pytest_noblock.findings import Check, Finding
 
 
 class Twins(NamedTuple):
@@ -242,21 +242,24 @@ def blocking_lines(function: Callable[..., Any]) -> list[int]:
     return [first + offset for offset, line in enumerate(source) if line.endswith("# blocks\n")]
 
 
-def wrong(twins: Twins, check: Check) -> list[str]:
+def wrong(twins: Twins, check: Check, *, every_line: bool = False) -> list[str]:
     """What the plugin said that it should not have, or did not say."""
-    marked = blocking_lines(twins.where)
-    lines = {finding.line for finding in check.findings}
-    all_lines = lines == set(marked) if twins.kind == "sync-network" else lines <= set(marked)
-    first = min(check.findings, key=lambda finding: finding.line)
+    findings, marked = check.findings, set(blocking_lines(twins.where))
+    lines = {finding.line for finding in findings}
     right = {
-        "kind": {finding.kind for finding in check.findings} == {twins.kind},
-        "file": {finding.file for finding in check.findings} == {twins.where.__module__.replace(".", "/") + ".py"},
-        "line": all_lines,
-        "function": {finding.function for finding in check.findings} == {twins.where.__name__},
-        "call": first.call == twins.call,
-        "replacement": all(remedy in first.replacement for remedy in twins.remedies),
+        "kind": {finding.kind for finding in findings} == {twins.kind},
+        "file": {finding.file for finding in findings} == {twins.where.__module__.replace(".", "/") + ".py"},
+        "line": lines == marked if every_line and twins.kind == "sync-network" else lines <= marked,
+        "function": {finding.function for finding in findings} == {twins.where.__name__},
+        "call": [finding.call for finding in findings].count(twins.call) == 1,
+        "replacement": all(remedy in named(twins, check).replacement for remedy in twins.remedies),
     }
     return [name for name, is_right in right.items() if not is_right]
+
+
+def named(twins: Twins, check: Check) -> Finding:
+    """The finding of the call that the row is about."""
+    return next((finding for finding in check.findings if finding.call == twins.call), check.findings[0])
 
 
 STAND_INS = ("mysql_mimic", "fake_redis")

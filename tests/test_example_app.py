@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from example_app import external_http, services
 from example_app.main import ROWS, app
 from tests import readme_table
-from tests.example_rows import REPAIRED, TABLE, blocking_lines, needed, wrong
+from tests.example_rows import REPAIRED, TABLE, blocking_lines, named, needed, wrong
 
 ROUTES = {route.path: route for row in ROWS for route in row.routes if isinstance(route, APIRoute)}
 TESTED = {twins.blocks for twins in TABLE} | {path for _, path in REPAIRED}
@@ -37,8 +37,7 @@ def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     needed(twins)
     check = noblock.check(twins.method, twins.blocks, probe="/", confirm=True)
     assert (check.outcome, wrong(twins, check)) == ("failed", []), check
-    first = min(check.findings, key=lambda finding: finding.line)
-    readme_table.compare(check.request, first, blocking_lines(twins.where))
+    readme_table.compare(check.request, named(twins, check), blocking_lines(twins.where))
 
 
 @pytest.mark.parametrize(("twins", "path"), REPAIRED, ids=[twins.id_of(path) for twins, path in REPAIRED])

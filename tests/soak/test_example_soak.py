@@ -36,7 +36,7 @@ def answer(check, twins, path) -> str:
         return "green" if (check.outcome, check.findings) == ("passed", ()) else f"red: {told(check)}"
     if check.outcome != "failed":
         return f"{check.outcome}: {check.reason}"
-    differs = wrong(twins, check)
+    differs = wrong(twins, check, every_line=True)
     return f"wrong {differs}: {told(check)}" if differs else "found"
 
 
