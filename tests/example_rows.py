@@ -197,7 +197,7 @@ TABLE = (
         where=files.orders_by_pathlib,
         kind="sync-io",
         call="pathlib.Path.read_text",
-        remedies=("anyio.Path().read_text", "asyncio.to_thread(path.read_text"),
+        remedies=("anyio.Path().read_text", "aiofiles.open", "asyncio.to_thread(path.read_text"),
         repaired=("/file/anyio-path",),
     ),
     Twins(
@@ -205,7 +205,7 @@ TABLE = (
         where=files.copy_by_shutil,
         kind="sync-io",
         call="shutil.copyfileobj",
-        remedies=("asyncio.to_thread(shutil.copyfileobj",),
+        remedies=("aiofiles.open", "anyio.open_file", "asyncio.to_thread(shutil.copyfileobj"),
         repaired=("/file/shutil-to-thread",),
     ),
     Twins(
