@@ -23,11 +23,25 @@ Kind = Literal[
     "background-order",
 ]
 Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
-Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "none"]
+Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"]
 
 
 class NoblockWarning(UserWarning):
     """A finding under `action="warn"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Where a probe waited for what the request held."""
+
+    file: str
+    line: int
+    function: str
+    code: str | None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,10 @@ class Finding:
     stack: Stack = ()
     syscall: str | None = None
     reason: str | None = None
-    """Of a background finding: why, where it can be known."""
+    """Why, in words and numbers, where it can be known and times alone do not tell it."""
+    pool: str | None = None
+    """The thread pool that was full."""
+    waiter: Waiter | None = None
     accepted: str | None = None
 
     @property
@@ -126,6 +143,8 @@ class Check:
     findings: tuple[Finding, ...] = ()
     probes: tuple[ProbeWaits, ...] = ()
     background: tuple[TaskRun, ...] = ()
+    capacity: str | None = None
+    """What one worker can serve of it, in words, where it needs threads of a pool."""
     notes: tuple[str, ...] = ()
     reason: str | None = None
     """Why nothing could be said, where the outcome is `inconclusive`."""

@@ -19,6 +19,12 @@ class Phase(StrEnum):
     BACKGROUND = "background"
 
 
+LOOP = "the event loop"
+THREADS = "the thread pool"
+EXECUTOR = "the default executor"
+"""The built-in probes: a turn of the loop, a token of anyio's default limiter, a thread of asyncio's default executor.
+They pass no middleware, so they disturb nobody's counters, rate limits or database sessions."""
+
 LIFESPAN = "LIFESPAN"
 """The method of the exchange that is the app's start and stop."""
 
@@ -215,6 +221,38 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolReading:
+    """A thread pool at a moment at which all its threads were taken and somebody waited for one.
+
+    `holders` names the exchange of each that was taken, 0 where it is none of the observed;
+    what a probe took is left out. Readings of the same `span` follow each other without
+    a gap. `loop_cpu` and `queued` (the run-queue delay of the loop's and the pool's
+    threads, None on the portable meter) count up. `stacks` are the workers', those
+    that are in the user's code; where none is, of the tasks that wait for them.
+    """
+
+    at: int
+    span: int
+    pool: str
+    total: int
+    waiting: int
+    holders: tuple[int, ...]
+    loop_cpu: int
+    queued: int | None
+    stacks: tuple[Stack, ...] = ()
+    in_workers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """For how long the observed requests had threads of a pool, added up; by looks 5 ms apart."""
+
+    pool: str
+    total: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that one run of a request left behind."""
 
@@ -226,3 +264,5 @@ class Observation:
     """The time of each probe path with nothing else running."""
     exact: bool = False
     """Whether counters stood at every user line."""
+    pools: tuple[PoolReading, ...] = ()
+    uses: tuple[PoolUse, ...] = ()

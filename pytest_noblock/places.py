@@ -98,6 +98,16 @@ def of_sleep(segment: Segment) -> Place:
     return _by_samples(waiting or segment.samples)
 
 
+def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> tuple[Place, int]:
+    """The user line at which most of them sit, and how many do."""
+    seen = [(frame, stack) for stack in stacks if (frame := user_frame(stack)) is not None]
+    if not seen:
+        return Place(), 0
+    (at, times), *_ = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)
+    frame, stack = next((frame, stack) for frame, stack in seen if (frame.file, frame.line) == at)
+    return Place(frame, stack, evidence, witnessed=True), times
+
+
 def waited_in_known_calls(segment: Segment) -> int:
     """How long the thread was seen inside calls that are known to block: all that counts without schedstat."""
     spans = [(call.began, call.ended) for call in segment.calls]

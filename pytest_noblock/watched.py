@@ -8,7 +8,8 @@ from pytest_noblock.durations import words
 from pytest_noblock.findings import Check
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import LIFESPAN, Exchange, Observation
-from pytest_noblock.verdict import NOTE_NS, Stall, breaking, stalls
+from pytest_noblock.stall import NOTE_NS, Stall
+from pytest_noblock.verdict import breaking, stalls
 
 
 class Judge:

@@ -1,6 +1,7 @@
 """One run of a request, with everything that can be recorded about it."""
 
 import asyncio
+import gc
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ import httpx
 
 from pytest_noblock.engine import starlette, stuck
 from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.gauge import Gauge
 from pytest_noblock.engine.metering import metering
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.pools import of_running_loop
 from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
@@ -66,8 +69,12 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
 
     Raises Stuck and ProbeFailed. What the app itself raises is part of the observation.
     """
-    probes = Probes(subject.client, run.probes or ())
     records: list[Record] = []
+    pools = of_running_loop() if run.probes is not None else []
+    probes = Probes(subject.client, run.probes or (), pools)
+    gauge = Gauge(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
+    if run.copies > 1:
+        gc.collect()  # in a test session tens of ms, and so many requests at once would set it off
     async with AsyncExitStack() as stack:
         if run.probes is not None:
             await probes.measure_alone()
@@ -75,7 +82,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
             metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
         )
         if run.probes is not None:
-            await stack.enter_async_context(probes.running())
+            await stack.enter_async_context(probes.running(gauge.read))
         responses = await _exchanges(subject, request, run, records)
     observation = Observation(
         subject.meter,
@@ -84,6 +91,8 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         tuple(probes.answered),
         probes.alone,
         meter.exact,
+        gauge.readings(),
+        gauge.uses(),
     )
     return observation, responses[0]
 
@@ -93,7 +102,10 @@ async def _exchanges(
 ) -> list[httpx.Response | None]:
     deadline = now() + run.give_up_after
     before = asyncio.all_tasks()
-    sending = [asyncio.create_task(_send(subject.client, request, records)) for _ in range(run.copies)]
+    sending = []
+    for _ in range(run.copies):
+        sending.append(asyncio.create_task(_send(subject.client, request, records)))
+        await asyncio.sleep(0)  # all in one turn would be a wait of our making
     before |= set(sending)
     try:
         if await _unfinished(sending, deadline):

@@ -1,0 +1,58 @@
+"""The threads that do the blocking work of a loop: where they sit, and how long the machine let them wait."""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Iterable
+
+from pytest_noblock.engine.stacks import RawFrame, raw
+from pytest_noblock.engine.usercode import UserCode
+
+
+def of_anyio(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+    """anyio's worker threads know their loop."""
+    return [each for each in threading.enumerate() if vars(each).get("loop") is loop]
+
+
+def of_executor(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+    """Those of asyncio's default executor."""
+    return list(getattr(getattr(loop, "_default_executor", None), "_threads", ()))
+
+
+def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFrame]]:
+    """The stacks of the threads that are in the user's code."""
+    running = sys._current_frames()
+    stacks = [raw(running.get(thread.ident or 0)) for thread in threads]
+    return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
+
+
+class RunQueue:
+    """The run-queue delay of several threads, added up over all readings; they come and go."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+        self.delay = 0
+
+    def read(self, natives: Iterable[int | None]) -> int:
+        """A thread's first reading is where its count begins."""
+        for native in natives:
+            delay = _delay(native)
+            if delay is not None and native is not None:
+                self.delay += delay - self._last.get(native, delay)
+                self._last[native] = delay
+        return self.delay
+
+
+def _delay(native: int | None) -> int | None:
+    """Read without a file object: forty of them are read at once."""
+    try:
+        file = os.open(f"/proc/self/task/{native}/schedstat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return int(os.read(file, 64).split()[1])
+    except (OSError, IndexError):
+        return None
+    finally:
+        os.close(file)
