@@ -108,7 +108,9 @@ class Checker:
         self._warm.add(key)
         if not wanted:
             return []
-        return self._findings(breaking(stalls(self._again(request, plan, Run()), plan.limits), plan.limits))
+        return self._findings(
+            breaking(stalls(self._again(request, plan, Run(plan.concurrency)), plan.limits), plan.limits)
+        )
 
     def _final(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
         """What is beyond doubt: came again at the same line or, where that must not be tried, was sure at once."""

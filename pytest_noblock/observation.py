@@ -225,9 +225,9 @@ class PoolReading:
     """A thread pool at a moment at which all its threads were taken and somebody waited for one.
 
     `holders` names the exchange of each that was taken, 0 where it is none of the observed;
-    what a probe took is left out. Readings of the same `span` follow each other without
-    a gap. `loop_cpu` and `queued` (the run-queue delay of the loop's and the pool's
-    threads, None on the portable meter) count up. `stacks` are the workers', those
+    what a probe took is left out. `at_work` threads had not done with it. Readings of the
+    same `span` follow each other without a gap. `queued` counts up: the run-queue delay
+    of the pool's threads, None on the portable meter. `stacks` are the workers', those
     that are in the user's code; where none is, of the tasks that wait for them.
     """
 
@@ -237,7 +237,7 @@ class PoolReading:
     total: int
     waiting: int
     holders: tuple[int, ...]
-    loop_cpu: int
+    at_work: int
     queued: int | None
     stacks: tuple[Stack, ...] = ()
     in_workers: bool = True

@@ -45,19 +45,21 @@ def _full_of_requests(reading: PoolReading) -> bool:
 
 
 def _held(readings: list[PoolReading]) -> int:
-    """How long the pool was full, less what was only the machine being busy, or the loop."""
+    """How long all threads were at work, less what they waited for a processor: that is the machine being busy."""
     return sum(
-        max(0, after.at - before.at - (after.loop_cpu - before.loop_cpu) - ((after.queued or 0) - (before.queued or 0)))
+        max(0, after.at - before.at - ((after.queued or 0) - (before.queued or 0)))
         for before, after in pairwise(readings)
+        if min(before.at_work, after.at_work) >= before.total
     )
 
 
 def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], held: int, *, sure: bool) -> Stall:
     first, last = readings[0], readings[-1]
-    fullest = max(readings, key=lambda reading: (len(reading.stacks), reading.waiting))
-    owner = exchanges[Counter(number for number in fullest.holders if number).most_common(1)[0][0]]
-    place, here = places.of_stacks(fullest.stacks, "worker" if fullest.in_workers else "await")
-    waiting = max(reading.waiting for reading in readings)
+    owner = exchanges[Counter(number for number in last.holders if number).most_common(1)[0][0]]
+    in_workers = any(reading.in_workers for reading in readings)
+    seen = [reading.stacks for reading in readings if reading.in_workers == in_workers]
+    place = places.of_stacks((stack for stacks in seen for stack in stacks), "worker" if in_workers else "await")
+    here = max((places.times_at(place, stacks) for stacks in seen), default=0)
     return Stall(
         "pool-starved",
         owner,
@@ -68,17 +70,17 @@ def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], held: in
         place=place,
         sure=sure,
         pool=first.pool,
-        proof=_proof(fullest, exchanges, here, waiting),
+        proof=_proof(readings, exchanges, f"{here} {'workers' if in_workers else 'tasks'} at this line"),
     )
 
 
-def _proof(reading: PoolReading, exchanges: dict[int, Exchange], here: int, waiting: int) -> str:
-    """`40 of 40 tokens taken (40 by app.main.slow), 3 calls waiting, 40 workers at this line`."""
-    by = Counter(_name(exchanges.get(number)) for number in reading.holders)
+def _proof(readings: list[PoolReading], exchanges: dict[int, Exchange], here: str) -> str:
+    """`40 of 40 tokens taken (40 by app.main.slow), 3 waiting, 40 workers at this line`."""
+    last = readings[-1]
+    by = Counter(_name(exchanges.get(number)) for number in last.holders)
     shares = ", ".join(f"{times} by {name}" for name, times in by.most_common())
-    what = "workers" if reading.in_workers else "tasks"
-    taken = f"{len(reading.holders)} of {reading.total} {UNITS.get(reading.pool, 'threads')} of {reading.pool} taken"
-    return f"{taken} ({shares}), {waiting} waiting, {here} {what} at this line"
+    taken = f"{len(last.holders)} of {last.total} {UNITS.get(last.pool, 'threads')} of {last.pool} taken"
+    return f"{taken} ({shares}), {max(reading.waiting for reading in readings)} waiting, {here}"
 
 
 def _name(exchange: Exchange | None) -> str:

@@ -1,7 +1,5 @@
 """Reads on a timetable how full the thread pools are, and who has the threads."""
 
-import threading
-import time
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -93,7 +91,6 @@ class Gauge:
     def _reading(self, watched: _Watched, moment: int) -> tuple[PoolReading, list[list[RawFrame]]]:
         pool = watched.pool
         threads = pool.threads()
-        natives = [threading.get_native_id(), *(thread.native_id for thread in threads)]
         probing = self._probes.records
         holders = [each for each in pool.holders() if each.record is None or each.record not in probing]
         watched.looks += 1
@@ -106,8 +103,8 @@ class Gauge:
             total=int(pool.total),
             waiting=pool.waiting(),
             holders=tuple(self._number(each) for each in holders),
-            loop_cpu=time.thread_time_ns(),
-            queued=watched.queue.read(natives) if self._splits_waiting else None,
+            at_work=pool.at_work(),
+            queued=watched.queue.read(thread.native_id for thread in threads) if self._splits_waiting else None,
             in_workers=bool(stacks),
         )
         return reading, stacks or (_awaiting(holders) if looked else [])

@@ -38,6 +38,10 @@ class Pool(Protocol):
     def waiting(self) -> int: ...
     def holders(self) -> Sequence[Holder]: ...
     def threads(self) -> list[threading.Thread]: ...
+    def at_work(self) -> int:
+        """How many threads are; one that is done has its token until the loop takes the answer."""
+        ...
+
     async def probe(self) -> None:
         """Wait as a call would that needs a thread; where one is free, none is taken."""
 
@@ -72,6 +76,9 @@ class TokenPool:
     def threads(self) -> list[threading.Thread]:
         return workers.of_anyio(self._loop)
 
+    def at_work(self) -> int:
+        return workers.at_work(self.threads())
+
     async def probe(self) -> None:
         """A token without a thread: with the token a thread is had at once, and one that works would be measured."""
         token = _OurToken()
@@ -102,6 +109,9 @@ class ExecutorPool:
 
     def threads(self) -> list[threading.Thread]:
         return workers.of_executor(self._loop)
+
+    def at_work(self) -> int:
+        return self.taken()
 
     async def probe(self) -> None:
         """Its queue has no place to wait at but a call: one is made only where it has to wait."""

@@ -5,14 +5,32 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from types import FrameType
 
 from pytest_noblock.engine.stacks import RawFrame, raw
 from pytest_noblock.engine.usercode import UserCode
+
+_ANYIO = "_backends/_asyncio.py"
+"""The end of the name of the file that anyio's workers run in."""
 
 
 def of_anyio(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
     """anyio's worker threads know their loop."""
     return [each for each in threading.enumerate() if vars(each).get("loop") is loop]
+
+
+def at_work(threads: Iterable[threading.Thread]) -> int:
+    """How many of anyio's do not wait for something to do."""
+    running = sys._current_frames()
+    return sum(_works(running.get(thread.ident or 0)) for thread in threads)
+
+
+def _works(frame: FrameType | None) -> bool:
+    """Whether the thread's `run` has called anything but its queue."""
+    called = None
+    while frame is not None and not frame.f_code.co_filename.endswith(_ANYIO):
+        frame, called = frame.f_back, frame
+    return frame is not None and (called is None or called.f_code.co_name != "get")
 
 
 def of_executor(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
