@@ -253,6 +253,31 @@ class PoolUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """A thread right after a gap: what it had burned, where it was and where the task waited that had called it."""
+
+    cpu: int
+    stack: Stack
+    awaited: Stack = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch between two steps in which the loop's thread should have gone on and did not.
+
+    `late` is by how much; `switches` its voluntary context switches meanwhile,
+    `others_cpu` what the other threads of the process burned. `workers`: those that burned most first.
+    """
+
+    began: int
+    ended: int
+    late: int
+    switches: int
+    others_cpu: int
+    workers: tuple[Worker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that one run of a request left behind."""
 
@@ -264,5 +289,6 @@ class Observation:
     """The time of each probe path with nothing else running."""
     exact: bool = False
     """Whether counters stood at every user line."""
+    gaps: tuple[Gap, ...] = ()
     pools: tuple[PoolReading, ...] = ()
     uses: tuple[PoolUse, ...] = ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from pytest_noblock import places, starvation
+from pytest_noblock import gil, places, starvation
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Exchange, Observation, Segment
@@ -33,7 +33,9 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
     )
-    return sorted((*in_steps, *starvation.starved(observation, limits)), key=lambda stall: stall.began)
+    return sorted(
+        (*in_steps, *gil.kept(observation), *starvation.starved(observation, limits)), key=lambda stall: stall.began
+    )
 
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:

@@ -1,6 +1,7 @@
 """asyncio's default executor, seen from the loop: which request's calls run in it, and which wait."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,17 +13,22 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A call that was given to the default executor; `begun` once a thread has taken it."""
+    """A call that was given to the default executor."""
 
     call: Callable[..., Any]
     jobs: "set[Job]"
     task: "asyncio.Task[Any] | None"
     """The task that gave it."""
     record: Record | None = field(default_factory=CURRENT.get)
-    begun: bool = False
+    ident: int | None = None
+    """The thread that runs it."""
+
+    @property
+    def begun(self) -> bool:
+        return self.ident is not None
 
     def __call__(self, *args: Any) -> Any:
-        self.begun = True
+        self.ident = threading.get_ident()
         try:
             return self.call(*args)
         finally:

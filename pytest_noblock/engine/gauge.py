@@ -52,18 +52,25 @@ class Gauge:
         self._last = now()
 
     def read(self) -> bool:
-        """To be called in the loop; tells whether the next reading is wanted soon."""
+        """To be called in the loop; tells whether an observed request has a thread."""
         moment = now()
+        in_use = False
         for watched in self._watched:
             taken = watched.pool.taken()
             if taken:
-                watched.use += self._in_use(watched.pool) * (moment - self._last)
+                using = self._in_use(watched.pool)
+                watched.use += using * (moment - self._last)
+                in_use = in_use or using > 0
             if taken and taken >= watched.pool.total and watched.pool.waiting():
                 self._full(watched, moment)
             else:
                 watched.began = None
         self._last = moment
-        return any(watched.began is not None for watched in self._watched)
+        return in_use
+
+    def holders(self) -> list[Holder]:
+        """The threads that observed requests have."""
+        return [each for watched in self._watched for each in watched.pool.holders() if each.record in self._records]
 
     def readings(self) -> tuple[PoolReading, ...]:
         """All of them, once the run is over."""

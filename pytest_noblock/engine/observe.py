@@ -11,6 +11,7 @@ import httpx
 
 from pytest_noblock.engine import starlette, stuck
 from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.gaps import GapWatch
 from pytest_noblock.engine.gauge import Gauge
 from pytest_noblock.engine.metering import metering
 from pytest_noblock.engine.now import now
@@ -78,6 +79,12 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
     pools = of_running_loop() if run.probes is not None else []
     probes = Probes(subject.client, run.probes or (), pools)
     gauge = Gauge(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
+    gaps = GapWatch(gauge.holders, subject.user, run.sample_after)
+
+    def look() -> bool:
+        gaps.mark()
+        return gauge.read()
+
     if run.copies > 1:
         gc.collect()  # in a test session tens of ms, and so many requests at once would set it off
     async with AsyncExitStack() as stack:
@@ -87,7 +94,9 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
             metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
         )
         if run.probes is not None:
-            await stack.enter_async_context(probes.running(gauge.read))
+            await stack.enter_async_context(probes.running(look))
+            if subject.meter == "full":
+                stack.enter_context(gaps.watching(getattr(asyncio.get_running_loop(), "_selector", None)))
         responses = await _exchanges(subject, request, run, records)
     observation = Observation(
         subject.meter,
@@ -96,6 +105,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         tuple(probes.answered),
         probes.alone,
         meter.exact,
+        gaps.gaps(),
         gauge.readings(),
         gauge.uses(),
     )

@@ -25,6 +25,8 @@ class Holder:
 
     record: Record | None
     task: Task | None
+    ident: int | None = None
+    """The thread, where it is known."""
 
 
 class Pool(Protocol):
@@ -105,7 +107,11 @@ class ExecutorPool:
         return sum(not job.begun for job in list(self._loop.jobs))
 
     def holders(self) -> Sequence[Holder]:
-        return [Holder(job.record, job.task) for job in list(self._loop.jobs) if job.begun and job.call is not _nothing]
+        return [
+            Holder(job.record, job.task, job.ident)
+            for job in list(self._loop.jobs)
+            if job.begun and job.call is not _nothing
+        ]
 
     def threads(self) -> list[threading.Thread]:
         return workers.of_executor(self._loop)

@@ -12,6 +12,7 @@ from anyio.from_thread import BlockingPortal
 
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.executor import SeesExecutor
+from pytest_noblock.engine.gaps import GapSelector
 from pytest_noblock.engine.lifespan import running
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import raw
@@ -115,6 +116,9 @@ class AppRunner:
 
 class _SelectorLoop(SeesExecutor, asyncio.SelectorEventLoop):
     """The loop of the app."""
+
+    def __init__(self) -> None:
+        super().__init__(GapSelector())
 
 
 if sys.platform == "win32":

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from types import FrameType
 
@@ -43,6 +44,34 @@ def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFr
     running = sys._current_frames()
     stacks = [raw(running.get(thread.ident or 0)) for thread in threads]
     return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
+
+
+class ThreadClocks:
+    """What other threads burn, one by one; those alone that came since, and those that work for the running loop."""
+
+    def __init__(self) -> None:
+        self._strangers = {each.ident for each in threading.enumerate()}
+        self._marks: dict[int, int] = {}
+
+    def mark(self) -> None:
+        """From here on `burned` counts."""
+        self._marks = self._read()
+
+    def burned(self) -> list[tuple[int, int]]:
+        """Identity and CPU time of each that burned any since the last mark, the most first."""
+        spent = [(ident, cpu - self._marks.get(ident, 0)) for ident, cpu in self._read().items()]
+        return sorted(((ident, cpu) for ident, cpu in spent if cpu > 0), key=lambda each: -each[1])
+
+    def _read(self) -> dict[int, int]:
+        """A thread that `enumerate` names has not ended: to do so it needs the interpreter lock, which is here."""
+        loop = asyncio.get_running_loop()
+        ours = {*of_anyio(loop), *of_executor(loop)}
+        counted = [each for each in threading.enumerate() if each in ours or each.ident not in self._strangers]
+        return {each.ident: _cpu_of(each.ident) for each in counted if each.ident is not None}
+
+
+def _cpu_of(ident: int) -> int:
+    return time.clock_gettime_ns(time.pthread_getcpuclockid(ident))
 
 
 class RunQueue:
