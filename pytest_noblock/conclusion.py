@@ -90,8 +90,15 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
 
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
     """The findings of the first run that a later one shows as well."""
-    later = {key(finding) for run in again for finding in run}
-    return [replace(finding, confirmed=True) for finding in first if key(finding) in later]
+    later = [finding for run in again for finding in run]
+    pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
+    return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+
+
+def _same(finding: Finding, other: Finding) -> bool:
+    """At the same place, or of the same kind where one's line was not caught."""
+    vague = finding.file is None or other.file is None
+    return key(finding) == key(other) or (vague and (finding.kind, finding.phase) == (other.kind, other.phase))
 
 
 def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:

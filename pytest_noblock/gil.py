@@ -25,7 +25,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
         waited = gap.switches >= max(_FEWEST_SWITCHES, cpu * _SWITCHES_PER_NS)
-        if cpu >= NOTE_NS and waited and place is not None and exchange is not None:
+        if cpu >= NOTE_NS and waited and exchange is not None:
             yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, proof=_proof(gap, cpu))
 
 
@@ -36,14 +36,13 @@ def _lets_go(worker: Worker) -> bool:
     return entry is not None and entry.frees_gil
 
 
-def _place(keepers: Sequence[Worker]) -> Place | None:
+def _place(keepers: Sequence[Worker]) -> Place:
     """The line of the one that burned most or, where it runs none of the user's, the line that awaits it."""
-    if not keepers:
-        return None
-    return _at(keepers[0].stack, awaited=False) or _at(keepers[0].awaited, awaited=True)
+    looks = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
+    return next((place for place in looks if place is not None), Place())
 
 
-def _at(stack: Stack, *, awaited: bool) -> Place | None:
+def _at(stack: Stack, *, awaited: bool = False) -> Place | None:
     frame = user_frame(stack)
     return Place(frame, stack, "await" if awaited else "worker", witnessed=True) if frame is not None else None
 

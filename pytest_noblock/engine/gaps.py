@@ -1,33 +1,36 @@
-"""Gaps: stretches between steps in which the loop wanted to go on and another thread kept the interpreter lock.
+"""Gaps: stretches in which the loop's thread wanted to go on and another thread kept the interpreter lock.
 
-A `select` that returns later than it was told to, and slept again and again meanwhile: who waits
-for the lock wakes every `sys.getswitchinterval()`. The thread that had it gives it up
-right after the C call that kept it, so that this moment shows the line.
+A `select` that returns later than it was told to, a thread whose start takes long, a step: and who
+waits for the lock wakes every `sys.getswitchinterval()`. The thread that had it gives it
+up right after the C call that kept it, so that this moment shows the line.
 """
 
+import asyncio
 import selectors
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from pytest_noblock.engine.clocks import voluntary_switches
+from pytest_noblock.engine.clocks import Reading, others_cpu, voluntary_switches
+from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import Holder
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.stuck import await_chain
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.workers import ThreadClocks
-from pytest_noblock.observation import Gap, Worker
+from pytest_noblock.observation import Gap, Segment, Worker
 
-_Select = Callable[[float | None], list[Any]]
+T = TypeVar("T")
 _MOST_GAPS = 100
 _MOST_WORKERS = 8
 
 
-class GapSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class GapSelector(selectors.DefaultSelector):
     """Tells `watch`, while there is one, how long the loop waited."""
 
     watch: "GapWatch | None" = None
@@ -35,7 +38,7 @@ class GapSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
     def select(self, timeout: float | None = None) -> Any:
         if self.watch is None or timeout is None:
             return super().select(timeout)
-        return self.watch.around(super().select, timeout)
+        return self.watch.around(partial(super().select, timeout), max(0.0, timeout))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +65,49 @@ class GapWatch:
         self._clocks.mark()
 
     @contextmanager
-    def watching(self, selector: object) -> Iterator[None]:
-        """Nothing is seen of a loop that has another selector."""
-        if not isinstance(selector, GapSelector):
+    def watching(self, meter: StepMeter) -> Iterator[None]:
+        """In the loop that the meter's thread runs; of one with another selector its steps alone are seen."""
+        selector = getattr(asyncio.get_running_loop(), "_selector", None)
+        meter.gaps = self
+        if isinstance(selector, GapSelector):
+            selector.watch = self
+        try:
             yield
+        finally:
+            meter.gaps = None
+            if isinstance(selector, GapSelector):
+                selector.watch = None
+
+    def around(self, call: Callable[[], T], takes_s: float = 0) -> T:
+        """Make a call that gives the interpreter lock away, and needs no longer than that."""
+        began = _reading()
+        try:
+            return call()
+        finally:
+            self.since(began, takes_s)
+
+    def since(self, began: Reading, takes_s: float = 0) -> None:
+        """What was done since a reading gave the interpreter lock away, and may have waited for it."""
+        ended = now()
+        late = ended - began[0] - round(takes_s * 1e9)
+        if late >= self._shortest:
+            self._look(Gap(began[0], ended, late, voluntary_switches() - began[3], others_cpu(began, _reading())))
+
+    def in_step(self, segment: Segment) -> None:
+        """A step has ended that may have waited for the lock."""
+        if segment.asleep >= self._shortest and (segment.switches or 0) > 1:
+            gap = Gap(segment.began, segment.ended, segment.asleep, segment.switches or 0, segment.others_cpu)
+            self._look(gap)
+
+    def _look(self, gap: Gap) -> None:
+        if len(self._gaps) >= _MOST_GAPS:
             return
-        selector.watch = self
-        try:
-            yield
-        finally:
-            selector.watch = None
-
-    def around(self, select: _Select, timeout: float) -> list[Any]:
-        switches = voluntary_switches()
-        others = time.process_time_ns() - time.thread_time_ns()
-        began = now()
-        try:
-            return select(timeout)
-        finally:
-            ended = now()
-            late = ended - began - round(max(0.0, timeout) * 1e9)
-            if late >= self._shortest and len(self._gaps) < _MOST_GAPS:
-                self._late(began, ended, late, voluntary_switches() - switches, others)
-
-    def _late(self, began: int, ended: int, late: int, switches: int, others: int) -> None:
-        others = time.process_time_ns() - time.thread_time_ns() - others
         running = sys._current_frames()
         looks = [
             _Look(cpu, raw(running.get(ident)), self._awaited(ident))
             for ident, cpu in self._clocks.burned()[:_MOST_WORKERS]
         ]
-        self._gaps.append((Gap(began, ended, late, switches, others), looks))
+        self._gaps.append((gap, looks))
 
     def _awaited(self, ident: int) -> list[RawFrame]:
         """Where the task waits whose call the thread runs; of anyio's threads nobody knows whose it is."""
@@ -106,3 +121,8 @@ class GapWatch:
 
     def _worker(self, look: _Look) -> Worker:
         return Worker(look.cpu, settled(look.frames, self._user), settled(look.awaited, self._user))
+
+
+def _reading() -> Reading:
+    """Without the run-queue delay, which costs most: it does not matter here."""
+    return now(), time.thread_time_ns(), b"", voluntary_switches(), time.process_time_ns()

@@ -164,8 +164,9 @@ def _wrap_first_turn(owner: Any, name: str) -> Callable[[], None]:
         meter = _meters.get(_ident())
         if meter is None or meter.owner is None:
             return original(*args, **kwargs)
-        with meter.own_work():
-            return original(*args, **kwargs)
+        with meter.own_work():  # a new worker may take the interpreter lock with its first turn, and keep it
+            start = functools.partial(original, *args, **kwargs)
+            return start() if meter.gaps is None else meter.gaps.around(start)
 
     setattr(owner, name, first_turn)
     return lambda: setattr(owner, name, original)

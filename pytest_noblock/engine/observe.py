@@ -96,7 +96,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         if run.probes is not None:
             await stack.enter_async_context(probes.running(look))
             if subject.meter == "full":
-                stack.enter_context(gaps.watching(getattr(asyncio.get_running_loop(), "_selector", None)))
+                stack.enter_context(gaps.watching(meter.steps))
         responses = await _exchanges(subject, request, run, records)
     observation = Observation(
         subject.meter,
