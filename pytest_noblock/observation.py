@@ -278,6 +278,38 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Sitting:
+    """Where a request was seen while a probe waited, and how often."""
+
+    exchange: int
+    times: int
+    stack: Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A user's probe at one await that somebody else ended.
+
+    `by` names the exchange in whose step that was (probes have numbers, too), None
+    where it was nobody's: a thread's, a timer's. `let_go`: the request had gone on by
+    then from where it sat. `shared`: both waited in methods of one and the same
+    object. `what` the probe waited for. `held` is for how long, as far as that was not
+    the machine being busy.
+    """
+
+    path: str
+    began: int
+    ended: int
+    held: int
+    stack: Stack
+    what: str
+    by: int | None
+    let_go: bool
+    shared: bool
+    sittings: tuple[Sitting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that one run of a request left behind."""
 
@@ -291,4 +323,5 @@ class Observation:
     """Whether counters stood at every user line."""
     gaps: tuple[Gap, ...] = ()
     pools: tuple[PoolReading, ...] = ()
+    waits: tuple[Wait, ...] = ()
     uses: tuple[PoolUse, ...] = ()

@@ -1,8 +1,9 @@
 """What an observation means: pure functions, one small rule each."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
-from pytest_noblock import gil, places, starvation
+from pytest_noblock import contention, gil, places, starvation
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Exchange, Observation, Segment
@@ -33,9 +34,8 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
     )
-    return sorted(
-        (*in_steps, *gil.kept(observation), *starvation.starved(observation, limits)), key=lambda stall: stall.began
-    )
+    beside = (gil.kept(observation), contention.kept_waiting(observation), starvation.starved(observation, limits))
+    return sorted(chain(in_steps, *beside), key=lambda stall: stall.began)
 
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:

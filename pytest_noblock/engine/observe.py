@@ -19,6 +19,7 @@ from pytest_noblock.engine.pools import of_running_loop
 from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.waits import Waits
 from pytest_noblock.observation import Exchange, Frame, Meter, Observation
 
 
@@ -79,15 +80,18 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
     pools = of_running_loop() if run.probes is not None else []
     probes = Probes(subject.client, run.probes or (), pools)
     gauge = Gauge(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
+    waits = Waits(subject.user, records, splits_waiting=subject.meter == "full")
     gaps = GapWatch(gauge.holders, subject.user, run.sample_after)
 
     def look() -> bool:
         gaps.mark()
+        waits.look(probes.under_way)
         return gauge.read()
 
     if run.copies > 1:
         gc.collect()  # in a test session tens of ms, and so many requests at once would set it off
     async with AsyncExitStack() as stack:
+        stack.callback(waits.close)
         if run.probes is not None:
             await probes.measure_alone()
         meter = stack.enter_context(
@@ -107,6 +111,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         meter.exact,
         gaps.gaps(),
         gauge.readings(),
+        waits.values(),
         gauge.uses(),
     )
     return observation, responses[0]

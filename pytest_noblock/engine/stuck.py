@@ -6,6 +6,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 from pytest_noblock.engine.exchange import CURRENT, Record
 from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
@@ -23,7 +24,7 @@ def where(record: Record, before: Tasks, user: UserCode) -> Frame | None:
 
     `before`: the tasks that there were when the request was sent.
     """
-    chains = [await_chain(task) for task in _tasks_of(record, before)]
+    chains = [await_chain(task) for task in tasks_of(record, before)]
     if any(chain and chain[0][0].co_name in _WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
         if line is not None:
@@ -31,7 +32,7 @@ def where(record: Record, before: Tasks, user: UserCode) -> Frame | None:
     return next((frame for chain in chains if (frame := user_frame(settled(chain, user)))), None)
 
 
-def _tasks_of(record: Record, before: Tasks) -> "list[asyncio.Task[object]]":
+def tasks_of(record: Record, before: Tasks) -> "list[asyncio.Task[object]]":
     """The youngest first, the request's own task last: the others were started by it."""
     tasks = asyncio.all_tasks() - {record.task}
     if sys.version_info >= (3, 12):
@@ -44,14 +45,18 @@ def _tasks_of(record: Record, before: Tasks) -> "list[asyncio.Task[object]]":
 
 def await_chain(task: "asyncio.Task[object]") -> list[RawFrame]:
     """The frames of the coroutines that wait for each other, innermost first."""
-    frames: list[RawFrame] = []
+    frames = [(frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals) for _, frame in coroutines(task)]
+    return frames[::-1]
+
+
+def coroutines(task: "asyncio.Task[object]") -> Iterator[tuple[object, FrameType]]:
+    """The coroutines that wait for each other, outermost first, and their frames."""
     waiting: object = task.get_coro()
     while waiting is not None:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
         if frame is not None:
-            frames.append((frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals))
+            yield waiting, frame
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _generator_of(waiting)
-    return frames[::-1]
 
 
 def _generator_of(waiting: object) -> object:

@@ -118,6 +118,9 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
     if finding.code:
         yield f"              {finding.code}"
+    if finding.waiter is not None:
+        yield from _row("waiter", f"{finding.waiter.place} in {finding.waiter.function}")
+        yield f"              {finding.waiter.code}"
     for name in _during(check, finding):
         yield from _row("task", name)
     yield from _row("why", _why(finding))
