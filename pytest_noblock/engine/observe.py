@@ -121,19 +121,17 @@ async def _exchanges(
     subject: Subject, request: Request, run: Run, records: list[Record]
 ) -> list[httpx.Response | None]:
     deadline = now() + run.give_up_after
-    before = asyncio.all_tasks()
     sending = []
     for number in range(run.copies):
         sending.append(asyncio.create_task(_send(subject.client, request, records)))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
-    before |= set(sending)
     try:
         if await _unfinished(sending, deadline):
-            raise _stuck(records, before, subject.user)
+            raise _stuck(records, subject.user)
         responses = [each.result() for each in sending]
         if await _unfinished([record.task for record in records if record.task is not None], deadline):
-            raise _stuck(records, before, subject.user)
+            raise _stuck(records, subject.user)
     finally:
         for task in (*sending, *(record.task for record in records)):
             if task is not None and not task.done():
@@ -156,8 +154,8 @@ async def _send(client: httpx.AsyncClient, request: Request, records: list[Recor
         return None
 
 
-def _stuck(records: list[Record], before: stuck.Tasks, user: UserCode) -> Stuck:
+def _stuck(records: list[Record], user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.settled(pending, user), stuck.where(pending, before, user))
+    return Stuck(starlette.settled(pending, user), stuck.where(pending, user))

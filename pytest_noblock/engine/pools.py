@@ -1,9 +1,6 @@
 """The thread pools of the running loop: anyio's limiter (`def` endpoints), asyncio's default executor."""
 
 import asyncio
-import contextvars
-import gc
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ from typing import Protocol
 from anyio.to_thread import current_default_thread_limiter
 
 from pytest_noblock.engine import workers
-from pytest_noblock.engine.exchange import CURRENT, Record
+from pytest_noblock.engine.exchange import Record, record_of
 from pytest_noblock.engine.executor import SeesExecutor
 from pytest_noblock.observation import EXECUTOR, THREADS
 
@@ -128,14 +125,6 @@ class ExecutorPool:
 def of_running_loop() -> list[Pool]:
     loop = asyncio.get_running_loop()
     return [TokenPool(), *([ExecutorPool(loop)] if isinstance(loop, SeesExecutor) else [])]
-
-
-def record_of(task: Task) -> Record | None:
-    """The request that a task belongs to."""
-    if sys.version_info >= (3, 12):
-        return task.get_context().get(CURRENT)
-    context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
-    return context.get(CURRENT) if context is not None else None  # its own is the first that it refers to
 
 
 def _holder(borrower: object) -> Holder:

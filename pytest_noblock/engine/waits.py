@@ -11,7 +11,7 @@ from pytest_noblock.engine.exchange import CURRENT, Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probes import Asked
 from pytest_noblock.engine.stacks import RawFrame, settled
-from pytest_noblock.engine.stuck import Tasks, await_chain, coroutines, tasks_of
+from pytest_noblock.engine.stuck import await_chain, coroutines, tasks_of
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Sitting, Wait, user_frame
 
@@ -51,10 +51,9 @@ class _Moment(NamedTuple):
 
 
 class Waits:
-    """Those of one run; `records` are the observed requests, `before` the tasks that there were before them."""
+    """Those of one run; `records` are the observed requests."""
 
     def __init__(self, user: UserCode, records: Sequence[Record], *, splits_waiting: bool) -> None:
-        self.before: Tasks = asyncio.all_tasks()
         self._user = user
         self._records = records
         self._splits_waiting = splits_waiting
@@ -119,7 +118,7 @@ class Waits:
 
     def _waiting_task(self, record: Record) -> "asyncio.Task[object] | None":
         """The one that runs the user's code: under some middleware a child of the request's."""
-        tasks = tasks_of(record, self.before) if record.task is not None else []
+        tasks = tasks_of(record) if record.task is not None else []
         return next((task for task in tasks if self._in_user_code(task)), None)
 
     def _in_user_code(self, task: "asyncio.Task[object]") -> bool:
