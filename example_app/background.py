@@ -1,8 +1,9 @@
 """Work after the response: a log, an email, a file that takes a while."""
 
 import json
+import os
 import smtplib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,19 +11,19 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import aiosmtplib
+import anyio
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
-from example_app.services import slow_mail_server
+from example_app import services
+from example_app.lateness import Late
 
 
 @asynccontextmanager
 async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
     with TemporaryDirectory() as folder:
-        mails = Path(folder, "mails")
-        async with slow_mail_server(mails) as port:
-            yield {"folder": Path(folder), "mail_port": port}
+        yield {"folder": Path(folder)}
 
 
 async def shared_folder(request: Request) -> Path:
@@ -30,13 +31,27 @@ async def shared_folder(request: Request) -> Path:
     return folder
 
 
-async def shared_mail_port(request: Request) -> int:
-    port: int = request.state.mail_port
-    return port
+def mail_port() -> int:
+    return services.slow_mail_server()[0]
+
+
+def slow_pipe() -> Iterator[tuple[Path, Late]]:
+    """With a late reader: as slow as a full disk or a network drive may be."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "log")
+        os.mkfifo(path)
+        yield path, Late(path.read_text)
+
+
+async def slow_log(slow: Annotated[tuple[Path, Late], Depends(slow_pipe)]) -> Path:
+    path, reader = slow
+    reader.begin()
+    return path
 
 
 Folder = Annotated[Path, Depends(shared_folder)]
-MailPort = Annotated[int, Depends(shared_mail_port)]
+MailPort = Annotated[int, Depends(mail_port)]
+SlowLog = Annotated[Path, Depends(slow_log)]
 router = APIRouter(prefix="/background", tags=["Background tasks"], lifespan=lifespan)
 
 
@@ -50,6 +65,14 @@ def written(to: str) -> EmailMessage:
     message["From"], message["To"], message["Subject"] = "shop@example.org", to, "Your order"
     message.set_content("It is on its way.")
     return message
+
+
+def write_slow_log(log: Path, message: str) -> None:
+    log.write_text(f"{message}\n")
+
+
+async def write_slow_log_awaited(log: Path, message: str) -> None:
+    await anyio.Path(log).write_text(f"{message}\n")
 
 
 def send_email(port: int, to: str) -> None:
@@ -97,6 +120,20 @@ async def email_awaited(email: str, tasks: BackgroundTasks, port: MailPort) -> s
     """Right: the task is an `async def`, and awaits the mail server."""
     tasks.add_task(send_email_awaited, port, email)
     return "Message will be sent"
+
+
+@router.post("/slow-log/{email}")
+async def log_in_def(email: str, tasks: BackgroundTasks, log: SlowLog) -> str:
+    """Right: the task is a `def`, so a thread waits for the disk."""
+    tasks.add_task(write_slow_log, log, f"message to {email}")
+    return "Message sent"
+
+
+@router.post("/slow-log-awaited/{email}")
+async def log_awaited(email: str, tasks: BackgroundTasks, log: SlowLog) -> str:
+    """Right: the task is an `async def`, and awaits the disk."""
+    tasks.add_task(write_slow_log_awaited, log, f"message to {email}")
+    return "Message sent"
 
 
 @router.post("/files/{name}", status_code=202)

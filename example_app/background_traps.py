@@ -1,12 +1,13 @@
 """Work after the response, done wrong: each of these looks right, and passes a test that looks at the response."""
 
 import smtplib
+from pathlib import Path
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
-from example_app.background import Folder, MailPort, send_email, write_log, written
+from example_app.background import Folder, MailPort, SlowLog, send_email, write_log, written
 
 router = APIRouter(prefix="/trap", tags=["Traps of background tasks"])
 
@@ -21,6 +22,18 @@ async def email_in_async_def(email: str, tasks: BackgroundTasks, port: MailPort)
     """Trap: the task is an `async def` that blocks, so everybody waits for the mail server."""
     tasks.add_task(send_email_blocking, port, email)
     return "Message will be sent"
+
+
+async def write_slow_log_blocking(log: Path, message: str) -> None:
+    with open(log, "w") as file:  # trap
+        file.write(f"{message}\n")
+
+
+@router.post("/slow-log/{email}")
+async def log_in_async_def(email: str, tasks: BackgroundTasks, log: SlowLog) -> str:
+    """Trap: the task is an `async def` that blocks, so everybody waits for the disk."""
+    tasks.add_task(write_slow_log_blocking, log, f"message to {email}")
+    return "Message sent"
 
 
 @router.post("/awaited/{email}")

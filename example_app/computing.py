@@ -12,8 +12,8 @@ router = APIRouter(prefix="/compute", tags=["A long computation"])
 
 
 def sum_of_squares(count: int) -> int:
-    total = 0
-    for number in range(count):  # blocks
+    total, numbers = 0, range(count)
+    for number in numbers:  # blocks
         total += number * number  # blocks
     return total
 

@@ -5,28 +5,34 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
 from typing import Annotated
 
 import aiosqlite
 from fastapi import APIRouter, Depends
 
-DELAY = 0.15
+from example_app.lateness import Late
+
 SCHEMA = "CREATE TABLE stock (product, pieces); INSERT INTO stock VALUES ('anvil', 3), ('rope', 4)"
 QUERY = "SELECT product, pieces FROM stock"
 Stock = dict[str, int]
 
 
-def locked_database() -> Iterator[Path]:
+def locked() -> Iterator[tuple[Path, Late]]:
     """Its writer holds the lock when the endpoint begins."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "stock.db")
         with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as writer:
             writer.executescript(f"{SCHEMA}; BEGIN EXCLUSIVE")
-            release = Timer(DELAY, writer.rollback)
-            release.start()
-            yield path
+            release = Late(writer.rollback)
+            yield path, release
+            release.begin()  # for a request that did not come so far
             release.join()
+
+
+async def locked_database(slow: Annotated[tuple[Path, Late], Depends(locked)]) -> Path:
+    path, release = slow
+    release.begin()
+    return path
 
 
 LockedDatabase = Annotated[Path, Depends(locked_database)]

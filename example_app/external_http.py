@@ -1,6 +1,8 @@
 """An external API that takes 150 ms to answer."""
 
 import asyncio
+import json
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,20 +12,22 @@ import httpx
 import requests
 from fastapi import APIRouter, Depends, Request
 
-from example_app.services import slow_upstream
+from example_app import services
 
 Rates = dict[str, float]
 
 
 @asynccontextmanager
 async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
-    # One client for the whole app: to make one reads the certificates, 40 ms of CPU on the loop.
-    async with slow_upstream() as url, httpx.AsyncClient() as client:
-        yield {"upstream": url, "client": client}
+    # Clients for the whole app: to make one reads the certificates, 40 ms of CPU on the loop.
+    certificates = httpx.create_ssl_context()
+    async with httpx.AsyncClient(verify=certificates) as client:
+        with httpx.Client(verify=certificates) as sync_client:
+            yield {"client": client, "sync_client": sync_client}
 
 
-async def upstream(request: Request) -> str:
-    return f"{request.state.upstream}/slow?ms=150"
+def upstream() -> str:
+    return f"{services.slow_upstream()}/slow?ms=150"
 
 
 async def shared_client(request: Request) -> httpx.AsyncClient:
@@ -31,8 +35,14 @@ async def shared_client(request: Request) -> httpx.AsyncClient:
     return client
 
 
+async def shared_sync_client(request: Request) -> httpx.Client:
+    client: httpx.Client = request.state.sync_client
+    return client
+
+
 Upstream = Annotated[str, Depends(upstream)]
 Client = Annotated[httpx.AsyncClient, Depends(shared_client)]
+SyncClient = Annotated[httpx.Client, Depends(shared_sync_client)]
 router = APIRouter(prefix="/http", tags=["An external API"], lifespan=lifespan)
 
 
@@ -40,6 +50,21 @@ router = APIRouter(prefix="/http", tags=["An external API"], lifespan=lifespan)
 async def rates_by_requests(url: Upstream) -> Rates:
     """Blocks: `requests` waits for the answer on the event loop, and everybody waits with it."""
     rates: Rates = requests.get(url, timeout=5).json()  # blocks
+    return rates
+
+
+@router.get("/httpx-client")
+async def rates_by_sync_httpx(url: Upstream, client: SyncClient) -> Rates:
+    """Blocks: httpx has two clients, and this one waits on the event loop."""
+    rates: Rates = client.get(url).json()  # blocks
+    return rates
+
+
+@router.get("/urllib")
+async def rates_by_urllib(url: Upstream) -> Rates:
+    """Blocks: what comes with Python does too."""
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # blocks
+        rates: Rates = json.load(answer)
     return rates
 
 

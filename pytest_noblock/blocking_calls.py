@@ -93,7 +93,9 @@ NETWORK = {
     "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
     # queues
     "celery kombu": "",
-    "celery.result.AsyncResult": "an answer of 202 and a route that tells the task's state",
+    "celery.result celery.Task.AsyncResult celery.Celery.AsyncResult celery.Task.delay.get": (
+        "an answer of 202 and a route that tells the task's state"
+    ),
     "pika": "aio_pika.connect_robust",
     "kafka confluent_kafka": "aiokafka.AIOKafkaProducer",
     "paho.mqtt": "aiomqtt.Client",
@@ -106,8 +108,12 @@ WAITING = {
     "open": "aiofiles.open (or anyio.open_file)",
     "io": "a file opened with aiofiles.open (or anyio.open_file)",
     "pathlib": "anyio.Path().{name}",
+    "pathlib.Path.read_text pathlib.Path.read_bytes pathlib.Path.write_text pathlib.Path.write_bytes": (
+        "anyio.Path().{name} (or aiofiles.open)"
+    ),
     "tempfile": "aiofiles.tempfile.{name}",
     "shutil glob.glob filecmp fileinput": "",
+    "shutil.copyfileobj shutil.copyfile shutil.copy shutil.copy2": "in pieces, with aiofiles.open (or anyio.open_file)",
     "os.stat os.listdir os.scandir os.walk os.remove os.unlink os.rename os.replace os.mkdir os.makedirs": "",
     "os.read os.write os.open os.fsync os.fdatasync os.sync os.sendfile os.truncate os.rmdir os.removedirs": "",
     "os.path.exists os.path.isfile os.path.isdir os.path.getsize os.path.getmtime os.path.realpath": "",
@@ -142,7 +148,7 @@ OUTSIDE_GIL = {
     "hashlib bcrypt argon2 passlib pwdlib scrypt": "",
     "zlib gzip bz2 lzma zipfile tarfile zstandard": "",
     "PIL cv2": "",
-    "numpy scipy sklearn torch tensorflow onnxruntime sentence_transformers transformers faiss": "",
+    "numpy scipy sklearn torch tensorflow onnxruntime sentence_transformers transformers faiss llama_cpp": "",
     "polars pyarrow duckdb lxml": "",
 }
 
@@ -155,6 +161,7 @@ INSIDE_GIL = {
     "xml.etree xml.dom": "lxml.etree, which parses outside the GIL",
     "pandas": "polars, which computes outside the GIL",
     "openpyxl xlsxwriter docx pypdf PyPDF2 fitz pymupdf pdfplumber reportlab weasyprint matplotlib": "",
+    "passlib.hash.sha256_crypt passlib.hash.sha512_crypt passlib.handlers.sha2_crypt": "bcrypt, outside the GIL",
     "bs4 html.parser html5lib markdown jinja2 spacy nltk networkx": "",
     "ssl.create_default_context ssl.SSLContext": "one context made at start-up and shared",
     "importlib.import_module": "the import at the top of the module",
@@ -166,6 +173,10 @@ THREADS = {
     "open io tempfile": "await asyncio.to_thread(...) around a function that opens, uses and closes the file",
     "sqlite3": "await asyncio.to_thread(...) around a function that opens, uses and closes its own connection",
     "sqlalchemy sqlmodel": "await asyncio.to_thread(...) around a function that opens, uses and closes its own session",
+    "sqlalchemy.Connection sqlalchemy.Engine sqlalchemy.engine": (
+        "await asyncio.to_thread(...) around a function that opens, uses and closes its own connection"
+    ),
+    "smtplib ftplib imaplib poplib": "await asyncio.to_thread(...) around a function that connects, uses and closes it",
     "django.db": "await asgiref.sync.sync_to_async(...)(...)",
     "threading.Lock threading.RLock threading.Semaphore threading.BoundedSemaphore threading.Condition": (
         "await asyncio.to_thread(...) around a function that takes and releases it"
@@ -194,3 +205,9 @@ MODULES = "PIL.Image PIL.ImageOps PIL.ImageFilter"
 
 # Parts of blocking libraries that do not block.
 HARMLESS = "util utils exceptions errors error sql types typing compat structures cookies BytesIO StringIO PurePath"
+
+# Named like something asynchronous, and blocking.
+SYNC = "AsyncResult"
+
+# Of those that wait on this machine, what takes long on any machine.
+LONG = "time.sleep subprocess os.system os.popen"

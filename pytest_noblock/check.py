@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from pytest_noblock import conclusion, reasons, starvation
+from pytest_noblock import conclusion, mocked, reasons, starvation
 from pytest_noblock.afterwards import task_runs
 from pytest_noblock.engine import starlette
 from pytest_noblock.engine.observe import Request, Run, Stuck, Subject, observe
@@ -83,7 +83,7 @@ class Checker:
         final = self._final(request, plan, observation, found)
         exchange = observation.exchanges[-1]
         reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.given))
-        return replace(
+        check = replace(
             unknown,
             route=exchange.route,
             endpoint=exchange.endpoint,
@@ -100,6 +100,7 @@ class Checker:
             probe_runs=observation.probes,
             response=response,
         )
+        return mocked.judged(check, observation.segments, self._user.relative, fails=not plan.limits.known_calls)
 
     def _warm_up(self, request: Request, plan: Plan) -> list[Finding]:
         """What only the first request costs; once for each route of a running app."""

@@ -12,7 +12,6 @@ from pytest_noblock import durations, paths
 from pytest_noblock.check import Checker, Plan
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.findings import Check
-from pytest_noblock.limits import Limits
 
 _HTTPX = set(inspect.signature(httpx.AsyncClient.request).parameters) - {"self", "method", "url"}
 
@@ -80,7 +79,7 @@ class Noblock:
 
 
 _OURS: dict[str, Callable[[Plan, Any], Plan]] = {
-    "max_block": lambda plan, value: replace(plan, limits=Limits(durations.parse(value))),
+    "max_block": lambda plan, value: replace(plan, limits=replace(plan.limits, max_block=durations.parse(value))),
     "probe": lambda plan, value: replace(plan, probes=paths.of(value)),
     "concurrency": lambda plan, value: replace(plan, concurrency=_positive(value)),
     "warmup": lambda plan, value: replace(plan, warmup=_truth("warmup", value)),

@@ -36,6 +36,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     call = frame.call if frame else None
     if place.evidence == "hot loop" and remedies.known(call) is None:
         call = None  # it was the loop, not what its first line happens to call
+    code = source_line(frame.file, frame.line) if frame else None
     return Finding(
         kind=worst.kind,
         phase=worst.phase,
@@ -46,9 +47,9 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         file=shown(frame.file) if frame else None,
         line=frame.line if frame else None,
         function=frame.function if frame else None,
-        code=source_line(frame.file, frame.line) if frame else None,
+        code=code,
         call=call,
-        replacement=remedies.replacement(call, worst.kind, background=worst.phase is Phase.BACKGROUND),
+        replacement=remedies.replacement(call, worst.kind, background=worst.phase is Phase.BACKGROUND, code=code),
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from pytest_noblock.durations import words
+from pytest_noblock.limits import NOTE_NS
 from pytest_noblock.observation import Exchange, Observation, Sitting, Stack, Wait, user_frame
 from pytest_noblock.places import Place
-from pytest_noblock.stall import NOTE_NS, Stall
+from pytest_noblock.stall import Stall
 
 
 def kept_waiting(observation: Observation) -> Iterator[Stall]:

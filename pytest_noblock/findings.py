@@ -23,7 +23,9 @@ Kind = Literal[
     "background-order",
 ]
 Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
-Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"]
+Mocked = Literal["known blocking call, answered by a mock"]
+Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"] | Mocked
+MOCKED: Mocked = "known blocking call, answered by a mock"
 
 
 class NoblockWarning(UserWarning):

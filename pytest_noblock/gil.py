@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from pytest_noblock import remedies
 from pytest_noblock.durations import words
+from pytest_noblock.limits import NOTE_NS
 from pytest_noblock.observation import Exchange, Gap, Observation, Stack, Worker, user_frame
 from pytest_noblock.places import Place
-from pytest_noblock.stall import NOTE_NS, Stall
+from pytest_noblock.stall import Stall
 
 _FEWEST_SWITCHES = 3
 _SWITCHES_PER_NS = 1 / 12_000_000

@@ -118,6 +118,8 @@ class Segment:
     samples: tuple[Sample, ...] = ()
     calls: tuple[BlockingCall, ...] = ()
     lines: tuple[LineCost, ...] = ()
+    answered: tuple[BlockingCall, ...] = ()
+    """Known blocking calls that ended without sleeping or using a socket: a mock answered them."""
 
     @property
     def wall(self) -> int:

@@ -22,28 +22,31 @@ class ItemOutcome:
 
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
-        self._settings = settings.settings_of(item)
+        self.settings = settings.settings_of(item)
         self._allowances = markers.allowances(item)
         self._checks: list[Check] = []
 
     def seen(self, check: "Check") -> "Check":
         """On record, with what the user accepts marked."""
-        from pytest_noblock.acceptance import Allowance, accept
-        from pytest_noblock.findings import NoblockWarning
-        from pytest_noblock.report.failure import failure
         from pytest_noblock.report.record import record
 
-        check = accept(check, self._allowances)
-        warned = self._settings.action == "warn" and check.outcome == "failed"
-        text = ""
-        if warned:
-            text = failure(check).partition("\n")[0]
-            check = accept(check, [Allowance("action=warn")])
+        check = self._accepted(check) if check.findings else check
+        warned = self.settings.action == "warn" and check.outcome == "failed"
+        text = self._text([check]).partition("\n")[0] if warned else ""
+        check = self._accepted(check, "action=warn") if warned else check
         attach(self._item, record(check))
         self._checks.append(check)
         if warned:
+            from pytest_noblock.findings import NoblockWarning
+
             warnings.warn_explicit(text, NoblockWarning, *self._where())
         return check
+
+    def _accepted(self, check: "Check", reason: str | None = None) -> "Check":
+        """By the user's allowances, or all of it for this reason."""
+        from pytest_noblock.acceptance import Allowance, accept
+
+        return accept(check, self._allowances if reason is None else [Allowance(reason)])
 
     def fail(self, check: "Check") -> None:
         """A request of the fixture: what blocked fails, and so does what was not measured."""
@@ -89,9 +92,11 @@ class ItemOutcome:
         return str(path), (line or 0) + 1 if frame is None else frame.f_lineno
 
     def _unused(self) -> list[str]:
+        if not (self._allowances and self._checks):
+            return []
         from pytest_noblock.acceptance import unused
 
-        return [each.reason for each in unused(self._allowances, self._checks)] if self._checks else []
+        return [each.reason for each in unused(self._allowances, self._checks)]
 
     def _text(self, checks: "Sequence[Check]") -> str:
         from pytest_noblock.report.failure import failure

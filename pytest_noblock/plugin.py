@@ -58,9 +58,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    item.config.stash[_SESSION].forget(item)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    session = item.config.stash[_SESSION]
+    session.end(item, passing=False)  # where the setup failed there was no call
+    try:
+        return (yield)
+    finally:
+        session.leave(item)
 
 
 @pytest.fixture

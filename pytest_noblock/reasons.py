@@ -1,6 +1,5 @@
 """Why nothing can be said of a request: one clear sentence each (pure)."""
 
-import difflib
 from collections.abc import Sequence
 
 from pytest_noblock.observation import Exchange, Frame
@@ -43,6 +42,8 @@ def unseen(exchange: Exchange) -> str | None:
 
 
 def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(exchange.path, paths, n=1)
     return f", did you mean {close[0]}" if close else ""
 

@@ -12,17 +12,19 @@ from pytest_noblock.blocking_calls import (
     CONNECTING,
     HARMLESS,
     INSIDE_GIL,
+    LONG,
     MODULES,
     NETWORK,
     OUTSIDE_GIL,
     PREPARING,
+    SYNC,
     THREADS,
     WAITING,
 )
 from pytest_noblock.findings import Kind
 
-_CONNECTING, _PREPARING, _HARMLESS, _MODULES = (
-    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES)
+_CONNECTING, _PREPARING, _HARMLESS, _MODULES, _SYNC, _LONG = (
+    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES, SYNC, LONG)
 )
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """The last word of a class's name, and the classes that begin with a small letter."""
@@ -58,6 +60,11 @@ class Entry:
     thread: str = _IN_THREAD
     """How to move it to a thread; empty where that makes no sense."""
 
+    @property
+    def blocks_anywhere(self) -> bool:
+        """However fast the machine is: it waits for another one, or for as long as it is told to."""
+        return self.network or self.prefix in _LONG
+
 
 def known(call: str | None) -> Entry | None:
     """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
@@ -75,12 +82,22 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
     return kind in ("sync-network", "sync-io") or (kind == "cpu" and _frees_gil(call))
 
 
-def replacement(call: str | None, kind: Kind, *, background: bool = False) -> str:
-    """What to write instead, as text to read: the async way first, then a thread or process where that helps."""
+def replacement(call: str | None, kind: Kind, *, background: bool = False, code: str | None = None) -> str:
+    """What to write instead, as text to read: the async way first, then a thread or process where that helps.
+
+    `code` is the line that makes the call, and tells what the client is called there.
+    """
     ways = [way for way in (_WAYS[kind](call) if kind in _WAYS else _WHATEVER_THE_CALL[kind]) if way]
     if background and helps_plain_def(kind, call):
         ways.append("make the task a plain def")
-    return ", or ".join(ways)
+    return _as_written(", or ".join(ways), call, code)
+
+
+def _as_written(text: str, call: str | None, code: str | None) -> str:
+    made = _callable(call) if call else ""
+    method = made.rpartition(".")[2]
+    written = re.findall(rf"(?<![\w.)\]])((?:[^\W\d]\w*\.)*{method})\(", code or "") if method.isidentifier() else []
+    return text.replace(f"({made}, ...)", f"({written[0]}, ...)") if len(set(written)) == 1 else text
 
 
 def _ways_to_await(call: str | None) -> Iterator[str]:
@@ -152,7 +169,8 @@ def _filled(template: str, call: str | None, prefix: str) -> str:
 
 
 def _method(call: str, prefix: str) -> str:
-    name = call.partition("()")[0].removeprefix(prefix).rpartition(".")[2]
+    path = call.partition("()")[0]
+    name = (path if path == prefix and "." in path else path.removeprefix(prefix)).rpartition(".")[2]
     return name if name.isidentifier() and name[0].islower() else ""
 
 
@@ -164,9 +182,14 @@ def _callable(call: str) -> str:
     for at in range(len(parts) - 2, 0, -1):
         word = None if ".".join(parts[: at + 1]) in _MODULES else _CLASS.search(parts[at])
         if word:
-            variable = "client" if word[0].lower() == parts[0] else word[0].lower()
+            variable = "client" if word[0].lower() == parts[0] and _is_network(call) else word[0].lower()
             return ".".join((variable, *parts[at + 1 :]))
     return call
+
+
+def _is_network(call: str) -> bool:
+    entry = _entry(call)
+    return entry is not None and entry.network
 
 
 def _entry(call: str | None) -> Entry | None:
@@ -190,7 +213,7 @@ def _is_async_call(call: str | None) -> bool:
 
 
 def _is_async_part(part: str) -> bool:
-    return part.startswith(("Async", "async", "Aio", "aio"))
+    return part.startswith(("Async", "async", "Aio", "aio")) and part not in _SYNC
 
 
 def _entries() -> Iterator[Entry]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _WATCH: "pytest.StashKey[ItemWatch]" = pytest.StashKey()
+_JUDGED = pytest.StashKey[bool]()
 _OUTCOME = pytest.StashKey[ItemOutcome]()
 
 
@@ -78,7 +79,6 @@ class Session:
         from pytest_noblock.client import Noblock
         from pytest_noblock.engine.lifespan import LifespanFailed
 
-        wanted = settings.settings_of(item)
         asgi = _asgi(app, str(self._config.rootpath))
         problem = ""
         try:
@@ -87,8 +87,8 @@ class Session:
             problem = str(error)
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
-        plan = Plan(limits=wanted.limits, probes=wanted.probes)
         outcome = self._outcome(item)
+        plan = Plan(limits=outcome.settings.limits, probes=outcome.settings.probes)
         return Noblock(checker, item.nodeid, plan, outcome.seen, outcome.fail)
 
     def _outcome(self, item: pytest.Item) -> ItemOutcome:
@@ -109,9 +109,8 @@ class Session:
             from pytest_noblock.watching import ItemWatch
 
             keep = settings.watches_all(self._config)
-            limits = settings.settings_of(item).limits
-            watch = item.stash[_WATCH] = ItemWatch(self._kit if keep else self._new_kit(), limits, keep=keep)
-            watch.start()
+            limits = self._outcome(item).settings.limits
+            item.stash[_WATCH] = ItemWatch(self._kit if keep else self._new_kit(), limits, keep=keep)
 
     def _new_kit(self) -> "Kit":
         from pytest_noblock.engine.watch import Kit
@@ -128,15 +127,17 @@ class Session:
     def end(self, item: pytest.Item, *, passing: bool) -> None:
         """At the end of the test's call; judged in any case, and failed if nothing else failed it."""
         watch = item.stash.get(_WATCH, None)
-        if watch is None:
-            return
-        del item.stash[_WATCH]
-        checks = watch.stop(item.nodeid, lifespan=settings.judges_lifespan(self._config))
-        self._outcome(item).finish(checks, self._user, passing=passing)
+        if watch is not None and not item.stash.get(_JUDGED, False):
+            item.stash[_JUDGED] = True
+            checks = watch.stop(item.nodeid, lifespan=settings.judges_lifespan(self._config))
+            self._outcome(item).finish(checks, self._user, passing=passing)
 
-    def forget(self, item: pytest.Item) -> None:
-        """A test may be run again."""
-        self.end(item, passing=False)  # where the setup failed there was no call
+    def leave(self, item: pytest.Item) -> None:
+        """After the test's fixtures. It may be run again."""
+        if _WATCH in item.stash:
+            item.stash[_WATCH].leave()
+            del item.stash[_WATCH]
+            del item.stash[_JUDGED]
         if _OUTCOME in item.stash:
             del item.stash[_OUTCOME]
 

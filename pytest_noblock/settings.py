@@ -31,6 +31,9 @@ class Settings:
     action: Action = "fail"
 
 
+_OPTIONS = pytest.StashKey[Settings]()
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Every command line option has an ini twin; only the ini and the default hold where the option is absent."""
     group = parser.getgroup("noblock", "assert that ASGI endpoints do not block the event loop")
@@ -57,6 +60,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("noblock_action", "fail or warn")
     parser.addini("noblock_report", "report files, by suffix", type="args")
     parser.addini("noblock_lifespan", "note or fail: what a finding in the app's lifespan does", default="note")
+    parser.addini(
+        "noblock_known_calls", "note or fail: what a known blocking call does that a mock answers", default="note"
+    )
     parser.addini("noblock_meter", "auto, full or portable: the rules to measure by", default="auto")
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
 
@@ -85,17 +91,26 @@ def judges_lifespan(config: pytest.Config) -> bool:
 def settings_of(item: pytest.Item) -> Settings:
     """Raises UsageError for a mistake in a marker (or in an option, if nobody looked before)."""
     marked = marked_with(item)
-    names = ("max_block", "probe", "app", "action")
-    given = {name: option(item.config, name) for name in names}
-    return _settings({**given, **marked}, item.nodeid)
+    general = _of_options(item.config)
+    return _settings(marked, item.nodeid, general) if marked else general
+
+
+def _of_options(config: pytest.Config) -> Settings:
+    """The same for all tests, and asked for by each. Raises UsageError."""
+    known = config.stash.get(_OPTIONS, None)
+    if known is None:
+        given = {name: option(config, name) for name in ("max_block", "probe", "app", "action")}
+        limits = Limits(known_calls=config.getini("noblock_known_calls") != "fail")
+        known = config.stash[_OPTIONS] = _settings(given, "the noblock options", Settings(limits))
+    return known
 
 
 def validate_options(config: pytest.Config) -> None:
     """Raises UsageError, before anything runs."""
-    names = ("max_block", "probe", "action")
-    _settings({name: option(config, name) for name in names}, "the noblock options")
+    _of_options(config)
     _one_of("noblock_scope", config.getini("noblock_scope"), get_args(Scope))
     _one_of("noblock_lifespan", config.getini("noblock_lifespan"), ("note", "fail"))
+    _one_of("noblock_known_calls", config.getini("noblock_known_calls"), ("note", "fail"))
     _one_of("noblock_meter", config.getini("noblock_meter"), get_args(MeterChoice))
     for file in reports(config):
         if not file.endswith(REPORT_SUFFIXES):
@@ -155,8 +170,8 @@ def marked_with(item: pytest.Item) -> dict[str, object]:
     return merged
 
 
-def _settings(given: Mapping[str, object], where: str) -> Settings:
-    settings = Settings(app=given.get("app"))
+def _settings(given: Mapping[str, object], where: str, settings: Settings) -> Settings:
+    settings = replace(settings, app=given.get("app", settings.app))
     for name, value in given.items():
         if value is not None and name in _READERS:
             try:

@@ -7,9 +7,6 @@ from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Exchange, Phase
 from pytest_noblock.places import Place
 
-NOTE_NS = 1_000_000
-"""From here to the limit, `sync-io` and `cpu` are notes."""
-
 ALWAYS: frozenset[Kind] = frozenset(("sync-network", "pool-starved"))
 """Whatever the limit."""
 

@@ -5,10 +5,10 @@ from itertools import chain
 
 from pytest_noblock import contention, gil, places, starvation
 from pytest_noblock.findings import Kind
-from pytest_noblock.limits import Limits
+from pytest_noblock.limits import NOTE_NS, Limits
 from pytest_noblock.observation import Exchange, Observation, Segment
 from pytest_noblock.places import Place
-from pytest_noblock.stall import NOTE_NS, Stall
+from pytest_noblock.stall import Stall
 
 _MS = 1_000_000
 _SWITCH_INTERVAL_NS = 4 * _MS

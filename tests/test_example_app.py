@@ -5,85 +5,26 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from example_app import computing, database, external_http, files, services, sleeping
+from example_app import external_http, services
 from example_app.main import ROWS, app
+from tests import readme_table
+from tests.example_rows import REPAIRED, TABLE, blocking_lines, needed, wrong
 
-
-class Twins(NamedTuple):
-    blocks: str
-    where: Callable[..., Any]
-    kind: str
-    call: str | None
-    remedies: tuple[str, ...]
-    repaired: tuple[str, ...]
-
-
-TABLE = (
-    Twins(
-        blocks="/http/requests",
-        where=external_http.rates_by_requests,
-        kind="sync-network",
-        call="requests.get",
-        remedies=("httpx.AsyncClient", "asyncio.to_thread(requests.get"),
-        repaired=("/http/run-in-executor", "/http/to-thread", "/http/httpx", "/http/def"),
-    ),
-    Twins(
-        blocks="/sleep/time",
-        where=sleeping.pause_by_time,
-        kind="sync-io",
-        call="time.sleep",
-        remedies=("asyncio.sleep",),
-        repaired=("/sleep/asyncio", "/sleep/def"),
-    ),
-    Twins(
-        blocks="/file/open",
-        where=files.orders_by_open,
-        kind="sync-io",
-        call="open",
-        remedies=("aiofiles.open", "asyncio.to_thread"),
-        repaired=("/file/to-thread", "/file/aiofiles", "/file/def"),
-    ),
-    Twins(
-        blocks="/db/sqlite3",
-        where=database.stock_by_sqlite3,
-        kind="sync-io",
-        call="sqlite3.Connection.execute",
-        remedies=("aiosqlite", "asyncio.to_thread"),
-        repaired=("/db/aiosqlite", "/db/def"),
-    ),
-    Twins(
-        blocks="/compute/squares",
-        where=computing.sum_of_squares,
-        kind="cpu",
-        call=None,
-        remedies=("process",),
-        repaired=("/compute/squares-in-process",),
-    ),
-    Twins(
-        blocks="/compute/pbkdf2",
-        where=computing.password,
-        kind="cpu",
-        call="hashlib.pbkdf2_hmac",
-        remedies=("asyncio.to_thread(hashlib.pbkdf2_hmac",),
-        repaired=("/compute/pbkdf2-in-thread", "/compute/pbkdf2-def"),
-    ),
-)
-REPAIRED = tuple(path for twins in TABLE for path in twins.repaired)
 ROUTES = {route.path: route for row in ROWS for route in row.routes if isinstance(route, APIRoute)}
+TESTED = {twins.blocks for twins in TABLE} | {path for _, path in REPAIRED}
+RESULT = "/celery/{broker}/results/{task}"
 
 
-def blocking_lines(function: Callable[..., Any]) -> list[int]:
-    """The lines that end with `# blocks`."""
-    source, first = inspect.getsourcelines(function)
-    return [first + offset for offset, line in enumerate(source) if line.endswith("# blocks\n")]
+def template(path):
+    return re.sub("/(redis|rabbitmq)/", "/{broker}/", path) if path.startswith("/celery") else path
 
 
 @pytest.fixture
@@ -91,45 +32,58 @@ def noblock_app():
     return app
 
 
-@pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.blocks)
+@pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.id)
 def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
-    check = noblock.check("GET", twins.blocks, probe="/")
-    assert check.outcome == "failed", check
-    (finding,) = check.findings
-    assert finding.kind == twins.kind
-    assert finding.file == twins.where.__module__.replace(".", "/") + ".py"
-    assert finding.line in blocking_lines(twins.where)
-    assert finding.function == twins.where.__name__
-    assert finding.call == twins.call
-    assert all(remedy in finding.replacement for remedy in twins.remedies), finding.replacement
+    needed(twins)
+    check = noblock.check(twins.method, twins.blocks, probe="/", confirm=True)
+    assert (check.outcome, wrong(twins, check)) == ("failed", []), check
+    first = min(check.findings, key=lambda finding: finding.line)
+    readme_table.compare(check.request, first, blocking_lines(twins.where))
 
 
-@pytest.mark.parametrize("path", REPAIRED)
-def test_the_repaired_twin_is_green(noblock, path):
-    check = noblock.check("GET", path, probe="/")
+@pytest.mark.parametrize(("twins", "path"), REPAIRED, ids=[twins.id_of(path) for twins, path in REPAIRED])
+def test_the_repaired_twin_is_green(noblock, twins, path):
+    needed(twins)
+    check = noblock.check(twins.method, path, probe="/", confirm=True)
     assert (check.outcome, check.findings) == ("passed", ()), check
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_what_was_accepted_is_done_in_a_while(noblock, broker):
+    needed(next(twins for twins in TABLE if twins.blocks == f"/celery/{broker}/delay"))
+    accepted = noblock.post(f"/celery/{broker}/to-thread")
+    assert accepted.status_code == 202
+    until = time.monotonic() + 60
+    while (result := noblock.get(f"/celery/{broker}/results/{accepted.json()}").json())["state"] == "PENDING":
+        assert time.monotonic() < until
+    assert result == {"state": "SUCCESS", "words": 3}
 
 
 def test_the_first_page_is_green_and_links_to_every_route(noblock):
     page = noblock.get("/").text
-    assert all(f'<a href="{path}">' in page for path in ROUTES)
+    assert all(path in page for path in ROUTES)
 
 
 def test_every_route_has_its_place_in_the_table():
-    assert sorted(ROUTES) == sorted([*REPAIRED, *(twins.blocks for twins in TABLE)])
+    assert sorted(ROUTES) == sorted({*map(template, TESTED), RESULT})
+
+
+def test_the_readme_has_a_row_for_each_twin_that_blocks_and_no_other():
+    tasks = {"POST /trap/email/me", "POST /trap/slow-log/me"}
+    assert set(readme_table.rows()) == {f"{twins.method} {twins.blocks}" for twins in TABLE} | tasks
 
 
 def test_every_marked_line_has_its_place_in_the_table():
     marked = {path.stem: path.read_text().count("  # blocks\n") for path in Path(services.__file__).parent.glob("*.py")}
-    tested = {inspect.getmodulename(twins.where.__code__.co_filename): 0 for twins in TABLE}
-    for twins in TABLE:
-        tested[inspect.getmodulename(twins.where.__code__.co_filename)] += len(blocking_lines(twins.where))
+    tested = Counter()
+    for where in {twins.where for twins in TABLE}:
+        tested[inspect.getmodulename(where.__code__.co_filename)] += len(blocking_lines(where))
     assert {name: count for name, count in marked.items() if count} == tested
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_the_docs_say_in_one_sentence_what_a_route_shows(path):
-    first_word = "Repaired:" if path in REPAIRED else "Blocks:"
+    first_word = "Blocks:" if path in {template(twins.blocks) for twins in TABLE} else "Repaired:"
     description = ROUTES[path].description
     assert description.startswith(first_word)
     assert "\n" not in description

@@ -10,10 +10,11 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from example_app import background, background_traps
+from example_app import background, background_traps, services
 from example_app.main import TASKS, app
 from pytest_noblock.background import faults
 from pytest_noblock.findings import Check
+from tests import readme_table
 
 
 class Twins(NamedTuple):
@@ -36,6 +37,17 @@ TABLE = (
         repaired=(
             ("/background/email/me", ("send_email",)),
             ("/background/email-awaited/me", ("send_email_awaited",)),
+        ),
+    ),
+    Twins(
+        trap="/trap/slow-log/me",
+        where=background_traps.write_slow_log_blocking,
+        kind="sync-io",
+        reason="",
+        names=("write_slow_log_blocking",),
+        repaired=(
+            ("/background/slow-log/me", ("write_slow_log",)),
+            ("/background/slow-log-awaited/me", ("write_slow_log_awaited",)),
         ),
     ),
     Twins(
@@ -100,15 +112,20 @@ def found(check: Check, names: tuple[str, ...]) -> list[tuple[str, str | None, i
 
 @pytest.fixture
 def noblock_app():
+    services.slow_mail_server()  # no request is to wait for its start: a POST is sent without a warm-up
     return app
 
 
 @pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.trap)
 def test_the_trap_is_red_at_its_own_line(noblock, twins):
-    result = found(noblock.check("POST", twins.trap, probe="/"), twins.names)
+    check = noblock.check("POST", twins.trap, probe="/")
+    result = found(check, twins.names)
     assert {kind for kind, _reason, _line in result} == {twins.kind}
     assert all(reason.startswith(twins.reason) for _kind, reason, _line in result)
     assert {line for _kind, _reason, line in result if line} == set(trap_lines(twins.where)[: len(result)])
+    if check.findings:
+        longest = max(check.findings, key=lambda finding: finding.held)
+        readme_table.compare(f"POST {twins.trap}", longest, [longest.line])
 
 
 @pytest.mark.parametrize(("path", "names"), REPAIRED)
@@ -139,6 +156,8 @@ def test_the_marker_says_so_with_any_client(pytester):
         [
             "POST /trap/email/me blocked the event loop * ms in the background (limit 50 ms)",
             "  by      *example_app/background_traps.py:* in send_email_blocking",
+            "POST /trap/slow-log/me blocked the event loop * ms in the background (limit 50 ms)",
+            "  by      *example_app/background_traps.py:* in write_slow_log_blocking",
             "POST /trap/awaited/me: background task write_log began before the response was complete",
             "POST /trap/called/me: background task write_log was never added",
             "POST /trap/refused/me: background task write_log was added and never ran",
@@ -175,12 +194,13 @@ def test_the_log_is_written(client, folder):
     assert (folder / "log.txt").read_text() == "asked by testclient\nfound query: anvil\nmessage to me\n"
 
 
-@pytest.mark.parametrize("path", ["/background/email/me@example.org", "/background/email-awaited/me@example.org"])
+@pytest.mark.parametrize("route", ["email", "email-awaited"])
 @pytest.mark.noblock_background
-def test_the_email_arrives(client, folder, path):
-    client.post(path)
-    (mail,) = mailbox.Maildir(folder / "mails")
-    assert (mail["To"], mail["Subject"]) == ("me@example.org", "Your order")
+def test_the_email_arrives(client, route):
+    client.post(f"/background/{route}/me@{route}.example.org")
+    _port, mails = services.slow_mail_server()
+    (mail,) = (mail for mail in mailbox.Maildir(mails) if mail["To"] == f"me@{route}.example.org")
+    assert mail["Subject"] == "Your order"
     assert mail.get_payload().strip() == "It is on its way."
 
 

@@ -15,6 +15,7 @@ TABLES = (
     blocking_calls.INSIDE_GIL,
 )
 IN_A_THREAD = "asyncio.to_thread"
+OWN_CONNECTION = "opens, uses and closes its own connection"
 IN_A_PROCESS = "anyio.to_process.run_sync"
 PROCESS_OF_MATCH = "await anyio.to_process.run_sync(re.match, ...)"
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
@@ -51,9 +52,25 @@ LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=any
             "sync-io",
             "asyncio.create_subprocess_exec, or await asyncio.to_thread(subprocess.run, ...)",
         ),
-        ("shutil.copyfile", "sync-io", "await asyncio.to_thread(shutil.copyfile, ...)"),
+        ("shutil.move", "sync-io", "await asyncio.to_thread(shutil.move, ...)"),
         ("concurrent.futures.Future.result", "sync-io", "await asyncio.wrap_future(...)"),
         ("celery.Task.delay", "sync-network", "await asyncio.to_thread(task.delay, ...)"),
+        (
+            "celery.Task.delay().get",
+            "sync-network",
+            f"an answer of 202 and a route that tells the task's state, or await {IN_A_THREAD}(task.delay().get, ...)",
+        ),
+        (
+            "multiprocessing.pool.AsyncResult.get",
+            "sync-io",
+            "anyio.to_process.run_sync",
+        ),
+        ("queue.Queue.get", "sync-io", "asyncio.Queue, or await asyncio.to_thread(queue.get, ...)"),
+        (
+            "sqlalchemy.Engine.connect",
+            "sync-network",
+            f"sqlalchemy.ext.asyncio.AsyncEngine, or await {IN_A_THREAD}(...) around a function that {OWN_CONNECTION}",
+        ),
         (
             "client.fetch",
             "sync-network",
@@ -126,6 +143,14 @@ def test_replacement(call: str | None, kind: Kind, ways: str) -> None:
         ("smtplib.SMTP", "aiosmtplib.send"),
         ("sqlalchemy.orm.Query.all", "sqlalchemy.ext.asyncio.AsyncSession"),
         ("openai.resources.chat.Completions.create", "openai.AsyncOpenAI"),
+        ("openai.OpenAI().chat.completions.create", "openai.AsyncOpenAI"),
+        ("MySQLdb.cursors.Cursor.execute", "asyncmy"),
+        ("MySQLdb.connections.Connection.commit", "asyncmy"),
+        ("sqlmodel.Session.exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
+        ("celery.Task.apply_async", "asyncio.to_thread(task.apply_async"),
+        ("celery.Task.delay().get", "202"),
+        ("google.cloud.firestore.Client.get_all", "google.cloud.firestore.AsyncClient"),
+        ("supabase.create_client", "supabase.acreate_client"),
         ("anthropic.resources.messages.Messages.create", "anthropic.AsyncAnthropic"),
         ("google.genai.models.Models.generate_content", "client.aio"),
         ("langchain_core.runnables.RunnableSequence.invoke", "ainvoke"),
@@ -163,6 +188,9 @@ def test_a_network_call_is_answered_with_the_async_library_of_its_kind(call: str
         ("logging.Logger.info", "logging.handlers.QueueHandler"),
         ("zipfile.ZipFile.extractall", "await asyncio.to_thread(file.extractall, ...)"),
         ("pandas.read_csv", "await asyncio.to_thread(pandas.read_csv, ...)"),
+        ("shutil.rmtree", "await asyncio.to_thread(shutil.rmtree, ...)"),
+        ("concurrent.futures.Future.result", "asyncio.wrap_future"),
+        ("multiprocessing.pool.AsyncResult.get", "anyio.to_process.run_sync"),
     ],
 )
 def test_a_call_that_waits_on_this_machine_is_no_network_call(call: str, instead: str) -> None:
@@ -228,6 +256,13 @@ def test_the_longest_prefix_answers() -> None:
         ("cpu", "bcrypt.hashpw", True),
         ("cpu", "hashlib.scrypt", True),
         ("cpu", "sqlite3.Connection.execute", True),
+        ("cpu", "argon2.PasswordHasher.verify", True),
+        ("cpu", "passlib.context.CryptContext.hash", True),
+        ("cpu", "PIL.Image.Image.resize", True),
+        ("cpu", "passlib.hash.sha512_crypt.hash", False),
+        ("cpu", "pandas.DataFrame.merge", False),
+        ("cpu", "pydantic.BaseModel.model_validate_json", False),
+        ("cpu", "requests.get", False),
         ("gil", "bcrypt.hashpw", False),
         ("gil", None, False),
         ("pool-starved", "requests.get", False),
@@ -266,9 +301,31 @@ def test_the_line_that_makes_a_connection_is_advised_like_its_use() -> None:
     assert "sqlalchemy.ext.asyncio.AsyncSession" in replacement("sqlalchemy.orm.Session", "sync-network")
 
 
+@pytest.mark.parametrize(
+    ("call", "code", "made"),
+    [
+        ("redis.Redis.incr", "hits = cache.incr('hits')", "cache.incr"),
+        (
+            "openai.resources.chat.Completions.create",
+            "self.ai.chat.completions.create(",
+            "self.ai.chat.completions.create",
+        ),
+        ("time.time", "now = time.time()", "time.time"),
+        ("requests.get", "requests.get(get(URL))", "requests.get"),
+        ("redis.Redis.get", "redis.Redis().get('key')", "client.get"),
+        ("redis.Redis.get", "clients[0].get('key')", "client.get"),
+        ("redis.Redis.get", "(cache", "client.get"),
+        ("requests.get", None, "requests.get"),
+    ],
+)
+def test_a_client_is_called_as_it_is_in_the_code(call: str, code: str | None, made: str) -> None:
+    assert f"asyncio.to_thread({made}, ...)" in replacement(call, "sync-network", code=code)
+
+
 def test_a_background_task_may_become_a_plain_def() -> None:
     assert replacement("smtplib.SMTP.sendmail", "sync-network", background=True) == (
-        "aiosmtplib.send, or await asyncio.to_thread(smtp.sendmail, ...), or make the task a plain def"
+        "aiosmtplib.send, or await asyncio.to_thread(...) around a function that connects, uses and closes it,"
+        " or make the task a plain def"
     )
 
 

@@ -32,6 +32,8 @@ def test_the_defaults(settings):
         ({"mark": "@pytest.mark.noblock(max_block='7 ms')"}, Settings(limits=Limits(7 * MS))),
         ({"options": ["--noblock-max-block=7ms"]}, Settings(limits=Limits(7 * MS))),
         ({"ini": "noblock_max_block = 7 ms"}, Settings(limits=Limits(7 * MS))),
+        ({"ini": "noblock_known_calls = fail"}, Settings(limits=Limits(known_calls=False))),
+        ({"ini": "noblock_known_calls = note"}, Settings()),
         ({"mark": "@pytest.mark.noblock(probe='/a')"}, Settings(probes=("/a",))),
         ({"mark": "@pytest.mark.noblock(probe=['/a', '/b'])"}, Settings(probes=("/a", "/b"))),
         ({"options": ["--noblock-probe=/a", "--noblock-probe=/b"]}, Settings(probes=("/a", "/b"))),

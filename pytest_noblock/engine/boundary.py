@@ -71,7 +71,8 @@ class _Border:
         return await self._outside(self._receive())
 
     async def send(self, message: Message) -> None:
-        await self._outside(let_begin(self._record, message))
+        if self._record.tasks:
+            await self._outside(let_begin(self._record, message))
         note(self._record, message)
         await self._outside(self._send(message))
 

@@ -16,23 +16,38 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pytest_noblock.engine import clients
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.patches import Patch
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.exchange import Record
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
-Effect = Literal["network", "sleep", "connect"]
-"""What such a call does: `connect` may have made a round trip, which the sockets then tell."""
+Effect = Literal["network", "sleep", "connect", "client", "mock"]
+"""What such a call does: `connect` may have made a round trip, which the sockets then tell.
 
-Observer = Callable[[str, Effect, int, FrameType], None]
-"""Told of the name, the effect, the begin and the calling frame of a call that has just ended."""
+`client` is a client's, which a socket answers or a mock; `mock` is a mock's in the place of anything.
+"""
 
-Blocks = Callable[[Any], bool]
-"""Whether a call with this first argument can block."""
+Blocks = Callable[..., bool]
+"""Whether a call with these positional arguments can block."""
+
+
+class Observer(Protocol):
+    """The meter of a thread."""
+
+    owner: "Record | None"
+    """Whose step it is; calls within nobody's are not looked at."""
+
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
+        """Of the calling frame, when the call has just ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +58,36 @@ class _Known:
     blocks: Blocks
 
 
-def install(observer: Observer) -> Callable[[], None]:
-    """Wrap the known calls; returns what takes the wrappers out again."""
-    undo = [_wrap(known, observer) for known in (*_known(), *_c_drivers())]
-
-    def uninstall() -> None:
-        for each in undo:
-            each()
-
-    return uninstall
+def patches(observers: Mapping[int, Observer]) -> list[Patch]:
+    """For the known calls of the threads that have an observer, by their identity."""
+    return [
+        Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
+        for known in (*_known(), *_c_drivers(), *_clients())
+    ]
 
 
-def _wrap(known: _Known, observer: Observer) -> Callable[[], None]:
-    owner, name = known.owner, known.name
-    own = name in vars(owner)
-    original = getattr(owner, name)
-    setattr(owner, name, _wrapper(original, known, observer))
-    return (lambda: setattr(owner, name, original)) if own else (lambda: delattr(owner, name))
-
-
-@functools.cache
-def _wrapper(original: Callable[..., Any], known: _Known, observer: Observer) -> Callable[..., Any]:
-    """Made once: with `--noblock` every test puts it in and takes it out."""
+def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
     label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
+    ident = threading.get_ident
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if args and not blocks(args[0]):
+        __tracebackhide__ = True  # what it raises is not ours
+        observer = observers.get(ident())
+        if observer is None or observer.owner is None or (args and not blocks(*args)):
             return original(*args, **kwargs)
         began = now()
         try:
             return original(*args, **kwargs)
         finally:
-            observer(label, effect, began, sys._getframe(1))
+            observer.saw(label, effect, began, sys._getframe(1))
 
     return wrapper
 
 
-def _known() -> list[_Known]:
-    return [
+@functools.cache
+def _known() -> tuple[_Known, ...]:
+    return (
         _Known(socket.socket, "connect", "network", _connects),
         _Known(socket.socket, "recv", "network", _waits),
         _Known(socket.socket, "recv_into", "network", _waits),
@@ -93,7 +99,11 @@ def _known() -> list[_Known]:
         _Known(concurrent.futures.Future, "result", "sleep", _is_pending),
         _Known(queue.Queue, "get", "sleep", _always),
         _Known(threading.Thread, "join", "sleep", _always),
-    ]
+    )
+
+
+MODULES = ("psycopg2", "psycopg.waiting", "MySQLdb.connections", *clients.MODULES)
+"""Which `patches` looks for, besides the standard library's."""
 
 
 def _c_drivers() -> list[_Known]:
@@ -108,24 +118,31 @@ def _c_drivers() -> list[_Known]:
     ]
 
 
-def _always(_first: object) -> bool:
+def _clients() -> list[_Known]:
+    return [
+        *(_Known(each.owner, each.name, "client", each.counts) for each in clients.passages()),
+        *(_Known(each.owner, each.name, "mock", each.counts) for each in clients.stand_ins()),
+    ]
+
+
+def _always(*_: object) -> bool:
     return True
 
 
-def _waits(sock: socket.socket) -> bool:
+def _waits(sock: socket.socket, *_: object) -> bool:
     """asyncio's own sockets are non-blocking; those of the local machine's families are no network."""
     return sock.gettimeout() != 0 and sock.family in _INTERNET
 
 
-def _connects(sock: socket.socket) -> bool:
+def _connects(sock: socket.socket, *_: object) -> bool:
     return _waits(sock) and sock.type == socket.SOCK_STREAM
 
 
-def _is_pending(future: concurrent.futures.Future[object]) -> bool:
+def _is_pending(future: concurrent.futures.Future[object], *_: object) -> bool:
     return not future.done()
 
 
-def _asks_a_name_server(host: str | bytes | None) -> bool:
+def _asks_a_name_server(host: str | bytes | None, *_: object) -> bool:
     """Only names do: numbers, and what /etc/hosts answers for this machine, stay here."""
     name = host.decode("idna") if isinstance(host, bytes) else host
     if not name or name == "localhost":

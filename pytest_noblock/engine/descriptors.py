@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pytest_noblock.engine.patches import Patch
+
 
 class AwaitedDescriptors:
     """A container of descriptor numbers."""
@@ -31,18 +33,17 @@ class AwaitedDescriptors:
 AWAITED = AwaitedDescriptors()
 
 
-def install() -> Callable[[], None]:
-    """See every registration with the selectors that asyncio uses; returns the undoing."""
-    selector = selectors.DefaultSelector
-    own = "register" in vars(selector)
-    original = selector.register
+def patch() -> Patch:
+    """See every registration with the selectors that asyncio uses."""
+    return Patch(selectors.DefaultSelector, "register", _wrapper)
 
+
+def _wrapper(original: Callable[..., selectors.SelectorKey]) -> Callable[..., selectors.SelectorKey]:
     def register(self: selectors.BaseSelector, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        key = original(self, fileobj, events, data)  # type: ignore[arg-type]
+        key = original(self, fileobj, events, data)
         caller = sys._getframe(1).f_globals.get("__name__", "")
         if caller.startswith("asyncio."):  # psycopg's sync `connect` waits with a selector, too
             AWAITED.add(key.fd)
         return key
 
-    selector.register = register  # type: ignore[method-assign]
-    return (lambda: setattr(selector, "register", original)) if own else (lambda: delattr(selector, "register"))
+    return register

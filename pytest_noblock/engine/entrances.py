@@ -6,16 +6,16 @@ Starlette's TestClient, which call `self.app`.
 """
 
 import copy
+import functools
 import importlib
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
-from pytest_noblock.engine import boundary, starlette
+from pytest_noblock.engine import boundary, instrument, starlette
 from pytest_noblock.engine.boundary import Watcher
 from pytest_noblock.engine.exchange import ASGIApp, Receive, Scope, Send
-
-Undo = Callable[[], None]
+from pytest_noblock.engine.patches import Patch, Patches
 
 _STARLETTE = ("starlette.applications", "Starlette")
 _TRANSPORTS = {
@@ -23,81 +23,69 @@ _TRANSPORTS = {
     "httpx2": ("ASGITransport", "handle_async_request"),
     "starlette.testclient": ("_TestClientTransport", "handle_request"),
 }
-_MODULES = {_STARLETTE[0], *_TRANSPORTS}
+_MODULES = (_STARLETTE[0], *_TRANSPORTS)
+_WHOLE = {_STARLETTE[0], "fastapi"}
+"""Once these are imported, everything of Starlette's and FastAPI's that is patched is there."""
 
 
-def install(watcher: Watcher) -> list[Undo]:
-    """Patch what is imported, and what comes later as soon as it is; returns what takes it out again."""
-    undo = [patched for module in _MODULES for patched in _through(watcher, module)]
-    return undo if sys.modules.keys() >= _MODULES else [*undo, _wait_for_others(watcher)]
+class Entrances:
+    """Requests that enter meanwhile are told to `watcher`; None: nobody wants to know."""
 
+    def __init__(self) -> None:
+        self.watcher: Watcher | None = None
+        self._patches = Patches(self._found, _MODULES)
+        self._imports = Patch(importlib._bootstrap, "_find_and_load", self._loading)
 
-def _wait_for_others(watcher: Watcher) -> Undo:
-    """A fixture, or the test itself, may be the first in the run to import the app."""
-    imports: Any = importlib._bootstrap  # noqa: SLF001
-    original = imports._find_and_load
-    missing = {name for name in _MODULES if name not in sys.modules}
-    late: list[Undo] = []
+    def open(self) -> None:
+        """A fixture, or the test itself, may be the first in the run to import the app."""
+        self._patches.put_on()
+        if not all(name in sys.modules for name in (*_MODULES, *starlette.MODULES)):
+            self._imports.put_on()
 
-    def _find_and_load(name: str, import_: Any) -> Any:
-        module = original(name, import_)
-        if name in missing:
-            missing.remove(name)
-            late.extend(_through(watcher, name))
-        whole = name == "fastapi" or (name == _STARLETTE[0] and "fastapi" not in sys.modules)
-        if whole and not starlette.installed():
-            late.append(starlette.install())
-        return module
+    def close(self) -> None:
+        if self._imports.on:
+            self._imports.take_off()
+        self._patches.take_off()
 
-    imports._find_and_load = _find_and_load
+    def _found(self) -> Iterator[Patch]:
+        if hasattr(sys.modules.get(_STARLETTE[0]), _STARLETTE[1]):
+            yield Patch(getattr(sys.modules[_STARLETTE[0]], _STARLETTE[1]), "__call__", self._entering)
+        for module, (name, method) in _TRANSPORTS.items():
+            if hasattr(sys.modules.get(module), name):
+                yield Patch(getattr(sys.modules[module], name), method, self._carrying)
 
-    def undo() -> None:
-        imports._find_and_load = original
-        while late:
-            late.pop()()
+    def _loading(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def _find_and_load(name: str, import_: Any) -> Any:
+            module = original(name, import_)
+            if name in _MODULES:
+                self._patches.put_on()
+            if name in _WHOLE:
+                instrument.starlette_came()
+            return module
 
-    return undo
+        return _find_and_load
 
+    def _entering(self, original: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Awaitable[None]]:
+        async def __call__(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+            call = functools.partial(original, app)
+            if self.watcher is None:
+                await call(scope, receive, send)
+            else:
+                await boundary.enter(self.watcher, call, app, scope, receive, send)
 
-def _through(watcher: Watcher, module: str) -> list[Undo]:
-    if module in _TRANSPORTS and _class(module, _TRANSPORTS[module][0]) is not None:
-        return [_through_transport(watcher, module, *_TRANSPORTS[module])]
-    if module == _STARLETTE[0] and _class(*_STARLETTE) is not None:
-        return [_through_starlette(watcher)]
-    return []
+        return __call__
 
+    def _carrying(self, original: Callable[..., Awaitable[object] | object]) -> Callable[..., object]:
+        def handle(transport: Any, request: object) -> Awaitable[object] | object:
+            watcher, given = self.watcher, transport.app
+            if watcher is None:
+                return original(transport, request)
 
-def _class(module: str, name: str) -> Any:
-    return getattr(sys.modules.get(module), name, None)
+            async def app(scope: Scope, receive: Receive, send: Send) -> None:
+                await boundary.enter(watcher, given, given, scope, receive, send)
 
+            bounded = copy.copy(transport)
+            bounded.app = app
+            return original(bounded, request)
 
-def _through_starlette(watcher: Watcher) -> Undo:
-    starlette = _class(*_STARLETTE)
-    original = starlette.__call__
-
-    async def __call__(self: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        def app(scope: Scope, receive: Receive, send: Send) -> Any:
-            return original(self, scope, receive, send)
-
-        await boundary.enter(watcher, app, self, scope, receive, send)
-
-    starlette.__call__ = __call__
-    return lambda: setattr(starlette, "__call__", original)
-
-
-def _through_transport(watcher: Watcher, module: str, name: str, method: str) -> Undo:
-    transport = _class(module, name)
-    original: Callable[..., Awaitable[object] | object] = getattr(transport, method)
-
-    def handle(self: Any, request: object) -> Awaitable[object] | object:
-        given = self.app
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await boundary.enter(watcher, given, given, scope, receive, send)
-
-        bounded = copy.copy(self)
-        bounded.app = app
-        return original(bounded, request)
-
-    setattr(transport, method, handle)
-    return lambda: setattr(transport, method, original)
+        return handle

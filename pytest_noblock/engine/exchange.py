@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
-from pytest_noblock.observation import Exchange
+from pytest_noblock.observation import Exchange, Task
 
 Scope = MutableMapping[str, Any]  # ASGI: "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
@@ -36,6 +36,16 @@ class TaskRecord:
     ended: int | None = None
     error: BaseException | None = None
     called: list[RawFrame] = field(default_factory=list)
+
+
+class Known(TypedDict, total=False):
+    """What only the framework or a traceback can tell of an exchange."""
+
+    entered: bool | None
+    error: str | None
+    tasks: tuple[Task, ...]
+    raised: str | None
+    framework: str | None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +71,7 @@ class Record:
     """Kept apart: Starlette's handlers take the traceback off an exception that they answer."""
     own_background: bool = False
 
-    def value(self) -> Exchange:
+    def value(self, **known: Unpack[Known]) -> Exchange:
         endpoint = self.scope.get("endpoint")
         return Exchange(
             self.number,
@@ -74,8 +84,10 @@ class Record:
             self.status,
             route=getattr(self.scope.get("route"), "path", None),
             endpoint=_dotted(endpoint) if endpoint is not None else None,
-            entered=self.entered,
             steps=self.steps,
+            own_background=self.own_background,
+            cancelled=isinstance(self.error, asyncio.CancelledError),
+            **known,
         )
 
 

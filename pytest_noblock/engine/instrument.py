@@ -14,55 +14,69 @@ import threading
 from asyncio import events
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import SHORT_NS, StepMeter
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.patches import Patch, Patches
 
 _meters: dict[int, StepMeter] = {}
 _lock = threading.Lock()
 _users = 0
-_undo: list[Callable[[], None]] = []
 _ident = threading.get_ident
+
+
+def _wanted() -> Iterator[Patch]:
+    yield Patch(events.Handle, "_run", _run)
+    yield Patch(gc, "collect", _collect)
+    yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
+    yield Patch(threading.Thread, "start", lambda original: _first_turn(_born(original)))
+    yield Patch(subprocess.Popen, "_execute_child", _first_turn)
+    yield descriptors.patch()
+    yield from calls.patches(_meters)
+
+
+_always = Patches(_wanted, calls.MODULES)
+_with_starlette = Patches(starlette.patches, starlette.MODULES)
+
+
+def put_on() -> None:
+    """Every time is ended by one `take_off`."""
+    global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
+    with _lock:
+        _users += 1
+        if _users == 1:
+            gc.callbacks.append(_collection)
+            _always.put_on()
+        _with_starlette.put_on()
+
+
+def take_off() -> None:
+    global _users  # noqa: PLW0603  # see above
+    with _lock:
+        _users -= 1
+        if not _users:
+            _with_starlette.take_off()
+            _always.take_off()
+            gc.callbacks.remove(_collection)
+
+
+def starlette_came() -> None:
+    """It was imported while the patches are on."""
+    with _lock:
+        if _users:
+            _with_starlette.put_on()
 
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """The patches, as long as anybody needs them."""
-    global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
-    with _lock:
-        _users += 1
+    put_on()
     try:
-        with _lock:
-            _install()
         yield
     finally:
-        with _lock:
-            _users -= 1
-            if not _users:
-                while _undo:
-                    _undo.pop()()
-
-
-def _install() -> None:
-    if not _undo:
-        gc.callbacks.append(_collection)
-        _undo.append(lambda: gc.callbacks.remove(_collection))
-        patches = (
-            _wrap_steps,
-            _wrap_collect,
-            _wrap_imports,
-            lambda: _wrap_first_turn(threading.Thread, "start"),
-            lambda: _wrap_first_turn(subprocess.Popen, "_execute_child"),
-            lambda: calls.install(_saw),
-            descriptors.install,
-        )
-        _undo.extend(patch() for patch in patches)
-    if not starlette.installed():  # it may have been imported since
-        _undo.append(starlette.install())
+        take_off()
 
 
 @contextmanager
@@ -91,35 +105,32 @@ def current_meter() -> StepMeter | None:
     return _meters.get(_ident())
 
 
-def _wrap_steps() -> Callable[[], None]:
-    original = events.Handle._run
+def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
+    meters, ident, current = _meters, _ident, CURRENT  # most steps are nobody's: each look-up counts
 
     def _run(handle: events.Handle) -> None:
-        meter = _meters.get(_ident())
-        owner = None if meter is None else handle._context.get(CURRENT)  # type: ignore[attr-defined]
-        if meter is not None and owner is not None:
+        owner = handle._context.get(current)  # type: ignore[attr-defined]
+        if owner is not None and (meter := meters.get(ident())) is not None:
             meter.begin(owner)
         began = now()
         try:
             return original(handle)
         finally:
-            meter = _meters.get(_ident())  # a request may have entered in this very step
+            meter = meters.get(ident())  # a request may have entered in this very step
             if meter is not None:
                 if meter.owner is not None:
                     meter.end()
                 elif now() - began > SHORT_NS:
                     meter.stale = True
 
-    events.Handle._run = _run  # type: ignore[method-assign, assignment]
-    return lambda: setattr(events.Handle, "_run", original)
+    return _run
 
 
 _asked = threading.local()
 
 
-def _wrap_collect() -> Callable[[], None]:
+def _collect(original: Callable[..., int]) -> Callable[..., int]:
     """An explicit `gc.collect()` is the request's own work, unlike a collection that just falls due."""
-    original = gc.collect
 
     def collect(*args: Any, **kwargs: Any) -> int:
         _asked.explicitly = True
@@ -128,18 +139,15 @@ def _wrap_collect() -> Callable[[], None]:
         finally:
             _asked.explicitly = False
 
-    gc.collect = collect
-    return lambda: setattr(gc, "collect", original)
+    return collect
 
 
-def _wrap_imports() -> Callable[[], None]:
+def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """A module is imported once: what that costs a request is a first-use cost.
 
-    CPython (3.3 and later) looks `_find_and_load` up on this module for every import
-    that `sys.modules` does not answer, the import statement's included.
+    CPython (3.3 and later) looks `_find_and_load` up on `importlib._bootstrap` for every
+    import that `sys.modules` does not answer, the import statement's included.
     """
-    imports: Any = importlib._bootstrap  # noqa: SLF001
-    original = imports._find_and_load
 
     def _find_and_load(name: str, import_: Any) -> Any:
         meter = _meters.get(_ident())
@@ -148,16 +156,29 @@ def _wrap_imports() -> Callable[[], None]:
         with meter.importing():
             return original(name, import_)
 
-    imports._find_and_load = _find_and_load
-    return lambda: setattr(imports, "_find_and_load", original)
+    return _find_and_load
 
 
-def _wrap_first_turn(owner: Any, name: str) -> Callable[[], None]:
+def _born(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    @functools.wraps(original)
+    def start(thread: threading.Thread) -> None:
+        thread.noblock_born = now()  # type: ignore[attr-defined]
+        original(thread)
+
+    return start
+
+
+def born_at(thread: threading.Thread) -> int | None:
+    """When the thread was started; None where that was before the patches."""
+    born: int | None = getattr(thread, "noblock_born", None)
+    return born
+
+
+def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
     """Leave out waiting until a new thread or process has had its first turn.
 
     `Thread.start` and `Popen` do; beside busy processes how long is the machine's doing.
     """
-    original = getattr(owner, name)
 
     @functools.wraps(original)
     def first_turn(*args: Any, **kwargs: Any) -> Any:
@@ -168,17 +189,10 @@ def _wrap_first_turn(owner: Any, name: str) -> Callable[[], None]:
             start = functools.partial(original, *args, **kwargs)
             return start() if meter.gaps is None else meter.gaps.around(start)
 
-    setattr(owner, name, first_turn)
-    return lambda: setattr(owner, name, original)
+    return first_turn
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:
     meter = _meters.get(_ident())
     if meter is not None and not getattr(_asked, "explicitly", False):
         meter.collection(phase)
-
-
-def _saw(name: str, effect: calls.Effect, began: int, frame: FrameType) -> None:
-    meter = _meters.get(_ident())
-    if meter is not None:
-        meter.saw(name, effect, began, frame)

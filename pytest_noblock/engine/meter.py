@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol, TypeVar
 
+from pytest_noblock.engine.answered import Answered
 from pytest_noblock.engine.calls import Effect
 from pytest_noblock.engine.clocks import Clock, Reading, others_cpu, queued
 from pytest_noblock.engine.exchange import Record
@@ -85,6 +86,8 @@ class StepMeter:
         self._imported = 0
         self._aside = False
         self._calls: list[BlockingCall] = []
+        self._answered = Answered(user)
+        self._talked_at = 0
         self.stale = True
         """Whether code that is nobody's ran, which may have used sockets."""
 
@@ -129,9 +132,10 @@ class StepMeter:
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
         telling = wall > _OPENING_NS or (wall > SHORT_NS and self._talked())
-        if telling or self._calls or self.lines is not None:
+        if telling or self._calls or self._answered.calls or self.lines is not None:
             self._account(owner)
             self._calls = []
+            self._answered.calls = []
             self._read_at = 0
         self.owner = None
 
@@ -188,13 +192,14 @@ class StepMeter:
             doubtful_trips=doubtful,
             imported=self._imported,
             calls=tuple(self._calls),
+            answered=tuple(self._answered.calls),
             lines=lines,
         )
         if self.gaps is not None:
             self.gaps.in_step(segment)
             self.gaps.since(end)  # looking at sockets gave the interpreter lock away
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, self._imported)
-        if trips or doubtful or self._calls or longest >= _NOTABLE_NS:
+        if trips or doubtful or self._calls or self._answered.calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
     def _round_trips(self, others: int, wall: int, cpu: int) -> tuple[int, int]:
@@ -207,9 +212,18 @@ class StepMeter:
 
     def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
         """A known blocking call on this thread, which has just ended."""
-        if self.owner is None or len(self._calls) >= _MOST_CALLS:
+        if self.owner is None:
             return
         ended = now()
+        if effect in ("client", "mock"):
+            if self._talked_at < began:
+                with self.own_work():
+                    (self._answered.client if effect == "client" else self._answered.mock)(name, began, ended, frame)
+            return
+        if effect != "sleep":
+            self._talked_at = ended
+        if len(self._calls) >= _MOST_CALLS:
+            return
         with self.own_work():
             if effect != "connect" or self._opened_connection(ended - began):
                 self._calls.append(BlockingCall(name, effect != "sleep", began, ended, here(frame, self._user)))

@@ -1,21 +1,18 @@
 """A meter for the calling thread, made of what this machine has."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
 from pytest_noblock.engine.instrument import metered
-from pytest_noblock.engine.lines import LineCounters
 from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.sampled import settled
 from pytest_noblock.engine.sockets import SocketTable
-from pytest_noblock.engine.stacks import settled as stack_of
-from pytest_noblock.engine.tracers import counting
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watchdog import RawSample, Watchdog
-from pytest_noblock.observation import Meter, Sample, Segment
+from pytest_noblock.engine.watchdog import Watchdog
+from pytest_noblock.observation import Meter, Segment
 
 
 @dataclass(slots=True)
@@ -41,6 +38,9 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         result = Metering(meter)
         stack.enter_context(metered(meter))
         if exact:
+            from pytest_noblock.engine.lines import LineCounters
+            from pytest_noblock.engine.tracers import counting
+
             counters = LineCounters(meter, clock, user, _sockets(kind))
             result.exact = stack.enter_context(counting(meter, counters, user))
         if not result.exact:
@@ -52,17 +52,3 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
 
 def _sockets(kind: Meter) -> SocketTable | None:
     return SocketTable(AWAITED) if kind == "full" else None
-
-
-def settled(
-    segments: Sequence[tuple[Segment, int]], samples: Sequence[RawSample], user: UserCode
-) -> tuple[Segment, ...]:
-    """What a meter and a watchdog recorded, as values; the number of the step joins them."""
-    by_step: defaultdict[int, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_step[sample.step].append(_sample(sample, user))
-    return tuple(replace(segment, samples=tuple(by_step[step])) for segment, step in segments)
-
-
-def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(sample.due, sample.began, sample.ended, stack_of(sample.frames, user), sample.syscall)

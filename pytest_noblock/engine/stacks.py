@@ -5,7 +5,6 @@ from collections import ChainMap
 from collections.abc import Iterator
 from types import CodeType, FrameType
 
-from pytest_noblock import callnames
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Frame, Stack
 
@@ -40,6 +39,8 @@ def raw(frame: FrameType | None) -> list[RawFrame]:
 
 def settled(frames: list[RawFrame], user: UserCode) -> Stack:
     """A raw stack as values; the call is named in user frames only."""
+    from pytest_noblock import callnames  # most runs name no call: this and what it needs cost them 20 ms
+
     return tuple(
         Frame(code.co_filename, line, code.co_name, callnames.called(code, line, namespace, lasti), user=True)
         if code.co_filename in user
@@ -62,4 +63,6 @@ def here(frame: FrameType | None, user: UserCode) -> Stack:
 
 def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | None:
     """The call made at `line`, named with the help of the frame's own variables (own thread only)."""
+    from pytest_noblock import callnames
+
     return callnames.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)

@@ -1,19 +1,16 @@
 """What only Starlette and FastAPI know; imports neither unless the app already did."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from types import ModuleType, TracebackType
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from types import TracebackType
 from typing import Any
 
 from pytest_noblock.engine import tasks
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
 from pytest_noblock.engine.failures import told
+from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Exchange
-
-Undo = Callable[[], None]
 
 _FRAMEWORKS = {"starlette", "fastapi"}
 
@@ -39,14 +36,11 @@ def entered(record: Record) -> bool | None:
 
 def settled(record: Record, user: UserCode) -> Exchange:
     """The record as a value, with what only the framework or a traceback can tell."""
-    return replace(
-        record.value(),
+    return record.value(
         entered=entered(record),
         error=_told(record.error, user),
         tasks=tasks.values(record, user),
         raised=_told(record.raised, user, record.raised_at),
-        own_background=record.own_background,
-        cancelled=isinstance(record.error, asyncio.CancelledError),
         framework=_version() if "app" in record.scope else None,
     )
 
@@ -60,30 +54,20 @@ def _version() -> str | None:
     return version
 
 
-_installed: list[Undo] = []
+def patches() -> Iterator[Patch]:
+    """Observe endpoints and background tasks while requests are."""
+    routing = sys.modules.get("fastapi.routing")
+    if hasattr(routing, "run_endpoint_function"):
+        yield Patch(routing, "run_endpoint_function", _entering)
+    yield from tasks.patches()
 
 
-def installed() -> bool:
-    return bool(_installed) or "starlette.background" not in sys.modules
+MODULES = ("starlette.background", "fastapi.routing")
+"""Which `patches` looks for."""
 
 
-def install() -> Undo:
-    """Observe endpoints and background tasks while requests are; returns the undoing."""
-    _installed.extend((_see_endpoints(), tasks.install()))
-
-    def uninstall() -> None:
-        while _installed:
-            _installed.pop()()
-
-    return uninstall
-
-
-def _see_endpoints() -> Undo:
+def _entering(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Mark the exchange when FastAPI calls the endpoint itself: a 422 never gets there."""
-    routing: ModuleType | None = sys.modules.get("fastapi.routing")
-    original = getattr(routing, "run_endpoint_function", None)
-    if routing is None or original is None:
-        return lambda: None
 
     async def run_endpoint_function(**kwargs: Any) -> Any:
         record = CURRENT.get()
@@ -98,8 +82,7 @@ def _see_endpoints() -> Undo:
         record.own_background = getattr(answer, "background", None) is not None
         return answer
 
-    routing.run_endpoint_function = run_endpoint_function  # type: ignore[attr-defined]
-    return lambda: setattr(routing, "run_endpoint_function", original)
+    return run_endpoint_function
 
 
 def _module(thing: object) -> str:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,73 +16,68 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from pytest_noblock.engine.exchange import CURRENT, Message, Record, TaskRecord
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Frame, Task, user_frame
-
-Undo = Callable[[], None]
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 40
 
 
-def install() -> Undo:
-    """Observe Starlette's background tasks; does nothing where Starlette is not imported."""
+def patches() -> Iterator[Patch]:
+    """Observe Starlette's background tasks; none where Starlette is not imported."""
     single = getattr(sys.modules.get("starlette.background"), "BackgroundTask", None)
     several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
-    if single is None or several is None:
-        return lambda: None
-    undo = [_see_given(several), _see_added(several), _see_run(single)]
-    undo.append(_see_made(single, undo))
-
-    def uninstall() -> None:
-        for each in undo:
-            each()
-
-    return uninstall
+    if single is not None and several is not None:
+        yield Patch(several, "__init__", _collecting)
+        yield Patch(several, "add_task", _collecting)
+        yield Patch(single, "__call__", _run)
+        yield _Made(single)
 
 
-def _see_made(single: Any, undo: list[Undo]) -> Undo:
+class _Made(Patch):
     """A class of the user's may run its tasks in a `__call__` of its own: that is observed, too, once it is met."""
-    original = single.__init__
-    met = {single}
+
+    __slots__ = ("_met", "_single")
+
+    def __init__(self, single: type) -> None:
+        super().__init__(single, "__init__", self._making)
+        self._single = single
+        self._met: dict[type, Patch] = {}
+
+    def take_off(self) -> None:
+        while self._met:
+            self._met.popitem()[1].take_off()
+        super().take_off()
+
+    def _making(self, original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def __init__(task: Any, *args: Any, **kwargs: Any) -> None:
+            original(task, *args, **kwargs)
+            record = CURRENT.get()
+            if record is not None:
+                record.tasks.append(TaskRecord(task, raw(sys._getframe(1))))
+                self._meet(type(task))
+
+        return __init__
+
+    def _meet(self, made: type) -> None:
+        for kind in made.__mro__[: made.__mro__.index(self._single)]:
+            if "__call__" in vars(kind) and kind not in self._met and issubclass(kind, self._single):
+                self._met[kind] = Patch(kind, "__call__", _run)
+                self._met[kind].put_on()
+
+
+def _collecting(original: Callable[..., None]) -> Callable[..., None]:
+    """`BackgroundTasks` was given tasks, or one more."""
 
     @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        record = CURRENT.get()
-        if record is not None:
-            record.tasks.append(TaskRecord(self, raw(sys._getframe(1))))
-            kinds = {kind for kind in type(self).__mro__ if issubclass(kind, single) and "__call__" in vars(kind)}
-            undo.extend(_see_run(kind) for kind in kinds - met)
-            met.update(kinds)
-
-    single.__init__ = __init__
-    return lambda: setattr(single, "__init__", original)
-
-
-def _see_added(several: Any) -> Undo:
-    original = several.add_task
-
-    @functools.wraps(original)
-    def add_task(self: Any, *args: Any, **kwargs: Any) -> None:
+    def collecting(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         _together(self)
 
-    several.add_task = add_task
-    return lambda: setattr(several, "add_task", original)
-
-
-def _see_given(several: Any) -> Undo:
-    original = several.__init__
-
-    @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        _together(self)
-
-    several.__init__ = __init__
-    return lambda: setattr(several, "__init__", original)
+    return collecting
 
 
 def _together(tasks: Any) -> None:
@@ -93,9 +88,7 @@ def _together(tasks: Any) -> None:
             made.batch = id(tasks)
 
 
-def _see_run(single: Any) -> Undo:
-    original = single.__call__
-
+def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def __call__(self: Any) -> None:
         made = _record_of(self)
@@ -112,8 +105,7 @@ def _see_run(single: Any) -> Undo:
         finally:
             made.ended = now()
 
-    single.__call__ = __call__
-    return lambda: setattr(single, "__call__", original)
+    return __call__
 
 
 def _record_of(task: object) -> TaskRecord | None:

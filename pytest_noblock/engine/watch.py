@@ -1,18 +1,18 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
 import threading
-from collections.abc import Awaitable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Coroutine
 from functools import cached_property
 from typing import Any
 
-from pytest_noblock.engine import entrances, loops, starlette
+from pytest_noblock.engine import loops, starlette
 from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
+from pytest_noblock.engine.entrances import Entrances
 from pytest_noblock.engine.exchange import ASGIApp, Record
-from pytest_noblock.engine.instrument import current_meter, installed, register, unregister
+from pytest_noblock.engine.instrument import born_at, current_meter, put_on, register, take_off, unregister
 from pytest_noblock.engine.meter import StepMeter
-from pytest_noblock.engine.metering import settled
+from pytest_noblock.engine.sampled import settled
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import Watchdog
@@ -36,7 +36,11 @@ class Kit:
         return Watchdog(after=0)
 
     def clock(self) -> Clock:
-        return LinuxClock() if self.kind == "full" else PortableClock()
+        return LinuxClock(born_at(threading.current_thread())) if self.kind == "full" else PortableClock()
+
+    @cached_property
+    def entrances(self) -> Entrances:
+        return Entrances()
 
     def close(self) -> None:
         if "watchdog" in vars(self):
@@ -54,16 +58,25 @@ class Watch:
         self._ended: list[tuple[Segment, int]] = []
         self._segments: tuple[Segment, ...] = ()
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Requests are seen until the block is left; then nothing of ours is left either."""
-        with ExitStack() as stack:
-            stack.enter_context(installed())
-            self._kit.watchdog.after = self._sample_after
-            for undo in entrances.install(self):
-                stack.callback(undo)
-            stack.callback(self._close)
-            yield
+    def start(self) -> None:
+        """Requests are seen from now on."""
+        put_on()
+        self._kit.watchdog.after = self._sample_after
+        self._kit.entrances.open()
+        self._kit.entrances.watcher = self
+
+    def stop(self) -> None:
+        """Requests are not seen any more; what is patched stays so until `leave`."""
+        self._kit.entrances.watcher = None
+        for thread in list(self._metered):
+            self._finish(thread)
+        if self._ended:
+            self._segments = settled(self._ended, self._kit.watchdog.take(), self._kit.user)
+
+    def leave(self) -> None:
+        """Nothing of ours is left: after the fixtures, which may give back what they found at their start."""
+        self._kit.entrances.close()
+        take_off()
 
     def observation(self) -> Observation:
         """Complete once the watch has ended."""
@@ -98,12 +111,6 @@ class Watch:
         self._metered.remove(thread)
         thread.close()
         self._ended.extend(thread.meter.segments)
-
-    def _close(self) -> None:
-        for thread in list(self._metered):
-            self._finish(thread)
-        if self._ended:
-            self._segments = settled(self._ended, self._kit.watchdog.take(), self._kit.user)
 
 
 class _MeteredThread:

@@ -102,6 +102,24 @@ def method_path(cls: type, method: str, own_package: str) -> str | None:
     return _method_of(paths, method) if is_installed(_origin(order[0])[0], own_package) else None
 
 
+def found_at(path: str) -> object:
+    """What a dotted path leads to at present; None where it leads nowhere."""
+    parts = path.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        thing: object = sys.modules.get(".".join(parts[:length]))
+        if thing is not None:
+            for name in parts[length:]:
+                thing = _member(thing, name)
+            return thing
+    return None
+
+
+def _member(thing: object, name: str) -> object:
+    if not is_a(thing, type):
+        return module_contents(thing).get(name)
+    return next((class_contents(base)[name] for base in ancestors(thing) if name in class_contents(base)), None)
+
+
 def is_installed(module: str | None, own_package: str) -> bool:
     """Whether a module is a library's: the user's own functions are shown as they are written."""
     top = _top(module or "")

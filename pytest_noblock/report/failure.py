@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pytest_noblock import remedies
 from pytest_noblock.durations import words
-from pytest_noblock.findings import Check, Finding, Kind, ProbeWaits, TaskRun
+from pytest_noblock.findings import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
 from pytest_noblock.observation import LOOP, Exchange, Phase
 
 _WHY = {
@@ -24,6 +24,7 @@ _WHY = {
 
 
 _UNPROBED = "every other request of this worker waited meanwhile"
+_IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 _EVIDENCE = {
     "call": "as the call was made",
@@ -31,6 +32,7 @@ _EVIDENCE = {
     "line counters": "by counters at every line",
     "worker": "by the stacks of the worker threads",
     "await": "by where its tasks waited",
+    MOCKED: "as the call was made",
     "none": "by the counters of the step alone",
 }
 
@@ -83,6 +85,8 @@ def headline(check: Check, finding: Finding) -> str:
     if finding.kind in _BESIDE:
         what = _BESIDE[finding.kind].format(pool=finding.pool)
         return f"{check.request} {what} {words(finding.held)}{_allowed(check, finding)}"
+    if finding.evidence == MOCKED:
+        return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
     limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
     limit = limit or f"limit {words(check.limit)}"
     where = " in the background" if finding.phase is Phase.BACKGROUND else ""
@@ -148,6 +152,8 @@ def _row(name: str, text: str) -> Iterator[str]:
 
 
 def _why(finding: Finding) -> str:
+    if finding.evidence == MOCKED:
+        return MOCKED
     if finding.reason is not None:
         return finding.reason
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
@@ -168,17 +174,19 @@ def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]
     return users or [probe for probe in probes if probe.path == LOOP]
 
 
+def _harms(check: Check, finding: Finding) -> list[str]:
+    if finding.evidence == MOCKED:
+        return [_IN_PRODUCTION]
+    waits = [_harm(probe) for probe in _shown(check.probes, finding)]
+    return [*waits, *_meanwhile(check, finding)] or [_UNPROBED]
+
+
 def _harm(probe: ProbeWaits) -> str:
     name = f"probes of GET {probe.path}" if probe.path.startswith("/") else f"turns of {probe.path}"
     if not probe.waited:
         return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
     alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"
     return f"{probe.waited} of {probe.sent} {name} waited{alone}"
-
-
-def _harms(check: Check, finding: Finding) -> list[str]:
-    waits = [_harm(probe) for probe in _shown(check.probes, finding)]
-    return [*waits, *_meanwhile(check, finding)] or [_UNPROBED]
 
 
 def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:

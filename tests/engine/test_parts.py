@@ -5,11 +5,13 @@ import sys
 import sysconfig
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pytest_noblock.engine import selfcheck
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock, others_cpu, queued
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.selfcheck import meter_of_this_machine
 from pytest_noblock.engine.timer import PollingTimer, Timer
 from pytest_noblock.engine.usercode import UserCode
@@ -123,6 +125,45 @@ def test_a_clock_tells_a_sleep_from_a_computation(kind):
     assert clock.splits_waiting is (kind is LinuxClock)
     if clock.splits_waiting:
         assert slept[3] > start[3]
+
+
+def in_a_new_thread(function):
+    """What the function returns, given the moment at which its thread was started."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, now()).result()
+
+
+def test_a_young_threads_clock_opens_no_file_until_the_thread_has_waited(monkeypatch):
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda *args: opened.append(args[0]) or real(*args))
+
+    def run(born):
+        clock = LinuxClock(born)
+        start = clock.begin()
+        young, at_begin = now() - born - time.thread_time_ns() < MS // 2, len(opened)
+        time.sleep(0.02)
+        end = clock.end()
+        clock.close()
+        return young, at_begin, end[0] - start[0] - (queued(end[2]) - queued(start[2]))
+
+    young, at_begin, asleep = in_a_new_thread(run)
+    assert not (young and at_begin)  # beside busy processes it may have waited already
+    assert len(opened) == 1
+    assert opened[0].endswith("/schedstat")
+    assert asleep > 15 * MS
+
+
+def test_a_young_threads_clock_that_gets_no_descriptor_goes_without_the_split(monkeypatch):
+    def none_left(*_args):
+        raise OSError
+
+    clock = LinuxClock(born=0)
+    monkeypatch.setattr(os, "open", none_left)
+    clock.begin()
+    assert not clock.splits_waiting
+    assert queued(clock.end()[2]) == 0
+    clock.close()
 
 
 def test_the_run_queue_delay_is_the_second_field():

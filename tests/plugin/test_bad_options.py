@@ -70,6 +70,7 @@ def test_a_mistake_on_the_command_line_ends_the_run(usage_error, option, sentenc
         ("noblock_action = ignore", "action: 'ignore' is neither 'fail' nor 'warn'"),
         ("noblock_probe = health", "probe: ['health'] is not a path"),
         ("noblock_scope = class", "noblock_scope: 'class' is not one of function, module, session"),
+        ("noblock_known_calls = warn", "noblock_known_calls: 'warn' is not one of note, fail"),
         ("noblock_meter = best", "noblock_meter: 'best' is not one of auto, full, portable"),
         ("noblock_report = report.xlsx", "the format of 'report.xlsx' is not known: its name must end in .json"),
     ],

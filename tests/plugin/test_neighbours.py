@@ -123,12 +123,13 @@ def test_under_a_tracer_of_the_users_own(run):
             return tracer
 
         def test_blocks(noblock):
+            before = sys.gettrace()
             sys.settrace(tracer)
             try:
                 noblock.get("/blocks")
             finally:
                 kept = sys.gettrace()
-                sys.settrace(None)
+                sys.settrace(before)
                 assert kept is tracer
 
         def test_awaits(noblock):

@@ -142,3 +142,44 @@ def test_it(number):
     )
 
     pytester.runpytest_subprocess("--noblock").assert_outcomes(passed=5)
+
+
+def test_what_a_fixture_replaces_and_gives_back_is_bare_again(pytester):
+    """The fixture finds a wrapper of ours and gives that back, after the test's call."""
+    pytester.makepyfile(
+        test_it=textwrap.dedent(API).replace("asyncio.events", "__import__('asyncio').events")
+        + """
+import pytest
+
+bare = time.sleep
+
+@pytest.fixture
+def no_sleep(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+@pytest.fixture(scope="class")
+def no_sleep_for_a_class():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda seconds: None)
+        yield
+
+@pytest.mark.noblock
+def test_mocked(no_sleep):
+    TestClient(app).get("/blocks")
+
+def test_after_mocked():
+    assert time.sleep is bare
+
+@pytest.mark.noblock
+class TestMocked:
+    def test_one(self, no_sleep_for_a_class):
+        TestClient(app).get("/blocks")
+
+    def test_two(self, no_sleep_for_a_class):
+        TestClient(app).get("/blocks")
+
+def test_after_class():
+    assert time.sleep is bare
+"""
+    )
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=5)

@@ -1,11 +1,13 @@
-"""A mail server that answers late: `mail_server.py FOLDER`. Prints its port, ends with its standard input."""
+"""A mail server that answers late. Prints its port and the Maildir that keeps what it gets."""
 
 import asyncio
-import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from aiosmtpd.handlers import Mailbox
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from example_app.servers.programs import say, until_input_ends
 
 DELAY = 0.15
 
@@ -22,10 +24,10 @@ async def serve(folder: Path) -> None:
     mailbox = LateMailbox(folder)
     # With a name of its own: it would look that up when somebody connects.
     server = await asyncio.get_running_loop().create_server(lambda: SMTP(mailbox, hostname="localhost"), "127.0.0.1", 0)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
+    say(f"{server.sockets[0].getsockname()[1]} {folder}")
+    await asyncio.to_thread(until_input_ends)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    with TemporaryDirectory(prefix="example-app-") as folder:
+        asyncio.run(serve(Path(folder, "mails")))

@@ -1,11 +1,12 @@
-"""A web service that answers late: `GET /slow?ms=200`. Prints its port, ends with its standard input."""
+"""A web service that answers late: `GET /slow?ms=150`. Prints its port, ends with its standard input."""
 
-import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
+
+from example_app.servers.programs import say, until_input_ends
 
 RATES = b'{"EUR": 1.0, "USD": 1.09}'
 
@@ -17,6 +18,8 @@ class Upstream(ThreadingMixIn, TCPServer):
 
 
 class SlowAnswer(BaseHTTPRequestHandler):
+    wbufsize = -1  # head and body in one piece: who reads one has both
+
     def do_GET(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         time.sleep(int(query.get("ms", ["150"])[0]) / 1000)
@@ -30,13 +33,8 @@ class SlowAnswer(BaseHTTPRequestHandler):
         """Says nothing: the terminal is the app's."""
 
 
-def serve() -> None:
+if __name__ == "__main__":
     server = Upstream(("127.0.0.1", 0), SlowAnswer)
     Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_address[1]}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-
-
-if __name__ == "__main__":
-    serve()
+    say(str(server.server_address[1]))
+    until_input_ends()
