@@ -27,6 +27,8 @@ from pytest_noblock.observation import Gap, Segment, Worker
 
 T = TypeVar("T")
 _MOST_GAPS = 100
+_WAIT_NS = 5_000_000
+"""As long as a thread waits for the interpreter lock before it wakes and asks for it."""
 _MOST_WORKERS = 8
 
 
@@ -89,9 +91,12 @@ class GapWatch:
     def since(self, began: Reading, takes_s: float = 0) -> None:
         """What was done since a reading gave the interpreter lock away, and may have waited for it."""
         ended = now()
-        late = ended - began[0] - round(takes_s * 1e9)
-        if late >= self._shortest:
-            self._look(Gap(began[0], ended, late, voluntary_switches() - began[3], others_cpu(began, _reading())))
+        if ended - began[0] < self._shortest:
+            return
+        switches = voluntary_switches() - began[3]
+        late = max(ended - began[0] - round(takes_s * 1e9), (switches - 1) * _WAIT_NS)  # it may have been woken early
+        if late >= self._shortest and switches > 1:
+            self._look(Gap(began[0], ended, late, switches, others_cpu(began, _reading())))
 
     def in_step(self, segment: Segment) -> None:
         """A step has ended that may have waited for the lock."""

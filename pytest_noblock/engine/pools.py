@@ -41,6 +41,10 @@ class Pool(Protocol):
         """How many threads are; one that is done has its token until the loop takes the answer."""
         ...
 
+    def free(self) -> bool:
+        """Whether a call would have a thread at once."""
+        ...
+
     async def probe(self) -> None:
         """Wait as a call would that needs a thread; where one is free, none is taken."""
 
@@ -77,6 +81,9 @@ class TokenPool:
 
     def at_work(self) -> int:
         return workers.at_work(self.threads())
+
+    def free(self) -> bool:
+        return self.taken() < self.total and not self.waiting()
 
     async def probe(self) -> None:
         """A token without a thread: with the token a thread is had at once, and one that works would be measured."""
@@ -115,6 +122,9 @@ class ExecutorPool:
 
     def at_work(self) -> int:
         return self.taken()
+
+    def free(self) -> bool:
+        return self.taken() < self.total
 
     async def probe(self) -> None:
         """Its queue has no place to wait at but a call: one is made only where it has to wait."""

@@ -17,8 +17,11 @@ from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.observation import LOOP, Probe
 
 _MS = 1_000_000
-_OFTEN = 100
-"""So many come close together; then a tenth as often: a slow endpoint needs no thousands."""
+_TURNS = (5 * _MS, 20, 25 * _MS)
+"""Every turn of the loop that is probed wakes a process that may be idle: 0.1 ms each, and 1 % of a processor is
+what probes may take."""
+_SENT = (25 * _MS, 100, 250 * _MS)
+"""So many come close together, then a tenth as often: a slow endpoint needs no thousands."""
 _ALONE = 3
 _ANSWER_S = 5
 
@@ -76,7 +79,6 @@ class Probes:
         """Probe until the block is left and what was sent is answered. Raises ProbeFailed."""
         timetables = [
             asyncio.create_task(self._turns(look)),
-            *(asyncio.create_task(self._threads(pool)) for pool in self._pools),
             *(asyncio.create_task(self._requests(path)) for path in self._paths),
         ]
         try:
@@ -90,33 +92,23 @@ class Probes:
                 raise failure
 
     async def _turns(self, look: Look) -> None:
-        """That the timetable itself goes on is a turn of the loop."""
-        timetable = _Timetable(5 * _MS)
+        """That the timetable itself goes on is a turn of the loop; the pools are asked in the same turns."""
+        timetable = _Timetable(*_TURNS)
+        queues = [_Queue(pool, self._answered) for pool in self._pools]
         try:
             while True:
                 await timetable.next()
                 self._answered(LOOP, timetable.due)
+                for queue in queues:
+                    queue.turn(timetable.due)
                 timetable.often = look()
         finally:
             for due in timetable.missed():
                 self._answered(LOOP, due)
-
-    async def _threads(self, pool: Pool) -> None:
-        """One after another: of a full pool no two wait, of a free one no two take anything."""
-        timetable = _Timetable(25 * _MS)
-        try:
-            while True:
-                await timetable.next()
-                await pool.probe()
-                if pool.total:
-                    self._answered(pool.name, timetable.due)
-        finally:
-            for due in timetable.missed():
-                if pool.total:
-                    self._answered(pool.name, due)
+            await asyncio.gather(*(queue.leave() for queue in queues))
 
     async def _requests(self, path: str) -> None:
-        timetable = _Timetable(25 * _MS)
+        timetable = _Timetable(*_SENT)
         sent: list[asyncio.Task[None]] = []
         try:
             while True:
@@ -152,13 +144,45 @@ class Probes:
         self.answered.append(Probe(name, due, now()))
 
 
-class _Timetable:
-    """When probes are due: `often` close together, otherwise a tenth as often once a hundred have been."""
+class _Queue:
+    """The probes of one pool, one after another: of a full pool no two wait, of a free one nothing is taken."""
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, pool: Pool, answered: Callable[[str, int], None]) -> None:
+        self._pool = pool
+        self._answered = answered
+        self._due = 0
+        self._waiting: asyncio.Task[None] | None = None
+
+    def turn(self, due: int) -> None:
+        if not self._pool.total or due - self._due < _SENT[0] or (self._waiting and not self._waiting.done()):
+            return
+        self._due = due
+        if self._pool.free():
+            self._answered(self._pool.name, due)
+        else:
+            self._waiting = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        try:
+            await self._pool.probe()
+        finally:
+            for due in range(self._due, now(), _SENT[0]):  # those that fell due meanwhile waited as well
+                self._answered(self._pool.name, due)
+                self._due = due
+
+    async def leave(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.wait([self._waiting])
+
+
+class _Timetable:
+    """When probes are due: `every` so often for the first `times` and whenever `often` is set, `later` otherwise."""
+
+    def __init__(self, every: int, times: int, later: int) -> None:
         self.due = now()
         self.often = False
-        self._every = every
+        self._every, self._times, self._later = every, times, later
         self._number = 0
 
     async def next(self) -> None:
@@ -175,7 +199,7 @@ class _Timetable:
 
     def _step(self) -> None:
         self._number += 1
-        self.due += self._every * (1 if self.often or self._number < _OFTEN else 10)
+        self.due += self._every if self.often or self._number <= self._times else self._later
 
 
 async def _turn() -> None:

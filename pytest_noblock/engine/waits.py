@@ -64,18 +64,19 @@ class Waits:
         self._last: _Moment | None = None
         self._loops, self._workers = workers.RunQueue(), workers.RunQueue()
 
-    def look(self, under_way: set[Asked]) -> None:
-        """At every turn that is probed."""
+    def look(self, under_way: set[Asked]) -> bool:
+        """At every turn that is probed; tells whether anything waits."""
         for asked in self._open.keys() - under_way:
             del self._open[asked]
         for asked in under_way:
             self._look_at(asked)
-        self._last = self._now() if self._last is None else self._counted(self._last)
-        if self._open:
-            self._look_at_requests()
-            self._tell_setters()
-        else:
+        if not self._open:
             self._last = None
+            return False
+        self._last = self._now() if self._last is None else self._counted(self._last)
+        self._look_at_requests()
+        self._tell_setters()
+        return True
 
     def _counted(self, last: "_Moment") -> "_Moment":
         """What lies between two looks counts for all that waits.
