@@ -29,7 +29,13 @@ class _Watched:
     use: int = 0
     looks: int = 0
     """How often it was read in this span."""
+    using: int = 0
     queue: RunQueue = field(default_factory=RunQueue)
+
+    def count(self, using: int, passed: int) -> None:
+        """In use at both looks: all the time between them. At one of them: half of it, on average, of a short time."""
+        self.use += min(self.using, using) * passed + abs(using - self.using) * min(passed, 5 * _MS) // 2
+        self.using = using
 
 
 class Gauge:
@@ -57,10 +63,9 @@ class Gauge:
         in_use = False
         for watched in self._watched:
             taken = watched.pool.taken()
-            if taken:
-                using = self._in_use(watched.pool)
-                watched.use += using * (moment - self._last)
-                in_use = in_use or using > 0
+            using = self._in_use(watched.pool) if taken else 0
+            watched.count(using, moment - self._last)
+            in_use = in_use or using > 0
             if taken and taken >= watched.pool.total and watched.pool.waiting():
                 self._full(watched, moment)
             else:
