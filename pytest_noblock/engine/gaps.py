@@ -6,6 +6,7 @@ up right after the C call that kept it, so that this moment shows the line.
 """
 
 import asyncio
+import os
 import selectors
 import sys
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVar
 
 from pytest_noblock.engine.clocks import Reading, others_cpu, voluntary_switches
@@ -26,6 +28,7 @@ from pytest_noblock.engine.workers import ThreadClocks
 from pytest_noblock.observation import Gap, Segment, Worker
 
 T = TypeVar("T")
+_HERE = os.path.dirname(os.path.abspath(__file__))
 _MOST_GAPS = 100
 _WAIT_NS = 5_000_000
 """As long as a thread waits for the interpreter lock before it wakes and asks for it."""
@@ -118,7 +121,11 @@ class GapWatch:
         """Where the task waits whose call the thread runs; of anyio's threads nobody knows whose it is."""
         waiting = [each for each in self._holders() if each.task is not None and each.ident in (None, ident)]
         mine = [each.task for each in waiting if each.ident == ident] or [each.task for each in waiting]
-        return await_chain(mine[0]) if mine and mine[0] is not None else []
+        running = asyncio.current_task()
+        task = mine[0] if mine else running
+        if task is None:
+            return []
+        return _calling() if task is running else await_chain(task)
 
     def gaps(self) -> tuple[Gap, ...]:
         """All of them, once the run is over."""
@@ -126,6 +133,14 @@ class GapWatch:
 
     def _worker(self, look: _Look) -> Worker:
         return Worker(look.cpu, settled(look.frames, self._user), settled(look.awaited, self._user))
+
+
+def _calling() -> list[RawFrame]:
+    """The stack of the task that runs now: it has just given the call to a thread, and awaits nothing yet."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return raw(frame)
 
 
 def _reading() -> Reading:

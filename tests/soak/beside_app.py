@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from fastapi import BackgroundTasks, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import text
+from sqlalchemy import AsyncAdaptedQueuePool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.responses import StreamingResponse
 
@@ -43,8 +43,9 @@ async def _lifespan(app):
     there["url"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     for n in (1, 10):
         there["client", n] = httpx.AsyncClient(limits=httpx.Limits(max_connections=n), timeout=60, trust_env=False)
-        url = f"sqlite+aiosqlite:///file:{n}?mode=memory&cache=shared&uri=true"
-        there["engine", n] = create_async_engine(url, pool_size=n, max_overflow=0)
+        there["engine", n] = create_async_engine(
+            "sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=n, max_overflow=0
+        )
         there["lock", n] = asyncio.Lock() if n == 1 else asyncio.Semaphore(n)
         there["semaphore", n] = asyncio.Semaphore(n)
     yield
