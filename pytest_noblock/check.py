@@ -125,7 +125,9 @@ class Checker:
     def _seen_again(self, request: Request, plan: Plan, first: list[Finding]) -> list[Finding]:
         """What is seen beside the steps only a run of the same kind shows again."""
         runs: list[list[Finding]] = []
-        while len(conclusion.came_again(first, runs)) < len(first) and len(runs) < _BESIDE_REPEATS:
+        while len(runs) < _BESIDE_REPEATS and len([f for f in conclusion.came_again(first, runs) if f.file]) < len(
+            first
+        ):
             observation = self._again(request, plan, Run(plan.concurrency, plan.probes))
             runs.append(self._findings(breaking(stalls(observation, plan.limits), plan.limits)))
         return conclusion.came_again(first, runs)

@@ -91,7 +91,7 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
 
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
     """The findings of the first run that a later one shows as well."""
-    later = [finding for run in again for finding in run]
+    later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
     pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
     return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
 
