@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from pytest_noblock import conclusion, mocked, reasons
+from pytest_noblock import conclusion, mocked, reasons, starvation
 from pytest_noblock.afterwards import task_runs
 from pytest_noblock.engine import starlette
 from pytest_noblock.engine.observe import Request, Run, Stuck, Subject, observe
@@ -17,13 +17,15 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.findings import Check, Finding, blank
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Frame, Meter, Observation, user_frame
-from pytest_noblock.verdict import Stall, breaking, doubtful, stalls
+from pytest_noblock.stall import BESIDE, Stall
+from pytest_noblock.verdict import breaking, doubtful, stalls
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _GIVE_UP_S = 30.0
 _GRACE_S = 5
 _SAMPLE_AFTER_NS = 10_000_000
 _PORTABLE_REPEATS = 3
+_BESIDE_REPEATS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Checker:
         cold = self._warm_up(request, plan)
         observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
-        final = self._confirmed(request, plan, observation, found)
+        final = self._final(request, plan, observation, found)
         exchange = observation.exchanges[-1]
         reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.given))
         check = replace(
@@ -91,6 +93,7 @@ class Checker:
             probes=conclusion.probe_waits(observation, final),
             notes=conclusion.notes(final, self._findings(found), cold, plan.limits),
             background=task_runs(exchange, self._user.relative),
+            capacity=starvation.capacity(observation),
             reason=reason,
             exchange=exchange,
             exchanges=observation.exchanges,
@@ -106,13 +109,32 @@ class Checker:
         self._warm.add(key)
         if not wanted:
             return []
-        return self._findings(breaking(stalls(self._again(request, plan, Run()), plan.limits), plan.limits))
+        return self._findings(
+            breaking(stalls(self._again(request, plan, Run(plan.concurrency)), plan.limits), plan.limits)
+        )
 
-    def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
+    def _final(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
         """What is beyond doubt: came again at the same line or, where that must not be tried, was sure at once."""
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
+        inside = [stall for stall in found if stall.kind not in BESIDE]
+        beside = self._findings(stall for stall in broken if stall.kind in BESIDE)
+        return [*self._confirmed(request, plan, observation, inside), *self._seen_again(request, plan, beside)]
+
+    def _seen_again(self, request: Request, plan: Plan, first: list[Finding]) -> list[Finding]:
+        """What is seen beside the steps only a run of the same kind shows again."""
+        runs: list[list[Finding]] = []
+        while len(runs) < _BESIDE_REPEATS and len([f for f in conclusion.came_again(first, runs) if f.file]) < len(
+            first
+        ):
+            observation = self._again(request, plan, Run(plan.concurrency, plan.probes))
+            runs.append(self._findings(breaking(stalls(observation, plan.limits), plan.limits)))
+        return conclusion.came_again(first, runs)
+
+    def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
+        """By counters at every line of the loop's thread."""
+        broken = breaking(found, plan.limits)
         if not broken and not doubtful(observation, found):
             return []
         first = self._findings(broken)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pytest_noblock import remedies
 from pytest_noblock.callnames import source_line
 from pytest_noblock.durations import words
-from pytest_noblock.findings import Finding, ProbeWaits
+from pytest_noblock.findings import Finding, ProbeWaits, Waiter
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import Observation, Phase, Probe
-from pytest_noblock.verdict import Stall
+from pytest_noblock.observation import Frame, Observation, Phase, Probe
+from pytest_noblock.stall import ALWAYS, Stall
 
 Key = tuple[str, str, str | None, int | str | None]
 """What makes two stalls of two runs the same: kind, phase, file and line (of a loop that burns CPU, the function)."""
@@ -55,10 +55,19 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         stalls=tuple((stall.began, stall.ended) for stall in group),
         stack=tuple(replace(each, file=shown(each.file)) for each in place.stack),
         syscall=place.syscall,
+        reason=worst.proof,
+        pool=worst.pool,
+        waiter=_waiter(worst.waiter.frame, shown) if worst.waiter and worst.waiter.frame else None,
     )
 
 
+def _waiter(frame: Frame, shown: Shown) -> Waiter:
+    return Waiter(shown(frame.file), frame.line, frame.function, source_line(frame.file, frame.line))
+
+
 def key(finding: Finding) -> Key:
+    if finding.kind == "pool-starved":  # one pool, many workers: most of them may sit here or there
+        return finding.kind, finding.phase, finding.pool, None
     where = finding.function if finding.kind == "cpu" else finding.line
     return finding.kind, finding.phase, finding.file, where
 
@@ -78,6 +87,19 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
         if times >= needed and (before is not None or exact.kind != "cpu"):
             result.append(_merged(before, exact))
     return sorted(result, key=lambda finding: -finding.held)
+
+
+def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The findings of the first run that a later one shows as well."""
+    later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
+    pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
+    return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+
+
+def _same(finding: Finding, other: Finding) -> bool:
+    """At the same place, or of the same kind where one's line was not caught."""
+    vague = finding.file is None or other.file is None
+    return key(finding) == key(other) or (vague and (finding.kind, finding.phase) == (other.kind, other.phase))
 
 
 def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
@@ -102,7 +124,6 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
 
 def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[ProbeWaits, ...]:
     """How each probe path fared beside these findings; the slowest path first."""
-    stalls = [stall for finding in found for stall in finding.stalls]
     by_path: defaultdict[str, list[Probe]] = defaultdict(list)
     for probe in observation.probes:
         by_path[probe.path].append(probe)
@@ -110,7 +131,7 @@ def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[Pro
         ProbeWaits(
             path,
             sent=len(probes),
-            waited=sum(_had_to_wait(probe, stalls) for probe in probes),
+            waited=_had_to_wait(probes, [finding for finding in found if _felt(finding, path)]),
             worst=max(probe.waited for probe in probes),
             alone=observation.alone.get(path, 0),
         )
@@ -118,9 +139,17 @@ def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[Pro
     )
 
 
-def _had_to_wait(probe: Probe, stalls: Iterable[tuple[int, int]]) -> bool:
-    """It fell due while the loop was held, and was answered only afterwards."""
-    return any(began <= probe.due < ended <= probe.answered for began, ended in stalls)
+def _felt(finding: Finding, path: str) -> bool:
+    """Whether a probe can feel it: the built-in ones hold nothing, and each needs but one pool or none."""
+    if path.startswith("/"):
+        return True
+    return finding.kind != "contention" and finding.pool in (None, path)
+
+
+def _had_to_wait(probes: Iterable[Probe], found: Iterable[Finding]) -> int:
+    """How many fell due while the loop was held, or what they needed, and were answered only afterwards."""
+    stalls = [stall for finding in found for stall in finding.stalls]
+    return sum(any(began <= each.due < ended <= each.answered for began, ended in stalls) for each in probes)
 
 
 def notes(
@@ -136,7 +165,7 @@ def notes(
 
 def _note(finding: Finding, limits: Limits) -> str:
     what = f"{finding.kind}, {words(finding.held)} at {finding.place}"
-    if finding.kind == "sync-network" or finding.held >= limits.max_block:
+    if finding.kind in ALWAYS or finding.held >= limits.max_block:
         return f"{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"
 

@@ -24,6 +24,11 @@ def milliseconds(ns: int) -> float:
     return round(ns / 1_000_000, 3)
 
 
+def seconds(ns: int) -> str:
+    """For what is told in requests per second: `0.51 s`."""
+    return f"{ns / 1_000_000_000:.2g} s"
+
+
 def words(ns: int) -> str:
     """A duration as people read it: `301 ms`, `4.2 ms`, `0.08 ms`."""
     ms = ns / 1_000_000

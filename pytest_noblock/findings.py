@@ -24,12 +24,26 @@ Kind = Literal[
 ]
 Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
 Mocked = Literal["known blocking call, answered by a mock"]
-Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "none"] | Mocked
+Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"] | Mocked
 MOCKED: Mocked = "known blocking call, answered by a mock"
 
 
 class NoblockWarning(UserWarning):
     """A finding under `action="warn"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Where a probe waited for what the request held."""
+
+    file: str
+    line: int
+    function: str
+    code: str | None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +73,10 @@ class Finding:
     stack: Stack = ()
     syscall: str | None = None
     reason: str | None = None
-    """Of a background finding: why, where it can be known."""
+    """Why, in words and numbers, where it can be known and times alone do not tell it."""
+    pool: str | None = None
+    """The thread pool that was full."""
+    waiter: Waiter | None = None
     accepted: str | None = None
 
     @property
@@ -128,6 +145,8 @@ class Check:
     findings: tuple[Finding, ...] = ()
     probes: tuple[ProbeWaits, ...] = ()
     background: tuple[TaskRun, ...] = ()
+    capacity: str | None = None
+    """What one worker can serve of it, in words, where it needs threads of a pool."""
     notes: tuple[str, ...] = ()
     reason: str | None = None
     """Why nothing could be said, where the outcome is `inconclusive`."""

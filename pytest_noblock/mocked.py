@@ -7,7 +7,7 @@ from pytest_noblock.conclusion import Shown, findings
 from pytest_noblock.findings import MOCKED, Check, Finding
 from pytest_noblock.observation import BlockingCall, Exchange, Segment, user_frame
 from pytest_noblock.places import Place
-from pytest_noblock.verdict import Stall
+from pytest_noblock.stall import Stall
 
 
 def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bool) -> Check:

@@ -98,6 +98,22 @@ def of_sleep(segment: Segment) -> Place:
     return _by_samples(waiting or segment.samples)
 
 
+def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> Place:
+    """The user line at which most of them sit."""
+    seen = [(frame, stack) for stack in stacks if (frame := user_frame(stack)) is not None]
+    if not seen:
+        return Place()
+    (at, _times), *_ = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)
+    frame, stack = next((frame, stack) for frame, stack in seen if (frame.file, frame.line) == at)
+    return Place(frame, stack, evidence, witnessed=True)
+
+
+def times_at(place: Place, stacks: Iterable[Stack]) -> int:
+    """How many of the stacks are at this place."""
+    here = [frame for stack in stacks if (frame := user_frame(stack)) is not None]
+    return sum((frame.file, frame.line) == _key(place) for frame in here)
+
+
 def waited_in_known_calls(segment: Segment) -> int:
     """How long the thread was seen inside calls that are known to block: all that counts without schedstat."""
     spans = [(call.began, call.ended) for call in segment.calls]

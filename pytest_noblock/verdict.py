@@ -1,13 +1,14 @@
 """What an observation means: pure functions, one small rule each."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
-from pytest_noblock import places
+from pytest_noblock import contention, gil, places, starvation
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import NOTE_NS, Limits
-from pytest_noblock.observation import Exchange, Observation, Phase, Segment
+from pytest_noblock.observation import Exchange, Observation, Segment
 from pytest_noblock.places import Place
+from pytest_noblock.stall import Stall
 
 _MS = 1_000_000
 _SWITCH_INTERVAL_NS = 4 * _MS
@@ -24,45 +25,17 @@ _SWITCHES_PER_NS = 1 / (12 * _MS)
 late with 21 switches, 152 ms with 33. A sleep of 100 ms shows 1 or 2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """One stretch in which an exchange held the loop, for one reason."""
-
-    kind: Kind
-    exchange: Exchange
-    began: int
-    ended: int
-    cpu: int
-    asleep: int
-    place: Place
-    sure: bool = True
-    """False: a second run has to show it, for the machine might have done it."""
-
-    @property
-    def held(self) -> int:
-        return self.cpu + self.asleep
-
-    @property
-    def phase(self) -> Phase:
-        return self.exchange.phase_at(self.began)
-
-    def breaks(self, limits: Limits) -> bool:
-        """A network round trip always does: in production the other end is a network away."""
-        return self.kind == "sync-network" or self.held >= limits.max_block
-
-
-Rule = Callable[[Exchange, Segment, Limits], Iterator[Stall]]
-
-
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stretches that break the limits or are worth a note, in order of time."""
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
-    return [
+    in_steps = (
         stall
         for segment in observation.segments
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
-    ]
+    )
+    beside = (gil.kept(observation), contention.kept_waiting(observation), starvation.starved(observation, limits))
+    return sorted(chain(in_steps, *beside), key=lambda stall: stall.began)
 
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:

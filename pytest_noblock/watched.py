@@ -13,7 +13,7 @@ from pytest_noblock.limits import NOTE_NS, Limits
 from pytest_noblock.observation import LIFESPAN, Exchange, Observation
 
 if TYPE_CHECKING:
-    from pytest_noblock.verdict import Stall
+    from pytest_noblock.stall import Stall
 
 
 class Judge:

@@ -30,8 +30,8 @@ _process = time.process_time_ns
 _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
 
 
-def _switches() -> int:
-    """Voluntary context switches of this thread."""
+def voluntary_switches() -> int:
+    """Of this thread; where the platform counts them for threads."""
     return int(resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES])  # type: ignore[arg-type]
 
 
@@ -119,7 +119,7 @@ class LinuxClock:
     def begin(self) -> Reading:
         for _ in range(_TRIES):
             first = now()
-            switches = _switches()
+            switches = voluntary_switches()
             if first - self._delay_read > _DELAY_EVERY_NS:
                 self._read_delay(first)
             process = _process()
@@ -135,7 +135,7 @@ class LinuxClock:
             cpu = _cpu()
             process = _process()
             self._read_delay(wall)
-            switches = _switches()
+            switches = voluntary_switches()
             if now() - wall < _UNDISTURBED_NS:
                 break
         return wall, cpu, self._buffer.value, switches, process

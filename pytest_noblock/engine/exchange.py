@@ -1,7 +1,10 @@
 """The request under way: whose step is it, and when did its ASGI messages pass."""
 
 import asyncio
+import contextvars
+import gc
 import itertools
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -100,6 +103,14 @@ def owned(record: Record) -> Iterator[None]:
         yield
     finally:
         CURRENT.set(None)
+
+
+def record_of(task: "asyncio.Task[Any]") -> Record | None:
+    """The request that a task belongs to."""
+    if sys.version_info >= (3, 12):
+        return task.get_context().get(CURRENT)
+    context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
+    return context.get(CURRENT) if context is not None else None  # its own is the first that it refers to
 
 
 def _dotted(endpoint: object) -> str:

@@ -185,8 +185,9 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
         meter = _meters.get(_ident())
         if meter is None or meter.owner is None:
             return original(*args, **kwargs)
-        with meter.own_work():
-            return original(*args, **kwargs)
+        with meter.own_work():  # a new worker may take the interpreter lock with its first turn, and keep it
+            start = functools.partial(original, *args, **kwargs)
+            return start() if meter.gaps is None else meter.gaps.around(start)
 
     return first_turn
 

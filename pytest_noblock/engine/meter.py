@@ -3,10 +3,10 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pytest_noblock.engine.answered import Answered
 from pytest_noblock.engine.calls import Effect
@@ -18,6 +18,8 @@ from pytest_noblock.engine.stacks import here
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import Watchdog
 from pytest_noblock.observation import BlockingCall, LineCost, Segment
+
+T = TypeVar("T")
 
 _steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
@@ -48,6 +50,14 @@ class Lines(Protocol):
     def leave(self) -> tuple[LineCost, ...]: ...
 
 
+class Gaps(Protocol):
+    """Who looks for threads that keep the interpreter lock, where somebody does (see `engine.gaps`)."""
+
+    def around(self, call: Callable[[], T]) -> T: ...
+    def since(self, began: Reading) -> None: ...
+    def in_step(self, segment: Segment) -> None: ...
+
+
 class StepMeter:
     """Meters the thread that makes it. `segments` and `samples` are read after the run."""
 
@@ -57,6 +67,7 @@ class StepMeter:
         self.segments: list[tuple[Segment, int]] = []
         """Each with the number of its step, by which the watchdog knows it."""
         self.lines: Lines | None = None
+        self.gaps: Gaps | None = None
         self.owner: Record | None = None
         self.closed = False
         self._clock = clock
@@ -102,6 +113,8 @@ class StepMeter:
         if now() - self._read_at > _REUSE_NS:
             self._start = self._clock.begin()
             if self._settled_sockets(self._start[4] - self._start[1]):
+                if self.gaps is not None:
+                    self.gaps.since(self._start)
                 self._start = self._clock.begin()
             self._read_at = self._start[0]
             self._watched = self.watchdog.cpu if self.watchdog is not None else 0
@@ -182,6 +195,9 @@ class StepMeter:
             answered=tuple(self._answered.calls),
             lines=lines,
         )
+        if self.gaps is not None:
+            self.gaps.in_step(segment)
+            self.gaps.since(end)  # looking at sockets gave the interpreter lock away
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, self._imported)
         if trips or doubtful or self._calls or self._answered.calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))

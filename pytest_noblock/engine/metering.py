@@ -19,6 +19,7 @@ from pytest_noblock.observation import Meter, Segment
 class Metering:
     """`segments` is complete once the block is left."""
 
+    steps: StepMeter
     exact: bool = False
     segments: tuple[Segment, ...] = ()
 
@@ -30,11 +31,11 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
     `exact`: with counters at every user line, and without the watchdog, whose looking
     would disturb them; where somebody else owns the tracer, as ever.
     """
-    result = Metering()
     with ExitStack() as stack:
         clock = LinuxClock() if kind == "full" else PortableClock()
         stack.callback(clock.close)
         meter = StepMeter(clock, user, _sockets(kind))
+        result = Metering(meter)
         stack.enter_context(metered(meter))
         if exact:
             from pytest_noblock.engine.lines import LineCounters

@@ -1,6 +1,7 @@
 """One run of a request, with everything that can be recorded about it."""
 
 import asyncio
+import gc
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -10,11 +11,15 @@ import httpx
 
 from pytest_noblock.engine import starlette, stuck
 from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.gaps import GapWatch
+from pytest_noblock.engine.gauge import Gauge
 from pytest_noblock.engine.metering import metering
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.pools import of_running_loop
 from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.waits import Waits
 from pytest_noblock.observation import Exchange, Frame, Meter, Observation
 
 
@@ -52,6 +57,11 @@ class Run:
     give_up_after: int = 30_000_000_000
 
 
+_AT_ONCE = 10
+"""So many begin in one turn of the loop: all in one would be a wait of our making, and one after another
+the first would have ended on a busy machine before the last began."""
+
+
 class Stuck(Exception):
     """The request did not end in time; `frame` is the user line where it sits, `exchange` how far it came."""
 
@@ -66,16 +76,30 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
 
     Raises Stuck and ProbeFailed. What the app itself raises is part of the observation.
     """
-    probes = Probes(subject.client, run.probes or ())
     records: list[Record] = []
+    pools = of_running_loop() if run.probes is not None else []
+    probes = Probes(subject.client, run.probes or (), pools)
+    gauge = Gauge(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
+    waits = Waits(subject.user, records, splits_waiting=subject.meter == "full")
+    gaps = GapWatch(gauge.holders, subject.user, run.sample_after)
+
+    def look() -> bool:
+        gaps.mark()
+        return gauge.read() | waits.look(probes.under_way)
+
+    if run.copies > 1:
+        gc.collect()  # in a test session tens of ms, and so many requests at once would set it off
     async with AsyncExitStack() as stack:
+        stack.callback(waits.close)
         if run.probes is not None:
             await probes.measure_alone()
         meter = stack.enter_context(
             metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
         )
         if run.probes is not None:
-            await stack.enter_async_context(probes.running())
+            await stack.enter_async_context(probes.running(look))
+            if subject.meter == "full":
+                stack.enter_context(gaps.watching(meter.steps))
         responses = await _exchanges(subject, request, run, records)
     observation = Observation(
         subject.meter,
@@ -84,6 +108,10 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         tuple(probes.answered),
         probes.alone,
         meter.exact,
+        gaps.gaps(),
+        gauge.readings(),
+        waits.values(),
+        gauge.uses(),
     )
     return observation, responses[0]
 
@@ -92,15 +120,17 @@ async def _exchanges(
     subject: Subject, request: Request, run: Run, records: list[Record]
 ) -> list[httpx.Response | None]:
     deadline = now() + run.give_up_after
-    before = asyncio.all_tasks()
-    sending = [asyncio.create_task(_send(subject.client, request, records)) for _ in range(run.copies)]
-    before |= set(sending)
+    sending = []
+    for number in range(run.copies):
+        sending.append(asyncio.create_task(_send(subject.client, request, records)))
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
     try:
         if await _unfinished(sending, deadline):
-            raise _stuck(records, before, subject.user)
+            raise _stuck(records, subject.user)
         responses = [each.result() for each in sending]
         if await _unfinished([record.task for record in records if record.task is not None], deadline):
-            raise _stuck(records, before, subject.user)
+            raise _stuck(records, subject.user)
     finally:
         for task in (*sending, *(record.task for record in records)):
             if task is not None and not task.done():
@@ -123,8 +153,8 @@ async def _send(client: httpx.AsyncClient, request: Request, records: list[Recor
         return None
 
 
-def _stuck(records: list[Record], before: stuck.Tasks, user: UserCode) -> Stuck:
+def _stuck(records: list[Record], user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.settled(pending, user), stuck.where(pending, before, user))
+    return Stuck(starlette.settled(pending, user), stuck.where(pending, user))

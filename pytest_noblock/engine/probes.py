@@ -1,54 +1,85 @@
 """Probes: what everybody else feels while the request is under way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
+from typing import TypeVar
 
 import httpx
 
+from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.transport import NoResponse
-from pytest_noblock.observation import Probe
-
-LOOP = "the event loop"
-"""The built-in probe: one turn of the loop. It passes no middleware, so it disturbs nobody's counters,
-rate limits or database sessions."""
+from pytest_noblock.engine.pools import Pool
+from pytest_noblock.engine.transport import EXTENSION, NoResponse
+from pytest_noblock.observation import LOOP, Probe
 
 _MS = 1_000_000
+_TURNS = (5 * _MS, 20, 25 * _MS)
+"""Every turn of the loop that is probed wakes a process that may be idle: 0.1 ms each, and 1 % of a processor is
+what probes may take."""
+_SENT = (25 * _MS, 100, 250 * _MS)
+"""So many come close together, then a tenth as often: a slow endpoint needs no thousands."""
 _ALONE = 3
 _ANSWER_S = 5
 
-Send = Callable[[], Awaitable[int | None]]
+T = TypeVar("T")
+Look = Callable[[], bool]
+"""Called at every turn of the loop that is probed; tells whether to go on looking often."""
 
 
 class ProbeFailed(Exception):
     """A probe that does not answer well measures something else; the message is a whole sentence."""
 
 
-class Probes:
-    """The probes of one run: an open loop, sent when due however late the answers are."""
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A user's probe under way, and the calls of the app that it made."""
 
-    def __init__(self, client: httpx.AsyncClient, paths: tuple[str, ...]) -> None:
+    path: str
+    due: int
+    records: list[Record] = field(default_factory=list)
+
+
+class Probes:
+    """The probes of one run: an open loop, due whether or not those before are answered."""
+
+    def __init__(self, client: httpx.AsyncClient, paths: Sequence[str], pools: Sequence[Pool]) -> None:
         self.alone: dict[str, int] = {}
         self.answered: list[Probe] = []
-        self._senders: dict[str, Send] = {LOOP: _turn, **{path: _get(client, path) for path in paths}}
+        self.under_way: set[Asked] = set()
+        self._client = client
+        self._paths = paths
+        self._pools = pools
 
     async def measure_alone(self) -> None:
         """The median of a few in a row, after a first one that pays what only a first one pays.
 
         Raises ProbeFailed.
         """
-        for path, send in self._senders.items():
-            _accept(path, await send())
-            self.alone[path] = round(median([await _timed(send) for _ in range(_ALONE)]))
+        self.alone[LOOP] = await self._alone(LOOP, _turn)
+        for pool in self._pools:
+            self.alone[pool.name] = await self._alone(f"of {pool.name}", pool.probe)
+        for path in self._paths:
+            self.alone[path] = await self._alone(f"GET {path}", partial(self._ask_now, path))
+        self.answered.clear()  # those are not part of the run
+
+    async def _alone(self, name: str, send: Callable[[], Awaitable[None]]) -> int:
+        times = []
+        for _ in range(1 + _ALONE):
+            began = now()
+            await _within_limit(name, send())
+            times.append(now() - began)
+        return round(median(times[1:]))
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, look: Look) -> AsyncIterator[None]:
         """Probe until the block is left and what was sent is answered. Raises ProbeFailed."""
         timetables = [
-            asyncio.create_task(self._timetable(path, send, 5 * _MS if path == LOOP else 25 * _MS))
-            for path, send in self._senders.items()
+            asyncio.create_task(self._turns(look)),
+            *(asyncio.create_task(self._requests(path)) for path in self._paths),
         ]
         try:
             yield
@@ -57,72 +88,139 @@ class Probes:
                 timetable.cancel()
             ended = await asyncio.gather(*timetables, return_exceptions=True)
         for failure in ended:
-            if isinstance(failure, ProbeFailed):
+            if isinstance(failure, Exception):
                 raise failure
-        for probe in self.answered:
-            _accept(probe.path, probe.status)
 
-    async def _timetable(self, path: str, send: Send, every: int) -> None:
-        under_way: list[asyncio.Task[None]] = []
-        dues = _dues(now(), every)
-        due = next(dues)
+    async def _turns(self, look: Look) -> None:
+        """That the timetable itself goes on is a turn of the loop; the pools are asked in the same turns."""
+        timetable = _Timetable(*_TURNS)
+        queues = [_Queue(pool, self._answered) for pool in self._pools]
         try:
             while True:
-                await asyncio.sleep(max(0, due - now()) / 1e9)
-                under_way.append(asyncio.create_task(self._one(path, send, due)))
-                due = next(dues)
+                await timetable.next()
+                self._answered(LOOP, timetable.due)
+                for queue in queues:
+                    queue.turn(timetable.due)
+                timetable.often = look()
         finally:
-            stopped = now()
-            while due < stopped:  # fell due while the loop did not turn
-                under_way.append(asyncio.create_task(self._one(path, send, due)))
-                due = next(dues)
-            await self._last_answers(under_way)
+            for due in timetable.missed():
+                self._answered(LOOP, due)
+            await asyncio.gather(*(queue.leave() for queue in queues))
 
-    async def _last_answers(self, under_way: list[asyncio.Task[None]]) -> None:
-        for answer in await asyncio.gather(*under_way, return_exceptions=True):
-            if isinstance(answer, ProbeFailed):
-                raise answer
+    async def _requests(self, path: str) -> None:
+        timetable = _Timetable(*_SENT)
+        sent: list[asyncio.Task[None]] = []
+        try:
+            while True:
+                await timetable.next()
+                sent.append(asyncio.create_task(self._ask(Asked(path, timetable.due))))
+        finally:
+            sent.extend(asyncio.create_task(self._ask(Asked(path, due))) for due in timetable.missed())
+            await _all_answered(path, sent)
 
-    async def _one(self, path: str, send: Send, due: int) -> None:
-        status = await send()
-        self.answered.append(Probe(path, due, now(), status))
+    @property
+    def records(self) -> set[Record]:
+        """The calls of the app that probes under way made."""
+        return {record for asked in self.under_way for record in asked.records}
+
+    async def _ask_now(self, path: str) -> None:
+        await self._ask(Asked(path, now()))
+
+    async def _ask(self, asked: Asked) -> None:
+        """Raises ProbeFailed for an answer that is none, or not a good one."""
+        self.under_way.add(asked)
+        try:
+            response = await self._client.get(asked.path, extensions={EXTENSION: asked.records})
+        except NoResponse as error:
+            raised = error.record.error
+            how = "ended without a response" if raised is None else f"raised {raised!r}"
+            raise ProbeFailed(f"the probe GET {asked.path} {how}") from None
+        finally:
+            self.under_way.discard(asked)
+        self.answered.append(Probe(asked.path, asked.due, now(), response.status_code))
+        _accept(asked.path, response.status_code)
+
+    def _answered(self, name: str, due: int) -> None:
+        self.answered.append(Probe(name, due, now()))
 
 
-def _dues(start: int, every: int) -> Iterator[int]:
-    """Close together at first, a tenth as often once a hundred are sent: a slow endpoint needs no thousands."""
-    due = start
-    for number in range(1_000_000):
-        due += every if number < 100 else 10 * every
-        yield due
+class _Queue:
+    """The probes of one pool, one after another: of a full pool no two wait, of a free one nothing is taken."""
+
+    def __init__(self, pool: Pool, answered: Callable[[str, int], None]) -> None:
+        self._pool = pool
+        self._answered = answered
+        self._due = 0
+        self._waiting: asyncio.Task[None] | None = None
+
+    def turn(self, due: int) -> None:
+        if not self._pool.total or due - self._due < _SENT[0] or (self._waiting and not self._waiting.done()):
+            return
+        self._due = due
+        if self._pool.free():
+            self._answered(self._pool.name, due)
+        else:
+            self._waiting = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        try:
+            await self._pool.probe()
+        finally:
+            for due in range(self._due, now(), _SENT[0]):  # those that fell due meanwhile waited as well
+                self._answered(self._pool.name, due)
+                self._due = due
+
+    async def leave(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.wait([self._waiting])
+
+
+class _Timetable:
+    """When probes are due: `every` so often for the first `times` and whenever `often` is set, `later` otherwise."""
+
+    def __init__(self, every: int, times: int, later: int) -> None:
+        self.due = now()
+        self.often = False
+        self._every, self._times, self._later = every, times, later
+        self._number = 0
+
+    async def next(self) -> None:
+        """Waits until the next one is due."""
+        self._step()
+        await asyncio.sleep(max(0, self.due - now()) / 1e9)
+
+    def missed(self) -> Iterator[int]:
+        """What fell due so far and was not answered, or not sent: the one waited for, and those after it."""
+        stopped = now()
+        while self.due < stopped:
+            yield self.due
+            self._step()
+
+    def _step(self) -> None:
+        self._number += 1
+        self.due += self._every if self.often or self._number <= self._times else self._later
 
 
 async def _turn() -> None:
     await asyncio.sleep(0)
 
 
-def _get(client: httpx.AsyncClient, path: str) -> Send:
-    async def get() -> int:
-        try:
-            response = await asyncio.wait_for(client.get(path), _ANSWER_S)
-        except TimeoutError:
-            raise ProbeFailed(f"the probe GET {path} did not answer within {_ANSWER_S} s") from None
-        except NoResponse as error:
-            raised = error.record.error
-            how = "ended without a response" if raised is None else f"raised {raised!r}"
-            raise ProbeFailed(f"the probe GET {path} {how}") from None
-        return response.status_code
-
-    return get
+async def _all_answered(path: str, sent: Sequence[asyncio.Task[None]]) -> None:
+    for answer in await _within_limit(f"GET {path}", asyncio.gather(*sent, return_exceptions=True)):
+        if isinstance(answer, Exception):
+            raise answer
 
 
-async def _timed(send: Send) -> int:
-    began = now()
-    await send()
-    return now() - began
+async def _within_limit(name: str, answer: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(answer, _ANSWER_S)
+    except TimeoutError:
+        raise ProbeFailed(f"the probe {name} did not answer within {_ANSWER_S} s") from None
 
 
-def _accept(path: str, status: int | None) -> None:
-    if status is not None and status >= 400:
+def _accept(path: str, status: int) -> None:
+    if status >= 400:
         raise ProbeFailed(
             f"the probe GET {path} answered {status}: a probe must be a small request that the app answers well; "
             f'name another with probe="/path"'

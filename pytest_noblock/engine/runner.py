@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal
 
 from pytest_noblock.engine.exchange import ASGIApp
+from pytest_noblock.engine.executor import SeesExecutor
+from pytest_noblock.engine.gaps import GapSelector
 from pytest_noblock.engine.lifespan import running
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import raw
@@ -101,9 +103,9 @@ class AppRunner:
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         if sys.platform == "win32":  # the selector loop there has no subprocesses
-            loop: asyncio.AbstractEventLoop = asyncio.ProactorEventLoop()
+            loop: asyncio.AbstractEventLoop = _ProactorLoop()
         else:
-            loop = asyncio.SelectorEventLoop()
+            loop = _SelectorLoop()
         loop.time = lambda: now() / 1e9  # type: ignore[method-assign]  # turns on in a test that freezes the clocks
         return loop
 
@@ -112,6 +114,19 @@ class AppRunner:
             self.app = app
             self._ready.put(portal)
             await portal.sleep_until_stopped()
+
+
+class _SelectorLoop(SeesExecutor, asyncio.SelectorEventLoop):
+    """The loop of the app."""
+
+    def __init__(self) -> None:
+        super().__init__(GapSelector())
+
+
+if sys.platform == "win32":
+
+    class _ProactorLoop(SeesExecutor, asyncio.ProactorEventLoop):
+        """The loop of the app."""
 
 
 async def _once_asleep(caller: int, function: Callable[..., Awaitable[T]], *args: object) -> T:

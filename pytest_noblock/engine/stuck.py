@@ -6,8 +6,9 @@ import inspect
 import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
-from pytest_noblock.engine.exchange import CURRENT, Record
+from pytest_noblock.engine.exchange import Record, record_of
 from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Frame, user_frame
@@ -15,15 +16,10 @@ from pytest_noblock.observation import Frame, user_frame
 _WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """anyio's and asyncio's own functions that wait for a thread."""
 
-Tasks = set["asyncio.Task[object]"]
 
-
-def where(record: Record, before: Tasks, user: UserCode) -> Frame | None:
-    """The innermost user line that the request waits at, in any of its tasks or in a worker thread.
-
-    `before`: the tasks that there were when the request was sent.
-    """
-    chains = [await_chain(task) for task in _tasks_of(record, before)]
+def where(record: Record, user: UserCode) -> Frame | None:
+    """The innermost user line that the request waits at, in any of its tasks or in a worker thread."""
+    chains = [await_chain(task) for task in tasks_of(record)]
     if any(chain and chain[0][0].co_name in _WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
         if line is not None:
@@ -31,34 +27,37 @@ def where(record: Record, before: Tasks, user: UserCode) -> Frame | None:
     return next((frame for chain in chains if (frame := user_frame(settled(chain, user)))), None)
 
 
-def _tasks_of(record: Record, before: Tasks) -> "list[asyncio.Task[object]]":
+def tasks_of(record: Record) -> "list[asyncio.Task[object]]":
     """The youngest first, the request's own task last: the others were started by it."""
-    tasks = asyncio.all_tasks() - {record.task}
-    if sys.version_info >= (3, 12):
-        tasks = {task for task in tasks if task.get_context().get(CURRENT) is record}
-    else:  # contexts of tasks are not to be had
-        tasks -= before
+    tasks = {task for task in asyncio.all_tasks() - {record.task} if record_of(task) is record}
     children = sorted(tasks, key=lambda task: task.get_name(), reverse=True)
     return [*children, record.task] if record.task is not None else children
 
 
 def await_chain(task: "asyncio.Task[object]") -> list[RawFrame]:
     """The frames of the coroutines that wait for each other, innermost first."""
-    frames: list[RawFrame] = []
+    frames = [(frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals) for _, frame in coroutines(task)]
+    return frames[::-1]
+
+
+def coroutines(task: "asyncio.Task[object]") -> Iterator[tuple[object, FrameType]]:
+    """The coroutines that wait for each other, outermost first, and their frames."""
     waiting: object = task.get_coro()
     while waiting is not None:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
         if frame is not None:
-            frames.append((frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals))
-        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _generator_of(waiting)
-    return frames[::-1]
+            yield waiting, frame
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _inside(waiting)
 
 
-def _generator_of(waiting: object) -> object:
-    """`async for` waits on an object that does not show its generator, but refers to it."""
-    if type(waiting).__name__ not in ("async_generator_asend", "async_generator_athrow"):
-        return None
-    return next((each for each in gc.get_referents(waiting) if inspect.isasyncgen(each)), None)
+def _inside(waiting: object) -> object:
+    """What `async for` waits on, and `await` on an object that has `__await__`, show nothing, but refer to it."""
+    kind = type(waiting).__name__
+    if kind == "coroutine_wrapper":
+        return next((each for each in gc.get_referents(waiting) if inspect.iscoroutine(each)), None)
+    if kind in ("async_generator_asend", "async_generator_athrow"):
+        return next((each for each in gc.get_referents(waiting) if inspect.isasyncgen(each)), None)
+    return None
 
 
 def _worker_lines(user: UserCode) -> Iterator[Frame]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pytest_noblock import remedies
 from pytest_noblock.durations import words
 from pytest_noblock.findings import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
-from pytest_noblock.observation import Exchange, Phase
+from pytest_noblock.observation import LOOP, Exchange, Phase
 
 _WHY = {
     "poll": "for the network",
@@ -30,6 +30,8 @@ _EVIDENCE = {
     "call": "as the call was made",
     "sample": "by a look at the stack while it lasted",
     "line counters": "by counters at every line",
+    "worker": "by the stacks of the worker threads",
+    "await": "by where its tasks waited",
     MOCKED: "as the call was made",
     "none": "by the counters of the step alone",
 }
@@ -41,6 +43,13 @@ _BACKGROUND: dict[Kind, str] = {
     "background-missing": "was never added",
     "background-failed": "raised",
     "background-order": "ran out of order",
+}
+
+
+_BESIDE: dict[Kind, str] = {
+    "gil": "held the GIL",
+    "pool-starved": "used up {pool} for",
+    "contention": "kept others waiting",
 }
 
 
@@ -73,12 +82,19 @@ def headline(check: Check, finding: Finding) -> str:
         return f"{check.request}: no background task was added"
     if finding.kind in _BACKGROUND:
         return f"{check.request}: background task {finding.call} {_BACKGROUND[finding.kind]}"
+    if finding.kind in _BESIDE:
+        what = _BESIDE[finding.kind].format(pool=finding.pool)
+        return f"{check.request} {what} {words(finding.held)}{_allowed(check, finding)}"
     if finding.evidence == MOCKED:
         return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
     limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
     limit = limit or f"limit {words(check.limit)}"
     where = " in the background" if finding.phase is Phase.BACKGROUND else ""
     return f"{check.request} blocked the event loop {words(finding.held)}{where} ({limit})"
+
+
+def _allowed(check: Check, finding: Finding) -> str:
+    return "" if finding.kind == "pool-starved" else f" (limit {words(check.limit)})"
 
 
 def _background_rows(check: Check, finding: Finding) -> Iterator[str]:
@@ -106,6 +122,9 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
     if finding.code:
         yield f"              {finding.code}"
+    if finding.waiter is not None:
+        yield from _row("waiter", f"{finding.waiter.place} in {finding.waiter.function}")
+        yield f"              {finding.waiter.code}"
     for name in _during(check, finding):
         yield from _row("task", name)
     yield from _row("why", _why(finding))
@@ -135,6 +154,8 @@ def _row(name: str, text: str) -> Iterator[str]:
 def _why(finding: Finding) -> str:
     if finding.evidence == MOCKED:
         return MOCKED
+    if finding.reason is not None:
+        return finding.reason
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
     times = f", {finding.count} times" if finding.count > 1 else ""
     if finding.kind == "cpu":
@@ -145,15 +166,19 @@ def _why(finding: Finding) -> str:
     return f"waiting {what}: {split}{times}"
 
 
-def _shown(probes: tuple[ProbeWaits, ...]) -> list[ProbeWaits]:
-    """The user's own probes say it in the user's terms; the built-in one where there are none."""
-    return [probe for probe in probes if probe.path.startswith("/")] or list(probes)
+def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]:
+    """The user's own probes say it in the user's terms; the built-in ones where there are none."""
+    if finding.kind in _BESIDE and finding.kind != "gil":
+        return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.held]
+    users = [probe for probe in probes if probe.path.startswith("/")]
+    return users or [probe for probe in probes if probe.path == LOOP]
 
 
 def _harms(check: Check, finding: Finding) -> list[str]:
     if finding.evidence == MOCKED:
         return [_IN_PRODUCTION]
-    return [_harm(probe) for probe in _shown(check.probes)] or [_UNPROBED]
+    waits = [_harm(probe) for probe in _shown(check.probes, finding)]
+    return [*waits, *_meanwhile(check, finding)] or [_UNPROBED]
 
 
 def _harm(probe: ProbeWaits) -> str:
@@ -162,6 +187,17 @@ def _harm(probe: ProbeWaits) -> str:
         return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
     alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"
     return f"{probe.waited} of {probe.sent} {name} waited{alone}"
+
+
+def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
+    """That it was not the loop that made them wait."""
+    turns = [
+        probe.waited
+        for probe in check.probe_runs
+        if probe.path == LOOP and any(began <= probe.due < ended for began, ended in finding.stalls)
+    ]
+    if finding.kind in ("pool-starved", "contention") and turns:
+        yield f"none to the event loop: {len(turns)} turns meanwhile, the latest {words(max(turns))} late"
 
 
 def _instead(finding: Finding) -> str:

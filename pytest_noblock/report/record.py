@@ -39,7 +39,7 @@ def record(check: Check) -> Record:
 
 
 def _finding(finding: Finding) -> Record:
-    entry = {
+    entry: Record = {
         "kind": finding.kind,
         "phase": str(finding.phase),
         "ms": finding.ms,
@@ -54,6 +54,8 @@ def _finding(finding: Finding) -> Record:
         "replacement": finding.replacement,
         "confirmed": finding.confirmed,
     }
+    if finding.waiter is not None:
+        entry["waiter"] = {"file": finding.waiter.file, "line": finding.waiter.line, "code": finding.waiter.code}
     return {**entry, "accepted": finding.accepted} if finding.accepted is not None else entry
 
 

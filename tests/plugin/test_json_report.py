@@ -79,7 +79,7 @@ def test_a_finding_carries_all_that_the_terminal_said(reported):
     assert 55 < finding["ms"] < 200
     assert finding["asleep_ms"] > 50 > 2 * finding["cpu_ms"]
     assert "accepted" not in finding
-    assert {probe["path"] for probe in check["probes"]} == {"the event loop", "/health"}
+    assert {probe["path"] for probe in check["probes"]} == {"the event loop", "the thread pool", "/health"}
 
 
 def test_what_kept_a_request_from_being_measured_is_a_note(reported):

@@ -180,7 +180,7 @@ def test_check_never_fails_the_test(run):
             assert 55 < finding.ms < 200 and finding.asleep_ms > 50 and finding.cpu_ms < 25
             assert finding.confirmed
             assert "asyncio.sleep" in finding.replacement
-            assert {probe.path for probe in check.probes} == {"the event loop", "/health"}
+            assert {probe.path for probe in check.probes} == {"the event loop", "the thread pool", "/health"}
             (health,) = [probe for probe in check.probes if probe.path == "/health"]
             assert health.sent >= 2 and health.worst_ms > 40 > health.alone_ms
             assert check.background == ()

@@ -1,0 +1,148 @@
+"""Gaps: stretches in which the loop's thread wanted to go on and another thread kept the interpreter lock.
+
+A `select` that returns later than it was told to, a thread whose start takes long, a step: and who
+waits for the lock wakes every `sys.getswitchinterval()`. The thread that had it gives it
+up right after the C call that kept it, so that this moment shows the line.
+"""
+
+import asyncio
+import os
+import selectors
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from types import FrameType
+from typing import Any, TypeVar
+
+from pytest_noblock.engine.clocks import Reading, others_cpu, voluntary_switches
+from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.pools import Holder
+from pytest_noblock.engine.stacks import RawFrame, raw, settled
+from pytest_noblock.engine.stuck import await_chain
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.workers import ThreadClocks
+from pytest_noblock.observation import Gap, Segment, Worker
+
+T = TypeVar("T")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_MOST_GAPS = 100
+_WAIT_NS = 5_000_000
+"""As long as a thread waits for the interpreter lock before it wakes and asks for it."""
+_MOST_WORKERS = 8
+
+
+class GapSelector(selectors.DefaultSelector):
+    """Tells `watch`, while there is one, how long the loop waited."""
+
+    watch: "GapWatch | None" = None
+
+    def select(self, timeout: float | None = None) -> Any:
+        if self.watch is None or timeout is None:
+            return super().select(timeout)
+        return self.watch.around(partial(super().select, timeout), max(0.0, timeout))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One worker right after a gap."""
+
+    cpu: int
+    frames: list[RawFrame]
+    awaited: list[RawFrame]
+
+
+class GapWatch:
+    """The gaps of one run that lasted for `shortest` ns at least."""
+
+    def __init__(self, holders: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
+        self._holders = holders
+        self._user = user
+        self._shortest = shortest
+        self._gaps: list[tuple[Gap, list[_Look]]] = []
+        self._clocks = ThreadClocks()
+
+    def mark(self) -> None:
+        """To be called from time to time: of a gap is told what threads burned since."""
+        self._clocks.mark()
+
+    @contextmanager
+    def watching(self, meter: StepMeter) -> Iterator[None]:
+        """In the loop that the meter's thread runs; of one with another selector its steps alone are seen."""
+        selector = getattr(asyncio.get_running_loop(), "_selector", None)
+        meter.gaps = self
+        if isinstance(selector, GapSelector):
+            selector.watch = self
+        try:
+            yield
+        finally:
+            meter.gaps = None
+            if isinstance(selector, GapSelector):
+                selector.watch = None
+
+    def around(self, call: Callable[[], T], takes_s: float = 0) -> T:
+        """Make a call that gives the interpreter lock away, and needs no longer than that."""
+        began = _reading()
+        try:
+            return call()
+        finally:
+            self.since(began, takes_s)
+
+    def since(self, began: Reading, takes_s: float = 0) -> None:
+        """What was done since a reading gave the interpreter lock away, and may have waited for it."""
+        ended = now()
+        if ended - began[0] < self._shortest:
+            return
+        switches = voluntary_switches() - began[3]
+        late = max(ended - began[0] - round(takes_s * 1e9), (switches - 1) * _WAIT_NS)  # it may have been woken early
+        if late >= self._shortest and switches > 1:
+            self._look(Gap(began[0], ended, late, switches, others_cpu(began, _reading())))
+
+    def in_step(self, segment: Segment) -> None:
+        """A step has ended that may have waited for the lock."""
+        if segment.asleep >= self._shortest and (segment.switches or 0) > 1:
+            gap = Gap(segment.began, segment.ended, segment.asleep, segment.switches or 0, segment.others_cpu)
+            self._look(gap)
+
+    def _look(self, gap: Gap) -> None:
+        if len(self._gaps) >= _MOST_GAPS:
+            return
+        running = sys._current_frames()
+        looks = [
+            _Look(cpu, raw(running.get(ident)), self._awaited(ident))
+            for ident, cpu in self._clocks.burned()[:_MOST_WORKERS]
+        ]
+        self._gaps.append((gap, looks))
+
+    def _awaited(self, ident: int) -> list[RawFrame]:
+        """Where the task waits whose call the thread runs; of anyio's threads nobody knows whose it is."""
+        waiting = [each for each in self._holders() if each.task is not None and each.ident in (None, ident)]
+        mine = [each.task for each in waiting if each.ident == ident] or [each.task for each in waiting]
+        running = asyncio.current_task()
+        task = mine[0] if mine else running
+        if task is None:
+            return []
+        return _calling() if task is running else await_chain(task)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """All of them, once the run is over."""
+        return tuple(replace(gap, workers=tuple(self._worker(look) for look in looks)) for gap, looks in self._gaps)
+
+    def _worker(self, look: _Look) -> Worker:
+        return Worker(look.cpu, settled(look.frames, self._user), settled(look.awaited, self._user))
+
+
+def _calling() -> list[RawFrame]:
+    """The stack of the task that runs now: it has just given the call to a thread, and awaits nothing yet."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return raw(frame)
+
+
+def _reading() -> Reading:
+    """Without the run-queue delay, which costs most: it does not matter here."""
+    return now(), time.thread_time_ns(), b"", voluntary_switches(), time.process_time_ns()

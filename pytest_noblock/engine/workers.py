@@ -1,0 +1,105 @@
+"""The threads that do the blocking work of a loop: where they sit, and how long the machine let them wait."""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from types import FrameType
+
+from pytest_noblock.engine.stacks import RawFrame, raw
+from pytest_noblock.engine.usercode import UserCode
+
+_ANYIO = "_backends/_asyncio.py"
+"""The end of the name of the file that anyio's workers run in."""
+
+
+def of_anyio(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+    """anyio's worker threads know their loop."""
+    return [each for each in threading.enumerate() if vars(each).get("loop") is loop]
+
+
+def at_work(threads: Iterable[threading.Thread]) -> int:
+    """How many of anyio's do not wait for something to do."""
+    running = sys._current_frames()
+    return sum(_works(running.get(thread.ident or 0)) for thread in threads)
+
+
+def _works(frame: FrameType | None) -> bool:
+    """Whether the thread's `run` has called anything but its queue."""
+    called = None
+    while frame is not None and not frame.f_code.co_filename.endswith(_ANYIO):
+        frame, called = frame.f_back, frame
+    return frame is not None and (called is None or called.f_code.co_name != "get")
+
+
+def of_executor(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+    """Those of asyncio's default executor."""
+    return list(getattr(getattr(loop, "_default_executor", None), "_threads", ()))
+
+
+def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFrame]]:
+    """The stacks of the threads that are in the user's code."""
+    running = sys._current_frames()
+    stacks = [raw(running.get(thread.ident or 0)) for thread in threads]
+    return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
+
+
+class ThreadClocks:
+    """What other threads burn, one by one; those alone that came since, and those that work for the running loop."""
+
+    def __init__(self) -> None:
+        self._strangers = {each.ident for each in threading.enumerate()}
+        self._marks: dict[int, int] = {}
+
+    def mark(self) -> None:
+        """From here on `burned` counts."""
+        self._marks = self._read()
+
+    def burned(self) -> list[tuple[int, int]]:
+        """Identity and CPU time of each that burned any since the last mark, the most first."""
+        spent = [(ident, cpu - self._marks.get(ident, 0)) for ident, cpu in self._read().items()]
+        return sorted(((ident, cpu) for ident, cpu in spent if cpu > 0), key=lambda each: -each[1])
+
+    def _read(self) -> dict[int, int]:
+        """A thread that `enumerate` names has not ended: to do so it needs the interpreter lock, which is here."""
+        loop = asyncio.get_running_loop()
+        ours = {*of_anyio(loop), *of_executor(loop)}
+        counted = [each for each in threading.enumerate() if each in ours or each.ident not in self._strangers]
+        return {each.ident: _cpu_of(each.ident) for each in counted if each.ident is not None}
+
+
+def _cpu_of(ident: int) -> int:
+    return time.clock_gettime_ns(time.pthread_getcpuclockid(ident))
+
+
+class RunQueue:
+    """The run-queue delay of several threads, added up over all readings; they come and go."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+        self.delay = 0
+
+    def read(self, natives: Iterable[int | None]) -> int:
+        """A thread's first reading is where its count begins."""
+        for native in natives:
+            delay = _delay(native)
+            if delay is not None and native is not None:
+                self.delay += delay - self._last.get(native, delay)
+                self._last[native] = delay
+        return self.delay
+
+
+def _delay(native: int | None) -> int | None:
+    """Read without a file object: forty of them are read at once."""
+    try:
+        file = os.open(f"/proc/self/task/{native}/schedstat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return int(os.read(file, 64).split()[1])
+    except (OSError, IndexError):
+        return None
+    finally:
+        os.close(file)

@@ -1,0 +1,61 @@
+"""Whether a thread of the request kept the interpreter lock from the loop: pure functions of the gaps."""
+
+from collections.abc import Iterator, Sequence
+
+from pytest_noblock import remedies
+from pytest_noblock.durations import words
+from pytest_noblock.limits import NOTE_NS
+from pytest_noblock.observation import Exchange, Gap, Observation, Stack, Worker, user_frame
+from pytest_noblock.places import Place
+from pytest_noblock.stall import Stall
+
+_FEWEST_SWITCHES = 3
+_SWITCHES_PER_NS = 1 / 12_000_000
+"""A thread that waits for the interpreter lock wakes every `sys.getswitchinterval()` (5 ms): measured 99 ms
+late with 21 switches, 152 ms with 33. A loop that just sleeps, or has no processor, shows 1 or 2."""
+
+
+def kept(observation: Observation) -> Iterator[Stall]:
+    """One stall for each gap in which threads worked and the loop's thread waited for the lock.
+
+    Its size is what they burned: a busy machine makes the loop later, and them no dearer.
+    """
+    for gap in observation.gaps:
+        keepers = [worker for worker in gap.workers if not _lets_go(worker)]
+        cpu = min(gap.late, gap.others_cpu, sum(worker.cpu for worker in keepers))
+        place = _place(keepers)
+        exchange = _under_way(observation.exchanges, gap)
+        waited = gap.switches >= max(_FEWEST_SWITCHES, cpu * _SWITCHES_PER_NS)
+        if cpu >= NOTE_NS and waited and exchange is not None:
+            yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, proof=_proof(gap, cpu))
+
+
+def _lets_go(worker: Worker) -> bool:
+    """Whether it was in a call that is known to work outside the lock."""
+    frame = user_frame(worker.stack)
+    entry = remedies.known(frame.call) if frame is not None else None
+    return entry is not None and entry.frees_gil
+
+
+def _place(keepers: Sequence[Worker]) -> Place:
+    """The line of the one that burned most or, where it runs none of the user's, the line that awaits it."""
+    looks = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
+    return next((place for place in looks if place is not None), Place())
+
+
+def _at(stack: Stack, *, awaited: bool = False) -> Place | None:
+    frame = user_frame(stack)
+    return Place(frame, stack, "await" if awaited else "worker", witnessed=True) if frame is not None else None
+
+
+def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
+    """A request that had begun and not ended."""
+    overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
+    return next(overlapping, None)
+
+
+def _proof(gap: Gap, cpu: int) -> str:
+    return (
+        f"a thread computed {words(cpu)} without letting go of the GIL: "
+        f"the loop was {words(gap.late)} late, and woke {gap.switches} times for it in vain"
+    )

@@ -1,0 +1,119 @@
+"""A thread that computes inside the interpreter lock stops the loop from a plain `def` as well."""
+
+import pytest
+
+GIL = """
+import asyncio
+import hashlib
+import json
+import re
+import threading
+import time
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+
+app = FastAPI()
+BIG = {str(number): [number] * 20 for number in range(120_000)}
+
+@app.get("/regex")
+def regex():
+    re.match(r"(a+)+$", "a" * 24 + "b")  # regex
+
+@app.get("/json")
+def dumps():
+    json.dumps(BIG)  # json
+
+@app.get("/to-thread")
+async def to_thread():
+    await asyncio.to_thread(json.dumps, BIG)  # to-thread
+
+@app.get("/anyio")
+async def anyio():
+    await run_sync(json.dumps, BIG)  # anyio
+
+@app.get("/thread")
+async def thread():
+    worker = threading.Thread(target=own)
+    worker.start()
+    while worker.is_alive():
+        await asyncio.sleep(0.001)
+
+def own():
+    re.match(r"(a+)+$", "a" * 24 + "b")  # thread
+
+@app.get("/pbkdf2")
+def pbkdf2():
+    hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", 300_000)
+
+@app.get("/sleep")
+def sleep():
+    time.sleep(0.1)
+
+@app.get("/python")
+def python():
+    until = time.thread_time() + 0.1
+    while time.thread_time() < until:
+        pass
+
+@app.get("/parses")
+def parses():
+    json.loads("[1, 2, 3]" * 0 + "[4]")
+
+@app.post("/regex")
+def post():
+    re.match(r"(a+)+$", "a" * 24 + "b")  # post
+"""
+
+
+def line_of(name: str) -> int:
+    (line,) = [n for n, text in enumerate(GIL.strip().splitlines(), 1) if text.endswith(f"# {name}")]
+    return line
+
+
+@pytest.fixture
+def run_gil(pytester):
+    pytester.makepyfile(gil=GIL)
+
+    def run_gil(body: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=f"def test_it(noblock):\n    {body}\n")
+        return pytester.runpytest("--noblock-app=gil:app", *options)
+
+    return run_gil
+
+
+@pytest.mark.parametrize("name", ["regex", "json", "to-thread", "anyio", "thread"])
+def test_a_thread_that_keeps_the_gil_is_named_by_its_line(run_gil, name):
+    result = run_gil(
+        f"check = noblock.check('GET', '/{name}')\n"
+        "    kinds = {(each.kind, each.file, each.line) for each in check.findings}\n"
+        f"    assert kinds == {{('gil', 'gil.py', {line_of(name)})}}, check\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
+    result = run_gil("noblock.get('/regex')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "GET /regex held the GIL * ms (limit 50 ms)",
+            f"  by      gil.py:{line_of('regex')} in regex",
+            "  why     a thread computed * ms without letting go of the GIL: the loop was * ms late, and woke *",
+            "  harm    * of * turns of the event loop waited, worst * ms (alone * ms)",
+            "  instead *a process: await anyio.to_process.run_sync(re.match, ...), or smaller pieces: *",
+        ]
+    )
+    assert "plain def" not in result.stdout.str()
+    assert "to_thread.run_sync(" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("name", ["pbkdf2", "sleep", "python", "parses"])
+def test_a_thread_that_lets_go_of_it_is_green(run_gil, name):
+    run_gil(f"noblock.get('/{name}')").assert_outcomes(passed=1)
+
+
+def test_a_request_that_is_sent_once_is_judged_on_that(run_gil):
+    result = run_gil("noblock.post('/regex')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["POST /regex held the GIL * ms (limit 50 ms)", "  seen    once, by *"])

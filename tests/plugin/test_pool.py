@@ -1,0 +1,221 @@
+"""A request that takes all threads of a pool: red with the line where they sit, which pool, and who has it."""
+
+import pytest
+
+POOLS = """
+import asyncio
+import time
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import BackgroundTasks, Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+app = FastAPI()
+
+def sleep():
+    time.sleep(0.3)
+
+@app.get("/endpoint")
+def endpoint():
+    time.sleep(0.3)  # endpoint
+
+def slowly():
+    time.sleep(0.3)  # dependency
+
+@app.get("/dependency", dependencies=[Depends(slowly)])
+async def dependency():
+    return {}
+
+def write():
+    time.sleep(0.3)  # background
+
+@app.get("/background")
+async def background(tasks: BackgroundTasks):
+    tasks.add_task(write)
+
+def lines():
+    time.sleep(0.3)  # generator
+    yield "line"
+
+@app.get("/generator")
+async def generator():
+    return StreamingResponse(lines())
+
+@app.get("/threadpool")
+async def threadpool():
+    await run_in_threadpool(time.sleep, 0.3)  # threadpool
+
+@app.get("/to-thread")
+async def to_thread():
+    await asyncio.to_thread(time.sleep, 0.05)  # to-thread
+
+def work():
+    time.sleep(0.05)  # executor
+
+@app.get("/executor")
+async def executor():
+    await asyncio.get_running_loop().run_in_executor(None, work)
+
+@app.get("/quick")
+def quick():
+    return {}
+
+@app.get("/awaits")
+async def awaits():
+    await asyncio.sleep(0.3)
+
+@app.get("/sync-health")
+def sync_health():
+    return {}
+
+@app.post("/endpoint")
+def post():
+    time.sleep(0.3)  # post
+
+@app.get("/few")
+def few():
+    time.sleep(0.3)  # few
+
+@app.get("/tokens")
+async def tokens(total: int):
+    current_default_thread_limiter().total_tokens = total
+"""
+
+
+def line_of(name: str) -> int:
+    (line,) = [n for n, text in enumerate(POOLS.strip().splitlines(), 1) if text.endswith(f"# {name}")]
+    return line
+
+
+@pytest.fixture
+def run_pools(pytester):
+    pytester.makepyfile(pools=POOLS)
+
+    def run_pools(body: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=f"def test_it(noblock):\n    {body}\n")
+        return pytester.runpytest("--noblock-app=pools:app", *options)
+
+    return run_pools
+
+
+def test_the_failure_names_the_line_the_pool_and_who_has_it(run_pools):
+    result = run_pools("noblock.get('/endpoint', concurrency=40)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "GET /endpoint used up the thread pool for * ms",
+            f"  by      pools.py:{line_of('endpoint')} in endpoint",
+            "              time.sleep(0.3)  # endpoint",
+            "  why     40 of 40 tokens of the thread pool taken (40 by pools.endpoint), * waiting, * at this line",
+            "  harm    * of * turns of the thread pool waited, worst * ms (alone * ms)",
+            "  harm    none to the event loop: * turns meanwhile, the latest * ms late",
+            "  instead await asyncio.sleep(...), which takes no thread of the pool, or a limiter of its own: *",
+            '  accept  @pytest.mark.noblock_allow("reason", call="time.sleep")',
+        ]
+    )
+    assert "plain def" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("copies", [1, 39])
+def test_one_token_left_is_enough(run_pools, copies):
+    run_pools(f"noblock.get('/endpoint', concurrency={copies}, probe='/awaits')").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["endpoint", "dependency", "background", "generator", "threadpool"])
+def test_every_way_to_take_the_tokens_is_told_with_its_line(run_pools, name):
+    result = run_pools(
+        f"check = noblock.check('GET', '/{name}', concurrency=40)\n"
+        "    (found,) = check.findings\n"
+        "    assert check.outcome == 'failed'\n"
+        f"    assert (found.kind, found.file, found.line) == ('pool-starved', 'pools.py', {line_of(name)})\n"
+        f"    assert '40 of 40 tokens of the thread pool taken (40 by pools.{name})' in found.reason\n"
+        f"    assert found.phase == ('background' if '{name}' == 'background' else 'handler')\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["to-thread", "executor"])
+def test_the_default_executor_is_another_pool(run_pools, name):
+    """anyio's stays free meanwhile."""
+    result = run_pools(
+        f"check = noblock.check('GET', '/{name}', concurrency=100)\n"
+        "    (found,) = check.findings\n"
+        f"    assert (found.kind, found.file, found.line) == ('pool-starved', 'pools.py', {line_of(name)})\n"
+        "    assert ' threads of the default executor taken' in found.reason\n"
+        "    waited = {each.path: each.waited for each in check.probes}\n"
+        "    assert waited['the default executor'] > 0\n"
+        "    assert waited['the thread pool'] == waited['the event loop'] == 0\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("request_", ["'/quick', concurrency=80", "'/awaits', concurrency=80", "'/executor'"])
+def test_many_that_take_a_moment_each_are_no_starvation(run_pools, request_):
+    run_pools(f"noblock.get({request_})").assert_outcomes(passed=1)
+
+
+def test_the_probes_own_tokens_do_not_count(run_pools):
+    """39 and a probe that is a plain `def` as well make 40."""
+    run_pools("noblock.get('/endpoint', concurrency=39, probe='/sync-health')").assert_outcomes(passed=1)
+
+
+def test_a_probe_of_the_users_that_needs_a_token_shows_the_harm(run_pools):
+    result = run_pools("noblock.get('/endpoint', concurrency=40, probe='/sync-health')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  harm    * of * probes of GET /sync-health waited, worst * ms (alone * ms)"])
+
+
+def test_the_apps_own_number_of_tokens_counts(run_pools):
+    result = run_pools(
+        "noblock.get('/tokens', params={'total': 2})\n    noblock.get('/few')\n    noblock.get('/few', concurrency=2)"
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*why     2 of 2 tokens of the thread pool taken (2 by pools.few), *"])
+
+
+def test_a_request_that_is_sent_once_is_judged_on_that(run_pools):
+    result = run_pools("noblock.post('/endpoint', concurrency=40)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [f"  by      pools.py:{line_of('post')} in post", "  seen    once, by the stacks of the worker threads; *"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/endpoint", r"40 tokens / 0\.3\d? s = [12]\d\d requests per second"), ("/awaits", None), ("/quick", None)],
+)
+def test_capacity_says_what_one_worker_can_serve(run_pools, path, expected):
+    run_pools(
+        f"import re\n    capacity = noblock.check('GET', '{path}').capacity\n"
+        + (f"    assert re.fullmatch(r'{expected}', capacity)" if expected else "    assert capacity is None")
+    ).assert_outcomes(passed=1)
+
+
+def test_capacity_of_the_default_executor(run_pools):
+    run_pools(
+        "capacity = noblock.check('GET', '/to-thread').capacity\n"
+        "    assert ' threads / 0.0' in capacity and ' requests per second' in capacity"
+    ).assert_outcomes(passed=1)
+
+
+def test_a_finding_is_accepted_by_its_kind(run_pools, pytester):
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.noblock_allow("few users", kinds=["pool-starved"])
+        def test_it(noblock):
+            assert noblock.check("GET", "/endpoint", concurrency=40).outcome == "accepted"
+        """
+    )
+    pytester.runpytest("--noblock-app=pools:app").assert_outcomes(passed=1)
+
+
+def test_the_built_in_probe_starts_no_thread_and_leaves_no_token(run_pools):
+    """An app that is async throughout has no worker thread afterwards either."""
+    run_pools(
+        "import threading\n    before = threading.active_count()\n"
+        "    noblock.get('/awaits')\n    assert threading.active_count() <= before"
+    ).assert_outcomes(passed=1)
