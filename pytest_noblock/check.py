@@ -125,9 +125,7 @@ class Checker:
     def _seen_again(self, request: Request, plan: Plan, first: list[Finding]) -> list[Finding]:
         """What is seen beside the steps only a run of the same kind shows again."""
         runs: list[list[Finding]] = []
-        while len(runs) < _BESIDE_REPEATS and len([f for f in conclusion.came_again(first, runs) if f.file]) < len(
-            first
-        ):
+        while len(runs) < _BESIDE_REPEATS and len(_placed(conclusion.came_again(first, runs))) < len(first):
             observation = self._again(request, plan, Run(plan.concurrency, plan.probes))
             runs.append(self._findings(breaking(stalls(observation, plan.limits), plan.limits)))
         return conclusion.came_again(first, runs)
@@ -179,3 +177,7 @@ class Checker:
 
     def _shown(self, frame: Frame | None) -> Frame | None:
         return replace(frame, file=self._user.relative(frame.file)) if frame else None
+
+
+def _placed(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.file]

@@ -26,7 +26,17 @@ def findings(found: Iterable[Stall], shown: Shown) -> list[Finding]:
     for stall in found:
         frame = stall.place.frame
         groups[stall.kind, stall.phase, frame and (frame.file, frame.line)].append(stall)
+    _join_waits(groups)
     return sorted((_finding(group, shown) for group in groups.values()), key=lambda each: -each.held)
+
+
+def _join_waits(groups: dict[tuple[object, ...], list[Stall]]) -> None:
+    """A line that makes a round trip sleeps for its answer: that is not a second thing."""
+    for kind, *where in list(groups):
+        trips = groups.get(("sync-network", *where))
+        if kind == "sync-io" and where[-1] is not None and trips:
+            waits = groups.pop((kind, *where))
+            trips.extend(replace(each, kind="sync-network", place=trips[0].place) for each in waits)
 
 
 def _finding(group: Sequence[Stall], shown: Shown) -> Finding:

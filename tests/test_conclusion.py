@@ -61,6 +61,16 @@ def test_kind_line_and_phase_make_findings_and_the_worst_comes_first():
     ]
 
 
+def test_a_round_trip_and_the_sleep_for_its_answer_at_one_line_are_one_finding():
+    stalls = [stall(ms=250, call="result.get"), stall("sync-network", ms=1, began=250, call="celery.Task.get")]
+    (one,) = conclusion.findings([*stalls], shown)
+    assert (one.kind, one.held, one.call) == ("sync-network", 250 * MS, "celery.Task.get")
+    apart = conclusion.findings([*stalls, stall(line=8)], shown)
+    assert [(each.kind, each.line) for each in apart] == [("sync-network", 7), ("sync-io", 8)]
+    unknown = conclusion.findings([stall(line=None), stall("sync-network", line=None)], shown)
+    assert len(unknown) == 2
+
+
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = conclusion.findings([stall(line=None)], shown)
     assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
