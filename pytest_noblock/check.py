@@ -15,8 +15,9 @@ from pytest_noblock.engine.stacks import settled
 from pytest_noblock.engine.transport import AppTransport
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.findings import Check, Finding, blank
+from pytest_noblock.frames import Frame, user_frame
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import Frame, Meter, Observation, user_frame
+from pytest_noblock.observation import Meter, Observation
 from pytest_noblock.stall import BESIDE, Stall
 from pytest_noblock.verdict import breaking, doubtful, stalls
 

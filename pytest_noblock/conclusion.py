@@ -8,8 +8,9 @@ from pytest_noblock import remedies
 from pytest_noblock.callnames import source_line
 from pytest_noblock.durations import words
 from pytest_noblock.findings import Finding, ProbeWaits, Waiter
+from pytest_noblock.frames import Frame
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import Frame, Observation, Phase, Probe
+from pytest_noblock.observation import Observation, Phase, Probe
 from pytest_noblock.stall import ALWAYS, Stall
 
 Key = tuple[str, str, str | None, int | str | None]

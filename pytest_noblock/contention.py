@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from pytest_noblock.beside import Sitting, Wait
 from pytest_noblock.durations import words
+from pytest_noblock.frames import Stack, user_frame
 from pytest_noblock.limits import NOTE_NS
-from pytest_noblock.observation import Exchange, Observation, Sitting, Stack, Wait, user_frame
+from pytest_noblock.observation import Exchange, Observation
 from pytest_noblock.places import Place
 from pytest_noblock.stall import Stall
 

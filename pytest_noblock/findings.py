@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pytest_noblock.durations import milliseconds
-from pytest_noblock.observation import Exchange, Meter, Phase, Probe, Stack
+from pytest_noblock.frames import Stack
+from pytest_noblock.observation import Exchange, Meter, Phase, Probe
 
 if TYPE_CHECKING:
     import httpx

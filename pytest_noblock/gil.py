@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock import remedies
+from pytest_noblock.beside import Gap, Worker
 from pytest_noblock.durations import words
+from pytest_noblock.frames import Stack, user_frame
 from pytest_noblock.limits import NOTE_NS
-from pytest_noblock.observation import Exchange, Gap, Observation, Stack, Worker, user_frame
+from pytest_noblock.observation import Exchange, Observation
 from pytest_noblock.places import Place
 from pytest_noblock.stall import Stall
 

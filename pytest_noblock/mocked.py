@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from pytest_noblock.conclusion import Shown, findings
 from pytest_noblock.findings import MOCKED, Check, Finding
-from pytest_noblock.observation import BlockingCall, Exchange, Segment, user_frame
+from pytest_noblock.frames import user_frame
+from pytest_noblock.observation import BlockingCall, Exchange, Segment
 from pytest_noblock.places import Place
 from pytest_noblock.stall import Stall
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from pytest_noblock import remedies
 from pytest_noblock.findings import Evidence
-from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Segment, Stack, user_frame
+from pytest_noblock.frames import Frame, Stack, user_frame
+from pytest_noblock.observation import BlockingCall, LineCost, Sample, Segment
 
 Key = tuple[str, int]
 """File and line."""

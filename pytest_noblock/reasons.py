@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pytest_noblock.observation import Exchange, Frame
+from pytest_noblock.frames import Frame
+from pytest_noblock.observation import Exchange
 
 _REFUSED = {404, 405, 307, 308}
 

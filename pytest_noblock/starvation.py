@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 
 from pytest_noblock import places
+from pytest_noblock.beside import PoolReading, PoolUse
 from pytest_noblock.durations import seconds
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import THREADS, Exchange, Observation, PoolReading, PoolUse
+from pytest_noblock.observation import THREADS, Exchange, Observation
 from pytest_noblock.stall import Stall
 
 _SHORTEST_NS = 10_000_000

@@ -3,7 +3,8 @@
 import pytest
 
 from pytest_noblock.background import faults
-from pytest_noblock.observation import Exchange, Frame, Task
+from pytest_noblock.frames import Frame
+from pytest_noblock.observation import Exchange, Task
 
 ADDED = Frame("/app/main.py", 3, "order", user=True)
 LATE = "tasks run only after the endpoint's response"

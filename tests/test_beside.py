@@ -5,19 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pytest_noblock import contention, gil, starvation
+from pytest_noblock.beside import Gap, PoolReading, PoolUse, Sitting, Wait, Worker
+from pytest_noblock.frames import Frame
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import (
-    THREADS,
-    Exchange,
-    Frame,
-    Gap,
-    Observation,
-    PoolReading,
-    PoolUse,
-    Sitting,
-    Wait,
-    Worker,
-)
+from pytest_noblock.observation import THREADS, Exchange, Observation
 
 MS = 1_000_000
 LIMITS = Limits(50 * MS)

@@ -4,8 +4,9 @@ import pytest
 
 from pytest_noblock import conclusion
 from pytest_noblock.findings import Finding
+from pytest_noblock.frames import Frame
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import Exchange, Frame, Observation, Phase, Probe
+from pytest_noblock.observation import Exchange, Observation, Phase, Probe
 from pytest_noblock.places import Place
 from pytest_noblock.stall import Stall
 

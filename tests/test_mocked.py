@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from pytest_noblock.findings import Check, blank
+from pytest_noblock.frames import Frame
 from pytest_noblock.mocked import judged
-from pytest_noblock.observation import BlockingCall, Exchange, Frame, Phase, Segment
+from pytest_noblock.observation import BlockingCall, Exchange, Phase, Segment
 
 EXCHANGE = Exchange(1, "GET", "/report", sent=0, completed=100)
-FRAME = Frame("/root/app.py", 7, "report", "requests.get", user=True)
+FRAME = Frame("/project/app.py", 7, "report", "requests.get", user=True)
 CALL = BlockingCall("Session.send", network=True, began=10, ended=20, stack=(FRAME,))
 SEGMENT = Segment(
     1, 0, 30, cpu=30, collected=0, queued=0, switches=0, others_cpu=0, round_trips=0, doubtful_trips=0, answered=(CALL,)
@@ -19,7 +20,7 @@ NOTE = "sync-network, requests.get at app.py:7: known blocking call, answered by
 
 
 def shown(file: str) -> str:
-    return file.removeprefix("/root/")
+    return file.removeprefix("/project/")
 
 
 def judge(*segments: Segment, fails: bool = True, check: Check = PASSED) -> Check:

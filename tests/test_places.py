@@ -3,7 +3,8 @@
 import pytest
 
 from pytest_noblock import places
-from pytest_noblock.observation import BlockingCall, Frame, LineCost, Sample, Segment
+from pytest_noblock.frames import Frame
+from pytest_noblock.observation import BlockingCall, LineCost, Sample, Segment
 
 MS = 1_000_000
 DRIVER = Frame("/site/requests/api.py", 5, "get")

@@ -2,8 +2,9 @@
 
 import pytest
 
+from pytest_noblock.frames import Frame
 from pytest_noblock.limits import Limits
-from pytest_noblock.observation import BlockingCall, Exchange, Frame, LineCost, Observation, Phase, Sample, Segment
+from pytest_noblock.observation import BlockingCall, Exchange, LineCost, Observation, Phase, Sample, Segment
 from pytest_noblock.verdict import breaking, doubtful, stalls
 
 MS = 1_000_000

@@ -4,7 +4,8 @@ from types import CodeType, FrameType
 
 from pytest_noblock.engine.stacks import here, outwards
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import BlockingCall, Stack, user_frame
+from pytest_noblock.frames import Stack, user_frame
+from pytest_noblock.observation import BlockingCall
 
 _MOST_CALLS = 20
 _MOST_SITES = 1000

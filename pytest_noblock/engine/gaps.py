@@ -17,6 +17,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
+from pytest_noblock.beside import Gap, Worker
 from pytest_noblock.engine.clocks import Reading, others_cpu, voluntary_switches
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.now import now
@@ -25,7 +26,7 @@ from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.stuck import await_chain
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.workers import ThreadClocks
-from pytest_noblock.observation import Gap, Segment, Worker
+from pytest_noblock.observation import Segment
 
 T = TypeVar("T")
 _HERE = os.path.dirname(os.path.abspath(__file__))

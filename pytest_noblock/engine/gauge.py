@@ -3,6 +3,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
+from pytest_noblock.beside import PoolReading, PoolUse
 from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import Holder, Pool
@@ -11,7 +12,6 @@ from pytest_noblock.engine.stacks import RawFrame, settled
 from pytest_noblock.engine.stuck import await_chain
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.workers import RunQueue, busy
-from pytest_noblock.observation import PoolReading, PoolUse
 
 _MS = 1_000_000
 

@@ -16,7 +16,8 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.stacks import called_from, here, outwards
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, LineCost, Stack
+from pytest_noblock.frames import Frame, Stack
+from pytest_noblock.observation import LineCost
 
 _thread_cpu = time.thread_time_ns
 

@@ -20,7 +20,8 @@ from pytest_noblock.engine.probes import Probes
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.waits import Waits
-from pytest_noblock.observation import Exchange, Frame, Meter, Observation
+from pytest_noblock.frames import Frame
+from pytest_noblock.observation import Exchange, Meter, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +88,19 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         gaps.mark()
         return gauge.read() | waits.look(probes.under_way)
 
-    if run.copies > 1:
-        gc.collect()  # in a test session tens of ms, and so many requests at once would set it off
+    _collect_before(run.copies)
     async with AsyncExitStack() as stack:
         stack.callback(waits.close)
         if run.probes is not None:
             await probes.measure_alone()
-        meter = stack.enter_context(
-            metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
-        )
+        steps = metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
+        meter = stack.enter_context(steps)
         if run.probes is not None:
             await stack.enter_async_context(probes.running(look))
             if subject.meter == "full":
                 stack.enter_context(gaps.watching(meter.steps))
         responses = await _exchanges(subject, request, run, records)
-    observation = Observation(
+    return Observation(
         subject.meter,
         tuple(starlette.settled(record, subject.user) for record in records),
         meter.segments,
@@ -112,8 +111,13 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         gauge.readings(),
         waits.values(),
         gauge.uses(),
-    )
-    return observation, responses[0]
+    ), responses[0]
+
+
+def _collect_before(copies: int) -> None:
+    """In a test session a collection takes tens of ms, and so many requests at once would set it off."""
+    if copies > 1:
+        gc.collect()
 
 
 async def _exchanges(

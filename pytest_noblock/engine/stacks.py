@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, Stack
+from pytest_noblock.frames import Frame, Stack
 
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, last instruction and globals: all that another thread may safely keep of a running frame."""

@@ -11,7 +11,7 @@ from types import FrameType
 from pytest_noblock.engine.exchange import Record, record_of
 from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, user_frame
+from pytest_noblock.frames import Frame, user_frame
 
 _WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """anyio's and asyncio's own functions that wait for a thread."""

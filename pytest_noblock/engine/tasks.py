@@ -19,7 +19,8 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Frame, Task, user_frame
+from pytest_noblock.frames import Frame, user_frame
+from pytest_noblock.observation import Task
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 40

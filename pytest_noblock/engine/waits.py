@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pytest_noblock.beside import Sitting, Wait
 from pytest_noblock.engine import workers
 from pytest_noblock.engine.exchange import CURRENT, Record
 from pytest_noblock.engine.now import now
@@ -13,7 +14,7 @@ from pytest_noblock.engine.probes import Asked
 from pytest_noblock.engine.stacks import RawFrame, settled
 from pytest_noblock.engine.stuck import await_chain, coroutines, tasks_of
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.observation import Sitting, Wait, user_frame
+from pytest_noblock.frames import user_frame
 
 _MOST_RECORDS = 8
 _MOST_WAITS = 200

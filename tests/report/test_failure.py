@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_noblock.findings import Check, Finding, ProbeWaits
-from pytest_noblock.observation import Exchange, Frame, Phase, Probe
+from pytest_noblock.frames import Frame
+from pytest_noblock.observation import Exchange, Phase, Probe
 from pytest_noblock.report.failure import failure
 
 MS = 1_000_000
