@@ -1,6 +1,7 @@
 """Existing tests beside other plugins, tracers and clocks: the twins are told apart, and nothing stands still."""
 
 import sys
+import threading
 
 import pytest
 
@@ -48,8 +49,17 @@ def test_a_test_that_times_out_is_red_for_that(shop):
     result.stdout.fnmatch_lines(["3 requests watched in 3 tests"])
 
 
+@pytest.fixture
+def kept_tracer():
+    """The inner run's coverage takes the place of the one that this run may be under."""
+    before = sys.gettrace(), threading.gettrace()
+    yield
+    sys.settrace(before[0])
+    threading.settrace(before[1])
+
+
 @pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon"])
-def test_beside_coverage_with_branches(told_apart, monkeypatch, core):
+def test_beside_coverage_with_branches(told_apart, monkeypatch, kept_tracer, core):
     pytest.importorskip("pytest_cov")
     if core == "sysmon" and sys.version_info < (3, 12):
         pytest.skip("sys.monitoring is from 3.12 on")
