@@ -17,6 +17,8 @@ class Job:
 
     call: Callable[..., Any]
     jobs: "set[Job]"
+    unanswered: "set[Job]"
+    """Those that are done and whose task has not been told count, too."""
     task: "asyncio.Task[Any] | None"
     """The task that gave it."""
     record: Record | None = field(default_factory=CURRENT.get)
@@ -36,6 +38,7 @@ class Job:
 
     def given_up(self, _future: object) -> None:
         """Whoever waited for it does no more: a thread that has begun goes on with it."""
+        self.unanswered.discard(self)
         if not self.begun:
             self.jobs.discard(self)
 
@@ -46,12 +49,14 @@ class SeesExecutor(asyncio.BaseEventLoop):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.jobs: set[Job] = set()
+        self.unanswered: set[Job] = set()
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]
         if executor is not None:
             return super().run_in_executor(executor, func, *args)
-        job = Job(func, self.jobs, asyncio.current_task(self))
+        job = Job(func, self.jobs, self.unanswered, asyncio.current_task(self))
         self.jobs.add(job)
+        self.unanswered.add(job)
         future = super().run_in_executor(None, job, *args)
         future.add_done_callback(job.given_up)
         return future

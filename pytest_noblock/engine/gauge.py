@@ -73,9 +73,9 @@ class Gauge:
         self._last = moment
         return in_use
 
-    def holders(self) -> list[Holder]:
-        """The threads that observed requests have."""
-        return [each for watched in self._watched for each in watched.pool.holders() if each.record in self._records]
+    def awaited(self) -> list[Holder]:
+        """The threads that observed requests wait for."""
+        return [each for watched in self._watched for each in watched.pool.awaited() if each.record in self._records]
 
     def readings(self) -> tuple[PoolReading, ...]:
         """All of them, once the run is over."""

@@ -82,7 +82,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
     probes = Probes(subject.client, run.probes or (), pools)
     gauge = Gauge(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
     waits = Waits(subject.user, records, splits_waiting=subject.meter == "full")
-    gaps = GapWatch(gauge.holders, subject.user, run.sample_after)
+    gaps = GapWatch(gauge.awaited, subject.user, run.sample_after)
 
     def look() -> bool:
         gaps.mark()

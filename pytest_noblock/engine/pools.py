@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from anyio.to_thread import current_default_thread_limiter
 
 from pytest_noblock.engine import workers
 from pytest_noblock.engine.exchange import Record, record_of
-from pytest_noblock.engine.executor import SeesExecutor
+from pytest_noblock.engine.executor import Job, SeesExecutor
 from pytest_noblock.observation import EXECUTOR, THREADS
 
 Task = asyncio.Task[object]
@@ -36,6 +36,10 @@ class Pool(Protocol):
     def taken(self) -> int: ...
     def waiting(self) -> int: ...
     def holders(self) -> Sequence[Holder]: ...
+    def awaited(self) -> Sequence[Holder]:
+        """The holders, and those whose thread is done and who have not been told."""
+        ...
+
     def threads(self) -> list[threading.Thread]: ...
     def at_work(self) -> int:
         """How many threads are; one that is done has its token until the loop takes the answer."""
@@ -76,6 +80,9 @@ class TokenPool:
         borrowers = self._limiter.statistics().borrowers
         return [_holder(each) for each in borrowers if not isinstance(each, _OurToken)]
 
+    def awaited(self) -> Sequence[Holder]:
+        return self.holders()
+
     def threads(self) -> list[threading.Thread]:
         return workers.of_anyio(self._loop)
 
@@ -111,11 +118,10 @@ class ExecutorPool:
         return sum(not job.begun for job in list(self._loop.jobs))
 
     def holders(self) -> Sequence[Holder]:
-        return [
-            Holder(job.record, job.task, job.ident)
-            for job in list(self._loop.jobs)
-            if job.begun and job.call is not _nothing
-        ]
+        return _begun(self._loop.jobs)
+
+    def awaited(self) -> Sequence[Holder]:
+        return _begun(self._loop.unanswered)
 
     def threads(self) -> list[threading.Thread]:
         return workers.of_executor(self._loop)
@@ -139,6 +145,10 @@ def of_running_loop() -> list[Pool]:
 
 def _holder(borrower: object) -> Holder:
     return Holder(record_of(borrower), borrower) if isinstance(borrower, asyncio.Task) else Holder(None, None)
+
+
+def _begun(jobs: Iterable[Job]) -> list[Holder]:
+    return [Holder(job.record, job.task, job.ident) for job in list(jobs) if job.begun and job.call is not _nothing]
 
 
 def _nothing() -> None:
