@@ -59,8 +59,8 @@ class _Look:
 class GapWatch:
     """The gaps of one run that lasted for `shortest` ns at least."""
 
-    def __init__(self, holders: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
-        self._holders = holders
+    def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
+        self._awaited_now = awaited
         self._user = user
         self._shortest = shortest
         self._gaps: list[tuple[Gap, list[_Look]]] = []
@@ -120,7 +120,7 @@ class GapWatch:
 
     def _awaited(self, ident: int) -> list[RawFrame]:
         """Where the task waits whose call the thread runs; of anyio's threads nobody knows whose it is."""
-        waiting = [each for each in self._holders() if each.task is not None and each.ident in (None, ident)]
+        waiting = [each for each in self._awaited_now() if each.task is not None and each.ident in (None, ident)]
         mine = [each.task for each in waiting if each.ident == ident] or [each.task for each in waiting]
         running = asyncio.current_task()
         task = mine[0] if mine else running

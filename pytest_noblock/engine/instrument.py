@@ -71,23 +71,15 @@ def starlette_came() -> None:
 
 
 @contextmanager
-def installed() -> Iterator[None]:
+def metered(meter: StepMeter) -> Iterator[None]:
+    """Meter the steps of the thread that made the meter."""
     put_on()
+    register(meter)
     try:
         yield
     finally:
+        unregister(meter)
         take_off()
-
-
-@contextmanager
-def metered(meter: StepMeter) -> Iterator[None]:
-    """Meter the steps of the thread that made the meter."""
-    with installed():
-        register(meter)
-        try:
-            yield
-        finally:
-            unregister(meter)
 
 
 def register(meter: StepMeter) -> None:
