@@ -8,7 +8,7 @@ import dis
 import itertools
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_noblock.naming.callees import callee
 from pytest_noblock.naming.seen import Scope
@@ -27,8 +27,7 @@ _CHEAP = frozenset(_CHEAP_NAMES.split())
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Instruction:
+class _Instruction(NamedTuple):
     opcode: str
     begin: Place
     end: Place

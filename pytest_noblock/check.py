@@ -177,7 +177,7 @@ class Checker:
         return conclusion.findings(found, self._user.relative)
 
     def _shown(self, frame: Frame | None) -> Frame | None:
-        return replace(frame, file=self._user.relative(frame.file)) if frame else None
+        return frame.named(self._user.relative(frame.file)) if frame else None
 
 
 def _placed(findings: list[Finding]) -> list[Finding]:

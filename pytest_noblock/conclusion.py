@@ -64,7 +64,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),
-        stack=tuple(replace(each, file=shown(each.file)) for each in place.stack),
+        stack=tuple(each.named(shown(each.file)) for each in place.stack),
         syscall=place.syscall,
         reason=worst.proof,
         pool=worst.pool,

@@ -1,10 +1,9 @@
 """Lines of code, as they stood on a stack."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One line of a stack; `call` is the call it was making, as `requests.get`, where known."""
 
     file: str
@@ -12,6 +11,10 @@ class Frame:
     function: str
     call: str | None = None
     user: bool = False
+
+    def named(self, file: str) -> "Frame":
+        """As shown to people: by another name of its file."""
+        return self._replace(file=file)
 
 
 Stack = tuple[Frame, ...]

@@ -4,12 +4,15 @@ All times are `time.perf_counter_ns` readings of one process. Meaning (stalls,
 phases, blame) is derived from these values by pure functions in `verdict`.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_noblock.beside import Gap, PoolReading, PoolUse, Wait
 from pytest_noblock.frames import Frame, Stack
+
+if TYPE_CHECKING:
+    from pytest_noblock.beside import Gap, PoolReading, PoolUse, Wait
 
 Meter = Literal["full", "portable"]
 
@@ -32,8 +35,7 @@ LIFESPAN = "LIFESPAN"
 """The method of the exchange that is the app's start and stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What the loop thread was doing when the watchdog looked.
 
     The watchdog wanted to look at `due` and held the interpreter lock from
@@ -49,8 +51,7 @@ class Sample:
     syscall: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlockingCall:
+class BlockingCall(NamedTuple):
     """A known blocking call, seen on the loop thread while it happened."""
 
     name: str
@@ -60,8 +61,7 @@ class BlockingCall:
     stack: Stack
 
 
-@dataclass(frozen=True, slots=True)
-class LineCost:
+class LineCost(NamedTuple):
     """What one user line cost in one segment, callees outside the user's code included."""
 
     frame: Frame
@@ -75,8 +75,7 @@ class LineCost:
     others_cpu: int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One uninterrupted run on the loop thread for one exchange.
 
     `wall` splits into `cpu` (garbage collection taken out, in `collected`),
@@ -104,6 +103,9 @@ class Segment:
     answered: tuple[BlockingCall, ...] = ()
     """Known blocking calls that ended without sleeping or using a socket: a mock answered them."""
 
+    def with_samples(self, samples: tuple[Sample, ...]) -> "Segment":
+        return self._replace(samples=samples)
+
     @property
     def wall(self) -> int:
         return self.ended - self.began
@@ -121,8 +123,7 @@ class Segment:
         return max(0, self.wall - self.cpu - self.collected)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One background task. `began`, `ended`: None where it never came to that.
 
     `added_at` is the user line that added it, `called_at` the user line that awaited it,
@@ -146,8 +147,7 @@ class Task:
         return name in (self.name, self.qualname, f"{self.module}.{self.qualname}")
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request with the times of its ASGI messages.
 
     `started` is `http.response.start`, `completed` the body message whose
@@ -191,8 +191,7 @@ class Exchange:
         return Phase.HANDLER
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """One small request; its wait counts from when it was due, not from when it could be sent."""
 
     path: str
@@ -205,19 +204,18 @@ class Probe:
         return self.answered - self.due
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """All that one run of a request left behind."""
 
     meter: Meter
     exchanges: tuple[Exchange, ...]
     segments: tuple[Segment, ...] = ()
     probes: tuple[Probe, ...] = ()
-    alone: dict[str, int] = field(default_factory=dict)
+    alone: Mapping[str, int] = MappingProxyType({})
     """The time of each probe path with nothing else running."""
     exact: bool = False
     """Whether counters stood at every user line."""
-    gaps: tuple[Gap, ...] = ()
-    pools: tuple[PoolReading, ...] = ()
-    waits: tuple[Wait, ...] = ()
-    uses: tuple[PoolUse, ...] = ()
+    gaps: "tuple[Gap, ...]" = ()
+    pools: "tuple[PoolReading, ...]" = ()
+    waits: "tuple[Wait, ...]" = ()
+    uses: "tuple[PoolUse, ...]" = ()

@@ -6,7 +6,7 @@ what computes inside the GIL stops the loop from a thread all the same.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_noblock.blocking_calls import (
     CONNECTING,
@@ -46,8 +46,7 @@ _WHATEVER_THE_CALL: dict[Kind, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One blocking call: every name under `prefix`, by whole components, and the async way to write it."""
 
     prefix: str

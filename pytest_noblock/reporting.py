@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ class Reporter:
         self._files = files
         self._environment = environment
         self._must_watch = must_watch
-        self._by_test: dict[str, list[Record]] = {}
+        self._texts: dict[str, list[str]] = {}
+        """Of each test the records, as they came."""
         self._unused: dict[str, list[str]] = {}
         self._unwritten = ""
         self._vacuous = False
@@ -45,19 +47,26 @@ class Reporter:
         """The last phase carries everything that the test attached."""
         if report.when != "teardown":
             return
-        mine = [json.loads(str(value)) for name, value in report.user_properties if name == _PROPERTY]
-        unused = [str(value) for name, value in report.user_properties if name == _UNUSED]
-        if mine:
-            self._by_test[report.nodeid] = mine
-        if unused:
-            self._unused[report.nodeid] = unused
+        for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
+            mine = [str(value) for name, value in report.user_properties if name == key]
+            if mine:
+                kept[report.nodeid] = mine
+
+    @cached_property
+    def _by_test(self) -> "dict[str, list[Record]]":
+        """Parsed in one go, for most suites only count them."""
+        tests = sorted(self._texts.items())
+        found: dict[str, list[Record]] = json.loads(
+            "{" + ",".join(f"{json.dumps(test)}:[{','.join(texts)}]" for test, texts in tests) + "}"
+        )
+        return found
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Green, with `--noblock` and nothing watched, would be a lie: as when no test was collected."""
         option = session.config.option
         ran = not (option.collectonly or option.setuponly or option.setupplan)
-        self._vacuous = self._must_watch and ran and not self._by_test
+        self._vacuous = self._must_watch and ran and not self._texts
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         try:
@@ -70,15 +79,15 @@ class Reporter:
         if self._unwritten:
             terminalreporter.section("noblock")
             terminalreporter.line(self._unwritten, red=True)
-        if not self._by_test and not self._vacuous:
+        if not self._texts and not self._vacuous:
             return
         from pytest_noblock.report.summary import summary
 
         terminalreporter.section("noblock")
-        if not self._by_test:
+        if not self._texts:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
             return
-        for line in summary(dict(sorted(self._by_test.items())), self._unused):
+        for line in summary(self._by_test, self._unused):
             terminalreporter.line(line)
 
     def _write(self) -> None:
@@ -87,7 +96,7 @@ class Reporter:
             return
         from pytest_noblock.report.record import document
 
-        records = [record for _test, records in sorted(self._by_test.items()) for record in records]
+        records = [record for records in self._by_test.values() for record in records]
         text = json.dumps(document(self._environment(), records), indent=2) + "\n"
         for file in self._files:
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -103,8 +103,8 @@ def test_the_gil_was_kept_by_a_thread_that_burned_while_the_loop_woke_in_vain(wh
 
 def test_a_gap_after_the_request_is_nobodys():
     observation = seen(gaps=(gap(99, 21, 99, BURNS),))
-    ended = replace(observation.exchanges[0], sent=-9, returned=-5)
-    assert list(gil.kept(replace(observation, exchanges=(ended,)))) == []
+    ended = observation.exchanges[0]._replace(sent=-9, returned=-5)
+    assert list(gil.kept(observation._replace(exchanges=(ended,)))) == []
 
 
 WAIT = Wait("/fast", 0, 100 * MS, 90 * MS, LINE, "asyncio.Lock", 1, True, False, (Sitting(1, 9, LINE),))

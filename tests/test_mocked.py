@@ -42,7 +42,7 @@ def test_it_fails_where_it_must():
 
 
 def test_a_line_is_told_once():
-    check = judge(replace(SEGMENT, answered=(CALL, CALL)), SEGMENT)
+    check = judge(SEGMENT._replace(answered=(CALL, CALL)), SEGMENT)
 
     assert [finding.count for finding in check.findings] == [3]
     assert judge(SEGMENT, check=check) == check
@@ -50,19 +50,19 @@ def test_a_line_is_told_once():
 
 @pytest.mark.parametrize("fails", [True, False])
 def test_other_requests_are_others_business(fails):
-    assert judge(replace(SEGMENT, exchange=2), fails=fails) is PASSED
+    assert judge(SEGMENT._replace(exchange=2), fails=fails) is PASSED
 
 
 def test_a_mock_of_a_sleep_is_no_network():
-    call = replace(CALL, network=False, stack=(replace(FRAME, call="time.sleep"),))
+    call = CALL._replace(network=False, stack=(FRAME._replace(call="time.sleep"),))
 
-    assert judge(replace(SEGMENT, answered=(call,))).findings[0].kind == "sync-io"
+    assert judge(SEGMENT._replace(answered=(call,))).findings[0].kind == "sync-io"
 
 
 def test_after_the_response_it_is_the_background_tasks():
-    late = replace(CALL, began=110, ended=120)
+    late = CALL._replace(began=110, ended=120)
 
-    assert judge(replace(SEGMENT, answered=(late,))).findings[0].phase is Phase.BACKGROUND
+    assert judge(SEGMENT._replace(answered=(late,))).findings[0].phase is Phase.BACKGROUND
 
 
 def test_an_inconclusive_check_fails():

@@ -17,16 +17,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine import clients
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
-
-if TYPE_CHECKING:
-    from pytest_noblock.engine.exchange import Record
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -43,15 +39,11 @@ Blocks = Callable[..., bool]
 class Observer(Protocol):
     """The meter of a thread."""
 
-    owner: "Record | None"
-    """Whose step it is; calls within nobody's are not looked at."""
-
     def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
         """Of the calling frame, when the call has just ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     owner: Any
     name: str
     effect: Effect
@@ -59,7 +51,7 @@ class _Known:
 
 
 def patches(observers: Mapping[int, Observer]) -> list[Patch]:
-    """For the known calls of the threads that have an observer, by their identity."""
+    """For the known calls of the threads that have an observer at present, by their identity."""
     return [
         Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
         for known in (*_known(), *_c_drivers(), *_clients())
@@ -73,8 +65,8 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True  # what it raises is not ours
-        observer = observers.get(ident())
-        if observer is None or observer.owner is None or (args and not blocks(*args)):
+        observer = observers.get(ident()) if observers else None
+        if observer is None or (args and not blocks(*args)):
             return original(*args, **kwargs)
         began = now()
         try:

@@ -6,14 +6,12 @@ nowhere and uses no socket: that it was made is all there is to see.
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _WEB = ("http://", "https://")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """A method that every call of a client goes through; `counts` looks at the arguments."""
 
     owner: Any

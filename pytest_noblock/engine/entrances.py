@@ -28,13 +28,17 @@ _WHOLE = {_STARLETTE[0], "fastapi"}
 """Once these are imported, everything of Starlette's and FastAPI's that is patched is there."""
 
 
+_SEEN_THEMSELVES = {"starlette.applications", "fastapi.applications"}
+"""Whose `__call__` does nothing of note before `Starlette.__call__`; a subclass's may."""
+
+
 class Entrances:
     """Requests that enter meanwhile are told to `watcher`; None: nobody wants to know."""
 
     def __init__(self) -> None:
         self.watcher: Watcher | None = None
         self._patches = Patches(self._found, _MODULES)
-        self._imports = Patch(importlib._bootstrap, "_find_and_load", self._loading)
+        self._imports = Patches(lambda: [Patch(importlib._bootstrap, "_find_and_load", self._loading)])
 
     def open(self) -> None:
         """A fixture, or the test itself, may be the first in the run to import the app."""
@@ -43,8 +47,7 @@ class Entrances:
             self._imports.put_on()
 
     def close(self) -> None:
-        if self._imports.on:
-            self._imports.take_off()
+        self._imports.take_off()
         self._patches.take_off()
 
     def _found(self) -> Iterator[Patch]:
@@ -78,7 +81,7 @@ class Entrances:
     def _carrying(self, original: Callable[..., Awaitable[object] | object]) -> Callable[..., object]:
         def handle(transport: Any, request: object) -> Awaitable[object] | object:
             watcher, given = self.watcher, transport.app
-            if watcher is None:
+            if watcher is None or type(given).__module__ in _SEEN_THEMSELVES:
                 return original(transport, request)
 
             async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
-from pytest_noblock.engine.meter import SHORT_NS, StepMeter
+from pytest_noblock.engine.meter import STEPPING, StepMeter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 
@@ -35,11 +35,11 @@ def _wanted() -> Iterator[Patch]:
     yield Patch(threading.Thread, "start", lambda original: _first_turn(_born(original)))
     yield Patch(subprocess.Popen, "_execute_child", _first_turn)
     yield descriptors.patch()
-    yield from calls.patches(_meters)
+    yield from calls.patches(STEPPING)
 
 
 _always = Patches(_wanted, calls.MODULES)
-_with_starlette = Patches(starlette.patches, starlette.MODULES)
+_with_starlette: Patches = Patches(lambda: starlette.patches(_with_starlette.join), starlette.MODULES)
 
 
 def put_on() -> None:
@@ -90,6 +90,8 @@ def unregister(meter: StepMeter) -> None:
     """A later thread may have got the same identity, and a meter of its own."""
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
+    if STEPPING.get(meter.ident) is meter:
+        del STEPPING[meter.ident]
 
 
 def current_meter() -> StepMeter | None:
@@ -98,22 +100,20 @@ def current_meter() -> StepMeter | None:
 
 
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
-    meters, ident, current = _meters, _ident, CURRENT  # most steps are nobody's: each look-up counts
+    meters, ident, current, stepping = _meters, _ident, CURRENT, STEPPING  # most steps are nobody's: look-ups count
 
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
-        if owner is not None and (meter := meters.get(ident())) is not None:
-            meter.begin(owner)
-        began = now()
+        if owner is None or (meter := meters.get(ident())) is None:
+            original(handle)
+            if stepping and (meter := stepping.get(ident())) is not None:
+                meter.end()  # a request entered in this very step
+            return
+        meter.begin(owner)
         try:
-            return original(handle)
+            original(handle)
         finally:
-            meter = meters.get(ident())  # a request may have entered in this very step
-            if meter is not None:
-                if meter.owner is not None:
-                    meter.end()
-                elif now() - began > SHORT_NS:
-                    meter.stale = True
+            meter.end()
 
     return _run
 
@@ -142,8 +142,8 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def _find_and_load(name: str, import_: Any) -> Any:
-        meter = _meters.get(_ident())
-        if meter is None or meter.owner is None:
+        meter = STEPPING.get(_ident())
+        if meter is None:
             return original(name, import_)
         with meter.importing():
             return original(name, import_)
@@ -174,8 +174,8 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def first_turn(*args: Any, **kwargs: Any) -> Any:
-        meter = _meters.get(_ident())
-        if meter is None or meter.owner is None:
+        meter = STEPPING.get(_ident())
+        if meter is None:
             return original(*args, **kwargs)
         with meter.own_work():  # a new worker may take the interpreter lock with its first turn, and keep it
             start = functools.partial(original, *args, **kwargs)
@@ -185,6 +185,6 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:
-    meter = _meters.get(_ident())
+    meter = STEPPING.get(_ident())
     if meter is not None and not getattr(_asked, "explicitly", False):
         meter.collection(phase)

@@ -25,6 +25,9 @@ _steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
 _process_cpu = time.process_time_ns
 
+STEPPING: "dict[int, StepMeter]" = {}
+"""The meters whose threads are in a step of somebody's, by their identity: empty for most that happens in a run."""
+
 SHORT_NS = 30_000
 """Below, a step holds neither a round trip (33 us at best on loopback) nor a sleep worth a note."""
 _REUSE_NS = 50_000
@@ -88,7 +91,8 @@ class StepMeter:
         self._calls: list[BlockingCall] = []
         self._answered = Answered(user)
         self._talked_at = 0
-        self.stale = True
+        self._ended_at = 0
+        self._stale = True
         """Whether code that is nobody's ran, which may have used sockets."""
 
     def close(self) -> None:
@@ -105,30 +109,39 @@ class StepMeter:
         if self.closed or not self.of_this_thread():
             return
         self.owner = owner
+        STEPPING[self.ident] = self
         owner.steps += 1
         self._collected = self.own_cpu = self._own_wall = self._own_queued = self._imported = 0
         self._step = next(_steps)
         if self.lines is not None:
             self.lines.enter()
-        if now() - self._read_at > _REUSE_NS:
-            self._start = self._clock.begin()
-            if self._settled_sockets(self._start[4] - self._start[1]):
-                if self.gaps is not None:
-                    self.gaps.since(self._start)
-                self._start = self._clock.begin()
-            self._read_at = self._start[0]
-            self._watched = self.watchdog.cpu if self.watchdog is not None else 0
+        moment = now()
+        if moment - self._ended_at > SHORT_NS:
+            self._stale = True
+        if moment - self._read_at > _REUSE_NS:
+            self._read()
         self._began = self._start[0]  # of the same reading as the other counters
         self._entered = entered = now()
         if self.watchdog is not None:
             self.watchdog.watch(self.ident, self._native, self._step, entered)
+
+    def _read(self) -> None:
+        self._start = self._clock.begin()
+        if self._settled_sockets(self._start[4] - self._start[1]):
+            if self.gaps is not None:
+                self.gaps.since(self._start)
+            self._start = self._clock.begin()
+        self._read_at = self._start[0]
+        self._watched = self.watchdog.cpu if self.watchdog is not None else 0
 
     def end(self) -> None:
         """The owner's step is over, or ends here by `cut`; what it cost is the owner's."""
         owner = self.owner
         if owner is None:
             return
-        wall = now() - self._entered
+        STEPPING.pop(self.ident, None)
+        self._ended_at = ended = now()
+        wall = ended - self._entered
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
         telling = wall > _OPENING_NS or (wall > SHORT_NS and self._talked())
@@ -150,9 +163,7 @@ class StepMeter:
         """What follows in this step belongs to somebody else."""
         self.end()
         self._read_at = 0  # the new segment lies wholly behind the cut: that tells its phase
-        if owner is None:
-            self.stale = True
-        else:
+        if owner is not None:
             self.begin(owner)
 
     def _settled_sockets(self, others: int) -> bool:
@@ -162,7 +173,7 @@ class StepMeter:
         """
         if self._sockets is None:
             return False
-        stale, self.stale = self.stale, False
+        stale, self._stale = self._stale, False
         if others - self._others_at_stock > _OTHERS_OPENING_NS:
             self._sockets.take_stock()
             self._others_at_stock = others
@@ -176,7 +187,7 @@ class StepMeter:
         others = others_cpu(start, end)
         if self.watchdog is not None:  # looking on is no round trip
             others = max(0, others - (self.watchdog.cpu - self._watched))
-        trips, doubtful = self._round_trips(others, end[0] - start[0], end[1] - start[1])
+        trips, doubtful = self._round_trips(others, start, end)
         self._others_at_look = end[4] - end[1]
         split = self._clock.splits_waiting
         segment = Segment(
@@ -202,11 +213,12 @@ class StepMeter:
         if trips or doubtful or self._calls or self._answered.calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
-    def _round_trips(self, others: int, wall: int, cpu: int) -> tuple[int, int]:
+    def _round_trips(self, others: int, start: Reading, end: Reading) -> tuple[int, int]:
         if self._sockets is None:
             return 0, 0
-        opening = cpu > _OPENING_CPU_NS or self._calls
-        trips = (self._sockets.take_stock(wall) if opening else self._sockets.look()) + self._trips_before
+        waited = end[1] - start[1] > _OPENING_CPU_NS and end[3] != start[3]  # for the other end to answer
+        opening = waited or self._calls
+        trips = (self._sockets.take_stock(end[0] - start[0]) if opening else self._sockets.look()) + self._trips_before
         self._trips_before = 0
         return (0, trips) if others > _QUIET_NS else (trips, 0)
 

@@ -1,9 +1,14 @@
 """Attributes of classes and modules that wear a wrapper for a while: put on and taken off for every watched test."""
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import repeat
 from types import ModuleType
 from typing import Any, NamedTuple
+
+_exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice a test
 
 
 class _Worn(NamedTuple):
@@ -11,83 +16,114 @@ class _Worn(NamedTuple):
 
     wrapper: Any
     original: Any
-    patch: "Patch"
+    patches: "Patches"
 
 
 class Patch:
     """One attribute; `make` turns what stands there into its wrapper, once for each original that is met."""
 
-    __slots__ = ("_make", "_name", "_original", "_own", "_owner", "_wrapper", "on")
+    __slots__ = ("_make", "_own", "name", "original", "owner", "wrapper")
 
     def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        self.on = False
-        self._owner = owner
-        self._name = name
+        self.owner = owner
+        self.name = name
+        self.original: Any = self  # nothing that could stand there
+        self.wrapper: Any = None
         self._make = make
         self._own = False
-        self._original: Any = self  # nothing that could stand there
-        self._wrapper: Any = None
 
-    def put_on(self) -> None:
-        self._own = self._name in vars(self._owner)
-        present = getattr(self._owner, self._name)
-        if present is not self._original:
-            self._wear(self._bare(present))
-        setattr(self._owner, self._name, self._wrapper)
-        self.on = True
-
-    def _wear(self, original: Any) -> None:
-        self._original = original
-        self._wrapper = self._make(original)
-        self._wrapper.noblock = _Worn(self._wrapper, original, self)
+    def fit(self, patches: "Patches") -> None:
+        """A wrapper for what stands there now."""
+        self._own = self.name in vars(self.owner)
+        original = _bare(getattr(self.owner, self.name))
+        if original is not self.original:
+            self.original = original
+            self.wrapper = self._make(original)
+            self.wrapper.noblock = _Worn(self.wrapper, original, patches)
 
     def take_off(self) -> None:
         """Whatever a test has put there meanwhile stays; what its monkeypatch gave back may be an older wrapper."""
-        self.on = False
-        present = vars(self._owner).get(self._name)
-        original = self._original if present is self._wrapper else self._bare(present)
-        if original is self._original and not self._own:
-            delattr(self._owner, self._name)
+        present = vars(self.owner).get(self.name)
+        original = self.original if present is self.wrapper else _bare(present)
+        if original is self.original and not self._own:
+            delattr(self.owner, self.name)
         elif original is not present:
-            setattr(self._owner, self._name, original)
+            setattr(self.owner, self.name, original)
 
-    @staticmethod
-    def _bare(function: Any) -> Any:
-        """Without wrappers of ours that nobody has on any more."""
-        while True:
-            worn = getattr(function, "noblock", None)
-            if type(worn) is not _Worn or worn.wrapper is not function or worn.patch.on:
-                return function
-            function = worn.original
+    def undoing(self) -> Callable[[], None]:
+        """All that `take_off` comes to while the wrapper stands there."""
+        if self._own:
+            return partial(setattr, self.owner, self.name, self.original)
+        return partial(delattr, self.owner, self.name)
+
+
+def _bare(function: Any) -> Any:
+    """Without wrappers of ours that nobody has on any more."""
+    while True:
+        worn = getattr(function, "noblock", None)
+        if type(worn) is not _Worn or worn.wrapper is not function or worn.patches.on:
+            return function
+        function = worn.original
 
 
 class Patches:
-    """Patches that go on and off together; `find` is asked again when more of the modules have been imported."""
+    """Patches of different attributes that go on and off together.
 
-    def __init__(self, find: Callable[[], Iterable[Patch]], modules: Iterable[str]) -> None:
+    `find` is asked again when more of the `modules` have been imported.
+    """
+
+    def __init__(self, find: Callable[[], Iterable[Patch]], modules: Iterable[str] = ()) -> None:
+        self.on = False
         self._find = find
         self._modules = tuple(modules)
-        self._seen: list[ModuleType | None] | None = None
+        self._imported: list[ModuleType | None] | None = None
         self._patches: list[Patch] = []
-        self.on = False
+        self._joined: dict[tuple[Any, str], Patches] = {}
+        self._fit()
 
     def put_on(self) -> None:
         """Again, where more is to be patched than before; else nothing happens to what is on."""
-        imported = [sys.modules.get(name) for name in self._modules]
-        if imported == self._seen:
-            if self.on:
-                return
-        else:
+        imported = list(map(sys.modules.get, self._modules))
+        if imported != self._imported:
             self.take_off()
-            self._seen = imported
+            self._imported = imported
             self._patches = list(self._find())
+            self._fit()
+        elif self.on:
+            return
+        elif self._standing() != self._originals:
+            self._fit()
+        _exhaust(map(setattr, self._owners, self._names, self._wrappers))
         self.on = True
-        for patch in self._patches:
-            patch.put_on()
 
     def take_off(self) -> None:
-        """In the reverse order: two may stand on one attribute."""
-        if self.on:
-            self.on = False
-            for patch in reversed(self._patches):
+        if not self.on:
+            return
+        self.on = False
+        while self._joined:
+            self._joined.popitem()[1].take_off()
+        if self._standing() == self._wrappers:
+            for undo in self._undoings:
+                undo()
+        else:
+            for patch in self._patches:
                 patch.take_off()
+
+    def join(self, patch: Patch) -> None:
+        """Until these are taken off; one for each attribute."""
+        where = patch.owner, patch.name
+        if where not in self._joined:
+            self._joined[where] = Patches(lambda: [patch])
+            self._joined[where].put_on()
+
+    def _standing(self) -> list[Any]:
+        return list(map(getattr, self._owners, self._names, repeat(None)))
+
+    def _fit(self) -> None:
+        for patch in self._patches:
+            patch.fit(self)
+        self._owners = [patch.owner for patch in self._patches]
+        self._names = [patch.name for patch in self._patches]
+        self._originals = [patch.original for patch in self._patches]
+        self._wrappers = [patch.wrapper for patch in self._patches]
+        self._undoings = [patch.undoing() for patch in self._patches]

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pytest_noblock.engine.stacks import settled as stack_of
 from pytest_noblock.engine.usercode import UserCode
@@ -17,7 +16,7 @@ def settled(
     by_step: defaultdict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_step[sample.step].append(_sample(sample, user))
-    return tuple(replace(segment, samples=tuple(by_step[step])) for segment, step in segments)
+    return tuple(segment.with_samples(tuple(by_step[step])) for segment, step in segments)
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:

@@ -54,12 +54,12 @@ def _version() -> str | None:
     return version
 
 
-def patches() -> Iterator[Patch]:
+def patches(join: tasks.Join) -> Iterator[Patch]:
     """Observe endpoints and background tasks while requests are."""
     routing = sys.modules.get("fastapi.routing")
     if hasattr(routing, "run_endpoint_function"):
         yield Patch(routing, "run_endpoint_function", _entering)
-    yield from tasks.patches()
+    yield from tasks.patches(join)
 
 
 MODULES = ("starlette.background", "fastapi.routing")

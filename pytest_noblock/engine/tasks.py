@@ -9,7 +9,6 @@ import inspect
 import reprlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
@@ -22,11 +21,14 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.frames import Frame, user_frame
 from pytest_noblock.observation import Task
 
+Join = Callable[[Patch], None]
+"""Has a patch put on, to be taken off with the others."""
+
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 40
 
 
-def patches() -> Iterator[Patch]:
+def patches(join: Join) -> Iterator[Patch]:
     """Observe Starlette's background tasks; none where Starlette is not imported."""
     single = getattr(sys.modules.get("starlette.background"), "BackgroundTask", None)
     several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
@@ -34,40 +36,26 @@ def patches() -> Iterator[Patch]:
         yield Patch(several, "__init__", _collecting)
         yield Patch(several, "add_task", _collecting)
         yield Patch(single, "__call__", _run)
-        yield _Made(single)
+        yield Patch(single, "__init__", functools.partial(_making, single, join))
 
 
-class _Made(Patch):
+def _making(single: type, join: Join, original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def __init__(task: Any, *args: Any, **kwargs: Any) -> None:
+        original(task, *args, **kwargs)
+        record = CURRENT.get()
+        if record is not None:
+            record.tasks.append(TaskRecord(task, raw(sys._getframe(1))))
+            _meet(type(task), single, join)
+
+    return __init__
+
+
+def _meet(made: type, single: type, join: Join) -> None:
     """A class of the user's may run its tasks in a `__call__` of its own: that is observed, too, once it is met."""
-
-    __slots__ = ("_met", "_single")
-
-    def __init__(self, single: type) -> None:
-        super().__init__(single, "__init__", self._making)
-        self._single = single
-        self._met: dict[type, Patch] = {}
-
-    def take_off(self) -> None:
-        while self._met:
-            self._met.popitem()[1].take_off()
-        super().take_off()
-
-    def _making(self, original: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(original)
-        def __init__(task: Any, *args: Any, **kwargs: Any) -> None:
-            original(task, *args, **kwargs)
-            record = CURRENT.get()
-            if record is not None:
-                record.tasks.append(TaskRecord(task, raw(sys._getframe(1))))
-                self._meet(type(task))
-
-        return __init__
-
-    def _meet(self, made: type) -> None:
-        for kind in made.__mro__[: made.__mro__.index(self._single)]:
-            if "__call__" in vars(kind) and kind not in self._met and issubclass(kind, self._single):
-                self._met[kind] = Patch(kind, "__call__", _run)
-                self._met[kind].put_on()
+    for kind in made.__mro__[: made.__mro__.index(single)]:
+        if "__call__" in vars(kind) and issubclass(kind, single):
+            join(Patch(kind, "__call__", _run))
 
 
 def _collecting(original: Callable[..., None]) -> Callable[..., None]:
@@ -166,7 +154,7 @@ def _arguments(task: object) -> str:
 
 
 def _shown(frame: Frame | None, user: UserCode) -> Frame | None:
-    return replace(frame, file=user.relative(frame.file)) if frame else None
+    return frame.named(user.relative(frame.file)) if frame else None
 
 
 def _inside_handler(frames: list[RawFrame], record: Record) -> list[RawFrame]:

@@ -12,9 +12,8 @@ import pathlib
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pytest_noblock.naming.paths import ancestors, class_contents, is_a, module_contents
 
@@ -33,8 +32,7 @@ _LITERALS: dict[type[ast.expr], type] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An object, or its type alone where the object is not there to look at."""
 
     cls: type

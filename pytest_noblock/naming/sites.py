@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Place = tuple[int, int]
 """Line and column; columns count UTF-8 bytes, as in `ast` and `co_positions`."""
@@ -28,8 +29,7 @@ _MOST_SOURCES = 64
 _VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
 
 
-@dataclass(frozen=True, slots=True)
-class CallSite:
+class CallSite(NamedTuple):
     """One call in the source: `target` is what is called, `implied` the method that `with` or `for` calls unwritten."""
 
     node: ast.expr

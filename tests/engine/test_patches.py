@@ -21,12 +21,16 @@ def owner():
     return types.SimpleNamespace(call=bare)
 
 
+def patched(owner, make):
+    return Patches(lambda: [Patch(owner, "call", make)])
+
+
 def told(original):
     return lambda: f"told of {original()}"
 
 
 def test_on_and_off(owner):
-    patch = Patch(owner, "call", told)
+    patch = patched(owner, told)
     for _ in range(3):
         patch.put_on()
         assert owner.call() == "told of bare"
@@ -36,7 +40,7 @@ def test_on_and_off(owner):
 
 def test_the_wrapper_is_made_once(owner):
     made = []
-    patch = Patch(owner, "call", lambda original: made.append(original) or told(original))
+    patch = patched(owner, lambda original: made.append(original) or told(original))
     for _ in range(3):
         patch.put_on()
         patch.take_off()
@@ -51,7 +55,7 @@ def test_what_was_inherited_is_inherited_again():
     class Child(Base):
         pass
 
-    patch = Patch(Child, "call", lambda original: lambda self: f"told of {original(self)}")
+    patch = patched(Child, lambda original: lambda self: f"told of {original(self)}")
     patch.put_on()
     assert Child().call() == "told of base"
     assert Base().call() == "base"
@@ -60,7 +64,7 @@ def test_what_was_inherited_is_inherited_again():
 
 
 def test_what_a_test_put_there_stays(owner):
-    patch = Patch(owner, "call", told)
+    patch = patched(owner, told)
     patch.put_on()
     owner.call = other
     patch.take_off()
@@ -68,7 +72,7 @@ def test_what_a_test_put_there_stays(owner):
 
 
 def test_a_monkeypatch_that_ends_after_us_gives_the_bare_function_back_in_the_end(owner):
-    patch = Patch(owner, "call", told)
+    patch = patched(owner, told)
     patch.put_on()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(owner, "call", other)
@@ -84,7 +88,7 @@ def test_a_monkeypatch_that_ends_after_us_gives_the_bare_function_back_in_the_en
 
 
 def test_a_wrapper_that_came_back_while_we_were_off_is_not_wrapped_again(owner):
-    patch = Patch(owner, "call", told)
+    patch = patched(owner, told)
     patch.put_on()
     stale = owner.call
     patch.take_off()
@@ -96,7 +100,7 @@ def test_a_wrapper_that_came_back_while_we_were_off_is_not_wrapped_again(owner):
 
 
 def test_anothers_wrapper_around_ours_is_not_taken_for_ours(owner):
-    patch = Patch(owner, "call", told)
+    patch = patched(owner, told)
     patch.put_on()
     inner = owner.call
 
@@ -110,7 +114,7 @@ def test_anothers_wrapper_around_ours_is_not_taken_for_ours(owner):
 
 
 def test_two_on_one_attribute_go_in_reverse_order(owner):
-    outer, inner = Patch(owner, "call", told), Patch(owner, "call", told)
+    outer, inner = patched(owner, told), patched(owner, told)
     inner.put_on()
     outer.put_on()
     assert owner.call() == "told of told of bare"
@@ -137,3 +141,30 @@ def test_a_module_that_comes_later_is_found(owner, monkeypatch):
     assert owner.call() == "told of bare"
     patches.take_off()
     assert owner.call is bare
+
+
+def test_one_that_joins_goes_off_with_the_others_and_is_worn_once(owner):
+    class Met:
+        other = other
+
+    patches = patched(owner, told)
+    patches.put_on()
+    for _ in range(2):
+        patches.join(Patch(Met, "other", told))
+        assert Met.other() == "told of other"
+    patches.take_off()
+    assert (owner.call, Met.other) == (bare, other)
+
+
+def test_one_that_a_test_replaced_or_deleted_keeps_none_of_the_others_on(owner):
+    owner.other = other
+    patches = Patches(lambda: [Patch(owner, name, told) for name in ("call", "other")])
+    for change in (lambda: setattr(owner, "call", other), lambda: delattr(owner, "call")):
+        patches.put_on()
+        change()
+        patches.take_off()
+        assert owner.other is other
+        owner.call = bare
+    patches.put_on()
+    assert owner.call() == "told of bare"
+    patches.take_off()
