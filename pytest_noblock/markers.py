@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import pytest
 
@@ -49,17 +49,36 @@ def _shown(parameter: inspect.Parameter) -> str:
     return parameter.name if required else f"{parameter.name}={parameter.default!r}"
 
 
-def allowances(item: pytest.Item) -> "list[Allowance]":
+class Marked(NamedTuple):
+    """Our markers of one test, its class and its module, the closest first; `where` is the test's id."""
+
+    where: str
+    marks: tuple[pytest.Mark, ...]
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """What each marker of this name was given. Raises UsageError."""
+        return [_arguments(mark, self.where) for mark in self.marks if mark.name == name]
+
+
+def marked(item: pytest.Item) -> Marked:
+    return Marked(item.nodeid, tuple(mark for mark in item.iter_markers() if mark.name in _MARKERS))
+
+
+def watches(item: pytest.Item) -> bool:
+    """Whether a marker asks for the requests of this test to be watched."""
+    return any(mark.name in ("noblock", "noblock_background") for mark in item.iter_markers())
+
+
+def allowances(ours: Marked) -> "list[Allowance]":
     """What the test, its class and its module accept. Raises UsageError."""
-    return [_allowance(arguments(mark, item.nodeid), item.nodeid) for mark in item.iter_markers("noblock_allow")]
+    return [_allowance(given, ours.where) for given in ours.named("noblock_allow")]
 
 
-def background_names(item: pytest.Item) -> list[str] | None:
+def background_names(ours: Marked) -> list[str] | None:
     """The tasks that must run; empty for all, None where the test asks for nothing. Raises UsageError."""
-    mark = item.get_closest_marker("noblock_background")
-    if mark is None:
-        return None
-    return [_task_name(each, item.nodeid) for each in arguments(mark, item.nodeid).get("names", ())]
+    for given in ours.named("noblock_background"):
+        return [_task_name(each, ours.where) for each in given.get("names", ())]
+    return None
 
 
 def _task_name(given: object, where: str) -> str:
@@ -85,7 +104,7 @@ def _allowance(given: dict[str, Any], where: str) -> "Allowance":
     return Allowance(reason, call, tuple(kinds) if kinds else None)
 
 
-def arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
+def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
     """What a marker was given, by name. Raises UsageError for what it does not take."""
     signature = inspect.signature(_MARKERS[mark.name])
     try:

@@ -22,8 +22,10 @@ class ItemOutcome:
 
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
-        self.settings = settings.settings_of(item)
-        self._allowances = markers.allowances(item)
+        ours = markers.marked(item)
+        self.settings = settings.settings_of(item.config, ours)
+        self._allowances = markers.allowances(ours)
+        self._background = markers.background_names(ours)
         self._checks: list[Check] = []
 
     def seen(self, check: "Check") -> "Check":
@@ -70,15 +72,14 @@ class ItemOutcome:
 
     def _with_background(self, watched: "Sequence[Check]", user: "UserCode") -> "Sequence[Check]":
         """What the marker asks of the background tasks of all the test's requests, the fixture's included."""
-        names = markers.background_names(self._item)
-        if names is None:
+        if self._background is None:
             return watched
         from pytest_noblock.afterwards import shared_out
         from pytest_noblock.background import faults
         from pytest_noblock.findings import blank
 
         exchanges = [exchange for check in (*self._checks, *watched) for exchange in check.exchanges]
-        found = faults(exchanges, names)
+        found = faults(exchanges, self._background)
         if found and not watched:  # the fixture's checks are on record already
             watched = self._checks[-1:] or [blank(self._item.nodeid, "the test", 0, "full")]
         return shared_out(watched, found, user.relative) if found else watched

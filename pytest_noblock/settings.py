@@ -79,20 +79,20 @@ def watches_all(config: pytest.Config) -> bool:
 
 def watches(item: pytest.Item) -> bool:
     """Whether the requests of this test are watched, whatever client sends them."""
-    return watches_all(item.config) or any(
-        mark.name in ("noblock", "noblock_background") for mark in item.iter_markers()
-    )
+    return watches_all(item.config) or markers.watches(item)
 
 
 def judges_lifespan(config: pytest.Config) -> bool:
     return bool(config.getini("noblock_lifespan") == "fail")
 
 
-def settings_of(item: pytest.Item) -> Settings:
-    """Raises UsageError for a mistake in a marker (or in an option, if nobody looked before)."""
-    marked = marked_with(item)
-    general = _of_options(item.config)
-    return _settings(marked, item.nodeid, general) if marked else general
+def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
+    """What holds for a test with these markers. Raises UsageError for a mistake in one (or in an option)."""
+    general = _of_options(config)
+    merged: dict[str, object] = {}
+    for given in reversed(ours.named("noblock")):  # the closest wins
+        merged |= given
+    return _settings(merged, ours.where, general) if merged else general
 
 
 def _of_options(config: pytest.Config) -> Settings:
@@ -133,10 +133,11 @@ def asked_for(config: pytest.Config) -> bool:
 
 def validate_markers(item: pytest.Item) -> None:
     """Before any test runs. Raises UsageError."""
-    if any(item.iter_markers("noblock")):
-        settings_of(item)
-    markers.allowances(item)
-    markers.background_names(item)
+    ours = markers.marked(item)
+    if ours.marks:
+        settings_of(item.config, ours)
+        markers.allowances(ours)
+        markers.background_names(ours)
 
 
 def scope_of(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001  # pytest's signature
@@ -147,7 +148,7 @@ def scope_of(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001
 def app_of(request: pytest.FixtureRequest) -> object:
     """What names the app: marker, command line, ini, then the project's own `app` fixture. Raises UsageError."""
     __tracebackhide__ = True
-    named = settings_of(request.node).app
+    named = settings_of(request.config, markers.marked(request.node)).app
     if named is not None:
         return named
     try:
@@ -160,14 +161,6 @@ def app_of(request: pytest.FixtureRequest) -> object:
             '@pytest.mark.noblock(app=...), --noblock-app=pkg.mod:app, the ini option noblock_app = "pkg.mod:app" '
             "or a fixture named app"
         ) from None
-
-
-def marked_with(item: pytest.Item) -> dict[str, object]:
-    """The keywords of the `noblock` markers of a test, its class and its module; the closest wins."""
-    merged: dict[str, object] = {}
-    for mark in reversed(list(item.iter_markers("noblock"))):
-        merged |= markers.arguments(mark, item.nodeid)
-    return merged
 
 
 def _settings(given: Mapping[str, object], where: str, settings: Settings) -> Settings:

@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_noblock.limits import Limits
+from pytest_noblock.markers import marked
 from pytest_noblock.settings import Settings, asked_for, option, settings_of
 
 MS = 1_000_000
@@ -17,7 +18,7 @@ def settings(pytester):
         items, _hooks = pytester.inline_genitems(
             pytester.makepyfile(f"import pytest\n{mark}\ndef test_it(): pass"), *options
         )
-        return settings_of(items[0])
+        return settings_of(items[0].config, marked(items[0]))
 
     return settings
 
