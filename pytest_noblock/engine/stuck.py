@@ -5,8 +5,9 @@ import gc
 import inspect
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
+from typing import Any
 
 from pytest_noblock.engine.exchange import Record, record_of
 from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
@@ -48,6 +49,31 @@ def coroutines(task: "asyncio.Task[object]") -> Iterator[tuple[object, FrameType
         if frame is not None:
             yield waiting, frame
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _inside(waiting)
+
+
+_FOR_TASKS = {"wait_for": "fut", "_wait": "fs", "__aexit__": "self", "_aexit": "self"}
+"""asyncio's and anyio's functions that wait at a future of their own, which a callback sets, and the local variable
+that has the tasks it stands for, or their group; since 3.12 `wait_for` starts no task."""
+_IN = {"asyncio.tasks", "asyncio.taskgroups", "anyio._backends._asyncio"}
+
+
+def awaited_task(task: "asyncio.Task[object]") -> "asyncio.Task[object] | None":
+    """One that it waits for and that has not ended: itself, or by `gather`, `wait`, `wait_for`, a task group."""
+    future: Any = getattr(task, "_fut_waiter", None)
+    if isinstance(future, asyncio.Task):
+        return future
+    children = getattr(future, "_children", None) or _waited_for(task)
+    return next((each for each in children if isinstance(each, asyncio.Task) and not each.done()), None)
+
+
+def _waited_for(task: "asyncio.Task[object]") -> Iterable[object]:
+    frames = [frame for _, frame in coroutines(task)]
+    innermost = frames[-1] if frames else None
+    if innermost is None or innermost.f_globals.get("__name__") not in _IN:
+        return ()
+    found = innermost.f_locals.get(_FOR_TASKS.get(innermost.f_code.co_name, ""))
+    tasks = getattr(found, "_tasks", found)
+    return tasks if isinstance(tasks, set) else [tasks]
 
 
 def _inside(waiting: object) -> object:

@@ -12,7 +12,7 @@ from pytest_noblock.engine.exchange import CURRENT, Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probes import Asked
 from pytest_noblock.engine.stacks import RawFrame, settled
-from pytest_noblock.engine.stuck import await_chain, coroutines, tasks_of
+from pytest_noblock.engine.stuck import await_chain, awaited_task, coroutines, tasks_of
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.frames import user_frame
 
@@ -196,16 +196,17 @@ def _moved(record: Record, future: "asyncio.Future[object] | None") -> bool:
 
 def _future_of(task: "asyncio.Task[object] | None") -> "asyncio.Future[object] | None":
     """What it waits for in the end: not another task, but what that one waits for."""
-    future: Any = task
-    while isinstance(future, asyncio.Task):
-        future = getattr(future, "_fut_waiter", None)
+    if task is None:
+        return None
+    inner = awaited_task(task)
+    future = getattr(task, "_fut_waiter", None) if inner is None else _future_of(inner)
     return future if isinstance(future, asyncio.Future) else None
 
 
 def _chain(task: "asyncio.Task[object]") -> list[RawFrame]:
     """The await chain, through the tasks that it waits for."""
-    inner = getattr(task, "_fut_waiter", None)
-    return [*(_chain(inner) if isinstance(inner, asyncio.Task) else []), *await_chain(task)]
+    inner = awaited_task(task)
+    return [*(_chain(inner) if inner is not None else []), *await_chain(task)]
 
 
 def _owners(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
@@ -221,9 +222,9 @@ def _owners(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
 
 
 def _frames(task: "asyncio.Task[object]") -> list[Any]:
-    inner = getattr(task, "_fut_waiter", None)
+    inner = awaited_task(task)
     outer = [frame for _, frame in coroutines(task)][::-1]
-    return [*(_frames(inner) if isinstance(inner, asyncio.Task) else []), *outer]
+    return [*(_frames(inner) if inner is not None else []), *outer]
 
 
 _OWN = {"asyncio", "anyio"}
