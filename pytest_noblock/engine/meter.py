@@ -71,6 +71,8 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog knows it."""
         self.lines: Lines | None = None
         self.gaps: Gaps | None = None
+        self.stirs: Callable[[], None] | None = None
+        """Called before each step of a request."""
         self.owner: Record | None = None
         self.closed = False
         self._clock = clock
@@ -108,6 +110,8 @@ class StepMeter:
         """A step of the owner's begins, or the rest of one after `cut`."""
         if self.closed or not self.of_this_thread():
             return
+        if self.stirs is not None:
+            self.stirs()
         self.owner = owner
         STEPPING[self.ident] = self
         owner.steps += 1

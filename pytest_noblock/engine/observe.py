@@ -96,7 +96,8 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         steps = metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
         meter = stack.enter_context(steps)
         if run.probes is not None:
-            await stack.enter_async_context(probes.running(look))
+            turns = await stack.enter_async_context(probes.running(look))
+            meter.steps.stirs = turns.stir
             if subject.meter == "full":
                 stack.enter_context(gaps.watching(meter.steps))
         responses = await _exchanges(subject, request, run, records)

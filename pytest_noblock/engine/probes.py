@@ -14,13 +14,13 @@ from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import Pool
 from pytest_noblock.engine.transport import EXTENSION, NoResponse
+from pytest_noblock.engine.turns import Turns
 from pytest_noblock.observation import LOOP, Probe
 
 _MS = 1_000_000
-_TURNS = (5 * _MS, 20, 25 * _MS)
-"""Every turn of the loop that is probed wakes a process that may be idle: 0.1 ms each, and 1 % of a processor is
-what probes may take."""
-_SENT = (25 * _MS, 100, 250 * _MS)
+_SENT = 25 * _MS
+_SENT_AT_FIRST = 100
+_SENT_LATER = 250 * _MS
 """So many come close together, then a tenth as often: a slow endpoint needs no thousands."""
 _ALONE = 3
 _ANSWER_S = 5
@@ -75,40 +75,31 @@ class Probes:
         return round(median(times[1:]))
 
     @asynccontextmanager
-    async def running(self, look: Look) -> AsyncIterator[None]:
+    async def running(self, look: Look) -> AsyncIterator[Turns]:
         """Probe until the block is left and what was sent is answered. Raises ProbeFailed."""
-        timetables = [
-            asyncio.create_task(self._turns(look)),
-            *(asyncio.create_task(self._requests(path)) for path in self._paths),
-        ]
+        timetables = [asyncio.create_task(self._requests(path)) for path in self._paths]
+        queues = [_Queue(pool, self._answered) for pool in self._pools]
+        turns = Turns(partial(self._turn_taken, queues), look)
         try:
-            yield
+            yield turns
         finally:
             for timetable in timetables:
                 timetable.cancel()
+            turns.stop()
             ended = await asyncio.gather(*timetables, return_exceptions=True)
-        for failure in ended:
+            await asyncio.gather(*(queue.leave() for queue in queues))
+        for failure in (turns.failure, *ended):
             if isinstance(failure, Exception):
                 raise failure
 
-    async def _turns(self, look: Look) -> None:
-        """That the timetable itself goes on is a turn of the loop; the pools are asked in the same turns."""
-        timetable = _Timetable(*_TURNS)
-        queues = [_Queue(pool, self._answered) for pool in self._pools]
-        try:
-            while True:
-                await timetable.next()
-                self._answered(LOOP, timetable.due)
-                for queue in queues:
-                    queue.turn(timetable.due)
-                timetable.often = look()
-        finally:
-            for due in timetable.missed():
-                self._answered(LOOP, due)
-            await asyncio.gather(*(queue.leave() for queue in queues))
+    def _turn_taken(self, queues: Sequence["_Queue"], due: int) -> None:
+        """The pools are asked in the same turns."""
+        self._answered(LOOP, due)
+        for queue in queues:
+            queue.turn(due)
 
     async def _requests(self, path: str) -> None:
-        timetable = _Timetable(*_SENT)
+        timetable = _Timetable()
         sent: list[asyncio.Task[None]] = []
         try:
             while True:
@@ -154,7 +145,7 @@ class _Queue:
         self._waiting: asyncio.Task[None] | None = None
 
     def turn(self, due: int) -> None:
-        if not self._pool.total or due - self._due < _SENT[0] or (self._waiting and not self._waiting.done()):
+        if not self._pool.total or due - self._due < _SENT or (self._waiting and not self._waiting.done()):
             return
         self._due = due
         if self._pool.free():
@@ -166,7 +157,7 @@ class _Queue:
         try:
             await self._pool.probe()
         finally:
-            for due in range(self._due, now(), _SENT[0]):  # those that fell due meanwhile waited as well
+            for due in range(self._due, now(), _SENT):  # those that fell due meanwhile waited as well
                 self._answered(self._pool.name, due)
                 self._due = due
 
@@ -177,12 +168,10 @@ class _Queue:
 
 
 class _Timetable:
-    """When probes are due: `every` so often for the first `times` and whenever `often` is set, `later` otherwise."""
+    """When a path's probes are due."""
 
-    def __init__(self, every: int, times: int, later: int) -> None:
+    def __init__(self) -> None:
         self.due = now()
-        self.often = False
-        self._every, self._times, self._later = every, times, later
         self._number = 0
 
     async def next(self) -> None:
@@ -191,7 +180,7 @@ class _Timetable:
         await asyncio.sleep(max(0, self.due - now()) / 1e9)
 
     def missed(self) -> Iterator[int]:
-        """What fell due so far and was not answered, or not sent: the one waited for, and those after it."""
+        """What fell due so far and was not sent: the one waited for, and those after it."""
         stopped = now()
         while self.due < stopped:
             yield self.due
@@ -199,7 +188,7 @@ class _Timetable:
 
     def _step(self) -> None:
         self._number += 1
-        self.due += self._every if self.often or self._number <= self._times else self._later
+        self.due += _SENT if self._number <= _SENT_AT_FIRST else _SENT_LATER
 
 
 async def _turn() -> None:

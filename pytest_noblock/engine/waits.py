@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, NamedTuple
 
 from pytest_noblock.beside import Sitting, Wait
@@ -215,13 +216,29 @@ def _owners(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
     for frame in _frames(task):
         if frame.f_code.co_filename in user:
             return owners
-        owner = frame.f_locals.get("self")
-        if owner is not None:
-            owners[id(owner)] = f"{type(owner).__module__}.{type(owner).__qualname__}"
+        owners.update(_in_greenlet(frame))
+        owners.update(_owner(frame))
     return owners
 
 
-def _frames(task: "asyncio.Task[object]") -> list[Any]:
+def _in_greenlet(frame: FrameType) -> dict[int, str]:
+    """SQLAlchemy's pool awaits from sync frames, which hang in a greenlet and not in the await chain."""
+    if frame.f_code.co_name != "greenlet_spawn":
+        return {}
+    owners: dict[int, str] = {}
+    sync = getattr(frame.f_locals.get("context"), "gr_frame", None)
+    while sync is not None:
+        owners.update(_owner(sync))
+        sync = sync.f_back
+    return owners
+
+
+def _owner(frame: FrameType) -> dict[int, str]:
+    owner = frame.f_locals.get("self")
+    return {} if owner is None else {id(owner): f"{type(owner).__module__}.{type(owner).__qualname__}"}
+
+
+def _frames(task: "asyncio.Task[object]") -> list[FrameType]:
     inner = awaited_task(task)
     outer = [frame for _, frame in coroutines(task)][::-1]
     return [*(_frames(inner) if inner is not None else []), *outer]
@@ -232,13 +249,17 @@ _OWN = {"asyncio", "anyio"}
 
 def _named(owners: Sequence[str]) -> str:
     """`asyncio.Lock`, `httpcore.AsyncConnectionPool`; what is not the library's own is told with the library."""
-    pool = next((name for name in owners if "Pool" in name.rpartition(".")[2] and "Request" not in name), None)
+    pool = next((name for name in owners if _is_pool(name.rpartition(".")[2])), None)
     if not owners:
         return "a future"
     outer = owners[-1].partition(".")[0]
     if pool or outer in _OWN or owners[0].startswith(f"{outer}."):
         return _short(pool or owners[-1])
     return f"{_short(owners[0])} of {outer}"
+
+
+def _is_pool(name: str) -> bool:
+    return "Pool" in name and "Request" not in name and not name.startswith("_")
 
 
 def _short(name: str) -> str:
