@@ -57,6 +57,8 @@ async def open_pools(n, stack):
         there["asyncpg", n] = await stack.enter_async_context(asyncpg.create_pool(url, min_size=n, max_size=n))
         psycopg = psycopg_pool.AsyncConnectionPool(url, min_size=n, max_size=n, open=False)
         there["psycopg", n] = await stack.enter_async_context(psycopg)
+        growing = psycopg_pool.AsyncConnectionPool(url, min_size=1, max_size=n, open=False)
+        there["psycopg-grows", n] = await stack.enter_async_context(growing)
         asyncpg_url = url.partition("?")[0].replace("postgresql:", "postgresql+asyncpg:")
         there["sqlalchemy", n] = create_async_engine(asyncpg_url, pool_size=n, max_overflow=0)
         stack.push_async_callback(there["sqlalchemy", n].dispose)
@@ -94,11 +96,24 @@ async def with_the_pool_of_asyncpg(n: int, how: str):
     await there["asyncpg", n].fetch("select pg_sleep($1)", HOLD_S if how == "slow" else 0)  # both asyncpg-fetch
 
 
+@app.get("/asyncpg-gather/{n}/{how}")
+async def with_several_of_asyncpg(n: int, how: str):
+    query = "select pg_sleep($1)"
+    await asyncio.gather(there["asyncpg", n].fetch(query, HOLD_S if how == "slow" else 0))  # both asyncpg-gather
+
+
 @app.get("/psycopg/{n}/{how}")
 async def with_psycopg(n: int, how: str):
     async with there["psycopg", n].connection() as connection:  # waits psycopg
         if how == "slow":
             await connection.execute(f"select pg_sleep({HOLD_S})")  # holds psycopg
+
+
+@app.get("/psycopg-grows/{n}/{how}")
+async def with_psycopg_that_grows(n: int, how: str):
+    async with there["psycopg-grows", n].connection() as connection:  # waits psycopg-grows
+        if how == "slow":
+            await connection.execute(f"select pg_sleep({HOLD_S})")  # holds psycopg-grows
 
 
 @app.get("/sqlalchemy/{n}/{how}")

@@ -216,12 +216,12 @@ def _owners(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
     for frame in _frames(task):
         if frame.f_code.co_filename in user:
             return owners
-        owners.update(_in_greenlet(frame))
+        owners.update(_pools_in_greenlet(frame))
         owners.update(_owner(frame))
     return owners
 
 
-def _in_greenlet(frame: FrameType) -> dict[int, str]:
+def _pools_in_greenlet(frame: FrameType) -> dict[int, str]:
     """SQLAlchemy's pool awaits from sync frames, which hang in a greenlet and not in the await chain."""
     if frame.f_code.co_name != "greenlet_spawn":
         return {}
@@ -230,12 +230,13 @@ def _in_greenlet(frame: FrameType) -> dict[int, str]:
     while sync is not None:
         owners.update(_owner(sync))
         sync = sync.f_back
-    return owners
+    return {each: name for each, name in owners.items() if _is_pool(name)}
 
 
 def _owner(frame: FrameType) -> dict[int, str]:
     owner = frame.f_locals.get("self")
-    return {} if owner is None else {id(owner): f"{type(owner).__module__}.{type(owner).__qualname__}"}
+    kind = type(owner)
+    return {} if owner is None or kind.__name__ in _GROUPS else {id(owner): f"{kind.__module__}.{kind.__qualname__}"}
 
 
 def _frames(task: "asyncio.Task[object]") -> list[FrameType]:
@@ -244,12 +245,14 @@ def _frames(task: "asyncio.Task[object]") -> list[FrameType]:
     return [*(_frames(inner) if inner is not None else []), *outer]
 
 
+_GROUPS = {"TaskGroup", "TaskHandle"}
+"""What only passes on the waiting of its tasks."""
 _OWN = {"asyncio", "anyio"}
 
 
 def _named(owners: Sequence[str]) -> str:
     """`asyncio.Lock`, `httpcore.AsyncConnectionPool`; what is not the library's own is told with the library."""
-    pool = next((name for name in owners if _is_pool(name.rpartition(".")[2])), None)
+    pool = next((name for name in owners if _is_pool(name)), None)
     if not owners:
         return "a future"
     outer = owners[-1].partition(".")[0]
@@ -259,7 +262,8 @@ def _named(owners: Sequence[str]) -> str:
 
 
 def _is_pool(name: str) -> bool:
-    return "Pool" in name and "Request" not in name and not name.startswith("_")
+    kind = name.rpartition(".")[2]
+    return "Pool" in kind and "Request" not in kind and not kind.startswith("_")
 
 
 def _short(name: str) -> str:

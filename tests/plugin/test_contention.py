@@ -108,6 +108,43 @@ async def with_sqlite(how):
 async def with_client(how):
     await there["client"].get(f"{there['url']}/{how}")  # holds httpx  # waits httpx
 
+@app.get("/wait-for/{how}")
+async def with_timeout(how):
+    await asyncio.wait_for(lock.acquire(), 60)  # waits wait-for
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)  # holds wait-for
+    lock.release()
+
+@app.get("/gather/{how}")
+async def with_gather(how):
+    await asyncio.gather(lock.acquire(), asyncio.sleep(0))  # waits gather
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)  # holds gather
+    lock.release()
+
+@app.get("/wait/{how}")
+async def with_wait(how):
+    await asyncio.wait([asyncio.create_task(lock.acquire())])  # waits wait
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)  # holds wait
+    lock.release()
+
+@app.get("/group/{how}")
+async def with_group(how):
+    async with asyncio.TaskGroup() as group:  # waits group
+        group.create_task(lock.acquire())
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)  # holds group
+    lock.release()
+
+@app.get("/anyio-group/{how}")
+async def with_anyio_group(how):
+    async with anyio.create_task_group() as group:  # waits anyio-group
+        group.start_soon(lock.acquire)
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)  # holds anyio-group
+    lock.release()
+
 @app.get("/nothing/{how}")
 async def nothing(how):
     await asyncio.sleep(HOLD_S if how == "slow" else 0.06)
@@ -138,6 +175,11 @@ KINDS = {
     "pool": "asyncio.Queue",
     "sqlite": "aiosqlite.Connection",
     "httpx": "httpcore.AsyncConnectionPool",
+    "wait-for": "asyncio.Lock",
+    "gather": "asyncio.Lock",
+    "wait": "asyncio.Lock",
+    "group": "asyncio.Lock",
+    "anyio-group": "asyncio.Lock",
 }
 BOTH = """
 def test_it(noblock):
@@ -152,7 +194,7 @@ def test_it(noblock):
 
 
 def line_of(what: str) -> int:
-    (line,) = [n for n, text in enumerate(HOLDERS.strip().splitlines(), 1) if f"# {what}" in text]
+    (line,) = [n for n, text in enumerate(HOLDERS.strip().splitlines(), 1) if f"# {what} " in f"{text} "]
     return line
 
 
