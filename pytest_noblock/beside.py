@@ -1,8 +1,11 @@
 """What was recorded beside the steps of the request: thread pools, gaps between steps, waits of probes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pytest_noblock.frames import Stack
+
+SeenIn = Literal["workers", "tasks", "responses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,8 @@ class PoolReading:
     what a probe took is left out. `at_work` threads had not done with it. Readings of the
     same `span` follow each other without a gap. `queued` counts up: the run-queue delay
     of the pool's threads, None on the portable meter. `stacks` are the workers', those
-    that are in the user's code; where none is, of the tasks that wait for them.
+    that are in the user's code; where none is, of the tasks that wait for them; where those
+    wait in a response that an endpoint returned, as for a file, they begin with the endpoint.
     """
 
     at: int
@@ -25,7 +29,7 @@ class PoolReading:
     at_work: int
     queued: int | None
     stacks: tuple[Stack, ...] = ()
-    in_workers: bool = True
+    seen_in: SeenIn = "workers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 
 from pytest_noblock import places
-from pytest_noblock.beside import PoolReading, PoolUse
+from pytest_noblock.beside import PoolReading, PoolUse, SeenIn
 from pytest_noblock.durations import seconds
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import THREADS, Exchange, Observation
@@ -17,6 +17,12 @@ their answers. That is no starvation."""
 
 UNITS = {THREADS: "tokens"}
 """What is had of a pool; threads where nothing else stands here."""
+_SEEN: dict[SeenIn, str] = {
+    "workers": "workers at this line",
+    "tasks": "tasks at this line",
+    "responses": "tasks in what it returned",
+}
+"""What was seen, the most telling first."""
 
 
 def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
@@ -57,9 +63,10 @@ def _held(readings: list[PoolReading]) -> int:
 def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], held: int, *, sure: bool) -> Stall:
     first, last = readings[0], readings[-1]
     owner = exchanges[Counter(number for number in last.holders if number).most_common(1)[0][0]]
-    in_workers = any(reading.in_workers for reading in readings)
-    seen = [reading.stacks for reading in readings if reading.in_workers == in_workers]
-    place = places.of_stacks((stack for stacks in seen for stack in stacks), "worker" if in_workers else "await")
+    told = {reading.seen_in for reading in readings if reading.stacks}
+    by: SeenIn = next((each for each in _SEEN if each in told), "tasks")
+    seen = [reading.stacks for reading in readings if reading.seen_in == by]
+    place = places.of_stacks((stack for stacks in seen for stack in stacks), "worker" if by == "workers" else "await")
     here = max((places.times_at(place, stacks) for stacks in seen), default=0)
     return Stall(
         "pool-starved",
@@ -71,7 +78,7 @@ def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], held: in
         place=place,
         sure=sure,
         pool=first.pool,
-        proof=_proof(readings, exchanges, f"{here} {'workers' if in_workers else 'tasks'} at this line"),
+        proof=_proof(readings, exchanges, f"{here} {_SEEN[by]}"),
     )
 
 

@@ -34,7 +34,7 @@ async def lifespan(app):
 async def web_server(stack):
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     stack.callback(server.close)
-    return "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def serve(reader, writer):
@@ -50,8 +50,9 @@ async def serve(reader, writer):
 async def open_pools(n, stack):
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=n), timeout=60, trust_env=False)
     there["httpx", n] = await stack.enter_async_context(client)
-    sqlite = dict(poolclass=AsyncAdaptedQueuePool, pool_size=n, max_overflow=0)
-    there["aiosqlite", n] = create_async_engine("sqlite+aiosqlite://", **sqlite)
+    there["aiosqlite", n] = create_async_engine(
+        "sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=n, max_overflow=0
+    )
     stack.push_async_callback(there["aiosqlite", n].dispose)
     if url := os.environ.get("EXAMPLE_POSTGRESQL"):
         there["asyncpg", n] = await stack.enter_async_context(asyncpg.create_pool(url, min_size=n, max_size=n))

@@ -2,8 +2,10 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from pytest_noblock.beside import PoolReading, PoolUse
+from pytest_noblock.engine import starlette
 from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import Holder, Pool
@@ -117,14 +119,31 @@ class Gauge:
             holders=tuple(self._number(each) for each in holders),
             at_work=pool.at_work(),
             queued=watched.queue.read(thread.native_id for thread in threads) if self._splits_waiting else None,
-            in_workers=bool(stacks),
+            seen_in="workers" if stacks else "tasks",
         )
-        return reading, stacks or (_awaiting(holders) if looked else [])
+        if stacks or not looked:
+            return reading, stacks
+        chains, endpoints = self._awaiting(holders)
+        return (reading, chains) if chains else (replace(reading, seen_in="responses"), endpoints)
+
+    def _awaiting(self, holders: Sequence[Holder]) -> tuple[list[list[RawFrame]], list[list[RawFrame]]]:
+        """Where tasks wait for workers that run no line of the user's, as of `to_thread(json.dumps, ...)`.
+
+        And for those that wait in no line of the user's either, as a FileResponse does, the endpoint that made it.
+        """
+        chains, endpoints = [], []
+        for holder in holders:
+            chain = await_chain(holder.task) if holder.task is not None else []
+            if any(code.co_filename in self._user for code, *_ in takewhile(_within_route, chain)):
+                chains.append(chain)
+            elif holder.record is not None and (endpoint := starlette.definition(holder.record)) is not None:
+                endpoints.append([endpoint, *chain])
+        return chains, endpoints
 
     def _number(self, holder: Holder) -> int:
         return holder.record.number if holder.record is not None and holder.record in self._records else 0
 
 
-def _awaiting(holders: Sequence[Holder]) -> list[list[RawFrame]]:
-    """Where the tasks wait for workers that run no line of the user's, as of `to_thread(json.dumps, ...)`."""
-    return [await_chain(each.task) for each in holders if each.task is not None]
+def _within_route(frame: RawFrame) -> bool:
+    """Outside of the framework's routing is middleware, which waits for everything."""
+    return frame[3].get("__name__") not in ("fastapi.routing", "starlette.routing")

@@ -1,18 +1,23 @@
 """What only Starlette and FastAPI know; imports neither unless the app already did."""
 
+import functools
+import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 from pytest_noblock.engine import tasks
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
 from pytest_noblock.engine.failures import told
 from pytest_noblock.engine.patches import Patch
+from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Exchange
 
 _FRAMEWORKS = {"starlette", "fastapi"}
+_DECORATORS = 30
+"""So many lines of decorators are looked through."""
 
 
 def packages_of(app: ASGIApp) -> set[str]:
@@ -32,6 +37,23 @@ def entered(record: Record) -> bool | None:
         return True
     api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
     return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
+
+
+def definition(record: Record) -> RawFrame | None:
+    """The `def` of the request's endpoint."""
+    endpoint = inspect.unwrap(endpoint) if callable(endpoint := record.scope.get("endpoint")) else None
+    code = getattr(endpoint, "__code__", None)
+    return None if code is None else (code, _line_of_def(code), 0, getattr(endpoint, "__globals__", {}))
+
+
+@functools.lru_cache
+def _line_of_def(code: CodeType) -> int:
+    """The first line that a function's code knows is its first decorator's."""
+    from pytest_noblock import callnames
+
+    first = code.co_firstlineno
+    following = (callnames.source_line(code.co_filename, line) or "" for line in range(first, first + _DECORATORS))
+    return next((first + n for n, text in enumerate(following) if text.startswith(("def ", "async def "))), first)
 
 
 def settled(record: Record, user: UserCode) -> Exchange:

@@ -1,4 +1,4 @@
-"""Connection pools as people use them, with real servers: a request that has the only connection keeps a probe waiting."""
+"""Connection pools with real servers: a request that has the only connection keeps a probe waiting."""
 
 import os
 from pathlib import Path

@@ -4,12 +4,14 @@ import pytest
 
 POOLS = """
 import asyncio
+import os
 import time
 
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import BackgroundTasks, Depends, FastAPI
+from fastapi import BackgroundTasks, Depends, FastAPI, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, StreamingResponse
 
 app = FastAPI()
 
@@ -45,6 +47,44 @@ async def generator():
 @app.get("/threadpool")
 async def threadpool():
     await run_in_threadpool(time.sleep, 0.3)  # threadpool
+
+def slow_disk():
+    reading, writing = os.pipe()  # its end comes after 0.3 s
+    asyncio.get_running_loop().call_later(0.3, os.close, writing)
+    return reading
+
+async def close(reading):
+    os.close(reading)
+
+@app.get("/file")
+async def file():  # file
+    reading = slow_disk()
+    closing = BackgroundTask(close, reading)
+    return FileResponse(f"/proc/self/fd/{reading}", stat_result=os.stat(__file__), background=closing)
+
+@app.post("/upload")
+async def upload(file: UploadFile):
+    assert file.file._rolled
+    file.file.close()
+    file.file = os.fdopen(slow_disk(), "rb")
+    await file.read()  # upload
+
+@app.post("/spooled")
+async def spooled(file: UploadFile):
+    assert file.file._rolled
+    return len(await file.read())
+
+@app.get("/this-file")
+async def this_file():
+    return FileResponse(__file__)
+
+@app.get("/fill")
+async def fill():
+    app.state.filling = [asyncio.create_task(keep_taking()) for _ in range(80)]
+
+async def keep_taking():
+    while True:
+        await run_in_threadpool(time.sleep, 0.05)
 
 @app.get("/to-thread")
 async def to_thread():
@@ -133,6 +173,78 @@ def test_every_way_to_take_the_tokens_is_told_with_its_line(run_pools, name):
         f"    assert found.phase == ('background' if '{name}' == 'background' else 'handler')\n"
     )
     result.assert_outcomes(passed=1)
+
+
+@pytest.fixture
+def passing(run_pools, pytester):
+    """Behind a middleware of the user's, which waits for everything."""
+
+    def passing(name: str, copies: int) -> pytest.RunResult:
+        pools = pytester.path / "pools.py"
+        middleware = """
+class Passing:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+app.add_middleware(Passing)
+"""
+        pools.write_text(pools.read_text() + middleware)
+        return run_pools(CHECKS[name].format(copies=copies, line=line_of(name)))
+
+    return passing
+
+
+CHECKS = {
+    "file": """check = noblock.check('GET', '/file', concurrency={copies})
+    assert [(each.kind, each.file, each.line) for each in check.findings] == (
+        [('pool-starved', 'pools.py', {line})] if {copies} == 40 else [])
+    assert all('40 by pools.file), 1 waiting, 40 tasks in what it returned' in each.reason for each in check.findings)
+    """,
+    "upload": """big = {{'file': ('big', bytes(1_200_000))}}
+    check = noblock.check('POST', '/upload', concurrency={copies}, files=big)
+    assert [(each.kind, each.file, each.line) for each in check.findings] == (
+        [('pool-starved', 'pools.py', {line})] if {copies} == 40 else [])
+    assert all('(40 by pools.upload)' in each.reason for each in check.findings)
+    """,
+}
+
+
+@pytest.mark.parametrize("copies", [39, 40])
+@pytest.mark.parametrize("name", CHECKS)
+def test_files_from_a_slow_disk_take_tokens_too(passing, name, copies):
+    """A response that reads a file waits in no line of the user's: the endpoint that made it is named."""
+    passing(name, copies).assert_outcomes(passed=1)
+
+
+def test_big_uploads_that_are_read_from_disk_are_no_starvation(run_pools):
+    run_pools(
+        "big = {'file': ('big', bytes(1_200_000))}\n    noblock.post('/spooled', concurrency=39, files=big)"
+    ).assert_outcomes(passed=1)
+
+
+def test_a_file_that_waits_for_a_token_is_the_harm(run_pools):
+    result = run_pools("noblock.get('/endpoint', concurrency=40, probe='/this-file')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            f"  by      pools.py:{line_of('endpoint')} in endpoint",
+            "  harm    * of * probes of GET /this-file waited, worst * ms (alone * ms)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*contention*")
+
+
+def test_who_waits_for_a_token_that_others_have_is_not_to_blame(run_pools):
+    run_pools(
+        "noblock.check('GET', '/fill', warmup=False)\n"
+        "    check = noblock.check('GET', '/this-file', warmup=False)\n"
+        "    assert (check.outcome, check.findings) == ('passed', ())\n"
+        "    assert max(each.waited for each in check.probe_runs if each.path == 'the thread pool') > 40_000_000\n"
+        "    assert check.duration > 40_000_000"
+    ).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("name", ["to-thread", "executor"])
