@@ -126,6 +126,9 @@ class Gauge:
         chains, endpoints = self._awaiting(holders)
         return (reading, chains) if chains else (replace(reading, seen_in="responses"), endpoints)
 
+    def _number(self, holder: Holder) -> int:
+        return holder.record.number if holder.record is not None and holder.record in self._records else 0
+
     def _awaiting(self, holders: Sequence[Holder]) -> tuple[list[list[RawFrame]], list[list[RawFrame]]]:
         """Where tasks wait for workers that run no line of the user's, as of `to_thread(json.dumps, ...)`.
 
@@ -133,15 +136,21 @@ class Gauge:
         """
         chains, endpoints = [], []
         for holder in holders:
-            chain = await_chain(holder.task) if holder.task is not None else []
-            if any(code.co_filename in self._user for code, *_ in takewhile(_within_route, chain)):
+            chain = self._to_user(holder)
+            if chain is not None:
                 chains.append(chain)
             elif holder.record is not None and (endpoint := starlette.definition(holder.record)) is not None:
-                endpoints.append([endpoint, *chain])
+                endpoints.append([endpoint])
         return chains, endpoints
 
-    def _number(self, holder: Holder) -> int:
-        return holder.record.number if holder.record is not None and holder.record in self._records else 0
+    def _to_user(self, holder: Holder) -> list[RawFrame] | None:
+        """The await chain up to the user's code; a task that runs none may be one that the request's gathers."""
+        chain: list[RawFrame] = []
+        for task in (holder.task, holder.record.task if holder.record is not None else None):
+            chain.extend(await_chain(task) if task is not None else [])
+            if any(code.co_filename in self._user for code, *_ in takewhile(_within_route, chain)):
+                return chain
+        return None
 
 
 def _within_route(frame: RawFrame) -> bool:
