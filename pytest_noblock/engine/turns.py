@@ -56,7 +56,9 @@ class Turns:
         """What fell due and was not taken waited until now."""
         self._idle = False
         self._timer.cancel()
-        self._catch_up()
+        while self._due < now():
+            self._taken(self._due)
+            self._step()
 
     def _turn(self) -> None:
         self._taken(self._due)
@@ -66,17 +68,15 @@ class Turns:
             self.failure = error
             return
         self._step()
-        self._catch_up()
+        if self._due > now():  # else what fell due meanwhile comes first, each in a turn of its own
+            self._rest()
+        self._timer = self._armed()
+
+    def _rest(self) -> None:
         self._idle = not (self._stirred or self._often or self._threads_work())
         self._stirred = False
         if self._idle:
             self._due += _IDLE - _LATER
-        self._timer = self._armed()
-
-    def _catch_up(self) -> None:
-        while self._due < now():
-            self._taken(self._due)
-            self._step()
 
     def _step(self) -> None:
         self._number += 1

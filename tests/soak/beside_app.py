@@ -3,28 +3,30 @@
 import asyncio
 import hashlib
 import json
+import os
 import re
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from fastapi import BackgroundTasks, Depends, FastAPI
+import numpy as np
+from fastapi import BackgroundTasks, Depends, FastAPI, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import AsyncAdaptedQueuePool, text
 from sqlalchemy.ext.asyncio import create_async_engine
-from starlette.responses import StreamingResponse
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, StreamingResponse
 
 SLEEP_S = 0.3
 WAYS = ("endpoint", "dependency", "background", "generator", "threadpool")
 EXECUTOR_WAYS = ("to-thread", "executor")
+RANDOM = np.random.default_rng(1)
+MATRIX = RANDOM.random((1200, 1200))
+NUMBERS = RANDOM.random(2_000_000)
+OBJECTS = np.array(RANDOM.integers(1 << 62, size=300_000), dtype=object)
 BIG = {str(number): [number] * 20 for number in range(120_000)}
-_LINES = Path(__file__).read_text(encoding="utf-8").splitlines()
 there = {}
-
-
-def mark(line: int | None) -> str:
-    return _LINES[line - 1].partition("# ")[2] if line else "no line"
 
 
 async def _serve(reader, writer):
@@ -96,6 +98,30 @@ async def threadpool():
     await run_in_threadpool(time.sleep, SLEEP_S)  # threadpool
 
 
+def _slow_disk():
+    reading, writing = os.pipe()
+    asyncio.get_running_loop().call_later(SLEEP_S, os.close, writing)
+    return reading
+
+
+async def _close(reading):
+    os.close(reading)
+
+
+@app.get("/file")
+async def file():  # file
+    reading = _slow_disk()
+    closing = BackgroundTask(_close, reading)
+    return FileResponse(f"/proc/self/fd/{reading}", stat_result=Path(__file__).stat(), background=closing)
+
+
+@app.post("/upload")
+async def upload(file: UploadFile):
+    file.file.close()
+    file.file = os.fdopen(_slow_disk(), "rb")
+    await file.read()  # upload
+
+
 @app.get("/to-thread")
 async def to_thread():
     await asyncio.to_thread(time.sleep, 0.05)  # to-thread
@@ -133,6 +159,21 @@ async def dumps_in_thread():
 @app.get("/gil/pbkdf2")
 def pbkdf2():
     hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", 300_000)
+
+
+@app.get("/gil/numpy-product")
+def numpy_product():
+    return float((MATRIX @ MATRIX)[0, 0])
+
+
+@app.get("/gil/numpy-sort")
+def numpy_sort():
+    return float(np.sort(NUMBERS)[0])
+
+
+@app.get("/gil/numpy-objects")
+def numpy_objects():
+    return int((OBJECTS**5)[0])  # numpy-objects
 
 
 @app.get("/gil/sleep")
