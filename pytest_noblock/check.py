@@ -82,6 +82,8 @@ class Checker:
         observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
         final = self._final(request, plan, observation, found)
+        if observation.probe_failed is not None and not final:
+            raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.given))
         check = replace(

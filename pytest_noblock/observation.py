@@ -219,3 +219,5 @@ class Observation(NamedTuple):
     pools: "tuple[PoolReading, ...]" = ()
     waits: "tuple[Wait, ...]" = ()
     uses: "tuple[PoolUse, ...]" = ()
+    probe_failed: str | None = None
+    """How a probe ended that was not answered well; it may have waited in vain for what the request held."""

@@ -75,7 +75,7 @@ class Stuck(Exception):
 async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observation, httpx.Response | None]:
     """Send the request `run.copies` times at once; wait until the app's calls have returned.
 
-    Raises Stuck and ProbeFailed. What the app itself raises is part of the observation.
+    Raises Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part of the observation.
     """
     records: list[Record] = []
     pools = of_running_loop() if run.probes is not None else []
@@ -112,6 +112,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         gauge.readings(),
         waits.values(),
         gauge.uses(),
+        str(probes.failed) if probes.failed is not None else None,
     ), responses[0]
 
 

@@ -50,6 +50,8 @@ class Probes:
         self.alone: dict[str, int] = {}
         self.answered: list[Probe] = []
         self.under_way: set[Asked] = set()
+        self.failed: ProbeFailed | None = None
+        """The first that was not answered well beside the request."""
         self._client = client
         self._paths = paths
         self._pools = pools
@@ -76,7 +78,7 @@ class Probes:
 
     @asynccontextmanager
     async def running(self, look: Look) -> AsyncIterator[Turns]:
-        """Probe until the block is left and what was sent is answered. Raises ProbeFailed."""
+        """Probe until the block is left and what was sent is answered."""
         timetables = [asyncio.create_task(self._requests(path)) for path in self._paths]
         queues = [_Queue(pool, self._answered) for pool in self._pools]
         turns = Turns(partial(self._turn_taken, queues), look)
@@ -89,7 +91,9 @@ class Probes:
             ended = await asyncio.gather(*timetables, return_exceptions=True)
             await asyncio.gather(*(queue.leave() for queue in queues))
         for failure in (turns.failure, *ended):
-            if isinstance(failure, Exception):
+            if isinstance(failure, ProbeFailed):
+                self.failed = self.failed or failure
+            elif isinstance(failure, Exception):
                 raise failure
 
     def _turn_taken(self, queues: Sequence["_Queue"], due: int) -> None:

@@ -115,6 +115,22 @@ async def with_timeout(how):
         await asyncio.sleep(HOLD_S)  # holds wait-for
     lock.release()
 
+@app.get("/gives-up/{how}")
+async def gives_up(how):
+    async with asyncio.timeout(0.12):
+        await lock.acquire()  # waits gives-up
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)  # holds gives-up
+    lock.release()
+
+@app.get("/gives-up-soon/{how}")
+async def gives_up_soon(how):
+    async with asyncio.timeout(0.01):
+        await lock.acquire()
+    if how == "slow":
+        await asyncio.sleep(HOLD_S)
+    lock.release()
+
 @app.get("/gather/{how}")
 async def with_gather(how):
     await asyncio.gather(lock.acquire(), asyncio.sleep(0))  # waits gather
@@ -176,6 +192,7 @@ KINDS = {
     "sqlite": "aiosqlite.Connection",
     "httpx": "httpcore.AsyncConnectionPool",
     "wait-for": "asyncio.Lock",
+    "gives-up": "asyncio.Lock",
     "gather": "asyncio.Lock",
     "wait": "asyncio.Lock",
     "group": "asyncio.Lock",
@@ -236,6 +253,12 @@ def test_a_probe_of_something_else_feels_nothing(run_holders):
     run_holders("def test_it(noblock):\n    noblock.get('/lock/slow', probe='/semaphore/fast')").assert_outcomes(
         passed=1
     )
+
+
+def test_a_probe_that_gives_up_before_it_has_waited_for_long_is_red_as_well(run_holders):
+    result = run_holders("def test_it(noblock):\n    noblock.get('/gives-up-soon/slow', probe='/gives-up-soon/fast')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the probe GET /gives-up-soon/fast answered 500: *"])
 
 
 def test_the_failure_says_who_held_what_and_who_waited(run_holders):

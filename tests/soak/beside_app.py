@@ -100,7 +100,7 @@ async def threadpool():
 
 def _slow_disk():
     reading, writing = os.pipe()
-    asyncio.get_running_loop().call_later(SLEEP_S, os.close, writing)
+    asyncio.get_running_loop().call_later(2 * SLEEP_S, os.close, writing)  # on a busy machine forty begin slowly
     return reading
 
 
