@@ -99,9 +99,18 @@ async def threadpool():
 
 
 def _slow_disk():
+    """It has nothing for anybody until nobody has come for a while: on a busy machine forty begin slowly."""
     reading, writing = os.pipe()
-    asyncio.get_running_loop().call_later(2 * SLEEP_S, os.close, writing)  # on a busy machine forty begin slowly
+    there.setdefault("pipes", []).append(writing)
+    if "answer" in there:
+        there["answer"].cancel()
+    there["answer"] = asyncio.get_running_loop().call_later(SLEEP_S, _answer)
     return reading
+
+
+def _answer():
+    while there["pipes"]:
+        os.close(there["pipes"].pop())
 
 
 async def _close(reading):
