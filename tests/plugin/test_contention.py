@@ -117,10 +117,10 @@ async def with_timeout(how):
 
 @app.get("/gives-up/{how}")
 async def gives_up(how):
-    async with asyncio.timeout(0.12):
+    async with asyncio.timeout(0.6):
         await lock.acquire()  # waits gives-up
     if how == "slow":
-        await asyncio.sleep(HOLD_S)  # holds gives-up
+        await asyncio.sleep(0.75)  # holds gives-up
     lock.release()
 
 @app.get("/gives-up-soon/{how}")
