@@ -115,14 +115,6 @@ async def with_timeout(how):
         await asyncio.sleep(HOLD_S)  # holds wait-for
     lock.release()
 
-@app.get("/gives-up/{how}")
-async def gives_up(how):
-    async with asyncio.timeout(0.6):
-        await lock.acquire()  # waits gives-up
-    if how == "slow":
-        await asyncio.sleep(0.75)  # holds gives-up
-    lock.release()
-
 @app.get("/gives-up-soon/{how}")
 async def gives_up_soon(how):
     async with asyncio.timeout(0.01):
@@ -192,7 +184,6 @@ KINDS = {
     "sqlite": "aiosqlite.Connection",
     "httpx": "httpcore.AsyncConnectionPool",
     "wait-for": "asyncio.Lock",
-    "gives-up": "asyncio.Lock",
     "gather": "asyncio.Lock",
     "wait": "asyncio.Lock",
     "group": "asyncio.Lock",
