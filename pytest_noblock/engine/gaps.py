@@ -9,6 +9,7 @@ import asyncio
 import os
 import selectors
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,7 @@ class GapWatch:
     def watching(self, meter: StepMeter) -> Iterator[None]:
         """In the loop that the meter's thread runs; of one with another selector its steps alone are seen."""
         selector = getattr(asyncio.get_running_loop(), "_selector", None)
+        self.mark()  # a worker may have burned in the run before
         meter.gaps = self
         if isinstance(selector, GapSelector):
             selector.watch = self
@@ -97,26 +99,30 @@ class GapWatch:
         ended = now()
         if ended - began[0] < self._shortest:
             return
+        stacks = self._stacks()
         switches = voluntary_switches() - began[3]
         late = max(ended - began[0] - round(takes_s * 1e9), (switches - 1) * _WAIT_NS)  # it may have been woken early
         if late >= self._shortest and switches > 1:
-            self._look(Gap(began[0], ended, late, switches, others_cpu(began, _reading())))
+            self._look(Gap(began[0], ended, late, switches, others_cpu(began, _reading())), stacks)
 
     def in_step(self, segment: Segment) -> None:
         """A step has ended that may have waited for the lock."""
         if segment.asleep >= self._shortest and (segment.switches or 0) > 1:
             gap = Gap(segment.began, segment.ended, segment.asleep, segment.switches or 0, segment.others_cpu)
-            self._look(gap)
+            self._look(gap, self._stacks())
 
-    def _look(self, gap: Gap) -> None:
+    @staticmethod
+    def _stacks() -> dict[int, list[RawFrame]]:
+        """Before anything else: a thread asks for the lock every 5 ms, and a processor may be taken from us first."""
+        return {ident: raw(frame) for ident, frame in sys._current_frames().items() if ident != threading.get_ident()}
+
+    def _look(self, gap: Gap, stacks: dict[int, list[RawFrame]]) -> None:
         if len(self._gaps) >= _MOST_GAPS:
             return
-        running = sys._current_frames()
-        looks = [
-            _Look(cpu, raw(running.get(ident)), self._awaited(ident))
-            for ident, cpu in self._clocks.burned()[:_MOST_WORKERS]
-        ]
+        burned = self._clocks.burned()[:_MOST_WORKERS]
+        looks = [_Look(cpu, stacks.get(ident, []), self._awaited(ident)) for ident, cpu in burned]
         self._gaps.append((gap, looks))
+        self.mark()  # what was burned in this gap is not the next one's
 
     def _awaited(self, ident: int) -> list[RawFrame]:
         """Where the task waits whose call the thread runs; of anyio's threads nobody knows whose it is."""

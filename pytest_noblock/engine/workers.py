@@ -50,8 +50,9 @@ class ThreadClocks:
     """What other threads burn, one by one; those alone that came since, and those that work for the running loop."""
 
     def __init__(self) -> None:
-        self._strangers = {each.ident for each in threading.enumerate()}
-        self._marks: dict[int, int] = {}
+        self._strangers = set(threading.enumerate())
+        self._marks: dict[threading.Thread, int] = {}
+        """By the thread itself: one that begins has the identity of one that ended."""
 
     def mark(self) -> None:
         """From here on `burned` counts."""
@@ -59,15 +60,15 @@ class ThreadClocks:
 
     def burned(self) -> list[tuple[int, int]]:
         """Identity and CPU time of each that burned any since the last mark, the most first."""
-        spent = [(ident, cpu - self._marks.get(ident, 0)) for ident, cpu in self._read().items()]
+        spent = [(thread.ident or 0, cpu - self._marks.get(thread, 0)) for thread, cpu in self._read().items()]
         return sorted(((ident, cpu) for ident, cpu in spent if cpu > 0), key=lambda each: -each[1])
 
-    def _read(self) -> dict[int, int]:
+    def _read(self) -> dict[threading.Thread, int]:
         """A thread that `enumerate` names has not ended: to do so it needs the interpreter lock, which is here."""
         loop = asyncio.get_running_loop()
         ours = {*of_anyio(loop), *of_executor(loop)}
-        counted = [each for each in threading.enumerate() if each in ours or each.ident not in self._strangers]
-        return {each.ident: _cpu_of(each.ident) for each in counted if each.ident is not None}
+        counted = [each for each in threading.enumerate() if each in ours or each not in self._strangers]
+        return {each: _cpu_of(each.ident) for each in counted if each.ident is not None}
 
 
 def _cpu_of(ident: int) -> int:
