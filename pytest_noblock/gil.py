@@ -24,7 +24,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
     """
     for gap in observation.gaps:
         keepers = [worker for worker in gap.workers if not _lets_go(worker)]
-        cpu = min(gap.late, gap.others_cpu, sum(worker.cpu for worker in keepers))
+        cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
         waited = gap.switches >= max(_FEWEST_SWITCHES, cpu * _SWITCHES_PER_NS)

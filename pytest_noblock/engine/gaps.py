@@ -50,8 +50,10 @@ class GapSelector(selectors.DefaultSelector):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One worker right after a gap."""
+    """One worker right after a gap, or in it."""
 
+    at: int
+    thread: threading.Thread
     cpu: int
     frames: list[RawFrame]
     awaited: list[RawFrame]
@@ -65,11 +67,13 @@ class GapWatch:
         self._user = user
         self._shortest = shortest
         self._gaps: list[tuple[Gap, list[_Look]]] = []
+        self._early: list[_Look] = []
         self._clocks = ThreadClocks()
 
     def mark(self) -> None:
         """To be called from time to time: of a gap is told what threads burned since."""
         self._clocks.mark()
+        self._early = []
 
     @contextmanager
     def watching(self, meter: StepMeter) -> Iterator[None]:
@@ -77,6 +81,8 @@ class GapWatch:
         selector = getattr(asyncio.get_running_loop(), "_selector", None)
         self.mark()  # a worker may have burned in the run before
         meter.gaps = self
+        if meter.watchdog is not None:
+            meter.watchdog.late = self.early
         if isinstance(selector, GapSelector):
             selector.watch = self
         try:
@@ -116,13 +122,24 @@ class GapWatch:
         """Before anything else: a thread asks for the lock every 5 ms, and a processor may be taken from us first."""
         return {ident: raw(frame) for ident, frame in sys._current_frames().items() if ident != threading.get_ident()}
 
+    def early(self) -> None:
+        """To be called by whoever else has waited for the lock and has it now: the loop's thread may be next only."""
+        stacks = self._stacks()
+        self._early.extend(self._looks(stacks, awaited=False))
+
     def _look(self, gap: Gap, stacks: dict[int, list[RawFrame]]) -> None:
-        if len(self._gaps) >= _MOST_GAPS:
-            return
-        burned = self._clocks.burned()[:_MOST_WORKERS]
-        looks = [_Look(cpu, stacks.get(ident, []), self._awaited(ident)) for ident, cpu in burned]
-        self._gaps.append((gap, looks))
+        if len(self._gaps) < _MOST_GAPS:
+            looks = [each for each in self._early if each.at >= gap.began]
+            self._gaps.append((gap, looks + self._looks(stacks)))
         self.mark()  # what was burned in this gap is not the next one's
+
+    def _looks(self, stacks: dict[int, list[RawFrame]], *, awaited: bool = True) -> list[_Look]:
+        burned = sorted(self._clocks.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
+        idents = [(thread, cpu, thread.ident or 0) for thread, cpu in burned]
+        return [
+            _Look(now(), thread, cpu, stacks.get(ident, []), self._awaited(ident) if awaited else [])
+            for thread, cpu, ident in idents
+        ]
 
     def _awaited(self, ident: int) -> list[RawFrame]:
         """Where the task waits whose call the thread runs; of anyio's threads nobody knows whose it is."""
@@ -136,10 +153,24 @@ class GapWatch:
 
     def gaps(self) -> tuple[Gap, ...]:
         """All of them, once the run is over."""
-        return tuple(replace(gap, workers=tuple(self._worker(look) for look in looks)) for gap, looks in self._gaps)
+        return tuple(replace(gap, workers=self._workers(looks)) for gap, looks in self._gaps)
 
-    def _worker(self, look: _Look) -> Worker:
-        return Worker(look.cpu, settled(look.frames, self._user), settled(look.awaited, self._user))
+    def _workers(self, looks: list[_Look]) -> tuple[Worker, ...]:
+        """Those that burned most in one go first."""
+        by_thread: dict[threading.Thread, list[_Look]] = {}
+        for look in looks:
+            by_thread.setdefault(look.thread, []).append(look)
+        return tuple(sorted(map(self._worker, by_thread.values()), key=lambda each: -each.cpu))
+
+    def _worker(self, looks: list[_Look]) -> Worker:
+        """Where one was at the end of the longest go: at each look somebody else had the lock."""
+        before = [0, *(look.cpu for look in looks)]
+        cpu, frames = max(
+            ((look.cpu - so_far, look.frames) for look, so_far in zip(looks, before, strict=False)),
+            key=lambda each: each[0],
+        )
+        awaited = next((look.awaited for look in looks if look.awaited), [])
+        return Worker(cpu, settled(frames, self._user), settled(awaited, self._user))
 
 
 def _calling() -> list[RawFrame]:
