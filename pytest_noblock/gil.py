@@ -20,7 +20,8 @@ late with 21 switches, 152 ms with 33. A loop that just sleeps, or has no proces
 def kept(observation: Observation) -> Iterator[Stall]:
     """One stall for each gap in which threads worked and the loop's thread waited for the lock.
 
-    Its size is what they burned: a busy machine makes the loop later, and them no dearer.
+    Its size is what the one burned that burned most: a busy machine makes the loop later, and that one no dearer.
+    Where others burned as much, they may have handed the lock to each other: only a run with fewer can tell.
     """
     for gap in observation.gaps:
         keepers = [worker for worker in gap.workers if not _lets_go(worker)]
@@ -29,7 +30,8 @@ def kept(observation: Observation) -> Iterator[Stall]:
         exchange = _under_way(observation.exchanges, gap)
         waited = gap.switches >= max(_FEWEST_SWITCHES, cpu * _SWITCHES_PER_NS)
         if cpu >= NOTE_NS and waited and exchange is not None:
-            yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, proof=_proof(gap, cpu))
+            alone = 2 * cpu >= gap.others_cpu
+            yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, sure=alone, proof=_proof(gap, cpu))
 
 
 def _lets_go(worker: Worker) -> bool:

@@ -43,9 +43,16 @@ class GapSelector(selectors.DefaultSelector):
     watch: "GapWatch | None" = None
 
     def select(self, timeout: float | None = None) -> Any:
-        if self.watch is None or timeout is None:
+        watch = self.watch
+        if watch is None:
             return super().select(timeout)
-        return self.watch.around(partial(super().select, timeout), max(0.0, timeout))
+        watch.turn_ends()
+        try:
+            if timeout is None:
+                return super().select()
+            return watch.around(partial(super().select, timeout), max(0.0, timeout))
+        finally:
+            watch.turn_begins()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class GapWatch:
         self._gaps: list[tuple[Gap, list[_Look]]] = []
         self._early: list[_Look] = []
         self._clocks = ThreadClocks()
+        self._told = _reading()
+        """Up to here every wait is told of."""
 
     def mark(self) -> None:
         """To be called from time to time: of a gap is told what threads burned since."""
@@ -77,20 +86,27 @@ class GapWatch:
 
     @contextmanager
     def watching(self, meter: StepMeter) -> Iterator[None]:
-        """In the loop that the meter's thread runs; of one with another selector its steps alone are seen."""
+        """In the loop that the meter's thread runs; of one with another selector nothing is seen."""
         selector = getattr(asyncio.get_running_loop(), "_selector", None)
+        if not isinstance(selector, GapSelector):
+            yield
+            return
         self.mark()  # a worker may have burned in the run before
-        meter.gaps = self
+        self.turn_begins()
+        selector.watch = meter.gaps = self
         if meter.watchdog is not None:
             meter.watchdog.late = self.early
-        if isinstance(selector, GapSelector):
-            selector.watch = self
         try:
             yield
         finally:
-            meter.gaps = None
-            if isinstance(selector, GapSelector):
-                selector.watch = None
+            selector.watch = meter.gaps = None
+
+    def turn_begins(self) -> None:
+        self._told = _reading()
+
+    def turn_ends(self) -> None:
+        """Whatever ran in it, and whosever it was, may have been made to give the lock away."""
+        self.since(self._told)
 
     def around(self, call: Callable[[], T], takes_s: float = 0) -> T:
         """Make a call that gives the interpreter lock away, and needs no longer than that."""
@@ -100,22 +116,23 @@ class GapWatch:
         finally:
             self.since(began, takes_s)
 
-    def since(self, began: Reading, takes_s: float = 0) -> None:
+    def since(self, began: Reading, takes_s: float = 0, own_sleeps: int = 0) -> None:
         """What was done since a reading gave the interpreter lock away, and may have waited for it."""
         ended = now()
         if ended - began[0] < self._shortest:
             return
         stacks = self._stacks()
-        switches = voluntary_switches() - began[3]
-        late = max(ended - began[0] - round(takes_s * 1e9), (switches - 1) * _WAIT_NS)  # it may have been woken early
+        reading = _reading()
+        switches = reading[3] - began[3] - own_sleeps
+        waited = ended - began[0] - round(takes_s * 1e9) - (reading[1] - began[1])
+        late = max(waited, (switches - 1) * _WAIT_NS if takes_s else 0)  # it may have been woken early
         if late >= self._shortest and switches > 1:
-            self._look(Gap(began[0], ended, late, switches, others_cpu(began, _reading())), stacks)
+            self._look(Gap(began[0], ended, late, switches, others_cpu(began, reading)), stacks)
 
     def in_step(self, segment: Segment) -> None:
-        """A step has ended that may have waited for the lock."""
-        if segment.asleep >= self._shortest and (segment.switches or 0) > 1:
-            gap = Gap(segment.began, segment.ended, segment.asleep, segment.switches or 0, segment.others_cpu)
-            self._look(gap, self._stacks())
+        """A step has ended that may have waited for the lock: the sooner the look, the better."""
+        if segment.asleep >= self._shortest:
+            self.since(self._told, own_sleeps=len(segment.calls))
 
     @staticmethod
     def _stacks() -> dict[int, list[RawFrame]]:
@@ -132,6 +149,7 @@ class GapWatch:
             looks = [each for each in self._early if each.at >= gap.began]
             self._gaps.append((gap, looks + self._looks(stacks)))
         self.mark()  # what was burned in this gap is not the next one's
+        self._told = _reading()
 
     def _looks(self, stacks: dict[int, list[RawFrame]], *, awaited: bool = True) -> list[_Look]:
         burned = sorted(self._clocks.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
