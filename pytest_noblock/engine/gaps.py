@@ -10,7 +10,6 @@ import os
 import selectors
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from pytest_noblock.beside import Gap, Worker
-from pytest_noblock.engine.clocks import Reading, others_cpu, voluntary_switches
+from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock, Reading, others_cpu, queued
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import Holder
@@ -75,13 +74,14 @@ class GapWatch:
         self._shortest = shortest
         self._gaps: list[tuple[Gap, list[_Look]]] = []
         self._early: list[_Look] = []
-        self._clocks = ThreadClocks()
-        self._told = _reading()
+        self._threads = ThreadClocks()
+        self._clock: Clock = PortableClock()
+        self._told: Reading = (0, 0, b"", 0, 0)
         """Up to here every wait is told of."""
 
     def mark(self) -> None:
         """To be called from time to time: of a gap is told what threads burned since."""
-        self._clocks.mark()
+        self._threads.mark()
         self._early = []
 
     @contextmanager
@@ -91,6 +91,7 @@ class GapWatch:
         if not isinstance(selector, GapSelector):
             yield
             return
+        self._clock = LinuxClock()
         self.mark()  # a worker may have burned in the run before
         self.turn_begins()
         selector.watch = meter.gaps = self
@@ -100,9 +101,10 @@ class GapWatch:
             yield
         finally:
             selector.watch = meter.gaps = None
+            self._clock.close()
 
     def turn_begins(self) -> None:
-        self._told = _reading()
+        self._told = self._clock.begin()
 
     def turn_ends(self) -> None:
         """Whatever ran in it, and whosever it was, may have been made to give the lock away."""
@@ -110,7 +112,7 @@ class GapWatch:
 
     def around(self, call: Callable[[], T], takes_s: float = 0) -> T:
         """Make a call that gives the interpreter lock away, and needs no longer than that."""
-        began = _reading()
+        began = self._clock.begin()
         try:
             return call()
         finally:
@@ -122,12 +124,13 @@ class GapWatch:
         if ended - began[0] < self._shortest:
             return
         stacks = self._stacks()
-        reading = _reading()
+        reading = self._clock.end()
         switches = reading[3] - began[3] - own_sleeps
-        waited = ended - began[0] - round(takes_s * 1e9) - (reading[1] - began[1])
-        late = max(waited, (switches - 1) * _WAIT_NS if takes_s else 0)  # it may have been woken early
+        cpu = reading[1] - began[1]
+        late = max(ended - began[0] - round(takes_s * 1e9) - cpu, (switches - 1) * _WAIT_NS if takes_s else 0)
         if late >= self._shortest and switches > 1:
-            self._look(Gap(began[0], ended, late, switches, others_cpu(began, reading)), stacks)
+            asleep = max(0, reading[0] - began[0] - cpu - queued(reading[2]) + queued(began[2]))
+            self._look(Gap(began[0], ended, late, switches, asleep, others_cpu(began, reading)), stacks)
 
     def in_step(self, segment: Segment) -> None:
         """A step has ended that may have waited for the lock: the sooner the look, the better."""
@@ -149,10 +152,10 @@ class GapWatch:
             looks = [each for each in self._early if each.at >= gap.began]
             self._gaps.append((gap, looks + self._looks(stacks)))
         self.mark()  # what was burned in this gap is not the next one's
-        self._told = _reading()
+        self._told = self._clock.begin()
 
     def _looks(self, stacks: dict[int, list[RawFrame]], *, awaited: bool = True) -> list[_Look]:
-        burned = sorted(self._clocks.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
+        burned = sorted(self._threads.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
         idents = [(thread, cpu, thread.ident or 0) for thread, cpu in burned]
         return [
             _Look(now(), thread, cpu, stacks.get(ident, []), self._awaited(ident) if awaited else [])
@@ -197,8 +200,3 @@ def _calling() -> list[RawFrame]:
     while frame is not None and frame.f_code.co_filename.startswith(_HERE):
         frame = frame.f_back
     return raw(frame)
-
-
-def _reading() -> Reading:
-    """Without the run-queue delay, which costs most: it does not matter here."""
-    return now(), time.thread_time_ns(), b"", voluntary_switches(), time.process_time_ns()
