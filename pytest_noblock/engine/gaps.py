@@ -13,9 +13,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 from pytest_noblock.beside import Gap, Worker
 from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock, Reading, others_cpu, queued
@@ -28,7 +27,8 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.workers import ThreadClocks
 from pytest_noblock.observation import Segment
 
-T = TypeVar("T")
+Stacks = dict[int, list[RawFrame]]
+"""By thread."""
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _MOST_GAPS = 100
 _WAIT_NS = 5_000_000
@@ -45,13 +45,10 @@ class GapSelector(selectors.DefaultSelector):
         watch = self.watch
         if watch is None:
             return super().select(timeout)
-        watch.turn_ends()
-        try:
-            if timeout is None:
-                return super().select()
-            return watch.around(partial(super().select, timeout), max(0.0, timeout))
-        finally:
-            watch.turn_begins()
+        watch.tell()
+        ready = super().select(timeout)
+        watch.tell(takes_s=timeout)
+        return ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +74,16 @@ class GapWatch:
         self._threads = ThreadClocks()
         self._clock: Clock = PortableClock()
         self._told: Reading = (0, 0, b"", 0, 0)
-        """Up to here every wait is told of."""
+        """Up to here all is told: one reading ends a stretch and begins the next, so that no wait falls between."""
 
     def mark(self) -> None:
         """To be called from time to time: of a gap is told what threads burned since."""
-        self._threads.mark()
+        marks = self._threads.read()
+        if not self.tell():  # a wait so far is judged by the marks before
+            self._mark(marks)
+
+    def _mark(self, marks: dict[threading.Thread, int]) -> None:
+        self._threads.marks = marks
         self._early = []
 
     @contextmanager
@@ -92,8 +94,8 @@ class GapWatch:
             yield
             return
         self._clock = LinuxClock()
-        self.mark()  # a worker may have burned in the run before
-        self.turn_begins()
+        self._mark(self._threads.read())  # a worker may have burned in the run before
+        self._told = self._clock.end()
         selector.watch = meter.gaps = self
         if meter.watchdog is not None:
             meter.watchdog.late = self.early
@@ -103,42 +105,35 @@ class GapWatch:
             selector.watch = meter.gaps = None
             self._clock.close()
 
-    def turn_begins(self) -> None:
-        self._told = self._clock.begin()
+    def tell(self, takes_s: float | None = 0, own_sleeps: int = 0) -> bool:
+        """Whether the thread waited for the lock since this was called last, in whatever it did and whosever it was.
 
-    def turn_ends(self) -> None:
-        """Whatever ran in it, and whosever it was, may have been made to give the lock away."""
-        self.since(self._told)
+        `takes_s`: what it may have slept by itself; None: for ever. `own_sleeps`: how often it did.
+        """
+        wall = now() - self._told[0]
+        stacks = self._stacks() if wall >= self._shortest and takes_s is not None else None
+        began, self._told = self._told, self._clock.end()
+        if stacks is None or takes_s is None:
+            return False
+        return self._waited(began, self._told, round(takes_s * 1e9), own_sleeps, stacks)
 
-    def around(self, call: Callable[[], T], takes_s: float = 0) -> T:
-        """Make a call that gives the interpreter lock away, and needs no longer than that."""
-        began = self._clock.begin()
-        try:
-            return call()
-        finally:
-            self.since(began, takes_s)
-
-    def since(self, began: Reading, takes_s: float = 0, own_sleeps: int = 0) -> None:
-        """What was done since a reading gave the interpreter lock away, and may have waited for it."""
-        ended = now()
-        if ended - began[0] < self._shortest:
-            return
-        stacks = self._stacks()
-        reading = self._clock.end()
-        switches = reading[3] - began[3] - own_sleeps
-        cpu = reading[1] - began[1]
-        late = max(ended - began[0] - round(takes_s * 1e9) - cpu, (switches - 1) * _WAIT_NS if takes_s else 0)
-        if late >= self._shortest and switches > 1:
-            asleep = max(0, reading[0] - began[0] - cpu - queued(reading[2]) + queued(began[2]))
-            self._look(Gap(began[0], ended, late, switches, asleep, others_cpu(began, reading)), stacks)
+    def _waited(self, began: Reading, ended: Reading, takes: int, own_sleeps: int, stacks: Stacks) -> bool:
+        wall, cpu, switches = ended[0] - began[0], ended[1] - began[1], ended[3] - began[3] - own_sleeps
+        woken_early = (switches - 1) * _WAIT_NS if takes else 0
+        late = max(wall - max(0, takes) - cpu, woken_early)
+        noted = late >= self._shortest and switches > 1
+        if noted:
+            asleep = max(0, wall - cpu - queued(ended[2]) + queued(began[2]))
+            self._look(Gap(began[0], ended[0], late, switches, asleep, others_cpu(began, ended)), stacks)
+        return noted
 
     def in_step(self, segment: Segment) -> None:
         """A step has ended that may have waited for the lock: the sooner the look, the better."""
         if segment.asleep >= self._shortest:
-            self.since(self._told, own_sleeps=len(segment.calls))
+            self.tell(own_sleeps=len(segment.calls))
 
     @staticmethod
-    def _stacks() -> dict[int, list[RawFrame]]:
+    def _stacks() -> Stacks:
         """Before anything else: a thread asks for the lock every 5 ms, and a processor may be taken from us first."""
         return {ident: raw(frame) for ident, frame in sys._current_frames().items() if ident != threading.get_ident()}
 
@@ -147,14 +142,13 @@ class GapWatch:
         stacks = self._stacks()
         self._early.extend(self._looks(stacks, awaited=False))
 
-    def _look(self, gap: Gap, stacks: dict[int, list[RawFrame]]) -> None:
+    def _look(self, gap: Gap, stacks: Stacks) -> None:
         if len(self._gaps) < _MOST_GAPS:
             looks = [each for each in self._early if each.at >= gap.began]
             self._gaps.append((gap, looks + self._looks(stacks)))
-        self.mark()  # what was burned in this gap is not the next one's
-        self._told = self._clock.begin()
+        self._mark(self._threads.read())  # what was burned in this gap is not the next one's
 
-    def _looks(self, stacks: dict[int, list[RawFrame]], *, awaited: bool = True) -> list[_Look]:
+    def _looks(self, stacks: Stacks, *, awaited: bool = True) -> list[_Look]:
         burned = sorted(self._threads.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
         idents = [(thread, cpu, thread.ident or 0) for thread, cpu in burned]
         return [

@@ -52,19 +52,16 @@ class ThreadClocks:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._strangers = set(threading.enumerate())
-        self._marks: dict[threading.Thread, int] = {}
-        """By the thread itself: one that begins has the identity of one that ended."""
-
-    def mark(self) -> None:
-        """From here on `burned` counts."""
-        self._marks = self._read()
+        self.marks: dict[threading.Thread, int] = {}
+        """From which `burned` counts; by the thread itself: one that begins has the identity of one that ended."""
 
     def burned(self) -> dict[threading.Thread, int]:
-        """CPU time of each that burned any since the last mark."""
-        spent = {thread: cpu - self._marks.get(thread, 0) for thread, cpu in self._read().items()}
+        """CPU time of each that burned any since the marks."""
+        spent = {thread: cpu - self.marks.get(thread, 0) for thread, cpu in self.read().items()}
         return {thread: cpu for thread, cpu in spent.items() if cpu > 0}
 
-    def _read(self) -> dict[threading.Thread, int]:
+    def read(self) -> dict[threading.Thread, int]:
+        """The CPU time of each, which may serve as marks."""
         ours = {*of_anyio(self._loop), *of_executor(self._loop)}
         counted = [each for each in threading.enumerate() if each in ours or each not in self._strangers]
         return {each: cpu for each in counted if (cpu := _cpu_of(each.native_id)) is not None}
