@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+import threading
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def quick():
 
 @app.get("/gil/regex")
 def regex():
-    re.match(r"(a+)+$", "a" * 24 + "b")  # regex
+    re.match(r"(a+)+$", "a" * 23 + "b")  # regex
 
 
 @app.get("/gil/json")
@@ -128,6 +129,18 @@ def dumps():
 @app.get("/gil/to-thread")
 async def dumps_in_thread():
     await asyncio.to_thread(json.dumps, BIG)  # to-thread
+
+
+def _own():
+    re.match(r"(a+)+$", "a" * 23 + "b")  # thread
+
+
+@app.get("/gil/thread")
+async def thread():
+    own = threading.Thread(target=_own)
+    own.start()
+    while own.is_alive():
+        await asyncio.sleep(0.001)
 
 
 @app.get("/gil/pbkdf2")

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow
 REPEATS = int(os.environ.get("NOBLOCK_SOAK_BESIDE", "20"))
 HOGS = int(os.environ.get("NOBLOCK_SOAK_HOGS", "4"))
 POOL = [(way, copies) for way in beside_app.WAYS for copies in (40, 39)] + [("quick", 40), ("quick", 80)]
-GIL = ("regex", "json", "to-thread", "pbkdf2", "sleep", "python")
-KEPT = {"regex", "json", "to-thread"}
+GIL = ("regex", "json", "to-thread", "thread", "pbkdf2", "sleep", "python")
+KEPT = {"regex", "json", "to-thread", "thread"}
 HELD = beside_app.HELD
 
 
