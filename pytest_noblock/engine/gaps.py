@@ -110,11 +110,15 @@ class GapWatch:
 
         `takes_s`: what it may have slept by itself; None: for ever. `own_sleeps`: how often it did.
         """
-        wall = now() - self._told[0]
-        stacks = self._stacks() if wall >= self._shortest and takes_s is not None else None
-        began, self._told = self._told, self._clock.end()
-        if stacks is None or takes_s is None:
+        if takes_s is None:
+            self._told = self._clock.end()
             return False
+        stacks = self._stacks() if now() - self._told[0] >= self._shortest else None
+        began, self._told = self._told, self._clock.end()
+        if stacks is None and self._told[0] - began[0] < self._shortest:
+            return False
+        if stacks is None:  # the wait was in the reading itself
+            stacks = self._stacks()
         return self._waited(began, self._told, round(takes_s * 1e9), own_sleeps, stacks)
 
     def _waited(self, began: Reading, ended: Reading, takes: int, own_sleeps: int, stacks: Stacks) -> bool:

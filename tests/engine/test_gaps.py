@@ -74,6 +74,22 @@ def test_a_wait_before_a_mark(keeping):
     assert most_burned(seen(turn)) > 50 * MS
 
 
+def test_a_wait_in_the_reading_itself(keeping, monkeypatch):
+    def turn(watch):
+        end = watch._clock.end
+
+        def interrupted():
+            if not interruptions:
+                interruptions.append(keeping())
+            return end()
+
+        monkeypatch.setattr(watch._clock, "end", interrupted)
+        watch.tell()
+
+    interruptions = []
+    assert most_burned(seen(turn)) > 50 * MS
+
+
 def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goes_on():
     def turn(watch):
         thread, over = worker(keeps_it)
