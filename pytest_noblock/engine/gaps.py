@@ -1,6 +1,6 @@
 """Gaps: stretches in which the loop's thread wanted to go on and another thread kept the interpreter lock.
 
-A `select` that returns later than it was told to, a thread whose start takes long, a step: and who
+A `select` that returns later than it was told to, a thread whose start takes long, any turn of the loop: and who
 waits for the lock wakes every `sys.getswitchinterval()`. The thread that had it gives it
 up right after the C call that kept it, so that this moment shows the line.
 """
@@ -110,26 +110,16 @@ class GapWatch:
 
         `takes_s`: what it may have slept by itself; None: for ever. `own_sleeps`: how often it did.
         """
-        if takes_s is None:
-            self._told = self._clock.end()
-            return False
-        stacks = self._stacks() if now() - self._told[0] >= self._shortest else None
         began, self._told = self._told, self._clock.end()
-        if stacks is None and self._told[0] - began[0] < self._shortest:
+        switches = self._told[3] - began[3] - own_sleeps
+        if takes_s is None or self._told[0] - began[0] < self._shortest or switches <= 1:
             return False
-        if stacks is None:  # the wait was in the reading itself
-            stacks = self._stacks()
-        return self._waited(began, self._told, round(takes_s * 1e9), own_sleeps, stacks)
-
-    def _waited(self, began: Reading, ended: Reading, takes: int, own_sleeps: int, stacks: Stacks) -> bool:
-        wall, cpu, switches = ended[0] - began[0], ended[1] - began[1], ended[3] - began[3] - own_sleeps
-        woken_early = (switches - 1) * _WAIT_NS if takes else 0
-        late = max(wall - max(0, takes) - cpu, woken_early)
-        noted = late >= self._shortest and switches > 1
-        if noted:
-            asleep = max(0, wall - cpu - queued(ended[2]) + queued(began[2]))
-            self._look(Gap(began[0], ended[0], late, switches, asleep, others_cpu(began, ended)), stacks)
-        return noted
+        stacks = self._stacks()
+        gap = _gap(began, self._told, switches, max(0, round(takes_s * 1e9)))
+        if gap.late < self._shortest:
+            return False
+        self._look(gap, stacks)
+        return True
 
     def in_step(self, segment: Segment) -> None:
         """A step has ended that may have waited for the lock: the sooner the look, the better."""
@@ -138,7 +128,7 @@ class GapWatch:
 
     @staticmethod
     def _stacks() -> Stacks:
-        """Before anything else: a thread asks for the lock every 5 ms, and a processor may be taken from us first."""
+        """Before all that takes time: a thread asks for the lock every 5 ms, and a processor may be taken from us."""
         return {ident: raw(frame) for ident, frame in sys._current_frames().items() if ident != threading.get_ident()}
 
     def early(self) -> None:
@@ -190,6 +180,14 @@ class GapWatch:
         )
         awaited = next((look.awaited for look in looks if look.awaited), [])
         return Worker(cpu, settled(frames, self._user), settled(awaited, self._user))
+
+
+def _gap(began: Reading, ended: Reading, switches: int, takes: int) -> Gap:
+    """Of the stretch between two readings."""
+    wall, cpu = ended[0] - began[0], ended[1] - began[1]
+    woken_early = (switches - 1) * _WAIT_NS if takes else 0
+    asleep = max(0, wall - cpu - queued(ended[2]) + queued(began[2]))
+    return Gap(began[0], ended[0], max(wall - takes - cpu, woken_early), switches, asleep, others_cpu(began, ended))
 
 
 def _calling() -> list[RawFrame]:
