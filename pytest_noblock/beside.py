@@ -54,14 +54,16 @@ class Worker:
 class Gap:
     """A stretch between two steps in which the loop's thread should have gone on and did not.
 
-    `late` is by how much; `switches` its voluntary context switches meanwhile,
-    `others_cpu` what the other threads of the process burned. `workers`: those that burned most first.
+    `late` is by how much; `switches` its voluntary context switches meanwhile, in which it
+    was `asleep` for so long in all; `others_cpu` what the other threads of the process
+    burned. `workers`: those that burned most first.
     """
 
     began: int
     ended: int
     late: int
     switches: int
+    asleep: int
     others_cpu: int
     workers: tuple[Worker, ...] = ()
 

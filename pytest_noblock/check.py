@@ -122,15 +122,21 @@ class Checker:
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
         inside = [stall for stall in found if stall.kind not in BESIDE]
-        beside = self._findings(stall for stall in broken if stall.kind in BESIDE)
-        return [*self._confirmed(request, plan, observation, inside), *self._seen_again(request, plan, beside)]
+        threads = self._findings(stall for stall in broken if stall.kind == "gil")
+        beside = self._findings(stall for stall in broken if stall.kind in BESIDE and stall.kind != "gil")
+        return [
+            *self._confirmed(request, plan, observation, inside),
+            *self._seen_again(request, plan, beside, copies=plan.concurrency),
+            *self._seen_again(request, plan, threads, copies=1),
+        ]
 
-    def _seen_again(self, request: Request, plan: Plan, first: list[Finding]) -> list[Finding]:
-        """What is seen beside the steps only a run of the same kind shows again."""
+    def _seen_again(self, request: Request, plan: Plan, first: list[Finding], *, copies: int) -> list[Finding]:
+        """What is seen beside the steps only a run with probes shows again; that a thread keeps the lock, one alone."""
         runs: list[list[Finding]] = []
         while len(runs) < _BESIDE_REPEATS and len(_placed(conclusion.came_again(first, runs))) < len(first):
-            observation = self._again(request, plan, Run(plan.concurrency, plan.probes))
-            runs.append(self._findings(breaking(stalls(observation, plan.limits), plan.limits)))
+            observation = self._again(request, plan, Run(copies, plan.probes))
+            broken = breaking(stalls(observation, plan.limits), plan.limits)
+            runs.append(self._findings(stall for stall in broken if stall.sure))
         return conclusion.came_again(first, runs)
 
     def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:

@@ -75,8 +75,9 @@ def test_capacity_in_words(uses, copies, words):
     assert starvation.capacity(seen(copies, uses=tuple(uses))) == words
 
 
-def gap(late, switches, others, *workers):
-    return Gap(0, late * MS, late * MS, switches, others * MS, workers)
+def gap(late, switches, others, *workers, asleep=None):
+    slept = late if asleep is None else asleep
+    return Gap(0, late * MS, late * MS, switches, slept * MS, others * MS, workers)
 
 
 BURNS = Worker(99 * MS, LINE)
@@ -91,6 +92,9 @@ FREE = (Frame("/app/main.py", 9, "sign", "hashlib.pbkdf2_hmac", user=True),)
         (gap(99, 1, 99, BURNS), []),  # it slept, or had no processor
         (gap(99, 4, 99, BURNS), []),
         (gap(99, 21, 99, Worker(99 * MS, FREE)), []),  # that one works outside the lock
+        (gap(717, 142, 202, Worker(202 * MS, LINE)), [202]),
+        (gap(155, 72, 155, Worker(99 * MS, LINE), asleep=118), []),  # it had the lock, again and again
+        (gap(99, 21, 99, Worker(40 * MS, LINE), Worker(39 * MS, LINE)), [40]),  # they handed it to each other
         (gap(99, 21, 99), []),  # threads that are nobody's
         (gap(99, 21, 99, Worker(99 * MS, LIBRARY, LINE)), [99]),  # named by the line that awaits it
     ],
@@ -99,6 +103,12 @@ def test_the_gil_was_kept_by_a_thread_that_burned_while_the_loop_woke_in_vain(wh
     found = list(gil.kept(seen(gaps=(what,))))
     assert [stall.held // MS for stall in found] == held
     assert {(stall.kind, stall.place.frame.line) for stall in found} <= {("gil", 7)}
+
+
+@pytest.mark.parametrize(("others", "sure"), [(99, True), (198, True), (708, False)])
+def test_beside_others_that_burned_as_much_nobody_is_sure_to_have_kept_it(others, sure):
+    (stall,) = gil.kept(seen(gaps=(gap(708, 139, others, BURNS),)))
+    assert stall.sure == sure
 
 
 def test_a_gap_after_the_request_is_nobodys():

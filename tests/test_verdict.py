@@ -105,7 +105,9 @@ def test_cpu_and_sleep_of_one_step_add_up(cpu, asleep, expected):
     ("switches", "others_cpu", "expected"),
     [
         (21, 99, []),  # woke every 5 ms while another thread worked: it wanted the interpreter lock
-        (33, 60, [("sync-io", 0, 39, "note")]),
+        (20, 30, []),  # the one that had it waited for a processor
+        (9, 99, [("sync-io", 0, 45, "note")]),  # so few wakes tell of 54 ms
+        (21, 5, [("sync-io", 0, 99, "red")]),  # hardly anybody worked
         (21, 0, [("sync-io", 0, 99, "red")]),  # nobody worked: many short sleeps of its own
         (1, 99, [("sync-io", 0, 99, "red")]),  # one long sleep beside a busy thread
         (2, 99, [("sync-io", 0, 99, "red")]),
@@ -118,6 +120,12 @@ def test_waiting_for_the_interpreter_lock_is_not_the_steps_own_sleep(switches, o
 def test_a_short_wait_for_the_lock_needs_three_switches():
     assert judged(segment(wall=5, switches=2, others_cpu=5)) == [("sync-io", 0, 5, "note")]
     assert judged(segment(wall=5, switches=3, others_cpu=5)) == []
+
+
+def test_a_seen_call_slept_once_itself():
+    calls = [BlockingCall("time.sleep", False, at * MS, (at + 4) * MS, (FRAME,)) for at in range(0, 100, 5)]
+    assert judged(segment(wall=99, switches=21, others_cpu=99)) == []
+    assert judged(segment(wall=99, switches=21, others_cpu=99, calls=tuple(calls))) == [("sync-io", 0, 99, "red")]
 
 
 @pytest.mark.parametrize(("syscall", "left"), [("running", 50), ("futex", 50), ("unknown", 50), ("poll", 80)])

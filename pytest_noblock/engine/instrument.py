@@ -178,8 +178,11 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
         if meter is None:
             return original(*args, **kwargs)
         with meter.own_work():  # a new worker may take the interpreter lock with its first turn, and keep it
-            start = functools.partial(original, *args, **kwargs)
-            return start() if meter.gaps is None else meter.gaps.around(start)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                if meter.gaps is not None:
+                    meter.gaps.tell()
 
     return first_turn
 

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol, TypeVar
@@ -56,8 +56,7 @@ class Lines(Protocol):
 class Gaps(Protocol):
     """Who looks for threads that keep the interpreter lock, where somebody does (see `engine.gaps`)."""
 
-    def around(self, call: Callable[[], T]) -> T: ...
-    def since(self, began: Reading) -> None: ...
+    def tell(self) -> bool: ...
     def in_step(self, segment: Segment) -> None: ...
 
 
@@ -133,7 +132,7 @@ class StepMeter:
         self._start = self._clock.begin()
         if self._settled_sockets(self._start[4] - self._start[1]):
             if self.gaps is not None:
-                self.gaps.since(self._start)
+                self.gaps.tell()
             self._start = self._clock.begin()
         self._read_at = self._start[0]
         self._watched = self.watchdog.cpu if self.watchdog is not None else 0
@@ -212,7 +211,7 @@ class StepMeter:
         )
         if self.gaps is not None:
             self.gaps.in_step(segment)
-            self.gaps.since(end)  # looking at sockets gave the interpreter lock away
+            self.gaps.tell()  # looking at sockets gave the interpreter lock away
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, self._imported)
         if trips or doubtful or self._calls or self._answered.calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_noblock.engine.clocks import best_clock, queued
@@ -48,6 +49,8 @@ class Watchdog:
     def __init__(self, after: int) -> None:
         self.after = after
         self.samples: list[RawSample] = []
+        self.late: Callable[[], None] = _nothing
+        """Called where the interpreter lock was long in coming, before it is given away again."""
         self.cpu = 0
         """CPU time of the watchdog's own thread, up to its last look."""
         self._running: dict[int, tuple[int, int, int]] = {}
@@ -96,6 +99,8 @@ class Watchdog:
         while not self._stopping:
             before = clock.delay()
             self._timer.wait()
+            if now() - self._due >= self.after:
+                self.late()
             looks = self._looks()  # before any system call: it lets the lock go, and the step that held it end
             delayed = queued(clock.delay()) - queued(before)
             taken = [self._completed(ident, sample, delayed) for ident, sample in looks]
@@ -130,6 +135,10 @@ class Watchdog:
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         sample.due = max(min(self._due, sample.began), sample.began - delayed)
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _syscall_of(native: int) -> str:

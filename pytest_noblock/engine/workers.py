@@ -50,28 +50,29 @@ class ThreadClocks:
     """What other threads burn, one by one; those alone that came since, and those that work for the running loop."""
 
     def __init__(self) -> None:
-        self._strangers = {each.ident for each in threading.enumerate()}
-        self._marks: dict[int, int] = {}
+        self._loop = asyncio.get_running_loop()
+        self._strangers = set(threading.enumerate())
+        self.marks: dict[threading.Thread, int] = {}
+        """From which `burned` counts; by the thread itself: one that begins has the identity of one that ended."""
 
-    def mark(self) -> None:
-        """From here on `burned` counts."""
-        self._marks = self._read()
+    def burned(self) -> dict[threading.Thread, int]:
+        """CPU time of each that burned any since the marks."""
+        spent = {thread: cpu - self.marks.get(thread, 0) for thread, cpu in self.read().items()}
+        return {thread: cpu for thread, cpu in spent.items() if cpu > 0}
 
-    def burned(self) -> list[tuple[int, int]]:
-        """Identity and CPU time of each that burned any since the last mark, the most first."""
-        spent = [(ident, cpu - self._marks.get(ident, 0)) for ident, cpu in self._read().items()]
-        return sorted(((ident, cpu) for ident, cpu in spent if cpu > 0), key=lambda each: -each[1])
-
-    def _read(self) -> dict[int, int]:
-        """A thread that `enumerate` names has not ended: to do so it needs the interpreter lock, which is here."""
-        loop = asyncio.get_running_loop()
-        ours = {*of_anyio(loop), *of_executor(loop)}
-        counted = [each for each in threading.enumerate() if each in ours or each.ident not in self._strangers]
-        return {each.ident: _cpu_of(each.ident) for each in counted if each.ident is not None}
+    def read(self) -> dict[threading.Thread, int]:
+        """The CPU time of each, which may serve as marks."""
+        ours = {*of_anyio(self._loop), *of_executor(self._loop)}
+        counted = [each for each in threading.enumerate() if each in ours or each not in self._strangers]
+        return {each: cpu for each in counted if (cpu := _cpu_of(each.native_id)) is not None}
 
 
-def _cpu_of(ident: int) -> int:
-    return time.clock_gettime_ns(time.pthread_getcpuclockid(ident))
+def _cpu_of(native: int | None) -> int | None:
+    """By the kernel's name of the clock, see clock_getres(2): `pthread_getcpuclockid` of an ended thread may crash."""
+    try:
+        return time.clock_gettime_ns(~native << 3 | 6) if native is not None else None
+    except OSError:
+        return None
 
 
 class RunQueue:

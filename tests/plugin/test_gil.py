@@ -18,7 +18,7 @@ BIG = {str(number): [number] * 20 for number in range(120_000)}
 
 @app.get("/regex")
 def regex():
-    re.match(r"(a+)+$", "a" * 24 + "b")  # regex
+    re.match(r"(a+)+$", "a" * 23 + "b")  # regex
 
 @app.get("/json")
 def dumps():
@@ -40,7 +40,7 @@ async def thread():
         await asyncio.sleep(0.001)
 
 def own():
-    re.match(r"(a+)+$", "a" * 24 + "b")  # thread
+    re.match(r"(a+)+$", "a" * 23 + "b")  # thread
 
 @app.get("/pbkdf2")
 def pbkdf2():
@@ -56,13 +56,32 @@ def python():
     while time.thread_time() < until:
         pass
 
+@app.get("/both")
+async def both():
+    worker = threading.Thread(target=python)
+    worker.start()
+    until = time.thread_time() + 0.2
+    while time.thread_time() < until:  # both
+        pass
+    while worker.is_alive():
+        await asyncio.sleep(0.001)
+
+@app.get("/files")
+async def files():
+    worker = threading.Thread(target=python)
+    worker.start()
+    while worker.is_alive():
+        for _ in range(20):
+            open(__file__).close()
+        await asyncio.sleep(0)
+
 @app.get("/parses")
 def parses():
     json.loads("[1, 2, 3]" * 0 + "[4]")
 
 @app.post("/regex")
 def post():
-    re.match(r"(a+)+$", "a" * 24 + "b")  # post
+    re.match(r"(a+)+$", "a" * 23 + "b")  # post
 """
 
 
@@ -117,3 +136,29 @@ def test_a_request_that_is_sent_once_is_judged_on_that(run_gil):
     result = run_gil("noblock.post('/regex')")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["POST /regex held the GIL * ms (limit 50 ms)", "  seen    once, by *"])
+
+
+def test_what_an_idle_thread_burned_before_is_not_this_requests(run_gil):
+    result = run_gil(
+        "noblock.check('GET', '/regex')\n"
+        "    check = noblock.check('GET', '/thread')\n"
+        f"    assert {{(each.kind, each.line) for each in check.findings}} == {{('gil', {line_of('thread')})}}, check\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("copies", [12, 40])
+def test_threads_that_hand_it_to_each_other_are_green(run_gil, copies):
+    run_gil(f"noblock.get('/python', concurrency={copies})").assert_outcomes(passed=1)
+
+
+def test_of_many_threads_that_keep_it_one_request_alone_tells(run_gil):
+    result = run_gil("noblock.get('/json', concurrency=3)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["GET /json held the GIL * ms (limit 50 ms)", f"  by *:{line_of('json')} in dumps"])
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("both", {"cpu"}), ("files", set())])
+def test_a_loop_and_a_thread_in_turns_are_not_a_thread_that_keeps_it(run_gil, name, kinds):
+    body = f"assert {{each.kind for each in noblock.check('GET', '/{name}').findings}} == {kinds or 'set()'}"
+    run_gil(body).assert_outcomes(passed=1)

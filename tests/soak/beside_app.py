@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -152,7 +153,7 @@ def quick():
 
 @app.get("/gil/regex")
 def regex():
-    re.match(r"(a+)+$", "a" * 24 + "b")  # regex
+    re.match(r"(a+)+$", "a" * 23 + "b")  # regex
 
 
 @app.get("/gil/json")
@@ -163,6 +164,18 @@ def dumps():
 @app.get("/gil/to-thread")
 async def dumps_in_thread():
     await asyncio.to_thread(json.dumps, BIG)  # to-thread
+
+
+def _own():
+    re.match(r"(a+)+$", "a" * 23 + "b")  # thread
+
+
+@app.get("/gil/thread")
+async def thread():
+    own = threading.Thread(target=_own)
+    own.start()
+    while own.is_alive():
+        await asyncio.sleep(0.001)
 
 
 @app.get("/gil/pbkdf2")

@@ -22,8 +22,10 @@ pytestmark = pytest.mark.slow
 REPEATS = int(os.environ.get("NOBLOCK_SOAK_BESIDE", "20"))
 HOGS = int(os.environ.get("NOBLOCK_SOAK_HOGS", "4"))
 POOL = [(way, copies) for way in beside_app.WAYS for copies in (40, 39)] + [("quick", 40), ("quick", 80)]
-GIL = ("regex", "json", "to-thread", "numpy-objects", "numpy-product", "numpy-sort", "pbkdf2", "sleep", "python")
-KEPT = {"regex", "json", "to-thread", "numpy-objects"}
+GIL = (
+    "regex", "json", "to-thread", "thread", "numpy-objects", "numpy-product", "numpy-sort", "pbkdf2", "sleep", "python",
+)  # fmt: skip
+KEPT = {"regex", "json", "to-thread", "thread", "numpy-objects"}
 HELD = beside_app.HELD
 POOLS = [
     "asyncpg", "asyncpg-timeout", "asyncpg-fetch", "asyncpg-gather", "psycopg", "psycopg-grows",
