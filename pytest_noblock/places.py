@@ -124,6 +124,16 @@ def waited_in_known_calls(segment: Segment) -> int:
     return _covered(spans)
 
 
+def asked(segment: Segment) -> int:
+    """The sleep that the segment asked for and got.
+
+    It may be measured shorter: a thread that is preempted on its way to sleep, when its
+    time runs already, waits for a processor first and sleeps for the rest only. Beside
+    4 busy processes that came to 5 of 4,650 sleeps.
+    """
+    return sum(min(call.asked, call.ended - call.began) for call in segment.calls)
+
+
 def _in_known_call(sample: Sample) -> bool:
     frame = user_frame(sample.stack)
     return frame is not None and remedies.known(frame.call) is not None

@@ -41,12 +41,13 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
     network = list(_network(exchange, segment))
     yield from network
-    asleep = max(0, _asleep(segment) - sum(stall.asleep for stall in network))
+    asked = places.asked(segment)
+    asleep = max(asked, _asleep(segment) - sum(stall.asleep for stall in network))
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, asleep, limits.max_block):
         place = places.of_cpu(segment) if kind == "cpu" else places.of_sleep(segment)
         if cpu_part + asleep_part >= NOTE_NS:
-            sure = kind == "cpu" or _witnessed(segment, place)
+            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _witnessed(segment, place)
             yield Stall(kind, exchange, segment.began, segment.ended, cpu_part, asleep_part, place, sure)
 
 
@@ -65,7 +66,7 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
 
 
 def _asleep(segment: Segment) -> int:
-    """What the segment slept by its own doing."""
+    """What the segment slept by its own doing, as far as it can be measured."""
     if segment.queued is None:
         return min(segment.off_cpu, places.waited_in_known_calls(segment))
     return max(0, segment.asleep - _waited_for_us(segment) - waited_for_lock(segment))
@@ -74,7 +75,9 @@ def _asleep(segment: Segment) -> int:
 def _waited_for_us(segment: Segment) -> int:
     """While the watchdog looked it held the interpreter lock. A thread in any other kernel call did not want it."""
     wanting = [sample for sample in segment.samples if sample.syscall in ("futex", "running", "unknown")]
-    waits = max(0, (segment.switches or 0) - len(segment.calls))  # each seen call slept once itself
+    switches = segment.switches or 0
+    unseen = segment.asleep > switches * _LONGEST_LOCK_WAIT_NS  # then one of them at least was another sleep
+    waits = max(0, switches - max(len(segment.calls), unseen))  # each seen call slept once itself
     return min(sum(sample.ended - sample.due for sample in wanting), waits * _LONGEST_LOCK_WAIT_NS)
 
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine import clients
@@ -39,8 +39,8 @@ Blocks = Callable[..., bool]
 class Observer(Protocol):
     """The meter of a thread."""
 
-    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
-        """Of the calling frame, when the call has just ended."""
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
+        """Of the calling frame, when the call has just ended. `asked`: see `observation.BlockingCall`."""
 
 
 class _Known(NamedTuple):
@@ -60,6 +60,8 @@ def patches(observers: Mapping[int, Observer]) -> list[Patch]:
 
 def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
     label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
+    own = known.owner is time and isinstance(original, BuiltinFunctionType)  # what stands in for it need not sleep
+    asks = _seconds if own else _nothing
     ident = threading.get_ident
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
@@ -68,11 +70,13 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
         observer = observers.get(ident()) if observers else None
         if observer is None or (args and not blocks(*args)):
             return original(*args, **kwargs)
-        began = now()
+        began, asked = now(), 0
         try:
-            return original(*args, **kwargs)
+            result = original(*args, **kwargs)
+            asked = asks(*args)  # one that raised may have been cut short
+            return result
         finally:
-            observer.saw(label, effect, began, sys._getframe(1))
+            observer.saw(label, effect, began, sys._getframe(1), asked)
 
     return wrapper
 
@@ -115,6 +119,14 @@ def _clients() -> list[_Known]:
         *(_Known(each.owner, each.name, "client", each.counts) for each in clients.passages()),
         *(_Known(each.owner, each.name, "mock", each.counts) for each in clients.stand_ins()),
     ]
+
+
+def _seconds(asked: object) -> int:
+    return round(asked * 1e9) if isinstance(asked, int | float) else 0
+
+
+def _nothing(*_: object) -> int:
+    return 0
 
 
 def _always(*_: object) -> bool:

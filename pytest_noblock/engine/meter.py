@@ -226,7 +226,7 @@ class StepMeter:
         self._trips_before = 0
         return (0, trips) if others > _QUIET_NS else (trips, 0)
 
-    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
         """A known blocking call on this thread, which has just ended."""
         if self.owner is None:
             return
@@ -240,9 +240,11 @@ class StepMeter:
             self._talked_at = ended
         if len(self._calls) >= _MOST_CALLS:
             return
+        asked = 0 if self._aside else asked  # what an import sleeps is taken out of the step
         with self.own_work():
             if effect != "connect" or self._opened_connection(ended - began):
-                self._calls.append(BlockingCall(name, effect != "sleep", began, ended, here(frame, self._user)))
+                stack = here(frame, self._user)
+                self._calls.append(BlockingCall(name, effect != "sleep", began, ended, stack, asked))
 
     def _opened_connection(self, within: int) -> bool:
         """It may be closed again before the step ends: look now."""

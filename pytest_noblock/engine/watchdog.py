@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from pytest_noblock.engine.clocks import best_clock, queued
+from pytest_noblock.engine.clocks import best_clock, longest_queued
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw
 from pytest_noblock.engine.timer import best_timer
@@ -97,7 +97,7 @@ class Watchdog:
             before = clock.delay()
             self._timer.wait()
             looks = self._looks()  # before any system call: it lets the lock go, and the step that held it end
-            delayed = queued(clock.delay()) - queued(before)
+            delayed = longest_queued(before, clock.delay())
             taken = [self._completed(ident, sample, delayed) for ident, sample in looks]
             if any(0 < times < _MOST_SAMPLES for times in taken):
                 self._arm(max(taken) * self.after)
@@ -121,8 +121,11 @@ class Watchdog:
     def _completed(self, ident: int, sample: RawSample, delayed: int) -> int:
         """How often this step has been sampled now.
 
-        `delayed` is the watchdog's run-queue delay at its waking: as long as that it
-        may have kept the interpreter lock from others.
+        `delayed` is the longest that the watchdog had to wait for a processor since it
+        rang: as long as that it may have kept the interpreter lock from others, who hand
+        it over and wait until it is taken. Where the lock was kept from the watchdog, it
+        woke every 5 ms to ask for it, and waited for a processor each time; only the last
+        of these waits kept anybody.
         """
         native, step, _since = self._running.get(ident, (0, 0, 0))
         if step == sample.step:
