@@ -101,6 +101,8 @@ class StepMeter:
         """Inert from now on: an app's lifespan may outlive the test that metered it."""
         self.closed = True
         self._clock.close()
+        if self.watchdog is not None:  # the step it closes in is not ended by us
+            self.watchdog.rest(self.ident)
 
     def of_this_thread(self) -> bool:
         """A later thread may inherit the identity of one that has ended."""

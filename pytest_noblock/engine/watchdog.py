@@ -99,10 +99,18 @@ class Watchdog:
             looks = self._looks()  # before any system call: it lets the lock go, and the step that held it end
             delayed = longest_queued(before, clock.delay())
             taken = [self._completed(ident, sample, delayed) for ident, sample in looks]
-            if any(0 < times < _MOST_SAMPLES for times in taken):
-                self._arm(max(taken) * self.after)
+            self._look_again(taken)
             self.cpu = time.thread_time_ns()
         clock.close()
+
+    def _look_again(self, taken: list[int]) -> None:
+        """At what has been looked at so often, ever more rarely; at a step that was too young, as soon as it is due."""
+        moment = now()
+        if any(moment - since < self.after for _, _, since in list(self._running.values())):
+            if moment > self._due:  # else it has armed the timer itself
+                self._arm(self.after)
+        elif any(0 < times < _MOST_SAMPLES for times in taken):
+            self._arm(max(taken) * self.after)
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step

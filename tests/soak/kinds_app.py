@@ -169,7 +169,8 @@ async def sqlite_lock(how: str):
 async def subprocess_run(how: str):
     if how == "awaits":
         return await (await asyncio.create_subprocess_exec("sleep", str(SECONDS))).wait()
-    return subprocess.run(["sleep", str(SECONDS)], check=False).returncode  # blocks subprocess
+    command = ["sleep", str(2 * SECONDS)]  # beside busy processes it is under way before its parent begins to wait
+    return subprocess.run(command, check=False).returncode  # blocks subprocess
 
 
 @app.get("/lock/{how}")
@@ -251,7 +252,8 @@ async def gil(how: str):
 async def settings_of(how: str) -> None:
     if how == "blocks":
         time.sleep(SECONDS)  # blocks dependency
-    await asyncio.sleep(SECONDS)
+    else:
+        await asyncio.sleep(SECONDS)
 
 
 @app.get("/dependency/{how}", dependencies=[Depends(settings_of)])
