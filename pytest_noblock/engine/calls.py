@@ -37,10 +37,13 @@ Blocks = Callable[..., bool]
 
 
 class Observer(Protocol):
-    """The meter of a thread."""
+    """The meter of an event loop's thread."""
 
     def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
         """Of the calling frame, when the call has just ended. `asked`: see `observation.BlockingCall`."""
+
+    def passed_by(self) -> None:
+        """Another thread makes a known call: it has the interpreter lock for now."""
 
 
 class _Known(NamedTuple):
@@ -68,7 +71,11 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True  # what it raises is not ours
         observer = observers.get(ident()) if observers else None
-        if observer is None or (args and not blocks(*args)):
+        if observer is None:
+            for other in list(observers.values()):
+                other.passed_by()
+            return original(*args, **kwargs)
+        if args and not blocks(*args):
             return original(*args, **kwargs)
         began, asked = now(), 0
         try:

@@ -248,6 +248,11 @@ class StepMeter:
                 stack = here(frame, self._user)
                 self._calls.append(BlockingCall(name, effect != "sleep", began, ended, stack, asked))
 
+    def passed_by(self) -> None:
+        """See `calls.Observer`."""
+        if self.watchdog is not None:
+            self.watchdog.passed_by()
+
     def _opened_connection(self, within: int) -> bool:
         """It may be closed again before the step ends: look now."""
         trips = self._sockets.take_stock(within) if self._sockets is not None else 0

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 
 from pytest_noblock.engine.clocks import best_clock, longest_queued
@@ -76,6 +77,17 @@ class Watchdog:
             if now() > self._due:  # it rang meanwhile, and saw nobody
                 self._arm(self.after)
 
+    def passed_by(self) -> None:
+        """Another thread has the interpreter lock, for which the watchdog may be waiting since it rang.
+
+        A C call that keeps the lock gives it away when it ends, to whoever is first. The
+        test client's thread often is: it waits for the lock as well, to wait for its
+        answer. When the watchdog has its turn, the step may be over.
+        """
+        if self._running and now() > self._due:
+            seen = {sample.step for sample in self.samples[-_MOST_SAMPLES:]}
+            self._looks(seen)
+
     def take(self) -> list[RawSample]:
         """The samples so far, which are then forgotten."""
         samples, self.samples = self.samples, []
@@ -115,12 +127,13 @@ class Watchdog:
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step
 
-    def _looks(self) -> list[tuple[int, RawSample]]:
+    def _looks(self, seen: Container[int] = ()) -> list[tuple[int, RawSample]]:
         """At every thread whose step is due to be looked at; on record at once, for the test may end with the step."""
         began = now()
         looks = []
         for ident, (_native, step, since) in list(self._running.items()):
-            frames = raw(sys._current_frames().get(ident)) if began - since >= self.after // 2 else []
+            wanted = began - since >= self.after // 2 and step not in seen
+            frames = raw(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
                 looks.append((ident, RawSample(step, began, began, now(), frames, "unknown")))
         self.samples.extend(sample for _, sample in looks)

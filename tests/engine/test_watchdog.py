@@ -58,3 +58,33 @@ def test_a_meter_that_is_closed_within_a_step_has_it_looked_at_no_more(dog, user
     meter.close()
     time.sleep(0.25)
     assert not dog.samples
+
+
+def test_a_thread_that_makes_a_known_call_passes_by(metered, monkeypatch):
+    """The loop's own thread does not: what it calls is part of its step."""
+    passed = []
+    monkeypatch.setattr(Watchdog, "passed_by", lambda _: passed.append(threading.get_ident()))
+    idents = []
+
+    def other():
+        idents.append(threading.get_ident())
+        time.sleep(0)
+
+    def step():
+        time.sleep(0)
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+
+    metered(step)
+    assert passed == idents
+
+
+def test_who_passes_by_looks_once_at_a_step_that_is_due(dog):
+    dog.watch(threading.get_ident(), threading.get_native_id(), 1, now() - 200 * MS)
+    dog.passed_by()
+    assert not dog.samples  # the watchdog has not rung yet
+    dog._due = now() - 1
+    dog.passed_by()
+    dog.passed_by()
+    assert len(looked_at(dog, 1)) == 1
