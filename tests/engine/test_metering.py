@@ -161,7 +161,8 @@ def test_the_watchdog_does_not_look_at_a_short_one(metered):
 
 def test_the_kernel_call_is_named_where_the_kernel_tells(metered):
     (segment,) = metered(lambda: sleep(60))
-    assert {sample.syscall for sample in segment.samples} <= {"clock_nanosleep", "unknown"}
+    told = {sample.syscall for sample in segment.samples} - {"running"}  # awake, and waiting for a processor
+    assert told <= {"clock_nanosleep", "unknown"}
 
 
 @pytest.mark.parametrize("exact", [True, False])

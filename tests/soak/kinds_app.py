@@ -75,12 +75,16 @@ def dsn() -> str:
 
 
 def after_a_while(call, *args) -> Future:
-    """Call it from another thread. Twice SECONDS: beside busy processes the caller begins to wait late."""
+    """Call it from another thread.
+
+    Three times SECONDS: beside busy processes the caller begins to wait late, and the
+    time goes on while it waits for a processor.
+    """
     begun, pool = threading.Event(), ThreadPoolExecutor(1)
 
     def later() -> None:
         begun.wait()
-        time.sleep(2 * SECONDS)
+        time.sleep(3 * SECONDS)
         call(*args)
 
     future = pool.submit(later)
