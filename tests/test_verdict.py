@@ -275,11 +275,15 @@ def test_only_what_breaks_the_limits_is_kept():
         (segment(wall=80, cpu=80), True),
         (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the interpreter lock
         (segment(wall=80, cpu=10), False),
+        (segment(wall=186, cpu=1, queued=51, switches=2), False),  # waiting for a processor it kept the lock as well
+        (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705, frame=None),)), False),
+        (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705),)), False),
+        (segment(wall=79, cpu=1, queued=10, switches=4, samples=(sample(58, 67),)), True),
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "poll"),)), True),
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
         (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
     ],
-    ids="cpu idle worked seen-waiting seen-at-a-lock in-a-known-call".split(),
+    ids="cpu idle worked queued looked-at-late looked-at-late-there looked-at-in-time seen-waiting seen-at-a-lock in-a-known-call".split(),
 )
 def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
     (stall,) = stalls(observation(step), LIMITS)
