@@ -59,6 +59,8 @@ class BlockingCall(NamedTuple):
     began: int
     ended: int
     stack: Stack
+    asked: int = 0
+    """The sleep that its argument asked for and that it gave, for that is what `time.sleep` is; 0 where none does."""
 
 
 class LineCost(NamedTuple):

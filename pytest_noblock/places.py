@@ -124,6 +124,19 @@ def waited_in_known_calls(segment: Segment) -> int:
     return _covered(spans)
 
 
+def asked(segment: Segment) -> int:
+    """The sleep that the segment asked for and got.
+
+    It may be measured shorter. A thread that is preempted on its way to sleep, when its
+    time runs already, waits for a processor first and sleeps for the rest only. And Linux
+    from 6.12 on may keep a thread in the run queue for a while when it goes to sleep, and
+    count that as waiting if it is moved to another processor then. Beside 4 busy
+    processes 8 of 4,028 sleeps of 20 ms were measured as less than 19, 5 of them without
+    a preemption.
+    """
+    return sum(min(call.asked, call.ended - call.began) for call in segment.calls)
+
+
 def _in_known_call(sample: Sample) -> bool:
     frame = user_frame(sample.stack)
     return frame is not None and remedies.known(frame.call) is not None

@@ -6,7 +6,7 @@ from itertools import chain
 from pytest_noblock import contention, gil, places, starvation
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import NOTE_NS, Limits
-from pytest_noblock.observation import Exchange, Observation, Segment
+from pytest_noblock.observation import Exchange, Observation, Sample, Segment
 from pytest_noblock.places import Place
 from pytest_noblock.stall import Stall
 
@@ -47,12 +47,13 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
     network = list(_network(exchange, segment))
     yield from network
-    asleep = max(0, _asleep(segment) - sum(stall.asleep for stall in network))
+    asked = places.asked(segment)
+    asleep = max(asked, _asleep(segment) - sum(stall.asleep for stall in network))
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, asleep, limits.max_block):
         place = places.of_cpu(segment) if kind == "cpu" else places.of_sleep(segment)
         if cpu_part + asleep_part >= NOTE_NS:
-            sure = kind == "cpu" or _witnessed(segment, place)
+            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _witnessed(segment, place)
             yield Stall(kind, exchange, segment.began, segment.ended, cpu_part, asleep_part, place, sure)
 
 
@@ -71,17 +72,23 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
 
 
 def _asleep(segment: Segment) -> int:
-    """What the segment slept by its own doing."""
+    """What the segment slept by its own doing, as far as it can be measured."""
     if segment.queued is None:
         return min(segment.off_cpu, places.waited_in_known_calls(segment))
     return max(0, segment.asleep - _waited_for_us(segment) - waited_for_lock(segment))
 
 
 def _waited_for_us(segment: Segment) -> int:
-    """While the watchdog looked it held the interpreter lock. A thread in any other kernel call did not want it."""
-    wanting = [sample for sample in segment.samples if sample.syscall in ("futex", "running", "unknown")]
-    longest = _own_wakes(segment) * _LONGEST_LOCK_WAIT_NS
-    return min(sum(sample.ended - sample.due for sample in wanting), longest)
+    """While the watchdog looked it held the interpreter lock."""
+    switches = segment.switches or 0
+    unseen = segment.asleep > switches * _LONGEST_LOCK_WAIT_NS  # then one of them at least was another sleep
+    waits = max(0, switches - max(len(segment.calls), unseen))  # each seen call slept once itself
+    return min(sum(sample.ended - sample.due for sample in _wanting(segment)), waits * _LONGEST_LOCK_WAIT_NS)
+
+
+def _wanting(segment: Segment) -> list[Sample]:
+    """Looks at a thread that may have wanted the interpreter lock: in any other kernel call it did not."""
+    return [sample for sample in segment.samples if sample.syscall in ("futex", "running", "unknown")]
 
 
 def waited_for_lock(segment: Segment) -> int:
@@ -117,13 +124,18 @@ def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
 def _witnessed(segment: Segment, place: Place) -> bool:
     """Whether a sleep is the app's own beyond doubt, without a second run.
 
-    A thread that worked for `sys.getswitchinterval()` may be made to hand over the
-    interpreter lock, and then sleeps for as long as a busy machine keeps the other
-    thread waiting. Having worked for less, or seen in another kernel call, it was not.
+    A thread that kept the interpreter lock for `sys.getswitchinterval()`, working or
+    waiting for a processor, may be made to hand it over, and then sleeps for as long as
+    a busy machine keeps the other thread waiting. Having had less time, or seen in
+    another kernel call, it was not. Else a user's line has to be seen there, by a look
+    that does not explain the sleep itself.
     """
     if segment.queued is None:
         return _machine_had_time(segment)
-    return place.witnessed or segment.cpu < _SWITCH_INTERVAL_NS
+    if place.witnessed or segment.cpu + segment.collected + segment.queued < _SWITCH_INTERVAL_NS:
+        return True
+    by_us = 2 * sum(sample.ended - sample.due for sample in _wanting(segment)) >= segment.asleep
+    return segment.cpu < _SWITCH_INTERVAL_NS and place.frame is not None and not by_us
 
 
 def _machine_had_time(segment: Segment) -> bool:

@@ -131,7 +131,7 @@ def test_a_seen_call_slept_once_itself():
 @pytest.mark.parametrize(("syscall", "left"), [("running", 50), ("futex", 50), ("unknown", 50), ("poll", 80)])
 def test_what_it_waited_for_our_own_look_is_not_its_own(syscall, left):
     """A thread in any other kernel call did not want the lock that the watchdog held."""
-    step = segment(wall=80, switches=6, samples=(sample(10, 40, syscall),))
+    step = segment(wall=80, switches=7, samples=(sample(10, 40, syscall),))
     assert judged(step) == [("sync-io", 0, left, "red" if left >= 50 else "note")]
 
 
@@ -140,6 +140,49 @@ def test_a_look_that_came_late_explains_no_more_than_the_switches_do():
     call = BlockingCall("time.sleep", False, 0, 80 * MS, (FRAME,))
     step = segment(wall=80, switches=1, calls=(call,), samples=(sample(10, 80, "futex"),))
     assert judged(step) == [("sync-io", 0, 80, "red")]
+
+
+def test_a_sleep_longer_than_its_switches_could_wait_for_the_lock_is_one_of_them():
+    """`usleep` with the interpreter lock held, beside 4 busy processes; nobody saw the call."""
+    step = segment(wall=79, cpu=1, queued=10, switches=4, samples=(sample(46, 67),))
+    assert judged(step) == [("sync-io", 1, 53, "red")]
+
+
+def sleeping(asked, began=0, ended=68):
+    return BlockingCall("time.sleep", False, began * MS, ended * MS, (FRAME,), asked * MS)
+
+
+@pytest.mark.parametrize(
+    ("measured", "calls", "slept"),
+    [
+        ({"queued": 23}, [sleeping(60)], 60),
+        ({"queued": 67}, [sleeping(60)], 60),
+        ({"queued": 23}, [sleeping(30, 0, 34), sleeping(30, 34, 68)], 60),
+        ({"samples": (sample(20, 64),), "switches": 4}, [sleeping(60)], 60),
+        ({"others_cpu": 60, "switches": 7}, [sleeping(60)], 60),
+        ({"queued": 60}, [sleeping(7)], 7),
+        ({"queued": 0}, [sleeping(60)], 67),
+        ({"queued": 23}, [sleeping(0)], 44),
+        ({"queued": 67}, [sleeping(60, 0, 0)], 0),
+    ],
+    ids="begin all twice looked-at beside-a-thread short measured asked-none gave-none".split(),
+)
+def test_who_asked_for_a_sleep_got_it_whatever_was_measured(measured, calls, slept):
+    """Preempted on its way to sleep, a thread waits for a processor while its time runs."""
+    step = segment(wall=68, cpu=1, calls=tuple(calls), **measured)
+    kind = "sync-io" if slept else "cpu"
+    assert judged(step) == [(kind, 1, slept, "red" if slept >= 50 else "note")]
+
+
+def test_a_sleep_that_was_asked_for_needs_no_witness():
+    """Neither has the portable meter to wait for a machine that has time."""
+
+    def sure(asked):
+        step = segment(wall=150, cpu=5, calls=(sleeping(asked, 0, 140),), **PORTABLE)
+        return [stall.sure for stall in stalls(observation(step, meter="portable"), LIMITS)]
+
+    assert sure(60) == [True]
+    assert sure(0) == [False]
 
 
 def line(number, *, cpu=0, asleep=0, trips=0):
@@ -240,11 +283,15 @@ def test_only_what_breaks_the_limits_is_kept():
         (segment(wall=80, cpu=80), True),
         (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the interpreter lock
         (segment(wall=80, cpu=10), False),
+        (segment(wall=186, cpu=1, queued=51, switches=2), False),  # waiting for a processor it kept the lock as well
+        (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705, frame=None),)), False),
+        (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705),)), False),
+        (segment(wall=79, cpu=1, queued=10, switches=4, samples=(sample(58, 67),)), True),
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "poll"),)), True),
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
         (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
     ],
-    ids="cpu idle worked seen-waiting seen-at-a-lock in-a-known-call".split(),
+    ids="cpu idle worked queued late-look late-look-there look-in-time seen-waiting seen-at-a-lock in-a-known-call".split(),
 )
 def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
     (stall,) = stalls(observation(step), LIMITS)

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine import clients
@@ -37,10 +37,13 @@ Blocks = Callable[..., bool]
 
 
 class Observer(Protocol):
-    """The meter of a thread."""
+    """The meter of an event loop's thread."""
 
-    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
-        """Of the calling frame, when the call has just ended."""
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
+        """Of the calling frame, when the call has just ended. `asked`: see `observation.BlockingCall`."""
+
+    def passed_by(self) -> None:
+        """Another thread makes a known call: it has the interpreter lock for now."""
 
 
 class _Known(NamedTuple):
@@ -60,19 +63,29 @@ def patches(observers: Mapping[int, Observer]) -> list[Patch]:
 
 def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
     label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
+    own = known.owner is time and isinstance(original, BuiltinFunctionType)  # what stands in for it need not sleep
+    asks = _seconds if own else _nothing
     ident = threading.get_ident
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True  # what it raises is not ours
-        observer = observers.get(ident()) if observers else None
-        if observer is None or (args and not blocks(*args)):
+        if not observers:
             return original(*args, **kwargs)
-        began = now()
+        observer = observers.get(ident())
+        if observer is None:
+            for other in list(observers.values()):
+                other.passed_by()
+            return original(*args, **kwargs)
+        if args and not blocks(*args):
+            return original(*args, **kwargs)
+        began, asked = now(), 0
         try:
-            return original(*args, **kwargs)
+            result = original(*args, **kwargs)
+            asked = asks(*args)  # one that raised may have been cut short
+            return result
         finally:
-            observer.saw(label, effect, began, sys._getframe(1))
+            observer.saw(label, effect, began, sys._getframe(1), asked)
 
     return wrapper
 
@@ -115,6 +128,14 @@ def _clients() -> list[_Known]:
         *(_Known(each.owner, each.name, "client", each.counts) for each in clients.passages()),
         *(_Known(each.owner, each.name, "mock", each.counts) for each in clients.stand_ins()),
     ]
+
+
+def _seconds(asked: object) -> int:
+    return round(asked * 1e9) if isinstance(asked, int | float) else 0
+
+
+def _nothing(*_: object) -> int:
+    return 0
 
 
 def _always(*_: object) -> bool:

@@ -185,6 +185,16 @@ def queued(schedstat: bytes) -> int:
     return int(schedstat.split()[1])
 
 
+def longest_queued(before: bytes, after: bytes) -> int:
+    """About the longest of the waits for a processor between two readings of schedstat: twice their mean at most.
+
+    Field 3 counts how often the thread got one.
+    """
+    turns = int(after.split()[2]) - int(before.split()[2])
+    delay = queued(after) - queued(before)
+    return min(delay, 2 * delay // max(1, turns))
+
+
 def others_cpu(began: Reading, ended: Reading) -> int:
     """CPU that the other threads of the process burned between two readings."""
     return max(0, (ended[4] - began[4]) - (ended[1] - began[1]))

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol, TypeVar
@@ -100,6 +100,8 @@ class StepMeter:
         """Inert from now on: an app's lifespan may outlive the test that metered it."""
         self.closed = True
         self._clock.close()
+        if self.watchdog is not None:  # the step it closes in is not ended by us
+            self.watchdog.rest(self.ident)
 
     def of_this_thread(self) -> bool:
         """A later thread may inherit the identity of one that has ended."""
@@ -225,7 +227,7 @@ class StepMeter:
         self._trips_before = 0
         return (0, trips) if others > _QUIET_NS else (trips, 0)
 
-    def saw(self, name: str, effect: Effect, began: int, frame: FrameType) -> None:
+    def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
         """A known blocking call on this thread, which has just ended."""
         if self.owner is None:
             return
@@ -239,9 +241,16 @@ class StepMeter:
             self._talked_at = ended
         if len(self._calls) >= _MOST_CALLS:
             return
+        asked = 0 if self._aside else asked  # what an import sleeps is taken out of the step
         with self.own_work():
             if effect != "connect" or self._opened_connection(ended - began):
-                self._calls.append(BlockingCall(name, effect != "sleep", began, ended, here(frame, self._user)))
+                stack = here(frame, self._user)
+                self._calls.append(BlockingCall(name, effect != "sleep", began, ended, stack, asked))
+
+    def passed_by(self) -> None:
+        """See `calls.Observer`."""
+        if self.watchdog is not None:
+            self.watchdog.passed_by()
 
     def _opened_connection(self, within: int) -> bool:
         """It may be closed again before the step ends: look now."""

@@ -4,10 +4,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from pytest_noblock.engine.clocks import best_clock, queued
+from pytest_noblock.engine.clocks import best_clock, longest_queued
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, raw
 from pytest_noblock.engine.timer import best_timer
@@ -79,6 +79,17 @@ class Watchdog:
             if now() > self._due:  # it rang meanwhile, and saw nobody
                 self._arm(self.after)
 
+    def passed_by(self) -> None:
+        """Another thread has the interpreter lock, for which the watchdog may be waiting since it rang.
+
+        A C call that keeps the lock gives it away when it ends, to whoever is first. The
+        test client's thread often is: it waits for the lock as well, to wait for its
+        answer. When the watchdog has its turn, the step may be over.
+        """
+        if self._running and now() > self._due:
+            seen = {sample.step for sample in self.samples[-_MOST_SAMPLES:]}
+            self._looks(seen)
+
     def take(self) -> list[RawSample]:
         """The samples so far, which are then forgotten."""
         samples, self.samples = self.samples, []
@@ -102,22 +113,31 @@ class Watchdog:
             if now() - self._due >= self.after:
                 self.late()
             looks = self._looks()  # before any system call: it lets the lock go, and the step that held it end
-            delayed = queued(clock.delay()) - queued(before)
+            delayed = longest_queued(before, clock.delay())
             taken = [self._completed(ident, sample, delayed) for ident, sample in looks]
-            if any(0 < times < _MOST_SAMPLES for times in taken):
-                self._arm(max(taken) * self.after)
+            self._look_again(taken)
             self.cpu = time.thread_time_ns()
         clock.close()
+
+    def _look_again(self, taken: list[int]) -> None:
+        """At what has been looked at so often, ever more rarely; at a step that was too young, as soon as it is due."""
+        moment = now()
+        if any(moment - since < self.after for _, _, since in list(self._running.values())):
+            if moment > self._due:  # else it has armed the timer itself
+                self._arm(self.after)
+        elif any(0 < times < _MOST_SAMPLES for times in taken):
+            self._arm(max(taken) * self.after)
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step
 
-    def _looks(self) -> list[tuple[int, RawSample]]:
+    def _looks(self, seen: Container[int] = ()) -> list[tuple[int, RawSample]]:
         """At every thread whose step is due to be looked at; on record at once, for the test may end with the step."""
         began = now()
         looks = []
         for ident, (_native, step, since) in list(self._running.items()):
-            frames = raw(sys._current_frames().get(ident)) if began - since >= self.after // 2 else []
+            wanted = began - since >= self.after // 2 and step not in seen
+            frames = raw(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
                 looks.append((ident, RawSample(step, began, began, now(), frames, "unknown")))
         self.samples.extend(sample for _, sample in looks)
@@ -126,8 +146,11 @@ class Watchdog:
     def _completed(self, ident: int, sample: RawSample, delayed: int) -> int:
         """How often this step has been sampled now.
 
-        `delayed` is the watchdog's run-queue delay at its waking: as long as that it
-        may have kept the interpreter lock from others.
+        `delayed` is the longest that the watchdog had to wait for a processor since it
+        rang: as long as that it may have kept the interpreter lock from others, who hand
+        it over and wait until it is taken. Where the lock was kept from the watchdog, it
+        woke every 5 ms to ask for it, and waited for a processor each time; only the last
+        of these waits kept anybody.
         """
         native, step, _since = self._running.get(ident, (0, 0, 0))
         if step == sample.step:

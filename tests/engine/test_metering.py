@@ -1,6 +1,7 @@
 """What a step costs, on a real loop: its processor time, its sleep, its round trips, and nobody else's."""
 
 import gc
+import signal
 import socket
 import sys
 import threading
@@ -109,6 +110,42 @@ def test_a_known_call_is_noted_with_its_line(metered):
     assert frame.call == "time.sleep"
 
 
+def test_a_sleep_is_noted_with_what_it_asked_for(metered):
+    (segment,) = metered(lambda: (sleep(20), time.sleep(True * 0), sleep(30)))
+    assert [call.asked for call in segment.calls] == [20 * MS, 0, 30 * MS]
+
+
+def test_what_stands_in_for_a_sleep_gives_none(metered, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: burn(5))
+    (segment,) = metered(sleep)
+    assert [call.asked for call in segment.calls] == [0]
+
+
+def test_a_sleep_that_was_cut_short_gave_none(metered):
+    def alarmed():
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(InterruptedError):
+            sleep(1000)
+
+    def interrupt(*_):
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        segments = metered(alarmed)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert [call.asked for segment in segments for call in segment.calls] == [0]
+
+
+def test_what_an_import_sleeps_is_no_sleep_of_the_step(metered, tmp_path, monkeypatch):
+    (tmp_path / "sleeps_at_import.py").write_text("import time; time.sleep(0.06)")
+    monkeypatch.syspath_prepend(tmp_path)
+    (segment,) = metered(lambda: __import__("sleeps_at_import") and None)
+    assert [call.asked for call in segment.calls] == [0]
+    assert segment.imported >= 60 * MS
+
+
 @pytest.mark.parametrize("step", [burn, sleep])
 def test_the_watchdog_looks_at_a_long_step(metered, step):
     (segment,) = metered(lambda: step(60))
@@ -124,7 +161,8 @@ def test_the_watchdog_does_not_look_at_a_short_one(metered):
 
 def test_the_kernel_call_is_named_where_the_kernel_tells(metered):
     (segment,) = metered(lambda: sleep(60))
-    assert {sample.syscall for sample in segment.samples} <= {"clock_nanosleep", "unknown"}
+    told = {sample.syscall for sample in segment.samples} - {"running"}  # awake, and waiting for a processor
+    assert told <= {"clock_nanosleep", "unknown"}
 
 
 @pytest.mark.parametrize("exact", [True, False])

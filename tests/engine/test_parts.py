@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pytest_noblock.engine import selfcheck
-from pytest_noblock.engine.clocks import LinuxClock, PortableClock, others_cpu, queued
+from pytest_noblock.engine.clocks import LinuxClock, PortableClock, longest_queued, others_cpu, queued
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.selfcheck import meter_of_this_machine
 from pytest_noblock.engine.timer import PollingTimer, Timer
@@ -168,6 +168,15 @@ def test_a_young_threads_clock_that_gets_no_descriptor_goes_without_the_split(mo
 
 def test_the_run_queue_delay_is_the_second_field():
     assert queued(b"123456 789 42\n") == 789
+
+
+@pytest.mark.parametrize(
+    ("after", "longest"),
+    [(b"0 100 10", 0), (b"0 121 11", 21), (b"0 121 12", 21), (b"0 121 20", 4), (b"0 121 10", 21)],
+    ids="never-waited once twice often no-turn".split(),
+)
+def test_the_longest_wait_for_a_processor_is_at_most_twice_their_mean(after, longest):
+    assert longest_queued(b"0 100 10", after) == longest
 
 
 def test_the_others_burned_what_this_thread_did_not():

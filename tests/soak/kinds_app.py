@@ -75,12 +75,16 @@ def dsn() -> str:
 
 
 def after_a_while(call, *args) -> Future:
-    """Call it from another thread. Twice SECONDS: beside busy processes the caller begins to wait late."""
+    """Call it from another thread.
+
+    Three times SECONDS: beside busy processes the caller begins to wait late, and the
+    time goes on while it waits for a processor.
+    """
     begun, pool = threading.Event(), ThreadPoolExecutor(1)
 
     def later() -> None:
         begun.wait()
-        time.sleep(2 * SECONDS)
+        time.sleep(3 * SECONDS)
         call(*args)
 
     future = pool.submit(later)
@@ -169,7 +173,8 @@ async def sqlite_lock(how: str):
 async def subprocess_run(how: str):
     if how == "awaits":
         return await (await asyncio.create_subprocess_exec("sleep", str(SECONDS))).wait()
-    return subprocess.run(["sleep", str(SECONDS)], check=False).returncode  # blocks subprocess
+    command = ["sleep", str(2 * SECONDS)]  # beside busy processes it is under way before its parent begins to wait
+    return subprocess.run(command, check=False).returncode  # blocks subprocess
 
 
 @app.get("/lock/{how}")
@@ -251,7 +256,8 @@ async def gil(how: str):
 async def settings_of(how: str) -> None:
     if how == "blocks":
         time.sleep(SECONDS)  # blocks dependency
-    await asyncio.sleep(SECONDS)
+    else:
+        await asyncio.sleep(SECONDS)
 
 
 @app.get("/dependency/{how}", dependencies=[Depends(settings_of)])

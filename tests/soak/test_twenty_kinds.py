@@ -1,7 +1,8 @@
 """Twenty kinds of blocking in a suite that knows nothing of noblock: each found at its line, its repaired twin green.
 
-NOBLOCK_SOAK_KINDS (default 1) runs of the whole suite, quiet and beside four CPU hogs:
-TestClient, AsyncClient under pytest-asyncio and under anyio.
+NOBLOCK_SOAK_KINDS (default 1) turns of the suite, quiet and beside NOBLOCK_SOAK_HOGS (4)
+processes that burn CPU: TestClient, AsyncClient under pytest-asyncio and under anyio.
+Up to five turns share a process: the first of them meets everything for the first time.
 """
 
 import json
@@ -14,6 +15,7 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,7 +23,7 @@ from tests.soak.servers import hogs
 
 pytestmark = pytest.mark.slow
 
-RUNS = int(os.environ.get("NOBLOCK_SOAK_KINDS", "1"))
+TURNS = int(os.environ.get("NOBLOCK_SOAK_KINDS", "1"))
 HOGS = int(os.environ.get("NOBLOCK_SOAK_HOGS", "4"))
 KINDS = (
     "sleep requests urllib psycopg2 sqlite subprocess lock future file python regex json pbkdf2 gil "
@@ -30,68 +32,9 @@ KINDS = (
 CLIENTS = ("client", "asyncio", "anyio")
 HERE = Path(__file__).parent
 
-SUITE = f"""
-import httpx
-import pytest
-from asgi_lifespan import LifespanManager
-from fastapi.testclient import TestClient
-from kinds_app import app, starts
-
-HOW = pytest.mark.parametrize("how", ["blocks", "awaits"])
-KIND = pytest.mark.parametrize("kind", {KINDS})
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-@HOW
-@KIND
-def test_client(kind, how):
-    if kind == "lifespan":
-        with TestClient(starts[how]):
-            return
-    client = TestClient(app)
-    if kind == "websocket":
-        with client.websocket_connect(f"/websocket/{{how}}") as socket:
-            socket.send_text("go")
-            assert socket.receive_text() == "done"
-    else:
-        assert client.get(f"/{{kind}}/{{how}}").status_code == 200
-
-async def visit(kind, how):
-    if kind == "lifespan":
-        async with LifespanManager(starts[how]):
-            return
-    if kind == "websocket":
-        return await talk(f"/websocket/{{how}}")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        assert (await client.get(f"/{{kind}}/{{how}}")).status_code == 200
-
-async def talk(path):
-    messages = [{{"type": "websocket.receive", "text": "go"}}, {{"type": "websocket.connect"}}]
-
-    async def receive():
-        return messages.pop()
-
-    sent = []
-    async def send(message):
-        sent.append(message["type"])
-
-    await app({{"type": "websocket", "path": path, "headers": [], "query_string": b""}}, receive, send)
-    assert sent == ["websocket.accept", "websocket.send", "websocket.close"]
-
-@HOW
-@KIND
-@pytest.mark.asyncio
-async def test_asyncio(kind, how):
-    await visit(kind, how)
-
-@HOW
-@KIND
-@pytest.mark.anyio
-async def test_anyio(kind, how):
-    await visit(kind, how)
-"""
+_MOST_TURNS = 5
+_FILES = {"kinds_app.py": "kinds_app.py", "kinds_suite.py": "test_kinds.py", "kinds_conftest.py": "conftest.py"}
+_COMMAND = "-m pytest -q --tb=no -p no:randomly -p no:cacheprovider --noblock --noblock-report=report.json".split()
 
 
 class _Slow(BaseHTTPRequestHandler):
@@ -114,33 +57,51 @@ def ports(services):
         server.shutdown()
 
 
+class Case(NamedTuple):
+    """One test of the suite, and what came of it."""
+
+    client: str
+    turn: int
+    kind: str
+    how: str
+    result: str
+    shown: str
+    """The checks and what was observed."""
+
+
 @pytest.fixture
 def suite(tmp_path, ports):
-    """Run the suite; its checks by test, as (client, kind, how)."""
-    shutil.copy(HERE / "kinds_app.py", tmp_path)
-    (tmp_path / "test_suite.py").write_text(SUITE)
+    """`suite(turns)` runs it so often in one process; all its cases."""
+    for name, copied in _FILES.items():
+        shutil.copy(HERE / name, tmp_path / copied)
     (tmp_path / "pytest.ini").write_text("[pytest]\nnoblock_lifespan = fail\n")
 
-    def run() -> dict[tuple[str, str, str], list[dict[str, object]]]:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    def run(turns: int) -> list[Case]:
+        wanted = {"NOBLOCK_KINDS": " ".join(KINDS), "NOBLOCK_KINDS_TURNS": str(turns)}
         done = subprocess.run(
-            [*command, "--noblock", "--noblock-report=report.json", "--tb=no"],
-            cwd=tmp_path, env=os.environ | ports, capture_output=True, text=True, check=False,
+            [sys.executable, *_COMMAND],
+            cwd=tmp_path, env=os.environ | ports | wanted, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode in (0, 1), done.stdout + done.stderr
         checks = json.loads((tmp_path / "report.json").read_text())["checks"]
-        by_test: dict[tuple[str, str, str], list[dict[str, object]]] = {}
-        for check in checks:
-            test, kind, how = check["id"].partition("::test_")[2].replace("[", "-").rstrip("]").split("-")
-            by_test.setdefault((test, kind, how), []).append(check)
-        return by_test
+        observed = json.loads((tmp_path / "observed.json").read_text())
+        return [
+            case(client, turn, kind, how, checks, observed)
+            for client in CLIENTS
+            for turn in range(turns)
+            for kind in KINDS
+            for how in ("blocks", "awaits")
+        ]
 
     return run
 
 
-def lines(kind: str) -> set[int]:
-    text = (HERE / "kinds_app.py").read_text().splitlines()
-    return {number for number, line in enumerate(text, 1) if line.endswith(f"# blocks {kind}")}
+def case(client: str, turn: int, kind: str, how: str, checks, observed) -> Case:
+    id = f"test_kinds.py::test_{client}[{turn}-{kind}-{how}]"
+    own = [check for check in checks if check["id"] == id]
+    found = [(each["kind"], each["ms"], each["file"], each["line"]) for check in own for each in check["findings"]]
+    shown = [*found, *(note for check in own for note in check["notes"]), *observed.get(id, ())]
+    return Case(client, turn, kind, how, told(own, kind, how), "\n    ".join(map(str, shown)))
 
 
 def told(checks, kind: str, how: str) -> str:
@@ -152,41 +113,34 @@ def told(checks, kind: str, how: str) -> str:
         return "green" if not found and all(check["outcome"] == "passed" for check in checks) else "red"
     if not found:
         return "missed"
+    if any(each["file"] is None for each in found):
+        return "found without a line"
     right = all(each["file"] == "kinds_app.py" and each["line"] in lines(kind) for each in found)
     return "found" if right else "wrong line"
 
 
+def lines(kind: str) -> set[int]:
+    text = (HERE / "kinds_app.py").read_text().splitlines()
+    return {number for number, line in enumerate(text, 1) if line.endswith(f"# blocks {kind}")}
+
+
 @pytest.mark.parametrize("load", [0, HOGS], ids=["quiet", "hogs"])
 def test_every_kind_is_found_and_every_twin_is_green(suite, figure, load):
-    results = {kind: {client: Counter() for client in CLIENTS} for kind in KINDS}
-    details = []
+    began = time.monotonic()
     with hogs(load):
-        for _ in range(RUNS):
-            by_test = suite()
-            for kind, clients in results.items():
-                for client, counted in clients.items():
-                    for how in ("blocks", "awaits"):
-                        checks = by_test.get((client, kind, how), [])
-                        result = told(checks, kind, how)
-                        counted[result] += 1
-                        if result not in ("found", "green"):
-                            shown = [(each["findings"], each["notes"]) for each in checks]
-                            details.append(
-                                {"kind": kind, "client": client, "how": how, "result": result, "checks": shown}
-                            )
-    for kind, clients in results.items():
-        text = "  ".join(f"{client}: {_counted(counted)}" for client, counted in clients.items())
-        figure(f"{kind}, {load} hogs", text)
-    figure(f"all, {load} hogs, N={RUNS}, load {os.getloadavg()[0]:.1f}", _counted(total(results)), wrong=details)
-    assert total(results)["missed"] + total(results)["unseen"] + total(results)["red"] == 0, details
-    for client in CLIENTS:
-        sure = [kind for kind in KINDS if results[kind][client]["found"] == RUNS]
-        assert len(sure) >= 19, (client, details)
+        cases = [each for first in range(0, TURNS, _MOST_TURNS) for each in suite(min(_MOST_TURNS, TURNS - first))]
+    for kind in KINDS:
+        figure(f"{kind}, {load} hogs", "  ".join(f"{client}: {counted(cases, kind, client)}" for client in CLIENTS))
+    odd = [each for each in cases if each.result not in ("found", "green")]
+    for each in odd:
+        figure(f"{each.result}, {load} hogs", f"{each.client}, {each.kind} {each.how}\n    {each.shown}")
+    took = f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}"
+    figure(f"all, {load} hogs, N={TURNS}", f"{counted(cases)}; {took}", odd=[each._asdict() for each in odd])
+    assert {each.result for each in odd} <= {"found without a line"}, odd
+    for client in CLIENTS:  # a C call that holds the interpreter lock may be over before anybody could look
+        assert len({each.kind for each in odd if each.client == client}) <= 1, odd
 
 
-def total(results) -> Counter[str]:
-    return sum((counted for clients in results.values() for counted in clients.values()), Counter())
-
-
-def _counted(results: Counter[str]) -> str:
+def counted(cases: list[Case], kind: str | None = None, client: str | None = None) -> str:
+    results = Counter(each.result for each in cases if kind in (None, each.kind) and client in (None, each.client))
     return ", ".join(f"{count} {result}" for result, count in sorted(results.items()))

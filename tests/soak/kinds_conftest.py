@@ -1,0 +1,61 @@
+"""The soak's side of the suite of kinds: how often each runs, and what was observed, kept for those that are missed.
+
+NOBLOCK_KINDS names the kinds, NOBLOCK_KINDS_TURNS how often each is to run in this
+process. The observations are written to observed.json, as text by the test's id.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_noblock.observation import Segment
+from pytest_noblock.watched import Judge
+
+_OBSERVED: dict[str, list[str]] = {}
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("turn", range(int(os.environ["NOBLOCK_KINDS_TURNS"])))
+    metafunc.parametrize("kind", os.environ["NOBLOCK_KINDS"].split())
+    metafunc.parametrize("how", ["blocks", "awaits"])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def observed():
+    judge = Judge.checks
+
+    def checks(self, id, observation):
+        _OBSERVED[id] = [_text(segment) for segment in observation.segments]
+        return judge(self, id, observation)
+
+    Judge.checks = checks
+    yield
+    Judge.checks = judge
+
+
+def pytest_unconfigure():
+    Path("observed.json").write_text(json.dumps(_OBSERVED))
+
+
+def _text(segment: Segment) -> str:
+    parts = ("wall", "cpu", "collected", "queued", "asleep", "others_cpu", "imported")
+    split = [f"{part} {getattr(segment, part) / 1e6:.2f}" for part in parts if getattr(segment, part)]
+    calls = [f"{call.name} {_span(segment, call.began, call.ended)}" for call in segment.calls]
+    looks = [
+        f"look due {_span(segment, look.due, look.ended)} {look.syscall} "
+        + " < ".join(f"{frame.function}:{frame.line}" for frame in look.stack[:3])
+        for look in segment.samples
+    ]
+    trips = f"switches {segment.switches}, trips {segment.round_trips} + {segment.doubtful_trips}"
+    return "; ".join([*split, trips, *calls, *looks])
+
+
+def _span(segment: Segment, began: int, ended: int) -> str:
+    return f"{(began - segment.began) / 1e6:.2f}-{(ended - segment.began) / 1e6:.2f}"
