@@ -37,7 +37,7 @@ def _join_waits(groups: dict[tuple[object, ...], list[Stall]]) -> None:
         trips = groups.get(("sync-network", *where))
         if kind == "sync-io" and where[-1] is not None and trips:
             waits = groups.pop((kind, *where))
-            trips.extend(replace(each, kind="sync-network", place=trips[0].place) for each in waits)
+            trips.extend(each._replace(kind="sync-network", place=trips[0].place) for each in waits)
 
 
 def _finding(group: Sequence[Stall], shown: Shown) -> Finding:

@@ -105,9 +105,6 @@ class Segment(NamedTuple):
     answered: tuple[BlockingCall, ...] = ()
     """Known blocking calls that ended without sleeping or using a socket: a mock answered them."""
 
-    def with_samples(self, samples: tuple[Sample, ...]) -> "Segment":
-        return self._replace(samples=samples)
-
     @property
     def wall(self) -> int:
         return self.ended - self.began

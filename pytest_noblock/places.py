@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pytest_noblock import remedies
 from pytest_noblock.findings import Evidence
@@ -32,8 +32,7 @@ _FIRST_USE = (
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A user line and what points to it; `frame` is None where nothing was caught."""
 
     frame: Frame | None = None
@@ -46,8 +45,7 @@ class Place:
     """Whether it was mostly seen doing what is done once: compiling a template, a schema."""
 
 
-@dataclass(frozen=True, slots=True)
-class RoundTrip:
+class RoundTrip(NamedTuple):
     """A place that talked to the network, and what that cost."""
 
     place: Place
@@ -80,7 +78,7 @@ def of_cpu(segment: Segment) -> Place:
     """The line that burned most; samples in the middle of a kernel call did not see it."""
     costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
     if costliest is not None and costliest.hits > _HOT:
-        return replace(_of_line(costliest), evidence="hot loop")
+        return _of_line(costliest)._replace(evidence="hot loop")
     if costliest is not None:
         return _of_line(costliest)
     running = [sample for sample in segment.samples if sample.syscall in ("running", "unknown", "futex")]

@@ -1,6 +1,6 @@
 """A stall: one stretch in which a request kept everybody else waiting."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import Limits
@@ -14,8 +14,7 @@ BESIDE: frozenset[Kind] = frozenset(("gil", "pool-starved", "contention"))
 """What the request does to others while no step of its own holds the loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
+class Stall(NamedTuple):
     """One stretch in which an exchange held the loop, for one reason."""
 
     kind: Kind

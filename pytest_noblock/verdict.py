@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from pytest_noblock import contention, gil, places, starvation
+from pytest_noblock import places
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import NOTE_NS, Limits
 from pytest_noblock.observation import Exchange, Observation, Sample, Segment
@@ -40,8 +40,16 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
     )
-    beside = (gil.kept(observation), contention.kept_waiting(observation), starvation.starved(observation, limits))
-    return sorted(chain(in_steps, *beside), key=lambda stall: stall.began)
+    beside = _beside(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
+    return sorted(chain(in_steps, beside), key=lambda stall: stall.began)
+
+
+def _beside(observation: Observation, limits: Limits) -> Iterator[Stall]:
+    from pytest_noblock import contention, gil, starvation  # only the fixture's checks look for these
+
+    yield from gil.kept(observation)
+    yield from contention.kept_waiting(observation)
+    yield from starvation.starved(observation, limits)
 
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:

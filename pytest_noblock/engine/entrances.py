@@ -24,6 +24,7 @@ _TRANSPORTS = {
     "starlette.testclient": ("_TestClientTransport", "handle_request"),
 }
 _MODULES = (_STARLETTE[0], *_TRANSPORTS)
+_ALL_MODULES = (*_MODULES, *starlette.MODULES)
 _WHOLE = {_STARLETTE[0], "fastapi"}
 """Once these are imported, everything of Starlette's and FastAPI's that is patched is there."""
 
@@ -43,7 +44,7 @@ class Entrances:
     def open(self) -> None:
         """A fixture, or the test itself, may be the first in the run to import the app."""
         self._patches.put_on()
-        if not all(name in sys.modules for name in (*_MODULES, *starlette.MODULES)):
+        if None in map(sys.modules.get, _ALL_MODULES):
             self._imports.put_on()
 
     def close(self) -> None:

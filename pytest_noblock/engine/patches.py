@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import repeat
+from operator import call
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -103,8 +104,7 @@ class Patches:
         while self._joined:
             self._joined.popitem()[1].take_off()
         if self._standing() == self._wrappers:
-            for undo in self._undoings:
-                undo()
+            _exhaust(map(call, self._undoings))
         else:
             for patch in self._patches:
                 patch.take_off()

@@ -16,7 +16,7 @@ def settled(
     by_step: defaultdict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_step[sample.step].append(_sample(sample, user))
-    return tuple(segment.with_samples(tuple(by_step[step])) for segment, step in segments)
+    return tuple(segment._replace(samples=tuple(by_step[step])) for segment, step in segments)
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
