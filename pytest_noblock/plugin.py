@@ -59,13 +59,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     session = item.config.stash[_SESSION]
     session.end(item, passing=False)  # where the setup failed there was no call
     try:
         return (yield)
     finally:
-        session.leave(item)
+        session.leave(item, nextitem)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._leaving: ItemWatch | None = None
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -111,6 +112,7 @@ class Session:
             keep = settings.watches_all(self._config)
             limits = self._outcome(item).settings.limits
             item.stash[_WATCH] = ItemWatch(self._kit if keep else self._new_kit(), limits, keep=keep)
+            self._hand_over(None)
 
     def _new_kit(self) -> "Kit":
         from pytest_noblock.engine.watch import Kit
@@ -121,8 +123,15 @@ class Session:
     def _kit(self) -> "Kit":
         """Where every test is watched, one for all of them; elsewhere nothing outlives a test."""
         kit = self._new_kit()
+        self._config.add_cleanup(lambda: self._hand_over(None))
         self._config.add_cleanup(kit.close)
         return kit
+
+    def _hand_over(self, watch: "ItemWatch | None") -> None:
+        """Where every test is watched, one's patches stay until the next one's are on: to change classes is dear."""
+        before, self._leaving = self._leaving, watch
+        if before is not None:
+            before.leave()
 
     def end(self, item: pytest.Item, *, passing: bool) -> None:
         """At the end of the test's call; judged in any case, and failed if nothing else failed it."""
@@ -132,10 +141,13 @@ class Session:
             checks = watch.stop(item.nodeid, lifespan=settings.judges_lifespan(self._config))
             self._outcome(item).finish(checks, self._user, passing=passing)
 
-    def leave(self, item: pytest.Item) -> None:
+    def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """After the test's fixtures. It may be run again."""
         if _WATCH in item.stash:
-            item.stash[_WATCH].leave()
+            if following is not None and settings.watches_all(self._config):
+                self._hand_over(item.stash[_WATCH])
+            else:
+                item.stash[_WATCH].leave()
             del item.stash[_WATCH]
             del item.stash[_JUDGED]
         if _OUTCOME in item.stash:

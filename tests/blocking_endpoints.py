@@ -71,7 +71,7 @@ def report() -> None:
 
 
 def later(call: Callable[[], object]) -> None:
-    threading.Timer(2 * SECONDS, call).start()
+    threading.Timer(4 * SECONDS, call).start()
 
 
 @contextlib.contextmanager

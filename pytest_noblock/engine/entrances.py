@@ -38,18 +38,22 @@ class Entrances:
 
     def __init__(self) -> None:
         self.watcher: Watcher | None = None
+        self._users = 0
         self._patches = Patches(self._found, _MODULES)
         self._imports = Patches(lambda: [Patch(importlib._bootstrap, "_find_and_load", self._loading)])
 
     def open(self) -> None:
-        """A fixture, or the test itself, may be the first in the run to import the app."""
+        """Every time is ended by one `close`. A fixture, or the test itself, may be the first to import the app."""
+        self._users += 1
         self._patches.put_on()
         if None in map(sys.modules.get, _ALL_MODULES):
             self._imports.put_on()
 
     def close(self) -> None:
-        self._imports.take_off()
-        self._patches.take_off()
+        self._users -= 1
+        if not self._users:
+            self._imports.take_off()
+            self._patches.take_off()
 
     def _found(self) -> Iterator[Patch]:
         if hasattr(sys.modules.get(_STARLETTE[0]), _STARLETTE[1]):

@@ -49,7 +49,7 @@ def put_on() -> None:
         _users += 1
         if _users == 1:
             gc.callbacks.append(_collection)
-            _always.put_on()
+        _always.put_on()
         _with_starlette.put_on()
 
 

@@ -83,17 +83,18 @@ class Patches:
         self._fit()
 
     def put_on(self) -> None:
-        """Again, where more is to be patched than before; else nothing happens to what is on."""
+        """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on."""
         imported = list(map(sys.modules.get, self._modules))
         if imported != self._imported:
             self.take_off()
             self._imported = imported
             self._patches = list(self._find())
             self._fit()
+        elif self._standing() != (self._wrappers if self.on else self._originals):
+            self.take_off()
+            self._fit()
         elif self.on:
             return
-        elif self._standing() != self._originals:
-            self._fit()
         _exhaust(map(setattr, self._owners, self._names, self._wrappers))
         self.on = True
 

@@ -12,7 +12,8 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Meter, Segment
 
 _MS = 1_000_000
-_PLANTED_NS = 4 * _MS
+_SLEEP_NS = 4 * _MS
+_BURN_NS = _MS
 _TRIES = 3
 
 
@@ -42,8 +43,8 @@ def _unseen() -> str:
     except (OSError, AttributeError, ValueError) as error:  # no schedstat, no timerfd, no byte counters
         return f"the kernel's counters ({error})"
     seen = {
-        "a planted sleep": sleep.asleep >= _PLANTED_NS // 2,
-        "a planted CPU burn": burn.cpu >= _PLANTED_NS // 2,
+        "a planted sleep": sleep.asleep >= _SLEEP_NS // 2,
+        "a planted CPU burn": burn.cpu >= _BURN_NS // 2,
         "a planted round trip": trip.round_trips > 0,
     }
     return ", ".join(name for name, was_seen in seen.items() if not was_seen)
@@ -73,11 +74,11 @@ def _segment(segments: tuple[Segment, ...], record: Record) -> Segment:
 
 
 def _sleep() -> None:
-    time.sleep(_PLANTED_NS / 1e9)
+    time.sleep(_SLEEP_NS / 1e9)
 
 
 def _burn() -> None:
-    end = time.thread_time_ns() + _PLANTED_NS
+    end = time.thread_time_ns() + _BURN_NS
     while time.thread_time_ns() < end:
         pass
 

@@ -1,4 +1,7 @@
-"""After a watched test nothing of ours is left; with `--noblock` the session's one watchdog and its timer are."""
+"""After a watched test nothing of ours is left.
+
+With `--noblock` the session's one watchdog and its timer are, and one test hands the patches over to the next.
+"""
 
 import textwrap
 
