@@ -136,7 +136,7 @@ class Checker:
         while len(runs) < _BESIDE_REPEATS and len(_placed(conclusion.came_again(first, runs))) < len(first):
             observation = self._again(request, plan, Run(copies, plan.probes))
             broken = breaking(stalls(observation, plan.limits), plan.limits)
-            runs.append(self._findings(stall for stall in broken if stall.sure))
+            runs.append(self._findings(stall for stall in broken if stall.sure or stall.kind != "gil"))
         return conclusion.came_again(first, runs)
 
     def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
