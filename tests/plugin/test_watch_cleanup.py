@@ -3,7 +3,10 @@
 With `--noblock` the session's one watchdog and its timer are, and one test hands the patches over to the next.
 """
 
+import asyncio
 import textwrap
+import threading
+import time
 
 import pytest
 
@@ -68,15 +71,13 @@ TESTS = {
 @pytest.mark.parametrize("name", TESTS)
 def test_nothing_is_left_after_a_test_that(pytester, name, options):
     head = textwrap.dedent(STATE).partition("\nbefore = {}")[0]
-    kept = "noblock watchdog" if options else ""
+    kept, first = ("noblock watchdog", "test_before") if options else ("", "test_middle")
     body = f"""
 open_clients = []
 before = {{}}
 
-@pytest.fixture(scope="module", autouse=True)
-def first():
-    with TestClient(app) as client:  # what asyncio and anyio keep for good
-        client.get("/worker")
+with TestClient(app) as client:  # what asyncio and anyio keep for good
+    client.get("/worker")
 
 def test_before():
     pass
@@ -84,17 +85,16 @@ def test_before():
 @pytest.mark.noblock
 def test_middle():
     {TESTS[name]}
-
-def test_after():
-    pass
 """
+    if not options:  # the next one is not watched
+        body += "\n\ndef test_after():\n    pass\n"
     conftest = f"""
 import pytest
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item):
     module = item.module
-    if item.name == "test_middle":
+    if item.name == "{first}":
         module.before.update(module.everything())
     result = yield
     if item.name == "test_middle":
@@ -186,3 +186,49 @@ def test_after_class():
 """
     )
     pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=5)
+
+
+def test_a_run_that_stops_early_leaves_nothing_either(pytester):
+    """The next test, to which the patches would have been handed over, never comes."""
+    pytester.makepyfile(
+        test_it=textwrap.dedent(API).replace("asyncio.events", "__import__('asyncio').events")
+        + """
+def test_fails():
+    TestClient(app).get("/")
+    assert not hasattr(time.sleep, "__wrapped__")
+
+def test_never_comes():
+    pass
+"""
+    )
+    before = asyncio.events.Handle._run, time.sleep, threading.Thread.start
+    pytester.runpytest_inprocess("--noblock", "-x", "-p", "no:randomly").assert_outcomes(failed=1)
+    assert (asyncio.events.Handle._run, time.sleep, threading.Thread.start) == before
+
+
+def test_what_a_fixture_of_a_class_replaces_is_its_own_also_between_watched_tests(pytester):
+    pytester.makepyfile(
+        test_it=textwrap.dedent(API).replace("asyncio.events", "__import__('asyncio').events")
+        + """
+import pytest
+
+@pytest.fixture(scope="class")
+def no_sleep():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda seconds: None)
+        yield
+
+class TestMocked:
+    def test_one(self, no_sleep):
+        TestClient(app).get("/blocks")
+
+    def test_two(self, no_sleep):
+        TestClient(app).get("/blocks")
+
+def test_after():
+    TestClient(app).get("/blocks")
+"""
+    )
+    result = pytester.runpytest_subprocess("--noblock", "-p", "no:randomly")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["GET /blocks blocked the event loop *"])
