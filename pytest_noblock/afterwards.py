@@ -1,7 +1,6 @@
 """From background tasks and their faults to what a check says (pure)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pytest_noblock.background import Fault
 from pytest_noblock.callnames import source_line
@@ -68,7 +67,7 @@ def finding(fault: Fault, shown: Shown) -> Finding:
 def judged(check: Check, faults: Sequence[Fault], shown: Shown) -> Check:
     """The check with the faults of its background tasks added."""
     findings = tuple(finding(fault, shown) for fault in faults)
-    return replace(check, outcome="failed", findings=check.findings + findings, reason=None) if findings else check
+    return check._replace(outcome="failed", findings=check.findings + findings, reason=None) if findings else check
 
 
 def shared_out(checks: Sequence[Check], faults: Sequence[Fault], shown: Shown) -> list[Check]:

@@ -63,7 +63,7 @@ class Checker:
             reason = reasons.stuck(request.label, self._seconds(request), where, stuck.exchange)
             if stuck.exchange is not None:
                 runs = task_runs(stuck.exchange, self._user.relative)
-                unknown = replace(unknown, exchange=stuck.exchange, background=runs)
+                unknown = unknown._replace(exchange=stuck.exchange, background=runs)
         except LoopBlocked as blocked:
             self._runner.usable = False
             where = self._shown(user_frame(settled(blocked.frames, self._user)))
@@ -75,7 +75,7 @@ class Checker:
             reason = str(error)
         except (httpx.RequestError, httpx.InvalidURL) as error:
             reason = f"{request.label} cannot be sent: {error}"
-        return replace(unknown, reason=reason)
+        return unknown._replace(reason=reason)
 
     def _checked(self, unknown: Check, request: Request, plan: Plan) -> Check:
         cold = self._warm_up(request, plan)
@@ -86,8 +86,7 @@ class Checker:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         reason = None if final else reasons.not_measured(exchange, starlette.paths_of(self._runner.given))
-        check = replace(
-            unknown,
+        check = unknown._replace(
             route=exchange.route,
             endpoint=exchange.endpoint,
             outcome="failed" if final else "inconclusive" if reason else "passed",

@@ -1,7 +1,7 @@
 """What a check says: the values that tests read and every report is rendered from."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_noblock.durations import milliseconds
 from pytest_noblock.frames import Stack
@@ -33,8 +33,7 @@ class NoblockWarning(UserWarning):
     """A finding under `action="warn"`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiter:
+class Waiter(NamedTuple):
     """Where a probe waited for what the request held."""
 
     file: str
@@ -47,7 +46,7 @@ class Waiter:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # no named tuple, whose `count` is a method
 class Finding:
     """One reason why others had to wait, at one line; times in ns, `ms` twins for reading.
 
@@ -98,8 +97,7 @@ class Finding:
         return f"{self.file}:{self.line}" if self.file else "a line that was not caught"
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeWaits:
+class ProbeWaits(NamedTuple):
     """How one probe path fared: `waited` counts the probes that had to sit through a stall."""
 
     path: str
@@ -117,8 +115,7 @@ class ProbeWaits:
         return milliseconds(self.alone)
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRun:
+class TaskRun(NamedTuple):
     """One background task, times in ms since the request was sent; None: it never came to that."""
 
     name: str
@@ -131,8 +128,7 @@ class TaskRun:
     """`app/main.py:12`, the user line that added it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """The answer to one request: does it stop everybody else?"""
 
     id: str
@@ -156,7 +152,7 @@ class Check:
     exchanges: tuple[Exchange, ...] = ()
     """All of them."""
     probe_runs: tuple[Probe, ...] = ()
-    response: "httpx.Response | None" = field(default=None, compare=False)
+    response: "httpx.Response | None" = None
 
     @property
     def duration_ms(self) -> float:

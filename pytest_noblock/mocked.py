@@ -19,8 +19,8 @@ def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bo
         return check
     if fails:
         new = (replace(finding, confirmed=True) for finding in found)
-        return replace(check, outcome="failed", findings=(*check.findings, *new), reason=None)
-    return replace(check, notes=(*check.notes, *map(_note, found)))
+        return check._replace(outcome="failed", findings=(*check.findings, *new), reason=None)
+    return check._replace(notes=(*check.notes, *map(_note, found)))
 
 
 def _stalls(check: Check, segments: Iterable[Segment]) -> Iterator[Stall]:
