@@ -15,6 +15,7 @@ from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.stacks import here
+from pytest_noblock.engine.traffic import Traffic
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import Watchdog
 from pytest_noblock.observation import BlockingCall, LineCost, Segment
@@ -23,7 +24,6 @@ T = TypeVar("T")
 
 _steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
-_process_cpu = time.process_time_ns
 
 STEPPING: "dict[int, StepMeter]" = {}
 """The meters whose threads are in a step of somebody's, by their identity: empty for most that happens in a run."""
@@ -33,17 +33,9 @@ SHORT_NS = 30_000
 _REUSE_NS = 50_000
 """A reading this young serves again: nothing of a millisecond fits in between."""
 _NOTABLE_NS = 500_000
-_QUIET_NS = 10_000
-"""Other threads that burned less than this did not make a round trip."""
 _MOST_CALLS = 100
 _OPENING_NS = 300_000
 """A shorter step has opened no connection that made a round trip (Python's own are seen as they happen)."""
-_OPENING_CPU_NS = 200_000
-"""What this thread burns at least when a driver opens a connection: on a busy machine any step is long."""
-_OTHERS_OPENING_NS = 500_000
-"""What other threads burn, at least, when they open a connection."""
-_OTHERS_NS = 5_000
-"""Other threads that burned less since the last look have sent nothing."""
 
 
 class Lines(Protocol):
@@ -76,7 +68,7 @@ class StepMeter:
         self.closed = False
         self._clock = clock
         self._user = user
-        self._sockets = sockets
+        self._traffic = Traffic(sockets)
         self.watchdog: Watchdog | None = None
         self._step = 0
         self._start: Reading = (0, 0, b"", 0, 0)
@@ -85,16 +77,12 @@ class StepMeter:
         self._collected = self._collection_began = 0
         self.own_cpu = self._own_wall = self._own_queued = 0
         """Of our own work in the present step."""
-        self._watched = self._trips_before = 0
-        self._others_at_look = self._others_at_stock = _process_cpu() - _thread_cpu()
-        self._imported = 0
+        self._watched = self._imported = 0
         self._aside = False
         self._calls: list[BlockingCall] = []
         self._answered = Answered(user)
         self._talked_at = 0
         self._ended_at = 0
-        self._stale = True
-        """Whether code that is nobody's ran, which may have used sockets."""
 
     def close(self) -> None:
         """Inert from now on: an app's lifespan may outlive the test that metered it."""
@@ -122,7 +110,7 @@ class StepMeter:
             self.lines.enter()
         moment = now()
         if moment - self._ended_at > SHORT_NS:
-            self._stale = True
+            self._traffic.stale = True
         if moment - self._read_at > _REUSE_NS:
             self._read()
         self._began = self._start[0]  # of the same reading as the other counters
@@ -132,7 +120,7 @@ class StepMeter:
 
     def _read(self) -> None:
         self._start = self._clock.begin()
-        if self._settled_sockets(self._start[4] - self._start[1]):
+        if self._traffic.settle(self._start[4] - self._start[1]):
             if self.gaps is not None:
                 self.gaps.tell()
             self._start = self._clock.begin()
@@ -149,20 +137,13 @@ class StepMeter:
         wall = ended - self._entered
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
-        telling = wall > _OPENING_NS or (wall > SHORT_NS and self._talked())
+        telling = wall > _OPENING_NS or (wall > SHORT_NS and self._traffic.seen())
         if telling or self._calls or self._answered.calls or self.lines is not None:
             self._account(owner)
             self._calls = []
             self._answered.calls = []
             self._read_at = 0
         self.owner = None
-
-    def _talked(self) -> bool:
-        """Whether a known connection made a round trip: all that so short a step can show."""
-        if self._sockets is None:
-            return False
-        self._trips_before += self._sockets.look()
-        return self._trips_before > 0
 
     def cut(self, owner: Record | None) -> None:
         """What follows in this step belongs to somebody else."""
@@ -171,20 +152,6 @@ class StepMeter:
         if owner is not None:
             self.begin(owner)
 
-    def _settled_sockets(self, others: int) -> bool:
-        """Whether there was traffic to be left out: that of code that is not the owner's.
-
-        `others` is the CPU time of all other threads so far.
-        """
-        if self._sockets is None:
-            return False
-        stale, self._stale = self._stale, False
-        if others - self._others_at_stock > _OTHERS_OPENING_NS:
-            self._sockets.take_stock()
-            self._others_at_stock = others
-            return True
-        return (stale or others - self._others_at_look > _OTHERS_NS) and self._sockets.refresh()
-
     def _account(self, owner: Record) -> None:
         end = self._clock.end()
         lines = self.lines.leave() if self.lines is not None else ()
@@ -192,8 +159,7 @@ class StepMeter:
         others = others_cpu(start, end)
         if self.watchdog is not None:  # looking on is no round trip
             others = max(0, others - (self.watchdog.cpu - self._watched))
-        trips, doubtful = self._round_trips(others, start, end)
-        self._others_at_look = end[4] - end[1]
+        trips, doubtful = self._traffic.of_step(start, end, others, called=bool(self._calls))
         split = self._clock.splits_waiting
         segment = Segment(
             exchange=owner.number,
@@ -218,15 +184,6 @@ class StepMeter:
         if trips or doubtful or self._calls or self._answered.calls or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
-    def _round_trips(self, others: int, start: Reading, end: Reading) -> tuple[int, int]:
-        if self._sockets is None:
-            return 0, 0
-        waited = end[1] - start[1] > _OPENING_CPU_NS and end[3] != start[3]  # for the other end to answer
-        opening = waited or self._calls
-        trips = (self._sockets.take_stock(end[0] - start[0]) if opening else self._sockets.look()) + self._trips_before
-        self._trips_before = 0
-        return (0, trips) if others > _QUIET_NS else (trips, 0)
-
     def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
         """A known blocking call on this thread, which has just ended."""
         if self.owner is None:
@@ -243,7 +200,7 @@ class StepMeter:
             return
         asked = 0 if self._aside else asked  # what an import sleeps is taken out of the step
         with self.own_work():
-            if effect != "connect" or self._opened_connection(ended - began):
+            if effect != "connect" or self._traffic.opened(ended - began):
                 stack = here(frame, self._user)
                 self._calls.append(BlockingCall(name, effect != "sleep", began, ended, stack, asked))
 
@@ -251,12 +208,6 @@ class StepMeter:
         """See `calls.Observer`."""
         if self.watchdog is not None:
             self.watchdog.passed_by()
-
-    def _opened_connection(self, within: int) -> bool:
-        """It may be closed again before the step ends: look now."""
-        trips = self._sockets.take_stock(within) if self._sockets is not None else 0
-        self._trips_before += trips
-        return trips > 0
 
     def collection(self, phase: str) -> None:
         """Garbage collection on this thread starts or stops: whoever happens to trigger it is not to blame."""

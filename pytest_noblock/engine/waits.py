@@ -4,16 +4,15 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, NamedTuple
 
 from pytest_noblock.beside import Sitting, Wait
-from pytest_noblock.engine import workers
+from pytest_noblock.engine import held, workers
 from pytest_noblock.engine.exchange import CURRENT, Record
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probes import Asked
 from pytest_noblock.engine.stacks import RawFrame, settled
-from pytest_noblock.engine.stuck import await_chain, awaited_task, coroutines, tasks_of
+from pytest_noblock.engine.stuck import await_chain, awaited_task, tasks_of
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.frames import user_frame
 
@@ -114,7 +113,7 @@ class Waits:
         future = _future_of(task)
         if task is None or future is None or len(self._seen) >= _MOST_WAITS:
             return
-        waiting = _Waiting(asked, future, _chain(task), _owners(task, self._user), now())
+        waiting = _Waiting(asked, future, _chain(task), held.owners(task, self._user), now())
         self._seen.append(waiting)
         self._open[asked] = waiting
         future.add_done_callback(waiting)
@@ -133,7 +132,7 @@ class Waits:
             self._futures[record] = _future_of(task)
             if task is None:
                 continue
-            chain, owners = _chain(task), _owners(task, self._user)
+            chain, owners = _chain(task), held.owners(task, self._user)
             at = next(((code.co_filename, line) for code, line, *_ in chain if code.co_filename in self._user), None)
             if at is None:
                 continue
@@ -177,7 +176,7 @@ class Waits:
             ended=waiting.ended or waiting.began,
             held=waiting.held,
             stack=stack,
-            what=_named(list(waiting.owners.values())),
+            what=held.named(list(waiting.owners.values())),
             by=waiting.by.number if waiting.by is not None else None,
             let_go=waiting.let_go,
             shared=waiting.shared,
@@ -208,63 +207,3 @@ def _chain(task: "asyncio.Task[object]") -> list[RawFrame]:
     """The await chain, through the tasks that it waits for."""
     inner = awaited_task(task)
     return [*(_chain(inner) if inner is not None else []), *await_chain(task)]
-
-
-def _owners(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
-    """The objects in whose methods it waits, within the innermost line of the user's."""
-    owners: dict[int, str] = {}
-    for frame in _frames(task):
-        if frame.f_code.co_filename in user:
-            return owners
-        owners.update(_pools_in_greenlet(frame))
-        owners.update(_owner(frame))
-    return owners
-
-
-def _pools_in_greenlet(frame: FrameType) -> dict[int, str]:
-    """SQLAlchemy's pool awaits from sync frames, which hang in a greenlet and not in the await chain."""
-    if frame.f_code.co_name != "greenlet_spawn":
-        return {}
-    owners: dict[int, str] = {}
-    sync = getattr(frame.f_locals.get("context"), "gr_frame", None)
-    while sync is not None:
-        owners.update(_owner(sync))
-        sync = sync.f_back
-    return {each: name for each, name in owners.items() if _is_pool(name)}
-
-
-def _owner(frame: FrameType) -> dict[int, str]:
-    owner = frame.f_locals.get("self")
-    kind = type(owner)
-    return {} if owner is None or kind.__name__ in _GROUPS else {id(owner): f"{kind.__module__}.{kind.__qualname__}"}
-
-
-def _frames(task: "asyncio.Task[object]") -> list[FrameType]:
-    inner = awaited_task(task)
-    outer = [frame for _, frame in coroutines(task)][::-1]
-    return [*(_frames(inner) if inner is not None else []), *outer]
-
-
-_GROUPS = {"TaskGroup", "TaskHandle"}
-"""What only passes on the waiting of its tasks."""
-_OWN = {"asyncio", "anyio"}
-
-
-def _named(owners: Sequence[str]) -> str:
-    """`asyncio.Lock`, `httpcore.AsyncConnectionPool`; what is not the library's own is told with the library."""
-    pool = next((name for name in owners if _is_pool(name)), None)
-    if not owners:
-        return "a future"
-    outer = owners[-1].partition(".")[0]
-    if pool or outer in _OWN or owners[0].startswith(f"{outer}."):
-        return _short(pool or owners[-1])
-    return f"{_short(owners[0])} of {outer}"
-
-
-def _is_pool(name: str) -> bool:
-    kind = name.rpartition(".")[2]
-    return "Pool" in kind and "Request" not in kind and not kind.startswith("_")
-
-
-def _short(name: str) -> str:
-    return f"{name.partition('.')[0]}.{name.rpartition('.')[2].removesuffix('Adapter')}"
