@@ -2,6 +2,7 @@
 
 from types import CodeType, FrameType
 
+from pytest_noblock.engine.patches import beneath
 from pytest_noblock.engine.stacks import here, outwards
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.frames import Stack, user_frame
@@ -52,5 +53,5 @@ def _stands_for_network(stack: Stack, mock: object) -> bool | None:
     entry = known(frame.call) if frame else None
     if frame is None or entry is None or not entry.blocks_anywhere:
         return None
-    there = found_at(frame.call or "")
+    there = beneath(found_at(frame.call or ""))
     return entry.network if mock is there or mock is getattr(there, "mock", None) else None

@@ -42,6 +42,9 @@ class Patch:
             self.wrapper = self._make(original)
             self.wrapper.noblock = _Worn(self.wrapper, original, patches)
 
+    def worn(self) -> bool:
+        return getattr(self.owner, self.name, None) is self.wrapper
+
     def take_off(self) -> None:
         """Whatever a test has put there meanwhile stays; what its monkeypatch gave back may be an older wrapper."""
         present = vars(self.owner).get(self.name)
@@ -56,6 +59,12 @@ class Patch:
         if self._own:
             return partial(setattr, self.owner, self.name, self.original)
         return partial(delattr, self.owner, self.name)
+
+
+def beneath(function: Any) -> Any:
+    """What one of our wrappers stands before; any other function itself."""
+    worn = getattr(function, "noblock", None)
+    return worn.original if type(worn) is _Worn and worn.wrapper is function else function
 
 
 def _bare(function: Any) -> Any:
@@ -80,7 +89,7 @@ class Patches:
         self._imported: list[ModuleType | None] | None = None
         self._patches: list[Patch] = []
         self._joined: dict[tuple[Any, str], Patches] = {}
-        self._fit()
+        self._fit(())
 
     def put_on(self) -> None:
         """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on."""
@@ -89,10 +98,9 @@ class Patches:
             self.take_off()
             self._imported = imported
             self._patches = list(self._find())
-            self._fit()
+            self._fit(self._patches)
         elif self._standing() != (self._wrappers if self.on else self._originals):
-            self.take_off()
-            self._fit()
+            self._fit([patch for patch in self._patches if not (self.on and patch.worn())])
         elif self.on:
             return
         _exhaust(map(setattr, self._owners, self._names, self._wrappers))
@@ -120,8 +128,9 @@ class Patches:
     def _standing(self) -> list[Any]:
         return list(map(getattr, self._owners, self._names, repeat(None)))
 
-    def _fit(self) -> None:
-        for patch in self._patches:
+    def _fit(self, changed: Iterable[Patch]) -> None:
+        self.on = False  # wrappers of ours that came back are old ones
+        for patch in changed:
             patch.fit(self)
         self._owners = [patch.owner for patch in self._patches]
         self._names = [patch.name for patch in self._patches]

@@ -168,3 +168,19 @@ def test_one_that_a_test_replaced_or_deleted_keeps_none_of_the_others_on(owner):
     patches.put_on()
     assert owner.call() == "told of bare"
     patches.take_off()
+
+
+def test_what_others_put_there_meanwhile_is_wrapped_at_the_next_time_and_theirs_in_the_end(owner):
+    owner.kept = bare
+    patches = Patches(lambda: [Patch(owner, name, told) for name in ("call", "kept")])
+    patches.put_on()
+    kept, given_back = owner.kept, owner.call
+    owner.call = other
+    patches.put_on()
+    assert owner.call() == "told of other"
+    assert owner.kept is kept
+    owner.call = given_back
+    patches.put_on()
+    assert owner.call() == "told of bare"
+    patches.take_off()
+    assert (owner.call, owner.kept) == (bare, bare)
