@@ -27,8 +27,6 @@ _MODULES = (_STARLETTE[0], *_TRANSPORTS)
 _ALL_MODULES = (*_MODULES, *starlette.MODULES)
 _WHOLE = {_STARLETTE[0], "fastapi"}
 """Once these are imported, everything of Starlette's and FastAPI's that is patched is there."""
-
-
 _SEEN_THEMSELVES = {"starlette.applications", "fastapi.applications"}
 """Whose `__call__` does nothing of note before `Starlette.__call__`; a subclass's may."""
 

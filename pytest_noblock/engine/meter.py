@@ -70,10 +70,8 @@ class StepMeter:
         self._user = user
         self._traffic = Traffic(sockets)
         self.watchdog: Watchdog | None = None
-        self._step = 0
         self._start: Reading = (0, 0, b"", 0, 0)
-        self._read_at = 0
-        self._began = self._entered = 0
+        self._step = self._read_at = self._began = self._entered = 0
         self._collected = self._collection_began = 0
         self.own_cpu = self._own_wall = self._own_queued = 0
         """Of our own work in the present step."""
@@ -81,8 +79,7 @@ class StepMeter:
         self._aside = False
         self._calls: list[BlockingCall] = []
         self._answered = Answered(user)
-        self._talked_at = 0
-        self._ended_at = 0
+        self._talked_at = self._ended_at = 0
 
     def close(self) -> None:
         """Inert from now on: an app's lifespan may outlive the test that metered it."""

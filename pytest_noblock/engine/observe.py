@@ -93,11 +93,11 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         stack.callback(waits.close)
         if run.probes is not None:
             await probes.measure_alone()
-        steps = metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
-        meter = stack.enter_context(steps)
+        meter = stack.enter_context(
+            metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
+        )
         if run.probes is not None:
-            turns = await stack.enter_async_context(probes.running(look))
-            meter.steps.stirs = turns.stir
+            meter.steps.stirs = (await stack.enter_async_context(probes.running(look))).stir
             if subject.meter == "full":
                 stack.enter_context(gaps.watching(meter.steps))
         responses = await _exchanges(subject, request, run, records)

@@ -22,7 +22,6 @@ _WHY = {
     "fdatasync": "for the disk",
 }
 
-
 _UNPROBED = "every other request of this worker waited meanwhile"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
@@ -35,7 +34,6 @@ _EVIDENCE = {
     MOCKED: "as the call was made",
     "none": "by the counters of the step alone",
 }
-
 
 _BACKGROUND: dict[Kind, str] = {
     "background-early": "began before the response was complete",
