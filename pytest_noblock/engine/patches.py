@@ -63,17 +63,21 @@ class Patch:
 
 def beneath(function: Any) -> Any:
     """What one of our wrappers stands before; any other function itself."""
-    worn = getattr(function, "noblock", None)
-    return worn.original if type(worn) is _Worn and worn.wrapper is function else function
+    worn = _worn(function)
+    return worn.original if worn is not None else function
 
 
 def _bare(function: Any) -> Any:
     """Without wrappers of ours that nobody has on any more."""
-    while True:
-        worn = getattr(function, "noblock", None)
-        if type(worn) is not _Worn or worn.wrapper is not function or worn.patches.on:
-            return function
+    while (worn := _worn(function)) is not None and not worn.patches.on:
         function = worn.original
+    return function
+
+
+def _worn(function: Any) -> _Worn | None:
+    """None where the function is no wrapper of ours."""
+    worn = getattr(function, "noblock", None)
+    return worn if type(worn) is _Worn and worn.wrapper is function else None
 
 
 class Patches:

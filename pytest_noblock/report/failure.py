@@ -43,7 +43,6 @@ _BACKGROUND: dict[Kind, str] = {
     "background-order": "ran out of order",
 }
 
-
 _BESIDE: dict[Kind, str] = {
     "gil": "held the GIL",
     "pool-starved": "used up {pool} for",
