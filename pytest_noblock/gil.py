@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_noblock import remedies
+from pytest_noblock import remedies, wakes
 from pytest_noblock.beside import Gap, Worker
 from pytest_noblock.durations import words
 from pytest_noblock.frames import Stack, user_frame
@@ -10,14 +10,6 @@ from pytest_noblock.limits import NOTE_NS
 from pytest_noblock.observation import Exchange, Observation
 from pytest_noblock.places import Place
 from pytest_noblock.stall import Stall
-
-_FEWEST_SWITCHES = 3
-_SWITCHES_PER_NS = 1 / 12_000_000
-"""A thread that waits for the interpreter lock wakes every `sys.getswitchinterval()` (5 ms): measured 99 ms
-late with 21 switches, 152 ms with 33. A loop that just sleeps, or has no processor, shows 1 or 2."""
-_WAKES_EVERY_NS = 5_000_000
-_IN_VAIN = 3 / 4
-"""Measured: 142 switches in 717 ms for one wait beside 4 busy processes, 72 in 118 ms for many short ones."""
 
 
 def kept(observation: Observation) -> Iterator[Stall]:
@@ -31,15 +23,10 @@ def kept(observation: Observation) -> Iterator[Stall]:
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
-        waited = gap.switches >= max(_FEWEST_SWITCHES, cpu * _SWITCHES_PER_NS)
-        if cpu >= NOTE_NS and waited and _once(gap) and exchange is not None:
+        waited = wakes.enough(gap.switches, cpu) and wakes.in_vain(gap.switches, gap.asleep)
+        if cpu >= NOTE_NS and waited and exchange is not None:
             alone = 2 * cpu >= gap.others_cpu
             yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, sure=alone, proof=_proof(gap, cpu))
-
-
-def _once(gap: Gap) -> bool:
-    """Whether nearly all its wakes were in vain: of many short waits every second one has the lock."""
-    return gap.asleep / _WAKES_EVERY_NS >= _IN_VAIN * gap.switches - _FEWEST_SWITCHES
 
 
 def _lets_go(worker: Worker) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from pytest_noblock import places
+from pytest_noblock import places, wakes
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import NOTE_NS, Limits
 from pytest_noblock.observation import Exchange, Observation, Sample, Segment
@@ -14,15 +14,8 @@ _MS = 1_000_000
 _SWITCH_INTERVAL_NS = 4 * _MS
 """A little under the 5 ms after which CPython makes a thread hand over the interpreter lock."""
 
-_LONGEST_LOCK_WAIT_NS = 5 * _MS
-"""Who waits for the interpreter lock wakes that often: one voluntary switch each."""
-
 _IN_TIME_NS = 15 * _MS
 """How late a thread may wake on a machine that is not starved; a polling timer's grain is 5 ms."""
-
-_SWITCHES_PER_NS = 1 / (12 * _MS)
-"""A thread that waits for the interpreter lock wakes every `sys.getswitchinterval()` (5 ms): measured 99 ms
-late with 21 switches, 152 ms with 33. A sleep of 100 ms shows 1 or 2."""
 
 _LOCK_WAIT_NS = 6 * _MS
 """Measured beside 4 busy processes: 717 ms with 142 switches, 617 ms with 119."""
@@ -89,9 +82,9 @@ def _asleep(segment: Segment) -> int:
 def _waited_for_us(segment: Segment) -> int:
     """While the watchdog looked it held the interpreter lock."""
     switches = segment.switches or 0
-    unseen = segment.asleep > switches * _LONGEST_LOCK_WAIT_NS  # then one of them at least was another sleep
+    unseen = segment.asleep > switches * wakes.EVERY_NS  # then one of them at least was another sleep
     waits = max(0, switches - max(len(segment.calls), unseen))  # each seen call slept once itself
-    return min(sum(sample.ended - sample.due for sample in _wanting(segment)), waits * _LONGEST_LOCK_WAIT_NS)
+    return min(sum(sample.ended - sample.due for sample in _wanting(segment)), waits * wakes.EVERY_NS)
 
 
 def _wanting(segment: Segment) -> list[Sample]:
@@ -105,9 +98,8 @@ def waited_for_lock(segment: Segment) -> int:
     As long as the waking for it tells: who has the lock may wait for a processor, and burns less meanwhile.
     """
     waits = _own_wakes(segment)
-    many = waits >= max(3, segment.asleep * _SWITCHES_PER_NS)
     worked = segment.others_cpu >= segment.asleep * _LEAST_SHARE
-    return min(segment.asleep, waits * _LOCK_WAIT_NS) if many and worked else 0
+    return min(segment.asleep, waits * _LOCK_WAIT_NS) if wakes.enough(waits, segment.asleep) and worked else 0
 
 
 def _own_wakes(segment: Segment) -> int:

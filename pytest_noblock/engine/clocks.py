@@ -195,6 +195,11 @@ def longest_queued(before: bytes, after: bytes) -> int:
     return min(delay, 2 * delay // max(1, turns))
 
 
+def others_so_far() -> int:
+    """CPU that the other threads of the process have burned since it began."""
+    return _process() - _cpu()
+
+
 def others_cpu(began: Reading, ended: Reading) -> int:
     """CPU that the other threads of the process burned between two readings."""
     return max(0, (ended[4] - began[4]) - (ended[1] - began[1]))

@@ -1,8 +1,6 @@
 """The round trips of a request's steps: told from everybody else's traffic, and looked for no more than need be."""
 
-import time
-
-from pytest_noblock.engine.clocks import Reading
+from pytest_noblock.engine.clocks import Reading, others_so_far
 from pytest_noblock.engine.sockets import SocketTable
 
 _QUIET_NS = 10_000
@@ -24,7 +22,7 @@ class Traffic:
         self._sockets = sockets
         self._trips = 0
         """Of the present step, so far."""
-        self._others_at_look = self._others_at_stock = time.process_time_ns() - time.thread_time_ns()
+        self._others_at_look = self._others_at_stock = others_so_far()
 
     def settle(self, others: int) -> bool:
         """A step begins: whether there was traffic to be left out. `others`: the CPU of all other threads so far."""

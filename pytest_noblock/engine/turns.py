@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 
+from pytest_noblock.engine.clocks import others_so_far
 from pytest_noblock.engine.now import now
 
 _MS = 1_000_000
@@ -36,7 +36,7 @@ class Turns:
         self._look = look
         self._loop = asyncio.get_running_loop()
         self._strangers = set(threading.enumerate())
-        self._others = _others_cpu()
+        self._others = others_so_far()
         self._number = 0
         self._often = self._stirred = True
         self._idle = False
@@ -86,9 +86,5 @@ class Turns:
         return self._loop.call_later(max(0, self._due - now()) / 1e9, self._turn)
 
     def _threads_work(self) -> bool:
-        before, self._others = self._others, _others_cpu()
+        before, self._others = self._others, others_so_far()
         return self._others - before > _WORKING_NS or not self._strangers.issuperset(threading.enumerate())
-
-
-def _others_cpu() -> int:
-    return time.process_time_ns() - time.thread_time_ns()
