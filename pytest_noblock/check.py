@@ -157,7 +157,7 @@ class Checker:
 
     def _once_more(self, request: Request, plan: Plan, *, exact: bool) -> list[Finding]:
         """Alone, without probes; what comes to nearly the limit counts as having come again."""
-        nearly = replace(plan.limits, max_block=plan.limits.max_block * 4 // 5)
+        nearly = plan.limits._replace(max_block=plan.limits.max_block * 4 // 5)
         observation = self._again(request, plan, Run(exact=exact))
         return self._findings(breaking(stalls(observation, nearly), nearly))
 

@@ -79,7 +79,7 @@ class Noblock:
 
 
 _OURS: dict[str, Callable[[Plan, Any], Plan]] = {
-    "max_block": lambda plan, value: replace(plan, limits=replace(plan.limits, max_block=durations.parse(value))),
+    "max_block": lambda plan, value: replace(plan, limits=plan.limits._replace(max_block=durations.parse(value))),
     "probe": lambda plan, value: replace(plan, probes=paths.of(value)),
     "concurrency": lambda plan, value: replace(plan, concurrency=_positive(value)),
     "warmup": lambda plan, value: replace(plan, warmup=_truth("warmup", value)),

@@ -23,20 +23,21 @@ class ItemOutcome:
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
         ours = markers.marked(item)
+        self.marked = bool(ours.marks)
         self.settings = settings.settings_of(item.config, ours)
-        self._allowances = markers.allowances(ours)
-        self._background = markers.background_names(ours)
+        self._allowances = markers.allowances(ours) if self.marked else []
+        self._background = markers.background_names(ours) if self.marked else None
         self._checks: list[Check] = []
 
     def seen(self, check: "Check") -> "Check":
         """On record, with what the user accepts marked."""
-        from pytest_noblock.report.record import record
+        from pytest_noblock.report.record import record, to_json
 
         check = self._accepted(check) if check.findings else check
         warned = self.settings.action == "warn" and check.outcome == "failed"
         text = self._text([check]).partition("\n")[0] if warned else ""
         check = self._accepted(check, "action=warn") if warned else check
-        attach(self._item, record(check))
+        attach(self._item, to_json(record(check)))
         self._checks.append(check)
         if warned:
             from pytest_noblock.findings import NoblockWarning

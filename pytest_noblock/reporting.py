@@ -15,9 +15,9 @@ _PROPERTY = "noblock"
 _UNUSED = "noblock-unused-allowance"
 
 
-def attach(item: pytest.Item, record: "Record") -> None:
-    """User properties travel to the controller under xdist and into JUnit's XML."""
-    item.user_properties.append((_PROPERTY, json.dumps(record)))
+def attach(item: pytest.Item, record: str) -> None:
+    """One in JSON: user properties travel to the controller under xdist and into JUnit's XML."""
+    item.user_properties.append((_PROPERTY, record))
 
 
 def attach_unused(item: pytest.Item, reasons: list[str]) -> None:

@@ -6,24 +6,35 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock import settings
+from pytest_noblock import markers, settings
 from pytest_noblock.outcomes import ItemOutcome
-from pytest_noblock.reporting import Reporter
+from pytest_noblock.reporting import Reporter, attach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
+    from pytest_noblock.engine.exchange import Record as Exchanged
     from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.engine.watch import Kit
     from pytest_noblock.observation import Meter
     from pytest_noblock.report.record import Record
+    from pytest_noblock.report.uneventful import UneventfulTexts
     from pytest_noblock.running import RunningApps
     from pytest_noblock.watching import ItemWatch
 
 
-_WATCH: "pytest.StashKey[ItemWatch]" = pytest.StashKey()
-_JUDGED = pytest.StashKey[bool]()
-_OUTCOME = pytest.StashKey[ItemOutcome]()
+class _TestRun:
+    """One run of one test: the fixture's requests and the watched ones meet in its outcome."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self.outcome = ItemOutcome(item)
+        self.watch: ItemWatch | None = None
+        self.judged = False
+
+
+_RUN = pytest.StashKey[_TestRun]()
 
 
 class Session:
@@ -32,6 +43,8 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._leaving: ItemWatch | None = None
+        self._siblings = False
+        """Between the last test and the present one no fixtures ended but the last test's own."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -60,7 +73,7 @@ class Session:
     def reporter(self) -> Reporter:
         folder = self._config.invocation_params.dir
         files = [folder / file for file in settings.reports(self._config)]
-        return Reporter(files, self.environment, must_watch=settings.watches_all(self._config))
+        return Reporter(files, self.environment, must_watch=self._watches_all)
 
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.running import RunningApps
@@ -88,15 +101,19 @@ class Session:
             problem = str(error)
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
-        outcome = self._outcome(item)
+        outcome = self._run(item).outcome
         plan = Plan(limits=outcome.settings.limits, probes=outcome.settings.probes)
         return Noblock(checker, item.nodeid, plan, outcome.seen, outcome.fail)
 
-    def _outcome(self, item: pytest.Item) -> ItemOutcome:
-        """One for each run of a test: the fixture's and the watched requests meet in it."""
-        if _OUTCOME not in item.stash:
-            item.stash[_OUTCOME] = ItemOutcome(item)
-        return item.stash[_OUTCOME]
+    def _run(self, item: pytest.Item) -> _TestRun:
+        run = item.stash.get(_RUN, None)
+        if run is None:
+            run = item.stash[_RUN] = _TestRun(item)
+        return run
+
+    @cached_property
+    def _watches_all(self) -> bool:
+        return settings.watches_all(self._config)
 
     @cached_property
     def _user(self) -> "UserCode":
@@ -106,12 +123,13 @@ class Session:
 
     def begin(self, item: pytest.Item) -> None:
         """From the test's setup on, for fixtures make requests, too."""
-        if settings.watches(item):
+        if self._watches_all or markers.watches(item):
             from pytest_noblock.watching import ItemWatch
 
-            keep = settings.watches_all(self._config)
-            limits = self._outcome(item).settings.limits
-            item.stash[_WATCH] = ItemWatch(self._kit if keep else self._new_kit(), limits, keep=keep)
+            run = self._run(item)
+            kit = self._kit if self._watches_all else self._new_kit()
+            run.watch = ItemWatch(kit, run.outcome.settings.limits, keep=self._watches_all)
+            run.watch.start(undisturbed=self._siblings)
             self._hand_over(None)
 
     def _new_kit(self) -> "Kit":
@@ -135,23 +153,44 @@ class Session:
 
     def end(self, item: pytest.Item, *, passing: bool) -> None:
         """At the end of the test's call; judged in any case, and failed if nothing else failed it."""
-        watch = item.stash.get(_WATCH, None)
-        if watch is not None and not item.stash.get(_JUDGED, False):
-            item.stash[_JUDGED] = True
-            checks = watch.stop(item.nodeid, lifespan=settings.judges_lifespan(self._config))
-            self._outcome(item).finish(checks, self._user, passing=passing)
+        run = item.stash.get(_RUN, None)
+        if run is not None and run.watch is not None and not run.judged:
+            run.judged = True
+            run.watch.stop()
+            uneventful = None if run.outcome.marked else run.watch.uneventful()
+            if uneventful is None:
+                checks = run.watch.checks(item.nodeid, lifespan=self._judges_lifespan)
+                run.outcome.finish(checks, self._user, passing=passing)
+            else:
+                self._attach(item, uneventful)
+
+    def _attach(self, item: pytest.Item, requests: "Sequence[Exchanged]") -> None:
+        id = item.nodeid
+        for each in requests:
+            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration))
+
+    @cached_property
+    def _texts(self) -> "UneventfulTexts":
+        from pytest_noblock.report.uneventful import UneventfulTexts
+
+        return UneventfulTexts()
+
+    @cached_property
+    def _judges_lifespan(self) -> bool:
+        return settings.judges_lifespan(self._config)
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """After the test's fixtures. It may be run again."""
-        if _WATCH in item.stash:
-            if following is not None and settings.watches_all(self._config):
-                self._hand_over(item.stash[_WATCH])
+        run = item.stash.get(_RUN, None)
+        if run is None:
+            return
+        if run.watch is not None:
+            if following is not None and self._watches_all:
+                self._siblings = following.parent is item.parent
+                self._hand_over(run.watch)
             else:
-                item.stash[_WATCH].leave()
-            del item.stash[_WATCH]
-            del item.stash[_JUDGED]
-        if _OUTCOME in item.stash:
-            del item.stash[_OUTCOME]
+                run.watch.leave()
+        del item.stash[_RUN]
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":

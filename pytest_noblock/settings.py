@@ -5,8 +5,7 @@ keywords of a single request go on top of that (see `client`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import pytest
 
@@ -20,8 +19,7 @@ MeterChoice = Literal["auto", "full", "portable"]
 REPORT_SUFFIXES = (".json",)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What holds for one test."""
 
     limits: Limits = Limits()
@@ -77,11 +75,6 @@ def watches_all(config: pytest.Config) -> bool:
     return bool(config.getoption("noblock") or config.getini("noblock"))
 
 
-def watches(item: pytest.Item) -> bool:
-    """Whether the requests of this test are watched, whatever client sends them."""
-    return watches_all(item.config) or markers.watches(item)
-
-
 def judges_lifespan(config: pytest.Config) -> bool:
     return bool(config.getini("noblock_lifespan") == "fail")
 
@@ -89,6 +82,8 @@ def judges_lifespan(config: pytest.Config) -> bool:
 def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     """What holds for a test with these markers. Raises UsageError for a mistake in one (or in an option)."""
     general = _of_options(config)
+    if not ours.marks:
+        return general
     merged: dict[str, object] = {}
     for given in reversed(ours.named("noblock")):  # the closest wins
         merged |= given
@@ -164,7 +159,7 @@ def app_of(request: pytest.FixtureRequest) -> object:
 
 
 def _settings(given: Mapping[str, object], where: str, settings: Settings) -> Settings:
-    settings = replace(settings, app=given.get("app", settings.app))
+    settings = settings._replace(app=given.get("app", settings.app))
     for name, value in given.items():
         if value is not None and name in _READERS:
             try:
@@ -175,17 +170,17 @@ def _settings(given: Mapping[str, object], where: str, settings: Settings) -> Se
 
 
 def _with_max_block(settings: Settings, value: object) -> Settings:
-    return replace(settings, limits=replace(settings.limits, max_block=durations.parse(value)))
+    return settings._replace(limits=settings.limits._replace(max_block=durations.parse(value)))
 
 
 def _with_probe(settings: Settings, value: object) -> Settings:
-    return replace(settings, probes=paths.of(value))
+    return settings._replace(probes=paths.of(value))
 
 
 def _with_action(settings: Settings, value: object) -> Settings:
     if value not in get_args(Action):
         raise ValueError(f"{value!r} is neither 'fail' nor 'warn'")
-    return replace(settings, action=cast("Action", value))
+    return settings._replace(action=cast("Action", value))
 
 
 _READERS: dict[str, Callable[[Settings, object], Settings]] = {

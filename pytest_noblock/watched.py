@@ -10,7 +10,7 @@ from pytest_noblock import reasons
 from pytest_noblock.durations import words
 from pytest_noblock.findings import Check, Finding, TaskRun
 from pytest_noblock.limits import NOTE_NS, Limits
-from pytest_noblock.observation import LIFESPAN, Exchange, Observation, Segment
+from pytest_noblock.observation import LIFESPAN, Exchange, Observation
 
 if TYPE_CHECKING:
     from pytest_noblock.stall import Stall
@@ -33,7 +33,7 @@ class Judge:
         ]
 
     def _stalls(self, observation: Observation) -> "Sequence[Stall]":
-        if not any(_may_matter(segment) for segment in observation.segments):
+        if not any(self._limits.concern(segment) for segment in observation.segments):
             return ()
         from pytest_noblock.verdict import stalls
 
@@ -85,11 +85,6 @@ class Judge:
         from pytest_noblock.afterwards import task_runs
 
         return task_runs(exchange, self._shown)
-
-
-def _may_matter(segment: Segment) -> bool:
-    """Shorter than what is worth a note, it may still have talked to somebody."""
-    return bool(segment.wall >= NOTE_NS or segment.round_trips or segment.doubtful_trips or segment.calls)
 
 
 def _first_use(observation: Observation, exchange: Exchange) -> tuple[str, ...]:

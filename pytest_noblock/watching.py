@@ -1,9 +1,16 @@
-"""One test's watch: from its setup to the end of its call, then its patches until the end of its teardown."""
+"""One test's watch: from its setup to the end of its call, then its patches until the end of its teardown.
 
+Most tests make requests of which there is nothing to say: the judgement is imported for the others.
+"""
+
+from typing import TYPE_CHECKING
+
+from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.watch import Kit, Watch
-from pytest_noblock.findings import Check
-from pytest_noblock.limits import Limits
-from pytest_noblock.watched import Judge
+from pytest_noblock.limits import NOTE_NS, Limits
+
+if TYPE_CHECKING:
+    from pytest_noblock.findings import Check
 
 _SAMPLE_AFTER_NS = 10_000_000
 
@@ -16,11 +23,26 @@ class ItemWatch:
         self._keep = keep
         self._limits = limits
         self._watch = Watch(kit, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
-        self._watch.start()
 
-    def stop(self, id: str, *, lifespan: bool) -> list[Check]:
-        """One check for each request that entered an app meanwhile."""
+    def start(self, *, undisturbed: bool) -> None:
+        """`undisturbed`: see `Patches.put_on`."""
+        self._watch.start(undisturbed=undisturbed)
+
+    def stop(self) -> None:
+        """Complete from then on."""
         self._watch.stop()
+
+    def uneventful(self) -> list[Record] | None:
+        """The requests that entered an app meanwhile, if there is nothing to say of any of them."""
+        watch, concern = self._watch, self._limits.concern
+        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in watch.segments):
+            return None
+        return watch.records if all(record.steps and not record.tasks for record in watch.records) else None
+
+    def checks(self, id: str, *, lifespan: bool) -> "list[Check]":
+        """One for each request that entered an app meanwhile."""
+        from pytest_noblock.watched import Judge
+
         judge = Judge(self._limits, self._kit.user.relative, lifespan=lifespan)
         return judge.checks(id, self._watch.observation())
 

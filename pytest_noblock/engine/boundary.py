@@ -45,16 +45,16 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     finally:
         record.returned = now()
         CURRENT.set(None)
-        meter.cut(None)
+        meter.end()
 
 
 def _record(scope: Scope) -> Record | None:
     kind = scope.get("type")
     if kind == "lifespan":
-        return Record(LIFESPAN, "", scope=scope)
+        return Record(LIFESPAN, "", scope)
     if kind in ("http", "websocket"):
         method = scope.get("method", "GET") if kind == "http" else _WEBSOCKET
-        return Record(method, scope.get("path", ""), scope=scope)
+        return Record(method, scope.get("path", ""), scope)
     return None
 
 
@@ -80,7 +80,7 @@ class _Border:
         owner = self._meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)
-        self._meter.cut(None)
+        self._meter.end()
         try:
             return await call
         finally:

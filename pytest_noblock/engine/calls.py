@@ -24,6 +24,9 @@ from pytest_noblock.engine import clients
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
+__tracebackhide__ = True
+"""Of all frames of this module: what a wrapped call raises is not ours."""
+
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 Effect = Literal["network", "sleep", "connect", "client", "mock"]
@@ -67,11 +70,7 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
     asks = _seconds if own else _nothing
     ident = threading.get_ident
 
-    @functools.wraps(original)  # user frames that look the name up must find the known one
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True  # what it raises is not ours
-        if not observers:
-            return original(*args, **kwargs)
+    def seen(frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         observer = observers.get(ident())
         if observer is None:
             for other in list(observers.values()):
@@ -85,7 +84,13 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
             asked = asks(*args)  # one that raised may have been cut short
             return result
         finally:
-            observer.saw(label, effect, began, sys._getframe(1), asked)
+            observer.saw(label, effect, began, frame, asked)
+
+    @functools.wraps(original)  # user frames that look the name up must find the known one
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if observers:
+            return seen(sys._getframe(1), args, kwargs)
+        return original(*args, **kwargs)  # most calls: a loop wakes itself by its own socket
 
     return wrapper
 

@@ -90,16 +90,17 @@ class LinuxClock:
         self._native = threading.get_native_id()
         self._born = born
         self._fd = _UNOPENED
-        self._pread = _pread()
         self._delay_read = 0
-        self._buffer = ctypes.create_string_buffer(b"0 0 0", 64)
-        self._address = ctypes.addressof(self._buffer)
+        self._delay = b"0 0 0"
         if born is None:
             self._open()
 
     def _open(self) -> None:
         self._fd = os.open(f"/proc/self/task/{self._native}/schedstat", os.O_RDONLY)
         queued(os.pread(self._fd, 64, 0))
+        self._pread = _pread()
+        self._buffer = ctypes.create_string_buffer(64)
+        self._address = ctypes.addressof(self._buffer)
 
     def _read_delay(self, moment: int) -> None:
         if self._fd == _UNOPENED and self._born is not None:
@@ -110,7 +111,9 @@ class LinuxClock:
             except OSError:  # no descriptor is left: the rules that need none
                 self._born = None
                 self.splits_waiting = False
-        self._pread(self._fd, self._address, 64, 0)
+        if self._fd >= 0:
+            self._pread(self._fd, self._address, 64, 0)
+            self._delay = self._buffer.value
         self._delay_read = moment
 
     # A preemption between two of the reads lengthens the run-queue delay more than the
@@ -127,7 +130,7 @@ class LinuxClock:
             wall = now()
             if wall - first < _UNDISTURBED_NS:
                 break
-        return wall, cpu, self._buffer.value, switches, process
+        return wall, cpu, self._delay, switches, process
 
     def end(self) -> Reading:
         for _ in range(_TRIES):
@@ -138,11 +141,11 @@ class LinuxClock:
             switches = voluntary_switches()
             if now() - wall < _UNDISTURBED_NS:
                 break
-        return wall, cpu, self._buffer.value, switches, process
+        return wall, cpu, self._delay, switches, process
 
     def delay(self) -> bytes:
         self._read_delay(now())
-        return self._buffer.value
+        return self._delay
 
     def close(self) -> None:
         """A step that another thread is in reads nothing new from then on."""

@@ -5,10 +5,9 @@ import contextvars
 import gc
 import itertools
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
@@ -25,17 +24,18 @@ ASGIApp = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 _numbers = itertools.count(1)
 
 
-@dataclass(slots=True, eq=False)
 class TaskRecord:
     """A background task while it happens; see `observation.Task`."""
 
-    task: object
-    added: list[RawFrame]
     batch: int | None = None
     began: int | None = None
     ended: int | None = None
     error: BaseException | None = None
-    called: list[RawFrame] = field(default_factory=list)
+    called: Sequence[RawFrame] = ()
+
+    def __init__(self, task: object, added: list[RawFrame]) -> None:
+        self.task = task
+        self.added = added
 
 
 class Known(TypedDict, total=False):
@@ -48,31 +48,48 @@ class Known(TypedDict, total=False):
     framework: str | None
 
 
-@dataclass(slots=True, eq=False)
 class Record:
     """An exchange while it happens; `value()` is what remains of it."""
 
-    method: str
-    path: str
-    number: int = field(default_factory=lambda: next(_numbers))
-    sent: int = field(default_factory=now)
     started: int | None = None
     completed: int | None = None
     returned: int | None = None
     status: int | None = None
-    scope: Scope = field(default_factory=dict)
     entered: bool | None = None
     error: BaseException | None = None
-    steps: int = 0
-    task: asyncio.Task[None] | None = None
-    tasks: list[TaskRecord] = field(default_factory=list)
+    steps = 0
+    task: "asyncio.Task[None] | None" = None
     raised: BaseException | None = None
     raised_at: TracebackType | None = None
     """Kept apart: Starlette's handlers take the traceback off an exception that they answer."""
-    own_background: bool = False
+    own_background = False
+
+    def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
+        self.method = method
+        self.path = path
+        self.scope = {} if scope is None else scope
+        self.tasks: list[TaskRecord] = []
+        self.number = next(_numbers)
+        self.sent = now()
+
+    @property
+    def request(self) -> str:
+        return f"{self.method} {self.path}".strip()
+
+    @property
+    def route(self) -> str | None:
+        return getattr(self.scope.get("route"), "path", None)
+
+    @property
+    def endpoint(self) -> str | None:
+        endpoint = self.scope.get("endpoint")
+        return _dotted(endpoint) if endpoint is not None else None
+
+    @property
+    def duration(self) -> int:
+        return (self.completed or self.returned or self.sent) - self.sent
 
     def value(self, **known: Unpack[Known]) -> Exchange:
-        endpoint = self.scope.get("endpoint")
         return Exchange(
             self.number,
             self.method,
@@ -82,8 +99,8 @@ class Record:
             self.completed,
             self.returned,
             self.status,
-            route=getattr(self.scope.get("route"), "path", None),
-            endpoint=_dotted(endpoint) if endpoint is not None else None,
+            route=self.route,
+            endpoint=self.endpoint,
             steps=self.steps,
             own_background=self.own_background,
             cancelled=isinstance(self.error, asyncio.CancelledError),

@@ -33,9 +33,12 @@ SHORT_NS = 30_000
 _REUSE_NS = 50_000
 """A reading this young serves again: nothing of a millisecond fits in between."""
 _NOTABLE_NS = 500_000
+"""A shorter step is nothing to speak of, and has opened no connection that made a round trip (Python's own are
+seen as they are opened)."""
+_RESUME_NS = 1_000_000
+"""A reading this young serves again for the rest of the same request's step: what the request did in between is
+counted twice at worst, and not worth a note."""
 _MOST_CALLS = 100
-_OPENING_NS = 300_000
-"""A shorter step has opened no connection that made a round trip (Python's own are seen as they happen)."""
 
 
 class Lines(Protocol):
@@ -55,31 +58,31 @@ class Gaps(Protocol):
 class StepMeter:
     """Meters the thread that makes it. `segments` and `samples` are read after the run."""
 
+    owner: Record | None = None
+    lines: Lines | None = None
+    gaps: Gaps | None = None
+    watchdog: Watchdog | None = None
+    stirs: Callable[[], None] | None = None
+    """Called before each step of a request."""
+    closed = False
+    own_cpu = _own_wall = _own_queued = 0
+    """Of our own work in the present step."""
+    _start: Reading = (0, 0, b"", 0, 0)
+    _read_at = _step = _began = _ended_at = _talked_at = 0
+    _collected = _collection_began = _watched = _imported = 0
+    _read_for: Record | None = None
+    _aside = False
+
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
         self.ident = threading.get_ident()
         self._native = threading.get_native_id()
         self.segments: list[tuple[Segment, int]] = []
         """Each with the number of its step, by which the watchdog knows it."""
-        self.lines: Lines | None = None
-        self.gaps: Gaps | None = None
-        self.stirs: Callable[[], None] | None = None
-        """Called before each step of a request."""
-        self.owner: Record | None = None
-        self.closed = False
         self._clock = clock
         self._user = user
         self._traffic = Traffic(sockets)
-        self.watchdog: Watchdog | None = None
-        self._start: Reading = (0, 0, b"", 0, 0)
-        self._step = self._read_at = self._began = self._entered = 0
-        self._collected = self._collection_began = 0
-        self.own_cpu = self._own_wall = self._own_queued = 0
-        """Of our own work in the present step."""
-        self._watched = self._imported = 0
-        self._aside = False
         self._calls: list[BlockingCall] = []
         self._answered = Answered(user)
-        self._talked_at = self._ended_at = 0
 
     def close(self) -> None:
         """Inert from now on: an app's lifespan may outlive the test that metered it."""
@@ -106,14 +109,17 @@ class StepMeter:
         if self.lines is not None:
             self.lines.enter()
         moment = now()
-        if moment - self._ended_at > SHORT_NS:
+        at_once = moment - self._ended_at <= SHORT_NS
+        if not at_once:
             self._traffic.stale = True
-        if moment - self._read_at > _REUSE_NS:
+        resumed = at_once and owner is self._read_for
+        if moment - self._read_at > (_RESUME_NS if resumed else _REUSE_NS):
             self._read()
-        self._began = self._start[0]  # of the same reading as the other counters
-        self._entered = entered = now()
+            self._read_for = owner
+            moment = self._start[0]
+        self._began = moment  # behind a cut, if there was one: that tells the phase
         if self.watchdog is not None:
-            self.watchdog.watch(self.ident, self._native, self._step, entered)
+            self.watchdog.watch(self.ident, self._native, self._step, moment)
 
     def _read(self) -> None:
         self._start = self._clock.begin()
@@ -131,10 +137,10 @@ class StepMeter:
             return
         STEPPING.pop(self.ident, None)
         self._ended_at = ended = now()
-        wall = ended - self._entered
+        wall = ended - self._began
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
-        telling = wall > _OPENING_NS or (wall > SHORT_NS and self._traffic.seen())
+        telling = wall > _NOTABLE_NS or (wall > SHORT_NS and self._traffic.seen())
         if telling or self._calls or self._answered.calls or self.lines is not None:
             self._account(owner)
             self._calls = []
@@ -144,8 +150,8 @@ class StepMeter:
 
     def cut(self, owner: Record | None) -> None:
         """What follows in this step belongs to somebody else."""
-        self.end()
-        self._read_at = 0  # the new segment lies wholly behind the cut: that tells its phase
+        if self.owner is not None:
+            self.end()
         if owner is not None:
             self.begin(owner)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
@@ -15,13 +14,14 @@ from pytest_noblock.engine.watchdog import Watchdog
 from pytest_noblock.observation import Meter, Segment
 
 
-@dataclass(slots=True)
 class Metering:
     """`segments` is complete once the block is left."""
 
-    steps: StepMeter
-    exact: bool = False
+    exact = False
     segments: tuple[Segment, ...] = ()
+
+    def __init__(self, steps: StepMeter) -> None:
+        self.steps = steps
 
 
 @contextmanager

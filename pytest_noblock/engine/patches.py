@@ -95,14 +95,19 @@ class Patches:
         self._joined: dict[tuple[Any, str], Patches] = {}
         self._fit(())
 
-    def put_on(self) -> None:
-        """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on."""
+    def put_on(self, *, undisturbed: bool = False) -> None:
+        """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on.
+
+        `undisturbed`: since these went on, nothing can have been taken off but what was put on after them.
+        """
         imported = list(map(sys.modules.get, self._modules))
         if imported != self._imported:
             self.take_off()
             self._imported = imported
             self._patches = list(self._find())
             self._fit(self._patches)
+        elif self.on and undisturbed:
+            return
         elif self._standing() != (self._wrappers if self.on else self._originals):
             self._fit([patch for patch in self._patches if not (self.on and patch.worn())])
         elif self.on:

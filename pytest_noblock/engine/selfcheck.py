@@ -53,7 +53,8 @@ def _unseen() -> str:
 async def _planted() -> list[Segment]:
     loop = asyncio.get_running_loop()
     listener = socket.create_server(("127.0.0.1", 0))
-    client = socket.create_connection(listener.getsockname())
+    client = socket.socket()
+    client.connect(listener.getsockname())
     server, _address = listener.accept()
     records = [Record("SELF", "check") for _ in range(3)]
     with listener, client, server, metering("full", UserCode(os.sep), sample_after=1000 * _MS) as metered:

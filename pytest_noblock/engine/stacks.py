@@ -2,7 +2,7 @@
 
 import os
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType
 
 from pytest_noblock.engine.usercode import UserCode
@@ -37,7 +37,7 @@ def raw(frame: FrameType | None) -> list[RawFrame]:
     return [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in outwards(frame)]
 
 
-def settled(frames: list[RawFrame], user: UserCode) -> Stack:
+def settled(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     """A raw stack as values; the call is named in user frames only."""
     from pytest_noblock import callnames  # most runs name no call: this and what it needs cost them 20 ms
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pytest_noblock.engine import tasks
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
-from pytest_noblock.engine.failures import told
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.engine.usercode import UserCode
@@ -68,7 +67,11 @@ def settled(record: Record, user: UserCode) -> Exchange:
 
 
 def _told(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
-    return None if error is None else told(error, user, trace)
+    if error is None:
+        return None
+    from pytest_noblock.engine.failures import told
+
+    return told(error, user, trace)
 
 
 def _version() -> str | None:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
@@ -157,7 +157,7 @@ def _shown(frame: Frame | None, user: UserCode) -> Frame | None:
     return frame.named(user.relative(frame.file)) if frame else None
 
 
-def _inside_handler(frames: list[RawFrame], record: Record) -> list[RawFrame]:
+def _inside_handler(frames: Sequence[RawFrame], record: Record) -> Sequence[RawFrame]:
     """The frames up to the endpoint, where it is the endpoint that waits for the task; else none."""
     endpoint = inspect.unwrap(record.scope.get("endpoint") or _plain)
     code = getattr(endpoint, "__code__", None)

@@ -12,7 +12,6 @@ from pytest_noblock.engine.entrances import Entrances
 from pytest_noblock.engine.exchange import ASGIApp, Record
 from pytest_noblock.engine.instrument import born_at, current_meter, put_on, register, take_off, unregister
 from pytest_noblock.engine.meter import StepMeter
-from pytest_noblock.engine.sampled import settled
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import Watchdog
@@ -35,8 +34,8 @@ class Kit:
     def watchdog(self) -> Watchdog:
         return Watchdog(after=0)
 
-    def clock(self) -> Clock:
-        return LinuxClock(born_at(threading.current_thread())) if self.kind == "full" else PortableClock()
+    def clock(self, thread: threading.Thread) -> Clock:
+        return LinuxClock(born_at(thread)) if self.kind == "full" else PortableClock()
 
     @cached_property
     def entrances(self) -> Entrances:
@@ -56,13 +55,13 @@ class Watch:
         self._sample_after = sample_after
         self._metered: list[_MeteredThread] = []
         self._ended: list[tuple[Segment, int]] = []
-        self._segments: tuple[Segment, ...] = ()
+        self.segments: tuple[Segment, ...] = ()
 
-    def start(self) -> None:
-        """Requests are seen from now on."""
-        put_on()
+    def start(self, *, undisturbed: bool) -> None:
+        """Requests are seen from now on. `undisturbed`: see `Patches.put_on`."""
+        put_on(undisturbed=undisturbed)
         self._kit.watchdog.after = self._sample_after
-        self._kit.entrances.open()
+        self._kit.entrances.open(undisturbed=undisturbed)
         self._kit.entrances.watcher = self
 
     def stop(self) -> None:
@@ -71,7 +70,9 @@ class Watch:
         for thread in list(self._metered):
             self._finish(thread)
         if self._ended:
-            self._segments = settled(self._ended, self._kit.watchdog.take(), self._kit.user)
+            from pytest_noblock.engine.sampled import settled
+
+            self.segments = settled(self._ended, self._kit.watchdog.take(), self._kit.user)
 
     def leave(self) -> None:
         """Nothing of ours is left: after the fixtures, which may give back what they found at their start."""
@@ -81,7 +82,7 @@ class Watch:
     def observation(self) -> Observation:
         """Complete once the watch has ended."""
         exchanges = tuple(starlette.settled(record, self._kit.user) for record in self.records)
-        return Observation(self._kit.kind, exchanges, self._segments)
+        return Observation(self._kit.kind, exchanges, self.segments)
 
     def entered(self, app: ASGIApp, record: Record) -> StepMeter:
         """See `boundary.Watcher`."""
@@ -102,9 +103,10 @@ class Watch:
         for ended in [each for each in self._metered if not each.alive()]:
             self._finish(ended)
         kit = self._kit
-        meter = StepMeter(kit.clock(), kit.user, kit.sockets)
+        thread = threading.current_thread()
+        meter = StepMeter(kit.clock(thread), kit.user, kit.sockets)
         meter.watchdog = kit.watchdog
-        self._metered.append(_MeteredThread(meter))
+        self._metered.append(_MeteredThread(thread, meter))
         return meter
 
     def _finish(self, thread: "_MeteredThread") -> None:
@@ -116,9 +118,9 @@ class Watch:
 class _MeteredThread:
     """A thread that runs an app, and its meter; made on that thread."""
 
-    def __init__(self, meter: StepMeter) -> None:
+    def __init__(self, thread: threading.Thread, meter: StepMeter) -> None:
         self.meter = meter
-        self._thread = threading.current_thread()
+        self._thread = thread
         self._undo = loops.prepare(meter)
         register(meter)
 

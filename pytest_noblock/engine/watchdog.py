@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 
 from pytest_noblock.engine.clocks import best_clock, longest_queued
 from pytest_noblock.engine.now import now
@@ -28,16 +27,16 @@ _NUMBERS_OF_SYSCALLS = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
 class RawSample:
     """See `observation.Sample`; the frames are settled after the run."""
 
-    step: int
-    due: int
-    began: int
-    ended: int
-    frames: list[RawFrame]
-    syscall: str
+    syscall = "unknown"
+
+    def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
+        self.step = step
+        self.due = self.began = began
+        self.ended = now()
+        self.frames = frames
 
 
 class Watchdog:
@@ -139,7 +138,7 @@ class Watchdog:
             wanted = began - since >= self.after // 2 and step not in seen
             frames = raw(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
-                looks.append((ident, RawSample(step, began, began, now(), frames, "unknown")))
+                looks.append((ident, RawSample(step, began, frames)))
         self.samples.extend(sample for _, sample in looks)
         return looks
 

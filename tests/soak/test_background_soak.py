@@ -67,12 +67,13 @@ def watched(user, meter):
 
     def checks(send: Callable[[Case], None], case: Case) -> list[Check]:
         watch = ItemWatch(kit, Limits(), keep=True)
-        watch.start()
+        watch.start(undisturbed=False)
         try:
             send(case)
         finally:
-            found = watch.stop("soak", lifespan=False)
-        return found
+            watch.stop()
+            watch.leave()
+        return watch.checks("soak", lifespan=False)
 
     yield checks
     kit.close()
