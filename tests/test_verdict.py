@@ -311,3 +311,27 @@ def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step,
 def test_line_counters_are_asked_where_the_step_alone_cannot_tell(step, expected):
     seen = observation(step)
     assert doubtful(seen, stalls(seen, LIMITS)) is expected
+
+
+CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(FRAME,))
+
+
+@pytest.mark.parametrize(
+    ("step", "concerned"),
+    [
+        (segment(wall=49, cpu=49), False),
+        (segment(wall=49, cpu=0), False),
+        (segment(wall=49, cpu=0, queued=None, switches=None), False),
+        (segment(wall=50, cpu=50), True),
+        (segment(wall=50, cpu=0), True),
+        (segment(wall=20, cpu=20, samples=(sample(10, 11),)), True),
+        (segment(wall=20, calls=(CALL,)), True),
+        (segment(wall=1, round_trips=1), True),
+        (segment(wall=1, doubtful_trips=1), True),
+    ],
+)
+def test_a_step_that_is_of_no_concern_breaks_nothing_and_has_no_line(step, concerned):
+    assert LIMITS.concern(step) is concerned
+    found = stalls(observation(step), LIMITS)
+    told = [stall for stall in found if stall.breaks(LIMITS) or stall.place.frame is not None]
+    assert concerned or not told

@@ -164,11 +164,13 @@ class StepMeter:
             others = max(0, others - (self.watchdog.cpu - self._watched))
         trips, doubtful = self._traffic.of_step(start, end, others, called=bool(self._calls))
         split = self._clock.splits_waiting
+        ended = max(self._began, end[0] - self._own_wall)
+        cpu = end[1] - start[1] - self._collected - self.own_cpu
         segment = Segment(
             exchange=owner.number,
             began=self._began,
-            ended=max(self._began, end[0] - self._own_wall),
-            cpu=max(0, end[1] - start[1] - self._collected - self.own_cpu),
+            ended=ended,
+            cpu=max(0, min(cpu, ended - self._began)),  # the reading may be older than the step
             collected=self._collected,
             queued=max(0, queued(end[2]) - queued(start[2]) - self._own_queued) if split else None,
             switches=end[3] - start[3] if split else None,

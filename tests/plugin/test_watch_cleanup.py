@@ -242,3 +242,27 @@ def test_after():
     result = pytester.runpytest_subprocess("--noblock", "-p", "no:randomly")
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["GET /blocks blocked the event loop *"])
+
+
+def test_what_a_parametrized_fixture_gives_back_between_two_tests_of_one_module_is_watched_again(pytester):
+    """Its first instance ends when the second test has been set up already."""
+    pytester.makepyfile(
+        test_it=textwrap.dedent(API).replace("asyncio.events", "__import__('asyncio').events")
+        + """
+import pytest
+
+@pytest.fixture(scope="module", params=["mocked", "real"])
+def sleep(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "mocked":
+            patch.setattr(time, "sleep", lambda seconds: None)
+        yield
+
+def test_it(sleep):
+    TestClient(app).get("/blocks")
+"""
+    )
+    result = pytester.runpytest_subprocess("--noblock", "-p", "no:randomly", "-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*test_it[[]mocked] PASSED*", "*test_it[[]real] FAILED*"])
+    result.stdout.fnmatch_lines(["GET /blocks blocked the event loop *"])

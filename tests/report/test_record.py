@@ -10,7 +10,8 @@ import pytest
 from pytest_noblock.findings import Check, Finding, ProbeWaits, TaskRun
 from pytest_noblock.observation import Phase
 from pytest_noblock.report import record as module
-from pytest_noblock.report.record import document, record
+from pytest_noblock.report.record import document, record, to_json
+from pytest_noblock.report.uneventful import UneventfulTexts
 
 MS = 1_000_000
 SCHEMA = json.loads(Path(module.__file__).with_name("schema.json").read_text())
@@ -119,3 +120,11 @@ def test_the_schema_refuses_what_the_design_does_not_know(spoil):
     spoil(spoiled)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(spoiled, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(("route", "endpoint"), [("/ü/{name}", 'app."main".show'), (None, None)])
+def test_the_text_of_an_uneventful_request_is_that_of_its_record(route, endpoint):
+    texts = UneventfulTexts()
+    for id, path, duration in (("tests/test_api.py::test_it[ü]", '/ü/"1"', 1_234_567), ("test_other", "/", 0)):
+        check = Check(id, f"GET {path}", route, endpoint, "passed", duration, limit=50 * MS, meter="full")
+        assert texts.text(id, f"GET {path}", route, endpoint, duration) == to_json(record(check))
