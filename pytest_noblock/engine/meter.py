@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.answered import Answered
 from pytest_noblock.engine.calls import Effect
@@ -18,9 +18,10 @@ from pytest_noblock.engine.stacks import here
 from pytest_noblock.engine.traffic import Traffic
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watchdog import Watchdog
-from pytest_noblock.observation import BlockingCall, LineCost, Segment
+from pytest_noblock.observation import BlockingCall, Segment
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from pytest_noblock.engine.onlookers import Gaps, Lines
 
 _steps = itertools.count(1)
 _thread_cpu = time.thread_time_ns
@@ -41,26 +42,12 @@ counted twice at worst, and not worth a note."""
 _MOST_CALLS = 100
 
 
-class Lines(Protocol):
-    """Counters at every user line, where they are armed (see `engine.lines`)."""
-
-    def enter(self) -> None: ...
-    def leave(self) -> tuple[LineCost, ...]: ...
-
-
-class Gaps(Protocol):
-    """Who looks for threads that keep the interpreter lock, where somebody does (see `engine.gaps`)."""
-
-    def tell(self) -> bool: ...
-    def in_step(self, segment: Segment) -> None: ...
-
-
 class StepMeter:
     """Meters the thread that makes it. `segments` and `samples` are read after the run."""
 
     owner: Record | None = None
-    lines: Lines | None = None
-    gaps: Gaps | None = None
+    lines: "Lines | None" = None
+    gaps: "Gaps | None" = None
     watchdog: Watchdog | None = None
     stirs: Callable[[], None] | None = None
     """Called before each step of a request."""
