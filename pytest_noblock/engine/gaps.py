@@ -69,7 +69,8 @@ class GapWatch:
         self._awaited_now = awaited
         self._user = user
         self._shortest = shortest
-        self._gaps: list[tuple[Gap, list[_Look]]] = []
+        self._gaps: list[tuple[Gap, list[_Look], int]] = []
+        """Each with the looks at those that burned meanwhile, and what those burned that had ended before."""
         self._early: list[_Look] = []
         self._threads = ThreadClocks()
         self._clock: Clock = PortableClock()
@@ -138,8 +139,9 @@ class GapWatch:
 
     def _look(self, gap: Gap, stacks: Stacks) -> None:
         if len(self._gaps) < _MOST_GAPS:
-            looks = [each for each in self._early if each.at >= gap.began]
-            self._gaps.append((gap, looks + self._looks(stacks)))
+            looks = [each for each in self._early if each.at >= gap.began] + self._looks(stacks)
+            ended = self._threads.ended(gap.others_cpu, [each.thread for each in looks])
+            self._gaps.append((gap, looks, ended))
         self._mark(self._threads.read())  # what was burned in this gap is not the next one's
 
     def _looks(self, stacks: Stacks, *, awaited: bool = True) -> list[_Look]:
@@ -162,14 +164,15 @@ class GapWatch:
 
     def gaps(self) -> tuple[Gap, ...]:
         """All of them, once the run is over."""
-        return tuple(replace(gap, workers=self._workers(looks)) for gap, looks in self._gaps)
+        return tuple(replace(gap, workers=self._workers(looks, ended)) for gap, looks, ended in self._gaps)
 
-    def _workers(self, looks: list[_Look]) -> tuple[Worker, ...]:
-        """Those that burned most in one go first."""
+    def _workers(self, looks: list[_Look], ended: int) -> tuple[Worker, ...]:
+        """Those that burned most in one go first; where a thread was that has ended, nobody knows."""
         by_thread: dict[threading.Thread, list[_Look]] = {}
         for look in looks:
             by_thread.setdefault(look.thread, []).append(look)
-        return tuple(sorted(map(self._worker, by_thread.values()), key=lambda each: -each.cpu))
+        gone = [Worker(ended, ())] if ended else []
+        return tuple(sorted([*map(self._worker, by_thread.values()), *gone], key=lambda each: -each.cpu))
 
     def _worker(self, looks: list[_Look]) -> Worker:
         """Where one was at the end of the longest go: at each look somebody else had the lock."""

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from types import FrameType
 
 from pytest_noblock.engine.stacks import RawFrame, raw
@@ -47,7 +47,7 @@ def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFr
 
 
 class ThreadClocks:
-    """What other threads burn, one by one; those alone that came since, and those that work for the running loop."""
+    """What other threads burn, one by one; of those alone that came since, and those that work for the running loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,14 +57,29 @@ class ThreadClocks:
 
     def burned(self) -> dict[threading.Thread, int]:
         """CPU time of each that burned any since the marks."""
-        spent = {thread: cpu - self.marks.get(thread, 0) for thread, cpu in self.read().items()}
-        return {thread: cpu for thread, cpu in spent.items() if cpu > 0}
-
-    def read(self) -> dict[threading.Thread, int]:
-        """The CPU time of each, which may serve as marks."""
         ours = {*of_anyio(self._loop), *of_executor(self._loop)}
-        counted = [each for each in threading.enumerate() if each in ours or each not in self._strangers]
-        return {each: cpu for each in counted if (cpu := _cpu_of(each.native_id)) is not None}
+        return {
+            each: cpu for each, cpu in self._since().items() if cpu and (each in ours or each not in self._strangers)
+        }
+
+    def ended(self, all_burned: int, seen: Container[threading.Thread]) -> int:
+        """What one that is not `seen`, and has ended since the marks, burned of it.
+
+        0 where several have ended, for then nobody knows which, or a stranger.
+        """
+        since = self._since()
+        gone = [each for each in self.marks if each not in since and each not in seen]
+        if len(gone) != 1 or gone[0] in self._strangers:
+            return 0
+        return max(0, all_burned - sum(since.values()))
+
+    def _since(self) -> dict[threading.Thread, int]:
+        return {each: cpu - self.marks.get(each, 0) for each, cpu in self.read().items()}
+
+    @staticmethod
+    def read() -> dict[threading.Thread, int]:
+        """The CPU time of each, which may serve as marks."""
+        return {each: cpu for each in threading.enumerate() if (cpu := _cpu_of(each.native_id)) is not None}
 
 
 def _cpu_of(native: int | None) -> int | None:

@@ -102,3 +102,75 @@ def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goe
     gaps = seen(turn)
     assert most_burned(gaps) > 50 * MS
     assert {each.stack[0].function for gap in gaps for each in gap.workers if each.cpu > 50 * MS} & {"keeps_it", "wait"}
+
+
+def keeps_it_and_ends(begin):
+    begin.wait()
+    re.match(r"(a+)+$", "a" * 22 + "b")
+
+
+@pytest.fixture
+def begin():
+    """Lets threads go on; the lock is given away."""
+    begin = threading.Event()
+
+    def give_way():
+        begin.set()
+        time.sleep(0.02)
+
+    begin.give_way = give_way
+    yield begin
+    begin.set()
+
+
+def started(target, *args):
+    thread = threading.Thread(target=target, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+def ended_first(thread, watch):
+    """What the loop's thread sees where another one had the lock before it."""
+    watch._stacks = lambda: (thread.join(), GapWatch._stacks())[1]
+
+
+def test_a_thread_that_has_ended_before_the_look_still_counts(begin):
+    def turn(watch):
+        thread = started(keeps_it_and_ends, begin)
+        watch.mark()
+        ended_first(thread, watch)
+        begin.give_way()
+
+    [gap] = seen(turn)
+    [worker] = gap.workers
+    assert worker.cpu > 50 * MS
+    assert worker.stack == ()
+
+
+def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin):
+    stranger = started(lambda: (keeps_it_and_ends(begin), over.wait()))
+    over = threading.Event()
+
+    def turn(watch):
+        thread = started(begin.wait)
+        watch.mark()
+        ended_first(thread, watch)
+        begin.give_way()
+
+    gaps = seen(turn)
+    over.set()
+    stranger.join()
+    assert gaps
+    assert most_burned(gaps) < 10 * MS
+
+
+def test_several_that_have_ended_are_not_taken_for_one(begin):
+    def turn(watch):
+        threads = [started(keeps_it_and_ends, begin), started(keeps_it_and_ends, begin)]
+        watch.mark()
+        watch._stacks = lambda: ([each.join() for each in threads], GapWatch._stacks())[1]
+        begin.give_way()
+
+    gaps = seen(turn)
+    assert gaps
+    assert most_burned(gaps) == 0
