@@ -189,6 +189,7 @@ class Session:
                 self._siblings = following.parent is item.parent
                 self._hand_over(run.watch)
             else:
+                self._siblings = False
                 run.watch.leave()
         del item.stash[_RUN]
 
