@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from pytest_noblock.engine import starlette, stuck
 from pytest_noblock.engine.exchange import Record
 from pytest_noblock.engine.gaps import GapWatch
 from pytest_noblock.engine.gauge import Gauge
-from pytest_noblock.engine.metering import metering
+from pytest_noblock.engine.metering import Metering, metering
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import of_running_loop
 from pytest_noblock.engine.probes import Probes
@@ -93,9 +93,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         stack.callback(waits.close)
         if run.probes is not None:
             await probes.measure_alone()
-        meter = stack.enter_context(
-            metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
-        )
+        meter = stack.enter_context(_metering(subject, run))
         if run.probes is not None:
             meter.steps.stirs = (await stack.enter_async_context(probes.running(look))).stir
             if subject.meter == "full":
@@ -114,6 +112,10 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
         gauge.uses(),
         str(probes.failed) if probes.failed is not None else None,
     ), responses[0]
+
+
+def _metering(subject: Subject, run: Run) -> AbstractContextManager[Metering]:
+    return metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
 
 
 def _collect_before(copies: int) -> None:
