@@ -27,7 +27,8 @@ def attach_unused(item: pytest.Item, reasons: list[str]) -> None:
 
 def forget(item: pytest.Item) -> None:
     """A test that is run again starts anew."""
-    item.user_properties[:] = [each for each in item.user_properties if each[0] not in (_PROPERTY, _UNUSED)]
+    if item.user_properties:
+        item.user_properties[:] = [each for each in item.user_properties if each[0] not in (_PROPERTY, _UNUSED)]
 
 
 class Reporter:

@@ -44,7 +44,7 @@ class Session:
         self._config = config
         self._leaving: ItemWatch | None = None
         self._siblings = False
-        """Between the last test and the present one no fixtures ended but the last test's own."""
+        """Between the test whose watch is leaving and the next, no fixtures end but its own."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -129,8 +129,14 @@ class Session:
             run = self._run(item)
             kit = self._kit if self._watches_all else self._new_kit()
             run.watch = ItemWatch(kit, run.outcome.settings.limits, keep=self._watches_all)
-            run.watch.start(undisturbed=self._siblings)
-            self._hand_over(None)
+            self._start(run.watch)
+
+    def _start(self, watch: "ItemWatch") -> None:
+        """Where every test is watched, one's patches stay until the next one's are on: to change classes is dear."""
+        before, self._leaving = self._leaving, None
+        watch.start(inherits=before is not None and self._siblings)
+        if before is not None and not self._siblings:
+            before.leave()
 
     def _new_kit(self) -> "Kit":
         from pytest_noblock.engine.watch import Kit
@@ -141,15 +147,13 @@ class Session:
     def _kit(self) -> "Kit":
         """Where every test is watched, one for all of them; elsewhere nothing outlives a test."""
         kit = self._new_kit()
-        self._config.add_cleanup(lambda: self._hand_over(None))
+        self._config.add_cleanup(self._leave_last)
         self._config.add_cleanup(kit.close)
         return kit
 
-    def _hand_over(self, watch: "ItemWatch | None") -> None:
-        """Where every test is watched, one's patches stay until the next one's are on: to change classes is dear."""
-        before, self._leaving = self._leaving, watch
-        if before is not None:
-            before.leave()
+    def _leave_last(self) -> None:
+        if self._leaving is not None:
+            self._leaving.leave()
 
     def end(self, item: pytest.Item, *, passing: bool) -> None:
         """At the end of the test's call; judged in any case, and failed if nothing else failed it."""
@@ -187,9 +191,8 @@ class Session:
         if run.watch is not None:
             if following is not None and self._watches_all:
                 self._siblings = following.parent is item.parent
-                self._hand_over(run.watch)
+                self._leaving = run.watch
             else:
-                self._siblings = False
                 run.watch.leave()
         del item.stash[_RUN]
 

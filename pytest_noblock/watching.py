@@ -24,9 +24,9 @@ class ItemWatch:
         self._limits = limits
         self._watch = Watch(kit, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
 
-    def start(self, *, undisturbed: bool) -> None:
-        """`undisturbed`: see `Patches.put_on`."""
-        self._watch.start(undisturbed=undisturbed)
+    def start(self, *, inherits: bool = False) -> None:
+        """`inherits`: see `Watch.start`."""
+        self._watch.start(inherits=inherits)
 
     def stop(self) -> None:
         """Complete from then on."""

@@ -1,9 +1,12 @@
 """What all tests share."""
 
+import pkgutil
 import warnings
 from importlib import import_module
 
 import pytest
+
+import pytest_noblock
 
 
 def _keep(*names: str) -> None:
@@ -11,7 +14,8 @@ def _keep(*names: str) -> None:
 
     An inner run takes away again what it was the first to import. The next one would pay
     for it anew, half a second for FastAPI in each of hundreds; and anyio, which keeps the
-    backend that it loaded first, would know another trio than the next run.
+    backend that it loaded first, would know another trio than the next run. The plugin's
+    own modules, left on their package, would keep the run that imported them alive.
     """
     for name in names:
         try:
@@ -21,14 +25,19 @@ def _keep(*names: str) -> None:
             return
 
 
+_keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")))
 _keep("trio")
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
 
 
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Inner runs are the same everywhere: in the order they are written, and with nothing that CI sets."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -W 'ignore:The configuration option:DeprecationWarning'")
+    """Inner runs are the same everywhere: in the order they are written, and with nothing that CI sets.
+
+    pytest-rerunfailures leaves a thread and a socket behind for each: only who asks for it has it.
+    """
+    options = "-p no:randomly -p no:rerunfailures -W 'ignore:The configuration option:DeprecationWarning'"
+    monkeypatch.setenv("PYTEST_ADDOPTS", options)
     for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR"):  # pytest cuts no summary line where CI is set
         monkeypatch.delenv(name, raising=False)
     return pytester

@@ -40,12 +40,16 @@ class Entrances:
         self._patches = Patches(self._found, _MODULES)
         self._imports = Patches(lambda: [Patch(importlib._bootstrap, "_find_and_load", self._loading)])
 
-    def open(self, *, undisturbed: bool) -> None:
+    def open(self) -> None:
         """Every time is ended by one `close`. A fixture, or the test itself, may be the first to import the app."""
         self._users += 1
-        self._patches.put_on(undisturbed=undisturbed)
+        self._patches.put_on()
         if None in map(sys.modules.get, _ALL_MODULES):
             self._imports.put_on()
+
+    def catch_up(self) -> None:
+        """Open already; see `instrument.catch_up`."""
+        self._patches.catch_up()
 
     def close(self) -> None:
         self._users -= 1

@@ -42,15 +42,22 @@ _always = Patches(_wanted, calls.MODULES)
 _with_starlette: Patches = Patches(lambda: starlette.patches(_with_starlette.join), starlette.MODULES)
 
 
-def put_on(*, undisturbed: bool = False) -> None:
-    """Every time is ended by one `take_off`. `undisturbed`: see `Patches.put_on`."""
+def put_on() -> None:
+    """Every time is ended by one `take_off`."""
     global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
     with _lock:
         _users += 1
         if _users == 1:
             gc.callbacks.append(_collection)
-        _always.put_on(undisturbed=undisturbed)
-        _with_starlette.put_on(undisturbed=undisturbed)
+        _always.put_on()
+        _with_starlette.put_on()
+
+
+def catch_up() -> None:
+    """The patches are on; what has been imported since may want more of them."""
+    with _lock:
+        _always.catch_up()
+        _with_starlette.catch_up()
 
 
 def take_off() -> None:

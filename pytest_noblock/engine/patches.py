@@ -95,25 +95,28 @@ class Patches:
         self._joined: dict[tuple[Any, str], Patches] = {}
         self._fit(())
 
-    def put_on(self, *, undisturbed: bool = False) -> None:
-        """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on.
-
-        `undisturbed`: since these went on, nothing can have been taken off but what was put on after them.
-        """
-        imported = list(map(sys.modules.get, self._modules))
+    def put_on(self) -> None:
+        """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on."""
+        imported = self._present()
         if imported != self._imported:
             self.take_off()
             self._imported = imported
             self._patches = list(self._find())
             self._fit(self._patches)
-        elif self.on and undisturbed:
-            return
         elif self._standing() != (self._wrappers if self.on else self._originals):
             self._fit([patch for patch in self._patches if not (self.on and patch.worn())])
         elif self.on:
             return
         _exhaust(map(setattr, self._owners, self._names, self._wrappers))
         self.on = True
+
+    def catch_up(self) -> None:
+        """Again, where more is to be patched than before: all there is to do where nobody can have put others there."""
+        if self._present() != self._imported:
+            self.put_on()
+
+    def _present(self) -> list[ModuleType | None]:
+        return list(map(sys.modules.get, self._modules))
 
     def take_off(self) -> None:
         if not self.on:

@@ -1,13 +1,17 @@
 """Does the meter see what it must, on this machine? Planted, not assumed."""
 
-import asyncio
 import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 
-from pytest_noblock.engine.exchange import CURRENT, Record
-from pytest_noblock.engine.metering import metering
+from pytest_noblock.engine.clocks import LinuxClock
+from pytest_noblock.engine.descriptors import AWAITED
+from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.observation import Meter, Segment
 
@@ -28,7 +32,7 @@ def meter_of_this_machine() -> tuple[Meter, str]:
 
 
 def _in_a_thread() -> str:
-    """In a thread, for the caller may have a running event loop."""
+    """In a thread, for the caller's may be metered already."""
     answer: list[str] = []
     thread = threading.Thread(target=lambda: answer.append(_unseen()), name="noblock self-check")
     thread.start()
@@ -39,8 +43,8 @@ def _in_a_thread() -> str:
 def _unseen() -> str:
     """What the full meter does not see here, in words; empty when it sees all."""
     try:
-        sleep, burn, trip = asyncio.run(_planted())
-    except (OSError, AttributeError, ValueError) as error:  # no schedstat, no timerfd, no byte counters
+        sleep, burn, trip = _planted()
+    except (OSError, AttributeError, ValueError) as error:  # no schedstat, no byte counters
         return f"the kernel's counters ({error})"
     seen = {
         "a planted sleep": sleep.asleep >= _SLEEP_NS // 2,
@@ -50,28 +54,25 @@ def _unseen() -> str:
     return ", ".join(name for name, was_seen in seen.items() if not was_seen)
 
 
-async def _planted() -> list[Segment]:
-    loop = asyncio.get_running_loop()
+def _planted() -> list[Segment]:
     listener = socket.create_server(("127.0.0.1", 0))
     client = socket.socket()
     client.connect(listener.getsockname())
     server, _address = listener.accept()
-    records = [Record("SELF", "check") for _ in range(3)]
-    with listener, client, server, metering("full", UserCode(os.sep), sample_after=1000 * _MS) as metered:
-        for record, plant in zip(records, (_sleep, _burn, lambda: _round_trip(client, server)), strict=True):
-            done = loop.create_future()
-            CURRENT.set(record)
-            loop.call_soon(lambda plant=plant, done=done: done.set_result(plant()))  # type: ignore[misc]
-            CURRENT.set(None)
-            await done
-    return [_segment(metered.segments, record) for record in records]
+    with listener, client, server, closing(LinuxClock()) as clock:
+        meter = StepMeter(clock, UserCode(os.sep), SocketTable(AWAITED))
+        return [_metered(meter, plant) for plant in (_sleep, _burn, lambda: _round_trip(client, server))]
 
 
-def _segment(segments: tuple[Segment, ...], record: Record) -> Segment:
-    mine = [segment for segment in segments if segment.exchange == record.number]
-    if not mine:
+def _metered(meter: StepMeter, plant: Callable[[], None]) -> Segment:
+    meter.begin(Record("SELF", "check"))
+    try:
+        plant()
+    finally:
+        meter.end()
+    if not meter.segments:
         raise OSError("a planted step was not metered")
-    return mine[0]
+    return meter.segments.pop()[0]
 
 
 def _sleep() -> None:

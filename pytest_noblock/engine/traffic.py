@@ -1,6 +1,6 @@
 """The round trips of a request's steps: told from everybody else's traffic, and looked for no more than need be."""
 
-from pytest_noblock.engine.clocks import Reading, others_so_far
+from pytest_noblock.engine.clocks import Reading
 from pytest_noblock.engine.sockets import SocketTable
 
 _QUIET_NS = 10_000
@@ -22,12 +22,14 @@ class Traffic:
         self._sockets = sockets
         self._trips = 0
         """Of the present step, so far."""
-        self._others_at_look = self._others_at_stock = others_so_far()
+        self._others_at_look = self._others_at_stock = -1
 
     def settle(self, others: int) -> bool:
         """A step begins: whether there was traffic to be left out. `others`: the CPU of all other threads so far."""
         if self._sockets is None:
             return False
+        if self._others_at_stock < 0:
+            self._others_at_look = self._others_at_stock = others
         stale, self.stale = self.stale, False
         if others - self._others_at_stock > _OTHERS_OPENING_NS:
             self._sockets.take_stock()

@@ -10,7 +10,7 @@ from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
 from pytest_noblock.engine.descriptors import AWAITED
 from pytest_noblock.engine.entrances import Entrances
 from pytest_noblock.engine.exchange import ASGIApp, Record
-from pytest_noblock.engine.instrument import born_at, current_meter, put_on, register, take_off, unregister
+from pytest_noblock.engine.instrument import born_at, catch_up, current_meter, put_on, register, take_off, unregister
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.sockets import SocketTable
 from pytest_noblock.engine.usercode import UserCode
@@ -57,11 +57,15 @@ class Watch:
         self._ended: list[tuple[Segment, int]] = []
         self.segments: tuple[Segment, ...] = ()
 
-    def start(self, *, undisturbed: bool) -> None:
-        """Requests are seen from now on. `undisturbed`: see `Patches.put_on`."""
-        put_on(undisturbed=undisturbed)
+    def start(self, *, inherits: bool = False) -> None:
+        """Requests are seen from now on. `inherits`: the kit's last watch was not left, its patches are this one's."""
+        if inherits:
+            catch_up()
+            self._kit.entrances.catch_up()
+        else:
+            put_on()
+            self._kit.entrances.open()
         self._kit.watchdog.after = self._sample_after
-        self._kit.entrances.open(undisturbed=undisturbed)
         self._kit.entrances.watcher = self
 
     def stop(self) -> None:

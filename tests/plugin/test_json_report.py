@@ -114,7 +114,7 @@ def test_the_order_of_the_tests_changes_nothing_in_the_report(reported, shop):
 
 def test_a_test_that_is_run_again_is_reported_once(reported):
     pytest.importorskip("pytest_rerunfailures")
-    document = reported("def test_blocks(noblock): noblock.get('/blocks')", "--reruns=1")
+    document = reported("def test_blocks(noblock): noblock.get('/blocks')", "-p", "rerunfailures", "--reruns=1")
     assert len(document["checks"]) == 1
 
 

@@ -29,14 +29,14 @@ def check_twins(result: pytest.RunResult) -> None:
         ("pytest_randomly", ("-p", "randomly")),
         ("pytest_timeout", ("--timeout=20",)),
         ("pytest_timeout", ("--timeout=20", "--timeout-method=thread")),
-        ("pytest_rerunfailures", ("--reruns=1", "--only-rerun=NothingOfTheKind")),
+        ("pytest_rerunfailures", ("-p", "rerunfailures", "--reruns=1", "--only-rerun=NothingOfTheKind")),
         ("pytest_cov", ("--cov=shop", "--cov-branch", "--cov-report=")),
     ],
     ids="xdist xdist-loadfile randomly timeout timeout-thread rerunfailures cov".split(),
 )
 def test_beside_another_plugin(run, plugin, options):
     pytest.importorskip(plugin)
-    check_twins(run(TWINS, *(() if plugin == "pytest_randomly" else options)))
+    check_twins(run(TWINS, *options))
 
 
 def test_coverage_by_sys_monitoring(run, monkeypatch):

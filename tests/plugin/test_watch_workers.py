@@ -109,7 +109,8 @@ def test_a_test_that_is_run_again_counts_once(pytester, times, outcome, workers)
     """As the last run has it."""
     pytest.importorskip("pytest_rerunfailures")
     pytester.makepyfile(test_it=RERUN.format(times=times))
-    result = pytester.runpytest("--reruns=2", "--noblock", "--noblock-report=report.json", *workers)
+    options = ("-p", "rerunfailures", "--reruns=2", *workers)
+    result = pytester.runpytest("--noblock", "--noblock-report=report.json", *options)
     result.stdout.fnmatch_lines(["1 request watched in 1 test"])
     assert outcomes(pytester) == {"test_it": [outcome]}
 

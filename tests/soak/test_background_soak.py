@@ -67,7 +67,7 @@ def watched(user, meter):
 
     def checks(send: Callable[[Case], None], case: Case) -> list[Check]:
         watch = ItemWatch(kit, Limits(), keep=True)
-        watch.start(undisturbed=False)
+        watch.start()
         try:
             send(case)
         finally:
