@@ -61,7 +61,8 @@ class Marked(NamedTuple):
 
 
 def marked(item: pytest.Item) -> Marked:
-    return Marked(item.nodeid, tuple(mark for mark in item.iter_markers() if mark.name in _MARKERS))
+    nodes = reversed(item.listchain())  # with --noblock every test is asked: `iter_markers` takes four generators
+    return Marked(item.nodeid, tuple(mark for node in nodes for mark in node.own_markers if mark.name in _MARKERS))
 
 
 def watches(item: pytest.Item) -> bool:

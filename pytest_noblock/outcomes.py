@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 class ItemOutcome:
     """What the checks of one test do to it."""
 
-    def __init__(self, item: pytest.Item) -> None:
+    def __init__(self, item: pytest.Item, ours: markers.Marked) -> None:
         self._item = item
-        ours = markers.marked(item)
-        self.marked = bool(ours.marks)
         self.settings = settings.settings_of(item.config, ours)
-        self._allowances = markers.allowances(ours) if self.marked else []
-        self._background = markers.background_names(ours) if self.marked else None
+        self._allowances = markers.allowances(ours)
+        self._background = markers.background_names(ours)
         self._checks: list[Check] = []
 
     def seen(self, check: "Check") -> "Check":

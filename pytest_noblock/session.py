@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.exchange import Record as Exchanged
     from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.engine.watch import Kit
+    from pytest_noblock.limits import Limits
     from pytest_noblock.observation import Meter
     from pytest_noblock.report.record import Record
     from pytest_noblock.report.uneventful import UneventfulTexts
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 class _TestRun:
     """One run of one test: the fixture's requests and the watched ones meet in its outcome."""
 
+    watch: "ItemWatch | None" = None
+    judged = False
+
     def __init__(self, item: pytest.Item) -> None:
-        self.outcome = ItemOutcome(item)
-        self.watch: ItemWatch | None = None
-        self.judged = False
+        self._item = item
+        self.ours = markers.marked(item)
+
+    @cached_property
+    def outcome(self) -> ItemOutcome:
+        return ItemOutcome(self._item, self.ours)
 
 
 _RUN = pytest.StashKey[_TestRun]()
@@ -116,6 +123,10 @@ class Session:
         return settings.watches_all(self._config)
 
     @cached_property
+    def _limits(self) -> "Limits":
+        return settings.of_options(self._config).limits
+
+    @cached_property
     def _user(self) -> "UserCode":
         from pytest_noblock.engine.usercode import UserCode
 
@@ -128,7 +139,8 @@ class Session:
 
             run = self._run(item)
             kit = self._kit if self._watches_all else self._new_kit()
-            run.watch = ItemWatch(kit, run.outcome.settings.limits, keep=self._watches_all)
+            limits = run.outcome.settings.limits if run.ours.marks else self._limits
+            run.watch = ItemWatch(kit, limits, keep=self._watches_all)
             self._start(run.watch)
 
     def _start(self, watch: "ItemWatch") -> None:
@@ -161,7 +173,7 @@ class Session:
         if run is not None and run.watch is not None and not run.judged:
             run.judged = True
             run.watch.stop()
-            uneventful = None if run.outcome.marked else run.watch.uneventful()
+            uneventful = None if run.ours.marks else run.watch.uneventful()
             if uneventful is None:
                 checks = run.watch.checks(item.nodeid, lifespan=self._judges_lifespan)
                 run.outcome.finish(checks, self._user, passing=passing)

@@ -81,7 +81,7 @@ def judges_lifespan(config: pytest.Config) -> bool:
 
 def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     """What holds for a test with these markers. Raises UsageError for a mistake in one (or in an option)."""
-    general = _of_options(config)
+    general = of_options(config)
     if not ours.marks:
         return general
     merged: dict[str, object] = {}
@@ -90,7 +90,7 @@ def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     return _settings(merged, ours.where, general) if merged else general
 
 
-def _of_options(config: pytest.Config) -> Settings:
+def of_options(config: pytest.Config) -> Settings:
     """The same for all tests, and asked for by each. Raises UsageError."""
     known = config.stash.get(_OPTIONS, None)
     if known is None:
@@ -102,7 +102,7 @@ def _of_options(config: pytest.Config) -> Settings:
 
 def validate_options(config: pytest.Config) -> None:
     """Raises UsageError, before anything runs."""
-    _of_options(config)
+    of_options(config)
     _one_of("noblock_scope", config.getini("noblock_scope"), get_args(Scope))
     _one_of("noblock_lifespan", config.getini("noblock_lifespan"), ("note", "fail"))
     _one_of("noblock_known_calls", config.getini("noblock_known_calls"), ("note", "fail"))

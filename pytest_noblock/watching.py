@@ -15,38 +15,29 @@ if TYPE_CHECKING:
 _SAMPLE_AFTER_NS = 10_000_000
 
 
-class ItemWatch:
+class ItemWatch(Watch):
     """Started, stopped and left by hooks, which cannot share a `with`. `keep`: the kit serves other tests, too."""
 
     def __init__(self, kit: Kit, limits: Limits, *, keep: bool) -> None:
-        self._kit = kit
+        super().__init__(kit, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
         self._keep = keep
         self._limits = limits
-        self._watch = Watch(kit, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
-
-    def start(self, *, inherits: bool = False) -> None:
-        """`inherits`: see `Watch.start`."""
-        self._watch.start(inherits=inherits)
-
-    def stop(self) -> None:
-        """Complete from then on."""
-        self._watch.stop()
 
     def uneventful(self) -> list[Record] | None:
         """The requests that entered an app meanwhile, if there is nothing to say of any of them."""
-        watch, concern = self._watch, self._limits.concern
-        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in watch.segments):
+        concern = self._limits.concern
+        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self.segments):
             return None
-        return watch.records if all(record.steps and not record.tasks for record in watch.records) else None
+        return self.records if all(record.steps and not record.tasks for record in self.records) else None
 
     def checks(self, id: str, *, lifespan: bool) -> "list[Check]":
         """One for each request that entered an app meanwhile."""
         from pytest_noblock.watched import Judge
 
         judge = Judge(self._limits, self._kit.user.relative, lifespan=lifespan)
-        return judge.checks(id, self._watch.observation())
+        return judge.checks(id, self.observation())
 
     def leave(self) -> None:
-        self._watch.leave()
+        super().leave()
         if not self._keep:
             self._kit.close()

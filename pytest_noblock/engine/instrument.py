@@ -23,6 +23,8 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 
 _meters: dict[int, StepMeter] = {}
+_imports: set[str] = set()
+"""What was imported, or imported anew, while the patches were on."""
 _lock = threading.Lock()
 _users = 0
 _ident = threading.get_ident
@@ -53,11 +55,15 @@ def put_on() -> None:
         _with_starlette.put_on()
 
 
-def catch_up() -> None:
-    """The patches are on; what has been imported since may want more of them."""
+def catch_up() -> bool:
+    """What has been imported since the patches were put on may want more of them; False if nothing has."""
+    if not _imports:
+        return False
+    _imports.clear()
     with _lock:
         _always.catch_up()
         _with_starlette.catch_up()
+    return True
 
 
 def take_off() -> None:
@@ -149,6 +155,7 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def _find_and_load(name: str, import_: Any) -> Any:
+        _imports.add(name)
         meter = STEPPING.get(_ident())
         if meter is None:
             return original(name, import_)

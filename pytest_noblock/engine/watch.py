@@ -59,12 +59,11 @@ class Watch:
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch was not left, its patches are this one's."""
-        if inherits:
-            catch_up()
-            self._kit.entrances.catch_up()
-        else:
+        if not inherits:
             put_on()
             self._kit.entrances.open()
+        elif catch_up():
+            self._kit.entrances.catch_up()
         self._kit.watchdog.after = self._sample_after
         self._kit.entrances.watcher = self
 
