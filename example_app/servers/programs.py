@@ -23,7 +23,8 @@ class Unavailable(Exception):
 
 
 def serve(service: Callable[[], AbstractContextManager[str]]) -> None:
-    """Say where it is, and keep it until standard input ends."""
+    """Say where it is, and keep it until standard input ends, or somebody asks this process to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # by way of the service's own end
     try:
         with service() as address:
             say(address)

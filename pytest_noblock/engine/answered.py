@@ -1,47 +1,48 @@
 """Known blocking calls on the loop thread that something else than a socket answered."""
 
+from collections.abc import Iterator
 from types import CodeType, FrameType
 
+from pytest_noblock.engine.calls import Effect
 from pytest_noblock.engine.patches import beneath
 from pytest_noblock.engine.stacks import here, outwards
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.frames import Stack, user_frame
 from pytest_noblock.observation import BlockingCall
 
-_MOST_CALLS = 20
 _MOST_SITES = 1000
 
 
 class Answered:
-    """`calls` are those of the present step; of one without a line of the user's there is nothing to say."""
+    """What is to be said of such a call: nothing where it has no line of the user's."""
 
     def __init__(self, user: UserCode) -> None:
-        self.calls: list[BlockingCall] = []
         self._user = user
         self._harmless: set[tuple[CodeType, int]] = set()
         """Where mocks stand in for what stops nobody: looked at once."""
 
-    def client(self, name: str, began: int, ended: int, frame: FrameType) -> None:
-        """A call of a client, which leaves the machine in production."""
+    def calls(self, effect: Effect, name: str, began: int, ended: int, frame: FrameType) -> list[BlockingCall]:
+        """None or one, of a client or a mock, that the frame made."""
+        found = self._client(frame) if effect == "client" else self._mock(frame)
+        return [BlockingCall(name, network, began, ended, stack) for stack, network in found]
+
+    def _client(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
+        """It leaves the machine in production."""
         stack = here(frame, self._user)
         if user_frame(stack) is not None:
-            self._add(BlockingCall(name, network=True, began=began, ended=ended, stack=stack))
+            yield stack, True
 
-    def mock(self, name: str, began: int, ended: int, frame: FrameType) -> None:
-        """A call of a mock: the line that makes it tells what it stands for."""
+    def _mock(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
+        """The line that calls it tells what it stands for."""
         mine = next((each for each in outwards(frame) if each.f_code.co_filename in self._user), None)
         if mine is None or (mine.f_code, mine.f_lasti) in self._harmless:
             return
         stack = here(frame, self._user)
         network = _stands_for_network(stack, frame.f_locals.get("self"))
         if network is not None:
-            self._add(BlockingCall(name, network, began, ended, stack))
+            yield stack, network
         elif len(self._harmless) < _MOST_SITES:
             self._harmless.add((mine.f_code, mine.f_lasti))
-
-    def _add(self, call: BlockingCall) -> None:
-        if len(self.calls) < _MOST_CALLS:
-            self.calls.append(call)
 
 
 def _stands_for_network(stack: Stack, mock: object) -> bool | None:

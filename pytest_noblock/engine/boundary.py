@@ -4,10 +4,11 @@ What the test, a fixture or the client does in the same step, and in `receive` a
 `send`, which are the client's, is never charged to the request.
 """
 
-from collections.abc import Awaitable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Receive, Record, Scope, Send
+from pytest_noblock.engine.loops import stepping
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.tasks import let_begin
@@ -24,9 +25,6 @@ class Watcher(Protocol):
     def entered(self, app: ASGIApp, record: Record) -> StepMeter:
         """The meter of the running loop's thread."""
 
-    def stepping(self, call: Coroutine[Any, Any, None], meter: StepMeter) -> Awaitable[None]:
-        """The call, so that its steps are metered whatever loop runs it."""
-
 
 async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Call the app by `call`, with everything noted that passes. One called within a request is part of it."""
@@ -38,7 +36,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     meter.cut(record)
     border = _Border(record, meter, receive, send)
     try:
-        await watcher.stepping(call(scope, border.receive, border.send), meter)
+        await stepping(call(scope, border.receive, border.send), meter)
     except BaseException as error:
         record.error = error
         raise

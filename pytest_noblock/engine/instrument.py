@@ -155,12 +155,14 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def _find_and_load(name: str, import_: Any) -> Any:
-        _imports.add(name)
         meter = STEPPING.get(_ident())
-        if meter is None:
-            return original(name, import_)
-        with meter.importing():
-            return original(name, import_)
+        try:
+            if meter is None:
+                return original(name, import_)
+            with meter.importing():
+                return original(name, import_)
+        finally:
+            _imports.add(name)
 
     return _find_and_load
 

@@ -1,9 +1,7 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
 import threading
-from collections.abc import Awaitable, Coroutine
 from functools import cached_property
-from typing import Any
 
 from pytest_noblock.engine import loops, starlette
 from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
@@ -97,10 +95,6 @@ class Watch:
         if meter is None or not meter.of_this_thread():
             meter = self._new_meter()
         return meter
-
-    def stepping(self, call: Coroutine[Any, Any, None], meter: StepMeter) -> Awaitable[None]:
-        """See `boundary.Watcher`."""
-        return loops.stepping(call, meter)
 
     def _new_meter(self) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:

@@ -147,6 +147,30 @@ def test_it(number):
     pytester.runpytest_subprocess("--noblock").assert_outcomes(passed=5)
 
 
+def test_a_driver_that_one_test_imports_is_watched_in_the_next(pytester):
+    """Between siblings nothing is patched anew but what was imported meanwhile."""
+    pytester.makepyfile(
+        psycopg2="def _connect():\n    pass\n",
+        test_it=textwrap.dedent(API).replace("asyncio.events", "__import__('asyncio').events")
+        + """
+def patched():
+    import psycopg2
+    return hasattr(psycopg2._connect, "__wrapped__")
+
+def test_the_first():
+    assert not patched()
+
+def test_the_second():
+    TestClient(app).get("/")
+    assert patched()
+
+def test_the_third():
+    assert patched()
+""",
+    )
+    pytester.runpytest_subprocess("--noblock").assert_outcomes(passed=3)
+
+
 def test_what_a_fixture_replaces_and_gives_back_is_bare_again(pytester):
     """The fixture finds a wrapper of ours and gives that back, after the test's call."""
     pytester.makepyfile(
