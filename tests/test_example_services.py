@@ -93,6 +93,17 @@ def test_the_end_of_the_process_is_theirs(temporary):
     assert list(temporary.iterdir()) == []
 
 
+def test_a_server_that_is_asked_to_end_ends_its_program(temporary):
+    command = [sys.executable, "-m", "example_app.servers.postgresql"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=PROJECT, **pipes) as server:
+        assert server.stdout.readline().startswith("postgresql://")
+        server.terminate()
+    assert server.returncode == 0
+    assert running_with(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
 def test_the_app_alone_starts_nothing(temporary):
     code = "from example_app import main, services; print(services.ADDRESSES)"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
