@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import pkgutil
+import sys
 import warnings
 from importlib import import_module
 
@@ -28,6 +29,17 @@ def _keep(*names: str) -> None:
 _keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")))
 _keep("trio")
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
+
+
+def pytest_sessionfinish() -> None:
+    """Coverage's data of xdist's workers is written before they are asked to end.
+
+    One that takes 5 s for that is sent SIGINT, and what coverage would write at its very end is lost.
+    """
+    coverage = sys.modules.get("coverage")
+    running = coverage.Coverage.current() if coverage is not None else None
+    if running is not None:
+        running.save()
 
 
 @pytest.fixture
