@@ -22,7 +22,7 @@ class Traffic:
         self._sockets = sockets
         self._trips = 0
         """Of the present step, so far."""
-        self._others_at_look = self._others_at_stock = -1
+        self._others_at_look = self._others_at_stock = -1  # until the first step begins
 
     def settle(self, others: int) -> bool:
         """A step begins: whether there was traffic to be left out. `others`: the CPU of all other threads so far."""

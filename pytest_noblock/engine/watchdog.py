@@ -39,7 +39,7 @@ class RawSample:
 
 
 class Watchdog:
-    """Samples loop threads, `after` ns into a step or half as long again, and a few times more, ever more rarely.
+    """Samples loop threads `after` to 1.5 `after` ns into a step, and a few times more, ever more rarely.
 
     Loop threads call `watch` when a step begins and `rest` when it ends.
     """
@@ -64,7 +64,7 @@ class Watchdog:
         running = self._running
         running[ident] = (native, step, began)
         ahead, after = self._due - began, self.after
-        if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):
+        if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's may be longer
             self._arm(after + after // 2)
 
     def rest(self, ident: int) -> tuple[int, int, int] | None:
