@@ -2,20 +2,13 @@
 
 from collections.abc import Sequence
 
+from pytest_noblock import remedies
 from pytest_noblock.background import Fault
 from pytest_noblock.callnames import source_line
 from pytest_noblock.conclusion import Shown
 from pytest_noblock.durations import milliseconds
-from pytest_noblock.findings import Check, Finding, Kind, TaskRun
+from pytest_noblock.findings import Check, Finding, TaskRun
 from pytest_noblock.observation import Exchange, Phase, Task
-
-_INSTEAD: dict[Kind, str] = {
-    "background-early": "hand the task to the response and return; do not await it",
-    "background-lost": "add the task to what is returned, or do its work before the exception",
-    "background-missing": "add it in the path operation, a dependency, or the returned Response",
-    "background-failed": "handle the exception in the task",
-    "background-order": "add the tasks in the order in which they must run",
-}
 
 
 def task_runs(exchange: Exchange, shown: Shown) -> tuple[TaskRun, ...]:
@@ -57,7 +50,7 @@ def finding(fault: Fault, shown: Shown) -> Finding:
         function=frame.function if frame else None,
         code=source_line(frame.file, frame.line) if frame else None,
         call=fault.name,
-        replacement=_INSTEAD[fault.kind],
+        replacement=remedies.replacement(None, fault.kind),
         confirmed=True,
         evidence="timeline",
         reason=fault.reason,

@@ -10,10 +10,10 @@ import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pytest_noblock.known import known
 from pytest_noblock.naming.callees import callee
 from pytest_noblock.naming.seen import Scope
 from pytest_noblock.naming.sites import FRAME_OF, CallSite, Place, call_sites, source_lines
-from pytest_noblock.remedies import known
 
 _CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")

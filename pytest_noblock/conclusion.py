@@ -9,6 +9,7 @@ from pytest_noblock.callnames import source_line
 from pytest_noblock.durations import words
 from pytest_noblock.findings import Finding, ProbeWaits, Waiter
 from pytest_noblock.frames import Frame
+from pytest_noblock.known import known
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Observation, Phase, Probe
 from pytest_noblock.stall import ALWAYS, Stall
@@ -45,7 +46,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     place = worst.place
     frame = place.frame
     call = frame.call if frame else None
-    if place.evidence == "hot loop" and remedies.known(call) is None:
+    if place.evidence == "hot loop" and known(call) is None:
         call = None  # it was the loop, not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
     return Finding(

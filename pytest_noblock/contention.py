@@ -7,8 +7,7 @@ from pytest_noblock.durations import words
 from pytest_noblock.frames import Stack, user_frame
 from pytest_noblock.limits import NOTE_NS
 from pytest_noblock.observation import Exchange, Observation
-from pytest_noblock.places import Place
-from pytest_noblock.stall import Stall
+from pytest_noblock.stall import Place, Stall
 
 
 def kept_waiting(observation: Observation) -> Iterator[Stall]:

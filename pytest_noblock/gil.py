@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_noblock import remedies, wakes
+from pytest_noblock import wakes
 from pytest_noblock.beside import Gap, Worker
 from pytest_noblock.durations import words
 from pytest_noblock.frames import Stack, user_frame
+from pytest_noblock.known import known
 from pytest_noblock.limits import NOTE_NS
 from pytest_noblock.observation import Exchange, Observation
-from pytest_noblock.places import Place
-from pytest_noblock.stall import Stall
+from pytest_noblock.stall import Place, Stall
 
 
 def kept(observation: Observation) -> Iterator[Stall]:
@@ -32,7 +32,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
 def _lets_go(worker: Worker) -> bool:
     """Whether it was in a call that is known to work outside the lock."""
     frame = user_frame(worker.stack)
-    entry = remedies.known(frame.call) if frame is not None else None
+    entry = known(frame.call) if frame is not None else None
     return entry is not None and entry.frees_gil
 
 

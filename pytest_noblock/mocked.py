@@ -7,8 +7,7 @@ from pytest_noblock.conclusion import Shown, findings
 from pytest_noblock.findings import MOCKED, Check, Finding
 from pytest_noblock.frames import user_frame
 from pytest_noblock.observation import BlockingCall, Exchange, Segment
-from pytest_noblock.places import Place
-from pytest_noblock.stall import Stall
+from pytest_noblock.stall import Place, Stall
 
 
 def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bool) -> Check:

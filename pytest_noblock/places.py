@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pytest_noblock import remedies
 from pytest_noblock.findings import Evidence
-from pytest_noblock.frames import Frame, Stack, user_frame
+from pytest_noblock.frames import Stack, user_frame
+from pytest_noblock.known import known
 from pytest_noblock.observation import BlockingCall, LineCost, Sample, Segment
+from pytest_noblock.stall import Place
 
 Key = tuple[str, int]
 """File and line."""
@@ -30,19 +31,6 @@ _FIRST_USE = (
 """File and function (any where empty) of work whose result is kept: the first request shows it, and none after."""
 
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
-
-
-class Place(NamedTuple):
-    """A user line and what points to it; `frame` is None where nothing was caught."""
-
-    frame: Frame | None = None
-    stack: Stack = ()
-    evidence: Evidence = "none"
-    syscall: str | None = None
-    witnessed: bool = False
-    """Whether the thread was seen waiting there."""
-    first_use: bool = False
-    """Whether it was mostly seen doing what is done once: compiling a template, a schema."""
 
 
 class RoundTrip(NamedTuple):
@@ -68,7 +56,7 @@ def _seen_in_network_call(segment: Segment) -> bool:
     """Where another thread may have made the round trip, the loop thread was seen waiting for one."""
     for sample in segment.samples:
         frame = user_frame(sample.stack)
-        entry = remedies.known(frame.call) if frame else None
+        entry = known(frame.call) if frame else None
         if sample.syscall in _NETWORK_WAITS and entry is not None and entry.network:
             return True
     return False
@@ -137,7 +125,7 @@ def asked(segment: Segment) -> int:
 
 def _in_known_call(sample: Sample) -> bool:
     frame = user_frame(sample.stack)
-    return frame is not None and remedies.known(frame.call) is not None
+    return frame is not None and known(frame.call) is not None
 
 
 def _covered(spans: list[tuple[int, int]]) -> int:

@@ -6,74 +6,24 @@ what computes inside the GIL stops the loop from a thread all the same.
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
-from pytest_noblock.blocking_calls import (
-    CONNECTING,
-    HARMLESS,
-    INSIDE_GIL,
-    LONG,
-    MODULES,
-    NETWORK,
-    OUTSIDE_GIL,
-    PREPARING,
-    SYNC,
-    THREADS,
-    WAITING,
-)
 from pytest_noblock.findings import Kind
+from pytest_noblock.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of, is_async, known
 
-_CONNECTING, _PREPARING, _HARMLESS, _MODULES, _SYNC, _LONG = (
-    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, MODULES, SYNC, LONG)
-)
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """The last word of a class's name, and the classes that begin with a small letter."""
-_IN_THREAD = "await asyncio.to_thread({call}, ...)"
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
 
 
 _WHATEVER_THE_CALL: dict[Kind, tuple[str, ...]] = {
     "contention": ("hold it only around what needs it, and await nothing else meanwhile", "make the pool larger"),
-    "background-early": (
-        "background_tasks.add_task(...) instead of awaiting it",
-        "Starlette 1.7 under BaseHTTPMiddleware",
-    ),
-    "background-lost": ("give the tasks to the response that is returned: Response(..., background=tasks)",),
-    "background-missing": ("background_tasks.add_task(...) on the way to this response",),
-    "background-failed": ("catch the error in the task: after one that raises, the others never run",),
+    "background-early": ("hand the task to the response and return; do not await it",),
+    "background-lost": ("add the task to what is returned", "do its work before the exception"),
+    "background-missing": ("add it in the path operation, a dependency, or the returned Response",),
+    "background-failed": ("handle the exception in the task",),
     "background-order": ("add the tasks in the order in which they must run",),
 }
-
-
-class Entry(NamedTuple):
-    """One blocking call: every name under `prefix`, by whole components, and the async way to write it."""
-
-    prefix: str
-    instead: str
-    network: bool = False
-    cpu: bool = False
-    """It computes rather than waits."""
-    frees_gil: bool = False
-    """It computes outside the GIL."""
-    thread: str = _IN_THREAD
-    """How to move it to a thread; empty where that makes no sense."""
-
-    @property
-    def blocks_anywhere(self) -> bool:
-        """However fast the machine is: it waits for another one, or for as long as it is told to."""
-        return self.network or self.prefix in _LONG
-
-
-def known(call: str | None) -> Entry | None:
-    """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
-    entry = _entry(call)
-    return entry if call and entry and _blocks(entry, call.replace("()", "").split(".")) else None
-
-
-def is_async(path: str) -> bool:
-    """Whether a dotted path names something asynchronous, as `redis.asyncio.Redis` or `httpx.AsyncClient`."""
-    return any(_is_async_part(part) for part in path.split("."))
 
 
 def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
@@ -100,24 +50,24 @@ def _as_written(text: str, call: str | None, code: str | None) -> str:
 
 
 def _ways_to_await(call: str | None) -> Iterator[str]:
-    if _entry(call) is None and not _is_async_call(call):
+    if entry_of(call) is None and not _is_async_call(call):
         yield "an async client of that service"
     yield from _ways_to_wait(call)
 
 
 def _ways_to_wait(call: str | None) -> Iterator[str]:
-    entry = _entry(call)
+    entry = entry_of(call)
     if _is_async_call(call) and entry is None:
         yield "an async library that awaits all the way: this one blocks inside"
     elif entry is None:
-        yield _filled(_IN_THREAD, call, "")
+        yield _filled(IN_THREAD, call, "")
     else:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
         yield _filled(entry.thread, call, entry.prefix)
 
 
 def _ways_to_compute(call: str | None) -> Iterator[str]:
-    entry = _entry(call)
+    entry = entry_of(call)
     if entry is not None and entry.frees_gil:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
         yield _filled(entry.thread, call, entry.prefix) + (", which lets go of the GIL" if entry.cpu else "")
@@ -130,21 +80,21 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
 
 
 def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
-    entry = _entry(call)
+    entry = entry_of(call)
     yield entry.instead if entry is not None and entry.cpu else ""
     yield _in_process(call)
     yield "smaller pieces: the GIL is kept until each returns"
 
 
 def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
-    entry = _entry(call)
+    entry = entry_of(call)
     instead = _filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
     yield f"{instead}, which takes no thread of the pool" if instead else ""
     yield _OWN_LIMITER
 
 
 def _in_process(call: str | None) -> str:
-    entry = _entry(call)
+    entry = entry_of(call)
     by_itself = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
     return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
 
@@ -157,7 +107,7 @@ def _makes_client(call: str | None) -> bool:
 
 
 def _frees_gil(call: str | None) -> bool:
-    entry = _entry(call)
+    entry = entry_of(call)
     return entry is not None and entry.frees_gil
 
 
@@ -179,7 +129,7 @@ def _callable(call: str) -> str:
     if parts[-1].startswith("__") or parts[-1].endswith(")"):
         return ""
     for at in range(len(parts) - 2, 0, -1):
-        word = None if ".".join(parts[: at + 1]) in _MODULES else _CLASS.search(parts[at])
+        word = None if ".".join(parts[: at + 1]) in KNOWN_MODULES else _CLASS.search(parts[at])
         if word:
             variable = "client" if word[0].lower() == parts[0] and _is_network(call) else word[0].lower()
             return ".".join((variable, *parts[at + 1 :]))
@@ -187,59 +137,13 @@ def _callable(call: str) -> str:
 
 
 def _is_network(call: str) -> bool:
-    entry = _entry(call)
+    entry = entry_of(call)
     return entry is not None and entry.network
-
-
-def _entry(call: str | None) -> Entry | None:
-    """The entry of a call, though it may only make the object that blocks on the same line."""
-    parts = (call or "").replace("()", "").split(".")
-    for length in range(min(len(parts), _LONGEST), 0, -1):
-        entry = TABLE.get(".".join(parts[:length]))
-        if entry is not None:
-            return None if any(_is_async_part(part) or part in _HARMLESS for part in parts[length:]) else entry
-    return None
-
-
-def _blocks(entry: Entry, parts: list[str]) -> bool:
-    if not _PREPARING.isdisjoint((parts[-1], ".".join(parts[-2:]))):
-        return False
-    return entry.cpu or not parts[-1][:1].isupper() or ".".join(parts) in _CONNECTING
 
 
 def _is_async_call(call: str | None) -> bool:
     return call is not None and "." in call and is_async(call)
 
-
-def _is_async_part(part: str) -> bool:
-    return part.startswith(("Async", "async", "Aio", "aio")) and part not in _SYNC
-
-
-def _entries() -> Iterator[Entry]:
-    tables = ((NETWORK, "network"), (WAITING, ""), (OUTSIDE_GIL, "outside"), (INSIDE_GIL, "inside"))
-    threads = {prefix: text for prefixes, text in THREADS.items() for prefix in prefixes.split()}
-    for rows, kind in tables:
-        for prefixes, instead in rows.items():
-            for prefix in prefixes.split():
-                yield Entry(
-                    prefix,
-                    instead,
-                    network=kind == "network",
-                    cpu=kind in ("outside", "inside"),
-                    frees_gil=kind == "outside" or prefix == "sqlite3",
-                    thread=_thread_way(prefix, threads),
-                )
-
-
-def _thread_way(prefix: str, threads: dict[str, str]) -> str:
-    parts = prefix.split(".")
-    ways = (threads.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
-    return next((way for way in ways if way is not None), _IN_THREAD)
-
-
-TABLE = {entry.prefix: entry for entry in _entries()}
-"""Every entry by its prefix."""
-_LONGEST = max(prefix.count(".") for prefix in TABLE) + 1
 
 _WAYS: dict[Kind, Callable[[str | None], Iterator[str]]] = {
     "sync-network": _ways_to_await,

@@ -2,16 +2,29 @@
 
 from typing import NamedTuple
 
-from pytest_noblock.findings import Kind
+from pytest_noblock.findings import Evidence, Kind
+from pytest_noblock.frames import Frame, Stack
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Exchange, Phase
-from pytest_noblock.places import Place
 
 ALWAYS: frozenset[Kind] = frozenset(("sync-network", "pool-starved"))
 """Whatever the limit."""
 
 BESIDE: frozenset[Kind] = frozenset(("gil", "pool-starved", "contention"))
 """What the request does to others while no step of its own holds the loop."""
+
+
+class Place(NamedTuple):
+    """A user line and what points to it; `frame` is None where nothing was caught."""
+
+    frame: Frame | None = None
+    stack: Stack = ()
+    evidence: Evidence = "none"
+    syscall: str | None = None
+    witnessed: bool = False
+    """Whether the thread was seen waiting there."""
+    first_use: bool = False
+    """Whether it was mostly seen doing what is done once: compiling a template, a schema."""
 
 
 class Stall(NamedTuple):

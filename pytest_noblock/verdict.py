@@ -7,8 +7,7 @@ from pytest_noblock import places, wakes
 from pytest_noblock.findings import Kind
 from pytest_noblock.limits import NOTE_NS, Limits
 from pytest_noblock.observation import Exchange, Observation, Sample, Segment
-from pytest_noblock.places import Place
-from pytest_noblock.stall import Stall
+from pytest_noblock.stall import Place, Stall
 
 _MS = 1_000_000
 _SWITCH_INTERVAL_NS = 4 * _MS

@@ -7,8 +7,7 @@ from pytest_noblock.findings import Finding
 from pytest_noblock.frames import Frame
 from pytest_noblock.limits import Limits
 from pytest_noblock.observation import Exchange, Observation, Phase, Probe
-from pytest_noblock.places import Place
-from pytest_noblock.stall import Stall
+from pytest_noblock.stall import Place, Stall
 
 MS = 1_000_000
 EXCHANGE = Exchange(1, "GET", "/", sent=0, completed=1000 * MS)

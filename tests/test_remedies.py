@@ -4,9 +4,10 @@ from typing import get_args
 
 import pytest
 
-from pytest_noblock import blocking_calls, remedies
+from pytest_noblock import blocking_calls
 from pytest_noblock.findings import Kind
-from pytest_noblock.remedies import helps_plain_def, known, replacement
+from pytest_noblock.known import TABLE, known
+from pytest_noblock.remedies import helps_plain_def, replacement
 
 TABLES = (
     blocking_calls.NETWORK,
@@ -274,7 +275,7 @@ def test_a_plain_def_helps_where_a_thread_does(kind: Kind, call: str | None, hel
 
 
 def test_gil_findings_never_advise_a_thread_of_this_process() -> None:
-    for call in (None, "sum", *remedies.TABLE):
+    for call in (None, "sum", *TABLE):
         text = replacement(call, "gil", background=True)
 
         assert IN_A_PROCESS in text, call
@@ -331,7 +332,7 @@ def test_a_background_task_may_become_a_plain_def() -> None:
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_there_is_a_sentence_for_every_kind_and_call(kind: Kind) -> None:
-    for call in (None, "client.fetch", *remedies.TABLE, *(f"{prefix}.Client.fetch" for prefix in remedies.TABLE)):
+    for call in (None, "client.fetch", *TABLE, *(f"{prefix}.Client.fetch" for prefix in TABLE)):
         text = replacement(call, kind)
 
         assert text, call
@@ -344,9 +345,9 @@ def test_no_prefix_stands_in_two_rows() -> None:
     prefixes = [prefix for table in TABLES for row in table for prefix in row.split()]
 
     assert sorted(set(prefixes)) == sorted(prefixes)
-    assert set(remedies.TABLE) == set(prefixes)
+    assert set(TABLE) == set(prefixes)
 
 
 def test_every_word_about_threads_is_about_a_row() -> None:
     for prefix in (prefix for row in blocking_calls.THREADS for prefix in row.split()):
-        assert any(f"{known_prefix}.".startswith(f"{prefix}.") for known_prefix in remedies.TABLE), prefix
+        assert any(f"{known_prefix}.".startswith(f"{prefix}.") for known_prefix in TABLE), prefix

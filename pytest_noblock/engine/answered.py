@@ -47,8 +47,8 @@ class Answered:
 
 def _stands_for_network(stack: Stack, mock: object) -> bool | None:
     """None where the mock is not at the place of what blocks wherever it runs, but somewhere inside it."""
+    from pytest_noblock.known import known
     from pytest_noblock.naming.paths import found_at  # most runs meet no mock
-    from pytest_noblock.remedies import known
 
     frame = user_frame(stack)
     entry = known(frame.call) if frame else None

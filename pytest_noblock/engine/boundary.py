@@ -11,10 +11,13 @@ from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Receive, R
 from pytest_noblock.engine.loops import stepping
 from pytest_noblock.engine.meter import StepMeter
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.tasks import let_begin
 from pytest_noblock.observation import LIFESPAN
 
 _WEBSOCKET = "WEBSOCKET"
+
+border(__file__)
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ up right after the C call that kept it, so that this moment shows the line.
 """
 
 import asyncio
-import os
 import selectors
 import sys
 import threading
@@ -23,13 +22,12 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.pools import Holder
 from pytest_noblock.engine.stacks import RawFrame, raw, settled
 from pytest_noblock.engine.stuck import await_chain
-from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.engine.workers import ThreadClocks
 from pytest_noblock.observation import Segment
 
 Stacks = dict[int, list[RawFrame]]
 """By thread."""
-_HERE = os.path.dirname(os.path.abspath(__file__))
 _MOST_GAPS = 100
 _WAIT_NS = 5_000_000
 """As long as a thread waits for the interpreter lock before it wakes and asks for it."""
@@ -196,6 +194,6 @@ def _gap(began: Reading, ended: Reading, switches: int, takes: int) -> Gap:
 def _calling() -> list[RawFrame]:
     """The stack of the task that runs now: it has just given the call to a thread, and awaits nothing yet."""
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return raw(frame)

@@ -21,6 +21,9 @@ from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import STEPPING, StepMeter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.stacks import border
+
+border(__file__)
 
 _meters: dict[int, StepMeter] = {}
 _imports: set[str] = set()

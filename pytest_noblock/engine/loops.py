@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meter import StepMeter
+from pytest_noblock.engine.stacks import border
+
+border(__file__)
 
 T = TypeVar("T")
 Undo = Callable[[], None]

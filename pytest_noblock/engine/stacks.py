@@ -1,6 +1,5 @@
 """Stacks of running frames, as values."""
 
-import os
 from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType
@@ -13,15 +12,19 @@ RawFrame = tuple[CodeType, int, int, dict[str, object]]
 
 _DEEPEST = 200
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_BORDERS = {os.path.join(_HERE, name) for name in ("boundary.py", "transport.py", "instrument.py", "loops.py")}
-"""Beyond these frames of ours lies what called the app: the client, the test, the event loop."""
+_borders: set[str] = set()
+"""The files of our modules that call the app or run its steps; each registers itself with `border`."""
+
+
+def border(file: str) -> None:
+    """Stacks end at the frames of this file: beyond it lies the client, the test or the event loop."""
+    _borders.add(file)
 
 
 def outwards(frame: FrameType | None) -> Iterator[FrameType]:
     """The frame, its caller, and so on, up to where the request entered the app."""
     for _ in range(_DEEPEST):
-        if frame is None or frame.f_code.co_filename in _BORDERS:
+        if frame is None or frame.f_code.co_filename in _borders:
             return
         yield frame
         frame = frame.f_back

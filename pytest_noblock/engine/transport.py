@@ -13,7 +13,10 @@ import httpx
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Record, Scope
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.tasks import let_begin
+
+border(__file__)
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app (redirects are further ones) adds its `Record`."""

@@ -4,6 +4,7 @@ import ast
 import types
 from functools import partial
 
+from pytest_noblock.known import is_async, known
 from pytest_noblock.naming.paths import (
     is_a,
     is_installed,
@@ -15,7 +16,6 @@ from pytest_noblock.naming.paths import (
 )
 from pytest_noblock.naming.seen import UNSEEN, Scope, Seen, has, look, stored
 from pytest_noblock.naming.sites import CallSite
-from pytest_noblock.remedies import is_async, known
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
 _HANDED_OVER = {"asyncio.to_thread": 0, "to_thread.run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}

@@ -10,7 +10,7 @@ import types
 from collections.abc import Mapping
 from typing import TypeGuard, TypeVar
 
-from pytest_noblock.remedies import is_async, known
+from pytest_noblock.known import is_async, known
 
 _HOMES = {
     "posix": "os",
