@@ -6,7 +6,7 @@ import httpx
 
 from pytest_noblock import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
 from pytest_noblock.client import Noblock
-from pytest_noblock.findings import Kind, Outcome
+from pytest_noblock.model.finding import Kind, Outcome
 
 
 def a_check(check: Check) -> None:

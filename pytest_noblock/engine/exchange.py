@@ -13,7 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
-from pytest_noblock.observation import Exchange, Task
+from pytest_noblock.model.observation import Exchange, Task
 
 Scope = MutableMapping[str, Any]  # ASGI: "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
-from pytest_noblock.engine.meter import STEPPING, StepMeter
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 border(__file__)
 
@@ -39,11 +40,11 @@ def _wanted() -> Iterator[Patch]:
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield Patch(threading.Thread, "start", lambda original: _first_turn(_born(original)))
     yield Patch(subprocess.Popen, "_execute_child", _first_turn)
-    yield descriptors.patch()
-    yield from calls.patches(STEPPING)
+    yield awaited_fds.patch()
+    yield from known_calls.patches(STEPPING)
 
 
-_always = Patches(_wanted, calls.MODULES)
+_always = Patches(_wanted, known_calls.MODULES)
 _with_starlette: Patches = Patches(lambda: starlette.patches(_with_starlette.join), starlette.MODULES)
 
 

@@ -9,19 +9,20 @@ from typing import Any
 
 import httpx
 
-from pytest_noblock.engine import starlette, stuck
+from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import Record
-from pytest_noblock.engine.gaps import GapWatch
-from pytest_noblock.engine.gauge import Gauge
-from pytest_noblock.engine.metering import Metering, metering
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.pools import of_running_loop
-from pytest_noblock.engine.probes import Probes
-from pytest_noblock.engine.transport import EXTENSION, NoResponse
+from pytest_noblock.engine.probing.pool_sampler import Gauge
+from pytest_noblock.engine.probing.probe_waits import Waits
+from pytest_noblock.engine.probing.probes import Probes
+from pytest_noblock.engine.threads import await_chains
+from pytest_noblock.engine.threads.gil_gaps import GapWatch
+from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.waits import Waits
-from pytest_noblock.frames import Frame
-from pytest_noblock.observation import Exchange, Meter, Observation
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Meter, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +166,4 @@ def _stuck(records: list[Record], user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.settled(pending, user), stuck.where(pending, user))
+    return Stuck(starlette.settled(pending, user), await_chains.where(pending, user))

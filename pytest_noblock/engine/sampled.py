@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pytest_noblock.engine.stacks import settled as stack_of
+from pytest_noblock.engine.steps.watchdog import RawSample
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watchdog import RawSample
-from pytest_noblock.observation import Sample, Segment
+from pytest_noblock.model.observation import Sample, Segment
 
 
 def settled(

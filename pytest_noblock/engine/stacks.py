@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType
 
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.frames import Frame, Stack
+from pytest_noblock.model.frames import Frame, Stack
 
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, last instruction and globals: all that another thread may safely keep of a running frame."""
@@ -42,10 +42,10 @@ def raw(frame: FrameType | None) -> list[RawFrame]:
 
 def settled(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     """A raw stack as values; the call is named in user frames only."""
-    from pytest_noblock import callnames  # most runs name no call: this and what it needs cost them 20 ms
+    from pytest_noblock.calls import names  # most runs name no call: this and what it needs cost them 20 ms
 
     return tuple(
-        Frame(code.co_filename, line, code.co_name, callnames.called(code, line, namespace, lasti), user=True)
+        Frame(code.co_filename, line, code.co_name, names.called(code, line, namespace, lasti), user=True)
         if code.co_filename in user
         else Frame(code.co_filename, line, code.co_name)
         for code, line, lasti, namespace in frames
@@ -66,6 +66,6 @@ def here(frame: FrameType | None, user: UserCode) -> Stack:
 
 def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | None:
     """The call made at `line`, named with the help of the frame's own variables (own thread only)."""
-    from pytest_noblock import callnames
+    from pytest_noblock.calls import names
 
-    return callnames.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)
+    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)

@@ -3,17 +3,18 @@
 import threading
 from functools import cached_property
 
-from pytest_noblock.engine import loops, starlette
+from pytest_noblock.engine.asgi.entry_points import Entrances
 from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
-from pytest_noblock.engine.descriptors import AWAITED
-from pytest_noblock.engine.entrances import Entrances
 from pytest_noblock.engine.exchange import ASGIApp, Record
+from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.instrument import born_at, catch_up, current_meter, put_on, register, take_off, unregister
-from pytest_noblock.engine.meter import StepMeter
-from pytest_noblock.engine.sockets import SocketTable
+from pytest_noblock.engine.network.awaited_fds import AWAITED
+from pytest_noblock.engine.network.tcp_info import SocketTable
+from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watchdog import Watchdog
-from pytest_noblock.observation import Meter, Observation, Segment
+from pytest_noblock.model.observation import Meter, Observation, Segment
 
 
 class Kit:
@@ -118,7 +119,7 @@ class _MeteredThread:
     def __init__(self, thread: threading.Thread, meter: StepMeter) -> None:
         self.meter = meter
         self._thread = thread
-        self._undo = loops.prepare(meter)
+        self._undo = other_loops.prepare(meter)
         register(meter)
 
     def alive(self) -> bool:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from pytest_noblock import remedies
-from pytest_noblock.durations import words
-from pytest_noblock.findings import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
-from pytest_noblock.observation import LOOP, Exchange, Phase
+from pytest_noblock.judge import advice
+from pytest_noblock.model.finding import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
+from pytest_noblock.model.observation import LOOP, Exchange, Phase
+from pytest_noblock.model.units import words
 
 _WHY = {
     "poll": "for the network",
@@ -198,7 +198,7 @@ def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
 
 
 def _instead(finding: Finding) -> str:
-    plain = finding.phase is Phase.HANDLER and remedies.helps_plain_def(finding.kind, finding.call)
+    plain = finding.phase is Phase.HANDLER and advice.helps_plain_def(finding.kind, finding.call)
     return finding.replacement + (", or make the endpoint a plain def" if plain else "")
 
 

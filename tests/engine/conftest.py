@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.engine.metering import metering
+from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.usercode import UserCode
 
 

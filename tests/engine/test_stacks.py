@@ -7,10 +7,12 @@ from types import FunctionType
 import pytest
 
 import pytest_noblock
-from pytest_noblock.engine import boundary, instrument, loops, stacks, transport
+from pytest_noblock.engine import instrument, stacks
+from pytest_noblock.engine.asgi import boundary, transport
+from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 
-CALLING_THE_APP = [boundary, instrument, loops, transport]
+CALLING_THE_APP = [boundary, instrument, other_loops, transport]
 
 
 def seen_from(file: str) -> list[str]:

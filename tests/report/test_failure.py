@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_noblock.findings import Check, Finding, ProbeWaits
-from pytest_noblock.frames import Frame
-from pytest_noblock.observation import Exchange, Phase, Probe
+from pytest_noblock.model.finding import Check, Finding, ProbeWaits
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Phase, Probe
 from pytest_noblock.report.failure import failure
 
 MS = 1_000_000
