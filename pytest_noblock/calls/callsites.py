@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """Line and column; columns count UTF-8 bytes, as in `ast` and `co_positions`."""
 
 _STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -39,15 +39,15 @@ class CallSite(NamedTuple):
     """It runs in a frame of its own: a lambda or a generator expression."""
 
     @property
-    def begin(self) -> Place:
+    def begin(self) -> Position:
         return self.node.lineno, self.node.col_offset
 
     @property
-    def end(self) -> Place:
+    def end(self) -> Position:
         return _end(self.node)
 
     @property
-    def name_end(self) -> Place:
+    def name_end(self) -> Position:
         """Where the instruction of a call chained over several lines ends."""
         return _end(self.target)
 
@@ -200,5 +200,5 @@ def _implied_calls(statement: ast.AST) -> Iterator[CallSite]:
         yield CallSite(statement.iter, statement.iter, "__next__", nested=False)
 
 
-def _end(node: ast.expr) -> Place:
+def _end(node: ast.expr) -> Position:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset

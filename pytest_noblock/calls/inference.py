@@ -32,7 +32,7 @@ _LITERALS: dict[type[ast.expr], type] = {
 }
 
 
-class Seen(NamedTuple):
+class Inferred(NamedTuple):
     """An object, or its type alone where the object is not there to look at."""
 
     cls: type
@@ -44,7 +44,7 @@ class Scope:
 
     def __init__(self, namespace: Mapping[str, object]) -> None:
         self.namespace = namespace
-        self.seen: dict[ast.expr, Seen | None] = {}
+        self.seen: dict[ast.expr, Inferred | None] = {}
         self.names: dict[ast.expr, str | None] = {}
 
     @cached_property
@@ -54,32 +54,32 @@ class Scope:
         return name.thing.partition(".")[0] if name and is_a(name.thing, str) else ""
 
 
-def look(expression: ast.expr, scope: Scope) -> Seen | None:
+def infer(expression: ast.expr, scope: Scope) -> Inferred | None:
     """What an expression stands for; None where only running it would tell."""
     if expression not in scope.seen:
         scope.seen[expression] = _look(expression, scope)
     return scope.seen[expression]
 
 
-def _look(expression: ast.expr, scope: Scope) -> Seen | None:
+def _look(expression: ast.expr, scope: Scope) -> Inferred | None:
     match expression:
         case ast.Name(id=name):
             return _lookup(name, scope)
         case ast.Constant(value=value):
-            return Seen(type(value))
+            return Inferred(type(value))
         case ast.Attribute(value=owner, attr=name):
-            seen = look(owner, scope)
+            seen = infer(owner, scope)
             return attribute(seen, name) if seen else None
         case ast.Call(func=function):
             return _result(function, scope)
         case ast.BinOp(left=left, op=ast.Div()):
-            seen = look(left, scope)
-            return Seen(seen.cls) if seen and issubclass(seen.cls, pathlib.PurePath) else None
+            seen = infer(left, scope)
+            return Inferred(seen.cls) if seen and issubclass(seen.cls, pathlib.PurePath) else None
     literal = _LITERALS.get(type(expression))
-    return Seen(literal) if literal else None
+    return Inferred(literal) if literal else None
 
 
-def attribute(owner: Seen, name: str) -> Seen | None:
+def attribute(owner: Inferred, name: str) -> Inferred | None:
     """What an attribute holds, as far as it can be read without running a descriptor of the user's."""
     own = stored(owner.thing)
     if name in own:
@@ -91,7 +91,7 @@ def attribute(owner: Seen, name: str) -> Seen | None:
     return None
 
 
-def has(owner: Seen, name: str) -> bool:
+def has(owner: Inferred, name: str) -> bool:
     """Whether an object has an attribute by itself or by its class."""
     return name in stored(owner.thing) or any(name in class_contents(base) for base in ancestors(owner.cls))
 
@@ -108,18 +108,18 @@ def stored(thing: object) -> Mapping[str, object]:
     return {}
 
 
-def _of(thing: object) -> Seen:
-    return Seen(type(thing), thing)
+def _of(thing: object) -> Inferred:
+    return Inferred(type(thing), thing)
 
 
-def _lookup(name: str, scope: Scope) -> Seen | None:
+def _lookup(name: str, scope: Scope) -> Inferred | None:
     try:
         return _of(scope.namespace[name])
     except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
         return _of(vars(builtins)[name]) if name in vars(builtins) else None
 
 
-def _from_class(value: object, owner: Seen) -> Seen | None:
+def _from_class(value: object, owner: Inferred) -> Inferred | None:
     if type(value) is classmethod or type(value) is staticmethod:
         return _of(value.__func__)
     if type(value) is types.MemberDescriptorType and owner.thing is not UNSEEN and not is_a(owner.thing, type):
@@ -132,30 +132,30 @@ def _from_class(value: object, owner: Seen) -> Seen | None:
     return None if is_descriptor and type(value) is not types.FunctionType else _of(value)
 
 
-def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Seen | None:
+def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Inferred | None:
     try:
         return _of(descriptor.__get__(thing))
     except AttributeError:
         return None
 
 
-def _result(function: ast.expr, scope: Scope) -> Seen | None:
+def _result(function: ast.expr, scope: Scope) -> Inferred | None:
     if isinstance(function, ast.Name) and function.id == "super":
         return _base(scope)
-    made_by = look(function, scope)
+    made_by = infer(function, scope)
     if made_by is None:
         return None
-    owner = look(function.value, scope) if isinstance(function, ast.Attribute) else None
-    return Seen(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing, owner)
+    owner = infer(function.value, scope) if isinstance(function, ast.Attribute) else None
+    return Inferred(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing, owner)
 
 
-def _base(scope: Scope) -> Seen | None:
+def _base(scope: Scope) -> Inferred | None:
     here = _lookup("__class__", scope)
     bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
-    return Seen(bases[0]) if bases else None
+    return Inferred(bases[0]) if bases else None
 
 
-def _annotated(function: object, owner: Seen | None = None) -> Seen | None:
+def _annotated(function: object, owner: Inferred | None = None) -> Inferred | None:
     """An instance of the class that a function says it returns; `Self` is the class of its owner."""
     if is_a(function, types.MethodType):
         owner, function = _of(function.__self__), function.__func__
@@ -165,9 +165,9 @@ def _annotated(function: object, owner: Seen | None = None) -> Seen | None:
         return None
     note = function.__annotations__.get("return")
     if note is Self or (type(note) is str and note.rpartition(".")[2] == "Self"):
-        return Seen(owner.thing if is_a(owner.thing, type) else owner.cls) if owner else None
+        return Inferred(owner.thing if is_a(owner.thing, type) else owner.cls) if owner else None
     cls = _named(note, Scope(function.__globals__)) if type(note) is str else note
-    return Seen(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
+    return Inferred(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
 
 
 def _named(note: str, scope: Scope) -> object:
@@ -175,5 +175,5 @@ def _named(note: str, scope: Scope) -> object:
         expression = ast.parse(note, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    seen = look(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
+    seen = infer(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
     return seen.thing if seen else None

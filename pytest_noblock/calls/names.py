@@ -10,7 +10,7 @@ import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Place, call_sites, source_lines
+from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
 from pytest_noblock.calls.inference import Scope
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.resolve import callee
@@ -29,8 +29,8 @@ _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", 
 
 class _Instruction(NamedTuple):
     opcode: str
-    begin: Place
-    end: Place
+    begin: Position
+    end: Position
 
     def calls(self) -> bool:
         return self.opcode.startswith(_CALLING)

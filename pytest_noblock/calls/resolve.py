@@ -5,7 +5,7 @@ import types
 from functools import partial
 
 from pytest_noblock.calls.callsites import CallSite
-from pytest_noblock.calls.inference import UNSEEN, Scope, Seen, has, look, stored
+from pytest_noblock.calls.inference import UNSEEN, Inferred, Scope, has, infer, stored
 from pytest_noblock.calls.known import is_async, known
 from pytest_noblock.calls.public_names import (
     is_a,
@@ -32,7 +32,7 @@ def callee(site: CallSite, scope: Scope) -> str | None:
 
 
 def _implied(site: CallSite, scope: Scope) -> str | None:
-    seen = look(site.target, scope)
+    seen = infer(site.target, scope)
     if seen is None or site.implied is None:
         return None
     is_lock = site.implied == "__enter__" and has(seen, "acquire")
@@ -58,9 +58,9 @@ def _name(target: ast.expr, scope: Scope) -> str | None:
 
 def _public_name(target: ast.expr, scope: Scope) -> str | None:
     if isinstance(target, ast.Attribute):
-        owner = look(target.value, scope)
+        owner = infer(target.value, scope)
         return _member_name(owner, target.attr, scope.own_package) if owner else _below_root(target, scope)
-    seen = look(target, scope)
+    seen = infer(target, scope)
     return _object_name(seen.thing, scope.own_package) if seen else None
 
 
@@ -70,7 +70,7 @@ def _below_root(target: ast.expr, scope: Scope) -> str | None:
     while isinstance(target, (ast.Attribute, ast.Subscript)):
         attributes = [target.attr, *attributes] if isinstance(target, ast.Attribute) else attributes
         target = target.value
-        root = look(target, scope)
+        root = infer(target, scope)
         if root is not None:
             first = method_path(root.cls, attributes[0], scope.own_package) or ""
             path = ".".join((first, *attributes[1:]))
@@ -78,7 +78,7 @@ def _below_root(target: ast.expr, scope: Scope) -> str | None:
     return None
 
 
-def _member_name(owner: Seen, name: str, own: str) -> str | None:
+def _member_name(owner: Inferred, name: str, own: str) -> str | None:
     if is_a(owner.thing, types.ModuleType):
         path = member_path(owner.thing, name)
         source = origin_module(module_contents(owner.thing).get(name)) or (path or "").rpartition(".")[0]

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from pytest_noblock.engine.asgi.app_thread import AppRunner, LoopBlocked, LoopEnded
+from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.frameworks import starlette
-from pytest_noblock.engine.observe import Request, Run, Stuck, Subject, observe
+from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.probing.probes import ProbeFailed
-from pytest_noblock.engine.stacks import settled
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import grouping, inconclusive, mocked, pool
 from pytest_noblock.judge.background_findings import task_runs
@@ -43,14 +43,14 @@ class Plan:
 class Checker:
     """Checks the requests of one test against a running app; its client is nobody else's."""
 
-    def __init__(self, runner: AppRunner, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
+    def __init__(self, runner: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
         """`warm`: the requests that the running app has seen already; added to."""
         self.client = httpx.AsyncClient(
             transport=AppTransport(runner.app), base_url="http://testserver", timeout=_GIVE_UP_S
         )
         self._runner = runner
         self._user = user
-        self._subject = Subject(self.client, user, meter)
+        self._subject = RunContext(self.client, user, meter)
         self._warm = warm
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
@@ -66,8 +66,8 @@ class Checker:
                 unknown = unknown._replace(exchange=stuck.exchange, background=runs)
         except LoopBlocked as blocked:
             self._runner.usable = False
-            where = self._shown(user_frame(settled(blocked.frames, self._user)))
-            reason = inconclusive.held(request.label, self._seconds(request), where)
+            where = self._shown(user_frame(as_stack(blocked.frames, self._user)))
+            reason = inconclusive.loop_not_returned(request.label, self._seconds(request), where)
         except LoopEnded as error:
             self._runner.usable = False
             reason = f"{request.label} ended the event loop with {error}"

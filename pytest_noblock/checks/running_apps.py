@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from pytest_noblock.checks.checker import Checker
-from pytest_noblock.engine.asgi.app_thread import AppRunner
+from pytest_noblock.engine.asgi.app_thread import AppThread
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.frameworks import starlette
@@ -28,7 +28,7 @@ class RunningApps:
 
     def _start(self, app: ASGIApp) -> "_Running":
         user = UserCode(self._root, starlette.packages_of(app))
-        runner = AppRunner(app, user)
+        runner = AppThread(app, user)
         runner.start()
         return _Running(runner, user)
 
@@ -41,12 +41,12 @@ class RunningApps:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    runner: AppRunner
+    runner: AppThread
     user: UserCode
     warm: set[tuple[str, str]] = field(default_factory=set)
 
 
-def _stopped(runner: AppRunner) -> str | None:
+def _stopped(runner: AppThread) -> str | None:
     if not runner.usable:  # its loop will not turn again; the thread is a daemon
         return None
     try:

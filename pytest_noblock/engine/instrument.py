@@ -48,15 +48,15 @@ _always = Patches(_wanted, known_calls.MODULES)
 _with_starlette: Patches = Patches(lambda: starlette.patches(_with_starlette.join), starlette.MODULES)
 
 
-def put_on() -> None:
+def install() -> None:
     """Every time is ended by one `take_off`."""
     global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
     with _lock:
         _users += 1
         if _users == 1:
             gc.callbacks.append(_collection)
-        _always.put_on()
-        _with_starlette.put_on()
+        _always.install()
+        _with_starlette.install()
 
 
 def catch_up() -> bool:
@@ -70,13 +70,13 @@ def catch_up() -> bool:
     return True
 
 
-def take_off() -> None:
+def uninstall() -> None:
     global _users  # noqa: PLW0603  # see above
     with _lock:
         _users -= 1
         if not _users:
-            _with_starlette.take_off()
-            _always.take_off()
+            _with_starlette.uninstall()
+            _always.uninstall()
             gc.callbacks.remove(_collection)
 
 
@@ -84,19 +84,19 @@ def starlette_came() -> None:
     """It was imported while the patches are on."""
     with _lock:
         if _users:
-            _with_starlette.put_on()
+            _with_starlette.install()
 
 
 @contextmanager
 def metered(meter: StepMeter) -> Iterator[None]:
     """Meter the steps of the thread that made the meter."""
-    put_on()
+    install()
     register(meter)
     try:
         yield
     finally:
         unregister(meter)
-        take_off()
+        uninstall()
 
 
 def register(meter: StepMeter) -> None:
@@ -197,12 +197,12 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
         meter = STEPPING.get(_ident())
         if meter is None:
             return original(*args, **kwargs)
-        with meter.own_work():  # a new worker may take the interpreter lock with its first turn, and keep it
+        with meter.excluded():  # a new worker may take the interpreter lock with its first turn, and keep it
             try:
                 return original(*args, **kwargs)
             finally:
                 if meter.gaps is not None:
-                    meter.gaps.tell()
+                    meter.gaps.close_interval()
 
     return first_turn
 

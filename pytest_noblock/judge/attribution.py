@@ -8,7 +8,7 @@ from pytest_noblock.calls.known import known
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
-from pytest_noblock.model.stall import Place
+from pytest_noblock.model.stall import BlamedLine
 
 Key = tuple[str, int]
 """File and line."""
@@ -36,7 +36,7 @@ _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", 
 class RoundTrip(NamedTuple):
     """A place that talked to the network, and what that cost."""
 
-    place: Place
+    place: BlamedLine
     cpu: int
     asleep: int
 
@@ -62,7 +62,7 @@ def _seen_in_network_call(segment: Segment) -> bool:
     return False
 
 
-def of_cpu(segment: Segment) -> Place:
+def of_cpu(segment: Segment) -> BlamedLine:
     """The line that burned most; samples in the middle of a kernel call did not see it."""
     costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
     if costliest is not None and costliest.hits > _HOT:
@@ -73,7 +73,7 @@ def of_cpu(segment: Segment) -> Place:
     return _by_samples(running or segment.samples)
 
 
-def of_sleep(segment: Segment) -> Place:
+def of_sleep(segment: Segment) -> BlamedLine:
     """The line that slept longest."""
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
@@ -85,17 +85,17 @@ def of_sleep(segment: Segment) -> Place:
     return _by_samples(waiting or segment.samples)
 
 
-def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> Place:
+def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:
     """The user line at which most of them sit."""
     seen = [(frame, stack) for stack in stacks if (frame := user_frame(stack)) is not None]
     if not seen:
-        return Place()
+        return BlamedLine()
     (at, _times), *_ = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)
     frame, stack = next((frame, stack) for frame, stack in seen if (frame.file, frame.line) == at)
-    return Place(frame, stack, evidence, witnessed=True)
+    return BlamedLine(frame, stack, evidence, witnessed=True)
 
 
-def times_at(place: Place, stacks: Iterable[Stack]) -> int:
+def times_at(place: BlamedLine, stacks: Iterable[Stack]) -> int:
     """How many of the stacks are at this place."""
     here = [frame for stack in stacks if (frame := user_frame(stack)) is not None]
     return sum((frame.file, frame.line) == _key(place) for frame in here)
@@ -150,17 +150,17 @@ def _exactly(line: LineCost) -> RoundTrip:
     return RoundTrip(_of_line(line), line.cpu, line.asleep)
 
 
-def _by_samples(samples: Iterable[Sample]) -> Place:
+def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
     """The user line seen most often."""
     seen = [(frame, sample) for sample in samples if (frame := user_frame(sample.stack)) is not None]
     if not seen:
-        return Place()
+        return BlamedLine()
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     frame, sample = here[0]
     mostly = [each for _, each in here]
     first_use = 2 * sum(_is_first_use(each.stack) for each in mostly) > len(mostly)
-    return Place(frame, sample.stack, "sample", sample.syscall, _seen_waiting(mostly), first_use)
+    return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting(mostly), first_use)
 
 
 def _is_first_use(stack: Stack) -> bool:
@@ -172,13 +172,13 @@ def _seen_waiting(samples: list[Sample]) -> bool:
     return any(sample.syscall not in ("running", "unknown", "futex") for sample in samples)
 
 
-def _of_line(line: LineCost) -> Place:
-    return Place(line.frame, line.stack, "line counters", witnessed=True)
+def _of_line(line: LineCost) -> BlamedLine:
+    return BlamedLine(line.frame, line.stack, "line counters", witnessed=True)
 
 
-def _of_call(call: BlockingCall) -> Place:
-    return Place(user_frame(call.stack), call.stack, "call", witnessed=True)
+def _of_call(call: BlockingCall) -> BlamedLine:
+    return BlamedLine(user_frame(call.stack), call.stack, "call", witnessed=True)
 
 
-def _key(place: Place) -> Key | None:
+def _key(place: BlamedLine) -> Key | None:
     return (place.frame.file, place.frame.line) if place.frame else None

@@ -41,7 +41,7 @@ def finding(fault: Fault, shown: Shown) -> Finding:
     return Finding(
         kind=fault.kind,
         phase=Phase.BACKGROUND,
-        held=(ended - began) if began is not None and ended is not None else 0,
+        blocked_ns=(ended - began) if began is not None and ended is not None else 0,
         cpu=0,
         asleep=0,
         count=1,

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from pytest_noblock.model.concurrency import Sitting, Wait
+from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.stall import Place, Stall
+from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
 
@@ -17,8 +17,8 @@ def kept_waiting(observation: Observation) -> Iterator[Stall]:
     """
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for wait in observation.waits:
-        sitting = max((each for each in wait.sittings if each.exchange in exchanges), key=_times, default=None)
-        held = wait.held - observation.alone.get(wait.path, 0)
+        sitting = max((each for each in wait.sightings if each.exchange in exchanges), key=_times, default=None)
+        held = wait.waited_ns - observation.alone.get(wait.path, 0)
         if sitting is None or held < NOTE_NS or not _caused(wait, exchanges) or user_frame(wait.stack) is None:
             continue
         if not _waited_for_thread(observation, wait):
@@ -35,7 +35,7 @@ def _waited_for_thread(observation: Observation, wait: Wait) -> bool:
     return any(wait.began <= reading.at <= wait.ended for reading in observation.pools)
 
 
-def _stall(wait: Wait, sitting: Sitting, exchange: Exchange, held: int) -> Stall:
+def _stall(wait: Wait, sitting: HolderSighting, exchange: Exchange, held: int) -> Stall:
     return Stall(
         "contention",
         exchange,
@@ -50,8 +50,8 @@ def _stall(wait: Wait, sitting: Sitting, exchange: Exchange, held: int) -> Stall
     )
 
 
-def _place(stack: Stack) -> Place:
-    return Place(user_frame(stack), stack, "await", witnessed=True)
+def _place(stack: Stack) -> BlamedLine:
+    return BlamedLine(user_frame(stack), stack, "await", witnessed=True)
 
 
 def _proof(wait: Wait) -> str:
@@ -60,5 +60,5 @@ def _proof(wait: Wait) -> str:
     return f"GET {wait.path} waited {words(wait.ended - wait.began)} for {wait.what}, {how}; loop and threads were free"
 
 
-def _times(sitting: Sitting) -> int:
+def _times(sitting: HolderSighting) -> int:
     return sitting.times

@@ -8,7 +8,7 @@ from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.stall import Place, Stall
+from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
 
@@ -36,15 +36,15 @@ def _lets_go(worker: Worker) -> bool:
     return entry is not None and entry.frees_gil
 
 
-def _place(keepers: Sequence[Worker]) -> Place:
+def _place(keepers: Sequence[Worker]) -> BlamedLine:
     """The line of the one that burned most or, where it runs none of the user's, the line that awaits it."""
     looks = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
-    return next((place for place in looks if place is not None), Place())
+    return next((place for place in looks if place is not None), BlamedLine())
 
 
-def _at(stack: Stack, *, awaited: bool = False) -> Place | None:
+def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
     frame = user_frame(stack)
-    return Place(frame, stack, "await" if awaited else "worker", witnessed=True) if frame is not None else None
+    return BlamedLine(frame, stack, "await" if awaited else "worker", witnessed=True) if frame is not None else None
 
 
 def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:

@@ -29,7 +29,7 @@ def findings(found: Iterable[Stall], shown: Shown) -> list[Finding]:
         frame = stall.place.frame
         groups[stall.kind, stall.phase, frame and (frame.file, frame.line)].append(stall)
     _join_waits(groups)
-    return sorted((_finding(group, shown) for group in groups.values()), key=lambda each: -each.held)
+    return sorted((_finding(group, shown) for group in groups.values()), key=lambda each: -each.blocked_ns)
 
 
 def _join_waits(groups: dict[tuple[object, ...], list[Stall]]) -> None:
@@ -42,7 +42,7 @@ def _join_waits(groups: dict[tuple[object, ...], list[Stall]]) -> None:
 
 
 def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
-    worst = max(group, key=lambda stall: stall.held)
+    worst = max(group, key=lambda stall: stall.blocked_ns)
     place = worst.place
     frame = place.frame
     call = frame.call if frame else None
@@ -52,7 +52,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     return Finding(
         kind=worst.kind,
         phase=worst.phase,
-        held=worst.held,
+        blocked_ns=worst.blocked_ns,
         cpu=worst.cpu,
         asleep=worst.asleep,
         count=len(group),
@@ -98,7 +98,7 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
         times = sum(each in run for run in runs) + (before is not None)
         if times >= needed and (before is not None or exact.kind != "cpu"):
             result.append(_merged(before, exact))
-    return sorted(result, key=lambda finding: -finding.held)
+    return sorted(result, key=lambda finding: -finding.blocked_ns)
 
 
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
@@ -126,7 +126,7 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
     if before is None:
         return replace(exact, confirmed=True)
     if exact.kind == "cpu":
-        exact = replace(exact, held=before.held, cpu=before.cpu, asleep=before.asleep, count=before.count)
+        exact = replace(exact, blocked_ns=before.blocked_ns, cpu=before.cpu, asleep=before.asleep, count=before.count)
         if exact.evidence == "hot loop" and before.function == exact.function:  # a look tells the line of a loop better
             exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
     if key(before) == key(exact):
@@ -176,11 +176,11 @@ def notes(
 
 
 def _note(finding: Finding, limits: Limits) -> str:
-    what = f"{finding.kind}, {words(finding.held)} at {finding.place}"
-    if finding.kind in ALWAYS or finding.held >= limits.max_block:
+    what = f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
+    if finding.kind in ALWAYS or finding.blocked_ns >= limits.max_block:
         return f"{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"
 
 
 def _cold(finding: Finding) -> str:
-    return f"cold: {finding.kind}, {words(finding.held)} at {finding.place}, the first time only"
+    return f"cold: {finding.kind}, {words(finding.blocked_ns)} at {finding.place}, the first time only"

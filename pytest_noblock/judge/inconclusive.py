@@ -62,7 +62,7 @@ def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange 
     return f"{request} {what} within {seconds:g} s (timeout={seconds:g}), {_where(frame)}"
 
 
-def held(request: str, seconds: float, frame: Frame | None) -> str:
+def loop_not_returned(request: str, seconds: float, frame: Frame | None) -> str:
     """The request holds the event loop and does not give it back."""
     return f"{request} took the event loop and did not give it back (timeout={seconds:g}), {_where(frame)}"
 

@@ -7,7 +7,7 @@ from pytest_noblock.judge.grouping import Shown, findings
 from pytest_noblock.model.finding import MOCKED, Check, Finding
 from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import BlockingCall, Exchange, Segment
-from pytest_noblock.model.stall import Place, Stall
+from pytest_noblock.model.stall import BlamedLine, Stall
 
 
 def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bool) -> Check:
@@ -31,7 +31,7 @@ def _stalls(check: Check, segments: Iterable[Segment]) -> Iterator[Stall]:
 
 def _stall(exchange: Exchange, call: BlockingCall) -> Stall:
     """It took no time worth the name."""
-    place = Place(user_frame(call.stack), call.stack, MOCKED, witnessed=True)
+    place = BlamedLine(user_frame(call.stack), call.stack, MOCKED, witnessed=True)
     return Stall("sync-network" if call.network else "sync-io", exchange, call.began, call.ended, 0, 0, place)
 
 

@@ -7,7 +7,7 @@ from pytest_noblock.judge import attribution, gil_waits
 from pytest_noblock.model.finding import Kind
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation, Sample, Segment
-from pytest_noblock.model.stall import Place, Stall
+from pytest_noblock.model.stall import BlamedLine, Stall
 
 _MS = 1_000_000
 _SWITCH_INTERVAL_NS = 4 * _MS
@@ -120,7 +120,7 @@ def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
     return slept or any(segment.doubtful_trips for segment in observation.segments)
 
 
-def _witnessed(segment: Segment, place: Place) -> bool:
+def _witnessed(segment: Segment, place: BlamedLine) -> bool:
     """Whether a sleep is the app's own beyond doubt, without a second run.
 
     A thread that kept the interpreter lock for `sys.getswitchinterval()`, working or

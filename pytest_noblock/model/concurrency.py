@@ -69,7 +69,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class HolderSighting:
     """Where a request was seen while a probe waited, and how often."""
 
     exchange: int
@@ -84,17 +84,17 @@ class Wait:
     `by` names the exchange in whose step that was (probes have numbers, too), None
     where it was nobody's: a thread's, a timer's. `let_go`: the request had gone on by
     then from where it sat. `shared`: both waited in methods of one and the same
-    object. `what` the probe waited for. `held` is for how long, as far as that was not
+    object. `what` the probe waited for. `waited_ns` is for how long, as far as that was not
     the machine being busy.
     """
 
     path: str
     began: int
     ended: int
-    held: int
+    waited_ns: int
     stack: Stack
     what: str
     by: int | None
     let_go: bool
     shared: bool
-    sittings: tuple[Sitting, ...] = ()
+    sightings: tuple[HolderSighting, ...] = ()

@@ -50,13 +50,13 @@ class Waiter(NamedTuple):
 class Finding:
     """One reason why others had to wait, at one line; times in ns, `ms` twins for reading.
 
-    `held` is the longest time in one go, `count` how often it happened in the request.
+    `blocked_ns` is the longest time in one go, `count` how often it happened in the request.
     `file` is relative to rootdir (absolute outside), None where no line was caught.
     """
 
     kind: Kind
     phase: Phase
-    held: int
+    blocked_ns: int
     cpu: int
     asleep: int
     count: int
@@ -81,7 +81,7 @@ class Finding:
 
     @property
     def ms(self) -> float:
-        return milliseconds(self.held)
+        return milliseconds(self.blocked_ns)
 
     @property
     def cpu_ms(self) -> float:

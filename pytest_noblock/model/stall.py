@@ -14,7 +14,7 @@ BESIDE: frozenset[Kind] = frozenset(("gil", "pool-starved", "contention"))
 """What the request does to others while no step of its own holds the loop."""
 
 
-class Place(NamedTuple):
+class BlamedLine(NamedTuple):
     """A user line and what points to it; `frame` is None where nothing was caught."""
 
     frame: Frame | None = None
@@ -36,18 +36,18 @@ class Stall(NamedTuple):
     ended: int
     cpu: int
     asleep: int
-    place: Place
+    place: BlamedLine
     sure: bool = True
     """False: a second run has to show it, for the machine might have done it."""
     proof: str | None = None
     """The numbers that show it, in words, where times alone do not."""
     pool: str | None = None
     """Which one was full."""
-    waiter: Place | None = None
+    waiter: BlamedLine | None = None
     """Where a probe waited for what the exchange held."""
 
     @property
-    def held(self) -> int:
+    def blocked_ns(self) -> int:
         return self.cpu + self.asleep
 
     @property
@@ -56,4 +56,4 @@ class Stall(NamedTuple):
 
     def breaks(self, limits: Limits) -> bool:
         """A network round trip always does, in production the other end is a network away; so does a full pool."""
-        return self.kind in ALWAYS or self.held >= limits.max_block
+        return self.kind in ALWAYS or self.blocked_ns >= limits.max_block

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.client import Noblock
-    from pytest_noblock.engine.exchange import ASGIApp
-    from pytest_noblock.engine.exchange import Record as Exchanged
+    from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
     from pytest_noblock.engine.usercode import UserCode
     from pytest_noblock.engine.watch import Kit
     from pytest_noblock.model.limits import Limits
@@ -180,7 +179,7 @@ class Session:
             else:
                 self._attach(item, uneventful)
 
-    def _attach(self, item: pytest.Item, requests: "Sequence[Exchanged]") -> None:
+    def _attach(self, item: pytest.Item, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
         for each in requests:
             attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration))

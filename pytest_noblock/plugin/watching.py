@@ -5,7 +5,7 @@ Most tests make requests of which there is nothing to say: the judgement is impo
 
 from typing import TYPE_CHECKING
 
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.watch import Kit, Watch
 from pytest_noblock.model.limits import NOTE_NS, Limits
 
@@ -23,7 +23,7 @@ class ItemWatch(Watch):
         self._keep = keep
         self._limits = limits
 
-    def uneventful(self) -> list[Record] | None:
+    def uneventful(self) -> list[LiveExchange] | None:
         """The requests that entered an app meanwhile, if there is nothing to say of any of them."""
         concern = self._limits.concern
         if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self.segments):

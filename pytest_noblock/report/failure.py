@@ -81,13 +81,13 @@ def headline(check: Check, finding: Finding) -> str:
         return f"{check.request}: background task {finding.call} {_BACKGROUND[finding.kind]}"
     if finding.kind in _BESIDE:
         what = _BESIDE[finding.kind].format(pool=finding.pool)
-        return f"{check.request} {what} {words(finding.held)}{_allowed(check, finding)}"
+        return f"{check.request} {what} {words(finding.blocked_ns)}{_allowed(check, finding)}"
     if finding.evidence == MOCKED:
         return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
-    limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
+    limit = "no network allowed" if finding.kind == "sync-network" and finding.blocked_ns < check.limit else None
     limit = limit or f"limit {words(check.limit)}"
     where = " in the background" if finding.phase is Phase.BACKGROUND else ""
-    return f"{check.request} blocked the event loop {words(finding.held)}{where} ({limit})"
+    return f"{check.request} blocked the event loop {words(finding.blocked_ns)}{where} ({limit})"
 
 
 def _allowed(check: Check, finding: Finding) -> str:
@@ -166,7 +166,7 @@ def _why(finding: Finding) -> str:
 def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]:
     """The user's own probes say it in the user's terms; the built-in ones where there are none."""
     if finding.kind in _BESIDE and finding.kind != "gil":
-        return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.held]
+        return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.blocked_ns]
     users = [probe for probe in probes if probe.path.startswith("/")]
     return users or [probe for probe in probes if probe.path == LOOP]
 

@@ -106,7 +106,7 @@ def test_a_known_call_is_noted_with_its_line(metered):
     (call,) = segment.calls
     assert (call.name, call.network) == ("time.sleep", False)
     frame = next(frame for frame in call.stack if frame.user)
-    assert (Path(frame.file).name, frame.function) == ("test_metering.py", "sleep")
+    assert (Path(frame.file).name, frame.function) == ("test_meters.py", "sleep")
     assert frame.call == "time.sleep"
 
 

@@ -20,7 +20,7 @@ def seen_from(file: str) -> list[str]:
     seen: list[str] = []
 
     def inner() -> None:
-        seen.extend(code.co_name for code, *_ in stacks.raw(sys._getframe()))
+        seen.extend(code.co_name for code, *_ in stacks.capture(sys._getframe()))
 
     def outer() -> None:
         inner()

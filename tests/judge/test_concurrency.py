@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_noblock.judge import contention, gil, pool
-from pytest_noblock.model.concurrency import Gap, PoolReading, PoolUse, Sitting, Wait, Worker
+from pytest_noblock.model.concurrency import Gap, HolderSighting, PoolReading, PoolUse, Wait, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
@@ -49,7 +49,7 @@ def reading(at, holders=(1, 1), queued=0, **more):
 )
 def test_a_pool_is_starved_while_all_its_threads_are_at_work_for_requests(readings, held):
     found = list(pool.starved(seen(pools=tuple(readings)), LIMITS))
-    assert [stall.held // MS for stall in found] == held
+    assert [stall.blocked_ns // MS for stall in found] == held
     assert {(stall.kind, stall.place.frame.line) for stall in found} <= {("pool-starved", 7)}
 
 
@@ -101,7 +101,7 @@ FREE = (Frame("/app/main.py", 9, "sign", "hashlib.pbkdf2_hmac", user=True),)
 )
 def test_the_gil_was_kept_by_a_thread_that_burned_while_the_loop_woke_in_vain(what, held):
     found = list(gil.kept(seen(gaps=(what,))))
-    assert [stall.held // MS for stall in found] == held
+    assert [stall.blocked_ns // MS for stall in found] == held
     assert {(stall.kind, stall.place.frame.line) for stall in found} <= {("gil", 7)}
 
 
@@ -117,7 +117,7 @@ def test_a_gap_after_the_request_is_nobodys():
     assert list(gil.kept(observation._replace(exchanges=(ended,)))) == []
 
 
-WAIT = Wait("/fast", 0, 100 * MS, 90 * MS, LINE, "asyncio.Lock", 1, True, False, (Sitting(1, 9, LINE),))
+WAIT = Wait("/fast", 0, 100 * MS, 90 * MS, LINE, "asyncio.Lock", 1, True, False, (HolderSighting(1, 9, LINE),))
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ WAIT = Wait("/fast", 0, 100 * MS, 90 * MS, LINE, "asyncio.Lock", 1, True, False,
 )
 def test_who_ended_the_wait_had_kept_it(changes, held):
     found = list(contention.kept_waiting(seen(waits=(replace(WAIT, **changes),))))
-    assert [stall.held // MS for stall in found] == held
+    assert [stall.blocked_ns // MS for stall in found] == held
     assert {(stall.kind, stall.waiter.frame.line) for stall in found} <= {("contention", 7)}
 
 
 def test_what_the_probe_takes_alone_is_taken_off():
     (stall,) = contention.kept_waiting(seen(waits=(WAIT,), alone={"/fast": 30 * MS}))
-    assert stall.held == 60 * MS
+    assert stall.blocked_ns == 60 * MS
 
 
 def test_a_wait_for_a_thread_is_the_pools():

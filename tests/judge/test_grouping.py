@@ -7,7 +7,7 @@ from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation, Phase, Probe
-from pytest_noblock.model.stall import Place, Stall
+from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
 EXCHANGE = Exchange(1, "GET", "/", sent=0, completed=1000 * MS)
@@ -18,7 +18,7 @@ def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line 
     return Finding(
         kind=kind,
         phase=more.pop("phase", Phase.HANDLER),
-        held=ms * MS,
+        blocked_ns=ms * MS,
         file=file if line else None,
         line=line,
         function=function if line else None,
@@ -33,7 +33,7 @@ def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line 
 
 def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
     frame = Frame("/project/app.py", line, "report", call, user=True) if line else None
-    place = Place(frame, (frame,) if frame else (), "sample" if frame else "none")
+    place = BlamedLine(frame, (frame,) if frame else (), "sample" if frame else "none")
     cpu, asleep = (ms, 0) if kind == "cpu" else (0, ms)
     return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place)
 
@@ -45,7 +45,7 @@ def shown(file):
 def test_stalls_of_one_line_are_one_finding_with_its_longest_time():
     found = grouping.findings([stall(ms=60), stall(ms=90, began=100), stall(ms=70, began=300)], shown)
     (one,) = found
-    assert (one.held, one.count, one.file, one.line, one.function) == (90 * MS, 3, "app.py", 7, "report")
+    assert (one.blocked_ns, one.count, one.file, one.line, one.function) == (90 * MS, 3, "app.py", 7, "report")
     assert one.stalls == ((0, 60 * MS), (100 * MS, 190 * MS), (300 * MS, 370 * MS))
     assert [frame.file for frame in one.stack] == ["app.py"]
 
@@ -53,7 +53,7 @@ def test_stalls_of_one_line_are_one_finding_with_its_longest_time():
 def test_kind_line_and_phase_make_findings_and_the_worst_comes_first():
     stalls = [stall(line=1, ms=60), stall(line=2, ms=90), stall("cpu", line=1, ms=70), stall(line=1, ms=50, began=2000)]
     found = grouping.findings(stalls, shown)
-    assert [(each.kind, each.line, each.phase, each.held // MS) for each in found] == [
+    assert [(each.kind, each.line, each.phase, each.blocked_ns // MS) for each in found] == [
         ("sync-io", 2, "handler", 90),
         ("cpu", 1, "handler", 70),
         ("sync-io", 1, "handler", 60),
@@ -64,7 +64,7 @@ def test_kind_line_and_phase_make_findings_and_the_worst_comes_first():
 def test_a_round_trip_and_the_sleep_for_its_answer_at_one_line_are_one_finding():
     stalls = [stall(ms=250, call="result.get"), stall("sync-network", ms=1, began=250, call="celery.Task.get")]
     (one,) = grouping.findings([*stalls], shown)
-    assert (one.kind, one.held, one.call) == ("sync-network", 250 * MS, "celery.Task.get")
+    assert (one.kind, one.blocked_ns, one.call) == ("sync-network", 250 * MS, "celery.Task.get")
     apart = grouping.findings([*stalls, stall(line=8)], shown)
     assert [(each.kind, each.line) for each in apart] == [("sync-network", 7), ("sync-io", 8)]
     unknown = grouping.findings([stall(line=None), stall("sync-network", line=None)], shown)
@@ -123,7 +123,7 @@ def test_a_computation_keeps_the_times_of_the_run_without_counters():
     """The counters themselves burn CPU."""
     first = finding("cpu", ms=60, count=3, stalls=((0, 60),))
     (one,) = grouping.confirmed([first], [[finding("cpu", ms=400, count=1, stalls=((0, 400),))]], needed=2)
-    assert (one.held, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
+    assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
 
 
 def test_the_times_and_the_number_of_stalls_are_of_one_run():

@@ -273,7 +273,7 @@ def test_a_step_belongs_to_the_phase_in_which_it_began(began, phase):
 
 def test_only_what_breaks_the_limits_is_kept():
     found = stalls(observation(segment(wall=60, cpu=60), segment(wall=20, cpu=20, began=100)), LIMITS)
-    assert [stall.held for stall in breaking(found, LIMITS)] == [60 * MS]
+    assert [stall.blocked_ns for stall in breaking(found, LIMITS)] == [60 * MS]
     assert len(breaking(found, Limits(10 * MS))) == 2
 
 

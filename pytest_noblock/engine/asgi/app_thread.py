@@ -13,7 +13,7 @@ from anyio.from_thread import BlockingPortal
 from pytest_noblock.engine.asgi.lifespan import running
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import raw
+from pytest_noblock.engine.stacks import capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
 from pytest_noblock.engine.usercode import UserCode
@@ -31,14 +31,14 @@ class LoopBlocked(Exception):
 
     def __init__(self, ident: int | None) -> None:
         super().__init__("the event loop does not turn any more")
-        self.frames = raw(sys._current_frames().get(ident or 0))
+        self.frames = capture(sys._current_frames().get(ident or 0))
 
 
 class LoopEnded(Exception):
     """The event loop is gone: something in it raised what no task may raise."""
 
 
-class AppRunner:
+class AppThread:
     """An app that runs from `start` to `stop`; `call` runs a coroutine function beside it.
 
     The thread is a daemon: an endpoint that never gives the loop back must not keep

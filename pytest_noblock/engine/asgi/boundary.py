@@ -7,12 +7,12 @@ What the test, a fixture or the client does in the same step, and in `receive` a
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Receive, Record, Scope, Send
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.steps.other_loops import stepping
+from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
 _WEBSOCKET = "WEBSOCKET"
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Watcher(Protocol):
     """Who wants to know of requests."""
 
-    def entered(self, app: ASGIApp, record: Record) -> StepMeter:
+    def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """The meter of the running loop's thread."""
 
 
@@ -36,10 +36,10 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
         return await call(scope, receive, send)
     meter = watcher.entered(app, record)
     CURRENT.set(record)
-    meter.cut(record)
+    meter.switch_owner(record)
     border = _Border(record, meter, receive, send)
     try:
-        await stepping(call(scope, border.receive, border.send), meter)
+        await metered_coroutine(call(scope, border.receive, border.send), meter)
     except BaseException as error:
         record.error = error
         raise
@@ -49,20 +49,20 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
         meter.end()
 
 
-def _record(scope: Scope) -> Record | None:
+def _record(scope: Scope) -> LiveExchange | None:
     kind = scope.get("type")
     if kind == "lifespan":
-        return Record(LIFESPAN, "", scope)
+        return LiveExchange(LIFESPAN, "", scope)
     if kind in ("http", "websocket"):
         method = scope.get("method", "GET") if kind == "http" else _WEBSOCKET
-        return Record(method, scope.get("path", ""), scope)
+        return LiveExchange(method, scope.get("path", ""), scope)
     return None
 
 
 class _Border:
     """The client's side of `receive` and `send`, cut out of the request's steps."""
 
-    def __init__(self, record: Record, meter: StepMeter, receive: Receive, send: Send) -> None:
+    def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send) -> None:
         self._record = record
         self._meter = meter
         self._receive = receive
@@ -86,10 +86,10 @@ class _Border:
             return await call
         finally:
             CURRENT.set(request)
-            self._meter.cut(owner)
+            self._meter.switch_owner(owner)
 
 
-def note(record: Record, message: Message) -> None:
+def note(record: LiveExchange, message: Message) -> None:
     """The times of the response's messages."""
     moment = now()
     if message["type"] == "http.response.start":

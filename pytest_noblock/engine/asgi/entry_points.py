@@ -45,9 +45,9 @@ class Entrances:
     def open(self) -> None:
         """Every time is ended by one `close`. A fixture, or the test itself, may be the first to import the app."""
         self._users += 1
-        self._patches.put_on()
+        self._patches.install()
         if None in map(sys.modules.get, _ALL_MODULES):
-            self._imports.put_on()
+            self._imports.install()
 
     def catch_up(self) -> None:
         """Open already; see `instrument.catch_up`."""
@@ -56,8 +56,8 @@ class Entrances:
     def close(self) -> None:
         self._users -= 1
         if not self._users:
-            self._imports.take_off()
-            self._patches.take_off()
+            self._imports.uninstall()
+            self._patches.uninstall()
 
     def _found(self) -> Iterator[Patch]:
         if hasattr(sys.modules.get(_STARLETTE[0]), _STARLETTE[1]):
@@ -70,7 +70,7 @@ class Entrances:
         def _find_and_load(name: str, import_: Any) -> Any:
             module = original(name, import_)
             if name in _MODULES:
-                self._patches.put_on()
+                self._patches.install()
             if name in _WHOLE:
                 instrument.starlette_came()
             return module

@@ -7,8 +7,8 @@ from typing import cast
 
 from asgi_lifespan import LifespanManager, LifespanNotSupported
 
-from pytest_noblock.engine.exchange import ASGIApp, Message, Receive, Record, Scope, Send, owned
-from pytest_noblock.engine.failures import told
+from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, Message, Receive, Scope, Send, owned
+from pytest_noblock.engine.stacks import describe_error
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN
 
@@ -27,7 +27,7 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
     """
     manager = LifespanManager(_reporting(app), _LIMIT_S, _LIMIT_S)
     try:
-        with owned(Record(LIFESPAN, "")):
+        with owned(LiveExchange(LIFESPAN, "")):
             await manager.__aenter__()
     except LifespanNotSupported:
         yield app
@@ -82,4 +82,4 @@ class _Left(Exception):
 def _explained(stage: str, error: BaseException, user: UserCode) -> LifespanFailed:
     if isinstance(error, TimeoutError):
         return LifespanFailed(f"the app's lifespan {stage} did not finish within {_LIMIT_S} s")
-    return LifespanFailed(f"the app's lifespan {stage} failed: {told(error, user)}")
+    return LifespanFailed(f"the app's lifespan {stage} failed: {describe_error(error, user)}")

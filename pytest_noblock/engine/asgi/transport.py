@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Message, Record, Scope
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
@@ -30,7 +30,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         self._running: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        record = Record(request.method, request.url.path)
+        record = LiveExchange(request.method, request.url.path)
         request.extensions.get(EXTENSION, []).append(record)
         body = await request.aread()
         call = AppCall(self._app, record, body)
@@ -48,7 +48,7 @@ class AppTransport(httpx.AsyncBaseTransport):
 class AppCall(httpx.AsyncByteStream):
     """One call of the app; iterating gives the body as it comes."""
 
-    def __init__(self, app: ASGIApp, record: Record, body: bytes) -> None:
+    def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes) -> None:
         self._app = app
         self._record = record
         self._request: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -107,7 +107,7 @@ class AppCall(httpx.AsyncByteStream):
         self._body.put_nowait(None)
         meter = current_meter()
         if meter is not None:  # what follows in this step is the background phase
-            meter.cut(meter.owner)
+            meter.switch_owner(meter.owner)
 
 
 def _check(message: Message, *, started: bool) -> None:
@@ -123,7 +123,7 @@ def _check(message: Message, *, started: bool) -> None:
 class NoResponse(Exception):
     """The app's call ended without a response."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: LiveExchange) -> None:
         super().__init__(f"{record.method} {record.path} ended without a response")
         self.record = record
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from pytest_noblock.engine.exchange import CURRENT, Message, Record, TaskRecord
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame, raw, settled
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Task
@@ -45,7 +45,7 @@ def _making(single: type, join: Join, original: Callable[..., None]) -> Callable
         original(task, *args, **kwargs)
         record = CURRENT.get()
         if record is not None:
-            record.tasks.append(TaskRecord(task, raw(sys._getframe(1))))
+            record.tasks.append(LiveTask(task, capture(sys._getframe(1))))
             _meet(type(task), single, join)
 
     return __init__
@@ -85,7 +85,7 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
             await original(self)
             return
         made.began = now()
-        made.called = raw(sys._getframe(1))
+        made.called = capture(sys._getframe(1))
         try:
             await original(self)
         except BaseException as error:
@@ -97,41 +97,41 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     return __call__
 
 
-def _record_of(task: object) -> TaskRecord | None:
+def _record_of(task: object) -> LiveTask | None:
     """The record in the present request; one that was made before the request is recorded when it runs."""
     record = CURRENT.get()
     if record is None:
         return None
     made = next((each for each in record.tasks if each.task is task), None)
     if made is None:
-        made = TaskRecord(task, [])
+        made = LiveTask(task, [])
         record.tasks.append(made)
     return made
 
 
-async def let_begin(record: Record, message: Message) -> None:
+async def let_begin(record: LiveExchange, message: Message) -> None:
     """A slow client's turn: what begins a task before the body is sent does it now, and not by luck just after."""
     if message["type"] == "http.response.body" and any(each.began is None for each in record.tasks):
         await cancel_shielded_checkpoint()
 
 
-def values(record: Record, user: UserCode) -> tuple[Task, ...]:
+def values(record: LiveExchange, user: UserCode) -> tuple[Task, ...]:
     """The request's tasks, in the order in which they were added."""
     return tuple(_value(each, record, user) for each in record.tasks)
 
 
-def _value(made: TaskRecord, record: Record, user: UserCode) -> Task:
+def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
     function = _plain(getattr(made.task, "func", None))
     return Task(
         name=getattr(function, "__name__", type(function).__name__),
         module=getattr(function, "__module__", None) or "",
         qualname=getattr(function, "__qualname__", type(function).__qualname__),
         arguments=_arguments(made.task),
-        added_at=user_frame(settled(made.added, user)),
+        added_at=user_frame(as_stack(made.added, user)),
         began=made.began,
         ended=made.ended,
         error=None if made.error is None else repr(made.error),
-        called_at=_shown(user_frame(settled(_inside_handler(made.called, record), user)), user),
+        called_at=_shown(user_frame(as_stack(_inside_handler(made.called, record), user)), user),
         batch=made.batch,
         in_thread=not getattr(made.task, "is_async", False),
     )
@@ -157,7 +157,7 @@ def _shown(frame: Frame | None, user: UserCode) -> Frame | None:
     return frame.named(user.relative(frame.file)) if frame else None
 
 
-def _inside_handler(frames: Sequence[RawFrame], record: Record) -> Sequence[RawFrame]:
+def _inside_handler(frames: Sequence[RawFrame], record: LiveExchange) -> Sequence[RawFrame]:
     """The frames up to the endpoint, where it is the endpoint that waits for the task; else none."""
     endpoint = inspect.unwrap(record.scope.get("endpoint") or _plain)
     code = getattr(endpoint, "__code__", None)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Record
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import background_tasks
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import RawFrame
@@ -30,7 +30,7 @@ def paths_of(app: ASGIApp) -> list[str]:
     return sorted({path for route in _routes(app) if (path := getattr(route, "path", None))})
 
 
-def entered(record: Record) -> bool | None:
+def entered(record: LiveExchange) -> bool | None:
     """Whether the endpoint was called; None where only the endpoint knows."""
     if record.entered:
         return True
@@ -38,7 +38,7 @@ def entered(record: Record) -> bool | None:
     return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
 
 
-def definition(record: Record) -> RawFrame | None:
+def definition(record: LiveExchange) -> RawFrame | None:
     """The `def` of the request's endpoint."""
     endpoint = inspect.unwrap(endpoint) if callable(endpoint := record.scope.get("endpoint")) else None
     code = getattr(endpoint, "__code__", None)
@@ -55,23 +55,23 @@ def _line_of_def(code: CodeType) -> int:
     return next((first + n for n, text in enumerate(following) if text.startswith(("def ", "async def "))), first)
 
 
-def settled(record: Record, user: UserCode) -> Exchange:
+def finished(record: LiveExchange, user: UserCode) -> Exchange:
     """The record as a value, with what only the framework or a traceback can tell."""
     return record.value(
         entered=entered(record),
-        error=_told(record.error, user),
+        error=_described(record.error, user),
         tasks=background_tasks.values(record, user),
-        raised=_told(record.raised, user, record.raised_at),
+        raised=_described(record.raised, user, record.raised_at),
         framework=_version() if "app" in record.scope else None,
     )
 
 
-def _told(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
+def _described(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
     if error is None:
         return None
-    from pytest_noblock.engine.failures import told
+    from pytest_noblock.engine.stacks import describe_error
 
-    return told(error, user, trace)
+    return describe_error(error, user, trace)
 
 
 def _version() -> str | None:

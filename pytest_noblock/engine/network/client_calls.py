@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 _WEB = ("http://", "https://")
 
 
-class Passage(NamedTuple):
+class EntryPoint(NamedTuple):
     """A method that every call of a client goes through; `counts` looks at the arguments."""
 
     owner: Any
@@ -19,19 +19,19 @@ class Passage(NamedTuple):
     counts: Callable[..., bool]
 
 
-def passages() -> Iterator[Passage]:
+def entry_points() -> Iterator[EntryPoint]:
     """Those of the clients that are imported. Their asynchronous twins have classes of their own."""
     for module, owner, name, counts in _PASSAGES:
         found = getattr(sys.modules.get(module), owner, None)
         if isinstance(found, type) and callable(getattr(found, name, None)):
-            yield Passage(found, name, counts)
+            yield EntryPoint(found, name, counts)
 
 
-def stand_ins() -> Iterator[Passage]:
+def mock_entry_points() -> Iterator[EntryPoint]:
     """What `unittest.mock` puts in the place of anything at all: the line that calls it tells of what."""
     mock = getattr(sys.modules.get("unittest.mock"), "CallableMixin", None)
     if mock is not None and hasattr(mock, "_mock_call"):
-        yield Passage(mock, "_mock_call", _answers_at_once)
+        yield EntryPoint(mock, "_mock_call", _answers_at_once)
 
 
 def _answers_at_once(mock: object, *_: object) -> bool:

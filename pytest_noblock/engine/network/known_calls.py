@@ -42,7 +42,7 @@ Blocks = Callable[..., bool]
 class Observer(Protocol):
     """The meter of an event loop's thread."""
 
-    def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
+    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
         """Of the calling frame, when the call has just ended. `asked`: see `observation.BlockingCall`."""
 
     def passed_by(self) -> None:
@@ -84,7 +84,7 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
             asked = asks(*args)  # one that raised may have been cut short
             return result
         finally:
-            observer.saw(label, effect, began, frame, asked)
+            observer.known_call_ended(label, effect, began, frame, asked)
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -130,8 +130,8 @@ def _c_drivers() -> list[_Known]:
 
 def _clients() -> list[_Known]:
     return [
-        *(_Known(each.owner, each.name, "client", each.counts) for each in client_calls.passages()),
-        *(_Known(each.owner, each.name, "mock", each.counts) for each in client_calls.stand_ins()),
+        *(_Known(each.owner, each.name, "client", each.counts) for each in client_calls.entry_points()),
+        *(_Known(each.owner, each.name, "mock", each.counts) for each in client_calls.mock_entry_points()),
     ]
 
 

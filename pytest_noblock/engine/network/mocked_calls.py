@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 
 from pytest_noblock.engine.network.known_calls import Effect
-from pytest_noblock.engine.patches import beneath
-from pytest_noblock.engine.stacks import here, outwards
+from pytest_noblock.engine.patches import unwrapped
+from pytest_noblock.engine.stacks import current_stack, walk_out
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall
@@ -13,7 +13,7 @@ from pytest_noblock.model.observation import BlockingCall
 _MOST_SITES = 1000
 
 
-class Answered:
+class MockedCalls:
     """What is to be said of such a call: nothing where it has no line of the user's."""
 
     def __init__(self, user: UserCode) -> None:
@@ -28,16 +28,16 @@ class Answered:
 
     def _client(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
         """It leaves the machine in production."""
-        stack = here(frame, self._user)
+        stack = current_stack(frame, self._user)
         if user_frame(stack) is not None:
             yield stack, True
 
     def _mock(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
         """The line that calls it tells what it stands for."""
-        mine = next((each for each in outwards(frame) if each.f_code.co_filename in self._user), None)
+        mine = next((each for each in walk_out(frame) if each.f_code.co_filename in self._user), None)
         if mine is None or (mine.f_code, mine.f_lasti) in self._harmless:
             return
-        stack = here(frame, self._user)
+        stack = current_stack(frame, self._user)
         network = _stands_for_network(stack, frame.f_locals.get("self"))
         if network is not None:
             yield stack, network
@@ -54,5 +54,5 @@ def _stands_for_network(stack: Stack, mock: object) -> bool | None:
     entry = known(frame.call) if frame else None
     if frame is None or entry is None or not entry.blocks_anywhere:
         return None
-    there = beneath(found_at(frame.call or ""))
+    there = unwrapped(found_at(frame.call or ""))
     return entry.network if mock is there or mock is getattr(there, "mock", None) else None

@@ -4,11 +4,11 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.probes import Probes
-from pytest_noblock.engine.stacks import RawFrame, settled
+from pytest_noblock.engine.stacks import RawFrame, as_stack
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder, Pool
 from pytest_noblock.engine.threads.workers import RunQueue, busy
@@ -40,14 +40,14 @@ class _Watched:
         self.using = using
 
 
-class Gauge:
+class PoolSampler:
     """One run's readings; `records` are the observed requests."""
 
     def __init__(
         self,
         pools: Sequence[Pool],
         user: UserCode,
-        records: Container[Record],
+        records: Container[LiveExchange],
         probes: Probes,
         *,
         splits_waiting: bool,
@@ -82,7 +82,7 @@ class Gauge:
     def readings(self) -> tuple[PoolReading, ...]:
         """All of them, once the run is over."""
         return tuple(
-            replace(reading, stacks=tuple(settled(stack, self._user) for stack in stacks))
+            replace(reading, stacks=tuple(as_stack(stack, self._user) for stack in stacks))
             for watched in self._watched
             for reading, stacks in watched.readings
         )

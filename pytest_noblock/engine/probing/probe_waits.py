@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pytest_noblock.engine.exchange import CURRENT, Record
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.probing.probes import Asked
-from pytest_noblock.engine.stacks import RawFrame, settled
+from pytest_noblock.engine.probing.probes import ProbeInFlight
+from pytest_noblock.engine.stacks import RawFrame, as_stack
 from pytest_noblock.engine.threads import wait_targets, workers
 from pytest_noblock.engine.threads.await_chains import await_chain, awaited_task, tasks_of
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.concurrency import Sitting, Wait
+from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import user_frame
 
 _MOST_RECORDS = 8
@@ -22,22 +22,22 @@ _TURNS_NS = 10_000_000
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
+class _OpenWait:
     """One probe at one future. Called when the future is done."""
 
-    asked: Asked
+    asked: ProbeInFlight
     future: "asyncio.Future[object]"
     chain: list[RawFrame]
-    owners: dict[int, str]
+    waited_objects: dict[int, str]
     """The objects whose methods are waited in, innermost first: identity and name."""
     began: int
-    held: int = 0
+    waited_ns: int = 0
     """How long it waited, as far as that was not the machine being busy."""
     ended: int | None = None
-    by: Record | None = None
+    by: LiveExchange | None = None
     let_go: bool = False
     shared: bool = False
-    sittings: dict[tuple[int, str, int], tuple[int, list[RawFrame]]] = field(default_factory=dict)
+    sightings: dict[tuple[int, str, int], tuple[int, list[RawFrame]]] = field(default_factory=dict)
 
     def __call__(self, _future: object) -> None:
         """All that there is to know was noted when this was called for."""
@@ -51,21 +51,21 @@ class _Moment(NamedTuple):
     workers: int
 
 
-class Waits:
+class WaitSampler:
     """Those of one run; `records` are the observed requests."""
 
-    def __init__(self, user: UserCode, records: Sequence[Record], *, splits_waiting: bool) -> None:
+    def __init__(self, user: UserCode, records: Sequence[LiveExchange], *, splits_waiting: bool) -> None:
         self._user = user
         self._records = records
         self._splits_waiting = splits_waiting
         self._loop: Any = asyncio.get_running_loop()
-        self._seen: list[_Waiting] = []
-        self._open: dict[Asked, _Waiting] = {}
-        self._futures: dict[Record, asyncio.Future[object] | None] = {}
+        self._seen: list[_OpenWait] = []
+        self._open: dict[ProbeInFlight, _OpenWait] = {}
+        self._futures: dict[LiveExchange, asyncio.Future[object] | None] = {}
         self._last: _Moment | None = None
         self._loops, self._workers = workers.RunQueue(), workers.RunQueue()
 
-    def look(self, under_way: set[Asked]) -> bool:
+    def look(self, under_way: set[ProbeInFlight]) -> bool:
         """At every turn that is probed; tells whether anything waits."""
         for asked in self._open.keys() - under_way:
             del self._open[asked]
@@ -92,7 +92,7 @@ class Waits:
             passed = min(passed - (moment.loop - last.loop), _TURNS_NS)
         for waiting in self._open.values():
             if waiting.began <= last.at:
-                waiting.held += max(0, passed)
+                waiting.waited_ns += max(0, passed)
         return moment
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class Waits:
         """All of them, once the run is over."""
         return tuple(self._value(each) for each in self._seen if each.ended is not None)
 
-    def _look_at(self, asked: Asked) -> None:
+    def _look_at(self, asked: ProbeInFlight) -> None:
         known = self._open.get(asked)
         if known is not None and not known.future.done():
             return
@@ -113,12 +113,12 @@ class Waits:
         future = _future_of(task)
         if task is None or future is None or len(self._seen) >= _MOST_WAITS:
             return
-        waiting = _Waiting(asked, future, _chain(task), wait_targets.owners(task, self._user), now())
+        waiting = _OpenWait(asked, future, _chain(task), wait_targets.waited_objects(task, self._user), now())
         self._seen.append(waiting)
         self._open[asked] = waiting
         future.add_done_callback(waiting)
 
-    def _waiting_task(self, record: Record) -> "asyncio.Task[object] | None":
+    def _waiting_task(self, record: LiveExchange) -> "asyncio.Task[object] | None":
         """The one that runs the user's code: under some middleware a child of the request's."""
         tasks = tasks_of(record) if record.task is not None else []
         return next((task for task in tasks if self._in_user_code(task)), None)
@@ -132,15 +132,15 @@ class Waits:
             self._futures[record] = _future_of(task)
             if task is None:
                 continue
-            chain, owners = _chain(task), wait_targets.owners(task, self._user)
+            chain, waited_objects = _chain(task), wait_targets.waited_objects(task, self._user)
             at = next(((code.co_filename, line) for code, line, *_ in chain if code.co_filename in self._user), None)
             if at is None:
                 continue
             key = (record.number, *at)
             for waiting in self._open.values():
-                times, first = waiting.sittings.get(key, (0, chain))
-                waiting.sittings[key] = (times + 1, first)
-                waiting.shared = waiting.shared or not waiting.owners.keys().isdisjoint(owners)
+                times, first = waiting.sightings.get(key, (0, chain))
+                waiting.sightings[key] = (times + 1, first)
+                waiting.shared = waiting.shared or not waiting.waited_objects.keys().isdisjoint(waited_objects)
 
     def _tell_setters(self) -> None:
         """Whoever has a future done schedules its callbacks: in whose context, only this moment shows."""
@@ -149,16 +149,16 @@ class Waits:
 
     def _noting(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
-            if type(callback) is _Waiting:
+            if type(callback) is _OpenWait:
                 self._done(callback)
             return original(callback, *args, context=context)
 
         return call_soon
 
-    def _done(self, waiting: _Waiting) -> None:
+    def _done(self, waiting: _OpenWait) -> None:
         waiting.ended = now()
         waiting.by = CURRENT.get()
-        sat = [record for record in self._records if any(number == record.number for number, *_ in waiting.sittings)]
+        sat = [record for record in self._records if any(number == record.number for number, *_ in waiting.sightings)]
         waiting.let_go = any(_moved(record, self._futures.get(record)) for record in sat)
 
     def _now(self) -> "_Moment":
@@ -168,29 +168,29 @@ class Waits:
         delays = self._workers.read(thread.native_id for thread in threads)
         return _Moment(now(), self._loops.read([threading.get_native_id()]), delays)
 
-    def _value(self, waiting: _Waiting) -> Wait:
-        stack = settled(waiting.chain, self._user)
+    def _value(self, waiting: _OpenWait) -> Wait:
+        stack = as_stack(waiting.chain, self._user)
         return Wait(
             path=waiting.asked.path,
             began=waiting.began,
             ended=waiting.ended or waiting.began,
-            held=waiting.held,
+            waited_ns=waiting.waited_ns,
             stack=stack,
-            what=wait_targets.named(list(waiting.owners.values())),
+            what=wait_targets.named(list(waiting.waited_objects.values())),
             by=waiting.by.number if waiting.by is not None else None,
             let_go=waiting.let_go,
             shared=waiting.shared,
-            sittings=tuple(self._sittings(waiting)),
+            sightings=tuple(self._sightings(waiting)),
         )
 
-    def _sittings(self, waiting: _Waiting) -> Iterator[Sitting]:
-        for (number, *_), (times, chain) in waiting.sittings.items():
-            stack = settled(chain, self._user)
+    def _sightings(self, waiting: _OpenWait) -> Iterator[HolderSighting]:
+        for (number, *_), (times, chain) in waiting.sightings.items():
+            stack = as_stack(chain, self._user)
             if user_frame(stack) is not None:
-                yield Sitting(number, times, stack)
+                yield HolderSighting(number, times, stack)
 
 
-def _moved(record: Record, future: "asyncio.Future[object] | None") -> bool:
+def _moved(record: LiveExchange, future: "asyncio.Future[object] | None") -> bool:
     return record.returned is not None or future is None or future.done()
 
 

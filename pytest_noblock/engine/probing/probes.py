@@ -11,9 +11,9 @@ from typing import TypeVar
 import httpx
 
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.probing.ticks import Turns
+from pytest_noblock.engine.probing.ticks import LoopTicks
 from pytest_noblock.engine.threads.pools import Pool
 from pytest_noblock.model.observation import LOOP, Probe
 
@@ -36,12 +36,12 @@ class ProbeFailed(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class ProbeInFlight:
     """A user's probe under way, and the calls of the app that it made."""
 
     path: str
     due: int
-    records: list[Record] = field(default_factory=list)
+    records: list[LiveExchange] = field(default_factory=list)
 
 
 class Probes:
@@ -50,7 +50,7 @@ class Probes:
     def __init__(self, client: httpx.AsyncClient, paths: Sequence[str], pools: Sequence[Pool]) -> None:
         self.alone: dict[str, int] = {}
         self.answered: list[Probe] = []
-        self.under_way: set[Asked] = set()
+        self.under_way: set[ProbeInFlight] = set()
         self.failed: ProbeFailed | None = None
         """The first that was not answered well beside the request."""
         self._client = client
@@ -78,11 +78,11 @@ class Probes:
         return round(median(times[1:]))
 
     @asynccontextmanager
-    async def running(self, look: Look) -> AsyncIterator[Turns]:
+    async def running(self, look: Look) -> AsyncIterator[LoopTicks]:
         """Probe until the block is left and what was sent is answered."""
         timetables = [asyncio.create_task(self._requests(path)) for path in self._paths]
         queues = [_Queue(pool, self._answered) for pool in self._pools]
-        turns = Turns(partial(self._turn_taken, queues), look)
+        turns = LoopTicks(partial(self._turn_taken, queues), look)
         try:
             yield turns
         finally:
@@ -109,20 +109,20 @@ class Probes:
         try:
             while True:
                 await timetable.next()
-                sent.append(asyncio.create_task(self._ask(Asked(path, timetable.due))))
+                sent.append(asyncio.create_task(self._ask(ProbeInFlight(path, timetable.due))))
         finally:
-            sent.extend(asyncio.create_task(self._ask(Asked(path, due))) for due in timetable.missed())
+            sent.extend(asyncio.create_task(self._ask(ProbeInFlight(path, due))) for due in timetable.missed())
             await _all_answered(path, sent)
 
     @property
-    def records(self) -> set[Record]:
+    def records(self) -> set[LiveExchange]:
         """The calls of the app that probes under way made."""
         return {record for asked in self.under_way for record in asked.records}
 
     async def _ask_now(self, path: str) -> None:
-        await self._ask(Asked(path, now()))
+        await self._ask(ProbeInFlight(path, now()))
 
-    async def _ask(self, asked: Asked) -> None:
+    async def _ask(self, asked: ProbeInFlight) -> None:
         """Raises ProbeFailed for an answer that is none, or not a good one."""
         self.under_way.add(asked)
         try:

@@ -17,7 +17,7 @@ _WORKING_NS = 500_000
 """Other threads that burned less between two turns did not keep the interpreter lock."""
 
 
-class Turns:
+class LoopTicks:
     """A timer, and no task: each turn is one callback.
 
     When they are due is settled before; one that comes late shows that the loop was held.
@@ -43,7 +43,7 @@ class Turns:
         self._due = now() + _OFTEN
         self._timer = self._armed()
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """A step of a request begins."""
         self._stirred = True
         if self._idle:

@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 from pytest_noblock.engine.clocks import Clock, others_cpu, queued
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import called_from, here, outwards
+from pytest_noblock.engine.stacks import called_from, current_stack, walk_out
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, Stack
@@ -81,7 +81,7 @@ class LineCounters:
         if self._meter.owner is None:
             return
         entered = now()
-        with self._meter.own_work():
+        with self._meter.excluded():
             if self._line is not None:
                 own = self._meter.own_cpu - self._own  # what we did in the line, when it made a known call
                 self._charge(self._line, entered - self._wall - own, _thread_cpu() - self._cpu - own, frame)
@@ -129,11 +129,11 @@ class LineCounters:
 
     def _where(self, line: Key, frame: FrameType | None) -> tuple[Stack, str | None]:
         """The frame is that of the line when the line ended by going on or by leaving it."""
-        for each in outwards(frame):
+        for each in walk_out(frame):
             if each.f_code is line[0]:
                 call = called_from(each, line[1])
                 top = Frame(line[0].co_filename, line[1], line[0].co_name, call, user=True)
-                return (top, *here(each.f_back, self._user)), call
+                return (top, *current_stack(each.f_back, self._user)), call
         return (), None
 
 

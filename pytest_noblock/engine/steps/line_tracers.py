@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-from pytest_noblock.engine.stacks import line_of, outwards
+from pytest_noblock.engine.stacks import line_of, walk_out
 from pytest_noblock.engine.steps.line_costs import Key, LineCounters
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
@@ -124,7 +124,7 @@ def _tracing(counters: LineCounters, user: UserCode) -> Disarm | None:
 
 def _caller(frame: FrameType, user: UserCode) -> Key | None:
     """The user line that goes on when `frame` is left."""
-    for each in outwards(frame.f_back):
+    for each in walk_out(frame.f_back):
         if each.f_code.co_filename in user:
             return each.f_code, line_of(each)
     return None

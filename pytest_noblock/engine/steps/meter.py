@@ -10,18 +10,18 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.clocks import Clock, Reading, others_cpu, queued
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import Traffic
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import here
+from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import BlockingCall, Segment
 
 if TYPE_CHECKING:
-    from pytest_noblock.engine.network.mocked_calls import Answered
+    from pytest_noblock.engine.network.mocked_calls import MockedCalls
     from pytest_noblock.engine.steps.onlookers import Gaps, Lines
 
 _steps = itertools.count(1)
@@ -46,11 +46,11 @@ _MOST_CALLS = 100
 class StepMeter:
     """Meters the thread that makes it. `segments` and `samples` are read after the run."""
 
-    owner: Record | None = None
+    owner: LiveExchange | None = None
     lines: "Lines | None" = None
     gaps: "Gaps | None" = None
     watchdog: Watchdog | None = None
-    stirs: Callable[[], None] | None = None
+    on_step_begin: Callable[[], None] | None = None
     """Called before each step of a request."""
     closed = False
     own_cpu = _own_wall = _own_queued = 0
@@ -58,7 +58,7 @@ class StepMeter:
     _start: Reading = (0, 0, b"", 0, 0)
     _read_at = _step = _began = _ended_at = _talked_at = 0
     _collected = _collection_began = _watched = _imported = 0
-    _read_for: Record | None = None
+    _read_for: LiveExchange | None = None
     _aside = False
 
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
@@ -83,12 +83,12 @@ class StepMeter:
         """A later thread may inherit the identity of one that has ended."""
         return threading.get_native_id() == self._native
 
-    def begin(self, owner: Record) -> None:
+    def begin(self, owner: LiveExchange) -> None:
         """A step of the owner's begins, or the rest of one after `cut`."""
         if self.closed or not self.of_this_thread():
             return
-        if self.stirs is not None:
-            self.stirs()
+        if self.on_step_begin is not None:
+            self.on_step_begin()
         self.owner = owner
         STEPPING[self.ident] = self
         owner.steps += 1
@@ -113,7 +113,7 @@ class StepMeter:
         self._start = self._clock.begin()
         if self._traffic.settle(self._start[4] - self._start[1]):
             if self.gaps is not None:
-                self.gaps.tell()
+                self.gaps.close_interval()
             self._start = self._clock.begin()
         self._read_at = self._start[0]
         self._watched = self.watchdog.cpu if self.watchdog is not None else 0
@@ -135,14 +135,14 @@ class StepMeter:
             self._read_at = 0
         self.owner = None
 
-    def cut(self, owner: Record | None) -> None:
+    def switch_owner(self, owner: LiveExchange | None) -> None:
         """What follows in this step belongs to somebody else."""
         if self.owner is not None:
             self.end()
         if owner is not None:
             self.begin(owner)
 
-    def _account(self, owner: Record) -> None:
+    def _account(self, owner: LiveExchange) -> None:
         end = self._clock.end()
         lines = self.lines.leave() if self.lines is not None else ()
         start = self._start
@@ -171,19 +171,19 @@ class StepMeter:
         )
         if self.gaps is not None:
             self.gaps.in_step(segment)
-            self.gaps.tell()  # looking at sockets gave the interpreter lock away
+            self.gaps.close_interval()  # looking at sockets gave the interpreter lock away
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, self._imported)
         if trips or doubtful or self._calls or self._answered or longest >= _NOTABLE_NS:
             self.segments.append((segment, self._step))
 
-    def saw(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
+    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
         """A known blocking call on this thread, which has just ended."""
         if self.owner is None:
             return
         ended = now()
         if effect in ("client", "mock"):
             if self._talked_at < began and len(self._answered) < _MOST_CALLS:
-                with self.own_work():
+                with self.excluded():
                     self._answered += self._without_socket.calls(effect, name, began, ended, frame)
             return
         if effect != "sleep":
@@ -191,18 +191,16 @@ class StepMeter:
         if len(self._calls) >= _MOST_CALLS:
             return
         asked = 0 if self._aside else asked  # what an import sleeps is taken out of the step
-        with self.own_work():
+        with self.excluded():
             if effect != "connect" or self._traffic.opened(ended - began):
-                stack = here(frame, self._user)
+                stack = current_stack(frame, self._user)
                 self._calls.append(BlockingCall(name, effect != "sleep", began, ended, stack, asked))
 
     @cached_property
-    def _without_socket(self) -> "Answered":
-        from pytest_noblock.engine.network.mocked_calls import (
-            Answered,  # most requests meet neither a client nor a mock
-        )
+    def _without_socket(self) -> "MockedCalls":
+        from pytest_noblock.engine.network.mocked_calls import MockedCalls  # most requests meet no client and no mock
 
-        return Answered(self._user)
+        return MockedCalls(self._user)
 
     def passed_by(self) -> None:
         """See `calls.Observer`."""
@@ -221,13 +219,13 @@ class StepMeter:
         """A first-use cost: taken out of the step, and kept apart."""
         nested = self._aside
         began = now()
-        with self.own_work():
+        with self.excluded():
             yield
         if not nested:
             self._imported += now() - began
 
     @contextmanager
-    def own_work(self) -> Iterator[None]:
+    def excluded(self) -> Iterator[None]:
         """What we do inside the user's step is not the user's. The outermost of nested ones counts."""
         if self._aside:
             yield

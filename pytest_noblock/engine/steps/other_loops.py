@@ -19,7 +19,7 @@ T = TypeVar("T")
 Undo = Callable[[], None]
 
 
-def prepare(meter: StepMeter) -> Undo | None:
+def install_steps(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered; what undoes it, None where `Handle._run` does it already."""
     loop = _running_loop()
     if loop is None:
@@ -27,7 +27,7 @@ def prepare(meter: StepMeter) -> Undo | None:
     return None if _has_handles(loop) else _task_factory(loop, meter)
 
 
-def stepping(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
+def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
     """The call itself where the loop's steps are metered; elsewhere it is metered step by step."""
     loop = _running_loop()
     metered = _in_trio() if loop is None else _has_handles(loop)
@@ -82,7 +82,7 @@ class Stepped(Coroutine[Any, Any, T]):
         return self.send(None)
 
     def _step(self, resume: Callable[..., Any], *given: Any) -> Any:
-        self._meter.cut(CURRENT.get())
+        self._meter.switch_owner(CURRENT.get())
         try:
             return resume(*given)
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from pytest_noblock.engine.clocks import LinuxClock
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.steps.meter import StepMeter
@@ -65,7 +65,7 @@ def _planted() -> list[Segment]:
 
 
 def _metered(meter: StepMeter, plant: Callable[[], None]) -> Segment:
-    meter.begin(Record("SELF", "check"))
+    meter.begin(LiveExchange("SELF", "check"))
     try:
         plant()
     finally:

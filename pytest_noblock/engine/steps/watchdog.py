@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 
 from pytest_noblock.engine.clocks import best_clock, longest_queued
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame, raw
+from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.timer import best_timer
 
 _open = open  # a test may put a mock in its place
@@ -135,7 +135,7 @@ class Watchdog:
         looks = []
         for ident, (_native, step, since) in list(self._running.items()):
             wanted = began - since >= self.after // 2 and step not in seen
-            frames = raw(sys._current_frames().get(ident)) if wanted else []
+            frames = capture(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
                 looks.append((ident, RawSample(step, began, frames)))
         self.samples.extend(sample for _, sample in looks)

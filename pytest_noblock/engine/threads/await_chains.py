@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from pytest_noblock.engine.exchange import Record, record_of
-from pytest_noblock.engine.stacks import RawFrame, line_of, raw, settled
+from pytest_noblock.engine.exchange import LiveExchange, record_of
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, line_of
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 
@@ -18,17 +18,17 @@ _WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """anyio's and asyncio's own functions that wait for a thread."""
 
 
-def where(record: Record, user: UserCode) -> Frame | None:
+def where(record: LiveExchange, user: UserCode) -> Frame | None:
     """The innermost user line that the request waits at, in any of its tasks or in a worker thread."""
     chains = [await_chain(task) for task in tasks_of(record)]
     if any(chain and chain[0][0].co_name in _WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
         if line is not None:
             return line
-    return next((frame for chain in chains if (frame := user_frame(settled(chain, user)))), None)
+    return next((frame for chain in chains if (frame := user_frame(as_stack(chain, user)))), None)
 
 
-def tasks_of(record: Record) -> "list[asyncio.Task[object]]":
+def tasks_of(record: LiveExchange) -> "list[asyncio.Task[object]]":
     """The youngest first, the request's own task last: the others were started by it."""
     tasks = {task for task in asyncio.all_tasks() - {record.task} if record_of(task) is record}
     children = sorted(tasks, key=lambda task: task.get_name(), reverse=True)
@@ -90,6 +90,6 @@ def _worker_lines(user: UserCode) -> Iterator[Frame]:
     """The innermost user lines of the threads that are neither the loop's nor the test's."""
     ours = {threading.get_ident(), threading.main_thread().ident}
     for ident, running in sys._current_frames().items():
-        frame = None if ident in ours else user_frame(settled(raw(running), user))
+        frame = None if ident in ours else user_frame(as_stack(capture(running), user))
         if frame is not None:
             yield frame

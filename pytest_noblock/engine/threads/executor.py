@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pytest_noblock.engine.exchange import CURRENT, Record
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Job:
     """Those that are done and whose task has not been told count, too."""
     task: "asyncio.Task[Any] | None"
     """The task that gave it."""
-    record: Record | None = field(default_factory=CURRENT.get)
+    record: LiveExchange | None = field(default_factory=CURRENT.get)
     ident: int | None = None
     """The thread that runs it."""
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock, Reading, others_cpu, queued
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame, raw, settled
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder
@@ -37,15 +37,15 @@ _MOST_WORKERS = 8
 class GapSelector(selectors.DefaultSelector):
     """Tells `watch`, while there is one, how long the loop waited."""
 
-    watch: "GapWatch | None" = None
+    watch: "GilGapDetector | None" = None
 
     def select(self, timeout: float | None = None) -> Any:
         watch = self.watch
         if watch is None:
             return super().select(timeout)
-        watch.tell()
+        watch.close_interval()
         ready = super().select(timeout)
-        watch.tell(takes_s=timeout)
+        watch.close_interval(takes_s=timeout)
         return ready
 
 
@@ -60,7 +60,7 @@ class _Look:
     awaited: list[RawFrame]
 
 
-class GapWatch:
+class GilGapDetector:
     """The gaps of one run that lasted for `shortest` ns at least."""
 
     def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
@@ -75,10 +75,10 @@ class GapWatch:
         self._told: Reading = (0, 0, b"", 0, 0)
         """Up to here all is told: one reading ends a stretch and begins the next, so that no wait falls between."""
 
-    def mark(self) -> None:
+    def reset_marks(self) -> None:
         """To be called from time to time: of a gap is told what threads burned since."""
         marks = self._threads.read()
-        if not self.tell():  # a wait so far is judged by the marks before
+        if not self.close_interval():  # a wait so far is judged by the marks before
             self._mark(marks)
 
     def _mark(self, marks: dict[threading.Thread, int]) -> None:
@@ -97,14 +97,14 @@ class GapWatch:
         self._told = self._clock.end()
         selector.watch = meter.gaps = self
         if meter.watchdog is not None:
-            meter.watchdog.late = self.early
+            meter.watchdog.late = self.sample_early
         try:
             yield
         finally:
             selector.watch = meter.gaps = None
             self._clock.close()
 
-    def tell(self, takes_s: float | None = 0, own_sleeps: int = 0) -> bool:
+    def close_interval(self, takes_s: float | None = 0, own_sleeps: int = 0) -> bool:
         """Whether the thread waited for the lock since this was called last, in whatever it did and whosever it was.
 
         `takes_s`: what it may have slept by itself; None: for ever. `own_sleeps`: how often it did.
@@ -123,14 +123,16 @@ class GapWatch:
     def in_step(self, segment: Segment) -> None:
         """A step has ended that may have waited for the lock: the sooner the look, the better."""
         if segment.asleep >= self._shortest:
-            self.tell(own_sleeps=len(segment.calls))
+            self.close_interval(own_sleeps=len(segment.calls))
 
     @staticmethod
     def _stacks() -> Stacks:
         """Before all that takes time: a thread asks for the lock every 5 ms, and a processor may be taken from us."""
-        return {ident: raw(frame) for ident, frame in sys._current_frames().items() if ident != threading.get_ident()}
+        return {
+            ident: capture(frame) for ident, frame in sys._current_frames().items() if ident != threading.get_ident()
+        }
 
-    def early(self) -> None:
+    def sample_early(self) -> None:
         """To be called by whoever else has waited for the lock and has it now: the loop's thread may be next only."""
         stacks = self._stacks()
         self._early.extend(self._looks(stacks, awaited=False))
@@ -180,7 +182,7 @@ class GapWatch:
             key=lambda each: each[0],
         )
         awaited = next((look.awaited for look in looks if look.awaited), [])
-        return Worker(cpu, settled(frames, self._user), settled(awaited, self._user))
+        return Worker(cpu, as_stack(frames, self._user), as_stack(awaited, self._user))
 
 
 def _gap(began: Reading, ended: Reading, switches: int, takes: int) -> Gap:
@@ -196,4 +198,4 @@ def _calling() -> list[RawFrame]:
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return raw(frame)
+    return capture(frame)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from anyio.to_thread import current_default_thread_limiter
 
-from pytest_noblock.engine.exchange import Record, record_of
+from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.threads import workers
 from pytest_noblock.engine.threads.executor import Job, SeesExecutor
 from pytest_noblock.model.observation import EXECUTOR, THREADS
@@ -20,7 +20,7 @@ Task = asyncio.Task[object]
 class Holder:
     """Who has one of the threads: the request, where there is one, and the task that waits for it."""
 
-    record: Record | None
+    record: LiveExchange | None
     task: Task | None
     ident: int | None = None
     """The thread, where it is known."""

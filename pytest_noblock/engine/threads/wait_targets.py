@@ -12,7 +12,7 @@ _GROUPS = {"TaskGroup", "TaskHandle"}
 _OWN = {"asyncio", "anyio"}
 
 
-def owners(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
+def waited_objects(task: "asyncio.Task[object]", user: UserCode) -> dict[int, str]:
     """The objects in whose methods it waits, within the innermost line of the user's."""
     found: dict[int, str] = {}
     for frame in _frames(task):
@@ -27,12 +27,12 @@ def _pools_in_greenlet(frame: FrameType) -> dict[int, str]:
     """SQLAlchemy's pool awaits from sync frames, which hang in a greenlet and not in the await chain."""
     if frame.f_code.co_name != "greenlet_spawn":
         return {}
-    owners: dict[int, str] = {}
+    waited_objects: dict[int, str] = {}
     sync = getattr(frame.f_locals.get("context"), "gr_frame", None)
     while sync is not None:
-        owners.update(_owner(sync))
+        waited_objects.update(_owner(sync))
         sync = sync.f_back
-    return {each: name for each, name in owners.items() if _is_pool(name)}
+    return {each: name for each, name in waited_objects.items() if _is_pool(name)}
 
 
 def _owner(frame: FrameType) -> dict[int, str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Container, Iterable
 from types import FrameType
 
-from pytest_noblock.engine.stacks import RawFrame, raw
+from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO = "_backends/_asyncio.py"
@@ -42,7 +42,7 @@ def of_executor(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
 def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFrame]]:
     """The stacks of the threads that are in the user's code."""
     running = sys._current_frames()
-    stacks = [raw(running.get(thread.ident or 0)) for thread in threads]
+    stacks = [capture(running.get(thread.ident or 0)) for thread in threads]
     return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
 
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pytest_noblock.engine.asgi.app_thread import AppRunner, LoopBlocked
+from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 
 
@@ -32,7 +32,7 @@ def started(user):
     runners = []
 
     def started(app):
-        runner = AppRunner(app, user)
+        runner = AppThread(app, user)
         runners.append(runner)
         runner.start()
         return runner
@@ -74,7 +74,7 @@ def test_what_a_call_raises_comes_out(started):
 
 @pytest.mark.parametrize("stage", ["startup", "shutdown"])
 def test_a_failing_lifespan_is_a_sentence(user, stage):
-    runner = AppRunner(with_lifespan([], fail=stage), user)
+    runner = AppThread(with_lifespan([], fail=stage), user)
 
     def live():
         runner.start()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pytest_noblock.engine.clocks import LinuxClock
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.steps.line_costs import LineCounters
 from pytest_noblock.engine.steps.meter import StepMeter
@@ -32,7 +32,7 @@ def counting(user):
             counters.at(None if line is None else (code, line), frame)
 
         if owned:
-            meter.begin(Record("GET", "/"))
+            meter.begin(LiveExchange("GET", "/"))
         else:
             counters.enter()
         step(at)

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_noblock.engine.clocks import PortableClock
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.steps import meter as module
 from pytest_noblock.engine.steps.meter import StepMeter
 
@@ -39,8 +39,8 @@ def meter(clock, user):
     meter.end()
 
 
-MINE = Record("GET", "/mine")
-OTHERS = Record("GET", "/others")
+MINE = LiveExchange("GET", "/mine")
+OTHERS = LiveExchange("GET", "/others")
 
 
 @pytest.mark.parametrize(

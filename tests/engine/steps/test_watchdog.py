@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pytest_noblock.engine.clocks import PortableClock
-from pytest_noblock.engine.exchange import Record
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import Watchdog
@@ -54,7 +54,7 @@ def test_a_meter_that_is_closed_within_a_step_has_it_looked_at_no_more(dog, user
     """A test that has its answer does not wait for the app's thread, and the watchdog serves the next one, too."""
     meter = StepMeter(PortableClock(), user)
     meter.watchdog = dog
-    meter.begin(Record("GET", "/"))
+    meter.begin(LiveExchange("GET", "/"))
     meter.close()
     time.sleep(0.25)
     assert not dog.samples

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.engine.clocks import best_clock
-from pytest_noblock.engine.threads.gil_gaps import GapSelector, GapWatch
+from pytest_noblock.engine.threads.gil_gaps import GapSelector, GilGapDetector
 from pytest_noblock.engine.usercode import UserCode
 
 MS = 1_000_000
@@ -31,7 +31,7 @@ def seen(turn):
     """The gaps of a run with one turn in it that is nobody's."""
 
     async def main():
-        watch = GapWatch(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
+        watch = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
         with watch.watching(SimpleNamespace(gaps=None, watchdog=None)):
             await asyncio.sleep(0)
             turn(watch)
@@ -69,7 +69,7 @@ def test_a_wait_in_a_turn_that_is_nobodys(keeping):
 def test_a_wait_before_a_mark(keeping):
     def turn(watch):
         keeping()
-        watch.mark()
+        watch.reset_marks()
 
     assert most_burned(seen(turn)) > 50 * MS
 
@@ -84,7 +84,7 @@ def test_a_wait_in_the_reading_itself(keeping, monkeypatch):
             return end()
 
         monkeypatch.setattr(watch._clock, "end", interrupted)
-        watch.tell()
+        watch.close_interval()
 
     interruptions = []
     assert most_burned(seen(turn)) > 50 * MS
@@ -95,7 +95,7 @@ def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goe
         thread, over = worker(keeps_it)
         thread.start()
         time.sleep(0.02)
-        watch.early()
+        watch.sample_early()
         over.set()
         thread.join()
 
@@ -131,13 +131,13 @@ def started(target, *args):
 
 def ended_first(thread, watch):
     """What the loop's thread sees where another one had the lock before it."""
-    watch._stacks = lambda: (thread.join(), GapWatch._stacks())[1]
+    watch._stacks = lambda: (thread.join(), GilGapDetector._stacks())[1]
 
 
 def test_a_thread_that_has_ended_before_the_look_still_counts(begin):
     def turn(watch):
         thread = started(keeps_it_and_ends, begin)
-        watch.mark()
+        watch.reset_marks()
         ended_first(thread, watch)
         begin.give_way()
 
@@ -153,7 +153,7 @@ def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin
 
     def turn(watch):
         thread = started(begin.wait)
-        watch.mark()
+        watch.reset_marks()
         ended_first(thread, watch)
         begin.give_way()
 
@@ -167,8 +167,8 @@ def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin
 def test_several_that_have_ended_are_not_taken_for_one(begin):
     def turn(watch):
         threads = [started(keeps_it_and_ends, begin), started(keeps_it_and_ends, begin)]
-        watch.mark()
-        watch._stacks = lambda: ([each.join() for each in threads], GapWatch._stacks())[1]
+        watch.reset_marks()
+        watch._stacks = lambda: ([each.join() for each in threads], GilGapDetector._stacks())[1]
         begin.give_way()
 
     gaps = seen(turn)
