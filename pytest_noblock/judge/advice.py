@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of, is_async, known
-from pytest_noblock.model.finding import Kind
+from pytest_noblock.model.kinds import Kind
 
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """The last word of a class's name, and the classes that begin with a small letter."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pytest_noblock.model.finding import Kind
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import Exchange, Task
 
 _LATE = "tasks run only after the endpoint's response"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from pytest_noblock.judge import attribution, gil_waits
-from pytest_noblock.model.finding import Kind
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall

@@ -4,25 +4,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_noblock.model.frames import Stack
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import Exchange, Meter, Phase, Probe
 from pytest_noblock.model.units import milliseconds
 
 if TYPE_CHECKING:
     import httpx
 
-Kind = Literal[
-    "sync-network",
-    "sync-io",
-    "cpu",
-    "gil",
-    "pool-starved",
-    "contention",
-    "background-early",
-    "background-lost",
-    "background-missing",
-    "background-failed",
-    "background-order",
-]
 Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
 Mocked = Literal["known blocking call, answered by a mock"]
 Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"] | Mocked
@@ -78,6 +66,14 @@ class Finding:
     """The thread pool that was full."""
     waiter: Waiter | None = None
     accepted: str | None = None
+    """Why the user accepts it."""
+    route: str = ""
+    """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
+
+    @property
+    def identity(self) -> "FindingIdentity":
+        """What makes findings of two runs the same to the user: no line numbers, no times, no counts."""
+        return FindingIdentity(self.kind, self.route, self.file, self.function, self.call)
 
     @property
     def ms(self) -> float:
@@ -95,6 +91,16 @@ class Finding:
     def place(self) -> str:
         """`app/main.py:44`, or where to look when no line was caught."""
         return f"{self.file}:{self.line}" if self.file else "a line that was not caught"
+
+
+class FindingIdentity(NamedTuple):
+    """See `Finding.identity`: the key of a baseline, and what fingerprints of reports are made of."""
+
+    kind: Kind
+    route: str
+    file: str | None
+    function: str | None
+    call: str | None
 
 
 class ProbeWaits(NamedTuple):

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from pytest_noblock.model.finding import Evidence, Kind
+from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Phase
 

@@ -92,7 +92,7 @@ def _task_name(given: object, where: str) -> str:
 
 def _allowance(given: dict[str, Any], where: str) -> "Allowance":
     from pytest_noblock.acceptance.allowances import Allowance
-    from pytest_noblock.model.finding import Kind
+    from pytest_noblock.model.kinds import Kind
 
     reason, call, kinds = given["reason"], given.get("call"), given.get("kinds")
     if not isinstance(reason, str) or not reason.strip():

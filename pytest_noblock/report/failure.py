@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from pytest_noblock.judge import advice
-from pytest_noblock.model.finding import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
+from pytest_noblock.model.finding import MOCKED, Check, Finding, ProbeWaits, TaskRun
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import LOOP, Exchange, Phase
 from pytest_noblock.model.units import words
 

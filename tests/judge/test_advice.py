@@ -7,7 +7,7 @@ import pytest
 from pytest_noblock.calls import table
 from pytest_noblock.calls.known import TABLE, known
 from pytest_noblock.judge.advice import helps_plain_def, replacement
-from pytest_noblock.model.finding import Kind
+from pytest_noblock.model.kinds import Kind
 
 TABLES = (
     table.NETWORK,

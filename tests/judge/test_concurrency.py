@@ -129,7 +129,7 @@ WAIT = Wait("/fast", 0, 100 * MS, 90 * MS, LINE, "asyncio.Lock", 1, True, False,
         ({"by": None, "shared": True}, [90]),
         ({"by": None, "shared": True, "let_go": False}, []),  # the request sat there still
         ({"stack": LIBRARY}, []),  # no line of the user's waits
-        ({"sittings": ()}, []),
+        ({"sightings": ()}, []),
     ],
 )
 def test_who_ended_the_wait_had_kept_it(changes, held):
