@@ -1,8 +1,8 @@
 """A check for each kind of finding, from literal values: what the golden files are made of."""
 
-from pytest_noblock.findings import MOCKED, Check, Finding, ProbeWaits, TaskRun, Waiter
-from pytest_noblock.frames import Frame
-from pytest_noblock.observation import EXECUTOR, LOOP, THREADS, Exchange, Phase, Probe, Task
+from pytest_noblock.model.finding import MOCKED, Check, Finding, ProbeWaits, TaskRun, Waiter
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Phase, Probe, Task
 
 MS = 1_000_000
 SENT = 1000 * MS
@@ -31,7 +31,7 @@ def finding(kind, *, ms, cpu, asleep, at, stalls=(), **more):
     return Finding(
         kind=kind,
         phase=more.pop("phase", Phase.HANDLER),
-        held=round(ms * MS),
+        blocked_ns=round(ms * MS),
         cpu=round(cpu * MS),
         asleep=round(asleep * MS),
         count=more.pop("count", 1),

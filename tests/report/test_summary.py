@@ -1,6 +1,6 @@
 """The end of a run, from literal records."""
 
-from pytest_noblock.observation import LIFESPAN
+from pytest_noblock.model.observation import LIFESPAN
 from pytest_noblock.report.summary import summary
 
 
