@@ -69,12 +69,9 @@ class LineCost(NamedTuple):
     frame: Frame
     stack: Stack
     hits: int
-    wall: int
     cpu: int
     asleep: int
-    switches: int
     round_trips: int
-    others_cpu: int
 
 
 class Segment(NamedTuple):
@@ -212,11 +209,12 @@ class Observation(NamedTuple):
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
     """The time of each probe path with nothing else running."""
-    exact: bool = False
-    """Whether counters stood at every user line."""
     gaps: "tuple[Gap, ...]" = ()
     pools: "tuple[PoolReading, ...]" = ()
     waits: "tuple[Wait, ...]" = ()
     uses: "tuple[PoolUse, ...]" = ()
+    loop: str = ""
+    """The event loop that ran the app: `asyncio`, `uvloop`, `rloop`, `trio`, another's package; several are joined by
+    ", ", and "" says that none ran."""
     probe_failed: str | None = None
     """How a probe ended that was not answered well; it may have waited in vain for what the request held."""

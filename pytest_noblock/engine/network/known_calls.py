@@ -45,8 +45,8 @@ class Observer(Protocol):
     def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
         """Of the calling frame, when the call has just ended. `asked`: see `observation.BlockingCall`."""
 
-    def passed_by(self) -> None:
-        """Another thread makes a known call: it has the interpreter lock for now."""
+    def another_thread_called(self) -> None:
+        """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
 
 
 class _Known(NamedTuple):
@@ -74,7 +74,7 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
         observer = observers.get(ident())
         if observer is None:
             for other in list(observers.values()):
-                other.passed_by()
+                other.another_thread_called()
             return original(*args, **kwargs)
         if args and not blocks(*args):
             return original(*args, **kwargs)

@@ -61,4 +61,9 @@ class Traffic:
         waited = end[1] - start[1] > _OPENING_CPU_NS and end[3] != start[3]  # for the other end to answer
         look = self._sockets.take_stock(end[0] - start[0]) if waited or called else self._sockets.look()
         trips, self._trips = look + self._trips, 0
-        return (0, trips) if others > _QUIET_NS else (trips, 0)
+        return own_and_doubtful(trips, others)
+
+
+def own_and_doubtful(trips: int, others: int) -> tuple[int, int]:
+    """Round trips that the thread made, and those that another may have made, which burned `others` ns meanwhile."""
+    return (0, trips) if others > _QUIET_NS else (trips, 0)

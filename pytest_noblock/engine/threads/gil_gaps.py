@@ -95,13 +95,13 @@ class GilGapDetector:
         self._clock = LinuxClock()
         self._mark(self._threads.read())  # a worker may have burned in the run before
         self._told = self._clock.end()
-        selector.watch = meter.gaps = self
-        if meter.watchdog is not None:
-            meter.watchdog.late = self.sample_early
+        selector.watch = self
+        meter.attach_gaps(self)
         try:
             yield
         finally:
-            selector.watch = meter.gaps = None
+            selector.watch = None
+            meter.attach_gaps(None)
             self._clock.close()
 
     def close_interval(self, takes_s: float | None = 0, own_sleeps: int = 0) -> bool:

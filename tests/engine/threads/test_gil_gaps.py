@@ -32,7 +32,7 @@ def seen(turn):
 
     async def main():
         watch = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
-        with watch.watching(SimpleNamespace(gaps=None, watchdog=None)):
+        with watch.watching(SimpleNamespace(attach_gaps=lambda gaps: None)):
             await asyncio.sleep(0)
             turn(watch)
             await asyncio.sleep(0)
