@@ -98,7 +98,7 @@ async def observe(subject: RunContext, request: Request, run: Run) -> tuple[Obse
         if run.probes is not None:
             meter.steps.on_step_begin = (await stack.enter_async_context(probes.running(look))).wake
             if subject.meter == "full":
-                stack.enter_context(gaps.watching(meter.steps))
+                stack.enter_context(gaps.detecting(meter.steps))
         responses = await _exchanges(subject, request, run, records)
     return Observation(
         subject.meter,
