@@ -119,12 +119,12 @@ class LineCounters:
         others = others_cpu(self._full, end)
         cost.others_cpu += others
         if self._sockets is not None:
-            trips = self._sockets.take_stock(end[0] - self._full[0])
+            trips = len(self._sockets.scan_all(end[0] - self._full[0]))
             cost.round_trips += trips if others < _QUIET_NS else 0
 
     def _baseline(self) -> None:
         if self._sockets is not None:
-            self._sockets.refresh()
+            self._sockets.rebase_known()
         self._full = self._clock.begin()
 
     def _where(self, line: Key, frame: FrameType | None) -> tuple[Stack, str | None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_noblock.engine.clocks import Clock, Reading, others_cpu, queued
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.known_calls import Effect
-from pytest_noblock.engine.network.round_trips import Traffic
+from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import current_stack
@@ -68,7 +68,7 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog knows it."""
         self._clock = clock
         self._user = user
-        self._traffic = Traffic(sockets)
+        self._traffic = RoundTrips(sockets)
         self._calls: list[BlockingCall] = []
         self._answered: list[BlockingCall] = []
 
@@ -111,7 +111,7 @@ class StepMeter:
 
     def _read(self) -> None:
         self._start = self._clock.begin()
-        if self._traffic.settle(self._start[4] - self._start[1]):
+        if self._traffic.begin_step(self._start[4] - self._start[1]):
             if self.gaps is not None:
                 self.gaps.close_interval()
             self._start = self._clock.begin()
@@ -128,7 +128,7 @@ class StepMeter:
         wall = ended - self._began
         if self.watchdog is not None:
             self.watchdog.rest(self.ident)
-        telling = wall > _NOTABLE_NS or (wall > SHORT_NS and self._traffic.seen())
+        telling = wall > _NOTABLE_NS or (wall > SHORT_NS and self._traffic.count_now() > 0)
         if telling or self._calls or self._answered or self.lines is not None:
             self._account(owner)
             self._calls, self._answered = [], []
@@ -149,7 +149,7 @@ class StepMeter:
         others = others_cpu(start, end)
         if self.watchdog is not None:  # looking on is no round trip
             others = max(0, others - (self.watchdog.cpu - self._watched))
-        trips, doubtful = self._traffic.of_step(start, end, others, called=bool(self._calls))
+        trips, doubtful, exchanged = self._traffic.end_step(start, end, others, called=bool(self._calls))
         split = self._clock.splits_waiting
         ended = max(self._began, end[0] - self._own_wall)
         cpu = end[1] - start[1] - self._collected - self.own_cpu
@@ -168,6 +168,7 @@ class StepMeter:
             calls=tuple(self._calls),
             answered=tuple(self._answered),
             lines=lines,
+            exchanged=exchanged,
         )
         if self.gaps is not None:
             self.gaps.in_step(segment)

@@ -5,9 +5,9 @@ All functions run on the loop thread, so that no task goes on while its chain is
 asyncio has no public way to ask what a task waits for. What is read instead, where it was seen, and what is
 lost where a later version lacks it:
 
-- `Task._fut_waiter`, `_GatheringFuture._children` (CPython 3.11 to 3.14): the chain ends at the first task.
+- `Task._fut_waiter`, `_GatheringFuture._children` (CPython 3.11 to 3.13): the chain ends at the first task.
 - the local variables in `_TASKS_IN_LOCALS`: the chain ends at `wait`, `wait_for` or the task group.
-- what `coroutine_wrapper`, `async_generator_asend` and `async_generator_athrow` refer to (CPython 3.11 to 3.14):
+- what `coroutine_wrapper`, `async_generator_asend` and `async_generator_athrow` refer to (CPython 3.11 to 3.13):
   the chain ends at the `async for`, or at the object whose `__await__` is awaited.
 """
 
@@ -32,9 +32,9 @@ _WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 
 _TASKS_IN_LOCALS = {
     ("asyncio.tasks", "wait_for"): "fut",  # CPython 3.11; later ones await it within the same task
-    ("asyncio.tasks", "_wait"): "fs",  # `asyncio.wait`, CPython 3.11 to 3.14
-    ("asyncio.taskgroups", "__aexit__"): "self",  # CPython 3.11 to 3.13
-    ("asyncio.taskgroups", "_aexit"): "self",  # later patch releases of CPython 3.13, and 3.14
+    ("asyncio.tasks", "_wait"): "fs",  # `asyncio.wait`, CPython 3.11 to 3.13
+    ("asyncio.taskgroups", "__aexit__"): "self",  # CPython 3.11 to 3.13.0
+    ("asyncio.taskgroups", "_aexit"): "self",  # CPython after 3.13.0
     ("anyio._backends._asyncio", "__aexit__"): "self",  # anyio 4.9 to 4.16
 }
 """By module and function: the local variable that has the tasks, or the group whose `_tasks` has them.

@@ -1,7 +1,7 @@
 """What a task waits for: the locks, queues and pools in whose methods it is, innermost first. On the loop thread.
 
 SQLAlchemy's pool awaits from sync frames, which hang in a greenlet and not in the await chain. They are reached by
-the local variable `context` of `greenlet_spawn` (SQLAlchemy 2.0 and 2.1) and its `gr_frame` (greenlet 2 and 3); where
+the local variable `context` of `greenlet_spawn` (SQLAlchemy 2.0 and 2.1) and its `gr_frame` (greenlet 3); where
 a version lacks one of them, the pool is not found and the wait has the name of what is around it.
 """
 

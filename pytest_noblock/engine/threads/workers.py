@@ -5,7 +5,7 @@ Neither library has a public way to ask. What is read instead, where it was seen
 - anyio (4.9 to 4.16): the attribute `loop` of its `WorkerThread`; without it anyio's workers are not found.
 - anyio (4.9 to 4.16): `WorkerThread.run` in a file whose name ends in `_ANYIO_FILE` waits for work in `Queue.get`;
   without it every worker counts as one that does not work.
-- CPython (3.11 to 3.14): `BaseEventLoop._default_executor`, `ThreadPoolExecutor._threads` and `._max_workers`;
+- CPython (3.11 to 3.13): `BaseEventLoop._default_executor`, `ThreadPoolExecutor._threads` and `._max_workers`;
   without them (uvloop has its own) the default executor has no workers and no room.
 """
 
@@ -75,7 +75,7 @@ class ThreadClocks:
         self._loop = asyncio.get_running_loop()
         self._strangers = set(threading.enumerate())
         self.marks: dict[threading.Thread, int] = {}
-        """CPU time from which `burned` counts. By the thread itself: a new one may have the identity of an ended one."""
+        """CPU time from which `burned` counts. By thread, for a new one may have the identity of an ended one."""
 
     def burned(self) -> dict[threading.Thread, int]:
         """CPU time of each thread that burned any since the marks."""
