@@ -108,7 +108,7 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
         if run.probes is not None:
             meter.steps.attach_step_begin((await stack.enter_async_context(probes.running(look))).wake)
             if context.meter == "full":
-                stack.enter_context(gaps.watching(meter.steps))
+                stack.enter_context(gaps.detecting(meter.steps))
         responses = await _responses(context, run, exchanges)
     return Observation(
         meter=context.meter,

@@ -63,6 +63,17 @@ class BlockingCall(NamedTuple):
     """The sleep that its argument asked for and that it gave, for that is what `time.sleep` is; 0 where none does."""
 
 
+class SocketExchange(NamedTuple):
+    """What one connection carried between two scans in which it made a round trip."""
+
+    peer: str | None
+    """`127.0.0.1:5432`; None where it could not be read any more."""
+    sent: int
+    """Bytes that it sent."""
+    received: int
+    """Bytes that came and were read."""
+
+
 class LineCost(NamedTuple):
     """What one user line cost in one segment, callees outside the user's code included."""
 
@@ -101,6 +112,8 @@ class Segment(NamedTuple):
     lines: tuple[LineCost, ...] = ()
     answered: tuple[BlockingCall, ...] = ()
     """Known blocking calls that ended without sleeping or using a socket: a mock answered them."""
+    exchanged: tuple[SocketExchange, ...] = ()
+    """One for each of the `round_trips` and `doubtful_trips` that the sockets showed."""
 
     @property
     def wall(self) -> int:

@@ -176,7 +176,7 @@ class WaitSampler:
             ended=waiting.ended or waiting.began,
             waited_ns=waiting.waited_ns,
             stack=stack,
-            what=wait_targets.named(list(waiting.waited_objects.values())),
+            what=wait_targets.describe(list(waiting.waited_objects.values())),
             by=waiting.by.number if waiting.by is not None else None,
             let_go=waiting.let_go,
             shared=waiting.shared,

@@ -126,13 +126,13 @@ class LineCounters:
             delay = queued(end[QUEUED]) - queued(start[QUEUED])
             cost.asleep += max(0, (end[WALL] - start[WALL]) - (end[CPU] - start[CPU]) - delay)
         if self._sockets is not None:
-            trips = self._sockets.take_stock(end[WALL] - start[WALL])
+            trips = len(self._sockets.scan_all(end[WALL] - start[WALL]))
             own, _doubtful = own_and_doubtful(trips, others_cpu(start, end))
             cost.round_trips += own
 
     def _begin_waiting(self) -> None:
         if self._sockets is not None:
-            self._sockets.refresh()
+            self._sockets.rebase_known()
         self._full = self._clock.begin()
 
     def _where(self, line: Key, frame: FrameType | None) -> tuple[Stack, str | None]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from pytest_noblock.engine.clocks import CPU, PROCESS, QUEUED, SWITCHES, WALL, Clock, Reading, others_cpu, queued
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.known_calls import Effect
-from pytest_noblock.engine.network.round_trips import Traffic
+from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.deductions import Deductions
@@ -95,8 +95,8 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
         self._native = _native_id()
-        self._traffic = Traffic(sockets)
-        self._calls = StepCalls(user, self._traffic, self.deductions)
+        self._trips = RoundTrips(sockets)
+        self._calls = StepCalls(user, self._trips, self.deductions)
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """Samples steps that run long."""
@@ -144,7 +144,7 @@ class StepMeter:
         moment = now()
         at_once = moment - self._ended_at <= SHORT_NS
         if not at_once:
-            self._traffic.stale = True
+            self._trips.stale = True
         resumed = at_once and owner is self._read_for
         if moment - self._read_at > (_RESUME_NS if resumed else _REUSE_NS):
             self._read()
@@ -156,7 +156,7 @@ class StepMeter:
 
     def _read(self) -> None:
         self._start = self.clock.begin()
-        if self._traffic.settle(self._start[PROCESS] - self._start[CPU]):
+        if self._trips.begin_step(self._start[PROCESS] - self._start[CPU]):
             self.close_gap_interval()
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
@@ -172,7 +172,7 @@ class StepMeter:
         wall = ended - self._began
         if self._watchdog is not None:
             self._watchdog.step_ended(self.ident)
-        notable = wall > _NOTABLE_NS or (wall > SHORT_NS and self._traffic.seen())
+        notable = wall > _NOTABLE_NS or (wall > SHORT_NS and self._trips.count_now())
         if notable or self._calls.blocking or self._calls.answered or self._lines is not None:
             self._charge(owner)
             self._calls.clear()
@@ -202,7 +202,7 @@ class StepMeter:
         others = others_cpu(start, end)
         if self._watchdog is not None:  # the watchdog makes no round trips
             others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
-        trips, doubtful = self._traffic.of_step(start, end, others, called=bool(calls.blocking))
+        trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(self._began, end[WALL] - out.wall)
         cpu = end[CPU] - start[CPU] - out.collected - out.cpu
         split = self.clock.splits_waiting
@@ -221,6 +221,7 @@ class StepMeter:
             calls=tuple(calls.blocking),
             answered=tuple(calls.answered),
             lines=lines,
+            exchanged=exchanged,
         )
 
     def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:

@@ -5,7 +5,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.network.known_calls import Effect
-from pytest_noblock.engine.network.round_trips import Traffic
+from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.steps.deductions import Deductions
@@ -22,13 +22,13 @@ _MOST_CALLS = 100
 class StepCalls:
     """Of one meter, on whose thread everything here runs."""
 
-    def __init__(self, user: UserCode, traffic: Traffic, deductions: Deductions) -> None:
+    def __init__(self, user: UserCode, trips: RoundTrips, deductions: Deductions) -> None:
         self.blocking: list[BlockingCall] = []
         """Those that slept or waited for the network."""
         self.answered: list[BlockingCall] = []
         """Those of clients and mocks that did neither: a mock answered."""
         self._user = user
-        self._traffic = traffic
+        self._trips = trips
         self._deductions = deductions
         self._network_ended = 0
         """When the last call ended that may have used a socket (ns)."""
@@ -44,7 +44,7 @@ class StepCalls:
         if len(self.blocking) < _MOST_CALLS:
             asked = 0 if self._deductions.excluding else asked  # what an import sleeps is out of the step already
             with self._deductions.excluded():
-                if effect != "connect" or self._traffic.opened(moment - began):
+                if effect != "connect" or self._trips.opened(moment - began):
                     stack = current_stack(frame, self._user)
                     self.blocking.append(BlockingCall(name, effect != "sleep", began, moment, stack, asked))
 
