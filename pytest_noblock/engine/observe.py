@@ -87,7 +87,7 @@ async def observe(subject: RunContext, request: Request, run: Run) -> tuple[Obse
 
     def look() -> bool:
         gaps.reset_marks()
-        return gauge.read() | waits.look(probes.under_way)
+        return gauge.sample() | waits.sample(probes.under_way)
 
     _collect_before(run.copies)
     async with AsyncExitStack() as stack:
@@ -102,14 +102,14 @@ async def observe(subject: RunContext, request: Request, run: Run) -> tuple[Obse
         responses = await _exchanges(subject, request, run, records)
     return Observation(
         subject.meter,
-        tuple(starlette.finished(record, subject.user) for record in records),
+        tuple(starlette.as_exchange(record, subject.user) for record in records),
         meter.segments,
         tuple(probes.answered),
         probes.alone,
         meter.exact,
         gaps.gaps(),
         gauge.readings(),
-        waits.values(),
+        waits.waits(),
         gauge.uses(),
         str(probes.failed) if probes.failed is not None else None,
     ), responses[0]
@@ -166,4 +166,4 @@ def _stuck(records: list[LiveExchange], user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.finished(pending, user), await_chains.where(pending, user))
+    return Stuck(starlette.as_exchange(pending, user), await_chains.where(pending, user))

@@ -82,7 +82,7 @@ class Watch:
 
     def observation(self) -> Observation:
         """Complete once the watch has ended."""
-        exchanges = tuple(starlette.finished(record, self._kit.user) for record in self.records)
+        exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
         return Observation(self._kit.kind, exchanges, self.segments)
 
     def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
