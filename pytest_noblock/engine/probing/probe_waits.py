@@ -174,11 +174,10 @@ class WaitSampler:
 
     def _waiting_task(self, record: LiveExchange) -> Task | None:
         """The one that runs the user's code: under some middleware a child of the request's."""
-        tasks = tasks_of(record) if record.task is not None else []
-        return next((task for task in tasks if self._in_user_code(task)), None)
-
-    def _in_user_code(self, task: Task) -> bool:
-        return any(code.co_filename in self._user for code, *_ in await_chain(task))
+        for task in tasks_of(record) if record.task is not None else ():
+            if any(code.co_filename in self._user for code, *_ in await_chain(task)):
+                return task
+        return None
 
     def _wait_ended(self, wait: _OpenWait) -> None:
         """Whoever runs now has just ended the wait."""
