@@ -94,7 +94,7 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
 
     def look() -> bool:
         gaps.reset_marks()
-        return gauge.read() | waits.look(probes.under_way)
+        return gauge.sample() | waits.sample(probes.under_way)
 
     # The order of set-up is a contract. The collection and the probes' times alone must not be
     # metered. The ticks must run before the gap detector takes its first reading, and both
@@ -112,13 +112,13 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
         responses = await _responses(context, run, exchanges)
     return Observation(
         meter=context.meter,
-        exchanges=tuple(starlette.finished(each, context.user) for each in exchanges),
+        exchanges=tuple(starlette.as_exchange(each, context.user) for each in exchanges),
         segments=meter.segments,
         probes=tuple(probes.answered),
         alone=probes.alone,
         gaps=gaps.gaps(),
         pools=gauge.readings(),
-        waits=waits.values(),
+        waits=waits.waits(),
         uses=gauge.uses(),
         loop=loop_name(),
         probe_failed=str(probes.failed) if probes.failed is not None else None,
@@ -176,4 +176,4 @@ def _stuck(exchanges: list[LiveExchange], user: UserCode) -> Stuck:
     pending = next((each for each in exchanges if each.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.finished(pending, user), await_chains.where(pending, user))
+    return Stuck(starlette.as_exchange(pending, user), await_chains.where(pending, user))

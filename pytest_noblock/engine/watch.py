@@ -72,7 +72,7 @@ class RequestWatch:
         return ", ".join(filter(None, self._loops))
 
     def observation(self) -> Observation:
-        exchanges = tuple(starlette.finished(record, self._kit.user) for record in self.records)
+        exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
         return Observation(meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop)
 
     def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
