@@ -79,7 +79,7 @@ class Checker:
 
     def _checked(self, unknown: Check, request: Request, plan: Plan) -> Check:
         cold = self._warm_up(request, plan)
-        observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
+        observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
         final = self._final(request, plan, observation, found)
         if observation.probe_failed is not None and not final:
@@ -112,7 +112,7 @@ class Checker:
         if not wanted:
             return []
         return self._findings(
-            breaking(stalls(self._again(request, plan, Run(plan.concurrency)), plan.limits), plan.limits)
+            breaking(stalls(self._again(request, plan, Run((request,) * plan.concurrency)), plan.limits), plan.limits)
         )
 
     def _final(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
@@ -133,7 +133,7 @@ class Checker:
         """What is seen beside the steps only a run with probes shows again; that a thread keeps the lock, one alone."""
         runs: list[list[Finding]] = []
         while len(runs) < _BESIDE_REPEATS and len(_placed(grouping.came_again(first, runs))) < len(first):
-            observation = self._again(request, plan, Run(copies, plan.probes))
+            observation = self._again(request, plan, Run((request,) * copies, plan.probes))
             broken = breaking(stalls(observation, plan.limits), plan.limits)
             runs.append(self._findings(stall for stall in broken if stall.sure or stall.kind != "gil"))
         return grouping.came_again(first, runs)
@@ -158,7 +158,7 @@ class Checker:
     def _once_more(self, request: Request, plan: Plan, *, exact: bool) -> list[Finding]:
         """Alone, without probes; what comes to nearly the limit counts as having come again."""
         nearly = plan.limits._replace(max_block=plan.limits.max_block * 4 // 5)
-        observation = self._again(request, plan, Run(exact=exact))
+        observation = self._again(request, plan, Run((request,), exact=exact))
         return self._findings(breaking(stalls(observation, nearly), nearly))
 
     def _again(self, request: Request, plan: Plan, run: Run) -> Observation:
@@ -173,7 +173,7 @@ class Checker:
         seconds = self._seconds(request)
         sample_after = min(_SAMPLE_AFTER_NS, limits.max_block // 2)
         run = replace(run, give_up_after=round(seconds * 1e9), sample_after=sample_after)
-        return self._runner.call(observe, self._subject, request, run, timeout_s=seconds + _GRACE_S)
+        return self._runner.call(observe, self._subject, run, timeout_s=seconds + _GRACE_S)
 
     def _seconds(self, request: Request) -> float:
         """How long a request may take: httpx's own `timeout`."""

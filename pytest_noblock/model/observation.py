@@ -63,18 +63,26 @@ class BlockingCall(NamedTuple):
     """The sleep that its argument asked for and that it gave, for that is what `time.sleep` is; 0 where none does."""
 
 
+class SocketExchange(NamedTuple):
+    """What one connection carried between two scans in which it made a round trip."""
+
+    peer: str | None
+    """`127.0.0.1:5432`; None where it could not be read any more."""
+    sent: int
+    """Bytes that it sent."""
+    received: int
+    """Bytes that came and were read."""
+
+
 class LineCost(NamedTuple):
     """What one user line cost in one segment, callees outside the user's code included."""
 
     frame: Frame
     stack: Stack
     hits: int
-    wall: int
     cpu: int
     asleep: int
-    switches: int
     round_trips: int
-    others_cpu: int
 
 
 class Segment(NamedTuple):
@@ -104,6 +112,8 @@ class Segment(NamedTuple):
     lines: tuple[LineCost, ...] = ()
     answered: tuple[BlockingCall, ...] = ()
     """Known blocking calls that ended without sleeping or using a socket: a mock answered them."""
+    exchanged: tuple[SocketExchange, ...] = ()
+    """One for each of the `round_trips` and `doubtful_trips` that the sockets showed."""
 
     @property
     def wall(self) -> int:
@@ -212,11 +222,12 @@ class Observation(NamedTuple):
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
     """The time of each probe path with nothing else running."""
-    exact: bool = False
-    """Whether counters stood at every user line."""
     gaps: "tuple[Gap, ...]" = ()
     pools: "tuple[PoolReading, ...]" = ()
     waits: "tuple[Wait, ...]" = ()
     uses: "tuple[PoolUse, ...]" = ()
+    loop: str = ""
+    """The event loop that ran the app: `asyncio`, `uvloop`, `rloop`, `trio`, another's package; several are joined by
+    ", ", and "" says that none ran."""
     probe_failed: str | None = None
     """How a probe ended that was not answered well; it may have waited in vain for what the request held."""

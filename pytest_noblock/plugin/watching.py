@@ -6,7 +6,7 @@ Most tests make requests of which there is nothing to say: the judgement is impo
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.exchange import LiveExchange
-from pytest_noblock.engine.watch import Kit, Watch
+from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SAMPLE_AFTER_NS = 10_000_000
 
 
-class ItemWatch(Watch):
+class ItemWatch(RequestWatch):
     """Started, stopped and left by hooks, which cannot share a `with`. `keep`: the kit serves other tests, too."""
 
     def __init__(self, kit: Kit, limits: Limits, *, keep: bool) -> None:

@@ -144,7 +144,7 @@ async def metered(checker, path: str) -> int:
 
 async def observed(checker, path: str) -> None:
     _observation, response = await observe(
-        checker._subject, Request("GET", path), Run(probes=(), sample_after=5_000_000)
+        checker._subject, Run((Request("GET", path),), probes=(), sample_after=5_000_000)
     )
     assert response.status_code == 200
 
