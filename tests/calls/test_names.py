@@ -24,14 +24,13 @@ from typing import Any
 from unittest import mock
 
 import httpx
-import psycopg
-import psycopg2.extensions
 import pytest
-import redis
-import redis.asyncio
-import requests
 
 from pytest_noblock.calls.names import called, source_line
+
+psycopg, psycopg2, redis, requests = map(pytest.importorskip, ("psycopg", "psycopg2", "redis", "requests"))
+pytest.importorskip("psycopg2.extensions")
+pytest.importorskip("redis.asyncio")
 
 Write = Callable[[str], types.CodeType]
 
