@@ -17,9 +17,10 @@ from pytest_noblock.judge.background_findings import task_runs
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Check, Finding, blank
 from pytest_noblock.model.frames import Frame, user_frame
+from pytest_noblock.model.kinds import KINDS, Confirmation
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter, Observation
-from pytest_noblock.model.stall import BESIDE, Stall
+from pytest_noblock.model.stall import Stall
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _GIVE_UP_S = 30.0
@@ -120,9 +121,9 @@ class Checker:
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
-        inside = [stall for stall in found if stall.kind not in BESIDE]
-        threads = self._findings(stall for stall in broken if stall.kind == "gil")
-        beside = self._findings(stall for stall in broken if stall.kind in BESIDE and stall.kind != "gil")
+        inside = _confirmed_by("line counters", found)
+        threads = self._findings(_confirmed_by("alone again", broken))
+        beside = self._findings(_confirmed_by("probes again", broken))
         return [
             *self._confirmed(request, plan, observation, inside),
             *self._seen_again(request, plan, beside, copies=plan.concurrency),
@@ -135,7 +136,9 @@ class Checker:
         while len(runs) < _BESIDE_REPEATS and len(_placed(grouping.came_again(first, runs))) < len(first):
             observation = self._again(request, plan, Run(copies, plan.probes))
             broken = breaking(stalls(observation, plan.limits), plan.limits)
-            runs.append(self._findings(stall for stall in broken if stall.sure or stall.kind != "gil"))
+            runs.append(
+                self._findings(each for each in broken if each.sure or KINDS[each.kind].confirmation != "alone again")
+            )
         return grouping.came_again(first, runs)
 
     def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
@@ -185,6 +188,10 @@ class Checker:
 
     def _shown(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
+
+
+def _confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
+    return [stall for stall in found if KINDS[stall.kind].confirmation == how]
 
 
 def _placed(findings: list[Finding]) -> list[Finding]:

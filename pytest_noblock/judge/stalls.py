@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from pytest_noblock.judge import attribution, gil_waits
-from pytest_noblock.model.kinds import Kind
+from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
@@ -57,7 +57,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator
             yield Stall(kind, exchange, segment.began, segment.ended, cpu_part, asleep_part, place, sure)
 
 
-def _split(cpu: int, asleep: int, limit: int) -> list[tuple[Kind, int, int]]:
+def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]]:
     """CPU and sleep of one step add up; each is a stall of its own only where each breaks the limit."""
     if cpu >= limit and asleep >= limit:
         return [("cpu", cpu, 0), ("sync-io", 0, asleep)]

@@ -4,15 +4,9 @@ from typing import NamedTuple
 
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
-from pytest_noblock.model.kinds import Kind
+from pytest_noblock.model.kinds import KINDS, StallKind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Phase
-
-ALWAYS: frozenset[Kind] = frozenset(("sync-network", "pool-starved"))
-"""Whatever the limit."""
-
-BESIDE: frozenset[Kind] = frozenset(("gil", "pool-starved", "contention"))
-"""What the request does to others while no step of its own holds the loop."""
 
 
 class BlamedLine(NamedTuple):
@@ -31,7 +25,7 @@ class BlamedLine(NamedTuple):
 class Stall(NamedTuple):
     """One stretch in which an exchange held the loop, for one reason."""
 
-    kind: Kind
+    kind: StallKind
     exchange: Exchange
     began: int
     ended: int
@@ -56,5 +50,5 @@ class Stall(NamedTuple):
         return self.exchange.phase_at(self.began)
 
     def breaks(self, limits: Limits) -> bool:
-        """A network round trip always does, in production the other end is a network away; so does a full pool."""
-        return self.kind in ALWAYS or self.blocked_ns >= limits.max_block
+        """Whether it fails a test, as far as its time decides: some kinds do, however short."""
+        return KINDS[self.kind].always or self.blocked_ns >= limits.max_block

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from pytest_noblock.judge import advice
 from pytest_noblock.model.finding import MOCKED, Check, Finding, ProbeWaits, TaskRun
 from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import LOOP, Exchange, Phase
@@ -128,7 +127,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("why", _why(finding))
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
-    yield from _row("instead", _instead(finding))
+    yield from _row("instead", finding.replacement)
     yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
     if not finding.confirmed:
         yield from _row("seen", _seen(check, finding))
@@ -196,11 +195,6 @@ def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
     ]
     if finding.kind in ("pool-starved", "contention") and turns:
         yield f"none to the event loop: {len(turns)} turns meanwhile, the latest {words(max(turns))} late"
-
-
-def _instead(finding: Finding) -> str:
-    plain = finding.phase is Phase.HANDLER and advice.helps_plain_def(finding.kind, finding.call)
-    return finding.replacement + (", or make the endpoint a plain def" if plain else "")
 
 
 def _narrowed(finding: Finding) -> str:

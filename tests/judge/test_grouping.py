@@ -78,8 +78,8 @@ def test_a_stall_without_a_line_is_a_finding_without_one():
 
 def test_the_remedy_fits_the_call_and_the_phase():
     handler, background = grouping.findings([stall(), stall(ms=70, began=2000)], shown)
-    assert "asyncio.sleep" in handler.replacement
-    assert "make the task a plain def" in background.replacement
+    assert handler.replacement == "await asyncio.sleep(...), or make the endpoint a plain def"
+    assert background.replacement == "await asyncio.sleep(...), or make the task a plain def"
 
 
 @pytest.mark.parametrize(

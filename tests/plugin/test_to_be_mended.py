@@ -158,7 +158,7 @@ def test_a_request_is_a_method_and_a_path(report, how):
 @pytest.mark.parametrize(
     ("request_", "app", "plain"),
     [
-        pytest.param('"GET", "/blocks"', "shop:app", True, marks=to_be_mended("the terminal adds to it")),
+        ('"GET", "/blocks"', "shop:app", True),
         ('"POST", "/blocks-after"', "trap_app:app", False),
     ],
     ids=["endpoint", "background"],
