@@ -22,6 +22,7 @@ from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Exchange, Meter, Observation
 
 
@@ -32,10 +33,6 @@ class Request:
     method: str
     url: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        return f"{self.method} {self.url}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Run:
     probes: tuple[str, ...] | None = None
     """Paths besides the built-in probe; None: no probes at all."""
     exact: bool = False
-    sample_after: int = 10_000_000
+    sample_after: int = SAMPLE_AFTER_NS
     give_up_after: int = 30_000_000_000
 
 

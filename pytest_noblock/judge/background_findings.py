@@ -6,7 +6,7 @@ from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.background import Fault
 from pytest_noblock.judge.grouping import Shown
-from pytest_noblock.model.finding import Check, Finding, TaskRun
+from pytest_noblock.model.finding import Check, Finding, TaskRun, with_findings
 from pytest_noblock.model.observation import Exchange, Phase, Task
 from pytest_noblock.model.units import milliseconds
 
@@ -60,7 +60,7 @@ def finding(fault: Fault, shown: Shown) -> Finding:
 def judged(check: Check, faults: Sequence[Fault], shown: Shown) -> Check:
     """The check with the faults of its background tasks added."""
     findings = tuple(finding(fault, shown) for fault in faults)
-    return check._replace(outcome="failed", findings=check.findings + findings, reason=None) if findings else check
+    return with_findings(check, check.findings + findings) if findings else check
 
 
 def shared_out(checks: Sequence[Check], faults: Sequence[Fault], shown: Shown) -> list[Check]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pytest_noblock.judge.grouping import Shown, findings
-from pytest_noblock.model.finding import MOCKED, Check, Finding
+from pytest_noblock.model.finding import MOCKED, Check, Finding, with_findings
 from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import BlockingCall, Exchange, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
@@ -18,7 +18,7 @@ def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bo
         return check
     if fails:
         new = (replace(finding, confirmed=True) for finding in found)
-        return check._replace(outcome="failed", findings=(*check.findings, *new), reason=None)
+        return with_findings(check, (*check.findings, *new))
     return check._replace(notes=(*check.notes, *map(_note, found)))
 
 

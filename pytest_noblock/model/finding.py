@@ -1,5 +1,6 @@
 """What a check says: the values that tests read and every report is rendered from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -165,6 +166,14 @@ class Check(NamedTuple):
         return milliseconds(self.duration)
 
 
-def blank(id: str, request: str, limit: int, meter: Meter) -> Check:
-    """A check of which nothing is known yet."""
-    return Check(id, request, None, None, "inconclusive", 0, limit, meter)
+def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:
+    """The one place where an outcome is decided. `reason`: what kept the request from being measured."""
+    if not findings:
+        return "inconclusive" if reason else "passed"
+    return "accepted" if all(finding.accepted is not None for finding in findings) else "failed"
+
+
+def with_findings(check: Check, findings: Sequence[Finding]) -> Check:
+    """The check with these findings in place of its own. Where there are some, something was measured."""
+    reason = None if findings else check.reason
+    return check._replace(findings=tuple(findings), reason=reason, outcome=outcome_of(findings, reason))

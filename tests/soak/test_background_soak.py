@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from pytest_noblock.checks.checker import Plan
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.engine.usercode import UserCode
