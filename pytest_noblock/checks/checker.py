@@ -12,12 +12,12 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import grouping, inconclusive, mocked, pool
+from pytest_noblock.judge import confirmation, grouping, inconclusive, mocked, pool
 from pytest_noblock.judge.background_findings import task_runs
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Check, Finding, blank
 from pytest_noblock.model.frames import Frame, user_frame
-from pytest_noblock.model.kinds import KINDS, Confirmation
+from pytest_noblock.model.kinds import Confirmation
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.model.stall import Stall
@@ -26,8 +26,6 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 _GIVE_UP_S = 30.0
 _GRACE_S = 5
 _SAMPLE_AFTER_NS = 10_000_000
-_PORTABLE_REPEATS = 3
-_BESIDE_REPEATS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,48 +119,37 @@ class Checker:
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
-        inside = _confirmed_by("line counters", found)
-        threads = self._findings(_confirmed_by("alone again", broken))
-        beside = self._findings(_confirmed_by("probes again", broken))
         return [
-            *self._confirmed(request, plan, observation, inside),
-            *self._seen_again(request, plan, beside, copies=plan.concurrency),
-            *self._seen_again(request, plan, threads, copies=1),
+            *self._confirmed(request, plan, observation, confirmation.confirmed_by("line counters", found)),
+            *self._seen_again(request, plan, "probes again", broken),
+            *self._seen_again(request, plan, "alone again", broken),
         ]
 
-    def _seen_again(self, request: Request, plan: Plan, first: list[Finding], *, copies: int) -> list[Finding]:
-        """What is seen beside the steps only a run with probes shows again; that a thread keeps the lock, one alone."""
+    def _seen_again(self, request: Request, plan: Plan, how: Confirmation, found: list[Stall]) -> list[Finding]:
+        """By runs with probes, without counters."""
+        repeat = confirmation.repeat_for(how, self._subject.meter)
+        first = self._findings(confirmation.confirmed_by(how, found))
         runs: list[list[Finding]] = []
-        while len(runs) < _BESIDE_REPEATS and len(_placed(grouping.came_again(first, runs))) < len(first):
-            observation = self._again(request, plan, Run(copies, plan.probes))
-            broken = breaking(stalls(observation, plan.limits), plan.limits)
-            runs.append(
-                self._findings(each for each in broken if each.sure or KINDS[each.kind].confirmation != "alone again")
-            )
-        return grouping.came_again(first, runs)
+        while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
+            again = breaking(stalls(self._again(request, plan, _run(repeat, plan)), plan.limits), plan.limits)
+            runs.append(self._findings(stall for stall in again if stall.sure or not repeat.only_sure))
+        return confirmation.came_again(first, runs)
 
     def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
-        """By counters at every line of the loop's thread."""
+        """By counters at every line of the loop's thread; on the portable meter by several runs without them."""
         broken = breaking(found, plan.limits)
         if not broken and not doubtful(observation, found):
             return []
+        repeat = confirmation.repeat_for("line counters", self._subject.meter)
+        nearly = confirmation.nearly(plan.limits)
         first = self._findings(broken)
         runs: list[list[Finding]] = []
-        if self._subject.meter == "portable":
-            runs = [self._once_more(request, plan, exact=False) for _ in range(_PORTABLE_REPEATS)]
-            return grouping.confirmed(first, runs, needed=1 + len(runs))
-        runs.append(self._once_more(request, plan, exact=True))
-        result = grouping.confirmed(first, runs, needed=2)
-        if len(result) < max(len(first), len(runs[0])):
-            runs.append(self._once_more(request, plan, exact=True))
-            result = grouping.confirmed(first, runs, needed=2)
+        result: list[Finding] = []
+        while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
+            again = stalls(self._again(request, plan, _run(repeat, plan)), nearly)
+            runs.append(self._findings(breaking(again, nearly)))
+            result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
-
-    def _once_more(self, request: Request, plan: Plan, *, exact: bool) -> list[Finding]:
-        """Alone, without probes; what comes to nearly the limit counts as having come again."""
-        nearly = plan.limits._replace(max_block=plan.limits.max_block * 4 // 5)
-        observation = self._again(request, plan, Run(exact=exact))
-        return self._findings(breaking(stalls(observation, nearly), nearly))
 
     def _again(self, request: Request, plan: Plan, run: Run) -> Observation:
         """A run whose response nobody sees: it leaves no cookies."""
@@ -190,9 +177,6 @@ class Checker:
         return frame.named(self._user.relative(frame.file)) if frame else None
 
 
-def _confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
-    return [stall for stall in found if KINDS[stall.kind].confirmation == how]
-
-
-def _placed(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.file]
+def _run(repeat: confirmation.Repeat, plan: Plan) -> Run:
+    copies = 1 if repeat.alone else plan.concurrency
+    return Run(copies, plan.probes if repeat.probes else None, exact=repeat.counters)

@@ -2,10 +2,9 @@
 
 import re
 
-SWITCH_INTERVAL_NS = 5_000_000
-"""CPython's `sys.getswitchinterval()`: a thread that waits for the GIL wakes this often and asks for it again."""
-
 _NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+SWITCH_INTERVAL_NS = 5_000_000
+"""How long a thread waits for the GIL before it asks for it: `sys.getswitchinterval()`, whose default this is."""
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*")
 
 
