@@ -15,11 +15,11 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import grouping, inconclusive, pool
+from pytest_noblock.judge import confirmation, grouping, inconclusive, pool
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Check, Finding
 from pytest_noblock.model.frames import Frame, user_frame
-from pytest_noblock.model.kinds import KINDS, Confirmation
+from pytest_noblock.model.kinds import Confirmation
 from pytest_noblock.model.limits import Limits, sample_after
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.model.stall import Stall
@@ -32,15 +32,6 @@ _GIVE_UP_S = 30.0
 
 _GRACE_S = 5
 """How much longer the test's thread waits for the loop thread than the loop thread waits for the request."""
-
-_PORTABLE_REPEATS = 3
-"""The portable meter cannot tell sleep from run-queue delay: each of so many runs must show a finding again."""
-
-_OFF_LOOP_REPEATS = 2
-"""What happens off the loop depends on how threads and probes meet: it has so many runs in which to come again."""
-
-_NEARLY = 0.8
-"""A second run confirms a finding from this share of the limit on: no two runs take exactly the same time."""
 
 
 class Checker:
@@ -130,49 +121,39 @@ class Checker:
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
-        probed = self._findings(_confirmed_by("probes again", broken))
-        alone = self._findings(_confirmed_by("alone again", broken))
         return [
-            *self._confirmed_by_counters(request, plan, observation, _confirmed_by("line counters", found)),
-            *self._confirmed_by_probes(request, plan, probed, copies=plan.concurrency),
-            *self._confirmed_by_probes(request, plan, alone, copies=1),
+            *self._confirmed_on_loop(request, plan, observation, confirmation.confirmed_by("line counters", found)),
+            *self._confirmed_off_loop(request, plan, "probes again", broken),
+            *self._confirmed_off_loop(request, plan, "alone again", broken),
         ]
 
-    def _confirmed_by_counters(
+    def _confirmed_on_loop(
         self, request: Request, plan: Plan, observation: Observation, found: list[Stall]
     ) -> list[Finding]:
-        """Sends the request alone, with counters at every line that the loop thread runs."""
+        """By runs with counters at every line of the loop thread; on the portable meter by more runs without them."""
         broken = breaking(found, plan.limits)
         if not broken and not doubtful(observation, found):
             return []
+        repeat = confirmation.repeat_for("line counters", self._context.meter)
+        nearly = confirmation.nearly(plan.limits)
         first = self._findings(broken)
         runs: list[list[Finding]] = []
-        if self._context.meter == "portable":
-            runs = [self._once_more(request, plan, exact=False) for _ in range(_PORTABLE_REPEATS)]
-            return grouping.confirmed(first, runs, needed=1 + len(runs))
-        runs.append(self._once_more(request, plan, exact=True))
-        result = grouping.confirmed(first, runs, needed=2)
-        if len(result) < max(len(first), len(runs[0])):
-            runs.append(self._once_more(request, plan, exact=True))
-            result = grouping.confirmed(first, runs, needed=2)
+        result: list[Finding] = []
+        while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
+            again = stalls(self._again(request, plan, _run(repeat, plan)), nearly)
+            runs.append(self._findings(breaking(again, nearly)))
+            result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
 
-    def _confirmed_by_probes(self, request: Request, plan: Plan, first: list[Finding], *, copies: int) -> list[Finding]:
-        """Sends `copies` of the request with probes beside them: what happens off the loop shows in no step."""
+    def _confirmed_off_loop(self, request: Request, plan: Plan, how: Confirmation, found: list[Stall]) -> list[Finding]:
+        """By runs with probes: what happens off the loop shows in no step of the request."""
+        repeat = confirmation.repeat_for(how, self._context.meter)
+        first = self._findings(confirmation.confirmed_by(how, found))
         runs: list[list[Finding]] = []
-        while len(runs) < _OFF_LOOP_REPEATS and len(_placed(grouping.came_again(first, runs))) < len(first):
-            observation = self._again(request, plan, Run(copies, plan.probes))
-            broken = breaking(stalls(observation, plan.limits), plan.limits)
-            runs.append(
-                self._findings(each for each in broken if each.sure or KINDS[each.kind].confirmation != "alone again")
-            )
-        return grouping.came_again(first, runs)
-
-    def _once_more(self, request: Request, plan: Plan, *, exact: bool) -> list[Finding]:
-        """What the request shows alone, without probes, from nearly the limit on. `exact`: with line counters."""
-        nearly = plan.limits._replace(max_block=int(plan.limits.max_block * _NEARLY))
-        observation = self._again(request, plan, Run(exact=exact))
-        return self._findings(breaking(stalls(observation, nearly), nearly))
+        while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
+            again = breaking(stalls(self._again(request, plan, _run(repeat, plan)), plan.limits), plan.limits)
+            runs.append(self._findings(stall for stall in again if stall.sure or not repeat.only_sure))
+        return confirmation.came_again(first, runs)
 
     def _again(self, request: Request, plan: Plan, run: Run) -> Observation:
         """Sends the request for the observation alone: its response leaves no cookies in the client."""
@@ -199,10 +180,6 @@ class Checker:
         return frame.named(self._user.relative(frame.file)) if frame else None
 
 
-def _confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
-    """The stalls of the kinds that are confirmed in this way."""
-    return [stall for stall in found if KINDS[stall.kind].confirmation == how]
-
-
-def _placed(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.file]
+def _run(repeat: confirmation.Repeat, plan: Plan) -> Run:
+    copies = 1 if repeat.alone else plan.concurrency
+    return Run(copies, plan.probes if repeat.probes else None, exact=repeat.counters)

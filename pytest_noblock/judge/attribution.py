@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_noblock.calls.known import known
+from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
@@ -69,7 +70,7 @@ def of_cpu(segment: Segment) -> BlamedLine:
         return _of_line(costliest)._replace(evidence="hot loop")
     if costliest is not None:
         return _of_line(costliest)
-    running = [sample for sample in segment.samples if sample.syscall in ("running", "unknown", "futex")]
+    running = [sample for sample in segment.samples if may_want_gil(sample)]
     return _by_samples(running or segment.samples)
 
 
@@ -168,8 +169,8 @@ def _is_first_use(stack: Stack) -> bool:
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:
-    """In a kernel call that is no lock's: waiting for the interpreter lock looks like waiting for any other."""
-    return any(sample.syscall not in ("running", "unknown", "futex") for sample in samples)
+    """In a kernel call that is no lock's: waiting for the GIL looks like waiting for any lock."""
+    return any(not may_want_gil(sample) for sample in samples)
 
 
 def _of_line(line: LineCost) -> BlamedLine:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known
-from pytest_noblock.judge import gil_waits
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
@@ -23,7 +23,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
-        waited = gil_waits.enough(gap.switches, cpu) and gil_waits.in_vain(gap.switches, gap.asleep)
+        waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
         if cpu >= NOTE_NS and waited and exchange is not None:
             alone = 2 * cpu >= gap.others_cpu
             yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, sure=alone, proof=_proof(gap, cpu))

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from pytest_noblock.calls.known import known
@@ -94,57 +93,6 @@ def key(finding: Finding) -> Key:
             return finding.kind, finding.phase, None, finding.call
         case unknown:
             assert_never(unknown)
-
-
-def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, needed: int) -> list[Finding]:
-    """The findings that came at the same line in `needed` of the runs, as the later runs name them.
-
-    `first` ran without line counters: its times are the true ones, its lines may be
-    unknown. A `cpu` finding must stand there, for the counters themselves burn CPU.
-    """
-    runs = [{key(finding): finding for finding in run} for run in again]
-    candidates = {each: finding for run in reversed(runs) for each, finding in run.items()}
-    result = []
-    for each, exact in candidates.items():
-        before = _matching(first, exact)
-        times = sum(each in run for run in runs) + (before is not None)
-        if times >= needed and (before is not None or not KINDS[exact.kind].counters_add_to_it):
-            result.append(_merged(before, exact))
-    return sorted(result, key=lambda finding: -finding.blocked_ns)
-
-
-def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
-    """The findings of the first run that a later one shows as well."""
-    later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
-    pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
-    return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
-
-
-def _same(finding: Finding, other: Finding) -> bool:
-    """At the same place, or of the same kind where one's line was not caught."""
-    vague = finding.file is None or other.file is None
-    return key(finding) == key(other) or (vague and (finding.kind, finding.phase) == (other.kind, other.phase))
-
-
-def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
-    """The first run's finding of the same place, or of the same kind where the line was not caught or not sure."""
-    same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
-    exactly = [each for each in same if key(each) == key(exact)]
-    roughly = KINDS[exact.kind].identity == "function"
-    vague = [each for each in same if each.file is None or (roughly and each.evidence == "sample")]
-    return next(iter(exactly + vague), None)
-
-
-def _merged(before: Finding | None, exact: Finding) -> Finding:
-    if before is None:
-        return replace(exact, confirmed=True)
-    if KINDS[exact.kind].counters_add_to_it:
-        exact = replace(exact, blocked_ns=before.blocked_ns, cpu=before.cpu, asleep=before.asleep, count=before.count)
-        if exact.evidence == "hot loop" and before.function == exact.function:  # a look tells the line of a loop better
-            exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
-    if key(before) == key(exact):
-        exact = replace(exact, count=before.count)
-    return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
 
 
 def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[ProbeWaits, ...]:

@@ -3,6 +3,8 @@
 import re
 
 _NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+SWITCH_INTERVAL_NS = 5_000_000
+"""How long a thread waits for the GIL before it asks for it: `sys.getswitchinterval()`, whose default this is."""
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*")
 
 

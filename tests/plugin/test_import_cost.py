@@ -17,11 +17,15 @@ UNEVENTFUL = f"""{INERT}
     report.uneventful report.wire
 """
 JUDGEMENT = """
-    checks.watched judge.advice judge.attribution judge.grouping judge.stalls model.finding model.stall report.failure
+    checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
+    model.finding model.stall report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
-FIXTURE = "checks.checker client engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs"
+FIXTURE = """
+    checks.checker client engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs
+    judge.confirmation
+"""
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background judge.background_findings"
 """What needs a background task."""
