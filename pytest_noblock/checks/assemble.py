@@ -1,4 +1,10 @@
-"""The one builder of checks: from an exchange and what was found of it to a `Check` (pure)."""
+"""The one builder of checks: from an exchange and what the judges say of it to a `Check` (pure).
+
+The fixture and a watched test hand in different verdicts, on purpose. Of the fixture's request a refused route or an
+endpoint that was not entered is a `reason`: the test asks whether that endpoint blocks. What a watched test requests,
+and which answer it wants, is its own business: only a request without a metered step has a reason there. A watched
+test has no warm-up run: it notes what was imported for the first time, where the fixture notes what the warm-up showed.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -25,9 +31,10 @@ class Subject(NamedTuple):
     meter: Meter
 
 
-class FixtureOnly(TypedDict, total=False):
-    """What only a request of the fixture has, for only the fixture sends probes and receives the response."""
+class FromObservation(TypedDict, total=False):
+    """What the observation tells beside the exchange. A watched test sends no probes and owns the response itself."""
 
+    loop: str
     probes: tuple[ProbeWaits, ...]
     probe_runs: tuple[Probe, ...]
     capacity: str | None
@@ -36,33 +43,36 @@ class FixtureOnly(TypedDict, total=False):
     response: "httpx.Response | None"
 
 
+class Verdict(NamedTuple):
+    """What the judges say of one exchange."""
+
+    findings: Sequence[Finding]
+    notes: tuple[str, ...]
+    """What is worth knowing and fails nothing."""
+    reason: str | None
+    """What kept the request from being measured. Where there are findings, something was measured after all."""
+
+
 def measured(
     subject: Subject,
     exchange: Exchange,
-    findings: Sequence[Finding],
-    *,
-    reason: str | None,
-    notes: tuple[str, ...],
+    verdict: Verdict,
     relative: Callable[[str], str],
-    **more: Unpack[FixtureOnly],
+    **more: Unpack[FromObservation],
 ) -> Check:
-    """The check of a request that was sent and came back.
-
-    `reason` says what kept the request from being measured; where there are findings, something was measured, and the
-    reason falls away. `relative` turns a file into the name that reports show.
-    """
-    reason = None if findings else reason
+    """The check of a request that was sent and came back. `relative` turns a file into the name that reports show."""
+    reason = None if verdict.findings else verdict.reason
     check = Check(
         id=subject.id,
         request=subject.request,
         route=exchange.route,
         endpoint=exchange.endpoint,
-        outcome=outcome_of(findings, reason),
+        outcome=outcome_of(verdict.findings, reason),
         duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
         limit=subject.limit,
         meter=subject.meter,
-        findings=tuple(findings),
-        notes=notes,
+        findings=tuple(verdict.findings),
+        notes=verdict.notes,
         background=task_runs(exchange, relative),
         reason=reason,
         exchange=exchange,

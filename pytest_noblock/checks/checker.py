@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from pytest_noblock.checks import assemble
-from pytest_noblock.checks.assemble import Subject
+from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
@@ -81,19 +81,20 @@ class Checker:
         check = assemble.measured(
             subject,
             exchange,
-            sure,
-            reason=inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
-            notes=grouping.notes(sure, self._findings(found), cold, plan.limits),
-            relative=self._user.relative,
+            Verdict(
+                sure,
+                grouping.notes(sure, self._findings(found), cold, plan.limits),
+                inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
+            ),
+            self._user.relative,
+            loop=getattr(observation, "loop", ""),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation),
             exchanges=observation.exchanges,
             response=response,
         )
-        return assemble.with_mocked_calls(
-            check, observation.segments, self._user.relative, fail=plan.mocked_calls_fail
-        )
+        return assemble.with_mocked_calls(check, observation.segments, self._user.relative, fail=plan.mocked_calls_fail)
 
     def _method_and_path(self, request: Request) -> str:
         """As the app will see it, `GET /users/7`: the client may have a base path, and the URL a host and a query."""
@@ -140,7 +141,7 @@ class Checker:
         runs: list[list[Finding]] = []
         result: list[Finding] = []
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
-            again = stalls(self._again(request, plan, _run(repeat, plan)), nearly)
+            again = stalls(self._again(request, plan, _run_of(repeat, plan)), nearly)
             runs.append(self._findings(breaking(again, nearly)))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
@@ -151,7 +152,7 @@ class Checker:
         first = self._findings(confirmation.confirmed_by(how, found))
         runs: list[list[Finding]] = []
         while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
-            again = breaking(stalls(self._again(request, plan, _run(repeat, plan)), plan.limits), plan.limits)
+            again = breaking(stalls(self._again(request, plan, _run_of(repeat, plan)), plan.limits), plan.limits)
             runs.append(self._findings(stall for stall in again if stall.sure or not repeat.only_sure))
         return confirmation.came_again(first, runs)
 
@@ -180,6 +181,6 @@ class Checker:
         return frame.named(self._user.relative(frame.file)) if frame else None
 
 
-def _run(repeat: confirmation.Repeat, plan: Plan) -> Run:
+def _run_of(repeat: confirmation.Repeat, plan: Plan) -> Run:
     copies = 1 if repeat.alone else plan.concurrency
     return Run(copies, plan.probes if repeat.probes else None, exact=repeat.counters)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.checks import assemble
-from pytest_noblock.checks.assemble import Subject
+from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.finding import Check, Finding
 from pytest_noblock.model.limits import NOTE_NS, Limits
@@ -32,9 +32,7 @@ class WatchRules(NamedTuple):
         return self.lifespan_fails or exchange.method != LIFESPAN
 
 
-def judge_watched(
-    id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]
-) -> list[Check]:
+def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
     found = _stalls(observation, rules.limits)
     return [
@@ -63,10 +61,9 @@ def _check(
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
-        sure,
-        reason=inconclusive.unseen(exchange),  # what the app answered is the test's business, unlike the fixture's
-        notes=(*notes, *_first_use(observation, exchange)),
-        relative=relative,
+        Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
+        relative,
+        loop=getattr(observation, "loop", ""),
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, observation.segments, relative, fail=fail)

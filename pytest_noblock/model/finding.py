@@ -160,6 +160,8 @@ class Check(NamedTuple):
     """All of them."""
     probe_runs: tuple[Probe, ...] = ()
     response: "httpx.Response | None" = None
+    loop: str = ""
+    """The event loop that ran the request: `asyncio`, `uvloop`, `trio`; empty where it was not sent."""
 
     @property
     def duration_ms(self) -> float:

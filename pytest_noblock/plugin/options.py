@@ -122,9 +122,7 @@ OPTIONS = (
         read=_read_probe,
     ),
     Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=_read_action),
-    Option(
-        "report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True
-    ),
+    Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
     Option(
         "scope",
         "how long the fixture keeps an app running: `function`, `module`, `session`",
@@ -186,7 +184,8 @@ def _add_ini(parser: pytest.Parser, option: Option) -> None:
     elif option.choices:
         parser.addini(option.ini, plain_help(option), default=option.default.strip("`"))
     else:
-        parser.addini(option.ini, plain_help(option), type="args" if option.repeatable else "string")
+        kind: Literal["args", "string"] = "args" if option.repeatable else "string"
+        parser.addini(option.ini, plain_help(option), type=kind)
 
 
 def value_of(config: pytest.Config, name: str) -> object:

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_noblock.judge.mocked import judged
-from pytest_noblock.model.finding import Check, blank
+from pytest_noblock.model.finding import Check
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import BlockingCall, Exchange, Phase, Segment
 
@@ -13,7 +13,7 @@ CALL = BlockingCall("Session.send", network=True, began=10, ended=20, stack=(FRA
 SEGMENT = Segment(
     1, 0, 30, cpu=30, collected=0, queued=0, switches=0, others_cpu=0, round_trips=0, doubtful_trips=0, answered=(CALL,)
 )
-PASSED = blank("test_report", "GET /report", 50, "full")._replace(outcome="passed", exchanges=(EXCHANGE,))
+PASSED = Check("test_report", "GET /report", None, None, "passed", 0, 50, "full", exchanges=(EXCHANGE,))
 NOTE = "sync-network, requests.get at app.py:7: known blocking call, answered by a mock"
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 INERT = """
-    checks.probe_paths model.limits model.units
+    checks.plan model.limits model.units
     plugin plugin.markers plugin.options plugin.outcome plugin.reporter plugin.session
 """
 UNEVENTFUL = f"""{INERT}
@@ -14,10 +14,10 @@ UNEVENTFUL = f"""{INERT}
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
     engine.stacks engine.steps.meter engine.steps.other_loops engine.steps.selfcheck engine.steps.timer
     engine.steps.watchdog engine.usercode engine.watch model.frames model.observation plugin.watching report.summary
-    report.uneventful report.wire
+    report.json_v1 report.uneventful
 """
 JUDGEMENT = """
-    checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
+    checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
     model.finding model.stall report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
@@ -29,6 +29,8 @@ FIXTURE = """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background judge.background_findings"
 """What needs a background task."""
+REPORT = "report.formats report.wire"
+"""What needs a report file."""
 
 TELLS = """
     import json, pathlib, sys
@@ -105,9 +107,9 @@ def test_a_watched_test_that_blocks_loads_the_judgement(loaded):
     """The twin: what the other does not load is there to be seen."""
     ours, _everything = loaded(WATCHED.format(path="blocks"), "--noblock", failed=1)
     assert ours >= alone(f"{JUDGEMENT} {NAMING}")
-    assert not ours & alone(f"{FIXTURE} {BACKGROUND}")
+    assert not ours & alone(f"{FIXTURE} {BACKGROUND} {REPORT}")
 
 
 def test_the_lists_do_not_overlap():
     """Else one could grow by what the other keeps out."""
-    assert not alone(f"{JUDGEMENT} {NAMING} {FIXTURE} {BACKGROUND}") & modules(UNEVENTFUL)
+    assert not alone(f"{JUDGEMENT} {NAMING} {FIXTURE} {BACKGROUND} {REPORT}") & modules(UNEVENTFUL)

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.markers import marked
-from pytest_noblock.plugin.options import Settings, asked_for, option, settings_of
+from pytest_noblock.plugin.options import Settings, asked_for, settings_of, value_of
 
 MS = 1_000_000
 
@@ -33,8 +33,10 @@ def test_the_defaults(settings):
         ({"mark": "@pytest.mark.noblock(max_block='7 ms')"}, Settings(limits=Limits(7 * MS))),
         ({"options": ["--noblock-max-block=7ms"]}, Settings(limits=Limits(7 * MS))),
         ({"ini": "noblock_max_block = 7 ms"}, Settings(limits=Limits(7 * MS))),
-        ({"ini": "noblock_known_calls = fail"}, Settings(limits=Limits(known_calls=False))),
+        ({"ini": "noblock_known_calls = fail"}, Settings(mocked_calls_fail=True)),
         ({"ini": "noblock_known_calls = note"}, Settings()),
+        ({"ini": "noblock_lifespan = fail"}, Settings(lifespan_fails=True)),
+        ({"ini": "noblock_lifespan = note"}, Settings()),
         ({"mark": "@pytest.mark.noblock(probe='/a')"}, Settings(probes=("/a",))),
         ({"mark": "@pytest.mark.noblock(probe=['/a', '/b'])"}, Settings(probes=("/a", "/b"))),
         ({"options": ["--noblock-probe=/a", "--noblock-probe=/b"]}, Settings(probes=("/a", "/b"))),
@@ -74,4 +76,4 @@ def test_the_run_asks_when_an_option_does(pytester, options, asked):
 
 
 def test_an_option_without_a_value_anywhere_is_none(pytester):
-    assert option(pytester.parseconfigure(), "max_block") is None
+    assert value_of(pytester.parseconfigure(), "max_block") is None

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_noblock.model.finding import Check
 from pytest_noblock.plugin.reporter import Reporter, attach, attach_unused, forget
-from pytest_noblock.report.wire import record, to_json
+from pytest_noblock.report.json_v1 import record, to_json
 
 ENVIRONMENT = {"python": "3.12.1", "platform": "linux", "meter": "full", "loop": "asyncio"}
 

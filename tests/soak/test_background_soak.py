@@ -23,7 +23,8 @@ from pytest_noblock.judge.background import faults
 from pytest_noblock.judge.background_findings import shared_out
 from pytest_noblock.model.finding import Check
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin.watching import ItemWatch
+from pytest_noblock.plugin.options import Settings
+from pytest_noblock.plugin.watching import ItemRecorder
 from pytest_noblock.report.failure import failure
 from tests.plugin import trap_app
 from tests.plugin.trap_app import BEHIND, TRAPS, TWINS, Case
@@ -66,14 +67,14 @@ def watched(user, meter):
     kit = Kit(meter, user)
 
     def checks(send: Callable[[Case], None], case: Case) -> list[Check]:
-        watch = ItemWatch(kit, Limits(), keep=True)
+        watch = ItemRecorder(kit, Limits(), shares_kit=True)
         watch.start()
         try:
             send(case)
         finally:
             watch.stop()
             watch.leave()
-        return watch.checks("soak", lifespan=False)
+        return watch.checks("soak", Settings())
 
     yield checks
     kit.close()

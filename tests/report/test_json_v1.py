@@ -9,9 +9,9 @@ import pytest
 
 from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun
 from pytest_noblock.model.observation import Phase
-from pytest_noblock.report import wire as module
+from pytest_noblock.report import json_v1 as module
 from pytest_noblock.report.uneventful import UneventfulTexts
-from pytest_noblock.report.wire import document, record, to_json
+from pytest_noblock.report.json_v1 import document, record, to_json
 
 MS = 1_000_000
 SCHEMA = json.loads(Path(module.__file__).with_name("schema.json").read_text())
