@@ -49,9 +49,19 @@ def a_session(exitstatus=pytest.ExitCode.OK, **options):
     return SimpleNamespace(config=SimpleNamespace(option=option), exitstatus=exitstatus)
 
 
+def environment(loops):
+    return {**ENVIRONMENT, "loop": ",".join(sorted(set(loops)))}
+
+
+def a_reporter(*files, must_watch=False, debug=False):
+    return Reporter(
+        [Path(file) for file in files], environment, limit=50_000_000, must_watch=must_watch, debug=debug
+    )
+
+
 def finished(*reports, files=(), must_watch=False, exitstatus=pytest.ExitCode.OK, **options):
     """A whole run: its exit status, and what the terminal shows."""
-    reporter = Reporter([Path(file) for file in files], lambda: ENVIRONMENT, must_watch=must_watch)
+    reporter = a_reporter(*files, must_watch=must_watch)
     for report in reports:
         reporter.pytest_runtest_logreport(report)
     session, terminal = a_session(exitstatus, **options), Terminal()
