@@ -25,7 +25,7 @@ def accept(check: Check, allowances: Iterable[Allowance]) -> Check:
     findings = tuple(_accepted(finding, allowances) for finding in check.findings)
     settled = findings and all(finding.accepted is not None for finding in findings)
     outcome = "accepted" if settled and check.outcome == "failed" else check.outcome
-    return check._replace(findings=findings, outcome=outcome)
+    return replace(check, findings=findings, outcome=outcome)
 
 
 def unused(allowances: Iterable[Allowance], checks: Iterable[Check]) -> list[Allowance]:

@@ -13,7 +13,7 @@ from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import confirmation, grouping, inconclusive, mocked, pool
-from pytest_noblock.judge.background_findings import task_runs
+from pytest_noblock.judge.background import task_runs
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Check, Finding, blank
 from pytest_noblock.model.frames import Frame, user_frame
@@ -62,7 +62,7 @@ class Checker:
             reason = inconclusive.stuck(request.label, self._seconds(request), where, stuck.exchange)
             if stuck.exchange is not None:
                 runs = task_runs(stuck.exchange, self._user.relative)
-                unknown = unknown._replace(exchange=stuck.exchange, background=runs)
+                unknown = replace(unknown, exchange=stuck.exchange, background=runs)
         except LoopBlocked as blocked:
             self._runner.usable = False
             where = self._shown(user_frame(as_stack(blocked.frames, self._user)))
@@ -74,7 +74,7 @@ class Checker:
             reason = str(error)
         except (httpx.RequestError, httpx.InvalidURL) as error:
             reason = f"{request.label} cannot be sent: {error}"
-        return unknown._replace(reason=reason)
+        return replace(unknown, reason=reason)
 
     def _checked(self, unknown: Check, request: Request, plan: Plan) -> Check:
         cold = self._warm_up(request, plan)
@@ -85,7 +85,8 @@ class Checker:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         reason = None if final else inconclusive.not_measured(exchange, starlette.paths_of(self._runner.given))
-        check = unknown._replace(
+        check = replace(
+            unknown,
             route=exchange.route,
             endpoint=exchange.endpoint,
             outcome="failed" if final else "inconclusive" if reason else "passed",

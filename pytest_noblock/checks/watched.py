@@ -82,7 +82,7 @@ class Judge:
     def _task_runs(self, exchange: Exchange) -> tuple[TaskRun, ...]:
         if not exchange.tasks:
             return ()
-        from pytest_noblock.judge.background_findings import task_runs
+        from pytest_noblock.judge.background import task_runs
 
         return task_runs(exchange, self._shown)
 

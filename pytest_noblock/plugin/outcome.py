@@ -73,12 +73,11 @@ class ItemOutcome:
         """What the marker asks of the background tasks of all the test's requests, the fixture's included."""
         if self._background is None:
             return watched
-        from pytest_noblock.judge.background import faults
-        from pytest_noblock.judge.background_findings import shared_out
+        from pytest_noblock.judge.background import faults, shared_out
         from pytest_noblock.model.finding import blank
 
         exchanges = [exchange for check in (*self._checks, *watched) for exchange in check.exchanges]
-        found = faults(exchanges, self._background)
+        found = faults(exchanges, self._background, user.relative)
         if found and not watched:  # the fixture's checks are on record already
             watched = self._checks[-1:] or [blank(self._item.nodeid, "the test", 0, "full")]
         return shared_out(watched, found, user.relative) if found else watched

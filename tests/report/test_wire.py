@@ -88,7 +88,7 @@ def test_the_reason_is_the_first_note():
 
 
 def accepted(check):
-    return check._replace(outcome="accepted", findings=(replace(FINDING, accepted="legacy"),))
+    return replace(check, outcome="accepted", findings=(replace(FINDING, accepted="legacy"),))
 
 
 def test_an_accepted_finding_carries_its_reason():
