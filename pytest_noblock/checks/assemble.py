@@ -78,7 +78,7 @@ def measured(
         exchange=exchange,
         exchanges=(exchange,),
     )
-    return _with_routes(check._replace(**more))
+    return _with_routes(replace(check, **more))
 
 
 def unmeasured(
@@ -114,9 +114,9 @@ def with_mocked_calls(
 
 def with_task_faults(checks: Sequence[Check], faults: "Sequence[Fault]", relative: Callable[[str], str]) -> list[Check]:
     """The checks, the same number, each with the faults of its own background tasks."""
-    from pytest_noblock.judge import background_findings
+    from pytest_noblock.judge import background
 
-    return [_with_routes(check) for check in background_findings.shared_out(checks, faults, relative)]
+    return [_with_routes(check) for check in background.shared_out(checks, faults, relative)]
 
 
 def _with_routes(check: Check) -> Check:
@@ -124,7 +124,7 @@ def _with_routes(check: Check) -> Check:
     if not check.findings:
         return check
     route = route_of(check)
-    return check._replace(findings=tuple(replace(each, route=route) for each in check.findings))
+    return replace(check, findings=tuple(replace(each, route=route) for each in check.findings))
 
 
 def route_of(check: Check) -> str:
@@ -138,6 +138,6 @@ def task_runs(exchange: Exchange, relative: Callable[[str], str]) -> tuple[TaskR
     """The background tasks of the exchange; most have none, and what judges tasks is imported for the others."""
     if not exchange.tasks:
         return ()
-    from pytest_noblock.judge import background_findings
+    from pytest_noblock.judge import background
 
-    return background_findings.task_runs(exchange, relative)
+    return background.task_runs(exchange, relative)

@@ -9,6 +9,7 @@ from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
+from pytest_noblock.model.rules import Rule
 from pytest_noblock.model.stall import BlamedLine
 
 Key = tuple[str, int]
@@ -35,9 +36,10 @@ _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", 
 
 
 class RoundTrip(NamedTuple):
-    """A place that talked to the network, and what that cost."""
+    """A user line that made a synchronous round trip, and the ns that it cost."""
 
     place: BlamedLine
+    rule: Rule
     cpu: int
     asleep: int
 
@@ -45,11 +47,14 @@ class RoundTrip(NamedTuple):
 def of_network(segment: Segment) -> list[RoundTrip]:
     """Each user line of the segment that made a synchronous round trip; one without a line where none was caught."""
     by_line = {_key(_of_line(line)): line for line in segment.lines}
-    trips = {key: _exactly(by_line[key]) if key in by_line else trip for key, trip in _by_calls(segment).items()}
-    trips |= {key: _exactly(line) for key, line in by_line.items() if line.round_trips}
+    trips = {
+        key: _counted(by_line[key], trip.rule) if key in by_line else trip for key, trip in _by_calls(segment).items()
+    }
+    trips |= {key: _counted(line, "round-trip") for key, line in by_line.items() if line.round_trips}
     if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
-        return [RoundTrip(place, segment.cpu, segment.asleep)]
+        rule: Rule = "round-trip" if segment.round_trips else "doubtful-trip"
+        return [RoundTrip(place, rule, segment.cpu, segment.asleep)]
     return list(trips.values())
 
 
@@ -143,12 +148,13 @@ def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
     trips: dict[Key | None, RoundTrip] = {}
     for place, _call in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
-        trips.setdefault(_key(place), RoundTrip(place, 0, _covered(spans)))
+        trips.setdefault(_key(place), RoundTrip(place, "known-call", 0, _covered(spans)))
     return trips
 
 
-def _exactly(line: LineCost) -> RoundTrip:
-    return RoundTrip(_of_line(line), line.cpu, line.asleep)
+def _counted(line: LineCost, rule: Rule) -> RoundTrip:
+    """What the counters at this line say."""
+    return RoundTrip(_of_line(line), rule, line.cpu, line.asleep)
 
 
 def _by_samples(samples: Iterable[Sample]) -> BlamedLine:

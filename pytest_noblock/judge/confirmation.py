@@ -123,7 +123,15 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
 
 
 def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
-    exact = replace(exact, blocked_ns=before.blocked_ns, cpu=before.cpu, asleep=before.asleep, count=before.count)
+    exact = replace(
+        exact,
+        blocked_ns=before.blocked_ns,
+        cpu=before.cpu,
+        asleep=before.asleep,
+        count=before.count,
+        rule=before.rule,
+        readings=before.readings,
+    )
     if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better
         exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
     return exact

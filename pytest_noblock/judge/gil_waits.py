@@ -5,14 +5,9 @@ wait for it shows many switches, and one long sleep shows one.
 """
 
 from pytest_noblock.model.observation import Sample, Segment
+from pytest_noblock.model.rules import FEWEST_SWITCHES, NS_PER_SWITCH
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
-
-_FEWEST_SWITCHES = 3
-"""A sleep of 100 ms, and a wait for a processor, show 1 or 2."""
-
-_MOST_NS_PER_SWITCH = 12 * SWITCH_INTERVAL_NS // 5
-"""Measured on a quiet machine: 99 ms late with 21 switches, 152 ms with 33; 12 ms leaves room for a busy one."""
 
 _NS_OF_ONE_WAKE = 6 * SWITCH_INTERVAL_NS // 5
 """How long one switch of a wait for the GIL takes. Measured beside 4 busy processes: 717 ms with 142 switches,
@@ -34,7 +29,7 @@ _GIL_SYSCALLS = ("futex", "running", "unknown")
 
 def looks_like_gil_wait(switches: int, waited: int) -> bool:
     """Whether a thread that waited for so many ns, with so many voluntary switches, may have waited for the GIL."""
-    return switches >= max(_FEWEST_SWITCHES, waited / _MOST_NS_PER_SWITCH)
+    return switches >= max(FEWEST_SWITCHES, waited / NS_PER_SWITCH)
 
 
 def mostly_futile(switches: int, asleep: int) -> bool:
@@ -42,7 +37,7 @@ def mostly_futile(switches: int, asleep: int) -> bool:
 
     `asleep`: ns between the switches, in all.
     """
-    return asleep / SWITCH_INTERVAL_NS >= _FUTILE_SHARE * switches - _FEWEST_SWITCHES
+    return asleep / SWITCH_INTERVAL_NS >= _FUTILE_SHARE * switches - FEWEST_SWITCHES
 
 
 def may_want_gil(sample: Sample) -> bool:

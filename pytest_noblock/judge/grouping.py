@@ -42,7 +42,7 @@ def _join_parts(groups: dict[_Group, list[Stall]]) -> None:
         stalls = groups.get((whole, phase, where)) if whole is not None and where is not None else None
         if whole is not None and stalls:
             parts = groups.pop((kind, phase, where))
-            stalls.extend(each._replace(kind=whole, place=stalls[0].place) for each in parts)
+            stalls.extend(each._replace(kind=whole, place=stalls[0].place, rule=stalls[0].rule) for each in parts)
 
 
 def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
@@ -74,6 +74,8 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         reason=worst.proof,
         pool=worst.pool,
         waiter=_waiter(worst.waiter.frame, shown) if worst.waiter and worst.waiter.frame else None,
+        rule=worst.rule,
+        readings=worst.readings,
     )
 
 

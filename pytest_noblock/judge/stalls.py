@@ -7,6 +7,7 @@ from pytest_noblock.judge import attribution, gil_waits
 from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation, Segment
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 _IN_TIME_NS = 15_000_000
@@ -38,13 +39,36 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator
     network = list(_network(exchange, segment))
     yield from network
     asked = attribution.asked(segment)
-    asleep = max(asked, _asleep(segment) - sum(stall.asleep for stall in network))
+    measured = _asleep(segment) - sum(stall.asleep for stall in network)
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
-    for kind, cpu_part, asleep_part in _split(cpu, asleep, limits.max_block):
-        place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
+    for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
+            place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
-            yield Stall(kind, exchange, segment.began, segment.ended, cpu_part, asleep_part, place, sure)
+            rule: Rule = "cpu-clock" if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
+            times = segment.began, segment.ended, cpu_part, asleep_part
+            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure)
+
+
+def _rule_of_sleep(segment: Segment, asked: int, measured: int) -> Rule:
+    if asked and asked >= measured:
+        return "slept-asked"
+    return "seen-in-known-calls" if segment.queued is None else "slept"
+
+
+def readings_of(segment: Segment) -> Readings:
+    """What was read of a step."""
+    return Readings(
+        wall=segment.wall,
+        cpu=segment.cpu,
+        queued=segment.queued,
+        asleep=None if segment.queued is None else segment.asleep,
+        switches=segment.switches,
+        others_cpu=segment.others_cpu,
+        collected=segment.collected,
+        samples=len(segment.samples),
+        exchanged=segment.exchanged,
+    )
 
 
 def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]]:
@@ -58,7 +82,17 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
     """One stall for each line that made a round trip."""
     for trip in attribution.of_network(segment):
         cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep(segment))
-        yield Stall("sync-network", exchange, segment.began, segment.ended, cpu, asleep, trip.place)
+        yield Stall(
+            "sync-network",
+            exchange,
+            segment.began,
+            segment.ended,
+            cpu,
+            asleep,
+            trip.place,
+            trip.rule,
+            readings_of(segment),
+        )
 
 
 def _asleep(segment: Segment) -> int:

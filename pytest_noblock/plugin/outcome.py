@@ -131,7 +131,7 @@ class ItemOutcome:
             return checks
         from pytest_noblock.judge.background import faults
 
-        found = faults([exchange for check in checks for exchange in check.exchanges], self._background)
+        found = faults([exchange for check in checks for exchange in check.exchanges], self._background, relative)
         if not found:
             return checks
         from pytest_noblock.checks.assemble import Subject, unmeasured, with_task_faults

@@ -39,7 +39,7 @@ class Run(NamedTuple):
 
 
 def encode(check: Check) -> str:
-    return json.dumps(_plain(check._replace(response=None)), separators=(",", ":"))
+    return json.dumps(_plain(check), separators=(",", ":"))
 
 
 def decode(text: str) -> Check:

@@ -7,6 +7,7 @@ from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation, Phase, Probe
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
@@ -35,7 +36,9 @@ def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
     frame = Frame("/project/app.py", line, "report", call, user=True) if line else None
     place = BlamedLine(frame, (frame,) if frame else (), "sample" if frame else "none")
     cpu, asleep = (ms, 0) if kind == "cpu" else (0, ms)
-    return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place)
+    rule = {"cpu": "cpu-clock", "sync-network": "round-trip"}.get(kind, "slept")
+    readings = Readings(wall=ms * MS, cpu=cpu * MS, asleep=asleep * MS)
+    return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place, rule, readings)
 
 
 def shown(file):

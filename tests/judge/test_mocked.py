@@ -1,5 +1,7 @@
 """What becomes of a known blocking call that a mock answered."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_noblock.judge.mocked import judged
@@ -26,7 +28,7 @@ def judge(*segments: Segment, fails: bool = True, check: Check = PASSED) -> Chec
 
 
 def test_it_is_a_note():
-    assert judge(SEGMENT, fails=False) == PASSED._replace(notes=(NOTE,))
+    assert judge(SEGMENT, fails=False) == replace(PASSED, notes=(NOTE,))
 
 
 def test_it_fails_where_it_must():
@@ -64,6 +66,6 @@ def test_after_the_response_it_is_the_background_tasks():
 
 
 def test_an_inconclusive_check_fails():
-    check = judge(SEGMENT, check=PASSED._replace(outcome="inconclusive", reason="raised"))
+    check = judge(SEGMENT, check=replace(PASSED, outcome="inconclusive", reason="raised"))
 
     assert (check.outcome, check.reason) == ("failed", None)

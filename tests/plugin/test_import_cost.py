@@ -18,7 +18,7 @@ UNEVENTFUL = f"""{INERT}
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
-    model.finding model.stall report.failure
+    model.finding model.rules model.stall report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
@@ -27,7 +27,7 @@ FIXTURE = """
     judge.confirmation
 """
 """What the fixture needs, and no watched test."""
-BACKGROUND = "judge.background judge.background_findings"
+BACKGROUND = "judge.background"
 """What needs a background task."""
 REPORT = "report.formats report.wire"
 """What needs a report file."""

@@ -54,9 +54,7 @@ def environment(loops):
 
 
 def a_reporter(*files, must_watch=False, debug=False):
-    return Reporter(
-        [Path(file) for file in files], environment, limit=50_000_000, must_watch=must_watch, debug=debug
-    )
+    return Reporter([Path(file) for file in files], environment, limit=50_000_000, must_watch=must_watch, debug=debug)
 
 
 def finished(*reports, files=(), must_watch=False, exitstatus=pytest.ExitCode.OK, **options):

@@ -85,7 +85,6 @@ def task(name, *, began, ended):
         error=None,
         called_at=None,
         batch=1,
-        in_thread=False,
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.report import json_v1 as module
-from pytest_noblock.report.uneventful import UneventfulTexts
 from pytest_noblock.report.json_v1 import document, record, to_json
+from pytest_noblock.report.uneventful import UneventfulTexts
 
 MS = 1_000_000
 SCHEMA = json.loads(Path(module.__file__).with_name("schema.json").read_text())
@@ -88,7 +88,7 @@ def test_the_reason_is_the_first_note():
 
 
 def accepted(check):
-    return check._replace(outcome="accepted", findings=(replace(FINDING, accepted="legacy"),))
+    return replace(check, outcome="accepted", findings=(replace(FINDING, accepted="legacy"),))
 
 
 def test_an_accepted_finding_carries_its_reason():

@@ -19,8 +19,7 @@ from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit
-from pytest_noblock.judge.background import faults
-from pytest_noblock.judge.background_findings import shared_out
+from pytest_noblock.judge.background import faults, shared_out
 from pytest_noblock.model.finding import Check
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.options import Settings
@@ -83,7 +82,7 @@ def watched(user, meter):
 def text(case: Case, checks: list[Check], user: UserCode) -> str:
     """What a test with the case's marker would say."""
     names = [name if isinstance(name, str) else f"{name.__module__}.{name.__qualname__}" for name in case.names]
-    found = faults([check.exchange for check in checks if check.exchange], names)
+    found = faults([check.exchange for check in checks if check.exchange], names, user.relative)
     judged = shared_out(checks, found, user.relative)
     return "\n".join(failure(check) for check in judged if check.outcome == "failed")
 
