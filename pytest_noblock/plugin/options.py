@@ -4,6 +4,7 @@ Precedence, written once, in `settings_of`: marker > command line > ini > defaul
 keywords of a single request go on top of that (see `client`).
 """
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, cast, get_args
 
@@ -208,6 +209,11 @@ def reports(config: pytest.Config) -> list[str]:
 def asked_for(config: pytest.Config) -> bool:
     """Whether any option says that noblock is wanted in this run."""
     return any(value_of(config, option.name) for option in OPTIONS if option.cli)
+
+
+def debugs() -> bool:
+    """Whether the environment asks for the readings behind each finding."""
+    return os.environ.get("NOBLOCK_DEBUG", "") not in ("", "0")
 
 
 def of_run(config: pytest.Config) -> Settings:

@@ -161,7 +161,7 @@ class ItemOutcome:
         from pytest_noblock.report.failure import failure
 
         verbosity = self._item.config.get_verbosity("noblock")
-        return "\n".join(failure(check, verbosity) for check in checks)
+        return "\n".join(failure(check, verbosity, readings=options.debugs()) for check in checks)
 
 
 def _asks_for_itself(item: pytest.Item) -> bool:

@@ -1,6 +1,5 @@
 """What one pytest session shares: the rules of its meter, the watching of tests, and the way to the reports."""
 
-import os
 import sys
 from collections.abc import Iterable
 from functools import cached_property
@@ -89,7 +88,7 @@ class Session:
             self.environment,
             limit=options.of_run(self._config).limits.max_block,
             must_watch=self._watches_all,
-            debug=debugs(),
+            debug=options.debugs(),
         )
 
     def running_apps(self) -> "RunningApps":
@@ -155,11 +154,6 @@ class Session:
         if run.recorder is not None:
             self._watching.leave(item, run.recorder, following)
         del item.stash[_RUN]
-
-
-def debugs() -> bool:
-    """Whether the user wants to see the readings behind each finding."""
-    return os.environ.get("NOBLOCK_DEBUG", "") not in ("", "0")
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":
