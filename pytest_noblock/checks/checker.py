@@ -72,7 +72,7 @@ class Checker:
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
         cold = self._warm_up(request, plan)
-        observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
+        observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
         sure = self._sure(request, plan, observation, found)
         if observation.probe_failed is not None and not sure:
@@ -87,7 +87,7 @@ class Checker:
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
             ),
             self._user.relative,
-            loop=getattr(observation, "loop", ""),
+            loop=observation.loop,
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation),
@@ -111,7 +111,7 @@ class Checker:
         self._warm.add(key)
         if not wanted:
             return []
-        observation = self._again(request, plan, Run(plan.concurrency))
+        observation = self._again(request, plan, Run((request,) * plan.concurrency))
         return self._findings(breaking(stalls(observation, plan.limits), plan.limits))
 
     def _sure(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
@@ -141,7 +141,7 @@ class Checker:
         runs: list[list[Finding]] = []
         result: list[Finding] = []
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
-            again = stalls(self._again(request, plan, _run_of(repeat, plan)), nearly)
+            again = stalls(self._again(request, plan, _run_of(repeat, request, plan)), nearly)
             runs.append(self._findings(breaking(again, nearly)))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
@@ -152,7 +152,9 @@ class Checker:
         first = self._findings(confirmation.confirmed_by(how, found))
         runs: list[list[Finding]] = []
         while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
-            again = breaking(stalls(self._again(request, plan, _run_of(repeat, plan)), plan.limits), plan.limits)
+            again = breaking(
+                stalls(self._again(request, plan, _run_of(repeat, request, plan)), plan.limits), plan.limits
+            )
             runs.append(self._findings(stall for stall in again if stall.sure or not repeat.only_sure))
         return confirmation.came_again(first, runs)
 
@@ -167,7 +169,7 @@ class Checker:
     def _run(self, request: Request, run: Run, limits: Limits) -> tuple[Observation, httpx.Response | None]:
         seconds = self._seconds(request)
         run = replace(run, give_up_after=round(seconds * 1e9), sample_after=sample_after(limits.max_block))
-        return self._app.call(observe, self._context, request, run, timeout_s=seconds + _GRACE_S)
+        return self._app.call(observe, self._context, run, timeout_s=seconds + _GRACE_S)
 
     def _seconds(self, request: Request) -> float:
         """How long a request may take: httpx's own `timeout`."""
@@ -181,6 +183,6 @@ class Checker:
         return frame.named(self._user.relative(frame.file)) if frame else None
 
 
-def _run_of(repeat: confirmation.Repeat, plan: Plan) -> Run:
+def _run_of(repeat: confirmation.Repeat, request: Request, plan: Plan) -> Run:
     copies = 1 if repeat.alone else plan.concurrency
-    return Run(copies, plan.probes if repeat.probes else None, exact=repeat.counters)
+    return Run((request,) * copies, plan.probes if repeat.probes else None, exact=repeat.counters)

@@ -63,7 +63,7 @@ def _check(
         exchange,
         Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
         relative,
-        loop=getattr(observation, "loop", ""),
+        loop=observation.loop,
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, observation.segments, relative, fail=fail)

@@ -89,16 +89,11 @@ class LineCost(NamedTuple):
     """The line's stack, innermost frame first."""
     hits: int
     """How often it ran."""
-    wall: int
     cpu: int
     asleep: int
     """Neither on a processor nor in the run queue."""
-    switches: int
-    """Voluntary context switches of the loop thread."""
     round_trips: int
     """How many sockets sent and received while it ran."""
-    others_cpu: int
-    """What the other threads of the process computed meanwhile."""
 
 
 class Segment(NamedTuple):
@@ -264,12 +259,13 @@ class Observation(NamedTuple):
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
     """By probe path: how long the probe takes with no request in flight, in ns."""
-    exact: bool = False
-    """Whether counters stood at every user line."""
     gaps: "tuple[Gap, ...]" = ()
     pools: "tuple[PoolReading, ...]" = ()
     """In order of time; readings of one `span` follow each other."""
     waits: "tuple[Wait, ...]" = ()
     uses: "tuple[PoolUse, ...]" = ()
+    loop: str = ""
+    """The event loop that ran the app: `asyncio`, `uvloop`, `rloop`, `trio`, another's package; several are joined by
+    ", ", and "" says that none ran."""
     probe_failed: str | None = None
     """How a probe ended that got no answer below 400, as a sentence; it may have waited for what the request held."""

@@ -54,7 +54,7 @@ class Session:
         wanted: str = self._config.getini("noblock_meter")
         if wanted == "portable":
             return "portable", "noblock_meter = portable"
-        from pytest_noblock.engine.steps.selfcheck import meter_of_this_machine
+        from pytest_noblock.engine.selfcheck import meter_of_this_machine
 
         kind, missing = meter_of_this_machine()
         if wanted == "full" and kind != "full":

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watch import Kit, Watch
+from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.plugin import options
@@ -34,7 +34,7 @@ class ItemRecorder:
         self._kit = kit
         self._limits = limits
         self._shares_kit = shares_kit
-        self._watch = Watch(kit, sample_after(limits.max_block))
+        self._watch = RequestWatch(kit, sample_after(limits.max_block))
 
     def start(self, *, inherits: bool = False) -> None:
         """From now on requests are recorded. `inherits`: the patches of another recorder are on, and become its own."""
@@ -53,7 +53,7 @@ class ItemRecorder:
     @property
     def loop(self) -> str:
         """The event loops that ran the requests; see `Observation.loop`."""
-        return getattr(self._watch, "loop", "")
+        return self._watch.loop
 
     def uneventful(self) -> list[LiveExchange] | None:
         """The requests that were recorded, if there is nothing to say of any of them."""

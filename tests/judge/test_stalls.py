@@ -191,12 +191,9 @@ def line(number, *, cpu=0, asleep=0, trips=0):
         frame,
         (frame,),
         hits=1,
-        wall=(cpu + asleep) * MS,
         cpu=cpu * MS,
         asleep=asleep * MS,
-        switches=1,
         round_trips=trips,
-        others_cpu=0,
     )
 
 

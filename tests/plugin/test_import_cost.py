@@ -12,9 +12,10 @@ UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
     engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
-    engine.stacks engine.steps.meter engine.steps.other_loops engine.steps.selfcheck engine.steps.timer
-    engine.steps.watchdog engine.usercode engine.watch model.frames model.observation plugin.watching report.summary
-    report.json_v1 report.uneventful
+    engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
+    engine.steps.step_calls engine.steps.timer engine.steps.watchdog engine.usercode engine.watch model.frames
+    model.observation plugin.watching report.json_v1 report.summary
+    report.uneventful
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls

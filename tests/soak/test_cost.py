@@ -144,7 +144,7 @@ async def metered(checker, path: str) -> int:
 
 async def observed(checker, path: str) -> None:
     _observation, response = await observe(
-        checker._context, Request("GET", path), Run(probes=(), sample_after=5_000_000)
+        checker._context, Run((Request("GET", path),), probes=(), sample_after=5_000_000)
     )
     assert response.status_code == 200
 
@@ -163,7 +163,7 @@ def compared(checker, path: str, with_meter) -> tuple[float, float, str]:
 
 
 def steps_of(checker, path: str) -> int:
-    observation, _ = checker._app.call(observe, checker._context, Request("GET", path), Run(), timeout_s=60)
+    observation, _ = checker._app.call(observe, checker._context, Run((Request("GET", path),)), timeout_s=60)
     return observation.exchanges[0].steps
 
 

@@ -1,6 +1,7 @@
-"""What a loop's thread waited for the interpreter lock is told, wherever in a turn of the loop it was."""
+"""Where the loop thread waited for the GIL, wherever in a turn of the loop, a gap is recorded with who kept it."""
 
 import asyncio
+import functools
 import re
 import threading
 import time
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.engine.clocks import best_clock
+from pytest_noblock.engine.threads import gap_workers, gil_gaps
 from pytest_noblock.engine.threads.gil_gaps import GapSelector, GilGapDetector
 from pytest_noblock.engine.usercode import UserCode
 
@@ -17,8 +19,24 @@ MS = 1_000_000
 pytestmark = pytest.mark.skipif(not best_clock().splits_waiting, reason="the portable meter sees no gaps")
 
 
+def backtrack(letters):
+    """Keeps the GIL for as long as it runs: one call of C code, twice as long with each letter more."""
+    re.match(r"(a+)+$", "a" * letters + "b")
+
+
+@functools.cache
+def enough_letters():
+    """So many that `backtrack` burns 100 ms here or more: twice what the tests ask for."""
+    for letters in range(18, 60):
+        began = time.thread_time_ns()
+        backtrack(letters)
+        if time.thread_time_ns() - began >= 100 * MS:
+            return letters
+    raise AssertionError("no machine is so fast")
+
+
 def keeps_it(over):
-    re.match(r"(a+)+$", "a" * 22 + "b")
+    backtrack(enough_letters())
     over.wait()
 
 
@@ -29,14 +47,15 @@ def worker(target):
 
 def seen(turn):
     """The gaps of a run with one turn in it that is nobody's."""
+    enough_letters()
 
     async def main():
-        watch = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
-        with watch.watching(SimpleNamespace(gaps=None, watchdog=None)):
+        detector = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
+        with detector.detecting(SimpleNamespace(attach_gaps=lambda gaps: None)):
             await asyncio.sleep(0)
-            turn(watch)
+            turn(detector)
             await asyncio.sleep(0)
-        return watch.gaps()
+        return detector.gaps()
 
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(GapSelector())) as runner:
         return runner.run(main())
@@ -48,13 +67,13 @@ def most_burned(gaps):
 
 @pytest.fixture
 def keeping():
-    """Begins threads that keep the lock and then wait, until the test is over."""
+    """Begins threads that keep the GIL and then wait, until the test is over."""
     begun = []
 
     def keeping():
         begun.append(worker(keeps_it))
         begun[-1][0].start()
-        time.sleep(0.02)  # gives the lock away
+        time.sleep(0.02)  # gives the GIL away
 
     yield keeping
     for thread, over in begun:
@@ -63,39 +82,39 @@ def keeping():
 
 
 def test_a_wait_in_a_turn_that_is_nobodys(keeping):
-    assert most_burned(seen(lambda _watch: keeping())) > 50 * MS
+    assert most_burned(seen(lambda _detector: keeping())) > 50 * MS
 
 
 def test_a_wait_before_a_mark(keeping):
-    def turn(watch):
+    def turn(detector):
         keeping()
-        watch.reset_marks()
+        detector.reset_marks()
 
     assert most_burned(seen(turn)) > 50 * MS
 
 
 def test_a_wait_in_the_reading_itself(keeping, monkeypatch):
-    def turn(watch):
-        end = watch._clock.end
+    def turn(detector):
+        end = detector._clock.end
 
         def interrupted():
             if not interruptions:
                 interruptions.append(keeping())
             return end()
 
-        monkeypatch.setattr(watch._clock, "end", interrupted)
-        watch.close_interval()
+        monkeypatch.setattr(detector._clock, "end", interrupted)
+        detector.close_interval()
 
     interruptions = []
     assert most_burned(seen(turn)) > 50 * MS
 
 
-def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goes_on():
-    def turn(watch):
+def test_who_has_the_gil_first_samples_a_thread_that_ends_before_the_loop_goes_on():
+    def turn(detector):
         thread, over = worker(keeps_it)
         thread.start()
         time.sleep(0.02)
-        watch.sample_early()
+        detector._workers.sample_early()
         over.set()
         thread.join()
 
@@ -106,12 +125,12 @@ def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goe
 
 def keeps_it_and_ends(begin):
     begin.wait()
-    re.match(r"(a+)+$", "a" * 22 + "b")
+    backtrack(enough_letters())
 
 
 @pytest.fixture
 def begin():
-    """Lets threads go on; the lock is given away."""
+    """Lets threads go on; the GIL is given away."""
     begin = threading.Event()
 
     def give_way():
@@ -129,16 +148,23 @@ def started(target, *args):
     return thread
 
 
-def ended_first(thread, watch):
-    """What the loop's thread sees where another one had the lock before it."""
-    watch._stacks = lambda: (thread.join(), GilGapDetector._stacks())[1]
+@pytest.fixture
+def end_before_the_samples(monkeypatch):
+    """What the loop thread sees where the thread that kept the GIL got it again first."""
+
+    def end(*threads):
+        monkeypatch.setattr(
+            gil_gaps, "other_stacks", lambda: ([each.join() for each in threads], gap_workers.other_stacks())[1]
+        )
+
+    return end
 
 
-def test_a_thread_that_has_ended_before_the_look_still_counts(begin):
-    def turn(watch):
+def test_a_thread_that_has_ended_before_the_samples_still_counts(begin, end_before_the_samples):
+    def turn(detector):
         thread = started(keeps_it_and_ends, begin)
-        watch.reset_marks()
-        ended_first(thread, watch)
+        detector.reset_marks()
+        end_before_the_samples(thread)
         begin.give_way()
 
     [gap] = seen(turn)
@@ -147,14 +173,14 @@ def test_a_thread_that_has_ended_before_the_look_still_counts(begin):
     assert worker.stack == ()
 
 
-def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin):
+def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin, end_before_the_samples):
     stranger = started(lambda: (keeps_it_and_ends(begin), over.wait()))
     over = threading.Event()
 
-    def turn(watch):
+    def turn(detector):
         thread = started(begin.wait)
-        watch.reset_marks()
-        ended_first(thread, watch)
+        detector.reset_marks()
+        end_before_the_samples(thread)
         begin.give_way()
 
     gaps = seen(turn)
@@ -164,11 +190,11 @@ def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin
     assert most_burned(gaps) < 10 * MS
 
 
-def test_several_that_have_ended_are_not_taken_for_one(begin):
-    def turn(watch):
+def test_several_that_have_ended_are_not_taken_for_one(begin, end_before_the_samples):
+    def turn(detector):
         threads = [started(keeps_it_and_ends, begin), started(keeps_it_and_ends, begin)]
-        watch.reset_marks()
-        watch._stacks = lambda: ([each.join() for each in threads], GilGapDetector._stacks())[1]
+        detector.reset_marks()
+        end_before_the_samples(*threads)
         begin.give_way()
 
     gaps = seen(turn)
