@@ -21,6 +21,7 @@ LINE = Frame("/root/app.py", 7, "report", "time.sleep", user=True)
 HOME = Exchange(1, "GET", "/", sent=0, completed=90 * MS, route="/", endpoint="app.home", steps=1)
 OTHER = HOME._replace(number=2, path="/other", route="/other")
 START = HOME._replace(method=LIFESPAN, path="", route=None, endpoint=None)
+RULES = WatchRules()
 
 
 def segment(exchange=1, *, ms=80, cpu=0, slept=True, imported=0, answered=()):
@@ -33,7 +34,7 @@ def segment(exchange=1, *, ms=80, cpu=0, slept=True, imported=0, answered=()):
     )  # fmt: skip
 
 
-def judged(*segments, exchanges=(HOME,), rules=WatchRules(), loop="asyncio"):
+def judged(*segments, exchanges=(HOME,), rules=RULES, loop="asyncio"):
     observation = Observation("full", exchanges, segments, loop=loop)
     return judge_watched("test_it", observation, rules, lambda file: file.removeprefix("/root/"))
 

@@ -28,10 +28,10 @@ READ = replace(
     ),
 )
 CHECK = replace(CHECKS["sync-network"], findings=(READ,), notes=("cold: sync-io, 20 ms at app.py:3",))
+OTHERS = ("CPU of other threads 0 ms", "garbage collection 0 ms")
 LINES = [
     f"  rule    round-trip: {RULES['round-trip']}",
-    "  read    wall 320 ms, CPU 2.0 ms, run-queue delay 19 ms, asleep 299 ms, CPU of other threads 0 ms, "
-    "garbage collection 0 ms",
+    f"  read    wall 320 ms, CPU 2.0 ms, run-queue delay 19 ms, asleep 299 ms, {', '.join(OTHERS)}",
     "          voluntary switches 2, stack samples 29",
     "          127.0.0.1:8000: 180 bytes sent, 2400 bytes received",
     "          a closed socket: 1 bytes sent, 2 bytes received",
