@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.finding import Check, Finding, with_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,7 @@ class Allowance:
 
 def accept(check: Check, allowances: Iterable[Allowance]) -> Check:
     """The check with every covered finding marked; where all of them are, it is accepted."""
-    findings = tuple(_accepted(finding, allowances) for finding in check.findings)
-    settled = findings and all(finding.accepted is not None for finding in findings)
-    outcome = "accepted" if settled and check.outcome == "failed" else check.outcome
-    return check._replace(findings=findings, outcome=outcome)
+    return with_findings(check, [_accepted(finding, allowances) for finding in check.findings])
 
 
 def unused(allowances: Iterable[Allowance], checks: Iterable[Check]) -> list[Allowance]:

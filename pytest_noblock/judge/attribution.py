@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_noblock.calls.known import known
+from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
+from pytest_noblock.model.rules import Rule
 from pytest_noblock.model.stall import BlamedLine
 
 Key = tuple[str, int]
@@ -34,9 +36,10 @@ _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", 
 
 
 class RoundTrip(NamedTuple):
-    """A place that talked to the network, and what that cost."""
+    """A user line that made a synchronous round trip, and the ns that it cost."""
 
     place: BlamedLine
+    rule: Rule
     cpu: int
     asleep: int
 
@@ -44,11 +47,14 @@ class RoundTrip(NamedTuple):
 def of_network(segment: Segment) -> list[RoundTrip]:
     """Each user line of the segment that made a synchronous round trip; one without a line where none was caught."""
     by_line = {_key(_of_line(line)): line for line in segment.lines}
-    trips = {key: _exactly(by_line[key]) if key in by_line else trip for key, trip in _by_calls(segment).items()}
-    trips |= {key: _exactly(line) for key, line in by_line.items() if line.round_trips}
+    trips = {
+        key: _counted(by_line[key], trip.rule) if key in by_line else trip for key, trip in _by_calls(segment).items()
+    }
+    trips |= {key: _counted(line, "round-trip") for key, line in by_line.items() if line.round_trips}
     if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
-        return [RoundTrip(place, segment.cpu, segment.asleep)]
+        rule: Rule = "round-trip" if segment.round_trips else "doubtful-trip"
+        return [RoundTrip(place, rule, segment.cpu, segment.asleep)]
     return list(trips.values())
 
 
@@ -69,7 +75,7 @@ def of_cpu(segment: Segment) -> BlamedLine:
         return _of_line(costliest)._replace(evidence="hot loop")
     if costliest is not None:
         return _of_line(costliest)
-    running = [sample for sample in segment.samples if sample.syscall in ("running", "unknown", "futex")]
+    running = [sample for sample in segment.samples if may_want_gil(sample)]
     return _by_samples(running or segment.samples)
 
 
@@ -142,12 +148,13 @@ def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
     trips: dict[Key | None, RoundTrip] = {}
     for place, _call in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
-        trips.setdefault(_key(place), RoundTrip(place, 0, _covered(spans)))
+        trips.setdefault(_key(place), RoundTrip(place, "known-call", 0, _covered(spans)))
     return trips
 
 
-def _exactly(line: LineCost) -> RoundTrip:
-    return RoundTrip(_of_line(line), line.cpu, line.asleep)
+def _counted(line: LineCost, rule: Rule) -> RoundTrip:
+    """What the counters at this line say."""
+    return RoundTrip(_of_line(line), rule, line.cpu, line.asleep)
 
 
 def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
@@ -168,8 +175,8 @@ def _is_first_use(stack: Stack) -> bool:
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:
-    """In a kernel call that is no lock's: waiting for the interpreter lock looks like waiting for any other."""
-    return any(sample.syscall not in ("running", "unknown", "futex") for sample in samples)
+    """In a kernel call that is no lock's: waiting for the GIL looks like waiting for any lock."""
+    return any(not may_want_gil(sample) for sample in samples)
 
 
 def _of_line(line: LineCost) -> BlamedLine:

@@ -6,6 +6,7 @@ from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
@@ -44,6 +45,8 @@ def _stall(wait: Wait, sitting: HolderSighting, exchange: Exchange, held: int) -
         cpu=0,
         asleep=held,
         place=_place(sitting.stack),
+        rule="wait-ended-by-request" if wait.by is not None else "wait-ended-after-request",
+        readings=Readings(wall=wait.ended - wait.began, samples=sum(each.times for each in wait.sightings)),
         sure=wait.by is not None,
         proof=_proof(wait),
         waiter=_place(wait.stack),

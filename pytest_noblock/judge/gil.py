@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known
-from pytest_noblock.judge import gil_waits
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
@@ -23,10 +24,22 @@ def kept(observation: Observation) -> Iterator[Stall]:
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
-        waited = gil_waits.enough(gap.switches, cpu) and gil_waits.in_vain(gap.switches, gap.asleep)
+        waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
         if cpu >= NOTE_NS and waited and exchange is not None:
             alone = 2 * cpu >= gap.others_cpu
-            yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, sure=alone, proof=_proof(gap, cpu))
+            yield Stall(
+                "gil",
+                exchange,
+                gap.began,
+                gap.ended,
+                cpu=cpu,
+                asleep=0,
+                place=place,
+                rule="gil-gap",
+                readings=_readings(gap, keepers[0]),
+                sure=alone,
+                proof=_proof(gap, cpu),
+            )
 
 
 def _lets_go(worker: Worker) -> bool:
@@ -51,6 +64,17 @@ def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
     """A request that had begun and not ended."""
     overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
     return next(overlapping, None)
+
+
+def _readings(gap: Gap, keeper: Worker) -> Readings:
+    return Readings(
+        wall=gap.ended - gap.began,
+        cpu=keeper.cpu,
+        asleep=gap.asleep,
+        switches=gap.switches,
+        others_cpu=gap.others_cpu,
+        samples=len(gap.workers),
+    )
 
 
 def _proof(gap: Gap, cpu: int) -> str:

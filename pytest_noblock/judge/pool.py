@@ -8,12 +8,9 @@ from pytest_noblock.judge import attribution
 from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
+from pytest_noblock.model.rules import POOL_FULL_NS, Readings
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import seconds
-
-_SHORTEST_NS = 10_000_000
-"""Requests that come at once and take a moment each fill a pool as well, for as long as the loop needs to take
-their answers. That is no starvation."""
 
 UNITS = {THREADS: "tokens"}
 """What is had of a pool; threads where nothing else stands here."""
@@ -32,14 +29,14 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
         readings = [reading for reading in span if _full_of_requests(reading)]
         held = _held(readings)
         sure = all(reading.queued is not None for reading in readings)
-        if held >= (_SHORTEST_NS if sure else limits.max_block):
+        if held >= (POOL_FULL_NS if sure else limits.max_block):
             yield _stall(readings, exchanges, held, sure=sure)
 
 
 def capacity(observation: Observation) -> str | None:
     """What one worker can serve of this request, in words; None where it needs no thread."""
     each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
-    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= _SHORTEST_NS) or None
+    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= POOL_FULL_NS) or None
 
 
 def _capacity(use: PoolUse, taken: int) -> str:
@@ -78,10 +75,18 @@ def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], held: in
         cpu=0,
         asleep=held,
         place=place,
+        rule="pool-full",
+        readings=_readings(readings),
         sure=sure,
         pool=first.pool,
         proof=_proof(readings, exchanges, f"{here} {_SEEN[by]}"),
     )
+
+
+def _readings(readings: list[PoolReading]) -> Readings:
+    first, last = readings[0], readings[-1]
+    queued = None if first.queued is None or last.queued is None else last.queued - first.queued
+    return Readings(wall=last.at - first.at, queued=queued, samples=len(readings))
 
 
 def _proof(readings: list[PoolReading], exchanges: dict[int, Exchange], here: str) -> str:

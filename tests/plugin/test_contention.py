@@ -289,7 +289,7 @@ def test_nothing_of_ours_stays_on_the_loop(run_holders):
         """
         def test_it(noblock):
             noblock.check("GET", "/lock/slow", probe="/lock/fast")
-            loop = noblock._checker._runner.call(running, timeout_s=5)
+            loop = noblock._checker._app.call(running, timeout_s=5)
             assert "call_soon" not in vars(loop)
             assert loop._selector.detector is None
 

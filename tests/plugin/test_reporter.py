@@ -8,7 +8,7 @@ import pytest
 
 from pytest_noblock.model.finding import Check
 from pytest_noblock.plugin.reporter import Reporter, attach, attach_unused, forget
-from pytest_noblock.report.wire import record, to_json
+from pytest_noblock.report.json_v1 import record, to_json
 
 ENVIRONMENT = {"python": "3.12.1", "platform": "linux", "meter": "full", "loop": "asyncio"}
 
@@ -49,9 +49,17 @@ def a_session(exitstatus=pytest.ExitCode.OK, **options):
     return SimpleNamespace(config=SimpleNamespace(option=option), exitstatus=exitstatus)
 
 
+def environment(loops):
+    return {**ENVIRONMENT, "loop": ",".join(sorted(set(loops))) or "none"}
+
+
+def a_reporter(*files, must_watch=False, debug=False):
+    return Reporter([Path(file) for file in files], environment, limit=50_000_000, must_watch=must_watch, debug=debug)
+
+
 def finished(*reports, files=(), must_watch=False, exitstatus=pytest.ExitCode.OK, **options):
     """A whole run: its exit status, and what the terminal shows."""
-    reporter = Reporter([Path(file) for file in files], lambda: ENVIRONMENT, must_watch=must_watch)
+    reporter = a_reporter(*files, must_watch=must_watch)
     for report in reports:
         reporter.pytest_runtest_logreport(report)
     session, terminal = a_session(exitstatus, **options), Terminal()
@@ -90,7 +98,7 @@ def test_the_report_is_sorted_by_test_and_keeps_the_order_within(tmp_path):
     document = written(tmp_path / "r.json", *reports)
     assert requests_of(document) == ["GET /4", "GET /3", "GET /2", "GET /1"]
     assert document == written(tmp_path / "r.json", *reversed(reports))
-    assert document["environment"] == ENVIRONMENT
+    assert document["environment"] == {**ENVIRONMENT, "loop": "none"}
 
 
 def test_a_test_that_was_run_again_is_told_as_the_last_time(tmp_path):
@@ -157,7 +165,7 @@ def test_every_file_is_written_the_same_and_its_folder_made(tmp_path):
 
 def test_without_a_file_the_environment_is_not_asked_for():
     """It may take a self-check of the meter."""
-    reporter = Reporter([], lambda: pytest.fail("asked"), must_watch=False)
+    reporter = Reporter([], lambda loops: pytest.fail("asked"), limit=0, must_watch=False)
     reporter.pytest_runtest_logreport(report_of("a", "GET /1"))
     reporter.pytest_sessionfinish(a_session(), 0)
 
@@ -168,5 +176,5 @@ def test_a_file_that_cannot_be_written_is_red_and_told(tmp_path, reports):
     status, lines = finished(*reports, files=[tmp_path / "file" / "r.json"])
     assert status == pytest.ExitCode.TESTS_FAILED
     assert lines[0] == "[noblock]"
-    assert lines[1].startswith(f"!the reports {tmp_path}/file/r.json cannot all be written: ")
+    assert lines[1].startswith(f"!the report {tmp_path}/file/r.json cannot be written: ")
     assert lines[2:] == (["[noblock]", "1 request watched in 1 test"] if reports else [])
