@@ -1,6 +1,7 @@
 """What background tasks must do, and what is said of those that do not: tables of literals; no loop, no clock."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -287,12 +288,11 @@ def test_a_fault_is_a_finding_at_the_line_that_added_the_task():
 
 
 def test_the_code_is_read_by_the_absolute_path():
-    line = next(number for number, text in enumerate(open(__file__), 1) if text.startswith("MS = "))
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    line = source.index("MS = 1_000_000") + 1
     found = exchange(task(error="OSError()")._replace(added_at=ADDED._replace(file=__file__, line=line)))
-    (finding,) = judged(
-        checked(found), faults([found], [], lambda file: "elsewhere.py"), lambda file: "elsewhere.py"
-    ).findings
-    assert (finding.file, finding.code) == ("elsewhere.py", "MS = 1_000_000")
+    (finding,) = judged(checked(found), faults([found], [], shown), lambda _file: "nowhere/app.py").findings
+    assert (finding.file, finding.code) == ("nowhere/app.py", "MS = 1_000_000")
 
 
 def test_a_check_without_faults_stays_as_it_is():
