@@ -25,8 +25,8 @@ def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line 
         file=file if line else None,
         line=line,
         function=function if line else None,
-        code=None,
-        call=None,
+        code=more.pop("code", None),
+        call=more.pop("call", None),
         replacement="",
         confirmed=False,
         evidence=evidence,
@@ -76,6 +76,15 @@ def test_a_computation_keeps_the_times_of_the_run_without_counters():
     first = finding("cpu", ms=60, count=3, stalls=((0, 60),))
     (one,) = confirmation.confirmed([first], [[finding("cpu", ms=400, count=1, stalls=((0, 400),))]], needed=2)
     assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
+
+
+@pytest.mark.parametrize(("evidence", "function", "line"), [("hot loop", "report", 7), ("hot loop", "other", 9),
+    ("line counters", "report", 9)])  # fmt: skip
+def test_samples_show_the_line_of_a_hot_loop_better_than_counters(evidence, function, line):
+    first = finding("cpu", line=7, evidence="sample", call="json.dumps", code="dumps(x)")
+    counted = finding("cpu", line=9, evidence=evidence, function=function)
+    (one,) = confirmation.confirmed([first], [[counted]], needed=2)
+    assert (one.line, one.call, one.code) == ((7, "json.dumps", "dumps(x)") if line == 7 else (9, None, None))
 
 
 def test_the_times_and_the_number_of_stalls_are_of_one_run():
@@ -158,6 +167,7 @@ PORTABLE = confirmation.repeat_for("line counters", "portable")
         (FULL, [], [[]], [], False),
         (PORTABLE, [finding()], [[finding()]], [], True),
         (PORTABLE, [finding()], [[finding()]] * 2, [], True),
+        (PORTABLE, [], [[]], [], True),  # each of its runs must show it: none is left out
         (PORTABLE, [finding()], [[finding()]] * 3, [finding()], False),
     ],
 )

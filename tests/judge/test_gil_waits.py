@@ -85,6 +85,7 @@ def test_what_of_the_sleep_was_a_wait_for_threads_that_computed(step, waited):
         (segment(30, 7, samples=(sample(10, 20), sample(20, 25, "running"), sample(25, 40, "poll"))), 15),
         (segment(80, 3, samples=(sample(10, 70),)), 10),  # one of the three is another sleep: it is too long
         (segment(80, 1, samples=(sample(10, 70),), calls=(CALL,)), 0),
+        (segment(20, 7, samples=(sample(0, 30),), calls=(CALL,) * 5), 10),
     ],
 )
 def test_what_of_the_sleep_was_a_wait_for_the_watchdog(step, waited):

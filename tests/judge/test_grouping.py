@@ -81,6 +81,20 @@ def test_a_finding_has_the_rule_and_the_readings_of_its_worst_stall():
     assert (one.kind, one.rule, one.readings.wall) == ("sync-network", "round-trip", 250 * MS)
 
 
+@pytest.mark.parametrize(
+    ("evidence", "call", "named"),
+    [
+        ("hot loop", "helper", None),  # the loop computed, and not the first call in it
+        ("hot loop", "json.dumps", "json.dumps"),
+        ("line counters", "helper", "helper"),
+    ],
+)
+def test_a_hot_loop_is_not_named_by_a_call_that_is_not_known(evidence, call, named):
+    looped = stall("cpu", call=call)
+    (one,) = grouping.findings([looped._replace(place=looped.place._replace(evidence=evidence))], shown)
+    assert one.call == named
+
+
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = grouping.findings([stall(line=None)], shown)
     assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")

@@ -292,6 +292,7 @@ def test_only_what_breaks_the_limits_is_kept():
     ("step", "sure"),
     [
         (segment(wall=80, cpu=80), True),
+        (segment(wall=55, cpu=30), True),  # it computed most of it
         (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the GIL
         (segment(wall=80, cpu=10), False),
         (segment(wall=186, cpu=1, queued=51, switches=2), False),  # waiting for a processor it kept the lock as well
@@ -302,11 +303,22 @@ def test_only_what_breaks_the_limits_is_kept():
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
         (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
     ],
-    ids="cpu idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
+    ids="cpu mostly-cpu idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
 )
 def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
     (stall,) = stalls(observation(step), LIMITS)
     assert stall.sure is sure
+
+
+@pytest.mark.parametrize(
+    ("late", "sure"), [((1, 14), True), ((14,), False), ((1, 15), False), ((15, 1), False), ((), False)]
+)
+def test_on_the_portable_meter_the_machine_must_have_had_time_to_wake_the_watchdog_twice(late, sure):
+    call = BlockingCall("open", False, 0, 80 * MS, (FRAME,))
+    samples = tuple(Sample(20 * MS, (20 + each) * MS, 40 * MS, (FRAME,), "unknown") for each in late)
+    step = segment(wall=90, calls=(call,), samples=samples, **PORTABLE)
+    (stall,) = stalls(observation(step, meter="portable"), LIMITS)
+    assert (stall.kind, stall.sure) == ("sync-io", sure)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +331,7 @@ def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step,
     ],
     ids="slept doubtful-trip computed nothing".split(),
 )
-def test_line_counters_are_asked_where_the_step_alone_cannot_tell(step, expected):
+def test_line_counters_are_needed_where_the_step_alone_cannot_tell(step, expected):
     seen = observation(step)
     assert doubtful(seen, stalls(seen, LIMITS)) is expected
 
