@@ -11,20 +11,38 @@ import pytest
 from pytest_noblock.engine.clocks import best_clock
 from pytest_noblock.engine.gaps import GapSelector, GapWatch
 from pytest_noblock.engine.usercode import UserCode
+from tests.burning import letters
 
 MS = 1_000_000
+LETTERS = letters(100)
+"""What keeps the lock for twice as long as the limit here, at least."""
 
 pytestmark = pytest.mark.skipif(not best_clock().splits_waiting, reason="the portable meter sees no gaps")
 
 
-def keeps_it(over):
-    re.match(r"(a+)+$", "a" * 22 + "b")
+class Burned:
+    """That a thread has kept the lock. Who waits by turns, not for an event, waits for the lock all the while."""
+
+    def __init__(self):
+        self._is_true = False
+
+    def keep_the_lock(self):
+        re.match(r"(a+)+$", "a" * LETTERS + "b")
+        self._is_true = True
+
+    def wait(self):
+        while not self._is_true:
+            time.sleep(0.001)  # gives the lock away
+
+
+def keeps_it(burned, over):
+    burned.keep_the_lock()
     over.wait()
 
 
-def worker(target):
-    over = threading.Event()
-    return threading.Thread(target=target, args=(over,), daemon=True), over
+def worker():
+    burned, over = Burned(), threading.Event()
+    return threading.Thread(target=keeps_it, args=(burned, over), daemon=True), burned, over
 
 
 def seen(turn):
@@ -52,12 +70,13 @@ def keeping():
     begun = []
 
     def keeping():
-        begun.append(worker(keeps_it))
-        begun[-1][0].start()
-        time.sleep(0.02)  # gives the lock away
+        begun.append(worker())
+        thread, burned, _over = begun[-1]
+        thread.start()
+        burned.wait()
 
     yield keeping
-    for thread, over in begun:
+    for thread, _burned, over in begun:
         over.set()
         thread.join()
 
@@ -92,9 +111,9 @@ def test_a_wait_in_the_reading_itself(keeping, monkeypatch):
 
 def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goes_on():
     def turn(watch):
-        thread, over = worker(keeps_it)
+        thread, burned, over = worker()
         thread.start()
-        time.sleep(0.02)
+        burned.wait()
         watch.early()
         over.set()
         thread.join()
@@ -106,17 +125,23 @@ def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goe
 
 def keeps_it_and_ends(begin):
     begin.wait()
-    re.match(r"(a+)+$", "a" * 22 + "b")
+    burned = Burned()
+    begin.all_burned.append(burned)
+    burned.keep_the_lock()
 
 
 @pytest.fixture
 def begin():
-    """Lets threads go on; the lock is given away."""
+    """Lets threads go on; the lock is given away until so many have kept it."""
     begin = threading.Event()
+    begin.all_burned = []
 
-    def give_way():
+    def give_way(times=1):
         begin.set()
-        time.sleep(0.02)
+        while len(begin.all_burned) < times:
+            time.sleep(0.001)
+        for burned in begin.all_burned:
+            burned.wait()
 
     begin.give_way = give_way
     yield begin
@@ -169,7 +194,7 @@ def test_several_that_have_ended_are_not_taken_for_one(begin):
         threads = [started(keeps_it_and_ends, begin), started(keeps_it_and_ends, begin)]
         watch.mark()
         watch._stacks = lambda: ([each.join() for each in threads], GapWatch._stacks())[1]
-        begin.give_way()
+        begin.give_way(times=2)
 
     gaps = seen(turn)
     assert gaps

@@ -1,0 +1,26 @@
+"""A computation that keeps the GIL for long enough on the machine at hand, be it quick or slow."""
+
+import functools
+import math
+import re
+import time
+
+MS = 1_000_000
+_FEW = 16
+
+
+@functools.cache
+def letters(ms: int) -> int:
+    """How many letters `re.match(r"(a+)+$", "a" * letters + "b")` needs to burn `ms` to `2 * ms` of CPU.
+
+    Each letter doubles the work. It is measured at the machine's best, so that a busy
+    moment makes the computation longer than asked for, never shorter.
+    """
+    best = min(_burned(_FEW) for _ in range(5))
+    return _FEW + math.ceil(math.log2(ms * MS / best))
+
+
+def _burned(letters: int) -> int:
+    began = time.thread_time_ns()
+    re.match(r"(a+)+$", "a" * letters + "b")
+    return time.thread_time_ns() - began
