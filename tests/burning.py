@@ -1,6 +1,7 @@
-"""A computation that keeps the GIL for long enough on the machine at hand, be it quick or slow."""
+"""Computations that keep the GIL for long enough on the machine at hand, be it quick or slow."""
 
 import functools
+import json
 import math
 import re
 import time
@@ -18,6 +19,22 @@ def letters(ms: int) -> int:
     """
     best = min(_burned(_FEW) for _ in range(5))
     return _FEW + math.ceil(math.log2(ms * MS / best))
+
+
+@functools.cache
+def rows(ms: int) -> int:
+    """How many of `ROW` keep `json.dumps` busy for `ms` of CPU, at the machine's best."""
+    best = min(_dumped(_FEW) for _ in range(5))
+    return math.ceil(_FEW * ms * MS / best)
+
+
+ROW = list(range(1000))
+
+
+def _dumped(rows: int) -> int:
+    began = time.thread_time_ns()
+    json.dumps([ROW] * rows)
+    return time.thread_time_ns() - began
 
 
 def _burned(letters: int) -> int:

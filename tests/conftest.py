@@ -13,7 +13,6 @@ from _pytest.pytester import SysModulesSnapshot
 
 import pytest_noblock
 
-
 _LIBRARIES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 
 
@@ -91,3 +90,4 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(SysModulesSnapshot, "restore", _restore)
     yield pytester
     _forget_apps()
+    gc.collect()

@@ -61,9 +61,7 @@ def run_drivers(pytester, monkeypatch):
         if needs in SERVERS:
             monkeypatch.setenv(needs, address(needs))
         pytester.makepyfile(drivers=SOURCE, test_it=test)
-        return pytester.runpytest_subprocess(
-            "--noblock-app=drivers:app", "-onoblock_scope=module"
-        )  # SQLAlchemy comes in parts
+        return pytester.runpytest("--noblock-app=drivers:app", "-onoblock_scope=module")  # SQLAlchemy comes in parts
 
     return run_drivers
 
