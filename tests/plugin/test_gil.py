@@ -104,7 +104,7 @@ def line_of(name: str) -> int:
 def run_gil(pytester, monkeypatch):
     pytester.makepyfile(gil=GIL)
     monkeypatch.setenv("LETTERS", str(letters(150)))
-    monkeypatch.setenv("ROWS", str(rows(150)))
+    monkeypatch.setenv("ROWS", str(rows(100)))
 
     def run_gil(body: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(test_it=f"def test_it(noblock):\n    {body}\n")
