@@ -7,6 +7,7 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from _pytest.pytester import SysModulesSnapshot
@@ -46,6 +47,11 @@ def pytest_sessionfinish() -> None:
     running = coverage.Coverage.current() if coverage is not None else None
     if running is not None:
         running.save()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them."""
+    return True if collection_path.name == "soak" and config.option.markexpr == "not slow" else None
 
 
 def pytest_collection_finish() -> None:
