@@ -37,6 +37,14 @@ def _dumped(rows: int) -> int:
     return time.thread_time_ns() - began
 
 
+def slowed(seconds: float) -> float:
+    """As long as this machine needs at present to give a thread so many seconds; a quiet one needs no more."""
+    began, cpu = time.perf_counter_ns(), time.thread_time_ns()
+    while (burned := time.thread_time_ns() - cpu) < 20 * MS:
+        pass
+    return seconds * (time.perf_counter_ns() - began) / burned
+
+
 def _burned(letters: int) -> int:
     began = time.thread_time_ns()
     re.match(r"(a+)+$", "a" * letters + "b")

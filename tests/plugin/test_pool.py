@@ -256,7 +256,7 @@ def test_who_waits_for_a_token_that_others_have_is_not_to_blame(run_pools):
     run_pools(
         "noblock.check('GET', '/fill', warmup=False)\n"
         "    check = noblock.check('GET', '/this-file', warmup=False)\n"
-        "    assert (check.outcome, check.findings) == ('passed', ())\n"
+        "    assert (check.outcome, check.findings) == ('passed', ()), check.findings\n"
         "    assert max(each.waited for each in check.probe_runs if each.path == 'the thread pool') > 40_000_000\n"
         "    assert check.duration > 40_000_000"
     ).assert_outcomes(passed=1)
