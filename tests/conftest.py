@@ -3,11 +3,18 @@
 import pkgutil
 import sys
 import warnings
+from fnmatch import fnmatch
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 import pytest_noblock
+
+HERE = Path(__file__).parent
+WITH_APPS = ("plugin", "example*", "soak", "test_example_*", "test_readme.py", "test_remedies_told.py")
+"""Folders and files that run apps. All others hold unit tests: pytest and the package's own dependencies are enough."""
 
 
 def _keep(*names: str) -> None:
@@ -29,6 +36,28 @@ def _keep(*names: str) -> None:
 _keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")))
 _keep("trio")
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
+
+
+class LeftOut(pytest.Collector):
+    """A folder or file whose tests this environment cannot run: skipped, and not even imported."""
+
+    def collect(self) -> list[pytest.Item]:
+        pytest.skip('it runs apps: pip install -e ".[dev]"')
+
+
+def _left_out(path: Path, parent: pytest.Collector) -> LeftOut | None:
+    name = path.name if path.parent == HERE else ""
+    if find_spec("fastapi") or not any(fnmatch(name, pattern) for pattern in WITH_APPS):
+        return None
+    return LeftOut.from_parent(parent, name=name, path=path)
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> LeftOut | None:
+    return _left_out(path, parent)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> LeftOut | None:
+    return _left_out(module_path, parent)
 
 
 def pytest_sessionfinish() -> None:
