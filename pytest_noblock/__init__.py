@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_noblock.findings import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
+    from pytest_noblock.model.finding import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
 
 __all__ = ["Check", "Finding", "NoblockWarning", "ProbeWaits", "TaskRun"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> object:
     """Loaded when asked for: pytest imports this package in every run of everybody who has it installed."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pytest_noblock import findings
+    from pytest_noblock.model import finding
 
-    return getattr(findings, name)
+    return getattr(finding, name)

@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 
-from pytest_noblock import durations, paths
-from pytest_noblock.check import Checker, Plan
+from pytest_noblock.checks import probe_paths
+from pytest_noblock.checks.checker import Checker, Plan
 from pytest_noblock.engine.observe import Request
-from pytest_noblock.findings import Check
+from pytest_noblock.model import units
+from pytest_noblock.model.finding import Check
 
 _HTTPX = set(inspect.signature(httpx.AsyncClient.request).parameters) - {"self", "method", "url"}
 
@@ -79,8 +80,8 @@ class Noblock:
 
 
 _OURS: dict[str, Callable[[Plan, Any], Plan]] = {
-    "max_block": lambda plan, value: replace(plan, limits=plan.limits._replace(max_block=durations.parse(value))),
-    "probe": lambda plan, value: replace(plan, probes=paths.of(value)),
+    "max_block": lambda plan, value: replace(plan, limits=plan.limits._replace(max_block=units.parse(value))),
+    "probe": lambda plan, value: replace(plan, probes=probe_paths.of(value)),
     "concurrency": lambda plan, value: replace(plan, concurrency=_positive(value)),
     "warmup": lambda plan, value: replace(plan, warmup=_truth("warmup", value)),
     "confirm": lambda plan, value: replace(plan, confirm=_truth("confirm", value)),

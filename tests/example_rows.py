@@ -23,7 +23,7 @@ from example_app import (
     task_queue,
 )
 from example_app.servers.programs import Unavailable
-from pytest_noblock.findings import Check, Finding
+from pytest_noblock.model.finding import Check, Finding
 
 
 class Twins(NamedTuple):

@@ -8,8 +8,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_noblock import durations
-from pytest_noblock.findings import Finding
+from pytest_noblock.model import units
+from pytest_noblock.model.finding import Finding
 
 README = Path(__file__).parent.parent / "README.md"
 TABLE = re.compile(r"(?<=<!-- table: the example app -->\n).*?(?=\n\n)", re.DOTALL)
@@ -21,7 +21,7 @@ def row(request: str, finding: Finding) -> str:
     """What the plugin said, as a line of the table."""
     call = f"`{finding.call}`" if finding.call else ""
     line = f"[{finding.file}:{finding.line}]({finding.file}#L{finding.line})".replace("[example_app/", "[")
-    figures = (durations.words(each) for each in (finding.asleep, finding.cpu))
+    figures = (units.words(each) for each in (finding.asleep, finding.cpu))
     return f"| {' | '.join((f'`{request}`', call, f'`{finding.kind}`', line, finding.replacement, *figures))} |"
 
 

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from example_app import background, background_traps, services
 from example_app.main import TASKS, app
-from pytest_noblock.background import faults
-from pytest_noblock.findings import Check
+from pytest_noblock.judge.background import faults
+from pytest_noblock.model.finding import Check
 from tests import readme_table
 
 
@@ -124,7 +124,7 @@ def test_the_trap_is_red_at_its_own_line(noblock, twins):
     assert all(reason.startswith(twins.reason) for _kind, reason, _line in result)
     assert {line for _kind, _reason, line in result if line} == set(trap_lines(twins.where)[: len(result)])
     if check.findings:
-        longest = max(check.findings, key=lambda finding: finding.held)
+        longest = max(check.findings, key=lambda finding: finding.blocked_ns)
         readme_table.compare(f"POST {twins.trap}", longest, [longest.line])
 
 

@@ -6,7 +6,8 @@ import httpx
 
 from pytest_noblock import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
 from pytest_noblock.client import Noblock
-from pytest_noblock.findings import Kind, Outcome
+from pytest_noblock.model.finding import Outcome
+from pytest_noblock.model.kinds import Kind
 
 
 def a_check(check: Check) -> None:

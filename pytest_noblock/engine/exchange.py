@@ -13,7 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
-from pytest_noblock.observation import Exchange, Task
+from pytest_noblock.model.observation import Exchange, Task
 
 Scope = MutableMapping[str, Any]  # ASGI: "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
@@ -24,7 +24,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 _numbers = itertools.count(1)
 
 
-class TaskRecord:
+class LiveTask:
     """A background task while it happens; see `observation.Task`."""
 
     batch: int | None = None
@@ -48,7 +48,7 @@ class Known(TypedDict, total=False):
     framework: str | None
 
 
-class Record:
+class LiveExchange:
     """An exchange while it happens; `value()` is what remains of it."""
 
     started: int | None = None
@@ -68,7 +68,7 @@ class Record:
         self.method = method
         self.path = path
         self.scope = {} if scope is None else scope
-        self.tasks: list[TaskRecord] = []
+        self.tasks: list[LiveTask] = []
         self.number = next(_numbers)
         self.sent = now()
 
@@ -108,12 +108,12 @@ class Record:
         )
 
 
-CURRENT: ContextVar[Record | None] = ContextVar("pytest_noblock_exchange", default=None)
+CURRENT: ContextVar[LiveExchange | None] = ContextVar("pytest_noblock_exchange", default=None)
 """Read from each callback's context: child tasks, timers and background tasks inherit it."""
 
 
 @contextmanager
-def owned(record: Record) -> Iterator[None]:
+def owned(record: LiveExchange) -> Iterator[None]:
     """Tasks that are started in the block belong to the record."""
     CURRENT.set(record)
     try:
@@ -122,7 +122,7 @@ def owned(record: Record) -> Iterator[None]:
         CURRENT.set(None)
 
 
-def record_of(task: "asyncio.Task[Any]") -> Record | None:
+def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     """The request that a task belongs to."""
     if sys.version_info >= (3, 12):
         return task.get_context().get(CURRENT)

@@ -16,11 +16,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_noblock.engine import calls, descriptors, starlette
 from pytest_noblock.engine.exchange import CURRENT
-from pytest_noblock.engine.meter import STEPPING, StepMeter
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+
+border(__file__)
 
 _meters: dict[int, StepMeter] = {}
 _imports: set[str] = set()
@@ -36,23 +40,23 @@ def _wanted() -> Iterator[Patch]:
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield Patch(threading.Thread, "start", lambda original: _first_turn(_born(original)))
     yield Patch(subprocess.Popen, "_execute_child", _first_turn)
-    yield descriptors.patch()
-    yield from calls.patches(STEPPING)
+    yield awaited_fds.patch()
+    yield from known_calls.patches(STEPPING)
 
 
-_always = Patches(_wanted, calls.MODULES)
+_always = Patches(_wanted, known_calls.MODULES)
 _with_starlette: Patches = Patches(lambda: starlette.patches(_with_starlette.join), starlette.MODULES)
 
 
-def put_on() -> None:
+def install() -> None:
     """Every time is ended by one `take_off`."""
     global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
     with _lock:
         _users += 1
         if _users == 1:
             gc.callbacks.append(_collection)
-        _always.put_on()
-        _with_starlette.put_on()
+        _always.install()
+        _with_starlette.install()
 
 
 def catch_up() -> bool:
@@ -66,13 +70,13 @@ def catch_up() -> bool:
     return True
 
 
-def take_off() -> None:
+def uninstall() -> None:
     global _users  # noqa: PLW0603  # see above
     with _lock:
         _users -= 1
         if not _users:
-            _with_starlette.take_off()
-            _always.take_off()
+            _with_starlette.uninstall()
+            _always.uninstall()
             gc.callbacks.remove(_collection)
 
 
@@ -80,19 +84,19 @@ def starlette_came() -> None:
     """It was imported while the patches are on."""
     with _lock:
         if _users:
-            _with_starlette.put_on()
+            _with_starlette.install()
 
 
 @contextmanager
 def metered(meter: StepMeter) -> Iterator[None]:
     """Meter the steps of the thread that made the meter."""
-    put_on()
+    install()
     register(meter)
     try:
         yield
     finally:
         unregister(meter)
-        take_off()
+        uninstall()
 
 
 def register(meter: StepMeter) -> None:
@@ -193,12 +197,12 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
         meter = STEPPING.get(_ident())
         if meter is None:
             return original(*args, **kwargs)
-        with meter.own_work():  # a new worker may take the interpreter lock with its first turn, and keep it
+        with meter.excluded():  # a new worker may take the interpreter lock with its first turn, and keep it
             try:
                 return original(*args, **kwargs)
             finally:
                 if meter.gaps is not None:
-                    meter.gaps.tell()
+                    meter.gaps.close_interval()
 
     return first_turn
 

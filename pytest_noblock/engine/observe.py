@@ -9,19 +9,20 @@ from typing import Any
 
 import httpx
 
-from pytest_noblock.engine import starlette, stuck
-from pytest_noblock.engine.exchange import Record
-from pytest_noblock.engine.gaps import GapWatch
-from pytest_noblock.engine.gauge import Gauge
-from pytest_noblock.engine.metering import Metering, metering
+from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
+from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.pools import of_running_loop
-from pytest_noblock.engine.probes import Probes
-from pytest_noblock.engine.transport import EXTENSION, NoResponse
+from pytest_noblock.engine.probing.pool_sampler import PoolSampler
+from pytest_noblock.engine.probing.probe_waits import WaitSampler
+from pytest_noblock.engine.probing.probes import Probes
+from pytest_noblock.engine.threads import await_chains
+from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
+from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.waits import Waits
-from pytest_noblock.frames import Frame
-from pytest_noblock.observation import Exchange, Meter, Observation
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Meter, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RunContext:
     """What is observed, and by which rules."""
 
     client: httpx.AsyncClient
@@ -72,20 +73,20 @@ class Stuck(Exception):
         self.frame = frame
 
 
-async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observation, httpx.Response | None]:
+async def observe(subject: RunContext, request: Request, run: Run) -> tuple[Observation, httpx.Response | None]:
     """Send the request `run.copies` times at once; wait until the app's calls have returned.
 
     Raises Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part of the observation.
     """
-    records: list[Record] = []
+    records: list[LiveExchange] = []
     pools = of_running_loop() if run.probes is not None else []
     probes = Probes(subject.client, run.probes or (), pools)
-    gauge = Gauge(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
-    waits = Waits(subject.user, records, splits_waiting=subject.meter == "full")
-    gaps = GapWatch(gauge.awaited, subject.user, run.sample_after)
+    gauge = PoolSampler(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
+    waits = WaitSampler(subject.user, records, splits_waiting=subject.meter == "full")
+    gaps = GilGapDetector(gauge.awaited, subject.user, run.sample_after)
 
     def look() -> bool:
-        gaps.mark()
+        gaps.reset_marks()
         return gauge.read() | waits.look(probes.under_way)
 
     _collect_before(run.copies)
@@ -95,13 +96,13 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
             await probes.measure_alone()
         meter = stack.enter_context(_metering(subject, run))
         if run.probes is not None:
-            meter.steps.stirs = (await stack.enter_async_context(probes.running(look))).stir
+            meter.steps.on_step_begin = (await stack.enter_async_context(probes.running(look))).wake
             if subject.meter == "full":
                 stack.enter_context(gaps.watching(meter.steps))
         responses = await _exchanges(subject, request, run, records)
     return Observation(
         subject.meter,
-        tuple(starlette.settled(record, subject.user) for record in records),
+        tuple(starlette.finished(record, subject.user) for record in records),
         meter.segments,
         tuple(probes.answered),
         probes.alone,
@@ -114,7 +115,7 @@ async def observe(subject: Subject, request: Request, run: Run) -> tuple[Observa
     ), responses[0]
 
 
-def _metering(subject: Subject, run: Run) -> AbstractContextManager[Metering]:
+def _metering(subject: RunContext, run: Run) -> AbstractContextManager[Metering]:
     return metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
 
 
@@ -125,7 +126,7 @@ def _collect_before(copies: int) -> None:
 
 
 async def _exchanges(
-    subject: Subject, request: Request, run: Run, records: list[Record]
+    subject: RunContext, request: Request, run: Run, records: list[LiveExchange]
 ) -> list[httpx.Response | None]:
     deadline = now() + run.give_up_after
     sending = []
@@ -152,7 +153,7 @@ async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[
     return pending
 
 
-async def _send(client: httpx.AsyncClient, request: Request, records: list[Record]) -> httpx.Response | None:
+async def _send(client: httpx.AsyncClient, request: Request, records: list[LiveExchange]) -> httpx.Response | None:
     extensions = {**request.arguments.get("extensions", {}), EXTENSION: records}
     arguments = {**request.arguments, "extensions": extensions}
     try:
@@ -161,8 +162,8 @@ async def _send(client: httpx.AsyncClient, request: Request, records: list[Recor
         return None
 
 
-def _stuck(records: list[Record], user: UserCode) -> Stuck:
+def _stuck(records: list[LiveExchange], user: UserCode) -> Stuck:
     pending = next((record for record in records if record.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.settled(pending, user), stuck.where(pending, user))
+    return Stuck(starlette.finished(pending, user), await_chains.where(pending, user))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 _exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice a test
 
 
-class _Worn(NamedTuple):
+class _Carried(NamedTuple):
     """What a wrapper carries. `functools.wraps` copies it to wrappers of others: theirs is not the one named here."""
 
     wrapper: Any
@@ -33,19 +33,19 @@ class Patch:
         self._make = make
         self._own = False
 
-    def fit(self, patches: "Patches") -> None:
+    def bind(self, patches: "Patches") -> None:
         """A wrapper for what stands there now."""
         self._own = self.name in vars(self.owner)
         original = _bare(getattr(self.owner, self.name))
         if original is not self.original:
             self.original = original
             self.wrapper = self._make(original)
-            self.wrapper.noblock = _Worn(self.wrapper, original, patches)
+            self.wrapper.noblock = _Carried(self.wrapper, original, patches)
 
-    def worn(self) -> bool:
+    def is_installed(self) -> bool:
         return getattr(self.owner, self.name, None) is self.wrapper
 
-    def take_off(self) -> None:
+    def uninstall(self) -> None:
         """Whatever a test has put there meanwhile stays; what its monkeypatch gave back may be an older wrapper."""
         present = vars(self.owner).get(self.name)
         original = self.original if present is self.wrapper else _bare(present)
@@ -61,23 +61,23 @@ class Patch:
         return partial(delattr, self.owner, self.name)
 
 
-def beneath(function: Any) -> Any:
+def unwrapped(function: Any) -> Any:
     """What one of our wrappers stands before; any other function itself."""
-    worn = _worn(function)
-    return worn.original if worn is not None else function
+    ours = _carried(function)
+    return ours.original if ours is not None else function
 
 
 def _bare(function: Any) -> Any:
     """Without wrappers of ours that nobody has on any more."""
-    while (worn := _worn(function)) is not None and not worn.patches.on:
-        function = worn.original
+    while (ours := _carried(function)) is not None and not ours.patches.on:
+        function = ours.original
     return function
 
 
-def _worn(function: Any) -> _Worn | None:
+def _carried(function: Any) -> _Carried | None:
     """None where the function is no wrapper of ours."""
-    worn = getattr(function, "noblock", None)
-    return worn if type(worn) is _Worn and worn.wrapper is function else None
+    ours = getattr(function, "noblock", None)
+    return ours if type(ours) is _Carried and ours.wrapper is function else None
 
 
 class Patches:
@@ -95,16 +95,16 @@ class Patches:
         self._joined: dict[tuple[Any, str], Patches] = {}
         self._fit(())
 
-    def put_on(self) -> None:
+    def install(self) -> None:
         """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on."""
         imported = self._present()
         if imported != self._imported:
-            self.take_off()
+            self.uninstall()
             self._imported = imported
             self._patches = list(self._find())
             self._fit(self._patches)
         elif self._standing() != (self._wrappers if self.on else self._originals):
-            self._fit([patch for patch in self._patches if not (self.on and patch.worn())])
+            self._fit([patch for patch in self._patches if not (self.on and patch.is_installed())])
         elif self.on:
             return
         _exhaust(map(setattr, self._owners, self._names, self._wrappers))
@@ -113,29 +113,29 @@ class Patches:
     def catch_up(self) -> None:
         """Again, where more is to be patched than before: all there is to do where nobody can have put others there."""
         if self._present() != self._imported:
-            self.put_on()
+            self.install()
 
     def _present(self) -> list[ModuleType | None]:
         return list(map(sys.modules.get, self._modules))
 
-    def take_off(self) -> None:
+    def uninstall(self) -> None:
         if not self.on:
             return
         self.on = False
         while self._joined:
-            self._joined.popitem()[1].take_off()
+            self._joined.popitem()[1].uninstall()
         if self._standing() == self._wrappers:
             _exhaust(map(call, self._undoings))
         else:
             for patch in self._patches:
-                patch.take_off()
+                patch.uninstall()
 
     def join(self, patch: Patch) -> None:
         """Until these are taken off; one for each attribute."""
         where = patch.owner, patch.name
         if where not in self._joined:
             self._joined[where] = Patches(lambda: [patch])
-            self._joined[where].put_on()
+            self._joined[where].install()
 
     def _standing(self) -> list[Any]:
         return list(map(getattr, self._owners, self._names, repeat(None)))
@@ -143,7 +143,7 @@ class Patches:
     def _fit(self, changed: Iterable[Patch]) -> None:
         self.on = False  # wrappers of ours that came back are old ones
         for patch in changed:
-            patch.fit(self)
+            patch.bind(self)
         self._owners = [patch.owner for patch in self._patches]
         self._names = [patch.name for patch in self._patches]
         self._originals = [patch.original for patch in self._patches]

@@ -6,7 +6,8 @@ import sysconfig
 from collections.abc import Iterable
 from weakref import WeakSet
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]), "")
+"""The folder of this plugin: nothing in it is the user's, wherever in it a module lies."""
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -48,7 +49,7 @@ class UserCode:
         if file.startswith("<"):
             return False
         path = os.path.abspath(file)
-        if path.startswith(_OURS):
+        if path.startswith(PACKAGE):
             return False
         if path.startswith(self._packages):
             return True

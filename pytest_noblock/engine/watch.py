@@ -3,17 +3,19 @@
 import threading
 from functools import cached_property
 
-from pytest_noblock.engine import loops, starlette
+from pytest_noblock.engine.asgi.entry_points import Entrances
 from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock
-from pytest_noblock.engine.descriptors import AWAITED
-from pytest_noblock.engine.entrances import Entrances
-from pytest_noblock.engine.exchange import ASGIApp, Record
-from pytest_noblock.engine.instrument import born_at, catch_up, current_meter, put_on, register, take_off, unregister
-from pytest_noblock.engine.meter import StepMeter
-from pytest_noblock.engine.sockets import SocketTable
+from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.instrument import born_at, catch_up, current_meter, install, register, uninstall, unregister
+from pytest_noblock.engine.meters import with_samples
+from pytest_noblock.engine.network.awaited_fds import AWAITED
+from pytest_noblock.engine.network.tcp_info import SocketTable
+from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.engine.watchdog import Watchdog
-from pytest_noblock.observation import Meter, Observation, Segment
+from pytest_noblock.model.observation import Meter, Observation, Segment
 
 
 class Kit:
@@ -48,7 +50,7 @@ class Watch:
     """One test's requests; every thread in which one enters an app gets a meter."""
 
     def __init__(self, kit: Kit, sample_after: int) -> None:
-        self.records: list[Record] = []
+        self.records: list[LiveExchange] = []
         self._kit = kit
         self._sample_after = sample_after
         self._metered: list[_MeteredThread] = []
@@ -58,7 +60,7 @@ class Watch:
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch was not left, its patches are this one's."""
         if not inherits:
-            put_on()
+            install()
             self._kit.entrances.open()
         elif catch_up():
             self._kit.entrances.catch_up()
@@ -71,21 +73,19 @@ class Watch:
         for thread in list(self._metered):
             self._finish(thread)
         if self._ended:
-            from pytest_noblock.engine.sampled import settled
-
-            self.segments = settled(self._ended, self._kit.watchdog.take(), self._kit.user)
+            self.segments = with_samples(self._ended, self._kit.watchdog.take(), self._kit.user)
 
     def leave(self) -> None:
         """Nothing of ours is left: after the fixtures, which may give back what they found at their start."""
         self._kit.entrances.close()
-        take_off()
+        uninstall()
 
     def observation(self) -> Observation:
         """Complete once the watch has ended."""
-        exchanges = tuple(starlette.settled(record, self._kit.user) for record in self.records)
+        exchanges = tuple(starlette.finished(record, self._kit.user) for record in self.records)
         return Observation(self._kit.kind, exchanges, self.segments)
 
-    def entered(self, app: ASGIApp, record: Record) -> StepMeter:
+    def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         if app not in self._kit.user.apps:
             self._kit.user.apps.add(app)
@@ -118,7 +118,7 @@ class _MeteredThread:
     def __init__(self, thread: threading.Thread, meter: StepMeter) -> None:
         self.meter = meter
         self._thread = thread
-        self._undo = loops.prepare(meter)
+        self._undo = other_loops.install_steps(meter)
         register(meter)
 
     def alive(self) -> bool:

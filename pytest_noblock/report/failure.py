@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from pytest_noblock import remedies
-from pytest_noblock.durations import words
-from pytest_noblock.findings import MOCKED, Check, Finding, Kind, ProbeWaits, TaskRun
-from pytest_noblock.observation import LOOP, Exchange, Phase
+from pytest_noblock.judge import advice
+from pytest_noblock.model.finding import MOCKED, Check, Finding, ProbeWaits, TaskRun
+from pytest_noblock.model.kinds import Kind
+from pytest_noblock.model.observation import LOOP, Exchange, Phase
+from pytest_noblock.model.units import words
 
 _WHY = {
     "poll": "for the network",
@@ -81,13 +82,13 @@ def headline(check: Check, finding: Finding) -> str:
         return f"{check.request}: background task {finding.call} {_BACKGROUND[finding.kind]}"
     if finding.kind in _BESIDE:
         what = _BESIDE[finding.kind].format(pool=finding.pool)
-        return f"{check.request} {what} {words(finding.held)}{_allowed(check, finding)}"
+        return f"{check.request} {what} {words(finding.blocked_ns)}{_allowed(check, finding)}"
     if finding.evidence == MOCKED:
         return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
-    limit = "no network allowed" if finding.kind == "sync-network" and finding.held < check.limit else None
+    limit = "no network allowed" if finding.kind == "sync-network" and finding.blocked_ns < check.limit else None
     limit = limit or f"limit {words(check.limit)}"
     where = " in the background" if finding.phase is Phase.BACKGROUND else ""
-    return f"{check.request} blocked the event loop {words(finding.held)}{where} ({limit})"
+    return f"{check.request} blocked the event loop {words(finding.blocked_ns)}{where} ({limit})"
 
 
 def _allowed(check: Check, finding: Finding) -> str:
@@ -166,7 +167,7 @@ def _why(finding: Finding) -> str:
 def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]:
     """The user's own probes say it in the user's terms; the built-in ones where there are none."""
     if finding.kind in _BESIDE and finding.kind != "gil":
-        return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.held]
+        return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.blocked_ns]
     users = [probe for probe in probes if probe.path.startswith("/")]
     return users or [probe for probe in probes if probe.path == LOOP]
 
@@ -198,7 +199,7 @@ def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
 
 
 def _instead(finding: Finding) -> str:
-    plain = finding.phase is Phase.HANDLER and remedies.helps_plain_def(finding.kind, finding.call)
+    plain = finding.phase is Phase.HANDLER and advice.helps_plain_def(finding.kind, finding.call)
     return finding.replacement + (", or make the endpoint a plain def" if plain else "")
 
 

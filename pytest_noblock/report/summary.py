@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_noblock.observation import LIFESPAN
+from pytest_noblock.model.observation import LIFESPAN
 
 Record = dict[str, Any]  # JSON: see schema.json
 

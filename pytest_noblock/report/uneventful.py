@@ -2,8 +2,8 @@
 
 from json.encoder import encode_basestring_ascii as quoted
 
-from pytest_noblock.durations import milliseconds
-from pytest_noblock.report.record import to_json, uneventful
+from pytest_noblock.model.units import milliseconds
+from pytest_noblock.report.wire import to_json, uneventful
 
 _GAPS = ("\0id", "\0request", "\0duration_ms")
 """What differs from request to request; in the order of the record."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.engine.metering import metering
+from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.usercode import UserCode
 
 
@@ -35,11 +35,11 @@ def metered(user):
     """Segments of the steps of one exchange, made of plain functions called on the loop one after another."""
 
     def metered(*steps, exact=False, kind="full", sample_after=10_000_000):
-        from pytest_noblock.engine.exchange import CURRENT, Record
+        from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 
         async def main():
             loop = asyncio.get_running_loop()
-            record = Record("GET", "/")
+            record = LiveExchange("GET", "/")
             with metering(kind, user, sample_after=sample_after, exact=exact) as meter:
                 for step in steps:
                     done = loop.create_future()

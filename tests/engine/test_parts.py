@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pytest_noblock.engine import selfcheck
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock, longest_queued, others_cpu, queued
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.selfcheck import meter_of_this_machine
-from pytest_noblock.engine.timer import PollingTimer, Timer
+from pytest_noblock.engine.steps import selfcheck
+from pytest_noblock.engine.steps.selfcheck import meter_of_this_machine
+from pytest_noblock.engine.steps.timer import PollingTimer, Timer
 from pytest_noblock.engine.usercode import UserCode
 
 MS = 1_000_000

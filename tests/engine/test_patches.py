@@ -32,9 +32,9 @@ def told(original):
 def test_on_and_off(owner):
     patch = patched(owner, told)
     for _ in range(3):
-        patch.put_on()
+        patch.install()
         assert owner.call() == "told of bare"
-        patch.take_off()
+        patch.uninstall()
         assert owner.call is bare
 
 
@@ -42,8 +42,8 @@ def test_the_wrapper_is_made_once(owner):
     made = []
     patch = patched(owner, lambda original: made.append(original) or told(original))
     for _ in range(3):
-        patch.put_on()
-        patch.take_off()
+        patch.install()
+        patch.uninstall()
     assert made == [bare]
 
 
@@ -56,52 +56,52 @@ def test_what_was_inherited_is_inherited_again():
         pass
 
     patch = patched(Child, lambda original: lambda self: f"told of {original(self)}")
-    patch.put_on()
+    patch.install()
     assert Child().call() == "told of base"
     assert Base().call() == "base"
-    patch.take_off()
+    patch.uninstall()
     assert "call" not in vars(Child)
 
 
 def test_what_a_test_put_there_stays(owner):
     patch = patched(owner, told)
-    patch.put_on()
+    patch.install()
     owner.call = other
-    patch.take_off()
+    patch.uninstall()
     assert owner.call is other
 
 
 def test_a_monkeypatch_that_ends_after_us_gives_the_bare_function_back_in_the_end(owner):
     patch = patched(owner, told)
-    patch.put_on()
+    patch.install()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(owner, "call", other)
-        patch.take_off()
+        patch.uninstall()
         assert owner.call is other
-        patch.put_on()
+        patch.install()
         assert owner.call() == "told of other"
-        patch.take_off()
+        patch.uninstall()
         assert owner.call is other
-        patch.put_on()
-    patch.take_off()
+        patch.install()
+    patch.uninstall()
     assert owner.call is bare
 
 
 def test_a_wrapper_that_came_back_while_we_were_off_is_not_wrapped_again(owner):
     patch = patched(owner, told)
-    patch.put_on()
+    patch.install()
     stale = owner.call
-    patch.take_off()
+    patch.uninstall()
     owner.call = stale
-    patch.put_on()
+    patch.install()
     assert owner.call() == "told of bare"
-    patch.take_off()
+    patch.uninstall()
     assert owner.call is bare
 
 
 def test_anothers_wrapper_around_ours_is_not_taken_for_ours(owner):
     patch = patched(owner, told)
-    patch.put_on()
+    patch.install()
     inner = owner.call
 
     @functools.wraps(inner)
@@ -109,18 +109,18 @@ def test_anothers_wrapper_around_ours_is_not_taken_for_ours(owner):
         return f"around {inner()}"
 
     owner.call = around
-    patch.take_off()
+    patch.uninstall()
     assert owner.call is around
 
 
 def test_two_on_one_attribute_go_in_reverse_order(owner):
     outer, inner = patched(owner, told), patched(owner, told)
-    inner.put_on()
-    outer.put_on()
+    inner.install()
+    outer.install()
     assert owner.call() == "told of told of bare"
-    outer.take_off()
+    outer.uninstall()
     assert owner.call() == "told of bare"
-    inner.take_off()
+    inner.uninstall()
     assert owner.call is bare
 
 
@@ -132,14 +132,14 @@ def test_a_module_that_comes_later_is_found(owner, monkeypatch):
         yield Patch(owner, "call", told)
 
     patches = Patches(find, ["noblock_comes_later"])
-    patches.put_on()
-    patches.put_on()
+    patches.install()
+    patches.install()
     assert len(asked) == 1
     monkeypatch.setitem(__import__("sys").modules, "noblock_comes_later", owner)
-    patches.put_on()
+    patches.install()
     assert len(asked) == 2
     assert owner.call() == "told of bare"
-    patches.take_off()
+    patches.uninstall()
     assert owner.call is bare
 
 
@@ -148,11 +148,11 @@ def test_one_that_joins_goes_off_with_the_others_and_is_worn_once(owner):
         other = other
 
     patches = patched(owner, told)
-    patches.put_on()
+    patches.install()
     for _ in range(2):
         patches.join(Patch(Met, "other", told))
         assert Met.other() == "told of other"
-    patches.take_off()
+    patches.uninstall()
     assert (owner.call, Met.other) == (bare, other)
 
 
@@ -160,27 +160,27 @@ def test_one_that_a_test_replaced_or_deleted_keeps_none_of_the_others_on(owner):
     owner.other = other
     patches = Patches(lambda: [Patch(owner, name, told) for name in ("call", "other")])
     for change in (lambda: setattr(owner, "call", other), lambda: delattr(owner, "call")):
-        patches.put_on()
+        patches.install()
         change()
-        patches.take_off()
+        patches.uninstall()
         assert owner.other is other
         owner.call = bare
-    patches.put_on()
+    patches.install()
     assert owner.call() == "told of bare"
-    patches.take_off()
+    patches.uninstall()
 
 
 def test_what_others_put_there_meanwhile_is_wrapped_at_the_next_time_and_theirs_in_the_end(owner):
     owner.kept = bare
     patches = Patches(lambda: [Patch(owner, name, told) for name in ("call", "kept")])
-    patches.put_on()
+    patches.install()
     kept, given_back = owner.kept, owner.call
     owner.call = other
-    patches.put_on()
+    patches.install()
     assert owner.call() == "told of other"
     assert owner.kept is kept
     owner.call = given_back
-    patches.put_on()
+    patches.install()
     assert owner.call() == "told of bare"
-    patches.take_off()
+    patches.uninstall()
     assert (owner.call, owner.kept) == (bare, bare)

@@ -5,12 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-import pytest_noblock.check
-import pytest_noblock.client
-import pytest_noblock.engine.selfcheck
-import pytest_noblock.report.failure
-import pytest_noblock.running  # noqa: F401  imported here, inner runs need not import them again and again
-
 SHOP = """
 import asyncio
 import time

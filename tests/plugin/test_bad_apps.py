@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_noblock.engine import lifespan
+from pytest_noblock.engine.asgi import lifespan
 
 TESTS = "def test_it(noblock): noblock.get('/')"
 

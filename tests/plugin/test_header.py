@@ -26,7 +26,7 @@ def test_the_portable_rules_say_what_they_do_not_see(shop):
 
 
 def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
-    from pytest_noblock.engine import selfcheck
+    from pytest_noblock.engine.steps import selfcheck
 
     monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: "a sleep, a round trip")
     shop.makepyfile("def test_it(): pass")
@@ -35,7 +35,7 @@ def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
 
 
 def test_the_full_meter_can_be_insisted_on(shop, monkeypatch, refused):
-    from pytest_noblock.engine import selfcheck
+    from pytest_noblock.engine.steps import selfcheck
 
     monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: "a sleep")
     shop.makepyfile("def test_it(): pass")

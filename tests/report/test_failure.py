@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_noblock.findings import Check, Finding, ProbeWaits
-from pytest_noblock.frames import Frame
-from pytest_noblock.observation import Exchange, Phase, Probe
+from pytest_noblock.model.finding import Check, Finding, ProbeWaits
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Phase, Probe
 from pytest_noblock.report.failure import failure
 
 MS = 1_000_000
 FINDING = Finding(
     kind="sync-network",
     phase=Phase.HANDLER,
-    held=301_200_000,
+    blocked_ns=301_200_000,
     cpu=2_100_000,
     asleep=299 * MS,
     count=1,
@@ -101,9 +101,9 @@ def test_very_verbose_adds_the_stack_and_the_probes():
 @pytest.mark.parametrize(
     ("check", "line"),
     [
-        (changed(held=MS), "GET /report blocked the event loop 1.0 ms (no network allowed)"),
+        (changed(blocked_ns=MS), "GET /report blocked the event loop 1.0 ms (no network allowed)"),
         (changed(phase=Phase.BACKGROUND), "GET /report blocked the event loop 301 ms in the background (limit 50 ms)"),
-        (changed(kind="cpu", held=60 * MS), "GET /report blocked the event loop 60 ms (limit 50 ms)"),
+        (changed(kind="cpu", blocked_ns=60 * MS), "GET /report blocked the event loop 60 ms (limit 50 ms)"),
         (CHECK._replace(limit=9_500_000), "GET /report blocked the event loop 301 ms (limit 9.5 ms)"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_stall_too_short_to_meet_a_probe_says_so():
 
 
 def test_several_findings_follow_one_another():
-    check = CHECK._replace(findings=(FINDING, replace(FINDING, line=50, held=60 * MS)))
+    check = CHECK._replace(findings=(FINDING, replace(FINDING, line=50, blocked_ns=60 * MS)))
     headlines = [line for line in failure(check).splitlines() if "blocked the event loop" in line]
     assert headlines == [
         "GET /report blocked the event loop 301 ms (limit 50 ms)",

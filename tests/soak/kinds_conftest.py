@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.observation import Segment
-from pytest_noblock.watched import Judge
+from pytest_noblock.checks.watched import Judge
+from pytest_noblock.model.observation import Segment
 
 _OBSERVED: dict[str, list[str]] = {}
 

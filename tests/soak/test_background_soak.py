@@ -14,17 +14,17 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from pytest_noblock.afterwards import shared_out
-from pytest_noblock.background import faults
-from pytest_noblock.check import Plan
+from pytest_noblock.checks.checker import Plan
+from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit
-from pytest_noblock.findings import Check
-from pytest_noblock.limits import Limits
+from pytest_noblock.judge.background import faults
+from pytest_noblock.judge.background_findings import shared_out
+from pytest_noblock.model.finding import Check
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.plugin.watching import ItemWatch
 from pytest_noblock.report.failure import failure
-from pytest_noblock.running import RunningApps
-from pytest_noblock.watching import ItemWatch
 from tests.plugin import trap_app
 from tests.plugin.trap_app import BEHIND, TRAPS, TWINS, Case
 from tests.soak.servers import hogs

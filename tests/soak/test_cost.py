@@ -18,10 +18,10 @@ from statistics import median
 
 import pytest
 
-from pytest_noblock.check import Plan
-from pytest_noblock.engine.metering import metering
+from pytest_noblock.checks.checker import Plan
+from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.observe import Request, Run, observe
-from pytest_noblock.limits import Limits
+from pytest_noblock.model.limits import Limits
 from tests.soak import blocking_app, hops_app
 from tests.soak.servers import hogs
 from tests.soak.test_detection import BLOCKING, REPAIRED, fresh, marked, told, verdict
@@ -99,7 +99,7 @@ def test_a_check_adds_little_to_the_requests_own_time(apps, checker, figure, pat
 
 
 def test_the_fixture_itself_starts_quickly(services, meter, figure, pytestconfig):
-    from pytest_noblock.running import RunningApps
+    from pytest_noblock.checks.running_apps import RunningApps
 
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_noblock.check import Checker, Plan
+from pytest_noblock.checks.checker import Checker, Plan
 from pytest_noblock.engine.observe import Request
-from pytest_noblock.limits import Limits
+from pytest_noblock.model.limits import Limits
 from tests.soak import attribution_app, blocking_app
 from tests.soak.servers import hogs
 

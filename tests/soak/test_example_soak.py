@@ -41,7 +41,9 @@ def answer(check, twins, path) -> str:
 
 
 def told(check) -> str:
-    shown = [f"{each.kind} {each.held / 1e6:.1f} ms at {each.file}:{each.line} {each.call}" for each in check.findings]
+    shown = [
+        f"{each.kind} {each.blocked_ns / 1e6:.1f} ms at {each.file}:{each.line} {each.call}" for each in check.findings
+    ]
     return "; ".join((check.outcome, check.reason or "", *shown))
 
 

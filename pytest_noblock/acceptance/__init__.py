@@ -1,0 +1,1 @@
+"""What the user accepts, with a reason. Pure."""

@@ -1,0 +1,1 @@
+"""Which call a line makes, by the name people know, and what is known of it. Pure."""

@@ -1,0 +1,204 @@
+"""Where a source file makes calls: its text, parsed once per version, and the call sites of a line."""
+
+import ast
+import linecache
+import re
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Position = tuple[int, int]
+"""Line and column; columns count UTF-8 bytes, as in `ast` and `co_positions`."""
+
+_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+_COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
+# Python 3.12 runs all comprehensions but generator expressions in the frame around them.
+_OWN_FRAME = (ast.Lambda, ast.GeneratorExp) if sys.version_info >= (3, 12) else (ast.Lambda, *_COMPREHENSIONS)
+FRAME_OF = {
+    "<lambda>": ast.Lambda,
+    "<genexpr>": ast.GeneratorExp,
+    "<listcomp>": ast.ListComp,
+    "<setcomp>": ast.SetComp,
+    "<dictcomp>": ast.DictComp,
+}
+"""The expression that runs in a frame of this name."""
+
+_MOST_SOURCES = 64
+_VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
+
+
+class CallSite(NamedTuple):
+    """One call in the source: `target` is what is called, `implied` the method that `with` or `for` calls unwritten."""
+
+    node: ast.expr
+    target: ast.expr
+    implied: str | None
+    nested: bool
+    """It runs in a frame of its own: a lambda or a generator expression."""
+
+    @property
+    def begin(self) -> Position:
+        return self.node.lineno, self.node.col_offset
+
+    @property
+    def end(self) -> Position:
+        return _end(self.node)
+
+    @property
+    def name_end(self) -> Position:
+        """Where the instruction of a call chained over several lines ends."""
+        return _end(self.target)
+
+    @property
+    def line(self) -> int:
+        """The line that tracing shows for the call: the attribute's where the chain spans lines."""
+        target = self.target
+        if isinstance(target, ast.Attribute) and target.end_lineno != target.lineno:
+            return self.name_end[0]
+        return self.node.lineno
+
+    @property
+    def arguments(self) -> list[ast.expr]:
+        return self.node.args if isinstance(self.node, ast.Call) else []
+
+    def covers(self, line: int) -> bool:
+        return self.begin[0] <= line <= self.end[0]
+
+    def holds(self, kind: type[ast.AST]) -> bool:
+        return any(isinstance(node, kind) for node in ast.walk(self.node))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One version of a file, and the call sites that were looked for in it."""
+
+    lines: list[str]
+    tree: ast.Module | None
+    sites: dict[tuple[int, str, int], list[CallSite]] = field(default_factory=dict)
+
+
+_sources: dict[str, _Source] = {}
+
+
+def source_lines(file: str) -> list[str]:
+    """The lines of a file as Python last saw them; empty where there is no such file.
+
+    `<string>` is a name that many codes share: its lines may be another's (Python 3.13 keeps those of `-c`).
+    """
+    if file == "<string>":
+        return []
+    try:
+        linecache.checkcache(file)
+        return linecache.getlines(file)
+    except ValueError:  # a name that no file system takes
+        return []
+
+
+def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
+    """The calls of the statement that the line is part of, in the order in which they run.
+
+    What the `def` line of the code itself calls (decorators, defaults) was
+    called by somebody else.
+    """
+    source = _source(code.co_filename)
+    key = (line, code.co_name, code.co_firstlineno)
+    if key not in source.sites:
+        statements = (each for each in _statements_at(source.tree, line) if not _defines(each, code))
+        source.sites[key] = [site for each in statements for site in _sites_of(each, line)]
+    return source.sites[key]
+
+
+def _source(file: str) -> _Source:
+    lines = source_lines(file)
+    source = _sources.get(file)
+    if source is None or source.lines is not lines:  # linecache makes a new list when it reads a file again
+        if len(_sources) >= _MOST_SOURCES:
+            _sources.clear()
+        source = _sources[file] = _Source(lines, _parse(lines, file) if lines else None)
+    return source
+
+
+def _parse(lines: list[str], file: str) -> ast.Module | None:
+    try:
+        return ast.parse(_without_stray_escapes("".join(lines)), file)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _without_stray_escapes(source: str) -> str:
+    # `"\d"` makes the parser warn, and the user's filters may turn that into an error; places stay as they are.
+    return re.sub(
+        r"\\(.)", lambda found: found[0] if found[1] in _VALID_ESCAPES else "/" + found[1], source, flags=re.DOTALL
+    )
+
+
+def _statements_at(tree: ast.Module | None, line: int) -> Iterator[ast.AST]:
+    waiting: list[ast.AST] = [tree] if tree else []
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(child, _STATEMENTS) and _spans(child, line):
+                yield child
+                waiting.append(child)
+
+
+def _spans(statement: ast.AST, line: int) -> bool:
+    if isinstance(statement, ast.match_case):
+        return True
+    if not isinstance(statement, (ast.stmt, ast.excepthandler)):
+        return False
+    return _first_line(statement) <= line <= (statement.end_lineno or statement.lineno)
+
+
+def _first_line(statement: ast.stmt | ast.excepthandler) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min((decorator.lineno for decorator in decorators), default=statement.lineno)
+
+
+def _defines(statement: ast.AST, code: types.CodeType) -> bool:
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    return statement.name == code.co_name and _first_line(statement) == code.co_firstlineno
+
+
+def _sites_of(statement: ast.AST, line: int) -> list[CallSite]:
+    sites = sorted((*_written_calls(statement), *_implied_calls(statement)), key=lambda site: site.end)
+    compound = any(isinstance(child, _STATEMENTS) for child in ast.iter_child_nodes(statement))
+    return [site for site in sites if site.covers(line)] if compound else sites
+
+
+def _written_calls(statement: ast.AST) -> Iterator[CallSite]:
+    waiting = [(child, False) for child in ast.iter_child_nodes(statement)]
+    while waiting:
+        node, nested = waiting.pop()
+        if isinstance(node, _STATEMENTS):
+            continue
+        if isinstance(node, ast.Call):
+            yield CallSite(node, node.func, None, nested)
+        waiting += _parts(node, nested=nested)
+
+
+def _parts(node: ast.AST, *, nested: bool) -> list[tuple[ast.AST, bool]]:
+    # The first iterable of a generator expression is evaluated by the frame around it.
+    if isinstance(node, ast.comprehension):
+        return [(child, nested) for child in (node.target, *node.ifs)]
+    inside = nested or isinstance(node, _OWN_FRAME)
+    parts = [(child, inside) for child in ast.iter_child_nodes(node)]
+    if isinstance(node, _COMPREHENSIONS):
+        first, *others = node.generators
+        parts += [(first.iter, nested), *((other.iter, inside) for other in others)]
+    return parts
+
+
+def _implied_calls(statement: ast.AST) -> Iterator[CallSite]:
+    if isinstance(statement, ast.With):
+        for item in statement.items:
+            if not isinstance(item.context_expr, ast.Call):
+                yield CallSite(item.context_expr, item.context_expr, "__enter__", nested=False)
+    elif isinstance(statement, ast.For) and not isinstance(statement.iter, ast.Call):
+        yield CallSite(statement.iter, statement.iter, "__next__", nested=False)
+
+
+def _end(node: ast.expr) -> Position:
+    return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset

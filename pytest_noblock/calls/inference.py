@@ -1,0 +1,179 @@
+"""What an expression of the source stands for in the running frame.
+
+Nothing is evaluated: names are looked up, attributes are read from the plain
+dictionaries of modules, classes and instances, and a call is taken for an
+instance of the class it makes or is annotated to return.
+"""
+
+import ast
+import builtins
+import inspect
+import pathlib
+import sys
+import types
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents
+
+UNSEEN = object()
+"""In the place of an object of which only the type is known."""
+
+_LITERALS: dict[type[ast.expr], type] = {
+    ast.JoinedStr: str,
+    ast.List: list,
+    ast.ListComp: list,
+    ast.Dict: dict,
+    ast.DictComp: dict,
+    ast.Set: set,
+    ast.SetComp: set,
+    ast.Tuple: tuple,
+}
+
+
+class Inferred(NamedTuple):
+    """An object, or its type alone where the object is not there to look at."""
+
+    cls: type
+    thing: object = UNSEEN
+
+
+class Scope:
+    """The names that a frame sees, and what was found out with them: chains of calls are looked at once per link."""
+
+    def __init__(self, namespace: Mapping[str, object]) -> None:
+        self.namespace = namespace
+        self.seen: dict[ast.expr, Inferred | None] = {}
+        self.names: dict[ast.expr, str | None] = {}
+
+    @cached_property
+    def own_package(self) -> str:
+        """The top-level package of the frame's code; empty where it has none."""
+        name = _lookup("__name__", self)
+        return name.thing.partition(".")[0] if name and is_a(name.thing, str) else ""
+
+
+def infer(expression: ast.expr, scope: Scope) -> Inferred | None:
+    """What an expression stands for; None where only running it would tell."""
+    if expression not in scope.seen:
+        scope.seen[expression] = _look(expression, scope)
+    return scope.seen[expression]
+
+
+def _look(expression: ast.expr, scope: Scope) -> Inferred | None:
+    match expression:
+        case ast.Name(id=name):
+            return _lookup(name, scope)
+        case ast.Constant(value=value):
+            return Inferred(type(value))
+        case ast.Attribute(value=owner, attr=name):
+            seen = infer(owner, scope)
+            return attribute(seen, name) if seen else None
+        case ast.Call(func=function):
+            return _result(function, scope)
+        case ast.BinOp(left=left, op=ast.Div()):
+            seen = infer(left, scope)
+            return Inferred(seen.cls) if seen and issubclass(seen.cls, pathlib.PurePath) else None
+    literal = _LITERALS.get(type(expression))
+    return Inferred(literal) if literal else None
+
+
+def attribute(owner: Inferred, name: str) -> Inferred | None:
+    """What an attribute holds, as far as it can be read without running a descriptor of the user's."""
+    own = stored(owner.thing)
+    if name in own:
+        return _of(own[name])
+    cls = owner.thing if is_a(owner.thing, type) else owner.cls
+    for base in ancestors(cls):
+        if name in class_contents(base):
+            return _from_class(class_contents(base)[name], owner)
+    return None
+
+
+def has(owner: Inferred, name: str) -> bool:
+    """Whether an object has an attribute by itself or by its class."""
+    return name in stored(owner.thing) or any(name in class_contents(base) for base in ancestors(owner.cls))
+
+
+def stored(thing: object) -> Mapping[str, object]:
+    """The attributes that an instance or module holds itself."""
+    if is_a(thing, types.ModuleType):
+        return module_contents(thing)
+    for base in ancestors(type(thing)):
+        descriptor = class_contents(base).get("__dict__")
+        if descriptor is not None and not is_a(thing, type):
+            contents = descriptor.__get__(thing) if type(descriptor) is types.GetSetDescriptorType else None
+            return contents if type(contents) is dict else {}
+    return {}
+
+
+def _of(thing: object) -> Inferred:
+    return Inferred(type(thing), thing)
+
+
+def _lookup(name: str, scope: Scope) -> Inferred | None:
+    try:
+        return _of(scope.namespace[name])
+    except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
+        return _of(vars(builtins)[name]) if name in vars(builtins) else None
+
+
+def _from_class(value: object, owner: Inferred) -> Inferred | None:
+    if type(value) is classmethod or type(value) is staticmethod:
+        return _of(value.__func__)
+    if type(value) is types.MemberDescriptorType and owner.thing is not UNSEEN and not is_a(owner.thing, type):
+        return _slot(value, owner.thing)
+    if type(value) is property:
+        return _annotated(value.fget)
+    if type(value) is cached_property:
+        return _annotated(value.func)
+    is_descriptor = any("__get__" in class_contents(base) for base in ancestors(type(value)))
+    return None if is_descriptor and type(value) is not types.FunctionType else _of(value)
+
+
+def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Inferred | None:
+    try:
+        return _of(descriptor.__get__(thing))
+    except AttributeError:
+        return None
+
+
+def _result(function: ast.expr, scope: Scope) -> Inferred | None:
+    if isinstance(function, ast.Name) and function.id == "super":
+        return _base(scope)
+    made_by = infer(function, scope)
+    if made_by is None:
+        return None
+    owner = infer(function.value, scope) if isinstance(function, ast.Attribute) else None
+    return Inferred(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing, owner)
+
+
+def _base(scope: Scope) -> Inferred | None:
+    here = _lookup("__class__", scope)
+    bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
+    return Inferred(bases[0]) if bases else None
+
+
+def _annotated(function: object, owner: Inferred | None = None) -> Inferred | None:
+    """An instance of the class that a function says it returns; `Self` is the class of its owner."""
+    if is_a(function, types.MethodType):
+        owner, function = _of(function.__self__), function.__func__
+    if type(function) is not types.FunctionType or function.__code__.co_flags & inspect.CO_COROUTINE:
+        return None
+    if sys.version_info >= (3, 14) and function.__annotate__ is not None:  # reading the annotations would run them
+        return None
+    note = function.__annotations__.get("return")
+    if note is Self or (type(note) is str and note.rpartition(".")[2] == "Self"):
+        return Inferred(owner.thing if is_a(owner.thing, type) else owner.cls) if owner else None
+    cls = _named(note, Scope(function.__globals__)) if type(note) is str else note
+    return Inferred(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
+
+
+def _named(note: str, scope: Scope) -> object:
+    try:
+        expression = ast.parse(note, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    seen = infer(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
+    return seen.thing if seen else None

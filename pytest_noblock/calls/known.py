@@ -1,0 +1,106 @@
+"""What is known of blocking calls: which name blocks, how, and the async way to write it.
+
+Pure look-ups in the table of `blocking_calls`.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pytest_noblock.calls.table import (
+    CONNECTING,
+    HARMLESS,
+    INSIDE_GIL,
+    LONG,
+    MODULES,
+    NETWORK,
+    OUTSIDE_GIL,
+    PREPARING,
+    SYNC,
+    THREADS,
+    WAITING,
+)
+
+_CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
+    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
+)
+KNOWN_MODULES = frozenset(MODULES.split())
+"""Dotted names that are modules though they are written like classes."""
+IN_THREAD = "await asyncio.to_thread({call}, ...)"
+"""How most calls are moved to a thread."""
+
+
+class Entry(NamedTuple):
+    """One blocking call: every name under `prefix`, by whole components, and the async way to write it."""
+
+    prefix: str
+    instead: str
+    network: bool = False
+    cpu: bool = False
+    """It computes rather than waits."""
+    frees_gil: bool = False
+    """It computes outside the GIL."""
+    thread: str = IN_THREAD
+    """How to move it to a thread; empty where that makes no sense."""
+
+    @property
+    def blocks_anywhere(self) -> bool:
+        """However fast the machine is: it waits for another one, or for as long as it is told to."""
+        return self.network or self.prefix in _LONG
+
+
+def known(call: str | None) -> Entry | None:
+    """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
+    entry = entry_of(call)
+    return entry if call and entry and _blocks(entry, call.replace("()", "").split(".")) else None
+
+
+def is_async(path: str) -> bool:
+    """Whether a dotted path names something asynchronous, as `redis.asyncio.Redis` or `httpx.AsyncClient`."""
+    return any(_is_async_part(part) for part in path.split("."))
+
+
+def entry_of(call: str | None) -> Entry | None:
+    """The entry of a call, though it may only make the object that blocks on the same line."""
+    parts = (call or "").replace("()", "").split(".")
+    for length in range(min(len(parts), _LONGEST), 0, -1):
+        entry = TABLE.get(".".join(parts[:length]))
+        if entry is not None:
+            return None if any(_is_async_part(part) or part in _HARMLESS for part in parts[length:]) else entry
+    return None
+
+
+def _blocks(entry: Entry, parts: list[str]) -> bool:
+    if not _PREPARING.isdisjoint((parts[-1], ".".join(parts[-2:]))):
+        return False
+    return entry.cpu or not parts[-1][:1].isupper() or ".".join(parts) in _CONNECTING
+
+
+def _is_async_part(part: str) -> bool:
+    return part.startswith(("Async", "async", "Aio", "aio")) and part not in _SYNC
+
+
+def _entries() -> Iterator[Entry]:
+    tables = ((NETWORK, "network"), (WAITING, ""), (OUTSIDE_GIL, "outside"), (INSIDE_GIL, "inside"))
+    threads = {prefix: text for prefixes, text in THREADS.items() for prefix in prefixes.split()}
+    for rows, kind in tables:
+        for prefixes, instead in rows.items():
+            for prefix in prefixes.split():
+                yield Entry(
+                    prefix,
+                    instead,
+                    network=kind == "network",
+                    cpu=kind in ("outside", "inside"),
+                    frees_gil=kind == "outside" or prefix == "sqlite3",
+                    thread=_thread_way(prefix, threads),
+                )
+
+
+def _thread_way(prefix: str, threads: dict[str, str]) -> str:
+    parts = prefix.split(".")
+    ways = (threads.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next((way for way in ways if way is not None), IN_THREAD)
+
+
+TABLE = {entry.prefix: entry for entry in _entries()}
+"""Every entry by its prefix."""
+_LONGEST = max(prefix.count(".") for prefix in TABLE) + 1

@@ -1,0 +1,106 @@
+"""The call that a line or an instruction makes, by the name people know: `requests.get`.
+
+Reads sources and what is already in memory; imports nothing, runs nothing of
+the user's and does not raise, whatever it looks at.
+"""
+
+import dis
+import itertools
+import types
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
+from pytest_noblock.calls.inference import Scope
+from pytest_noblock.calls.known import known
+from pytest_noblock.calls.resolve import callee
+
+_CACHE = dis.opmap.get("CACHE", 0)
+_ITERATING = ("GET_ITER", "FOR_ITER")
+_AWAITING = ("GET_AWAITABLE", "SEND", "YIELD_VALUE")
+_CALLING = ("CALL", "PRECALL", "BEFORE_WITH", "LOAD_SPECIAL", "WITH_EXCEPT_START", *_ITERATING, *_AWAITING)
+_CHEAP_NAMES = (
+    "range len isinstance issubclass getattr hasattr setattr super type id repr enumerate zip map filter iter next"
+    " reversed int str float bool"
+)
+_CHEAP = frozenset(_CHEAP_NAMES.split())
+_BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
+
+
+class _Instruction(NamedTuple):
+    opcode: str
+    begin: Position
+    end: Position
+
+    def calls(self) -> bool:
+        return self.opcode.startswith(_CALLING)
+
+
+def source_line(file: str, line: int) -> str | None:
+    """The text of a line without its indentation; None where there is none."""
+    lines = source_lines(file)
+    return (lines[line - 1].strip() or None) if 0 < line <= len(lines) else None
+
+
+def called(code: types.CodeType, line: int, namespace: Mapping[str, object], lasti: int | None = None) -> str | None:
+    """The call that `code` makes at `line`; exactly the running one where its frame's `lasti` is given.
+
+    `namespace` holds the frame's locals over its globals. None where the line
+    or the instruction calls nothing, or where the source is not to be had.
+    """
+    scope = Scope(namespace)
+    at = _instruction(code, lasti)
+    sites = call_sites(code, at.begin[0] if at else line)
+    if at is None:
+        return _likeliest(_on_line(sites, line), code, scope)
+    if not at.calls():
+        return _likeliest(_around(sites, code), code, scope)
+    return _running(at, sites, code, scope)
+
+
+def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None:
+    if lasti is None or not 0 <= lasti < len(code.co_code):
+        return None
+    first, last, begin, end = next(itertools.islice(code.co_positions(), lasti // 2, None), (None,) * 4)
+    if first is None or last is None or begin is None or end is None:
+        return None
+    while lasti > 1 and code.co_code[lasti] == _CACHE:  # where 3.11 and 3.12 stand during a call of Python code
+        lasti -= 2
+    return _Instruction(dis.opname[code.co_code[lasti]], (first, begin), (last, end))
+
+
+def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scope: Scope) -> str | None:
+    ending = [site for site in sites if at.end in (site.end, site.name_end)]
+    exact = [site for site in ending if site.begin <= at.begin or at.opcode.startswith(_AWAITING)]
+    # `with` and `for` up to Python 3.12, and asserts rewritten by pytest, stand for the whole statement.
+    inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
+    name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
+    if name in _CHEAP and at.opcode.startswith(_ITERATING):
+        return _likeliest(_around(sites, code), code, scope)
+    return name
+
+
+def _on_line(sites: list[CallSite], line: int) -> list[CallSite]:
+    return [site for site in sites if site.line == line] or [site for site in sites if site.covers(line)] or sites
+
+
+def _around(sites: list[CallSite], code: types.CodeType) -> list[CallSite]:
+    """The calls that consume a lambda or a generator expression: they wait for what it computes."""
+    kind = FRAME_OF.get(code.co_name)
+    return [site for site in sites if site.holds(kind)][:1] if kind else []
+
+
+def _likeliest(sites: list[CallSite], code: types.CodeType, scope: Scope) -> str | None:
+    in_own_frame = code.co_name in FRAME_OF
+    named = [(callee(site, scope), site.nested != in_own_frame) for site in sites]
+    ranked = [(_rank(name), elsewhere, order, name) for order, (name, elsewhere) in enumerate(named) if name]
+    return min(ranked)[-1] if ranked else None
+
+
+def _rank(name: str) -> int:
+    entry = known(name)
+    if entry is not None:
+        return 0 if entry.network else 1
+    if name in _CHEAP:
+        return 4
+    return 3 if name.startswith(_BUILTIN_TYPES) else 2

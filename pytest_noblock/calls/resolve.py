@@ -1,0 +1,130 @@
+"""Who is called at a call site: what stands there, by its public name."""
+
+import ast
+import types
+from functools import partial
+
+from pytest_noblock.calls.callsites import CallSite
+from pytest_noblock.calls.inference import UNSEEN, Inferred, Scope, has, infer, stored
+from pytest_noblock.calls.known import is_async, known
+from pytest_noblock.calls.public_names import (
+    is_a,
+    is_installed,
+    member_path,
+    method_path,
+    module_contents,
+    origin_module,
+    path_of,
+)
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
+_HANDED_OVER = {"asyncio.to_thread": 0, "to_thread.run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
+"""Calls that run their argument elsewhere: what is found out about them is about that argument."""
+
+
+def callee(site: CallSite, scope: Scope) -> str | None:
+    """The canonical name of what is called at a site; as written where it is the user's or cannot be resolved."""
+    try:
+        name = _implied(site, scope) if site.implied else _name(site.target, scope)
+        return _handed_over(name, site.arguments, scope) or name
+    except RecursionError:  # a chain of a thousand calls
+        return None
+
+
+def _implied(site: CallSite, scope: Scope) -> str | None:
+    seen = infer(site.target, scope)
+    if seen is None or site.implied is None:
+        return None
+    is_lock = site.implied == "__enter__" and has(seen, "acquire")
+    path = method_path(seen.cls, "acquire" if is_lock else site.implied, scope.own_package)
+    return path if known(path) else None
+
+
+def _handed_over(name: str | None, arguments: list[ast.expr], scope: Scope) -> str | None:
+    position = next((at for ending, at in _HANDED_OVER.items() if f".{name}".endswith(f".{ending}")), len(arguments))
+    if position >= len(arguments):
+        return None
+    work = arguments[position]
+    if isinstance(work, ast.Call) and work.args and _name(work.func, scope) == "functools.partial":
+        work = work.args[0]
+    return _name(work, scope)
+
+
+def _name(target: ast.expr, scope: Scope) -> str | None:
+    if target not in scope.names:
+        scope.names[target] = _public_name(target, scope) or _written(target, scope)
+    return scope.names[target]
+
+
+def _public_name(target: ast.expr, scope: Scope) -> str | None:
+    if isinstance(target, ast.Attribute):
+        owner = infer(target.value, scope)
+        return _member_name(owner, target.attr, scope.own_package) if owner else _below_root(target, scope)
+    seen = infer(target, scope)
+    return _object_name(seen.thing, scope.own_package) if seen else None
+
+
+def _below_root(target: ast.expr, scope: Scope) -> str | None:
+    """`pymongo.MongoClient.shop.orders.find`: what a library makes up as it goes, below an object that is there."""
+    attributes: list[str] = []
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        attributes = [target.attr, *attributes] if isinstance(target, ast.Attribute) else attributes
+        target = target.value
+        root = infer(target, scope)
+        if root is not None:
+            first = method_path(root.cls, attributes[0], scope.own_package) or ""
+            path = ".".join((first, *attributes[1:]))
+            return path if known(path) or is_async(path) else None
+    return None
+
+
+def _member_name(owner: Inferred, name: str, own: str) -> str | None:
+    if is_a(owner.thing, types.ModuleType):
+        path = member_path(owner.thing, name)
+        source = origin_module(module_contents(owner.thing).get(name)) or (path or "").rpartition(".")[0]
+        return _unless_own(path, source, own)
+    if is_a(owner.thing, type):
+        return method_path(owner.thing, name, own)
+    held = stored(owner.thing).get(name)
+    return _object_name(held, own) if _is_function(held) else method_path(owner.cls, name, own)
+
+
+def _object_name(thing: object, own: str) -> str | None:
+    """The name of what is called by itself: a function, a class, a method kept in a variable, a callable object."""
+    if type(thing) is partial:
+        return _object_name(thing.func, own)
+    if is_a(thing, types.MethodType) or is_a(thing, types.BuiltinMethodType):
+        bound_to = thing.__self__
+        if not is_a(bound_to, types.ModuleType):
+            return method_path(bound_to if is_a(bound_to, type) else type(bound_to), thing.__name__, own)
+    if is_a(thing, type) or _is_function(thing):
+        return _unless_own(path_of(thing), origin_module(thing), own)
+    path = None if thing is UNSEEN else method_path(type(thing), "__call__", own)
+    return path if known(path) else None
+
+
+def _is_function(thing: object) -> bool:
+    return any(is_a(thing, kind) for kind in _FUNCTIONS)
+
+
+def _unless_own(path: str | None, module: str | None, own: str) -> str | None:
+    return path if known(path) or is_installed(module, own) else None
+
+
+def _written(target: ast.expr, scope: Scope) -> str | None:
+    """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`."""
+    match target:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=owner, attr=name):
+            before = _written(owner, scope)
+            return f"{before}.{name}" if before else name
+        case ast.Call(func=function):
+            before = _name(function, scope)
+            return f"{before}()" if before else None
+        case ast.Subscript(value=owner):
+            before = _written(owner, scope)
+            return f"{before}[...]" if before else None
+        case ast.Await(value=awaited):
+            return _written(awaited, scope)
+    return None

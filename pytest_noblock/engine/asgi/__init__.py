@@ -1,0 +1,1 @@
+"""The border between client and app: where requests enter, how the app runs."""

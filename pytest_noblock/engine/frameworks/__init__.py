@@ -1,0 +1,1 @@
+"""What only one web framework knows, loaded only where the app has it."""

@@ -1,0 +1,58 @@
+"""Known blocking calls on the loop thread that something else than a socket answered."""
+
+from collections.abc import Iterator
+from types import CodeType, FrameType
+
+from pytest_noblock.engine.network.known_calls import Effect
+from pytest_noblock.engine.patches import unwrapped
+from pytest_noblock.engine.stacks import current_stack, walk_out
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.frames import Stack, user_frame
+from pytest_noblock.model.observation import BlockingCall
+
+_MOST_SITES = 1000
+
+
+class MockedCalls:
+    """What is to be said of such a call: nothing where it has no line of the user's."""
+
+    def __init__(self, user: UserCode) -> None:
+        self._user = user
+        self._harmless: set[tuple[CodeType, int]] = set()
+        """Where mocks stand in for what stops nobody: looked at once."""
+
+    def calls(self, effect: Effect, name: str, began: int, ended: int, frame: FrameType) -> list[BlockingCall]:
+        """None or one, of a client or a mock, that the frame made."""
+        found = self._client(frame) if effect == "client" else self._mock(frame)
+        return [BlockingCall(name, network, began, ended, stack) for stack, network in found]
+
+    def _client(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
+        """It leaves the machine in production."""
+        stack = current_stack(frame, self._user)
+        if user_frame(stack) is not None:
+            yield stack, True
+
+    def _mock(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
+        """The line that calls it tells what it stands for."""
+        mine = next((each for each in walk_out(frame) if each.f_code.co_filename in self._user), None)
+        if mine is None or (mine.f_code, mine.f_lasti) in self._harmless:
+            return
+        stack = current_stack(frame, self._user)
+        network = _stands_for_network(stack, frame.f_locals.get("self"))
+        if network is not None:
+            yield stack, network
+        elif len(self._harmless) < _MOST_SITES:
+            self._harmless.add((mine.f_code, mine.f_lasti))
+
+
+def _stands_for_network(stack: Stack, mock: object) -> bool | None:
+    """None where the mock is not at the place of what blocks wherever it runs, but somewhere inside it."""
+    from pytest_noblock.calls.known import known
+    from pytest_noblock.calls.public_names import found_at  # most runs meet no mock
+
+    frame = user_frame(stack)
+    entry = known(frame.call) if frame else None
+    if frame is None or entry is None or not entry.blocks_anywhere:
+        return None
+    there = unwrapped(found_at(frame.call or ""))
+    return entry.network if mock is there or mock is getattr(there, "mock", None) else None

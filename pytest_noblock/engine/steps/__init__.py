@@ -1,0 +1,1 @@
+"""The steps of the loop thread: metered, sampled, counted line by line."""

@@ -1,0 +1,130 @@
+"""Who tells the line counters where the program is: `sys.monitoring` from 3.12 on, `sys.settrace` before."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+from pytest_noblock.engine.stacks import line_of, walk_out
+from pytest_noblock.engine.steps.line_costs import Key, LineCounters
+from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.usercode import UserCode
+
+Disarm = Callable[[], None]
+
+_TOOL_IDS = (4, 3)
+"""0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
+
+
+@contextmanager
+def counting(meter: StepMeter, counters: LineCounters, user: UserCode) -> Iterator[bool]:
+    """Count the lines of the meter's thread; False where somebody else owns the tracer."""
+    if sys.version_info >= (3, 12):
+        disarm = _monitoring(counters, user)
+    else:
+        disarm = _tracing(counters, user)
+    if disarm is None:
+        yield False
+        return
+    meter.lines = counters
+    try:
+        yield True
+    finally:
+        meter.lines = None
+        disarm()
+
+
+if sys.version_info >= (3, 12):
+
+    class _Monitor:
+        """The callbacks; each is called with the code object first, in whatever thread runs it."""
+
+        def __init__(self, counters: LineCounters, user: UserCode) -> None:
+            self._counters = counters
+            self._user = user
+            self._ident = threading.get_ident()
+
+        def line(self, code: CodeType, number: int) -> object:
+            if code.co_filename not in self._user or self._counters.exhausted:
+                return sys.monitoring.DISABLE
+            if threading.get_ident() == self._ident:
+                self._counters.at((code, number), sys._getframe(1))
+            return None
+
+        def resumed(self, code: CodeType, *_event: object) -> None:
+            if self._mine(code):
+                frame = sys._getframe(1)
+                self._counters.at((code, line_of(frame)), frame)
+
+        def left(self, code: CodeType, *_event: object) -> None:
+            if self._mine(code):
+                frame = sys._getframe(1)
+                self._counters.at(_caller(frame, self._user), frame)
+
+        def _mine(self, code: CodeType) -> bool:
+            return code.co_filename in self._user and threading.get_ident() == self._ident
+
+        def callbacks(self) -> dict[int, Callable[..., object]]:
+            events = sys.monitoring.events
+            return {
+                events.LINE: self.line,
+                events.PY_RESUME: self.resumed,
+                events.PY_THROW: self.resumed,
+                events.PY_RETURN: self.left,
+                events.PY_YIELD: self.left,
+                events.PY_UNWIND: self.left,
+            }
+
+    def _monitoring(counters: LineCounters, user: UserCode) -> Disarm | None:
+        monitoring = sys.monitoring
+        tool = next((each for each in _TOOL_IDS if monitoring.get_tool(each) is None), None)
+        if tool is None:
+            return None
+        callbacks = _Monitor(counters, user).callbacks()
+        monitoring.use_tool_id(tool, "pytest-noblock")
+        for event, callback in callbacks.items():
+            monitoring.register_callback(tool, event, callback)
+        monitoring.set_events(tool, sum(callbacks))
+        monitoring.restart_events()  # what an earlier run disabled counts again
+
+        def disarm() -> None:
+            monitoring.set_events(tool, 0)
+            for event in callbacks:
+                monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+
+        return disarm
+
+
+def _tracing(counters: LineCounters, user: UserCode) -> Disarm | None:
+    if sys.gettrace() is not None or threading.gettrace() is not None:
+        return None  # coverage or a debugger: theirs comes first
+
+    def entered(frame: FrameType, _event: str, _arg: object) -> Any:
+        if frame.f_code.co_filename not in user:
+            return None
+        counters.at((frame.f_code, line_of(frame)), frame)
+        return local
+
+    def local(frame: FrameType, event: str, _arg: object) -> Any:
+        if event == "line":
+            counters.at((frame.f_code, line_of(frame)), frame)
+        elif event == "return":
+            counters.at(_caller(frame, user), frame)
+        if counters.exhausted:  # returning None would not stop the frame's own tracing
+            frame.f_trace = None
+            sys.settrace(None)
+        return local
+
+    sys.settrace(entered)
+    return lambda: sys.settrace(None)
+
+
+def _caller(frame: FrameType, user: UserCode) -> Key | None:
+    """The user line that goes on when `frame` is left."""
+    for each in walk_out(frame.f_back):
+        if each.f_code.co_filename in user:
+            return each.f_code, line_of(each)
+    return None

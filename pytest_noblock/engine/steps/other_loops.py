@@ -1,0 +1,128 @@
+"""Steps of loops that have no `asyncio.events.Handle`: uvloop by a task factory, trio by an instrument.
+
+Not covered under uvloop: bare callbacks (`call_later` and friends), for its handles
+are C; and tasks whose factory the app sets itself.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps.meter import StepMeter
+
+border(__file__)
+
+T = TypeVar("T")
+Undo = Callable[[], None]
+
+
+def install_steps(meter: StepMeter) -> Undo | None:
+    """Have the steps of the running loop metered; what undoes it, None where `Handle._run` does it already."""
+    loop = _running_loop()
+    if loop is None:
+        return _instrument(meter) if _in_trio() else None
+    return None if _has_handles(loop) else _task_factory(loop, meter)
+
+
+def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
+    """The call itself where the loop's steps are metered; elsewhere it is metered step by step."""
+    loop = _running_loop()
+    metered = _in_trio() if loop is None else _has_handles(loop)
+    return call if metered else Stepped(call, meter)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:  # trio, or a coroutine that is driven by hand
+        return None
+
+
+def _has_handles(loop: asyncio.AbstractEventLoop) -> bool:
+    return isinstance(loop, asyncio.BaseEventLoop)
+
+
+def _in_trio() -> bool:
+    trio = sys.modules.get("trio")
+    try:
+        return trio is not None and trio.lowlevel.current_task() is not None
+    except RuntimeError:
+        return False
+
+
+class Stepped(Coroutine[Any, Any, T]):
+    """A coroutine whose every resumption is one step; in all else the one that it was given."""
+
+    def __init__(self, call: Coroutine[Any, Any, T], meter: StepMeter) -> None:
+        self._call = call
+        self._meter = meter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)  # `cr_frame` and the like, for those who print tasks
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._call.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._call.throw, *error)
+
+    def close(self) -> None:
+        self._call.close()
+
+    def __await__(self) -> "Stepped[T]":  # an iterator that `send` and `throw` reach
+        return self
+
+    def __iter__(self) -> "Stepped[T]":
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def _step(self, resume: Callable[..., Any], *given: Any) -> Any:
+        self._meter.switch_owner(CURRENT.get())
+        try:
+            return resume(*given)
+        finally:
+            self._meter.end()
+
+
+def _task_factory(loop: asyncio.AbstractEventLoop, meter: StepMeter) -> Undo:
+    before = loop.get_task_factory()
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
+        make = before or (lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options))
+        context = options.get("context")
+        owner = context.get(CURRENT) if context is not None else CURRENT.get()
+        return make(loop, coro if owner is None else Stepped(coro, meter), **options)
+
+    loop.set_task_factory(factory)
+    return lambda: loop.set_task_factory(before)
+
+
+def _instrument(meter: StepMeter) -> Undo:
+    import trio
+
+    class Steps(trio.abc.Instrument):
+        def before_task_step(self, task: Any) -> None:
+            owner = task.context.get(CURRENT)
+            if meter.closed:  # trio runs on beyond the test, in another thread than the one that ended the watch
+                trio.lowlevel.remove_instrument(self)
+            elif owner is not None:
+                meter.begin(owner)
+
+        def after_task_step(self, task: Any) -> None:  # noqa: ARG002  # trio's signature
+            meter.end()
+
+    steps = Steps()
+    trio.lowlevel.add_instrument(steps)
+
+    def undo() -> None:
+        try:
+            trio.lowlevel.remove_instrument(steps)
+        except (RuntimeError, KeyError):  # that run has ended, or runs in another thread: see above
+            return
+
+    return undo

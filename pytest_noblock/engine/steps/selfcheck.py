@@ -1,0 +1,92 @@
+"""Does the meter see what it must, on this machine? Planted, not assumed."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from pytest_noblock.engine.clocks import LinuxClock
+from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.network.awaited_fds import AWAITED
+from pytest_noblock.engine.network.tcp_info import SocketTable
+from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.observation import Meter, Segment
+
+_MS = 1_000_000
+_SLEEP_NS = 4 * _MS
+_BURN_NS = _MS
+_TRIES = 3
+
+
+def meter_of_this_machine() -> tuple[Meter, str]:
+    """`full` where a planted sleep, CPU burn and round trip are all seen, else `portable` and what is not."""
+    missing = "nothing was tried"
+    for _ in range(_TRIES):
+        missing = _in_a_thread()
+        if not missing:
+            return "full", ""
+    return "portable", missing
+
+
+def _in_a_thread() -> str:
+    """In a thread, for the caller's may be metered already."""
+    answer: list[str] = []
+    thread = threading.Thread(target=lambda: answer.append(_unseen()), name="noblock self-check")
+    thread.start()
+    thread.join()
+    return answer[0] if answer else "the self-check itself failed"
+
+
+def _unseen() -> str:
+    """What the full meter does not see here, in words; empty when it sees all."""
+    try:
+        sleep, burn, trip = _planted()
+    except (OSError, AttributeError, ValueError) as error:  # no schedstat, no byte counters
+        return f"the kernel's counters ({error})"
+    seen = {
+        "a planted sleep": sleep.asleep >= _SLEEP_NS // 2,
+        "a planted CPU burn": burn.cpu >= _BURN_NS // 2,
+        "a planted round trip": trip.round_trips > 0,
+    }
+    return ", ".join(name for name, was_seen in seen.items() if not was_seen)
+
+
+def _planted() -> list[Segment]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.socket()
+    client.connect(listener.getsockname())
+    server, _address = listener.accept()
+    with listener, client, server, closing(LinuxClock()) as clock:
+        meter = StepMeter(clock, UserCode(os.sep), SocketTable(AWAITED))
+        return [_metered(meter, plant) for plant in (_sleep, _burn, lambda: _round_trip(client, server))]
+
+
+def _metered(meter: StepMeter, plant: Callable[[], None]) -> Segment:
+    meter.begin(LiveExchange("SELF", "check"))
+    try:
+        plant()
+    finally:
+        meter.end()
+    if not meter.segments:
+        raise OSError("a planted step was not metered")
+    return meter.segments.pop()[0]
+
+
+def _sleep() -> None:
+    time.sleep(_SLEEP_NS / 1e9)
+
+
+def _burn() -> None:
+    end = time.thread_time_ns() + _BURN_NS
+    while time.thread_time_ns() < end:
+        pass
+
+
+def _round_trip(client: socket.socket, server: socket.socket) -> None:
+    client.sendall(b"?")
+    server.recv(1)
+    server.sendall(b"!")
+    client.recv(1)

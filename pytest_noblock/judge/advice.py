@@ -1,0 +1,154 @@
+"""What to write instead of a blocking call; `blocking_calls` is the table behind it.
+
+The answer depends on the kind: what waits can be awaited or moved to a thread,
+what computes inside the GIL stops the loop from a thread all the same.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of, is_async, known
+from pytest_noblock.model.kinds import Kind
+
+_CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
+"""The last word of a class's name, and the classes that begin with a small letter."""
+_SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
+_OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
+
+
+_WHATEVER_THE_CALL: dict[Kind, tuple[str, ...]] = {
+    "contention": ("hold it only around what needs it, and await nothing else meanwhile", "make the pool larger"),
+    "background-early": ("hand the task to the response and return; do not await it",),
+    "background-lost": ("add the task to what is returned", "do its work before the exception"),
+    "background-missing": ("add it in the path operation, a dependency, or the returned Response",),
+    "background-failed": ("handle the exception in the task",),
+    "background-order": ("add the tasks in the order in which they must run",),
+}
+
+
+def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
+    """Whether a plain `def` (Starlette runs it in a thread) keeps the loop free: not if it computes inside the GIL."""
+    return kind in ("sync-network", "sync-io") or (kind == "cpu" and _frees_gil(call))
+
+
+def replacement(call: str | None, kind: Kind, *, background: bool = False, code: str | None = None) -> str:
+    """What to write instead, as text to read: the async way first, then a thread or process where that helps.
+
+    `code` is the line that makes the call, and tells what the client is called there.
+    """
+    ways = [way for way in (_WAYS[kind](call) if kind in _WAYS else _WHATEVER_THE_CALL[kind]) if way]
+    if background and helps_plain_def(kind, call):
+        ways.append("make the task a plain def")
+    return _as_written(", or ".join(ways), call, code)
+
+
+def _as_written(text: str, call: str | None, code: str | None) -> str:
+    made = _callable(call) if call else ""
+    method = made.rpartition(".")[2]
+    written = re.findall(rf"(?<![\w.)\]])((?:[^\W\d]\w*\.)*{method})\(", code or "") if method.isidentifier() else []
+    return text.replace(f"({made}, ...)", f"({written[0]}, ...)") if len(set(written)) == 1 else text
+
+
+def _ways_to_await(call: str | None) -> Iterator[str]:
+    if entry_of(call) is None and not _is_async_call(call):
+        yield "an async client of that service"
+    yield from _ways_to_wait(call)
+
+
+def _ways_to_wait(call: str | None) -> Iterator[str]:
+    entry = entry_of(call)
+    if _is_async_call(call) and entry is None:
+        yield "an async library that awaits all the way: this one blocks inside"
+    elif entry is None:
+        yield _filled(IN_THREAD, call, "")
+    else:
+        yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
+        yield _filled(entry.thread, call, entry.prefix)
+
+
+def _ways_to_compute(call: str | None) -> Iterator[str]:
+    entry = entry_of(call)
+    if entry is not None and entry.frees_gil:
+        yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
+        yield _filled(entry.thread, call, entry.prefix) + (", which lets go of the GIL" if entry.cpu else "")
+        return
+    if _makes_client(call):
+        yield "one client made at start-up (lifespan) and shared"
+    yield entry.instead if entry is not None and entry.cpu else ""
+    yield _in_process(call)
+    yield _SMALLER
+
+
+def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
+    entry = entry_of(call)
+    yield entry.instead if entry is not None and entry.cpu else ""
+    yield _in_process(call)
+    yield "smaller pieces: the GIL is kept until each returns"
+
+
+def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
+    entry = entry_of(call)
+    instead = _filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
+    yield f"{instead}, which takes no thread of the pool" if instead else ""
+    yield _OWN_LIMITER
+
+
+def _in_process(call: str | None) -> str:
+    entry = entry_of(call)
+    by_itself = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
+    return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
+
+
+def _makes_client(call: str | None) -> bool:
+    """Clients load certificates or service descriptions when they are made: tens of milliseconds each."""
+    package, _, rest = (call or "").partition(".")
+    made = rest.rpartition(".")[2][:1].isupper() or ("." not in rest and known(call) is not None)
+    return made and any(entry.network and entry.prefix.partition(".")[0] == package for entry in TABLE.values())
+
+
+def _frees_gil(call: str | None) -> bool:
+    entry = entry_of(call)
+    return entry is not None and entry.frees_gil
+
+
+def _filled(template: str, call: str | None, prefix: str) -> str:
+    method = _method(call or "", prefix)
+    text = template.replace("{name}", method) if method else re.sub(r"\.\{name\}| \(.*\{name\}.*\)", "", template)
+    return text.replace("{call}, ...", f"{_callable(call)}, ..." if call and _callable(call) else "...")
+
+
+def _method(call: str, prefix: str) -> str:
+    path = call.partition("()")[0]
+    name = (path if path == prefix and "." in path else path.removeprefix(prefix)).rpartition(".")[2]
+    return name if name.isidentifier() and name[0].islower() else ""
+
+
+def _callable(call: str) -> str:
+    """How the call is written where it is made: `requests.get`, but `session.get` for `requests.Session.get`."""
+    parts = call.split(".")
+    if parts[-1].startswith("__") or parts[-1].endswith(")"):
+        return ""
+    for at in range(len(parts) - 2, 0, -1):
+        word = None if ".".join(parts[: at + 1]) in KNOWN_MODULES else _CLASS.search(parts[at])
+        if word:
+            variable = "client" if word[0].lower() == parts[0] and _is_network(call) else word[0].lower()
+            return ".".join((variable, *parts[at + 1 :]))
+    return call
+
+
+def _is_network(call: str) -> bool:
+    entry = entry_of(call)
+    return entry is not None and entry.network
+
+
+def _is_async_call(call: str | None) -> bool:
+    return call is not None and "." in call and is_async(call)
+
+
+_WAYS: dict[Kind, Callable[[str | None], Iterator[str]]] = {
+    "sync-network": _ways_to_await,
+    "sync-io": _ways_to_wait,
+    "cpu": _ways_to_compute,
+    "gil": _ways_out_of_the_gil,
+    "pool-starved": _ways_to_spare_threads,
+}

@@ -1,0 +1,146 @@
+"""The kinds of findings: one row says all that the rest of the code asks of a kind.
+
+A new kind is a name in `Kind`, a row here, a judge of its own, and its remedy in `judge/advice`.
+"""
+
+from typing import Literal, NamedTuple
+
+Kind = Literal[
+    "sync-network",
+    "sync-io",
+    "cpu",
+    "gil",
+    "pool-starved",
+    "contention",
+    "background-early",
+    "background-lost",
+    "background-missing",
+    "background-failed",
+    "background-order",
+]
+"""Stable ids: they stand in reports, baselines and markers."""
+
+Confirmation = Literal["line counters", "probes again", "alone again", "none needed"]
+"""How a second run shows a finding of the fixture again.
+
+`line counters`: alone, with counters at every user line. `probes again`: as the first run, probes
+included. `alone again`: one copy with probes, for several threads may hand the GIL to each other.
+`none needed`: the timeline of one run is proof.
+"""
+
+Identity = Literal["line", "function", "pool", "task"]
+"""What makes stalls of two runs the same, beside kind, phase and file."""
+
+
+class KindRow(NamedTuple):
+    """All there is to know of a kind."""
+
+    headline: str
+    """Follows the request in the first line; `{time}`, `{pool}` and `{call}` are filled in."""
+    help: str
+    """What it means, in one or two sentences, for readers of a report who do not know this plugin."""
+    always: bool
+    """Red whatever the limit; False: from the limit on."""
+    on_loop: bool
+    """A step of the loop thread held the loop; False: the loop was free, or wanted to go on and could not."""
+    confirmation: Confirmation
+    identity: Identity = "line"
+
+
+_BLOCKED = "blocked the event loop {time}"
+
+KINDS: dict[Kind, KindRow] = {
+    "sync-network": KindRow(
+        _BLOCKED,
+        "A synchronous network round trip ran on the event loop. However fast it was here, in production the other "
+        "end is a network away, and every other request of the worker waits for it.",
+        always=True,
+        on_loop=True,
+        confirmation="line counters",
+    ),
+    "sync-io": KindRow(
+        _BLOCKED,
+        "The event loop's thread slept in the kernel (a sleep, a file, a lock, a subprocess). "
+        "Every other request of the worker waited meanwhile.",
+        always=False,
+        on_loop=True,
+        confirmation="line counters",
+    ),
+    "cpu": KindRow(
+        _BLOCKED,
+        "The request computed on the event loop's thread. Every other request of the worker waited meanwhile.",
+        always=False,
+        on_loop=True,
+        confirmation="line counters",
+        identity="function",  # a loop burns in many lines, and each run's look shows another
+    ),
+    "gil": KindRow(
+        "held the GIL {time}",
+        "Another thread computed without letting go of the GIL, so that the event loop could not turn.",
+        always=False,
+        on_loop=False,
+        confirmation="alone again",
+    ),
+    "pool-starved": KindRow(
+        "used up {pool} for {time}",
+        "Requests took all threads of a pool. The event loop was free, and whatever needs a thread had to wait.",
+        always=True,
+        on_loop=False,
+        confirmation="probes again",
+        identity="pool",  # most of many workers may sit here in one run and there in the next
+    ),
+    "contention": KindRow(
+        "kept others waiting {time}",
+        "A probe waited for a lock, a semaphore or a connection that the request held. "
+        "The event loop and the thread pools were free.",
+        always=False,
+        on_loop=False,
+        confirmation="probes again",
+    ),
+    "background-early": KindRow(
+        "background task {call} began before the response was complete",
+        "A background task began before the last part of its response was sent, so that the client waits for it.",
+        always=True,
+        on_loop=False,
+        confirmation="none needed",
+        identity="task",
+    ),
+    "background-lost": KindRow(
+        "background task {call} was added and never ran",
+        "A background task was added, and it never ran or never ended.",
+        always=True,
+        on_loop=False,
+        confirmation="none needed",
+        identity="task",
+    ),
+    "background-missing": KindRow(
+        "background task {call} was never added",
+        "A background task that the test names was added to none of its requests.",
+        always=True,
+        on_loop=False,
+        confirmation="none needed",
+        identity="task",
+    ),
+    "background-failed": KindRow(
+        "background task {call} raised",
+        "A background task raised. The client has its response already and never learns of it; "
+        "the tasks after it never run.",
+        always=True,
+        on_loop=False,
+        confirmation="none needed",
+        identity="task",
+    ),
+    "background-order": KindRow(
+        "background task {call} ran out of order",
+        "Background tasks began in another order than the test names.",
+        always=True,
+        on_loop=False,
+        confirmation="none needed",
+        identity="task",
+    ),
+}
+
+
+def is_background(kind: Kind) -> bool:
+    """Whether it says something of a background task, and not of time."""
+    return KINDS[kind].confirmation == "none needed"

@@ -1,0 +1,93 @@
+"""pytest's side: hooks and fixtures, each a call to somewhere else.
+
+Imported in every pytest run of everybody who has this installed: what needs asyncio,
+httpx or the app is imported where it is first used.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_noblock.plugin import markers, options, reporter
+from pytest_noblock.plugin.session import Session
+
+if TYPE_CHECKING:
+    from pytest_noblock.checks.running_apps import RunningApps
+    from pytest_noblock.client import Noblock
+
+_SESSION = pytest.StashKey[Session]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    markers.register(config)
+    options.validate_options(config)
+    session = config.stash[_SESSION] = Session(config)
+    if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
+        config.pluginmanager.register(session.reporter(), "noblock-reporter")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        options.validate_markers(item)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return config.stash[_SESSION].header() if options.asked_for(config) else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    reporter.forget(item)
+    item.config.stash[_SESSION].begin(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    session = item.config.stash[_SESSION]
+    try:
+        result = yield
+    except BaseException:
+        session.end(item, passing=False)
+        raise
+    session.end(item, passing=True)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    session = item.config.stash[_SESSION]
+    session.end(item, passing=False)  # where the setup failed there was no call
+    try:
+        return (yield)
+    finally:
+        session.leave(item, nextitem)
+
+
+@pytest.fixture
+def noblock_app(request: pytest.FixtureRequest) -> object:
+    """The ASGI app under test; override it, or name the app by marker, --noblock-app or ini."""
+    problem = ""
+    try:
+        return options.app_of(request)
+    except pytest.UsageError as error:
+        problem = str(error)
+    pytest.fail(f"UsageError: {problem}", pytrace=False)  # outside the except block: without a history
+
+
+@pytest.fixture(scope=options.scope_of)
+def _noblock_apps(pytestconfig: pytest.Config) -> Iterator["RunningApps"]:
+    apps = pytestconfig.stash[_SESSION].running_apps()
+    yield apps
+    pytestconfig.stash[_SESSION].stop(apps)
+
+
+@pytest.fixture
+def noblock(request: pytest.FixtureRequest, noblock_app: object, _noblock_apps: "RunningApps") -> "Noblock":
+    """Requests to the app that fail the test when they block its event loop."""
+    __tracebackhide__ = True
+    return request.config.stash[_SESSION].client(request.node, noblock_app, _noblock_apps)

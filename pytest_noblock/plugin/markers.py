@@ -1,0 +1,116 @@
+"""The markers: their signatures are their help, and what they are checked against."""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_noblock.acceptance.allowances import Allowance
+
+
+def noblock(
+    *,
+    max_block: str | None = None,
+    probe: str | list[str] | None = None,
+    app: object = None,
+    action: str | None = None,
+) -> None:
+    """fail the test when a request that it makes blocks the event loop for `max_block` ("50 ms") or longer"""
+
+
+def noblock_allow(reason: str, *, call: str | None = None, kinds: list[str] | None = None) -> None:
+    """accept findings, for a reason; `call` ("sqlite3") and `kinds` (["cpu"]) narrow it to some"""
+
+
+def noblock_background(*names: str) -> None:
+    """these BackgroundTasks ran, in this order, after their response was complete, to their end"""
+
+
+_MARKERS: dict[str, Callable[..., None]] = {
+    "noblock": noblock,
+    "noblock_allow": noblock_allow,
+    "noblock_background": noblock_background,
+}
+
+
+def register(config: pytest.Config) -> None:
+    """The help that `pytest --markers` shows is generated, so it cannot drift."""
+    for name, marker in _MARKERS.items():
+        arguments = ", ".join(_shown(each) for each in inspect.signature(marker).parameters.values())
+        config.addinivalue_line("markers", f"{name}({arguments}): {inspect.getdoc(marker)}")
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    required = parameter.default is parameter.empty
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return f"*{parameter.name}"
+    return parameter.name if required else f"{parameter.name}={parameter.default!r}"
+
+
+class Marked(NamedTuple):
+    """Our markers of one test, its class and its module, the closest first; `where` is the test's id."""
+
+    where: str
+    marks: tuple[pytest.Mark, ...]
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """What each marker of this name was given. Raises UsageError."""
+        return [_arguments(mark, self.where) for mark in self.marks if mark.name == name]
+
+
+def marked(item: pytest.Item) -> Marked:
+    nodes = reversed(item.listchain())  # with --noblock every test is asked: `iter_markers` takes four generators
+    return Marked(item.nodeid, tuple(mark for node in nodes for mark in node.own_markers if mark.name in _MARKERS))
+
+
+def watches(item: pytest.Item) -> bool:
+    """Whether a marker asks for the requests of this test to be watched."""
+    return any(mark.name in ("noblock", "noblock_background") for mark in item.iter_markers())
+
+
+def allowances(ours: Marked) -> "list[Allowance]":
+    """What the test, its class and its module accept. Raises UsageError."""
+    return [_allowance(given, ours.where) for given in ours.named("noblock_allow")]
+
+
+def background_names(ours: Marked) -> list[str] | None:
+    """The tasks that must run; empty for all, None where the test asks for nothing. Raises UsageError."""
+    for given in ours.named("noblock_background"):
+        return [_task_name(each, ours.where) for each in given.get("names", ())]
+    return None
+
+
+def _task_name(given: object, where: str) -> str:
+    if isinstance(given, str) and given.strip():
+        return given
+    if callable(given) and hasattr(given, "__qualname__"):
+        return f"{given.__module__}.{given.__qualname__}"
+    raise pytest.UsageError(f"{where}: noblock_background: {given!r} is neither the name of a task nor a function")
+
+
+def _allowance(given: dict[str, Any], where: str) -> "Allowance":
+    from pytest_noblock.acceptance.allowances import Allowance
+    from pytest_noblock.model.kinds import Kind
+
+    reason, call, kinds = given["reason"], given.get("call"), given.get("kinds")
+    if not isinstance(reason, str) or not reason.strip():
+        raise pytest.UsageError(f"{where}: noblock_allow needs a reason in words, not {reason!r}")
+    if call is not None and not isinstance(call, str):
+        raise pytest.UsageError(f'{where}: noblock_allow: call={call!r} is not a name such as "sqlite3"')
+    unknown = set(kinds or ()) - set(get_args(Kind)) if isinstance(kinds, list | tuple | None) else {kinds}
+    if unknown:
+        raise pytest.UsageError(f"{where}: noblock_allow: kinds={kinds!r} is not a list of {', '.join(get_args(Kind))}")
+    return Allowance(reason, call, tuple(kinds) if kinds else None)
+
+
+def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
+    """What a marker was given, by name. Raises UsageError for what it does not take."""
+    signature = inspect.signature(_MARKERS[mark.name])
+    try:
+        given = signature.bind(*mark.args, **mark.kwargs).arguments
+    except TypeError as error:
+        known = ", ".join(signature.parameters)
+        raise pytest.UsageError(f"{where}: @pytest.mark.{mark.name}: {error}; it takes {known}") from None
+    return {name: value for name, value in given.items() if value is not None}

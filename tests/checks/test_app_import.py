@@ -1,0 +1,113 @@
+"""What counts as an ASGI app, without pytest and without running one."""
+
+import functools
+
+import pytest
+
+from pytest_noblock.checks.app_import import NotAnApp, resolved
+
+
+async def app(scope, receive, send):
+    """An ASGI app."""
+
+
+async def with_more(scope, receive, send, more=None):
+    """Still one: the rest has defaults."""
+
+
+async def positional(*args):
+    """Still one: who knows?"""
+
+
+class Callable3:
+    async def __call__(self, scope, receive, send):
+        """An object as frameworks have it."""
+
+
+class Callable0:
+    def __call__(self):
+        """Takes nothing."""
+
+
+class Flaskish:
+    def wsgi_app(self, environ, start_response):
+        """WSGI."""
+
+    def __call__(self, environ, start_response):
+        """WSGI."""
+
+
+def build():
+    return app
+
+
+def build_with_defaults(debug=False):
+    return app
+
+
+def build_with(debug):
+    return app
+
+
+instance = Callable3()
+FOLDER = "/"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [app, with_more, positional, instance, Callable3().__call__, functools.partial(with_more, more=1)],
+    ids="function with-more args object method partial".split(),
+)
+def test_an_app_is_taken_as_it_is(given):
+    assert resolved(given, FOLDER, "it") is given
+
+
+@pytest.mark.parametrize("factory", [build, build_with_defaults, lambda: app])
+def test_a_factory_is_called(factory):
+    assert resolved(factory, FOLDER, "it") is app
+
+
+def test_a_class_whose_objects_are_apps_is_a_factory():
+    assert isinstance(resolved(Callable3, FOLDER, "it"), Callable3)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (5, "int object cannot be called"),
+        (None, "NoneType object cannot be called"),
+        (Callable0(), "does not take (scope, receive, send)"),
+        (build_with, "does not take (scope, receive, send)"),
+        (Flaskish(), "is a WSGI app; wrap it in an ASGI adapter"),
+        (lambda: 5, "int object cannot be called"),
+    ],
+)
+def test_the_rest_is_refused_with_the_reason(given, why):
+    with pytest.raises(NotAnApp) as refusal:
+        resolved(given, FOLDER, "it")
+    assert str(refusal.value).startswith("it is not an ASGI app: ")
+    assert why in str(refusal.value)
+
+
+def test_a_coroutine_is_what_an_async_fixture_leaves():
+    async def fixture():
+        """Never awaited."""
+
+    coroutine = fixture()
+    with pytest.raises(NotAnApp, match="async fixture"):
+        resolved(coroutine, FOLDER, "it")
+    coroutine.close()
+
+
+def test_an_async_generator_is_too():
+    async def fixture():
+        yield app
+
+    with pytest.raises(NotAnApp, match="async fixture"):
+        resolved(fixture(), FOLDER, "it")
+
+
+def test_an_import_string_is_imported(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    tmp_path.joinpath("an_api.py").write_text("class Space:\n    async def app(scope, receive, send): pass\n")
+    assert resolved("an_api:Space.app", str(tmp_path), "it").__qualname__ == "Space.app"

@@ -1,0 +1,121 @@
+"""The streaming transport: the response is there when it is complete, the app may go on."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
+
+
+@pytest.fixture
+def asked(run):
+    """What the client got and the records of its calls."""
+
+    def asked(app, url="/", method="GET", wait=0.0, **arguments):
+        async def main():
+            records = []
+            async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+                response = await client.request(method, url, extensions={EXTENSION: records}, **arguments)
+                states = [record.returned for record in records]
+                await asyncio.sleep(wait)
+            return response, records, states
+
+        return run(main())
+
+    return asked
+
+
+def test_the_response_is_there_before_the_app_returns(asked, respond):
+    async def app(scope, receive, send):
+        await respond(send, b"done")
+        await asyncio.sleep(0.05)
+
+    response, (record,), (returned,) = asked(app, wait=0.1)
+    assert response.content == b"done"
+    assert returned is None
+    assert record.sent <= record.started <= record.completed < record.returned
+    assert record.returned - record.completed > 40_000_000
+
+
+def test_a_stream_comes_in_pieces(run, respond):
+    released = None
+
+    async def app(scope, receive, send):
+        await respond(send, b"one", more_body=True)
+        await released.wait()
+        await send({"type": "http.response.body", "body": b"two"})
+
+    async def main():
+        nonlocal released
+        released = asyncio.Event()
+        client = httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver")
+        async with client, client.stream("GET", "/") as response:
+            pieces = response.aiter_raw()
+            first = await anext(pieces)
+            released.set()
+            return first, [piece async for piece in pieces]
+
+    assert run(main()) == (b"one", [b"two"])
+
+
+def test_the_scope_is_what_a_server_would_give(asked, respond):
+    seen = {}
+
+    async def app(scope, receive, send):
+        seen.update(scope)
+        seen["body"] = (await receive())["body"]
+        await respond(send)
+
+    asked(app, "/a%20b?q=1", "POST", content=b"body", headers={"X-Name": "Value"})
+    assert seen["type"] == "http"
+    assert (seen["method"], seen["path"], seen["raw_path"], seen["query_string"]) == ("POST", "/a b", b"/a%20b", b"q=1")
+    assert (b"x-name", b"Value") in seen["headers"]
+    assert seen["body"] == b"body"
+
+
+def test_the_apps_exception_is_on_record_and_not_raised(run):
+    async def app(scope, receive, send):
+        raise ValueError("no")
+
+    async def main():
+        records = []
+        async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+            with pytest.raises(NoResponse):
+                await client.get("/", extensions={EXTENSION: records})
+        return records
+
+    (record,) = run(main())
+    assert isinstance(record.error, ValueError)
+    assert record.returned is not None
+    assert record.completed is None
+
+
+def test_each_call_of_a_redirect_is_a_record(asked):
+    async def app(scope, receive, send):
+        target = scope["path"] == "/to"
+        headers = [] if target else [(b"location", b"/to")]
+        await send({"type": "http.response.start", "status": 200 if target else 307, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    _response, records, _states = asked(app, "/from", follow_redirects=True)
+    assert [(record.path, record.status) for record in records] == [("/from", 307), ("/to", 200)]
+
+
+def test_an_app_that_waits_for_the_client_to_go_learns_it(run, respond):
+    """Streaming responses listen for it while they send."""
+    left = None
+
+    async def app(scope, receive, send):
+        await receive()
+        await respond(send)
+        left.set_result((await receive())["type"])
+
+    async def main():
+        nonlocal left
+        left = asyncio.get_running_loop().create_future()
+        async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+            await client.get("/")
+            return await asyncio.wait_for(left, 5)
+
+    assert run(main()) == "http.disconnect"

@@ -1,0 +1,90 @@
+"""The thread that looks at long steps: which of them, and for how long."""
+
+import threading
+import time
+
+import pytest
+
+from pytest_noblock.engine.clocks import PortableClock
+from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.watchdog import Watchdog
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def dog():
+    watchdog = Watchdog(after=100 * MS)
+    yield watchdog
+    watchdog.stop()
+
+
+def looked_at(dog, step):
+    return [sample for sample in dog.samples if sample.step == step]
+
+
+def test_a_step_that_was_too_young_when_another_was_due_is_looked_at_later(dog):
+    """Two event loops share the timer: it rings for the first, when the other has hardly begun."""
+    dog.watch(0, 0, 1, now())
+    time.sleep(0.08)
+    began = now()
+    dog.watch(threading.get_ident(), threading.get_native_id(), 2, began)
+    time.sleep(0.4)
+    assert looked_at(dog, 2)
+    assert all(sample.began - began >= 50 * MS for sample in looked_at(dog, 2))
+
+
+def test_a_step_is_looked_at_ever_more_rarely(dog):
+    dog.watch(threading.get_ident(), threading.get_native_id(), 1, now())
+    time.sleep(0.75)
+    assert 1 <= len(looked_at(dog, 1)) <= 4  # after 100, 200, 400 and 700 ms; later where the machine is busy
+    dog.rest(threading.get_ident())
+
+
+def test_who_rests_is_not_looked_at(dog):
+    dog.watch(threading.get_ident(), threading.get_native_id(), 1, now())
+    dog.rest(threading.get_ident())
+    time.sleep(0.25)
+    assert not dog.samples
+
+
+def test_a_meter_that_is_closed_within_a_step_has_it_looked_at_no_more(dog, user):
+    """A test that has its answer does not wait for the app's thread, and the watchdog serves the next one, too."""
+    meter = StepMeter(PortableClock(), user)
+    meter.watchdog = dog
+    meter.begin(LiveExchange("GET", "/"))
+    meter.close()
+    time.sleep(0.25)
+    assert not dog.samples
+
+
+def test_a_thread_that_makes_a_known_call_passes_by(metered, monkeypatch):
+    """The loop's own thread does not: what it calls is part of its step."""
+    passed = []
+    monkeypatch.setattr(Watchdog, "passed_by", lambda _: passed.append(threading.get_ident()))
+    idents = []
+
+    def other():
+        idents.append(threading.get_ident())
+        time.sleep(0)
+
+    def step():
+        time.sleep(0)
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+
+    metered(step)
+    assert passed == idents
+
+
+def test_who_passes_by_looks_once_at_a_step_that_is_due(dog):
+    dog.watch(threading.get_ident(), threading.get_native_id(), 1, now() - 200 * MS)
+    dog.passed_by()
+    assert not dog.samples  # the watchdog has not rung yet
+    dog._due = now() - 1
+    dog.passed_by()
+    dog.passed_by()
+    assert len(looked_at(dog, 1)) == 1

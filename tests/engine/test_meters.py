@@ -1,0 +1,235 @@
+"""What a step costs, on a real loop: its processor time, its sleep, its round trips, and nobody else's."""
+
+import gc
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+MS = 1_000_000
+
+
+def burn(ms=30):
+    end = time.thread_time_ns() + ms * MS
+    while time.thread_time_ns() < end:
+        pass
+
+
+def sleep(ms=30):
+    time.sleep(ms / 1000)
+
+
+def test_a_computation_is_processor_time(metered):
+    (segment,) = metered(burn)
+    assert 25 * MS < segment.cpu < 60 * MS
+    assert segment.asleep < 10 * MS
+
+
+def test_a_sleep_is_sleep(metered):
+    (segment,) = metered(sleep)
+    assert 25 * MS < segment.asleep < 60 * MS
+    assert segment.cpu < 15 * MS
+
+
+def test_a_short_step_leaves_nothing(metered):
+    assert metered(lambda: None) == []
+
+
+def test_the_garbage_collectors_time_is_taken_out(metered):
+    """What falls due in a step is not the step's; what it asks for by name is."""
+
+    def falls_due():
+        gc.set_threshold(50, 1, 1)
+        try:
+            kept = [[] for _ in range(60_000)]
+        finally:
+            gc.set_threshold(*thresholds)
+        return len(kept)
+
+    thresholds = gc.get_threshold()
+    segments = metered(lambda: (falls_due(), sleep(5)))
+    (asked,) = metered(lambda: gc.collect() and None)
+    (due,) = segments
+    assert due.collected > MS
+    assert due.cpu + due.collected <= due.wall
+    assert asked.cpu > asked.collected
+
+
+def peers():
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    listener.close()
+    return client, server
+
+
+def test_a_round_trip_is_seen_at_any_speed(metered):
+    client, server = peers()
+
+    def answer():
+        server.recv(1)
+        server.sendall(b"!")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    with client, server:
+        segments = metered(lambda: (client.sendall(b"?"), client.recv(1)))
+        thread.join()
+    assert sum(segment.round_trips + segment.doubtful_trips for segment in segments) >= 1 or segments[0].calls
+
+
+@pytest.mark.parametrize("half", ["send", "receive"])
+def test_half_a_round_trip_is_none(metered, half):
+    client, server = peers()
+    with client, server:
+        server.sendall(b"!")
+        time.sleep(0.01)
+        step = (lambda: client.sendall(b"?")) if half == "send" else (lambda: client.recv(1))
+        segments = metered(step)
+    assert sum(segment.round_trips for segment in segments) == 0
+
+
+def test_a_pair_of_unix_sockets_is_no_network(metered):
+    one, other = socket.socketpair()
+    with one, other:
+        other.sendall(b"!")
+        segments = metered(lambda: (one.sendall(b"?"), one.recv(1)))
+    assert all(not segment.round_trips and not any(call.network for call in segment.calls) for segment in segments)
+
+
+def test_a_known_call_is_noted_with_its_line(metered):
+    (segment,) = metered(sleep)
+    (call,) = segment.calls
+    assert (call.name, call.network) == ("time.sleep", False)
+    frame = next(frame for frame in call.stack if frame.user)
+    assert (Path(frame.file).name, frame.function) == ("test_meters.py", "sleep")
+    assert frame.call == "time.sleep"
+
+
+def test_a_sleep_is_noted_with_what_it_asked_for(metered):
+    (segment,) = metered(lambda: (sleep(20), time.sleep(True * 0), sleep(30)))
+    assert [call.asked for call in segment.calls] == [20 * MS, 0, 30 * MS]
+
+
+def test_what_stands_in_for_a_sleep_gives_none(metered, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: burn(5))
+    (segment,) = metered(sleep)
+    assert [call.asked for call in segment.calls] == [0]
+
+
+def test_a_sleep_that_was_cut_short_gave_none(metered):
+    def alarmed():
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(InterruptedError):
+            sleep(1000)
+
+    def interrupt(*_):
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        segments = metered(alarmed)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert [call.asked for segment in segments for call in segment.calls] == [0]
+
+
+def test_what_an_import_sleeps_is_no_sleep_of_the_step(metered, tmp_path, monkeypatch):
+    (tmp_path / "sleeps_at_import.py").write_text("import time; time.sleep(0.06)")
+    monkeypatch.syspath_prepend(tmp_path)
+    (segment,) = metered(lambda: __import__("sleeps_at_import") and None)
+    assert [call.asked for call in segment.calls] == [0]
+    assert segment.imported >= 60 * MS
+
+
+@pytest.mark.parametrize("step", [burn, sleep])
+def test_the_watchdog_looks_at_a_long_step(metered, step):
+    (segment,) = metered(lambda: step(60))
+    functions = {frame.function for sample in segment.samples for frame in sample.stack if frame.user}
+    assert step.__name__ in functions
+    assert all(segment.began <= sample.began <= segment.ended for sample in segment.samples)
+
+
+def test_the_watchdog_does_not_look_at_a_short_one(metered):
+    for segment in metered(lambda: sleep(3)):
+        assert segment.samples == ()
+
+
+def test_the_kernel_call_is_named_where_the_kernel_tells(metered):
+    (segment,) = metered(lambda: sleep(60))
+    told = {sample.syscall for sample in segment.samples} - {"running"}  # awake, and waiting for a processor
+    assert told <= {"clock_nanosleep", "unknown"}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_steps_are_told_apart(metered, exact):
+    segments = metered(sleep, burn, exact=exact)
+    assert len(segments) == 2
+    assert segments[0].asleep > segments[0].cpu
+    assert segments[1].cpu > segments[1].asleep
+
+
+def two_lines():
+    time.sleep(0.004)
+    time.sleep(0.008)
+    sum(range(500_000))
+
+
+def test_line_counters_name_each_line(metered):
+    """`sys.monitoring` on 3.12 and later, `sys.settrace` before."""
+    (segment,) = metered(two_lines, exact=True)
+    first = two_lines.__code__.co_firstlineno
+    asleep = {line.frame.line - first: line.asleep for line in segment.lines if line.asleep > MS}
+    assert asleep.keys() == {1, 2}
+    assert 3 * MS < asleep[1] < asleep[2]
+    (computed,) = [line.frame.line - first for line in segment.lines if line.cpu > 2 * MS]
+    assert computed == 3
+
+
+def test_line_counters_see_a_round_trip_of_one_line(metered):
+    client, server = peers()
+
+    def talk():
+        server.sendall(b"!")
+        client.sendall(b"?")
+        client.recv(1)
+
+    with client, server:
+        (segment,) = metered(talk, exact=True)
+    assert segment.round_trips + len([call for call in segment.calls if call.network]) >= 1
+
+
+def test_line_counters_leave_the_tracer_to_whoever_has_it(metered):
+    def tracer(*_):
+        return None
+
+    if sys.version_info >= (3, 12):
+        for tool in (3, 4):
+            sys.monitoring.use_tool_id(tool, "somebody")
+        try:
+            (segment,) = metered(sleep, exact=True)
+        finally:
+            for tool in (3, 4):
+                sys.monitoring.free_tool_id(tool)
+    else:
+        kept = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            (segment,) = metered(sleep, exact=True)
+            assert sys.gettrace() is tracer
+        finally:
+            sys.settrace(kept)
+    assert segment.lines == ()
+    assert segment.calls
+
+
+def test_the_portable_clock_does_not_split_what_it_cannot(metered):
+    (segment,) = metered(sleep, kind="portable")
+    assert (segment.queued, segment.switches) == (None, None)
+    assert segment.off_cpu > 25 * MS
+    assert segment.asleep == 0
+    assert segment.calls[0].name == "time.sleep"

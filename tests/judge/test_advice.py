@@ -1,0 +1,353 @@
+"""What is advised instead of a blocking call, and what never is."""
+
+from typing import get_args
+
+import pytest
+
+from pytest_noblock.calls import table
+from pytest_noblock.calls.known import TABLE, known
+from pytest_noblock.judge.advice import helps_plain_def, replacement
+from pytest_noblock.model.kinds import Kind
+
+TABLES = (
+    table.NETWORK,
+    table.WAITING,
+    table.OUTSIDE_GIL,
+    table.INSIDE_GIL,
+)
+IN_A_THREAD = "asyncio.to_thread"
+OWN_CONNECTION = "opens, uses and closes its own connection"
+IN_A_PROCESS = "anyio.to_process.run_sync"
+PROCESS_OF_MATCH = "await anyio.to_process.run_sync(re.match, ...)"
+SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
+SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
+LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "ways"),
+    [
+        (
+            "requests.get",
+            "sync-network",
+            "httpx.AsyncClient().get, or await asyncio.to_thread(requests.get, ...)",
+        ),
+        (
+            "requests.Session.post",
+            "sync-network",
+            "httpx.AsyncClient().post, or await asyncio.to_thread(session.post, ...)",
+        ),
+        ("time.sleep", "sync-io", "await asyncio.sleep(...)"),
+        (
+            "redis.Redis.get",
+            "sync-network",
+            "redis.asyncio.Redis().get, or await asyncio.to_thread(client.get, ...)",
+        ),
+        (
+            "psycopg2.extensions.cursor.execute",
+            "sync-network",
+            "asyncpg, or psycopg.AsyncConnection, or await asyncio.to_thread(cursor.execute, ...)",
+        ),
+        (
+            "subprocess.run",
+            "sync-io",
+            "asyncio.create_subprocess_exec, or await asyncio.to_thread(subprocess.run, ...)",
+        ),
+        ("shutil.move", "sync-io", "await asyncio.to_thread(shutil.move, ...)"),
+        ("concurrent.futures.Future.result", "sync-io", "await asyncio.wrap_future(...)"),
+        ("celery.Task.delay", "sync-network", "await asyncio.to_thread(task.delay, ...)"),
+        (
+            "celery.Task.delay().get",
+            "sync-network",
+            f"an answer of 202 and a route that tells the task's state, or await {IN_A_THREAD}(task.delay().get, ...)",
+        ),
+        (
+            "multiprocessing.pool.AsyncResult.get",
+            "sync-io",
+            "anyio.to_process.run_sync",
+        ),
+        ("queue.Queue.get", "sync-io", "asyncio.Queue, or await asyncio.to_thread(queue.get, ...)"),
+        (
+            "sqlalchemy.Engine.connect",
+            "sync-network",
+            f"sqlalchemy.ext.asyncio.AsyncEngine, or await {IN_A_THREAD}(...) around a function that {OWN_CONNECTION}",
+        ),
+        (
+            "client.fetch",
+            "sync-network",
+            "an async client of that service, or await asyncio.to_thread(client.fetch, ...)",
+        ),
+        (None, "sync-network", "an async client of that service, or await asyncio.to_thread(...)"),
+        (None, "sync-io", "await asyncio.to_thread(...)"),
+        ("handlers().load", "sync-io", "await asyncio.to_thread(handlers().load, ...)"),
+        ("handlers()", "sync-io", "await asyncio.to_thread(...)"),
+        (
+            "pymongo.MongoClient.shop.orders.find_one",
+            "sync-network",
+            "pymongo.AsyncMongoClient, or await asyncio.to_thread(client.shop.orders.find_one, ...)",
+        ),
+        (
+            "openai.AsyncOpenAI.responses.create",
+            "sync-network",
+            "an async library that awaits all the way: this one blocks inside",
+        ),
+        ("MySQLdb.connect", "sync-network", "asyncmy (or aiomysql), or await asyncio.to_thread(MySQLdb.connect, ...)"),
+        (
+            "PIL.Image.open",
+            "cpu",
+            "await asyncio.to_thread(PIL.Image.open, ...), which lets go of the GIL",
+        ),
+        ("handlers().__call__", "sync-io", "await asyncio.to_thread(...)"),
+        (
+            "hashlib.pbkdf2_hmac",
+            "cpu",
+            "await asyncio.to_thread(hashlib.pbkdf2_hmac, ...), which lets go of the GIL",
+        ),
+        (
+            "pickle.dumps",
+            "cpu",
+            f"a process: await anyio.to_process.run_sync(pickle.dumps, ...){SMALLER}",
+        ),
+        (None, "cpu", f"a process: await anyio.to_process.run_sync(...){SMALLER}"),
+        (
+            "re.match",
+            "gil",
+            f"a pattern without nested quantifiers, or shorter input, or a process: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
+        ),
+        ("requests.get", "pool-starved", f"httpx.AsyncClient().get, which takes no thread of the pool, or {LIMITER}"),
+        ("bcrypt.hashpw", "pool-starved", LIMITER),
+    ],
+)
+def test_replacement(call: str | None, kind: Kind, ways: str) -> None:
+    assert replacement(call, kind) == ways
+
+
+@pytest.mark.parametrize(
+    ("call", "library"),
+    [
+        ("httpx.get", "httpx.AsyncClient().get"),
+        ("httpx.Client.get", "httpx.AsyncClient().get"),
+        ("httpx2.Client.get", "httpx2.AsyncClient().get"),
+        ("urllib.request.urlopen", "httpx.AsyncClient"),
+        ("http.client.HTTPConnection.getresponse", "httpx.AsyncClient"),
+        ("botocore.client.S3.get_object", "aioboto3"),
+        ("boto3.resources.factory.s3.Bucket.upload_file", "aioboto3"),
+        ("psycopg.Connection.execute", "psycopg.AsyncConnection"),
+        ("psycopg.connect", "psycopg.AsyncConnection"),
+        ("psycopg2.connect", "asyncpg"),
+        ("sqlalchemy.orm.Session.execute", "sqlalchemy.ext.asyncio.AsyncSession"),
+        ("sqlalchemy.Connection.execute", "sqlalchemy.ext.asyncio.AsyncEngine"),
+        ("pymysql.cursors.Cursor.execute", "asyncmy"),
+        ("MySQLdb.connect", "asyncmy"),
+        ("pymongo.collection.Collection.find_one", "pymongo.AsyncMongoClient"),
+        ("smtplib.SMTP.sendmail", "aiosmtplib.send"),
+        ("smtplib.SMTP", "aiosmtplib.send"),
+        ("sqlalchemy.orm.Query.all", "sqlalchemy.ext.asyncio.AsyncSession"),
+        ("openai.resources.chat.Completions.create", "openai.AsyncOpenAI"),
+        ("openai.OpenAI().chat.completions.create", "openai.AsyncOpenAI"),
+        ("MySQLdb.cursors.Cursor.execute", "asyncmy"),
+        ("MySQLdb.connections.Connection.commit", "asyncmy"),
+        ("sqlmodel.Session.exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
+        ("celery.Task.apply_async", "asyncio.to_thread(task.apply_async"),
+        ("celery.Task.delay().get", "202"),
+        ("google.cloud.firestore.Client.get_all", "google.cloud.firestore.AsyncClient"),
+        ("supabase.create_client", "supabase.acreate_client"),
+        ("anthropic.resources.messages.Messages.create", "anthropic.AsyncAnthropic"),
+        ("google.genai.models.Models.generate_content", "client.aio"),
+        ("langchain_core.runnables.RunnableSequence.invoke", "ainvoke"),
+        ("litellm.completion", "litellm.acompletion"),
+        ("celery.result.AsyncResult.get", "202"),
+        ("docker.models.containers.ContainerCollection.run", "aiodocker"),
+        ("elasticsearch.Elasticsearch.search", "elasticsearch.AsyncElasticsearch"),
+        ("paramiko.SSHClient.connect", "asyncssh"),
+        ("ftplib.FTP.retrbinary", "aioftp"),
+        ("socket.create_connection", "asyncio.open_connection"),
+        ("socket.socket.recv", "asyncio.open_connection"),
+        ("socket.getaddrinfo", "asyncio.get_running_loop().getaddrinfo"),
+    ],
+)
+def test_a_network_call_is_answered_with_the_async_library_of_its_kind(call: str, library: str) -> None:
+    entry = known(call)
+
+    assert entry is not None
+    assert entry.network
+    assert library in replacement(call, "sync-network")
+
+
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        ("open", "aiofiles.open"),
+        ("io.TextIOWrapper.read", "aiofiles.open"),
+        ("pathlib.Path.read_text", "anyio.Path().read_text"),
+        ("os.fsync", "await asyncio.to_thread(os.fsync, ...)"),
+        ("os.system", "asyncio.create_subprocess_shell"),
+        ("sqlite3.Connection.execute", "aiosqlite"),
+        ("threading.Lock.acquire", "asyncio.Lock"),
+        ("threading.Event.wait", "asyncio.Event"),
+        ("queue.Queue.get", "asyncio.Queue"),
+        ("logging.Logger.info", "logging.handlers.QueueHandler"),
+        ("zipfile.ZipFile.extractall", "await asyncio.to_thread(file.extractall, ...)"),
+        ("pandas.read_csv", "await asyncio.to_thread(pandas.read_csv, ...)"),
+        ("shutil.rmtree", "await asyncio.to_thread(shutil.rmtree, ...)"),
+        ("concurrent.futures.Future.result", "asyncio.wrap_future"),
+        ("multiprocessing.pool.AsyncResult.get", "anyio.to_process.run_sync"),
+    ],
+)
+def test_a_call_that_waits_on_this_machine_is_no_network_call(call: str, instead: str) -> None:
+    entry = known(call)
+
+    assert entry is not None
+    assert not entry.network
+    assert instead in replacement(call, "sync-io")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        None,
+        "",
+        "requestsx.get",
+        "app.requests.get",
+        "sum",
+        "httpx.AsyncClient.get",
+        "redis.asyncio.Redis.get",
+        "sqlalchemy.ext.asyncio.AsyncSession.execute",
+        "pymongo.asynchronous.collection.AsyncCollection.find_one",
+        "sqlalchemy.select",
+        "requests.Session",
+        "httpx.Timeout",
+        "requests.utils.quote",
+        "redis.Redis.pipeline",
+        "sqlite3.Connection.cursor",
+        "logging.getLogger",
+        "socket.socket",
+        "io.BytesIO.read",
+        "pathlib.Path.joinpath",
+        "os.getenv",
+        "os.path.join",
+    ],
+)
+def test_what_does_not_block_is_not_known(call: str | None) -> None:
+    assert known(call) is None
+
+
+def test_a_call_in_the_middle_of_a_chain_is_known_by_its_root() -> None:
+    entry = known("sqlite3.connect().execute")
+
+    assert entry is not None
+    assert entry.prefix == "sqlite3"
+
+
+def test_the_longest_prefix_answers() -> None:
+    assert [entry.prefix for call in ("redis.Redis.get", "redis.lock.Lock.acquire") if (entry := known(call))] == [
+        "redis.Redis",
+        "redis",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "call", "helps"),
+    [
+        ("sync-network", "requests.get", True),
+        ("sync-io", "time.sleep", True),
+        ("cpu", None, False),
+        ("cpu", "json.dumps", False),
+        ("cpu", "sorted", False),
+        ("cpu", "bcrypt.hashpw", True),
+        ("cpu", "hashlib.scrypt", True),
+        ("cpu", "sqlite3.Connection.execute", True),
+        ("cpu", "argon2.PasswordHasher.verify", True),
+        ("cpu", "passlib.context.CryptContext.hash", True),
+        ("cpu", "PIL.Image.Image.resize", True),
+        ("cpu", "passlib.hash.sha512_crypt.hash", False),
+        ("cpu", "pandas.DataFrame.merge", False),
+        ("cpu", "pydantic.BaseModel.model_validate_json", False),
+        ("cpu", "requests.get", False),
+        ("gil", "bcrypt.hashpw", False),
+        ("gil", None, False),
+        ("pool-starved", "requests.get", False),
+        ("contention", None, False),
+    ],
+)
+def test_a_plain_def_helps_where_a_thread_does(kind: Kind, call: str | None, helps: bool) -> None:
+    assert helps_plain_def(kind, call) is helps
+
+
+def test_gil_findings_never_advise_a_thread_of_this_process() -> None:
+    for call in (None, "sum", *TABLE):
+        text = replacement(call, "gil", background=True)
+
+        assert IN_A_PROCESS in text, call
+        assert "thread" not in text, call
+        assert " def" not in text, call
+
+
+def test_computing_inside_the_gil_is_sent_to_a_process() -> None:
+    for call in (prefix for row in table.INSIDE_GIL for prefix in row.split()):
+        text = replacement(call, "cpu", background=True)
+
+        assert IN_A_PROCESS in text, call
+        assert IN_A_THREAD not in text, call
+        assert " def" not in text, call
+
+
+@pytest.mark.parametrize("call", ["httpx.AsyncClient", "httpx.Client", "httpx.get", "boto3.client", "openai.OpenAI"])
+def test_a_client_made_for_every_request_burns_cpu(call: str) -> None:
+    assert replacement(call, "cpu").startswith("one client made at start-up (lifespan) and shared, or ")
+
+
+def test_the_line_that_makes_a_connection_is_advised_like_its_use() -> None:
+    assert known("sqlalchemy.orm.Session") is None
+    assert "sqlalchemy.ext.asyncio.AsyncSession" in replacement("sqlalchemy.orm.Session", "sync-network")
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "made"),
+    [
+        ("redis.Redis.incr", "hits = cache.incr('hits')", "cache.incr"),
+        (
+            "openai.resources.chat.Completions.create",
+            "self.ai.chat.completions.create(",
+            "self.ai.chat.completions.create",
+        ),
+        ("time.time", "now = time.time()", "time.time"),
+        ("requests.get", "requests.get(get(URL))", "requests.get"),
+        ("redis.Redis.get", "redis.Redis().get('key')", "client.get"),
+        ("redis.Redis.get", "clients[0].get('key')", "client.get"),
+        ("redis.Redis.get", "(cache", "client.get"),
+        ("requests.get", None, "requests.get"),
+    ],
+)
+def test_a_client_is_called_as_it_is_in_the_code(call: str, code: str | None, made: str) -> None:
+    assert f"asyncio.to_thread({made}, ...)" in replacement(call, "sync-network", code=code)
+
+
+def test_a_background_task_may_become_a_plain_def() -> None:
+    assert replacement("smtplib.SMTP.sendmail", "sync-network", background=True) == (
+        "aiosmtplib.send, or await asyncio.to_thread(...) around a function that connects, uses and closes it,"
+        " or make the task a plain def"
+    )
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_there_is_a_sentence_for_every_kind_and_call(kind: Kind) -> None:
+    for call in (None, "client.fetch", *TABLE, *(f"{prefix}.Client.fetch" for prefix in TABLE)):
+        text = replacement(call, kind)
+
+        assert text, call
+        assert "{" not in text, call
+        assert "  " not in text, call
+        assert text[0] not in ",.", call
+
+
+def test_no_prefix_stands_in_two_rows() -> None:
+    prefixes = [prefix for table in TABLES for row in table for prefix in row.split()]
+
+    assert sorted(set(prefixes)) == sorted(prefixes)
+    assert set(TABLE) == set(prefixes)
+
+
+def test_every_word_about_threads_is_about_a_row() -> None:
+    for prefix in (prefix for row in table.THREADS for prefix in row.split()):
+        assert any(f"{known_prefix}.".startswith(f"{prefix}.") for known_prefix in TABLE), prefix

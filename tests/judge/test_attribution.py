@@ -1,0 +1,141 @@
+"""Which line a stall is put down to: tables of literals."""
+
+import pytest
+
+from pytest_noblock.judge import attribution
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
+
+MS = 1_000_000
+DRIVER = Frame("/site/requests/api.py", 5, "get")
+
+
+def user(line, call=None):
+    return Frame("/app/main.py", line, "report", call, user=True)
+
+
+def stack(line, call=None):
+    return (DRIVER, user(line, call), Frame("/app/main.py", 99, "caller", user=True))
+
+
+def sample(line, syscall="running", due=0, ended=0):
+    return Sample(due * MS, due * MS, ended * MS, stack(line) if line else (DRIVER,), syscall)
+
+
+def cost(line, *, cpu=0, asleep=0, trips=0, hits=1):
+    return LineCost(
+        user(line),
+        stack(line),
+        hits=hits,
+        wall=(cpu + asleep) * MS,
+        cpu=cpu * MS,
+        asleep=asleep * MS,
+        switches=1,
+        round_trips=trips,
+        others_cpu=0,
+    )
+
+
+def call(line, wall, *, network=False, began=0):
+    return BlockingCall("socket.connect", network, began * MS, (began + wall) * MS, stack(line))
+
+
+def segment(wall=100, cpu=0, trips=0, **more):
+    return Segment(1, 0, wall * MS, cpu * MS, 0, 0, 1, 0, trips, 0, **more)
+
+
+def line_and_evidence(place):
+    return (place.frame and place.frame.line, place.evidence)
+
+
+def test_the_users_innermost_line_is_named_not_the_drivers():
+    assert attribution.user_frame(stack(7)) == user(7)
+    assert attribution.user_frame((DRIVER,)) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"lines": (cost(3, cpu=10), cost(4, cpu=60))}, (4, "line counters")),
+        ({"lines": (cost(4, cpu=60, hits=1000),)}, (4, "line counters")),
+        ({"lines": (cost(4, cpu=60, hits=1001),)}, (4, "hot loop")),
+        ({"samples": (sample(3), sample(4), sample(4))}, (4, "sample")),
+        ({"samples": (sample(3, "poll"), sample(3, "poll"), sample(4, "running"))}, (4, "sample")),
+        ({"samples": (sample(3, "poll"),)}, (3, "sample")),
+        ({"samples": (sample(None),)}, (None, "none")),
+        ({}, (None, "none")),
+    ],
+    ids="counters often hot most-often running-before-waiting anything driver-only nothing".split(),
+)
+def test_the_line_that_burned(seen, expected):
+    assert line_and_evidence(attribution.of_cpu(segment(**seen))) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"lines": (cost(3, asleep=10), cost(4, asleep=60, cpu=1))}, (4, "line counters")),
+        ({"lines": (cost(3, cpu=10),), "calls": (call(5, 80),)}, (5, "call")),
+        ({"calls": (call(3, 20), call(5, 80))}, (5, "call")),
+        ({"calls": (call(5, 20),), "samples": (sample(6, "futex"),)}, (6, "sample")),
+        ({"samples": (sample(3, "running"), sample(3, "running"), sample(4, "fsync"))}, (4, "sample")),
+        ({"samples": (sample(3, "running"),)}, (3, "sample")),
+        ({}, (None, "none")),
+    ],
+    ids="counters call-over-idle-counters longest-call call-too-short waiting-before-running anything nothing".split(),
+)
+def test_the_line_that_slept(seen, expected):
+    assert line_and_evidence(attribution.of_sleep(segment(**seen))) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"lines": (cost(3, asleep=2, trips=1), cost(4, asleep=1))}, [(3, 2)]),
+        ({"lines": (cost(3, asleep=2, trips=1), cost(4, asleep=1, trips=2))}, [(3, 2), (4, 1)]),
+        ({"calls": (call(5, 8, network=True), call(6, 20))}, [(5, 8)]),
+        ({"calls": (call(5, 8, network=True), call(5, 4, network=True, began=20))}, [(5, 12)]),
+        ({"calls": (call(5, 8, network=True), call(5, 4, network=True, began=2))}, [(5, 8)]),
+        ({"calls": (call(3, 8, network=True),), "lines": (cost(3, asleep=30, trips=1),)}, [(3, 30)]),
+        ({"calls": (call(5, 8, network=True),), "lines": (cost(3, asleep=30, trips=1),)}, [(5, 8), (3, 30)]),
+        ({"trips": 1, "samples": (sample(3, "running"), sample(4, "recvfrom"))}, [(4, 100)]),
+        ({"trips": 1, "samples": (sample(3, "running"),)}, [(3, 100)]),
+        ({"trips": 1}, [(None, 100)]),
+        ({"lines": (cost(3, asleep=2),), "samples": (sample(3, "poll"),)}, []),
+    ],
+    ids="line two-lines call two-calls nested-calls line-and-call two-places waiting running unseen none".split(),
+)
+def test_the_lines_that_talked_to_the_network(seen, expected):
+    trips = attribution.of_network(segment(**seen))
+    assert [(trip.place.frame and trip.place.frame.line, trip.asleep // MS) for trip in trips] == expected
+
+
+@pytest.mark.parametrize(
+    ("syscalls", "witnessed"), [(["poll"], True), (["futex"], False), (["running"], False), (["futex", "fsync"], True)]
+)
+def test_a_thread_seen_in_a_kernel_call_was_seen_waiting(syscalls, witnessed):
+    place = attribution.of_sleep(segment(samples=tuple(sample(3, each) for each in syscalls)))
+    assert place.witnessed is witnessed
+
+
+@pytest.mark.parametrize(
+    ("spans", "total"),
+    [
+        ([], 0),
+        ([(0, 10)], 10),
+        ([(0, 10), (20, 30)], 20),
+        ([(0, 10), (5, 15)], 15),
+        ([(5, 15), (0, 20)], 20),
+        ([(0, 10), (10, 20)], 20),
+    ],
+)
+def test_known_calls_that_overlap_count_once(spans, total):
+    calls = tuple(call(3, end - began, began=began) for began, end in spans)
+    assert attribution.waited_in_known_calls(segment(calls=calls)) == total * MS
+
+
+def test_a_sample_inside_a_known_call_counts_as_one():
+    inside = Sample(10 * MS, 10 * MS, 12 * MS, (user(3, "time.sleep"),), "unknown")
+    later = Sample(40 * MS, 40 * MS, 45 * MS, (user(3, "time.sleep"),), "unknown")
+    elsewhere = Sample(80 * MS, 80 * MS, 90 * MS, (user(4, "compute"),), "unknown")
+    assert attribution.waited_in_known_calls(segment(samples=(inside, later, elsewhere))) == 35 * MS

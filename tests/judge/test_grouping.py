@@ -1,0 +1,197 @@
+"""From stalls to findings, and what a second run must show: tables of literals."""
+
+import pytest
+
+from pytest_noblock.judge import grouping
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Observation, Phase, Probe
+from pytest_noblock.model.stall import BlamedLine, Stall
+
+MS = 1_000_000
+EXCHANGE = Exchange(1, "GET", "/", sent=0, completed=1000 * MS)
+
+
+def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line counters", file="app.py", **more):
+    values = {"cpu": ms * MS if kind == "cpu" else 0, "asleep": 0 if kind == "cpu" else ms * MS, "count": 1}
+    return Finding(
+        kind=kind,
+        phase=more.pop("phase", Phase.HANDLER),
+        blocked_ns=ms * MS,
+        file=file if line else None,
+        line=line,
+        function=function if line else None,
+        code=None,
+        call=None,
+        replacement="",
+        confirmed=False,
+        evidence=evidence,
+        **{**values, **more},
+    )
+
+
+def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
+    frame = Frame("/project/app.py", line, "report", call, user=True) if line else None
+    place = BlamedLine(frame, (frame,) if frame else (), "sample" if frame else "none")
+    cpu, asleep = (ms, 0) if kind == "cpu" else (0, ms)
+    return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place)
+
+
+def shown(file):
+    return file.removeprefix("/project/")
+
+
+def test_stalls_of_one_line_are_one_finding_with_its_longest_time():
+    found = grouping.findings([stall(ms=60), stall(ms=90, began=100), stall(ms=70, began=300)], shown)
+    (one,) = found
+    assert (one.blocked_ns, one.count, one.file, one.line, one.function) == (90 * MS, 3, "app.py", 7, "report")
+    assert one.stalls == ((0, 60 * MS), (100 * MS, 190 * MS), (300 * MS, 370 * MS))
+    assert [frame.file for frame in one.stack] == ["app.py"]
+
+
+def test_kind_line_and_phase_make_findings_and_the_worst_comes_first():
+    stalls = [stall(line=1, ms=60), stall(line=2, ms=90), stall("cpu", line=1, ms=70), stall(line=1, ms=50, began=2000)]
+    found = grouping.findings(stalls, shown)
+    assert [(each.kind, each.line, each.phase, each.blocked_ns // MS) for each in found] == [
+        ("sync-io", 2, "handler", 90),
+        ("cpu", 1, "handler", 70),
+        ("sync-io", 1, "handler", 60),
+        ("sync-io", 1, "background", 50),
+    ]
+
+
+def test_a_round_trip_and_the_sleep_for_its_answer_at_one_line_are_one_finding():
+    stalls = [stall(ms=250, call="result.get"), stall("sync-network", ms=1, began=250, call="celery.Task.get")]
+    (one,) = grouping.findings([*stalls], shown)
+    assert (one.kind, one.blocked_ns, one.call) == ("sync-network", 250 * MS, "celery.Task.get")
+    apart = grouping.findings([*stalls, stall(line=8)], shown)
+    assert [(each.kind, each.line) for each in apart] == [("sync-network", 7), ("sync-io", 8)]
+    unknown = grouping.findings([stall(line=None), stall("sync-network", line=None)], shown)
+    assert len(unknown) == 2
+
+
+def test_a_stall_without_a_line_is_a_finding_without_one():
+    (one,) = grouping.findings([stall(line=None)], shown)
+    assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
+
+
+def test_the_remedy_fits_the_call_and_the_phase():
+    handler, background = grouping.findings([stall(), stall(ms=70, began=2000)], shown)
+    assert "asyncio.sleep" in handler.replacement
+    assert "make the task a plain def" in background.replacement
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "lines"),
+    [
+        ([finding(line=7)], [[finding(line=7)]], [7]),
+        ([finding(line=7)], [[]], []),
+        ([finding(line=7)], [[], [finding(line=7)]], [7]),
+        ([finding(line=7)], [[], []], []),
+        ([finding(line=7)], [[finding(line=9)]], []),
+        ([finding(line=7)], [[finding(line=9)], [finding(line=9)]], [9]),
+        ([finding(line=None)], [[finding(line=9)]], [9]),
+        ([], [[finding(line=9)]], []),
+        ([], [[finding(line=9)], [finding(line=9)]], [9]),
+        ([], [[finding("cpu", line=9)], [finding("cpu", line=9)]], []),
+        ([finding(line=7), finding(line=8)], [[finding(line=8)]], [8]),
+        ([finding("cpu", line=7)], [[finding(line=7)]], []),
+        ([finding("cpu", line=7)], [[finding("cpu", line=9)]], [9]),
+        ([finding("cpu", line=7, function="a")], [[finding("cpu", line=9, function="b")]], []),
+        ([finding("cpu", line=7, function="a", evidence="sample")], [[finding("cpu", line=9, function="b")]], [9]),
+        ([finding(line=7)], [[finding(line=7, phase=Phase.BACKGROUND)]], []),
+    ],
+    ids=(
+        "again gone third-run never other-line other-line-twice unnamed-before new-once new-twice new-cpu one-of-two"
+        " other-kind same-loop other-function sampled-elsewhere other-phase"
+    ).split(),
+)
+def test_a_finding_must_come_in_two_runs(first, again, lines):
+    result = grouping.confirmed(first, again, needed=2)
+    assert [each.line for each in result] == lines
+    assert all(each.confirmed for each in result)
+
+
+def test_portable_rules_may_ask_for_every_run():
+    runs = [[finding()], [finding()], [finding()]]
+    assert len(grouping.confirmed([finding()], runs, needed=4)) == 1
+    assert grouping.confirmed([finding()], [*runs[:2], []], needed=4) == []
+
+
+def test_a_computation_keeps_the_times_of_the_run_without_counters():
+    """The counters themselves burn CPU."""
+    first = finding("cpu", ms=60, count=3, stalls=((0, 60),))
+    (one,) = grouping.confirmed([first], [[finding("cpu", ms=400, count=1, stalls=((0, 400),))]], needed=2)
+    assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
+
+
+def test_the_times_and_the_number_of_stalls_are_of_one_run():
+    """`count` says how often it held the loop; so do the stalls that the timeline shows."""
+    first = finding(count=2, stalls=((0, 80), (90, 170)))
+    (one,) = grouping.confirmed([first], [[finding(count=1, stalls=((0, 80),))]], needed=2)
+    assert one.count == len(one.stalls)
+
+
+def test_confirmed_findings_are_sorted_worst_first():
+    runs = [finding(line=1, ms=60), finding(line=2, ms=90)]
+    assert [each.line for each in grouping.confirmed(runs, [runs], needed=2)] == [2, 1]
+
+
+def observed(*probes, alone=()):
+    answered = tuple(Probe(path, due * MS, end * MS, 200) for path, due, end in probes)
+    return Observation("full", (EXCHANGE,), probes=answered, alone={path: ms * MS for path, ms in alone})
+
+
+def test_probes_that_fell_due_within_a_stall_had_to_wait():
+    seen = observed(
+        ("/health", 5, 8),  # before
+        ("/health", 10, 92),  # due when it began
+        ("/health", 50, 91),
+        ("/health", 89, 95),
+        ("/health", 90, 93),  # due when the loop turned again
+        ("/health", 95, 100),
+        ("the event loop", 50, 90),
+        alone=[("/health", 2)],
+    )
+    health, loop = grouping.probe_waits(seen, [finding(stalls=((10 * MS, 90 * MS),))])
+    assert (health.path, health.sent, health.waited, health.worst_ms, health.alone_ms) == ("/health", 6, 3, 82.0, 2.0)
+    assert (loop.path, loop.sent, loop.waited, loop.worst_ms, loop.alone_ms) == ("the event loop", 1, 1, 40.0, 0.0)
+
+
+def test_no_finding_made_no_probe_wait():
+    (health,) = grouping.probe_waits(observed(("/health", 0, 500)), [])
+    assert (health.waited, health.worst_ms) == (0, 500.0)
+
+
+LIMITS = Limits(50 * MS)
+GONE = "did not come again, or could not be told from the machine's doing; not counted"
+
+
+@pytest.mark.parametrize(
+    ("final", "found", "cold", "notes"),
+    [
+        ([], [finding(ms=20)], [], ("sync-io, 20 ms at app.py:7: under the limit of 50 ms",)),
+        ([], [], [finding(ms=300)], ("cold: sync-io, 300 ms at app.py:7, the first time only",)),
+        (
+            [],
+            [finding(ms=80)],
+            [],
+            (f"sync-io, 80 ms at app.py:7: {GONE}",),
+        ),
+        (
+            [],
+            [finding("sync-network", ms=1)],
+            [],
+            (f"sync-network, 1.0 ms at app.py:7: {GONE}",),
+        ),
+        ([finding()], [finding()], [finding()], ()),
+        ([finding(line=7)], [finding("cpu", line=7, ms=5)], [finding("cpu", line=7)], ()),
+        ([finding(line=7)], [finding(line=9, ms=5)], [], ("sync-io, 5.0 ms at app.py:9: under the limit of 50 ms",)),
+        ([], [], [finding(ms=300), finding(ms=300)], ("cold: sync-io, 300 ms at app.py:7, the first time only",)),
+        ([], [], [], ()),
+    ],
+    ids="under cold gone gone-network known same-line other-line twice nothing".split(),
+)
+def test_what_fails_nothing_is_a_note(final, found, cold, notes):
+    assert grouping.notes(final, found, cold, LIMITS) == notes

@@ -1,0 +1,337 @@
+"""What an observation means: tables of literals; no loop, no clock."""
+
+import pytest
+
+from pytest_noblock.judge.stalls import breaking, doubtful, stalls
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import BlockingCall, Exchange, LineCost, Observation, Phase, Sample, Segment
+
+MS = 1_000_000
+LIMITS = Limits(50 * MS)
+FRAME = Frame("/app/main.py", 7, "report", "time.sleep", user=True)
+
+
+def segment(wall=0, cpu=0, collected=0, queued=0, switches=1, began=0, **more):
+    """One step in ms; times of a full meter unless `queued` and `switches` are None."""
+    return Segment(
+        exchange=1,
+        began=began * MS,
+        ended=(began + wall) * MS,
+        cpu=cpu * MS,
+        collected=collected * MS,
+        queued=None if queued is None else queued * MS,
+        switches=switches,
+        others_cpu=more.pop("others_cpu", 0) * MS,
+        round_trips=more.pop("round_trips", 0),
+        doubtful_trips=more.pop("doubtful_trips", 0),
+        **more,
+    )
+
+
+def observation(*segments, meter="full", completed=None):
+    exchange = Exchange(1, "GET", "/", sent=0, completed=completed and completed * MS, steps=1)
+    return Observation(meter, (exchange,), segments)
+
+
+def judged(*segments, limits=LIMITS, **more):
+    """Kind, CPU and sleep in ms of each stall, those under the limit marked."""
+    return [
+        (stall.kind, stall.cpu // MS, stall.asleep // MS, "red" if stall.breaks(limits) else "note")
+        for stall in stalls(observation(*segments, **more), limits)
+    ]
+
+
+def sample(due, ended, syscall="running", frame=FRAME):
+    return Sample(due * MS, due * MS, ended * MS, (frame,) if frame else (), syscall)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (segment(wall=80, cpu=80), [("cpu", 80, 0, "red")]),
+        (segment(wall=50, cpu=50), [("cpu", 50, 0, "red")]),
+        (segment(wall=49, cpu=49), [("cpu", 49, 0, "note")]),
+        (segment(wall=80, cpu=0), [("sync-io", 0, 80, "red")]),
+        (segment(wall=30, cpu=1), [("sync-io", 1, 29, "note")]),
+        (segment(wall=0.5, cpu=0), []),
+        (segment(wall=1, cpu=1), [("cpu", 1, 0, "note")]),
+    ],
+    ids="cpu at-the-limit cpu-note sleep sleep-note tiny first-note".split(),
+)
+def test_cpu_and_sleep_are_told_apart_and_held_to_the_limit(step, expected):
+    assert judged(step) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (segment(wall=500, cpu=2, queued=498), [("cpu", 2, 0, "note")]),
+        (segment(wall=500, cpu=0, queued=500), []),
+        (segment(wall=500, cpu=60, queued=440), [("cpu", 60, 0, "red")]),
+        (segment(wall=500, cpu=0, queued=420), [("sync-io", 0, 80, "red")]),
+        (segment(wall=500, cpu=0, queued=600), []),
+    ],
+    ids="mostly-queued only-queued cpu-beside sleep-beside reads-apart".split(),
+)
+def test_time_in_the_run_queue_is_the_machines(step, expected):
+    assert judged(step) == expected
+
+
+def test_time_off_the_processor_without_a_voluntary_switch_is_no_sleep():
+    """The machine was frozen, or the thread preempted: it did not go to sleep by itself."""
+    assert judged(segment(wall=500, cpu=0, switches=0)) == []
+
+
+def test_garbage_collection_is_nobodys():
+    assert judged(segment(wall=200, cpu=5, collected=195)) == [("cpu", 5, 0, "note")]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "asleep", "expected"),
+    [
+        (30, 30, [("sync-io", 30, 30, "red")]),
+        (31, 30, [("cpu", 31, 30, "red")]),
+        (20, 20, [("sync-io", 20, 20, "note")]),
+        (60, 60, [("cpu", 60, 0, "red"), ("sync-io", 0, 60, "red")]),
+        (60, 49, [("cpu", 60, 49, "red")]),
+    ],
+)
+def test_cpu_and_sleep_of_one_step_add_up(cpu, asleep, expected):
+    assert judged(segment(wall=cpu + asleep, cpu=cpu)) == expected
+
+
+@pytest.mark.parametrize(
+    ("switches", "others_cpu", "expected"),
+    [
+        (21, 99, []),  # woke every 5 ms while another thread worked: it wanted the interpreter lock
+        (20, 30, []),  # the one that had it waited for a processor
+        (9, 99, [("sync-io", 0, 45, "note")]),  # so few wakes tell of 54 ms
+        (21, 5, [("sync-io", 0, 99, "red")]),  # hardly anybody worked
+        (21, 0, [("sync-io", 0, 99, "red")]),  # nobody worked: many short sleeps of its own
+        (1, 99, [("sync-io", 0, 99, "red")]),  # one long sleep beside a busy thread
+        (2, 99, [("sync-io", 0, 99, "red")]),
+    ],
+)
+def test_waiting_for_the_interpreter_lock_is_not_the_steps_own_sleep(switches, others_cpu, expected):
+    assert judged(segment(wall=99, switches=switches, others_cpu=others_cpu)) == expected
+
+
+def test_a_short_wait_for_the_lock_needs_three_switches():
+    assert judged(segment(wall=5, switches=2, others_cpu=5)) == [("sync-io", 0, 5, "note")]
+    assert judged(segment(wall=5, switches=3, others_cpu=5)) == []
+
+
+def test_a_seen_call_slept_once_itself():
+    calls = [BlockingCall("time.sleep", False, at * MS, (at + 4) * MS, (FRAME,)) for at in range(0, 100, 5)]
+    assert judged(segment(wall=99, switches=21, others_cpu=99)) == []
+    assert judged(segment(wall=99, switches=21, others_cpu=99, calls=tuple(calls))) == [("sync-io", 0, 99, "red")]
+
+
+@pytest.mark.parametrize(("syscall", "left"), [("running", 50), ("futex", 50), ("unknown", 50), ("poll", 80)])
+def test_what_it_waited_for_our_own_look_is_not_its_own(syscall, left):
+    """A thread in any other kernel call did not want the lock that the watchdog held."""
+    step = segment(wall=80, switches=7, samples=(sample(10, 40, syscall),))
+    assert judged(step) == [("sync-io", 0, left, "red" if left >= 50 else "note")]
+
+
+def test_a_look_that_came_late_explains_no_more_than_the_switches_do():
+    """A known call slept once by itself: the watchdog, starved, was not what it waited for."""
+    call = BlockingCall("time.sleep", False, 0, 80 * MS, (FRAME,))
+    step = segment(wall=80, switches=1, calls=(call,), samples=(sample(10, 80, "futex"),))
+    assert judged(step) == [("sync-io", 0, 80, "red")]
+
+
+def test_a_sleep_longer_than_its_switches_could_wait_for_the_lock_is_one_of_them():
+    """`usleep` with the interpreter lock held, beside 4 busy processes; nobody saw the call."""
+    step = segment(wall=79, cpu=1, queued=10, switches=4, samples=(sample(46, 67),))
+    assert judged(step) == [("sync-io", 1, 53, "red")]
+
+
+def sleeping(asked, began=0, ended=68):
+    return BlockingCall("time.sleep", False, began * MS, ended * MS, (FRAME,), asked * MS)
+
+
+@pytest.mark.parametrize(
+    ("measured", "calls", "slept"),
+    [
+        ({"queued": 23}, [sleeping(60)], 60),
+        ({"queued": 67}, [sleeping(60)], 60),
+        ({"queued": 23}, [sleeping(30, 0, 34), sleeping(30, 34, 68)], 60),
+        ({"samples": (sample(20, 64),), "switches": 4}, [sleeping(60)], 60),
+        ({"others_cpu": 60, "switches": 7}, [sleeping(60)], 60),
+        ({"queued": 60}, [sleeping(7)], 7),
+        ({"queued": 0}, [sleeping(60)], 67),
+        ({"queued": 23}, [sleeping(0)], 44),
+        ({"queued": 67}, [sleeping(60, 0, 0)], 0),
+    ],
+    ids="begin all twice looked-at beside-a-thread short measured asked-none gave-none".split(),
+)
+def test_who_asked_for_a_sleep_got_it_whatever_was_measured(measured, calls, slept):
+    """Preempted on its way to sleep, a thread waits for a processor while its time runs."""
+    step = segment(wall=68, cpu=1, calls=tuple(calls), **measured)
+    kind = "sync-io" if slept else "cpu"
+    assert judged(step) == [(kind, 1, slept, "red" if slept >= 50 else "note")]
+
+
+def test_a_sleep_that_was_asked_for_needs_no_witness():
+    """Neither has the portable meter to wait for a machine that has time."""
+
+    def sure(asked):
+        step = segment(wall=150, cpu=5, calls=(sleeping(asked, 0, 140),), **PORTABLE)
+        return [stall.sure for stall in stalls(observation(step, meter="portable"), LIMITS)]
+
+    assert sure(60) == [True]
+    assert sure(0) == [False]
+
+
+def line(number, *, cpu=0, asleep=0, trips=0):
+    frame = Frame("/app/main.py", number, "report", "requests.get", user=True)
+    return LineCost(
+        frame,
+        (frame,),
+        hits=1,
+        wall=(cpu + asleep) * MS,
+        cpu=cpu * MS,
+        asleep=asleep * MS,
+        switches=1,
+        round_trips=trips,
+        others_cpu=0,
+    )
+
+
+def test_a_round_trip_is_red_at_any_speed():
+    assert judged(segment(wall=0.04, round_trips=1)) == [("sync-network", 0, 0, "red")]
+
+
+def test_each_line_that_made_a_round_trip_is_one_stall_and_the_rest_is_judged_by_itself():
+    step = segment(
+        wall=100, cpu=70, round_trips=3, lines=(line(3, cpu=5, asleep=10, trips=1), line(4, asleep=20, trips=2))
+    )
+    assert judged(step) == [
+        ("sync-network", 5, 10, "red"),
+        ("sync-network", 0, 20, "red"),
+        ("cpu", 65, 0, "red"),
+    ]
+
+
+def test_a_known_network_call_is_a_round_trip_even_where_no_socket_is_left():
+    call = BlockingCall("socket.connect", True, 0, 20 * MS, (FRAME,))
+    assert judged(segment(wall=20, calls=(call,))) == [("sync-network", 0, 20, "red")]
+
+
+def test_a_known_call_that_is_no_network_is_held_to_the_limit():
+    call = BlockingCall("time.sleep", False, 0, 20 * MS, (FRAME,))
+    assert judged(segment(wall=20, calls=(call,))) == [("sync-io", 0, 20, "note")]
+
+
+PORTABLE = {"queued": None, "switches": None}
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (segment(wall=300, cpu=80, **PORTABLE), [("cpu", 80, 0, "red")]),
+        (segment(wall=300, cpu=0, **PORTABLE), []),
+        (
+            segment(wall=300, calls=(BlockingCall("time.sleep", False, 0, 80 * MS, (FRAME,)),), **PORTABLE),
+            [("sync-io", 0, 80, "red")],
+        ),
+        (
+            segment(wall=60, calls=(BlockingCall("time.sleep", False, 0, 80 * MS, (FRAME,)),), **PORTABLE),
+            [("sync-io", 0, 60, "red")],
+        ),
+        (
+            segment(wall=300, samples=(sample(10, 30), sample(50, 100)), **PORTABLE),
+            [("sync-io", 0, 90, "red")],
+        ),
+        (
+            segment(
+                wall=300,
+                samples=(sample(10, 100, frame=Frame("/app/main.py", 7, "report", "compute", user=True)),),
+                **PORTABLE,
+            ),
+            [],
+        ),
+    ],
+    ids="cpu wall-alone known-call call-cut-at-the-step samples-in-a-known-call samples-elsewhere".split(),
+)
+def test_the_portable_rules_never_go_by_wall_time_alone(step, expected):
+    assert judged(step, meter="portable") == expected
+
+
+def test_stalls_of_other_exchanges_are_not_judged():
+    other = Exchange(2, "GET", "/other", sent=0)
+    assert stalls(Observation("full", (other,), (segment(wall=80, cpu=80),)), LIMITS) == []
+
+
+@pytest.mark.parametrize(("began", "phase"), [(0, Phase.HANDLER), (9, Phase.HANDLER), (10, Phase.BACKGROUND)])
+def test_a_step_belongs_to_the_phase_in_which_it_began(began, phase):
+    (stall,) = stalls(observation(segment(wall=80, cpu=80, began=began), completed=10), LIMITS)
+    assert stall.phase is phase
+
+
+def test_only_what_breaks_the_limits_is_kept():
+    found = stalls(observation(segment(wall=60, cpu=60), segment(wall=20, cpu=20, began=100)), LIMITS)
+    assert [stall.blocked_ns for stall in breaking(found, LIMITS)] == [60 * MS]
+    assert len(breaking(found, Limits(10 * MS))) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "sure"),
+    [
+        (segment(wall=80, cpu=80), True),
+        (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the interpreter lock
+        (segment(wall=80, cpu=10), False),
+        (segment(wall=186, cpu=1, queued=51, switches=2), False),  # waiting for a processor it kept the lock as well
+        (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705, frame=None),)), False),
+        (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705),)), False),
+        (segment(wall=79, cpu=1, queued=10, switches=4, samples=(sample(58, 67),)), True),
+        (segment(wall=80, cpu=10, samples=(sample(20, 20, "poll"),)), True),
+        (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
+        (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
+    ],
+    ids="cpu idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
+)
+def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
+    (stall,) = stalls(observation(step), LIMITS)
+    assert stall.sure is sure
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (segment(wall=5), True),
+        (segment(wall=0.1, cpu=0, doubtful_trips=1), True),
+        (segment(wall=30, cpu=30), False),
+        (segment(wall=0.1), False),
+    ],
+    ids="slept doubtful-trip computed nothing".split(),
+)
+def test_line_counters_are_asked_where_the_step_alone_cannot_tell(step, expected):
+    seen = observation(step)
+    assert doubtful(seen, stalls(seen, LIMITS)) is expected
+
+
+CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(FRAME,))
+
+
+@pytest.mark.parametrize(
+    ("step", "concerned"),
+    [
+        (segment(wall=49, cpu=49), False),
+        (segment(wall=49, cpu=0), False),
+        (segment(wall=49, cpu=0, queued=None, switches=None), False),
+        (segment(wall=50, cpu=50), True),
+        (segment(wall=50, cpu=0), True),
+        (segment(wall=20, cpu=20, samples=(sample(10, 11),)), True),
+        (segment(wall=20, calls=(CALL,)), True),
+        (segment(wall=1, round_trips=1), True),
+        (segment(wall=1, doubtful_trips=1), True),
+    ],
+)
+def test_a_step_that_is_of_no_concern_breaks_nothing_and_has_no_line(step, concerned):
+    assert LIMITS.concern(step) is concerned
+    found = stalls(observation(step), LIMITS)
+    told = [stall for stall in found if stall.breaks(LIMITS) or stall.place.frame is not None]
+    assert concerned or not told

@@ -1,0 +1,109 @@
+"""What a run imports of ours, to the module: each one more is paid for by every run, or by every watched suite."""
+
+import json
+
+import pytest
+
+INERT = """
+    checks.probe_paths model.limits model.units
+    plugin plugin.markers plugin.options plugin.outcome plugin.reporter plugin.session
+"""
+UNEVENTFUL = f"""{INERT}
+    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
+    engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
+    engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
+    engine.stacks engine.steps.meter engine.steps.other_loops engine.steps.selfcheck engine.steps.timer
+    engine.steps.watchdog engine.usercode engine.watch model.frames model.observation plugin.watching report.summary
+    report.uneventful report.wire
+"""
+JUDGEMENT = """
+    checks.watched judge.advice judge.attribution judge.grouping judge.stalls model.finding model.stall report.failure
+"""
+"""What a request of which there is something to say needs, and no other; and the names of calls."""
+NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
+FIXTURE = "checks.checker client engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs"
+"""What the fixture needs, and no watched test."""
+BACKGROUND = "judge.background judge.background_findings"
+"""What needs a background task."""
+
+TELLS = """
+    import json, pathlib, sys
+
+    def pytest_unconfigure():
+        ours = [name for name in sys.modules if name.partition(".")[0] == "pytest_noblock"]
+        everything = {"ours": ours, "all": list(sys.modules)}
+        pathlib.Path("loaded.json").write_text(json.dumps(everything))
+"""
+SHOP = """
+    import time
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+    from starlette.testclient import TestClient
+
+    async def quiet(request):
+        return PlainTextResponse("")
+
+    async def blocks(request):
+        time.sleep(0.08)
+        return PlainTextResponse("")
+
+    app = Starlette(routes=[Route("/quiet", quiet), Route("/blocks", blocks)])
+"""
+WATCHED = "from shop import TestClient, app\n\ndef test_it():\n    TestClient(app).get('/{path}')\n"
+
+
+def modules(names: str) -> set[str]:
+    """These modules, with their packages."""
+    parts = [["pytest_noblock", *name.split(".")] for name in names.split()]
+    return {".".join(each[:depth]) for each in parts for depth in range(1, len(each) + 1)}
+
+
+def alone(names: str) -> set[str]:
+    """These modules, without their packages."""
+    return {f"pytest_noblock.{name}" for name in names.split()}
+
+
+@pytest.fixture
+def loaded(pytester, monkeypatch):
+    """Runs a test in a process of its own, with no other plugin: the names of all modules, and of ours."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(TELLS)
+    pytester.makepyfile(shop=SHOP)
+
+    def loaded(test: str, *options: str, **outcomes: int) -> tuple[set[str], set[str]]:
+        pytester.makepyfile(test_shop=test)
+        result = pytester.runpytest_subprocess("-p", "pytest_noblock.plugin", *options)
+        result.assert_outcomes(**(outcomes or {"passed": 1}))
+        names = json.loads(pytester.path.joinpath("loaded.json").read_text(encoding="utf-8"))
+        return set(names["ours"]), set(names["all"])
+
+    return loaded
+
+
+def test_a_run_that_does_not_ask_loads_the_hooks_and_what_they_read(loaded):
+    ours, everything = loaded("def test_it():\n    pass\n")
+    assert ours == modules(INERT)
+    assert not everything & {"asyncio", "anyio", "httpx", "ssl", "starlette"}
+
+
+def test_a_watched_test_that_blocks_nobody_loads_no_judgement(loaded):
+    """A busy machine may make a step so long that the watchdog looks at it: then there is something to say of it."""
+    expected = modules(UNEVENTFUL)
+    for _ in range(3):
+        ours, _everything = loaded(WATCHED.format(path="quiet"), "--noblock")
+        if ours == expected:
+            break
+    assert ours == expected
+
+
+def test_a_watched_test_that_blocks_loads_the_judgement(loaded):
+    """The twin: what the other does not load is there to be seen."""
+    ours, _everything = loaded(WATCHED.format(path="blocks"), "--noblock", failed=1)
+    assert ours >= alone(f"{JUDGEMENT} {NAMING}")
+    assert not ours & alone(f"{FIXTURE} {BACKGROUND}")
+
+
+def test_the_lists_do_not_overlap():
+    """Else one could grow by what the other keeps out."""
+    assert not alone(f"{JUDGEMENT} {NAMING} {FIXTURE} {BACKGROUND}") & modules(UNEVENTFUL)

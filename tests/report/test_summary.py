@@ -1,0 +1,98 @@
+"""The end of a run, from literal records."""
+
+from pytest_noblock.model.observation import LIFESPAN
+from pytest_noblock.report.summary import summary
+
+
+def finding(line=44, ms=80.0, **more):
+    """In `app/main.py`, unless told otherwise."""
+    values = {"kind": "sync-io", "ms": ms, "file": "app/main.py", "line": line, "call": "time.sleep", "code": None}
+    return {**values, **more}
+
+
+def check(*findings, request="GET /"):
+    return {"request": request, "findings": list(findings)}
+
+
+def told(by_test, unused=()):
+    return list(summary(by_test, dict(unused)))
+
+
+def test_requests_and_tests_are_counted():
+    assert told({"a": [check()]}) == ["1 request watched in 1 test"]
+    assert told({"a": [check(), check()], "b": [check()]}) == ["3 requests watched in 2 tests"]
+
+
+def test_the_start_of_the_app_is_no_request():
+    assert told({"a": [check(request=LIFESPAN), check()]}) == ["1 request watched in 1 test"]
+    assert told({"a": [check(request=LIFESPAN)]}) == ["0 requests watched in 1 test"]
+
+
+def test_a_finding_is_told_with_its_test():
+    assert told({"tests/a.py::t": [check(finding())]})[1:] == [
+        "  app/main.py:44  sync-io  80.0 ms  time.sleep",
+        "      tests/a.py::t",
+    ]
+
+
+def test_the_worst_line_is_first_whatever_the_order_of_the_tests():
+    by_test = {"a": [check(finding(1, 60.0), finding(2, 70.04))], "b": [check(finding(3, 65.0), finding(1, 90.0))]}
+    expected = [
+        "  app/main.py:1  sync-io  90.0 ms  time.sleep",
+        "      a",
+        "      b",
+        "  app/main.py:2  sync-io  70.0 ms  time.sleep",
+        "      a",
+        "  app/main.py:3  sync-io  65.0 ms  time.sleep",
+        "      b",
+    ]
+    assert told(by_test)[1:] == expected
+
+
+def test_a_line_is_told_once_for_each_kind_with_its_worst():
+    by_test = {"a": [check(finding(ms=60.0)), check(finding(ms=75.0), finding(ms=55.0, kind="cpu", call=None))]}
+    assert told(by_test)[1:] == [
+        "  app/main.py:44  sync-io  75.0 ms  time.sleep",
+        "      a",
+        "  app/main.py:44  cpu  55.0 ms  ",
+        "      a",
+    ]
+
+
+def test_three_tests_are_named_and_the_others_counted():
+    three = {name: [check(finding())] for name in "abc"}
+    assert told(three)[2:] == ["      a", "      b", "      c"]
+    assert told({**three, "d": [check(finding())]})[2:] == ["      a", "      b", "      c", "      and 1 more"]
+    assert told({name: [check(finding())] for name in "abcdef"})[-1] == "      and 3 more"
+
+
+def test_a_test_is_named_once_however_often_it_did_it():
+    assert told({"a": [check(finding()), check(finding())]})[2:] == ["      a"]
+
+
+def test_without_a_call_the_code_is_shown_and_without_a_line_that_none_was_caught():
+    coded = finding(call=None, code="for each in these:")
+    lost = finding(file=None, line=None, call=None, ms=70.0)
+    assert told({"a": [check(coded, lost)]})[1::2] == [
+        "  app/main.py:44  sync-io  80.0 ms  for each in these:",
+        "  no line caught  sync-io  70.0 ms  ",
+    ]
+
+
+def test_what_is_accepted_says_why_by_its_worst():
+    quick, slow = finding(ms=60.0, accepted="quick"), finding(ms=80.0, accepted="legacy")
+    assert told({"a": [check(quick, slow)]})[1] == "  app/main.py:44  sync-io  80.0 ms  time.sleep  accepted: legacy"
+    assert "accepted" not in told({"a": [check(quick, finding(ms=80.0))]})[1]
+
+
+def test_an_allowance_that_nothing_needed_is_told_once():
+    assert told({"a": [check()]}, {"a": ["legacy"]})[1:] == ['noblock_allow("legacy") matched nothing in a']
+    assert told({"a": [check()]}, {"a": ["legacy"], "b": ["legacy", "other"], "c": ["legacy"]})[1:] == [
+        'noblock_allow("legacy") matched nothing in a and 2 more',
+        'noblock_allow("other") matched nothing in b',
+    ]
+
+
+def test_an_allowance_that_one_test_of_many_needed_is_not_told():
+    by_test = {"a": [check(finding(accepted="legacy"))], "b": [check()]}
+    assert not [line for line in told(by_test, {"b": ["legacy"]}) if "matched nothing" in line]
