@@ -13,7 +13,7 @@ import pytest
 import pytest_noblock
 
 HERE = Path(__file__).parent
-WITH_APPS = ("plugin", "example*", "soak", "test_example_*", "test_readme.py", "test_remedies_told.py")
+WITH_APPS = "plugin example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
 """Folders and files that run apps. All others hold unit tests: pytest and the package's own dependencies are enough."""
 
 
@@ -46,10 +46,10 @@ class LeftOut(pytest.Collector):
 
 
 def _left_out(path: Path, parent: pytest.Collector) -> LeftOut | None:
-    name = path.name if path.parent == HERE else ""
+    name = path.relative_to(HERE).as_posix()
     if find_spec("fastapi") or not any(fnmatch(name, pattern) for pattern in WITH_APPS):
         return None
-    return LeftOut.from_parent(parent, name=name, path=path)
+    return LeftOut.from_parent(parent, name=path.name, path=path)
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> LeftOut | None:
@@ -79,6 +79,7 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
     """
     options = "-p no:randomly -p no:rerunfailures -W 'ignore:The configuration option:DeprecationWarning'"
     monkeypatch.setenv("PYTEST_ADDOPTS", options)
-    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR"):  # pytest cuts no summary line where CI is set
+    # pytest cuts no summary line where CI is set; an inner run's pytest-cov would empty the file of the outer's.
+    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
         monkeypatch.delenv(name, raising=False)
     return pytester

@@ -94,11 +94,6 @@ def test_an_accepted_finding_carries_its_reason():
     assert record(accepted(CHECK))["findings"][0]["accepted"] == "legacy"
 
 
-@pytest.fixture
-def jsonschema():
-    return pytest.importorskip("jsonschema")
-
-
 @pytest.mark.parametrize("checks", [[], [CHECK], [CHECK, INCONCLUSIVE], [accepted(CHECK)]])
 def test_every_document_fits_the_schema_and_is_json(jsonschema, checks):
     text = json.dumps(document(ENVIRONMENT, [record(check) for check in checks]))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_noblock.callnames import called
+from pytest_noblock.calls.names import called
 
 requests = pytest.importorskip("requests")
 psycopg = pytest.importorskip("psycopg")
