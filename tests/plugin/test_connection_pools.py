@@ -9,6 +9,8 @@ from example_app import services
 from example_app.servers.programs import Unavailable
 from tests import drivers_app
 
+pytestmark = pytest.mark.one_python
+
 SOURCE = Path(drivers_app.__file__).read_text(encoding="utf-8")
 POOLS = {
     "asyncpg": "asyncpg.Pool",
