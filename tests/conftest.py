@@ -6,7 +6,9 @@ import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ from _pytest.pytester import SysModulesSnapshot
 import pytest_noblock
 
 _LIBRARIES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+HERE = Path(__file__).parent
+WITH_APPS = "plugin example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
+"""Folders and files that run apps. All others hold unit tests: pytest and the package's own dependencies are enough."""
 
 
 def _keep(*names: str) -> None:
@@ -36,6 +41,28 @@ def _keep(*names: str) -> None:
 _keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")))
 _keep("trio")
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
+
+
+class LeftOut(pytest.Collector):
+    """A folder or file whose tests this environment cannot run: skipped, and not even imported."""
+
+    def collect(self) -> list[pytest.Item]:
+        pytest.skip('it runs apps: pip install -e ".[dev]"')
+
+
+def _left_out(path: Path, parent: pytest.Collector) -> LeftOut | None:
+    name = path.relative_to(HERE).as_posix()
+    if find_spec("fastapi") or not any(fnmatch(name, pattern) for pattern in WITH_APPS):
+        return None
+    return LeftOut.from_parent(parent, name=path.name, path=path)
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> LeftOut | None:
+    return _left_out(path, parent)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> LeftOut | None:
+    return _left_out(module_path, parent)
 
 
 def pytest_sessionfinish() -> None:
@@ -91,7 +118,8 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iter
     """
     options = "-p no:randomly -p no:rerunfailures -W 'ignore:The configuration option:DeprecationWarning'"
     monkeypatch.setenv("PYTEST_ADDOPTS", options)
-    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR"):  # pytest cuts no summary line where CI is set
+    # pytest cuts no summary line where CI is set; an inner run's pytest-cov would empty the file of the outer's.
+    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(SysModulesSnapshot, "restore", _restore)
     yield pytester

@@ -10,6 +10,8 @@ from example_app.servers.programs import Unavailable
 from tests import drivers_app
 from tests.burning import slowed
 
+pytestmark = pytest.mark.one_python
+
 SOURCE = Path(drivers_app.__file__).read_text(encoding="utf-8")
 POOLS = {
     "asyncpg": "asyncpg.Pool",

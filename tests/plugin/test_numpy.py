@@ -3,6 +3,8 @@
 import numpy  # noqa: ICN001, F401  inner runs must find it loaded: it cannot be loaded twice in one process
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 NUMBERS = """
 import time
 
