@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from pytest_noblock.engine.sockets import TcpCounters
 
 MS = 1_000_000

@@ -48,6 +48,7 @@ def worker():
 
 def seen(turn):
     """The gaps of a run with one turn in it that is nobody's."""
+
     async def main():
         detector = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
         with detector.detecting(SimpleNamespace(attach_gaps=lambda gaps: None)):
