@@ -129,7 +129,6 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
         cpu=before.cpu,
         asleep=before.asleep,
         count=before.count,
-        rule=before.rule,
         readings=before.readings,
     )
     if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better

@@ -1,4 +1,4 @@
-"""Whether a thread of the request kept the interpreter lock from the loop: pure functions of the gaps."""
+"""Whether another thread kept the GIL from the loop thread: pure functions of the gaps."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,13 +14,14 @@ from pytest_noblock.model.units import words
 
 
 def kept(observation: Observation) -> Iterator[Stall]:
-    """One stall for each gap in which threads worked and the loop's thread waited for the lock.
+    """One stall for each gap in which another thread computed and the loop thread waited for the GIL.
 
-    Its size is what the one burned that burned most: a busy machine makes the loop later, and that one no dearer.
-    Where others burned as much, they may have handed the lock to each other: only a run with fewer can tell.
+    Its size is the CPU of the thread that computed most: a busy machine makes the loop later, and does not add
+    to that CPU. Where other threads computed as much, they may have handed the GIL to each other, so that the
+    stall is not sure: a run with fewer threads has to show it.
     """
     for gap in observation.gaps:
-        keepers = [worker for worker in gap.workers if not _lets_go(worker)]
+        keepers = [worker for worker in gap.workers if not _frees_gil(worker)]
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
@@ -42,17 +43,17 @@ def kept(observation: Observation) -> Iterator[Stall]:
             )
 
 
-def _lets_go(worker: Worker) -> bool:
-    """Whether it was in a call that is known to work outside the lock."""
+def _frees_gil(worker: Worker) -> bool:
+    """Whether it was in a call that is known to let go of the GIL while it computes."""
     frame = user_frame(worker.stack)
     entry = known(frame.call) if frame is not None else None
     return entry is not None and entry.frees_gil
 
 
 def _place(keepers: Sequence[Worker]) -> BlamedLine:
-    """The line of the one that burned most or, where it runs none of the user's, the line that awaits it."""
-    looks = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
-    return next((place for place in looks if place is not None), BlamedLine())
+    """The user line of the thread that computed most or, where it runs none, the user line that awaits the thread."""
+    places = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
+    return next((place for place in places if place is not None), BlamedLine())
 
 
 def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
@@ -61,7 +62,7 @@ def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
 
 
 def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
-    """A request that had begun and not ended."""
+    """The first request that had begun and not ended."""
     overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
     return next(overlapping, None)
 

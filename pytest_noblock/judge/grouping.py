@@ -1,4 +1,4 @@
-"""From the stalls of the runs to the findings of a check: pure functions."""
+"""From the stalls of one run to the findings, the waits of probes and the notes of a check: pure functions."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ Key = tuple[Kind, Phase, str | None, int | str | None]
 """What makes findings of two runs of one request the same: kind, phase, and a place as `KindRow.identity` says."""
 
 Shown = Callable[[str], str]
-"""A file as reports show it."""
+"""Makes the absolute name of a file the one that reports show, relative to rootdir."""
 
 _Group = tuple[StallKind, Phase, tuple[str, int] | None]
 """Kind, phase, and file and line: stalls that agree in them are one finding."""
@@ -51,7 +51,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     frame = place.frame
     call = frame.call if frame else None
     if place.evidence == "hot loop" and known(call) is None:
-        call = None  # it was the loop, not what its first line happens to call
+        call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
     return Finding(
         kind=worst.kind,
@@ -98,7 +98,7 @@ def key(finding: Finding) -> Key:
 
 
 def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[ProbeWaits, ...]:
-    """How each probe path fared beside these findings; the slowest path first."""
+    """How the probes of each path fared, those that a finding made wait counted; in the order of the first probes."""
     by_path: defaultdict[str, list[Probe]] = defaultdict(list)
     for probe in observation.probes:
         by_path[probe.path].append(probe)
@@ -115,14 +115,14 @@ def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[Pro
 
 
 def _felt(finding: Finding, path: str) -> bool:
-    """Whether a probe can feel it: the built-in ones hold nothing, and each needs but one pool or none."""
+    """Whether a probe of this path can wait for it: a built-in probe needs no lock, and one pool at most."""
     if path.startswith("/"):
         return True
-    return finding.kind != "contention" and finding.pool in (None, path)
+    return finding.waiter is None and finding.pool in (None, path)
 
 
 def _had_to_wait(probes: Iterable[Probe], found: Iterable[Finding]) -> int:
-    """How many fell due while the loop was held, or what they needed, and were answered only afterwards."""
+    """How many fell due in a stall and were answered only after it."""
     stalls = [stall for finding in found for stall in finding.stalls]
     return sum(any(began <= each.due < ended <= each.answered for began, ended in stalls) for each in probes)
 
@@ -130,7 +130,10 @@ def _had_to_wait(probes: Iterable[Probe], found: Iterable[Finding]) -> int:
 def notes(
     final: Sequence[Finding], found: Sequence[Finding], cold: Sequence[Finding], limits: Limits
 ) -> tuple[str, ...]:
-    """What is worth knowing and fails nothing."""
+    """What is worth knowing and fails nothing, one sentence each.
+
+    `final` are the check's findings, `found` all of its run, `cold` those of the warm-up.
+    """
     known = {key(finding) for finding in final}
     places = {(finding.file, finding.line) for finding in final}
     rest = [each for each in found if each.file and key(each) not in known and (each.file, each.line) not in places]

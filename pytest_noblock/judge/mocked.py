@@ -1,4 +1,4 @@
-"""Known blocking calls that a mock answered: they stop nobody here, and everybody in production (pure)."""
+"""Known blocking calls that a mock answered: pure functions. They stop nobody here, and everybody in production."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,9 +12,9 @@ from pytest_noblock.model.stall import BlamedLine, Stall
 
 
 def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bool) -> Check:
-    """The check with these calls as findings or, where they do not fail it, as notes; what blocked is told already."""
-    told = {(finding.file, finding.line) for finding in check.findings}
-    found = [each for each in findings(_stalls(check, segments), shown) if (each.file, each.line) not in told]
+    """The check with these calls as findings or, where they must not fail it, as notes; each line is named once."""
+    named = {(finding.file, finding.line) for finding in check.findings}
+    found = [each for each in findings(_stalls(check, segments), shown) if (each.file, each.line) not in named]
     if not found:
         return check
     if fails:

@@ -1,4 +1,7 @@
-"""What an observation means: pure functions, one small rule each."""
+"""Which stalls an observation shows: pure functions, one small rule each.
+
+The rules of the steps stand here; `gil`, `contention` and `pool` judge what was recorded beside the steps.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -15,7 +18,7 @@ _IN_TIME_NS = 15_000_000
 
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
-    """All stretches that break the limits or are worth a note, in order of time."""
+    """All stretches that break the limits, or are worth a note, in order of time."""
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall
@@ -23,12 +26,12 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
     )
-    beside = _beside(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
-    return sorted(chain(in_steps, beside), key=lambda stall: stall.began)
+    off_loop = _off_loop(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
+    return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
 
 
-def _beside(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    from pytest_noblock.judge import contention, gil, pool  # only the fixture's checks look for these
+def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
+    from pytest_noblock.judge import contention, gil, pool  # only the fixture records what they judge
 
     yield from gil.kept(observation)
     yield from contention.kept_waiting(observation)
@@ -38,7 +41,7 @@ def _beside(observation: Observation, limits: Limits) -> Iterator[Stall]:
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
     network = list(_network(exchange, segment))
     yield from network
-    asked = attribution.asked(segment)
+    asked = attribution.slept_on_request(segment)
     measured = _asleep(segment) - sum(stall.asleep for stall in network)
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
@@ -72,7 +75,7 @@ def readings_of(segment: Segment) -> Readings:
 
 
 def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]]:
-    """CPU and sleep of one step add up; each is a stall of its own only where each breaks the limit."""
+    """CPU and sleep of one step add up to one stall; where each breaks the limit, each is a stall of its own."""
     if cpu >= limit and asleep >= limit:
         return [("cpu", cpu, 0), ("sync-io", 0, asleep)]
     return [("cpu" if cpu > asleep else "sync-io", cpu, asleep)]
@@ -96,7 +99,7 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
 
 
 def _asleep(segment: Segment) -> int:
-    """What the segment slept by its own doing, as far as it can be measured."""
+    """Ns that the segment slept in the kernel; its waits for the GIL are taken off."""
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
     return max(0, segment.asleep - gil_waits.waited_for_watchdog(segment) - gil_waits.waited_for_threads(segment))
@@ -107,10 +110,10 @@ def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
 
 
 def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
-    """Whether line counters may find what the step could not tell.
+    """Whether line counters may find what the counters of a step cannot show.
 
-    A round trip over a connection that was opened and closed again (opening one
-    sleeps), or one that another thread may have made.
+    A round trip over a connection that was opened and closed again within the step, which the sleep of its
+    opening hints at; or a round trip that another thread may have made.
     """
     slept = any(stall.kind == "sync-io" for stall in found)
     return slept or any(segment.doubtful_trips for segment in observation.segments)
@@ -124,6 +127,6 @@ def _slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
 
 
 def _machine_had_time(segment: Segment) -> bool:
-    """Without schedstat: the watchdog was woken in time, and more than once, while the loop thread waited."""
+    """Without schedstat: whether the watchdog woke in time, and more than once, while the loop thread waited."""
     late = [sample.began - sample.due for sample in segment.samples]
     return len(late) > 1 and max(late) < _IN_TIME_NS

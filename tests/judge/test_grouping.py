@@ -3,10 +3,10 @@
 import pytest
 
 from pytest_noblock.judge import grouping
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Observation, Phase, Probe
+from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Observation, Phase, Probe
 from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 
@@ -74,6 +74,27 @@ def test_a_round_trip_and_the_sleep_for_its_answer_at_one_line_are_one_finding()
     assert len(unknown) == 2
 
 
+def test_a_finding_has_the_rule_and_the_readings_of_its_worst_stall():
+    (one,) = grouping.findings([stall(ms=60), stall(ms=90, began=100)], shown)
+    assert (one.rule, one.readings.wall) == ("slept", 90 * MS)
+    (one,) = grouping.findings([stall(ms=250), stall("sync-network", ms=1, began=250)], shown)
+    assert (one.kind, one.rule, one.readings.wall) == ("sync-network", "round-trip", 250 * MS)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "call", "named"),
+    [
+        ("hot loop", "helper", None),  # the loop computed, and not the first call in it
+        ("hot loop", "json.dumps", "json.dumps"),
+        ("line counters", "helper", "helper"),
+    ],
+)
+def test_a_hot_loop_is_not_named_by_a_call_that_is_not_known(evidence, call, named):
+    looped = stall("cpu", call=call)
+    (one,) = grouping.findings([looped._replace(place=looped.place._replace(evidence=evidence))], shown)
+    assert one.call == named
+
+
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = grouping.findings([stall(line=None)], shown)
     assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
@@ -104,6 +125,25 @@ def test_probes_that_fell_due_within_a_stall_had_to_wait():
     health, loop = grouping.probe_waits(seen, [finding(stalls=((10 * MS, 90 * MS),))])
     assert (health.path, health.sent, health.waited, health.worst_ms, health.alone_ms) == ("/health", 6, 3, 82.0, 2.0)
     assert (loop.path, loop.sent, loop.waited, loop.worst_ms, loop.alone_ms) == ("the event loop", 1, 1, 40.0, 0.0)
+
+
+IN_STALL = {"stalls": ((10 * MS, 90 * MS),)}
+HEALTH, TURN, TOKEN, EXECUTED = "/health", LOOP, THREADS, EXECUTOR
+
+
+@pytest.mark.parametrize(
+    ("found", "waited"),
+    [
+        (finding(**IN_STALL), {HEALTH, TURN, TOKEN, EXECUTED}),
+        (finding("pool-starved", pool=THREADS, **IN_STALL), {HEALTH, TOKEN}),
+        (finding("contention", waiter=Waiter("app.py", 9, "health", "async with lock:"), **IN_STALL), {HEALTH}),
+    ],
+    ids=["loop", "pool", "lock"],
+)
+def test_a_built_in_probe_waits_for_the_loop_and_for_its_own_pool_alone(found, waited):
+    paths = (HEALTH, TURN, TOKEN, EXECUTED)
+    seen = observed(*((path, 20, 95) for path in paths))
+    assert {each.path for each in grouping.probe_waits(seen, [found]) if each.waited} == waited
 
 
 def test_no_finding_made_no_probe_wait():
