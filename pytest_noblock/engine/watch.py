@@ -30,7 +30,7 @@ class Kit:
 class RequestWatch:
     """The requests of one test. Every thread on which one enters an app gets a meter.
 
-    `start`, `stop` and `leave` belong to the test's thread; `entered` runs on the thread
+    `start`, `stop` and `leave` belong to the test's thread; `request_enters` runs on the thread
     that runs the app. After `stop` the values are complete.
     """
 
@@ -75,7 +75,7 @@ class RequestWatch:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
         return Observation(meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop)
 
-    def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         if app not in self._kit.user.apps:
             self._kit.user.apps.add(app)

@@ -12,13 +12,11 @@ from anyio.from_thread import BlockingPortal
 
 from pytest_noblock.engine.asgi.lifespan import LIMIT_S, running
 from pytest_noblock.engine.exchange import ASGIApp
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
 from pytest_noblock.engine.usercode import UserCode
-
-_open = open  # a test may put a mock in its place
 
 _STOP_S = LIMIT_S + 10
 """Longest that `stop` waits for the thread: the lifespan's own limit must be reached first, for it says more."""
@@ -169,7 +167,7 @@ def _sleeps(native: int) -> bool:
     True where there is no such file: the call is made at once then.
     """
     try:
-        with _open(f"/proc/self/task/{native}/stat", "rb") as file:
+        with open_file(f"/proc/self/task/{native}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] == b"S"
     except OSError:
         return True

@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Watcher(Protocol):
     """Who wants to know of requests."""
 
-    def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
 
 
@@ -75,7 +75,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     record = _new_record(scope)
     if record is None or CURRENT.get() is not None:
         return await call(scope, receive, send)
-    meter = watcher.entered(app, record)
+    meter = watcher.request_enters(app, record)
     CURRENT.set(record)
     meter.switch_owner(record)
     client = _ClientSide(ExchangeRecorder(record), meter, receive, send)

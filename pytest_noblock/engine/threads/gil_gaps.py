@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock, Reading, others_cpu, queued
+from pytest_noblock.engine.clocks import (
+    CPU,
+    QUEUED,
+    SWITCHES,
+    WALL,
+    Clock,
+    LinuxClock,
+    PortableClock,
+    Reading,
+    others_cpu,
+    queued,
+)
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, WorkerSample, other_stacks
 from pytest_noblock.engine.threads.pools import Holder
@@ -81,8 +92,8 @@ class GilGapDetector:
         """
         began, ended = self._last, self._clock.end()
         self._last = ended
-        switches = ended[3] - began[3] - own_sleeps
-        if may_sleep_s is None or ended[0] - began[0] < self._shortest or switches <= 1:
+        switches = ended[SWITCHES] - began[SWITCHES] - own_sleeps
+        if may_sleep_s is None or ended[WALL] - began[WALL] < self._shortest or switches <= 1:
             return False
         stacks = other_stacks()
         gap = _gap(began, ended, switches, max(0, round(may_sleep_s * 1e9)))
@@ -126,13 +137,13 @@ def _gap(began: Reading, ended: Reading, switches: int, may_sleep: int) -> Gap:
     Where the thread was allowed to sleep, the time that it was late has two lower bounds: the wall time beyond that
     sleep, and the wake-ups at the switch interval.
     """
-    wall, cpu = ended[0] - began[0], ended[1] - began[1]
+    wall, cpu = ended[WALL] - began[WALL], ended[CPU] - began[CPU]
     woken_early = (switches - 1) * SWITCH_INTERVAL_NS if may_sleep else 0
     return Gap(
-        began=began[0],
-        ended=ended[0],
+        began=began[WALL],
+        ended=ended[WALL],
         late=max(wall - may_sleep - cpu, woken_early),
         switches=switches,
-        asleep=max(0, wall - cpu - queued(ended[2]) + queued(began[2])),
+        asleep=max(0, wall - cpu - queued(ended[QUEUED]) + queued(began[QUEUED])),
         others_cpu=others_cpu(began, ended),
     )

@@ -33,7 +33,7 @@ class Watcher:
         self.meter = meter or Meter()
         self.records = []
 
-    def entered(self, app, record):
+    def request_enters(self, app, record):
         self.records.append(record)
         return self.meter
 
