@@ -24,7 +24,7 @@ class Allowance:
 
 
 def accept(check: Check, allowances: Iterable[Allowance]) -> Check:
-    """The check with every covered finding marked; where all of them are, it is accepted."""
+    """The check with every covered finding marked; a check of which all findings are accepted is accepted."""
     return with_findings(check, [_accepted(finding, allowances) for finding in check.findings])
 
 
