@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from pytest_noblock.engine.sockets import TcpCounters
+
+from pytest_noblock.engine.network.tcp_info import TcpCounters
 
 MS = 1_000_000
 
