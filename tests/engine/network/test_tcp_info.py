@@ -82,6 +82,27 @@ def test_a_round_trip_is_seen_with_its_peer_and_its_bytes(connection, scan):
     assert of_client(scan(table), connection) == [SocketExchange(f"127.0.0.1:{connection.port}", sent=1, received=2)]
 
 
+def test_a_metered_step_keeps_what_was_exchanged(connection, metered):
+    """The meter's wrappers are on, and none of them wraps `os.read`."""
+    [segment] = metered(lambda: [connection.ask() for _ in range(50)] and None)
+    assert segment.calls == ()
+    assert segment.round_trips + segment.doubtful_trips == len(segment.exchanged) == 2  # both ends are this process's
+    assert SocketExchange(f"127.0.0.1:{connection.port}", sent=50, received=100) in segment.exchanged
+
+
+def test_a_peer_is_read_of_a_round_trip_only(connection, monkeypatch):
+    read = []
+    monkeypatch.setattr(tcp_info, "peer_of", read.append)
+    table = SocketTable(())
+    os.write(connection.client, b"?")
+    table.scan_known()
+    assert read == []
+    os.read(connection.server, 1)
+    connection.ask()
+    table.scan_known()
+    assert sorted(read) == sorted([connection.client, connection.server])
+
+
 @pytest.mark.parametrize("scan", [SocketTable.scan_known, SocketTable.scan_all])
 def test_a_round_trip_is_seen_once(connection, scan):
     table = SocketTable(())

@@ -21,9 +21,7 @@ async def by_await(child):
 
 
 async def by_gather(child):
-    done = asyncio.get_running_loop().create_future()
-    done.set_result(None)
-    await asyncio.gather(done, child)
+    await asyncio.gather(child)
 
 
 async def by_wait(child):
@@ -91,19 +89,21 @@ def test_a_chain_of_one_task_ends_with_it(run):
 
 
 def test_a_task_that_has_ended_is_not_waited_for(run):
-    async def ended():
-        return None
-
     async def main():
         future = asyncio.get_running_loop().create_future()
-        first, second = asyncio.create_task(ended()), asyncio.create_task(leaf(future))
-        task = asyncio.create_task(asyncio.wait({first, second}))
+        first, second = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(leaf(future))
+        task = asyncio.create_task(by_gather_of(first, second))
         await asyncio.sleep(0.01)
+        assert first.done()
         assert await_chains.awaited_task(task) is second
         future.set_result(None)
         await task
 
     run(main())
+
+
+async def by_gather_of(*tasks):
+    await asyncio.gather(*tasks)
 
 
 def test_no_task_and_one_that_runs_wait_for_no_future(run):
