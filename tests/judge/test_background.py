@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_noblock.judge.background import faults, judged, shared_out, task_runs
-from pytest_noblock.model.finding import TaskRun, blank
+from pytest_noblock.model.finding import Check, TaskRun
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Task
 
@@ -256,7 +256,7 @@ def test_a_fault_knows_its_task_and_its_request():
 
 
 MS = 1_000_000
-CHECK = replace(blank("test_order", "POST /orders", 50 * MS, "full"), outcome="passed")
+CHECK = Check("test_order", "POST /orders", None, None, "passed", 0, 50 * MS, "full")
 
 
 def checked(exchange):

@@ -204,4 +204,4 @@ def test_each_stall_is_confirmed_in_one_way():
 
 
 def test_four_fifths_of_the_limit_count_as_having_come_again():
-    assert confirmation.nearly(Limits(50 * MS, known_calls=False)) == Limits(40 * MS, known_calls=False)
+    assert confirmation.nearly(Limits(50 * MS)) == Limits(40 * MS)
