@@ -242,5 +242,7 @@ def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:
 
 def with_findings(check: Check, findings: Sequence[Finding]) -> Check:
     """The check with these findings in place of its own. Where there are some, something was measured."""
+    if not findings and not check.findings:
+        return check
     reason = None if findings else check.reason
     return replace(check, findings=tuple(findings), reason=reason, outcome=outcome_of(findings, reason))

@@ -28,9 +28,7 @@ CPU = replace(FINDING, kind="cpu", call=None)
 
 
 def check(*findings, outcome="failed"):
-    return Check(
-        "test_report", "GET /report", None, None, outcome, duration=0, limit=50, meter="full", findings=findings
-    )
+    return Check("test_report", "GET /report", None, None, outcome, 0, 50, "full", findings)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +59,10 @@ def test_a_call_is_matched_by_whole_components_and_both_must_match(allowance, fi
         ([FINDING], "failed", ["old"], "accepted"),
         ([FINDING, CPU], "failed", ["old", None], "failed"),
         ([CPU], "failed", [None], "failed"),
+        ([], "failed", [], "failed"),
         ([], "passed", [], "passed"),
+        ([], "inconclusive", [], "inconclusive"),
+        ([], "not-exercised", [], "not-exercised"),
     ],
 )
 def test_a_check_is_accepted_where_all_that_failed_it_is(findings, outcome, accepted, becomes):

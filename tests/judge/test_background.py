@@ -256,16 +256,7 @@ def test_a_fault_knows_its_task_and_its_request():
 
 
 MS = 1_000_000
-CHECK = Check(
-    id="test_order",
-    request="POST /orders",
-    route=None,
-    endpoint=None,
-    outcome="passed",
-    duration=0,
-    limit=50 * MS,
-    meter="full",
-)
+CHECK = Check("test_order", "POST /orders", None, None, "passed", 0, 50 * MS, "full")
 
 
 def checked(exchange):

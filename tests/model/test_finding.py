@@ -4,20 +4,12 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from pytest_noblock.model.finding import Check, ProbeWaits, TaskRun
+from pytest_noblock.model.finding import Check, ProbeWaits, TaskRun, outcome_of, with_findings
+from tests.report.golden_checks import CHECKS
 
-BLANK = Check(
-    id="test_report",
-    request="GET /report",
-    route=None,
-    endpoint=None,
-    outcome="inconclusive",
-    duration=0,
-    limit=50_000_000,
-    meter="full",
-)
+CHECK = Check("test_report", "GET /report", None, None, "passed", 0, 50_000_000, "full")
 VALUES = [
-    BLANK,
+    CHECK,
     ProbeWaits("/health", sent=3, waited=1, worst=20_500_000, alone=1_000),
     TaskRun("write_log", 1.0, 2.0, 3.0, None),
 ]
@@ -39,7 +31,18 @@ def test_nobody_changes_a_value_and_equal_ones_are_equal(value):
     assert replace(value, **{name: "other"}) != value
 
 
+FINDING = CHECKS["cpu"].findings[0]
+
+
+def test_where_something_was_found_something_was_measured():
+    unmeasured = replace(CHECK, outcome=outcome_of((), "no such route"), reason="no such route")
+    assert unmeasured.outcome == "inconclusive"
+    found = with_findings(unmeasured, [FINDING])
+    assert (found.outcome, found.reason, found.findings) == ("failed", None, (FINDING,))
+    assert with_findings(unmeasured, []) == unmeasured
+
+
 def test_ns_have_twins_in_ms():
     probe = VALUES[1]
     assert (probe.worst_ms, probe.alone_ms) == (20.5, 0.001)
-    assert replace(BLANK, duration=1_234_567).duration_ms == 1.235
+    assert replace(CHECK, duration=1_234_567).duration_ms == 1.235
