@@ -1,7 +1,6 @@
 """The small parts: whose code is it, the timer, the self-check, the clocks."""
 
 import os
-import resource
 import socket
 import sys
 import sysconfig
@@ -97,6 +96,8 @@ def test_a_thread_that_waits_is_woken(timer):
 
 def kernel_counts():
     """Whether this kernel counts waits for a processor, sleeps and a connection's bytes; gVisor does not."""
+    import resource  # there is none on Windows
+
     if not Path("/proc/thread-self/schedstat").exists():
         return False
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
