@@ -1,4 +1,4 @@
-"""Where a source file makes calls: its text, parsed once per version, and the call sites of a line."""
+"""Where a source file makes calls: its text, parsed once per version, and the call sites of a line. Pure syntax."""
 
 import ast
 import linecache
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Position = tuple[int, int]
-"""Line and column; columns count UTF-8 bytes, as in `ast` and `co_positions`."""
+"""Line (the first is 1) and column (the first is 0, in UTF-8 bytes), as in `ast` and `co_positions`."""
 
 _STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
 _COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
@@ -23,20 +23,24 @@ FRAME_OF = {
     "<setcomp>": ast.SetComp,
     "<dictcomp>": ast.DictComp,
 }
-"""The expression that runs in a frame of this name."""
+"""By the name of a frame: the expression that runs in it."""
 
 _MOST_SOURCES = 64
+"""Parsed files that are kept: a run blames lines of a few."""
 _VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
 
 
 class CallSite(NamedTuple):
-    """One call in the source: `target` is what is called, `implied` the method that `with` or `for` calls unwritten."""
+    """One call in the source."""
 
     node: ast.expr
+    """The whole call."""
     target: ast.expr
+    """What is called."""
     implied: str | None
+    """The method that `with` or `for` calls, though it is not written; None for a written call."""
     nested: bool
-    """It runs in a frame of its own: a lambda or a generator expression."""
+    """Whether it runs in a frame of its own: in a lambda or a generator expression."""
 
     @property
     def begin(self) -> Position:
@@ -48,12 +52,12 @@ class CallSite(NamedTuple):
 
     @property
     def name_end(self) -> Position:
-        """Where the instruction of a call chained over several lines ends."""
+        """Where the instruction of a call ends that is chained over several lines."""
         return _end(self.target)
 
     @property
     def line(self) -> int:
-        """The line that tracing shows for the call: the attribute's where the chain spans lines."""
+        """The line that a tracer shows for the call: the attribute's where the chain spans lines."""
         target = self.target
         if isinstance(target, ast.Attribute) and target.end_lineno != target.lineno:
             return self.name_end[0]
@@ -72,20 +76,23 @@ class CallSite(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One version of a file, and the call sites that were looked for in it."""
+    """One version of a file."""
 
     lines: list[str]
     tree: ast.Module | None
+    """None where the text is no Python source."""
     sites: dict[tuple[int, str, int], list[CallSite]] = field(default_factory=dict)
+    """The call sites found so far, by line, name of the code and its first line."""
 
 
-_sources: dict[str, _Source] = {}
+_SOURCES: dict[str, _Source] = {}
+"""By file name, for parsing costs milliseconds. Emptied when it is full."""
 
 
 def source_lines(file: str) -> list[str]:
     """The lines of a file as Python last saw them; empty where there is no such file.
 
-    `<string>` is a name that many codes share: its lines may be another's (Python 3.13 keeps those of `-c`).
+    Many codes share the name `<string>`: its lines may be another code's (Python 3.13 keeps those of `-c`).
     """
     if file == "<string>":
         return []
@@ -97,10 +104,9 @@ def source_lines(file: str) -> list[str]:
 
 
 def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
-    """The calls of the statement that the line is part of, in the order in which they run.
+    """The calls of the statement that the line is part of, in the order in which they end: an argument comes first.
 
-    What the `def` line of the code itself calls (decorators, defaults) was
-    called by somebody else.
+    What the `def` line of the code itself calls (decorators, defaults) ran in the frame around it, and is left out.
     """
     source = _source(code.co_filename)
     key = (line, code.co_name, code.co_firstlineno)
@@ -112,11 +118,11 @@ def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
 
 def _source(file: str) -> _Source:
     lines = source_lines(file)
-    source = _sources.get(file)
+    source = _SOURCES.get(file)
     if source is None or source.lines is not lines:  # linecache makes a new list when it reads a file again
-        if len(_sources) >= _MOST_SOURCES:
-            _sources.clear()
-        source = _sources[file] = _Source(lines, _parse(lines, file) if lines else None)
+        if len(_SOURCES) >= _MOST_SOURCES:
+            _SOURCES.clear()
+        source = _SOURCES[file] = _Source(lines, _parse(lines, file) if lines else None)
     return source
 
 
@@ -128,7 +134,7 @@ def _parse(lines: list[str], file: str) -> ast.Module | None:
 
 
 def _without_stray_escapes(source: str) -> str:
-    # `"\d"` makes the parser warn, and the user's filters may turn that into an error; places stay as they are.
+    r"""`"\d"` makes the parser warn, and a warning filter may make that an error. No position changes."""
     return re.sub(
         r"\\(.)", lambda found: found[0] if found[1] in _VALID_ESCAPES else "/" + found[1], source, flags=re.DOTALL
     )
@@ -180,7 +186,7 @@ def _written_calls(statement: ast.AST) -> Iterator[CallSite]:
 
 
 def _parts(node: ast.AST, *, nested: bool) -> list[tuple[ast.AST, bool]]:
-    # The first iterable of a generator expression is evaluated by the frame around it.
+    """The children of a node; the frame around it evaluates the first iterable of a generator expression."""
     if isinstance(node, ast.comprehension):
         return [(child, nested) for child in (node.target, *node.ifs)]
     inside = nested or isinstance(node, _OWN_FRAME)

@@ -1,8 +1,7 @@
 """What an expression of the source stands for in the running frame.
 
-Nothing is evaluated: names are looked up, attributes are read from the plain
-dictionaries of modules, classes and instances, and a call is taken for an
-instance of the class it makes or is annotated to return.
+Nothing is evaluated. Names are looked up. Attributes are read from the plain dictionaries of modules, classes and
+instances. A call is taken for an instance of the class that it makes, or that it is annotated to return.
 """
 
 import ast
@@ -17,8 +16,8 @@ from typing import Any, NamedTuple, Self
 
 from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents
 
-UNSEEN = object()
-"""In the place of an object of which only the type is known."""
+NO_OBJECT = object()
+"""Stands for an object of which only the type is known."""
 
 _LITERALS: dict[type[ast.expr], type] = {
     ast.JoinedStr: str,
@@ -33,19 +32,20 @@ _LITERALS: dict[type[ast.expr], type] = {
 
 
 class Inferred(NamedTuple):
-    """An object, or its type alone where the object is not there to look at."""
+    """An object and its type, or the type alone."""
 
     cls: type
-    thing: object = UNSEEN
+    thing: object = NO_OBJECT
 
 
-class Scope:
-    """The names that a frame sees, and what was found out with them: chains of calls are looked at once per link."""
+class FrameScope:
+    """The names that a frame sees, and what was inferred from them: each link of a chain of calls is inferred once."""
 
     def __init__(self, namespace: Mapping[str, object]) -> None:
         self.namespace = namespace
-        self.seen: dict[ast.expr, Inferred | None] = {}
+        self.inferred: dict[ast.expr, Inferred | None] = {}
         self.names: dict[ast.expr, str | None] = {}
+        """The names of what was called, see `resolve`."""
 
     @cached_property
     def own_package(self) -> str:
@@ -54,33 +54,33 @@ class Scope:
         return name.thing.partition(".")[0] if name and is_a(name.thing, str) else ""
 
 
-def infer(expression: ast.expr, scope: Scope) -> Inferred | None:
+def infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
     """What an expression stands for; None where only running it would tell."""
-    if expression not in scope.seen:
-        scope.seen[expression] = _look(expression, scope)
-    return scope.seen[expression]
+    if expression not in scope.inferred:
+        scope.inferred[expression] = _infer(expression, scope)
+    return scope.inferred[expression]
 
 
-def _look(expression: ast.expr, scope: Scope) -> Inferred | None:
+def _infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
     match expression:
         case ast.Name(id=name):
             return _lookup(name, scope)
         case ast.Constant(value=value):
             return Inferred(type(value))
         case ast.Attribute(value=owner, attr=name):
-            seen = infer(owner, scope)
-            return attribute(seen, name) if seen else None
+            inferred = infer(owner, scope)
+            return _attribute(inferred, name) if inferred else None
         case ast.Call(func=function):
             return _result(function, scope)
         case ast.BinOp(left=left, op=ast.Div()):
-            seen = infer(left, scope)
-            return Inferred(seen.cls) if seen and issubclass(seen.cls, pathlib.PurePath) else None
+            inferred = infer(left, scope)
+            return Inferred(inferred.cls) if inferred and issubclass(inferred.cls, pathlib.PurePath) else None
     literal = _LITERALS.get(type(expression))
     return Inferred(literal) if literal else None
 
 
-def attribute(owner: Inferred, name: str) -> Inferred | None:
-    """What an attribute holds, as far as it can be read without running a descriptor of the user's."""
+def _attribute(owner: Inferred, name: str) -> Inferred | None:
+    """What an attribute holds, where no descriptor of user code has to run for it."""
     own = stored(owner.thing)
     if name in own:
         return _of(own[name])
@@ -112,7 +112,7 @@ def _of(thing: object) -> Inferred:
     return Inferred(type(thing), thing)
 
 
-def _lookup(name: str, scope: Scope) -> Inferred | None:
+def _lookup(name: str, scope: FrameScope) -> Inferred | None:
     try:
         return _of(scope.namespace[name])
     except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
@@ -122,7 +122,7 @@ def _lookup(name: str, scope: Scope) -> Inferred | None:
 def _from_class(value: object, owner: Inferred) -> Inferred | None:
     if type(value) is classmethod or type(value) is staticmethod:
         return _of(value.__func__)
-    if type(value) is types.MemberDescriptorType and owner.thing is not UNSEEN and not is_a(owner.thing, type):
+    if type(value) is types.MemberDescriptorType and owner.thing is not NO_OBJECT and not is_a(owner.thing, type):
         return _slot(value, owner.thing)
     if type(value) is property:
         return _annotated(value.fget)
@@ -139,7 +139,7 @@ def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Inferred | N
         return None
 
 
-def _result(function: ast.expr, scope: Scope) -> Inferred | None:
+def _result(function: ast.expr, scope: FrameScope) -> Inferred | None:
     if isinstance(function, ast.Name) and function.id == "super":
         return _base(scope)
     made_by = infer(function, scope)
@@ -149,14 +149,14 @@ def _result(function: ast.expr, scope: Scope) -> Inferred | None:
     return Inferred(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing, owner)
 
 
-def _base(scope: Scope) -> Inferred | None:
+def _base(scope: FrameScope) -> Inferred | None:
     here = _lookup("__class__", scope)
     bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
     return Inferred(bases[0]) if bases else None
 
 
 def _annotated(function: object, owner: Inferred | None = None) -> Inferred | None:
-    """An instance of the class that a function says it returns; `Self` is the class of its owner."""
+    """An instance of the class that a function is annotated to return; `Self` is the class of its owner."""
     if is_a(function, types.MethodType):
         owner, function = _of(function.__self__), function.__func__
     if type(function) is not types.FunctionType or function.__code__.co_flags & inspect.CO_COROUTINE:
@@ -166,14 +166,14 @@ def _annotated(function: object, owner: Inferred | None = None) -> Inferred | No
     note = function.__annotations__.get("return")
     if note is Self or (type(note) is str and note.rpartition(".")[2] == "Self"):
         return Inferred(owner.thing if is_a(owner.thing, type) else owner.cls) if owner else None
-    cls = _named(note, Scope(function.__globals__)) if type(note) is str else note
+    cls = _class_named(note, FrameScope(function.__globals__)) if type(note) is str else note
     return Inferred(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
 
 
-def _named(note: str, scope: Scope) -> object:
+def _class_named(note: str, scope: FrameScope) -> object:
     try:
         expression = ast.parse(note, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    seen = infer(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
-    return seen.thing if seen else None
+    inferred = infer(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
+    return inferred.thing if inferred else None

@@ -1,6 +1,6 @@
-"""What is known of blocking calls: which name blocks, how, and the async way to write it.
+"""What is known of a call by its dotted name: whether it blocks, how, and the async way to write it.
 
-Pure look-ups in the table of `blocking_calls`.
+Pure look-ups in `calls.table`.
 """
 
 from collections.abc import Iterator
@@ -24,27 +24,29 @@ _CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
     frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
 )
 KNOWN_MODULES = frozenset(MODULES.split())
-"""Dotted names that are modules though they are written like classes."""
+"""Dotted names of modules that look like those of classes."""
 IN_THREAD = "await asyncio.to_thread({call}, ...)"
-"""How most calls are moved to a thread."""
+"""How most calls are moved to a thread; `{call}` is the call's name."""
 
 
 class Entry(NamedTuple):
-    """One blocking call: every name under `prefix`, by whole components, and the async way to write it."""
+    """What is known of every name under `prefix`, by whole components."""
 
     prefix: str
     instead: str
+    """The async way to write it; empty where there is none. `{name}` stands for the method."""
     network: bool = False
+    """It makes a round trip to another process or machine."""
     cpu: bool = False
     """It computes rather than waits."""
     frees_gil: bool = False
-    """It computes outside the GIL."""
+    """It runs outside the GIL, or mostly so: in a thread it does not block the loop."""
     thread: str = IN_THREAD
     """How to move it to a thread; empty where that makes no sense."""
 
     @property
     def blocks_anywhere(self) -> bool:
-        """However fast the machine is: it waits for another one, or for as long as it is told to."""
+        """Whether it blocks on a fast machine, too: it waits for another machine, or as long as it is told to."""
         return self.network or self.prefix in _LONG
 
 
@@ -60,7 +62,7 @@ def is_async(path: str) -> bool:
 
 
 def entry_of(call: str | None) -> Entry | None:
-    """The entry of a call, though it may only make the object that blocks on the same line."""
+    """The entry of a name, whether the call blocks or makes the object that blocks later on the same line."""
     parts = (call or "").replace("()", "").split(".")
     for length in range(min(len(parts), _LONGEST), 0, -1):
         entry = TABLE.get(".".join(parts[:length]))
@@ -104,3 +106,4 @@ def _thread_way(prefix: str, threads: dict[str, str]) -> str:
 TABLE = {entry.prefix: entry for entry in _entries()}
 """Every entry by its prefix."""
 _LONGEST = max(prefix.count(".") for prefix in TABLE) + 1
+"""Components of the longest prefix."""

@@ -1,7 +1,6 @@
 """The call that a line or an instruction makes, by the name people know: `requests.get`.
 
-Reads sources and what is already in memory; imports nothing, runs nothing of
-the user's and does not raise, whatever it looks at.
+Reads sources and what is already in memory. Imports nothing, runs no user code, and raises nothing, whatever it reads.
 """
 
 import dis
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
-from pytest_noblock.calls.inference import Scope
+from pytest_noblock.calls.inference import FrameScope
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.resolve import callee
 
@@ -24,6 +23,7 @@ _CHEAP_NAMES = (
     " reversed int str float bool"
 )
 _CHEAP = frozenset(_CHEAP_NAMES.split())
+"""Builtins that are called on the way to what takes long."""
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 
@@ -37,18 +37,18 @@ class _Instruction(NamedTuple):
 
 
 def source_line(file: str, line: int) -> str | None:
-    """The text of a line without its indentation; None where there is none."""
+    """The text of a line (the first is 1) without its indentation; None where there is none."""
     lines = source_lines(file)
     return (lines[line - 1].strip() or None) if 0 < line <= len(lines) else None
 
 
 def called(code: types.CodeType, line: int, namespace: Mapping[str, object], lasti: int | None = None) -> str | None:
-    """The call that `code` makes at `line`; exactly the running one where its frame's `lasti` is given.
+    """The call that `code` makes at `line`: the running one where its frame's `lasti` is given, else the likeliest.
 
-    `namespace` holds the frame's locals over its globals. None where the line
-    or the instruction calls nothing, or where the source is not to be had.
+    `namespace` holds the frame's locals over its globals. None where the line or the instruction calls nothing, or
+    where there is no source.
     """
-    scope = Scope(namespace)
+    scope = FrameScope(namespace)
     at = _instruction(code, lasti)
     sites = call_sites(code, at.begin[0] if at else line)
     if at is None:
@@ -64,15 +64,15 @@ def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None
     first, last, begin, end = next(itertools.islice(code.co_positions(), lasti // 2, None), (None,) * 4)
     if first is None or last is None or begin is None or end is None:
         return None
-    while lasti > 1 and code.co_code[lasti] == _CACHE:  # where 3.11 and 3.12 stand during a call of Python code
+    while lasti > 1 and code.co_code[lasti] == _CACHE:  # 3.11 and 3.12 stand here while Python code is called
         lasti -= 2
     return _Instruction(dis.opname[code.co_code[lasti]], (first, begin), (last, end))
 
 
-def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scope: Scope) -> str | None:
+def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scope: FrameScope) -> str | None:
     ending = [site for site in sites if at.end in (site.end, site.name_end)]
     exact = [site for site in ending if site.begin <= at.begin or at.opcode.startswith(_AWAITING)]
-    # `with` and `for` up to Python 3.12, and asserts rewritten by pytest, stand for the whole statement.
+    # The position of `with` and `for` (up to 3.12) and of an assert that pytest rewrote is the whole statement.
     inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
     name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
     if name in _CHEAP and at.opcode.startswith(_ITERATING):
@@ -85,12 +85,12 @@ def _on_line(sites: list[CallSite], line: int) -> list[CallSite]:
 
 
 def _around(sites: list[CallSite], code: types.CodeType) -> list[CallSite]:
-    """The calls that consume a lambda or a generator expression: they wait for what it computes."""
+    """The call that consumes a lambda, a comprehension or a generator expression: it waits for what that computes."""
     kind = FRAME_OF.get(code.co_name)
     return [site for site in sites if site.holds(kind)][:1] if kind else []
 
 
-def _likeliest(sites: list[CallSite], code: types.CodeType, scope: Scope) -> str | None:
+def _likeliest(sites: list[CallSite], code: types.CodeType, scope: FrameScope) -> str | None:
     in_own_frame = code.co_name in FRAME_OF
     named = [(callee(site, scope), site.nested != in_own_frame) for site in sites]
     ranked = [(_rank(name), elsewhere, order, name) for order, (name, elsewhere) in enumerate(named) if name]
@@ -98,6 +98,7 @@ def _likeliest(sites: list[CallSite], code: types.CodeType, scope: Scope) -> str
 
 
 def _rank(name: str) -> int:
+    """The lower, the likelier it is that the line waits for this call."""
     entry = known(name)
     if entry is not None:
         return 0 if entry.network else 1

@@ -1,7 +1,7 @@
 """The dotted name by which people know a function, a class or a method: `requests.get`, not `requests.api.get`.
 
-Looks only at what is loaded, and only at the plain attributes of modules and
-classes: no property, `__getattr__` or metaclass of the user's ever runs.
+Reads what is loaded, and of it the plain attributes of modules and classes only: no property, no `__getattr__` and no
+metaclass of user code ever runs.
 """
 
 import builtins
@@ -12,7 +12,7 @@ from typing import TypeGuard, TypeVar
 
 from pytest_noblock.calls.known import is_async, known
 
-_HOMES = {
+_PUBLIC_MODULES = {
     "posix": "os",
     "nt": "os",
     "posixpath": "os.path",
@@ -20,6 +20,7 @@ _HOMES = {
     "genericpath": "os.path",
     "_thread": "threading",
 }
+"""Modules that say of their functions a name that nobody imports."""
 _ALIASES = {
     "threading.lock": "threading.Lock",
     "pathlib.PosixPath": "pathlib.Path",
@@ -28,12 +29,15 @@ _ALIASES = {
     "celery.local.PromiseProxy": "celery.Task",
     "celery.app.task.Task": "celery.Task",
 }
+"""What is known by the name of what makes it."""
 _MODULE_DICT = vars(types.ModuleType)["__dict__"]
 _CLASS_DICT, _CLASS_MRO, _CLASS_MODULE, _CLASS_QUALNAME = (
     vars(type)[name] for name in ("__dict__", "__mro__", "__module__", "__qualname__")
 )
 _T = TypeVar("_T")
-_paths: dict[tuple[str, str], str] = {}
+_MOST_PATHS = 10_000
+_PATHS: dict[tuple[str, str], str] = {}
+"""By module and qualified name, for finding a path means reading all modules of a package. Emptied when it is full."""
 
 
 def is_a(thing: object, kind: type[_T]) -> TypeGuard[_T]:
@@ -64,12 +68,12 @@ def path_of(thing: object) -> str | None:
     module, qualname = _origin(thing)
     if not module or not qualname or "<" in qualname:
         return None
-    if (module, qualname) not in _paths:
-        path = _shortest_path(thing, module, qualname)
-        if path is None:
-            return None
-        _paths[module, qualname] = path
-    return _paths[module, qualname]
+    path = _PATHS.get((module, qualname))
+    if path is None and (path := _shortest_path(thing, module, qualname)) is not None:
+        if len(_PATHS) >= _MOST_PATHS:
+            _PATHS.clear()
+        _PATHS[module, qualname] = path
+    return path
 
 
 def member_path(module: object, attribute: str) -> str | None:
@@ -78,7 +82,7 @@ def member_path(module: object, attribute: str) -> str | None:
     if not is_a(name, str):
         return None
     member = module_contents(module).get(attribute)
-    written = f"{_HOMES.get(name, name)}.{attribute}"
+    written = f"{_PUBLIC_MODULES.get(name, name)}.{attribute}"
     path = path_of(member)
     if path is None or (_is_private(_origin(member)[0] or "") and not _is_private(written)):
         return written
@@ -87,7 +91,10 @@ def member_path(module: object, attribute: str) -> str | None:
 
 
 def method_path(cls: type, method: str, own_package: str) -> str | None:
-    """The path of a method by the class that people know it by; None where that is the user's own code."""
+    """The path of a method by the class that people know it by; None where that class is user code.
+
+    `own_package`: the top-level package of the code that calls it.
+    """
     order = ancestors(cls)
     definer = next((base for base in order if method in class_contents(base)), None)
     paths = []
@@ -103,7 +110,7 @@ def method_path(cls: type, method: str, own_package: str) -> str | None:
 
 
 def found_at(path: str) -> object:
-    """What a dotted path leads to at present; None where it leads nowhere."""
+    """What a dotted path leads to at present, a mock that a test put there included; None where it leads nowhere."""
     parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):
         thing: object = sys.modules.get(".".join(parts[:length]))
@@ -121,7 +128,7 @@ def _member(thing: object, name: str) -> object:
 
 
 def is_installed(module: str | None, own_package: str) -> bool:
-    """Whether a module is a library's: the user's own functions are shown as they are written."""
+    """Whether a module is a library's, and not of the calling code's package: other functions are shown as written."""
     top = _top(module or "")
     if top == own_package:
         return False
@@ -178,19 +185,21 @@ def _homes_of(thing: object, module: str, name: str) -> list[str]:
 
 
 def _path_in_twin(thing: object, module: str, qualname: str) -> str:
-    # `hashlib.sha256` says that it is `_hashlib.openssl_sha256`.
+    """`hashlib.sha256` says of itself that it is `_hashlib.openssl_sha256`."""
     twin = _public_twin(module)
     names = (name for name, value in module_contents(sys.modules.get(twin)).items() if value is thing)
     return f"{twin}.{next((name for name in names if not name.startswith('_')), qualname)}"
 
 
 def _public_twin(module: str) -> str:
-    twin = _HOMES.get(module, module.lstrip("_"))
+    twin = _PUBLIC_MODULES.get(module, module.lstrip("_"))
     return twin if twin in sys.modules else module
 
 
 def _is_private(path: str) -> bool:
-    return path in _HOMES or any(part.startswith("_") and not part.startswith("__") for part in path.split("."))
+    return path in _PUBLIC_MODULES or any(
+        part.startswith("_") and not part.startswith("__") for part in path.split(".")
+    )
 
 
 def _top(path: str) -> str:

@@ -1,11 +1,11 @@
-"""Who is called at a call site: what stands there, by its public name."""
+"""The name of what is called at a call site: its public name, or as it is written."""
 
 import ast
 import types
 from functools import partial
 
 from pytest_noblock.calls.callsites import CallSite
-from pytest_noblock.calls.inference import UNSEEN, Inferred, Scope, has, infer, stored
+from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, infer, stored
 from pytest_noblock.calls.known import is_async, known
 from pytest_noblock.calls.public_names import (
     is_a,
@@ -19,11 +19,11 @@ from pytest_noblock.calls.public_names import (
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
 _HANDED_OVER = {"asyncio.to_thread": 0, "to_thread.run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
-"""Calls that run their argument elsewhere: what is found out about them is about that argument."""
+"""Calls that have a thread call one of their arguments, and its position: the name is that argument's."""
 
 
-def callee(site: CallSite, scope: Scope) -> str | None:
-    """The canonical name of what is called at a site; as written where it is the user's or cannot be resolved."""
+def callee(site: CallSite, scope: FrameScope) -> str | None:
+    """The public name of what is called at a site; as written where it is user code, or nobody knows what it is."""
     try:
         name = _implied(site, scope) if site.implied else _name(site.target, scope)
         return _handed_over(name, site.arguments, scope) or name
@@ -31,16 +31,17 @@ def callee(site: CallSite, scope: Scope) -> str | None:
         return None
 
 
-def _implied(site: CallSite, scope: Scope) -> str | None:
-    seen = infer(site.target, scope)
-    if seen is None or site.implied is None:
+def _implied(site: CallSite, scope: FrameScope) -> str | None:
+    """The method that `with` or `for` calls; entering a lock is `acquire`."""
+    target = infer(site.target, scope)
+    if target is None or site.implied is None:
         return None
-    is_lock = site.implied == "__enter__" and has(seen, "acquire")
-    path = method_path(seen.cls, "acquire" if is_lock else site.implied, scope.own_package)
+    is_lock = site.implied == "__enter__" and has(target, "acquire")
+    path = method_path(target.cls, "acquire" if is_lock else site.implied, scope.own_package)
     return path if known(path) else None
 
 
-def _handed_over(name: str | None, arguments: list[ast.expr], scope: Scope) -> str | None:
+def _handed_over(name: str | None, arguments: list[ast.expr], scope: FrameScope) -> str | None:
     position = next((at for ending, at in _HANDED_OVER.items() if f".{name}".endswith(f".{ending}")), len(arguments))
     if position >= len(arguments):
         return None
@@ -50,22 +51,22 @@ def _handed_over(name: str | None, arguments: list[ast.expr], scope: Scope) -> s
     return _name(work, scope)
 
 
-def _name(target: ast.expr, scope: Scope) -> str | None:
+def _name(target: ast.expr, scope: FrameScope) -> str | None:
     if target not in scope.names:
         scope.names[target] = _public_name(target, scope) or _written(target, scope)
     return scope.names[target]
 
 
-def _public_name(target: ast.expr, scope: Scope) -> str | None:
+def _public_name(target: ast.expr, scope: FrameScope) -> str | None:
     if isinstance(target, ast.Attribute):
         owner = infer(target.value, scope)
         return _member_name(owner, target.attr, scope.own_package) if owner else _below_root(target, scope)
-    seen = infer(target, scope)
-    return _object_name(seen.thing, scope.own_package) if seen else None
+    inferred = infer(target, scope)
+    return _object_name(inferred.thing, scope.own_package) if inferred else None
 
 
-def _below_root(target: ast.expr, scope: Scope) -> str | None:
-    """`pymongo.MongoClient.shop.orders.find`: what a library makes up as it goes, below an object that is there."""
+def _below_root(target: ast.expr, scope: FrameScope) -> str | None:
+    """`pymongo.MongoClient.shop.orders.find`: attributes that a library makes up, below a known object."""
     attributes: list[str] = []
     while isinstance(target, (ast.Attribute, ast.Subscript)):
         attributes = [target.attr, *attributes] if isinstance(target, ast.Attribute) else attributes
@@ -85,8 +86,8 @@ def _member_name(owner: Inferred, name: str, own: str) -> str | None:
         return _unless_own(path, source, own)
     if is_a(owner.thing, type):
         return method_path(owner.thing, name, own)
-    held = stored(owner.thing).get(name)
-    return _object_name(held, own) if _is_function(held) else method_path(owner.cls, name, own)
+    value = stored(owner.thing).get(name)
+    return _object_name(value, own) if _is_function(value) else method_path(owner.cls, name, own)
 
 
 def _object_name(thing: object, own: str) -> str | None:
@@ -99,7 +100,7 @@ def _object_name(thing: object, own: str) -> str | None:
             return method_path(bound_to if is_a(bound_to, type) else type(bound_to), thing.__name__, own)
     if is_a(thing, type) or _is_function(thing):
         return _unless_own(path_of(thing), origin_module(thing), own)
-    path = None if thing is UNSEEN else method_path(type(thing), "__call__", own)
+    path = None if thing is NO_OBJECT else method_path(type(thing), "__call__", own)
     return path if known(path) else None
 
 
@@ -111,7 +112,7 @@ def _unless_own(path: str | None, module: str | None, own: str) -> str | None:
     return path if known(path) or is_installed(module, own) else None
 
 
-def _written(target: ast.expr, scope: Scope) -> str | None:
+def _written(target: ast.expr, scope: FrameScope) -> str | None:
     """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`."""
     match target:
         case ast.Name(id=name):

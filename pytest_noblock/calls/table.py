@@ -1,7 +1,9 @@
-"""The table "blocking call -> what to write instead", by dotted prefix of whole components.
+"""The table "blocking call -> what to write instead", by dotted prefix of whole components. `known` reads it.
 
-Several prefixes that share an answer share a row. `{name}` stands for the method
-called; an empty answer means that only a thread or a process is left to advise.
+Several prefixes that share an answer share a row. `{name}` stands for the method called. An empty answer means that
+only a thread or a process is left to advise.
+
+It is about names on a line: nothing here is wrapped. See `engine.network.known_calls` for the other two tables.
 """
 
 # A round trip to another process or machine.
@@ -102,7 +104,7 @@ NETWORK = {
     "rq huey dramatiq": "",
 }
 
-# A sleep in the kernel on this machine: disk, locks, other processes.
+# A sleep in the kernel of this machine: it waits for a disk, a lock, another process.
 WAITING = {
     "time.sleep": "await asyncio.sleep(...)",
     "open": "aiofiles.open (or anyio.open_file)",
@@ -143,7 +145,7 @@ WAITING = {
     "logging": "a logging.handlers.QueueHandler, whose QueueListener writes in a thread of its own",
 }
 
-# Computation outside the GIL: a thread frees the loop.
+# A computation outside the GIL: in a thread it does not block the loop.
 OUTSIDE_GIL = {
     "hashlib bcrypt argon2 passlib pwdlib scrypt": "",
     "zlib gzip bz2 lzma zipfile tarfile zstandard": "",
@@ -152,7 +154,7 @@ OUTSIDE_GIL = {
     "polars pyarrow duckdb lxml": "",
 }
 
-# Computation that keeps the GIL: a thread stops the loop all the same.
+# A computation that keeps the GIL: in a thread it blocks the loop all the same.
 INSIDE_GIL = {
     "json simplejson ujson": "orjson (faster, though it keeps the GIL too)",
     "orjson msgspec msgpack pickle marshal copy.deepcopy csv difflib pydantic": "",
@@ -167,7 +169,7 @@ INSIDE_GIL = {
     "importlib.import_module": "the import at the top of the module",
 }
 
-# Where `asyncio.to_thread` of the call itself would be wrong or pointless; empty: do not advise it.
+# What to advise where `asyncio.to_thread` of the call itself would be wrong or pointless; empty: no thread at all.
 THREADS = {
     "time.sleep": "",
     "open io tempfile": "await asyncio.to_thread(...) around a function that opens, uses and closes the file",
@@ -186,28 +188,28 @@ THREADS = {
     "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
 }
 
-# Constructors do not block, but these connect, open or start something.
+# Constructors do not block. These do: they connect, open or start something.
 CONNECTING = (
     "smtplib.SMTP smtplib.SMTP_SSL smtplib.LMTP ftplib.FTP ftplib.FTP_TLS imaplib.IMAP4 imaplib.IMAP4_SSL poplib.POP3"
     " poplib.POP3_SSL subprocess.Popen zipfile.ZipFile tempfile.NamedTemporaryFile tempfile.TemporaryFile"
     " tempfile.TemporaryDirectory pika.BlockingConnection git.Repo ssl.SSLContext"
 )
 
-# Calls of blocking libraries that only prepare one: `method` or `Class.method`.
+# Calls of blocking libraries that only prepare a call that blocks: `method` or `Class.method`.
 PREPARING = (
     "cursor getLogger session from_url from_env socket.socket re.compile Session.query Redis.pipeline"
     " Query.filter Query.filter_by Query.join Query.options Query.order_by Query.limit Query.offset Query.where"
     " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix"
 )
 
-# Modules that are named like classes.
+# Modules whose names look like those of classes.
 MODULES = "PIL.Image PIL.ImageOps PIL.ImageFilter"
 
 # Parts of blocking libraries that do not block.
 HARMLESS = "util utils exceptions errors error sql types typing compat structures cookies BytesIO StringIO PurePath"
 
-# Named like something asynchronous, and blocking.
+# Names that look asynchronous and block.
 SYNC = "AsyncResult"
 
-# Of those that wait on this machine, what takes long on any machine.
+# Of those that wait on this machine: what takes long on any machine.
 LONG = "time.sleep subprocess os.system os.popen"

@@ -3,6 +3,8 @@
 import re
 
 _NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+SWITCH_INTERVAL_NS = 5_000_000
+"""How long a thread waits for the GIL before it asks for it: `sys.getswitchinterval()`, whose default this is."""
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*")
 
 
@@ -25,7 +27,7 @@ def milliseconds(ns: int) -> float:
 
 
 def seconds(ns: int) -> str:
-    """For what is told in requests per second: `0.51 s`."""
+    """Seconds with two digits, for figures in requests per second: `0.51 s`."""
     return f"{ns / 1_000_000_000:.2g} s"
 
 

@@ -27,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     options.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
+    carrier = session.carrier()
+    if carrier is not None:
+        config.pluginmanager.register(carrier, reporter.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
         config.pluginmanager.register(session.reporter(), "noblock-reporter")
 

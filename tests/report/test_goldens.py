@@ -11,7 +11,7 @@ import pytest
 
 from pytest_noblock.model.finding import Kind
 from pytest_noblock.report.failure import failure
-from pytest_noblock.report.wire import document, record, to_json
+from pytest_noblock.report.json_v1 import document, record, to_json
 from tests.report.golden_checks import CHECKS, PASSED
 
 GOLDENS = Path(__file__).with_name("goldens")

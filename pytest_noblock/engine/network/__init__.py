@@ -1,1 +1,1 @@
-"""Round trips: by the kernel's byte counters, by calls that are known to block."""
+"""Network round trips: by the kernel's byte counters, and by calls that are known to block."""

@@ -1,8 +1,7 @@
 """Descriptors that an event loop has waited on: their traffic is asynchronous, whatever one step shows.
 
-Drivers such as psycopg's async one register their socket only while they wait, so the
-set of an epoll descriptor is not enough; every `register` of a stdlib selector is seen.
-The inode tells whether a number still means the same socket.
+Drivers such as psycopg's async one register their socket with the loop only while they wait. So what is in an epoll
+set at the end of a step is not enough: each `register` of a stdlib selector by asyncio is seen.
 """
 
 import os
@@ -15,7 +14,7 @@ from pytest_noblock.engine.patches import Patch
 
 
 class AwaitedDescriptors:
-    """A container of descriptor numbers."""
+    """A container of descriptor numbers. A number counts while it means the same file: the inode tells."""
 
     def __init__(self) -> None:
         self._inodes: dict[int, int] = {}
@@ -26,15 +25,17 @@ class AwaitedDescriptors:
     def __contains__(self, fd: object) -> bool:
         try:
             return isinstance(fd, int) and fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
-        except OSError:
+        except OSError:  # closed
             return False
 
 
 AWAITED = AwaitedDescriptors()
+"""Of this process. Never emptied, for a loop registers a descriptor once and may outlive a test. It stays small: the
+kernel gives the lowest free number, so there is one entry for each descriptor that was ever open at once."""
 
 
 def patch() -> Patch:
-    """See every registration with the selectors that asyncio uses."""
+    """See each registration with the selector that asyncio uses."""
     return Patch(selectors.DefaultSelector, "register", _wrapper)
 
 

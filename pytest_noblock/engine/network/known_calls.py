@@ -1,9 +1,14 @@
 """Known blocking calls, seen on the loop thread at the moment they happen.
 
-A connection opened and closed within one step leaves no socket to look at when the
-step ends, so connecting and resolving are noted as they happen. Only attributes of
-Python classes and modules are wrapped (audit hooks could not be taken out again); of
-C drivers that is the function in which they open their connections.
+A connection that is opened and closed within one step leaves no socket to read when the step ends. So connecting and
+resolving are noted as they happen. Only attributes of Python classes and modules are wrapped, for an audit hook cannot
+be removed; of a C driver that is the function in which it opens its connections.
+
+Three tables say what blocks, for three questions:
+
+- here: which functions are wrapped, so that a call is seen as it happens? A dozen, below all drivers.
+- `client_calls`: which methods does a client's call go through, though a mock answers it and no socket is used?
+- `calls.table`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
 """
 
 import concurrent.futures
@@ -25,63 +30,69 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
 __tracebackhide__ = True
-"""Of all frames of this module: what a wrapped call raises is not ours."""
+"""pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 Effect = Literal["network", "sleep", "connect", "client", "mock"]
-"""What such a call does: `connect` may have made a round trip, which the sockets then tell.
+"""What a known call does.
 
-`client` is a client's, which a socket answers or a mock; `mock` is a mock's in the place of anything.
+- `network`: it made a round trip.
+- `sleep`: it slept in the kernel.
+- `connect`: it opened a connection, which may have made a round trip; the sockets tell.
+- `client`: it is a client's, and a socket or a mock answered it.
+- `mock`: a mock stood in for something.
 """
-
-Blocks = Callable[..., bool]
-"""Whether a call with these positional arguments can block."""
 
 
 class Observer(Protocol):
-    """The meter of an event loop's thread."""
+    """The meter of a loop thread."""
 
     def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
-        """Of the calling frame, when the call has just ended. `asked`: see `observation.BlockingCall`."""
+        """On the loop thread: `frame` has made a known call, which has just ended.
 
-    def passed_by(self) -> None:
-        """Another thread makes a known call: it has the interpreter lock for now."""
+        `began`: when (ns); `asked`: see `observation.BlockingCall`.
+        """
+
+    def another_thread_called(self) -> None:
+        """On another thread, which is about to make a known call, and has the GIL for now."""
 
 
-class _Known(NamedTuple):
+class _KnownCall(NamedTuple):
     owner: Any
+    """The class or module whose attribute is wrapped."""
     name: str
     effect: Effect
-    blocks: Blocks
+    blocks: Callable[..., bool]
+    """Whether a call with these positional arguments can block."""
 
 
 def patches(observers: Mapping[int, Observer]) -> list[Patch]:
-    """For the known calls of the threads that have an observer at present, by their identity."""
+    """One for each known call. `observers` are read at each call, by identity of the thread."""
     return [
         Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
-        for known in (*_known(), *_c_drivers(), *_clients())
+        for known in (*_standard_library(), *_c_drivers(), *_clients())
     ]
 
 
-def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
+def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
     label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
-    own = known.owner is time and isinstance(original, BuiltinFunctionType)  # what stands in for it need not sleep
-    asks = _seconds if own else _nothing
+    own = known.owner is time and isinstance(original, BuiltinFunctionType)  # a test's stand-in need not sleep
+    sleep_asked = _nanoseconds if own else _zero
     ident = threading.get_ident
 
-    def seen(frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def observed(frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         observer = observers.get(ident())
         if observer is None:
             for other in list(observers.values()):
-                other.passed_by()
+                other.another_thread_called()
             return original(*args, **kwargs)
         if args and not blocks(*args):
             return original(*args, **kwargs)
         began, asked = now(), 0
         try:
             result = original(*args, **kwargs)
-            asked = asks(*args)  # one that raised may have been cut short
+            asked = sleep_asked(*args)  # a call that raised may have been cut short
             return result
         finally:
             observer.known_call_ended(label, effect, began, frame, asked)
@@ -89,57 +100,63 @@ def _wrapper(known: _Known, observers: Mapping[int, Observer], original: Callabl
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if observers:
-            return seen(sys._getframe(1), args, kwargs)
+            return observed(sys._getframe(1), args, kwargs)
         return original(*args, **kwargs)  # most calls: a loop wakes itself by its own socket
 
     return wrapper
 
 
 @functools.cache
-def _known() -> tuple[_Known, ...]:
+def _standard_library() -> tuple[_KnownCall, ...]:
     return (
-        _Known(socket.socket, "connect", "network", _connects),
-        _Known(socket.socket, "recv", "network", _waits),
-        _Known(socket.socket, "recv_into", "network", _waits),
-        _Known(socket.socket, "recvfrom", "network", _waits),
-        _Known(ssl.SSLSocket, "read", "network", _waits),
-        _Known(socket, "getaddrinfo", "network", _asks_a_name_server),
-        _Known(time, "sleep", "sleep", _always),
-        _Known(subprocess.Popen, "wait", "sleep", _always),
-        _Known(concurrent.futures.Future, "result", "sleep", _is_pending),
-        _Known(queue.Queue, "get", "sleep", _always),
-        _Known(threading.Thread, "join", "sleep", _always),
+        _KnownCall(socket.socket, "connect", "network", _connects),
+        _KnownCall(socket.socket, "recv", "network", _waits),
+        _KnownCall(socket.socket, "recv_into", "network", _waits),
+        _KnownCall(socket.socket, "recvfrom", "network", _waits),
+        _KnownCall(ssl.SSLSocket, "read", "network", _waits),
+        _KnownCall(socket, "getaddrinfo", "network", _asks_a_name_server),
+        _KnownCall(time, "sleep", "sleep", _always),
+        _KnownCall(subprocess.Popen, "wait", "sleep", _always),
+        _KnownCall(concurrent.futures.Future, "result", "sleep", _is_pending),
+        _KnownCall(queue.Queue, "get", "sleep", _always),
+        _KnownCall(threading.Thread, "join", "sleep", _always),
     )
 
 
 MODULES = ("psycopg2", "psycopg.waiting", "MySQLdb.connections", *client_calls.MODULES)
-"""Which `patches` looks for, besides the standard library's."""
+"""The modules besides the standard library's: once one more of them is imported, there is more to patch."""
 
 
-def _c_drivers() -> list[_Known]:
-    """Where C drivers open their connections, whatever alias people call; only of those that are imported."""
+def _c_drivers() -> list[_KnownCall]:
+    """Where the imported C drivers open their connections, whatever alias people call.
+
+    Seen on psycopg2 2.9, psycopg 3.3 and mysqlclient 2.2. Where another version lacks the function, only a connection
+    that is still open when the step ends is found.
+    """
     places = (
         (sys.modules.get("psycopg2"), "_connect"),
         (sys.modules.get("psycopg.waiting"), "wait_conn"),
         (getattr(sys.modules.get("MySQLdb.connections"), "Connection", None), "__init__"),
     )
     return [
-        _Known(owner, name, "connect", _always) for owner, name in places if owner is not None and hasattr(owner, name)
+        _KnownCall(owner, name, "connect", _always)
+        for owner, name in places
+        if owner is not None and hasattr(owner, name)
     ]
 
 
-def _clients() -> list[_Known]:
+def _clients() -> list[_KnownCall]:
     return [
-        *(_Known(each.owner, each.name, "client", each.counts) for each in client_calls.entry_points()),
-        *(_Known(each.owner, each.name, "mock", each.counts) for each in client_calls.mock_entry_points()),
+        *(_KnownCall(each.owner, each.name, "client", each.counts) for each in client_calls.entry_points()),
+        *(_KnownCall(each.owner, each.name, "mock", each.counts) for each in client_calls.mock_entry_points()),
     ]
 
 
-def _seconds(asked: object) -> int:
+def _nanoseconds(asked: object) -> int:
     return round(asked * 1e9) if isinstance(asked, int | float) else 0
 
 
-def _nothing(*_: object) -> int:
+def _zero(*_: object) -> int:
     return 0
 
 
@@ -148,7 +165,7 @@ def _always(*_: object) -> bool:
 
 
 def _waits(sock: socket.socket, *_: object) -> bool:
-    """asyncio's own sockets are non-blocking; those of the local machine's families are no network."""
+    """asyncio's own sockets are non-blocking, and a Unix socket is no network."""
     return sock.gettimeout() != 0 and sock.family in _INTERNET
 
 
@@ -161,7 +178,7 @@ def _is_pending(future: concurrent.futures.Future[object], *_: object) -> bool:
 
 
 def _asks_a_name_server(host: str | bytes | None, *_: object) -> bool:
-    """Only names do: numbers, and what /etc/hosts answers for this machine, stay here."""
+    """Only names are asked for: an address, or this machine's own name, needs no server."""
     name = host.decode("idna") if isinstance(host, bytes) else host
     if not name or name == "localhost":
         return False

@@ -1,4 +1,4 @@
-"""Known blocking calls on the loop thread that something else than a socket answered."""
+"""Known blocking calls on the loop thread that a mock answered, so that neither a socket nor a sleep shows them."""
 
 from collections.abc import Iterator
 from types import CodeType, FrameType
@@ -11,29 +11,33 @@ from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall
 
 _MOST_SITES = 1000
+"""Call sites that are remembered as harmless; those beyond are judged each time."""
 
 
 class MockedCalls:
-    """What is to be said of such a call: nothing where it has no line of the user's."""
+    """Whether such a call stands for one that blocks in production. One for each meter, on the loop thread."""
 
     def __init__(self, user: UserCode) -> None:
         self._user = user
         self._harmless: set[tuple[CodeType, int]] = set()
-        """Where mocks stand in for what stops nobody: looked at once."""
+        """Code and last instruction of user frames whose mocks stand in for what blocks nobody: judged once."""
 
     def calls(self, effect: Effect, name: str, began: int, ended: int, frame: FrameType) -> list[BlockingCall]:
-        """None or one, of a client or a mock, that the frame made."""
+        """The call that `frame` made, as a list of one; empty where it blocks nobody, or no user line made it.
+
+        `effect` is `client` or `mock`; `began` and `ended` in ns.
+        """
         found = self._client(frame) if effect == "client" else self._mock(frame)
         return [BlockingCall(name, network, began, ended, stack) for stack, network in found]
 
     def _client(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
-        """It leaves the machine in production."""
+        """A client's call leaves the machine in production."""
         stack = current_stack(frame, self._user)
         if user_frame(stack) is not None:
             yield stack, True
 
     def _mock(self, frame: FrameType) -> Iterator[tuple[Stack, bool]]:
-        """The line that calls it tells what it stands for."""
+        """A mock stands for what the user line calls."""
         mine = next((each for each in walk_out(frame) if each.f_code.co_filename in self._user), None)
         if mine is None or (mine.f_code, mine.f_lasti) in self._harmless:
             return
@@ -46,9 +50,12 @@ class MockedCalls:
 
 
 def _stands_for_network(stack: Stack, mock: object) -> bool | None:
-    """None where the mock is not at the place of what blocks wherever it runs, but somewhere inside it."""
+    """Whether the call that the mock stands for uses the network; None where it blocks nobody.
+
+    A mock somewhere inside a blocking call is not in its place: the call may do other things first.
+    """
     from pytest_noblock.calls.known import known
-    from pytest_noblock.calls.public_names import found_at  # most runs meet no mock
+    from pytest_noblock.calls.public_names import found_at  # imported late: most runs meet no mock
 
     frame = user_frame(stack)
     entry = known(frame.call) if frame else None

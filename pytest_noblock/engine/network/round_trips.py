@@ -1,64 +1,92 @@
-"""The round trips of a request's steps: told from everybody else's traffic, and looked for no more than need be."""
+"""The round trips of a request's steps, apart from everybody else's traffic. All on the metered thread.
 
-from pytest_noblock.engine.clocks import Reading
+Reading sockets costs time, and a step may be 30 us long: sockets are read only where something may have happened.
+"""
+
+from typing import NamedTuple
+
+from pytest_noblock.engine.clocks import CPU, PROCESS, SWITCHES, WALL, Reading
 from pytest_noblock.engine.network.tcp_info import SocketTable
+from pytest_noblock.model.observation import SocketExchange
 
 _QUIET_NS = 10_000
-"""Other threads that burned less than this did not make a round trip."""
+"""Other threads that burned less than this in a step made no round trip."""
 _OPENING_CPU_NS = 200_000
-"""What this thread burns at least when a driver opens a connection: on a busy machine any step is long."""
+"""What this thread burns at least when a driver opens a connection. CPU, for on a busy machine any step is long."""
 _OTHERS_OPENING_NS = 500_000
-"""What other threads burn, at least, when they open a connection."""
+"""What other threads burn at least when they open a connection."""
 _OTHERS_NS = 5_000
-"""Other threads that burned less since the last look have sent nothing."""
+"""Other threads that burned less than this since the last scan have sent nothing."""
 
 
-class Traffic:
+class StepTrips(NamedTuple):
+    """What one step did; `exchanged` has one value for each round trip, `own` or `doubtful`."""
+
+    own: int
+    doubtful: int
+    """Round trips that another thread may have made."""
+    exchanged: tuple[SocketExchange, ...] = ()
+
+
+class RoundTrips:
     """What one thread's steps did with the connections of the process; without a table, nothing is known."""
 
     def __init__(self, sockets: SocketTable | None) -> None:
         self.stale = True
-        """Whether code that is nobody's ran, which may have used sockets."""
+        """Whether code that is nobody's ran since the last step, which may have used sockets."""
         self._sockets = sockets
-        self._trips = 0
+        self._found: list[SocketExchange] = []
         """Of the present step, so far."""
-        self._others_at_look = self._others_at_stock = -1  # until the first step begins
+        self._others_at_scan = self._others_at_full_scan = -1  # until the first step begins
 
-    def settle(self, others: int) -> bool:
-        """A step begins: whether there was traffic to be left out. `others`: the CPU of all other threads so far."""
+    def begin_step(self, others: int) -> bool:
+        """Leave out what was sent and received before this step. Returns whether that took a scan, and so time.
+
+        `others`: the CPU (ns) that all other threads have burned so far.
+        """
         if self._sockets is None:
             return False
-        if self._others_at_stock < 0:
-            self._others_at_look = self._others_at_stock = others
+        if self._others_at_full_scan < 0:
+            self._others_at_scan = self._others_at_full_scan = others
         stale, self.stale = self.stale, False
-        if others - self._others_at_stock > _OTHERS_OPENING_NS:
-            self._sockets.take_stock()
-            self._others_at_stock = others
+        if others - self._others_at_full_scan > _OTHERS_OPENING_NS:
+            self._sockets.scan_all()
+            self._others_at_full_scan = others
             return True
-        return (stale or others - self._others_at_look > _OTHERS_NS) and self._sockets.refresh()
+        return (stale or others - self._others_at_scan > _OTHERS_NS) and self._sockets.rebase_known()
 
-    def seen(self) -> bool:
-        """Whether a known connection made a round trip: all that a short step can show."""
+    def count_now(self) -> int:
+        """Scan the known connections, which is all that a short step can have used: the step's round trips so far."""
         if self._sockets is None:
-            return False
-        self._trips += self._sockets.look()
-        return self._trips > 0
+            return 0
+        self._found += self._sockets.scan_known()
+        return len(self._found)
 
     def opened(self, within: int) -> bool:
-        """Whether a connection was opened within this time and made a round trip: it may be closed again soon."""
-        trips = self._sockets.take_stock(within) if self._sockets is not None else 0
-        self._trips += trips
-        return trips > 0
+        """Scan for a connection that was opened within so many ns: whether any made a round trip.
 
-    def of_step(self, start: Reading, end: Reading, others: int, *, called: bool) -> tuple[int, int]:
-        """A step ends: its round trips, and those that another thread may have made.
-
-        `others` is what they burned meanwhile; `called`: a known blocking call was made.
+        For a known call that opens one: the connection may be closed again before the step ends.
         """
-        self._others_at_look = end[4] - end[1]
+        found = self._sockets.scan_all(within) if self._sockets is not None else []
+        self._found += found
+        return bool(found)
+
+    def end_step(self, start: Reading, end: Reading, others: int, *, called: bool) -> StepTrips:
+        """The round trips of the step between two readings.
+
+        `others`: the CPU (ns) that other threads burned meanwhile; `called`: a known blocking call was made.
+        """
+        self._others_at_scan = end[PROCESS] - end[CPU]
         if self._sockets is None:
-            return 0, 0
-        waited = end[1] - start[1] > _OPENING_CPU_NS and end[3] != start[3]  # for the other end to answer
-        look = self._sockets.take_stock(end[0] - start[0]) if waited or called else self._sockets.look()
-        trips, self._trips = look + self._trips, 0
-        return (0, trips) if others > _QUIET_NS else (trips, 0)
+            return StepTrips(0, 0)
+        waited = (
+            end[CPU] - start[CPU] > _OPENING_CPU_NS and end[SWITCHES] != start[SWITCHES]
+        )  # for the other end to answer
+        last = self._sockets.scan_all(end[WALL] - start[WALL]) if waited or called else self._sockets.scan_known()
+        found, self._found = (*self._found, *last), []
+        return StepTrips(*own_and_doubtful(len(found), others), found)
+
+
+def own_and_doubtful(trips: int, others: int) -> tuple[int, int]:
+    """Round trips that the thread made, and those that another may have made, which burned `others` ns meanwhile."""
+    return (0, trips) if others > _QUIET_NS else (trips, 0)

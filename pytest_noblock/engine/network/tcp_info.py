@@ -1,12 +1,11 @@
-"""Synchronous round trips: a TCP socket that both sent and had bytes consumed within one step.
+"""Synchronous round trips: a TCP socket that both sent and had bytes consumed between two scans.
 
-It needs no time threshold and no knowledge of the driver: 300 of 300 psycopg2,
-psycopg and redis calls of 33-80 us on loopback. `struct tcp_info` has bytes_received
-at offset 128 (Linux >= 4.1) and bytes_sent at 200 (>= 4.19); what FIONREAD still
-counts as unread has been received but not consumed. Unix sockets have no counters.
+It needs no time threshold and no knowledge of the driver: 300 of 300 psycopg2, psycopg and redis calls of 33-80 us on
+loopback. `struct tcp_info` has bytes_received at offset 128 (Linux >= 4.1) and bytes_sent at 200 (>= 4.19); what
+FIONREAD still counts as unread has been received but not consumed. Unix sockets have no counters.
 
-A socket that an event loop waits on may do both in one innocent step (consume an
-answer, then send the next query): such sockets are left out.
+A socket that an event loop waits on may do both in one innocent step (consume an answer, then send the next query):
+such sockets are left out.
 """
 
 import ctypes
@@ -18,10 +17,10 @@ import struct
 import sys
 import termios
 from collections.abc import Callable, Container
+from typing import NamedTuple
 
-from pytest_noblock.engine.now import now
-
-_open = open  # a test may put a mock in its place
+from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.model.observation import SocketExchange
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
 _FIELDS = struct.Struct("<4xI4xI72xQ64xQ")
@@ -34,29 +33,39 @@ _CLOCK_MS = 10
 _ANY = 2  # stderr: a descriptor that is open
 _LIST_EVERY_NS = 50_000_000
 
+_PORT_AND_ADDRESS: dict[int, struct.Struct] = {
+    socket.AF_INET: struct.Struct("!2xH4s"),
+    socket.AF_INET6: struct.Struct("!2xH4x16s"),
+}
+"""`struct sockaddr_in` and `sockaddr_in6`, see ip(7) and ipv6(7)."""
+
 Counters = tuple[int, int]
-"""Bytes sent, bytes received."""
+"""Bytes sent, bytes received, since the connection was made."""
 
 
 @functools.cache
-def _getsockopt() -> Callable[..., int]:
-    """PyDLL keeps the interpreter lock: giving it away a dozen times a step invites every worker in."""
-    function: Callable[..., int] = ctypes.PyDLL(None).getsockopt
-    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)  # type: ignore[attr-defined]
+def _libc(name: str, *arguments: type) -> Callable[..., int]:
+    """A function of libc. PyDLL keeps the GIL: giving it up a dozen times a step invites every worker in."""
+    function: Callable[..., int] = getattr(ctypes.PyDLL(None), name)
+    function.argtypes = arguments  # type: ignore[attr-defined]
     return function
 
 
 class TcpCounters:
-    """Reads the counters of one descriptor. Raises OSError where the kernel has none."""
+    """Reads the counters of one descriptor at a time."""
 
     def __init__(self) -> None:
-        self._getsockopt = _getsockopt()
+        fd, address = ctypes.c_int, ctypes.c_void_p
+        self._getsockopt = _libc("getsockopt", fd, fd, fd, address, address)
         self._buffer = ctypes.create_string_buffer(256)
         self._length = ctypes.c_uint32()
         self._where = ctypes.addressof(self._buffer), ctypes.addressof(self._length)
 
     def of(self, fd: int) -> Counters | None:
-        """None where the descriptor is no TCP connection (or closed)."""
+        """None where the descriptor is no TCP connection, or is closed.
+
+        Raises OSError where the kernel has no counters.
+        """
         self._length.value = 256
         if self._getsockopt(fd, socket.IPPROTO_TCP, socket.TCP_INFO, *self._where):
             return None
@@ -73,55 +82,73 @@ class TcpCounters:
         return int(max(sent_ago, received_ago))
 
 
-def _unread(fd: int) -> int:
-    try:
-        unread = fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0")
-    except OSError:
-        return 0
-    return int.from_bytes(bytes(unread), sys.byteorder)
+class _Trip(NamedTuple):
+    fd: int
+    sent: int
+    received: int
 
 
 class SocketTable:
-    """The TCP connections of this process and their counters at the last look.
+    """The TCP connections of this process, and their counters at the last scan.
 
-    `managed` are the descriptors that an event loop waits on.
+    `awaited` are the descriptors that an event loop has waited on.
     """
 
-    def __init__(self, managed: Container[int]) -> None:
+    def __init__(self, awaited: Container[int]) -> None:
         self._counters = TcpCounters()
-        self._managed = managed
+        self._awaited = awaited
         self._last: dict[int, Counters] = {}
         self._descriptors = (0, 0)
         self._listed = 0
-        self.take_stock()
+        self.scan_all()
 
-    def take_stock(self, since: int | None = None) -> int:
-        """Look at every descriptor; how many connections made a round trip since the last look.
+    def scan_all(self, since: int | None = None) -> list[SocketExchange]:
+        """Read every descriptor; one value for each connection that made a round trip since the last scan.
 
-        One unknown so far counts where its traffic is no older than `since` (ns): it may
-        have been opened long ago, by anybody.
+        A connection that is new to the table counts only where its traffic is no older than `since` (ns): it may have
+        been opened long ago, by anybody.
         """
         oldest = None if since is None else since // 1_000_000 + _CLOCK_MS
-        now: dict[int, Counters] = {}
-        busy: list[int] = []
+        present: dict[int, Counters] = {}
+        trips: list[_Trip] = []
         for fd in self._last if self._nothing_new() else map(int, os.listdir("/proc/self/fd")):
             counters = self._counters.of(fd)
             if counters is None:
                 continue
-            now[fd] = counters
+            present[fd] = counters
             stranger = fd not in self._last and oldest is not None and self._counters.oldest_traffic() > oldest
-            if not stranger and _round_trip(fd, self._last.get(fd), counters):
-                busy.append(fd)
-        trips = self._outside_loops(busy)
-        self._last = {fd: counters for fd, counters in now.items() if fd not in self._managed}
-        return trips
+            trip = None if stranger else _round_trip(fd, self._last.get(fd), counters)
+            if trip is not None:
+                trips.append(trip)
+        exchanges = self._outside_loops(trips)
+        self._last = {fd: counters for fd, counters in present.items() if fd not in self._awaited}
+        return exchanges
+
+    def scan_known(self) -> list[SocketExchange]:
+        """Read the known connections only; one value for each that made a round trip since the last scan."""
+        trips: list[_Trip] = []
+        for fd, before in self._last.items():
+            counters = self._counters.of(fd) or (0, 0)
+            if counters != before:
+                trip = _round_trip(fd, before, counters)
+                if trip is not None:
+                    trips.append(trip)
+                self._last[fd] = counters
+        return self._outside_loops(trips)
+
+    def rebase_known(self) -> bool:
+        """Let the next scan count from here. Returns whether there is a known connection."""
+        of = self._counters.of
+        for fd in self._last:
+            self._last[fd] = of(fd) or (0, 0)
+        return bool(self._last)
 
     def _nothing_new(self) -> bool:
-        """Whether no descriptor was opened since the last look, so that the known connections are all.
+        """Whether no descriptor was opened since the last full scan, so that the known connections are all.
 
-        A new one takes the lowest free number and raises the count (`st_size` of
-        /proc/self/fd, Linux >= 6.2; 0 before). An exchange of one for another shows in
-        neither; hence a full look every 50 ms all the same.
+        A new descriptor takes the lowest free number and raises the count (`st_size` of /proc/self/fd, Linux >= 6.2;
+        0 before). One that was closed and another that was opened in its place show in neither: hence a full scan
+        every 50 ms all the same.
         """
         moment = now()
         lowest = os.dup(_ANY)
@@ -133,46 +160,58 @@ class SocketTable:
         self._listed = moment
         return False
 
-    def look(self) -> int:
-        """Look at the known connections only; how many made a round trip since the last look."""
-        busy: list[int] = []
-        for fd, before in self._last.items():
-            counters = self._counters.of(fd) or (0, 0)
-            if counters != before:
-                if _round_trip(fd, before, counters):
-                    busy.append(fd)
-                self._last[fd] = counters
-        return self._outside_loops(busy)
-
-    def refresh(self) -> bool:
-        """Look again at the known connections, if any: what others did to them is not this step's."""
-        of = self._counters.of
-        for fd in self._last:
-            self._last[fd] = of(fd) or (0, 0)
-        return bool(self._last)
-
-    def _outside_loops(self, busy: list[int]) -> int:
-        if not busy:
-            return 0
-        innocent = awaited()
-        return sum(fd not in innocent and fd not in self._managed for fd in busy)
+    def _outside_loops(self, trips: list[_Trip]) -> list[SocketExchange]:
+        if not trips:
+            return []
+        innocent = in_epoll_sets()
+        return [
+            SocketExchange(peer_of(fd), sent, received)
+            for fd, sent, received in trips
+            if fd not in innocent and fd not in self._awaited
+        ]
 
 
-def _round_trip(fd: int, before: Counters | None, now: Counters) -> bool:
-    """It sent, and something that came after the last look has been read."""
+def _round_trip(fd: int, before: Counters | None, counters: Counters) -> _Trip | None:
+    """It sent, and something that came after the last scan has been read."""
     sent, received = before or (0, 0)
-    if now[0] < sent or now[1] < received:  # the descriptor was closed and used again
+    if counters[0] < sent or counters[1] < received:  # the descriptor was closed and used again
         sent = received = 0
-    return now[0] > sent and now[1] > received and now[1] - _unread(fd) > received
+    if counters[0] > sent and counters[1] > received and (consumed := counters[1] - _unread(fd) - received) > 0:
+        return _Trip(fd, counters[0] - sent, consumed)
+    return None
 
 
-def awaited() -> set[int]:
+def _unread(fd: int) -> int:
+    try:
+        unread = fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0")
+    except OSError:
+        return 0
+    return int.from_bytes(bytes(unread), sys.byteorder)
+
+
+def peer_of(fd: int) -> str | None:
+    """`127.0.0.1:5432`, `[::1]:5432`; None where the connection is closed, or over neither IPv4 nor IPv6."""
+    buffer = ctypes.create_string_buffer(128)  # struct sockaddr_storage
+    length = ctypes.c_uint32(128)
+    getpeername = _libc("getpeername", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    if getpeername(fd, ctypes.addressof(buffer), ctypes.addressof(length)):
+        return None
+    family = int.from_bytes(buffer.raw[:2], sys.byteorder)
+    fields = _PORT_AND_ADDRESS.get(family)
+    if fields is None:
+        return None
+    port, packed = fields.unpack_from(buffer)
+    address = socket.inet_ntop(family, packed)
+    return f"[{address}]:{port}" if family == socket.AF_INET6 else f"{address}:{port}"
+
+
+def in_epoll_sets() -> set[int]:
     """The descriptors in any epoll set of this process, whichever loop it belongs to."""
     fds: set[int] = set()
     for name in os.listdir("/proc/self/fd"):
         try:
             if "eventpoll" in os.readlink(f"/proc/self/fd/{name}"):
-                with _open(f"/proc/self/fdinfo/{name}") as file:
+                with open_file(f"/proc/self/fdinfo/{name}") as file:
                     fds.update(int(line.split()[1]) for line in file if line.startswith("tfd:"))
         except OSError:  # closed meanwhile
             continue

@@ -1,4 +1,15 @@
-"""Where a request sits that does not end."""
+"""Await chains: which coroutine, and which task, a task waits for, down to the innermost line.
+
+All functions run on the loop thread, so that no task goes on while its chain is read.
+
+asyncio has no public way to ask what a task waits for. What is read instead, where it was seen, and what is
+lost where a later version lacks it:
+
+- `Task._fut_waiter`, `_GatheringFuture._children` (CPython 3.11 to 3.13): the chain ends at the first task.
+- the local variables in `_TASKS_IN_LOCALS`: the chain ends at `wait`, `wait_for` or the task group.
+- what `coroutine_wrapper`, `async_generator_asend` and `async_generator_athrow` refer to (CPython 3.11 to 3.13):
+  the chain ends at the `async for`, or at the object whose `__await__` is awaited.
+"""
 
 import asyncio
 import gc
@@ -14,12 +25,26 @@ from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, line_of
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 
+AnyTask = asyncio.Task[object]
+
 _WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
-"""anyio's and asyncio's own functions that wait for a thread."""
+"""The functions of anyio (4.9 to 4.16) and asyncio that wait for a worker."""
+
+_TASKS_IN_LOCALS = {
+    ("asyncio.tasks", "wait_for"): "fut",  # CPython 3.11; later ones await it within the same task
+    ("asyncio.tasks", "_wait"): "fs",  # `asyncio.wait`, CPython 3.11 to 3.13
+    ("asyncio.taskgroups", "__aexit__"): "self",  # CPython 3.11 to 3.13.0
+    ("asyncio.taskgroups", "_aexit"): "self",  # CPython after 3.13.0
+    ("anyio._backends._asyncio", "__aexit__"): "self",  # anyio 4.9 to 4.16
+}
+"""By module and function: the local variable that has the tasks, or the group whose `_tasks` has them.
+
+These functions wait at a future of their own, which a callback of their tasks sets.
+"""
 
 
 def where(record: LiveExchange, user: UserCode) -> Frame | None:
-    """The innermost user line that the request waits at, in any of its tasks or in a worker thread."""
+    """The innermost user line that the request waits at, in any of its tasks or in a worker."""
     chains = [await_chain(task) for task in tasks_of(record)]
     if any(chain and chain[0][0].co_name in _WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
@@ -28,68 +53,99 @@ def where(record: LiveExchange, user: UserCode) -> Frame | None:
     return next((frame for chain in chains if (frame := user_frame(as_stack(chain, user)))), None)
 
 
-def tasks_of(record: LiveExchange) -> "list[asyncio.Task[object]]":
-    """The youngest first, the request's own task last: the others were started by it."""
+def tasks_of(record: LiveExchange) -> list[AnyTask]:
+    """The tasks of the request, youngest first; its own task comes last, for it started the others."""
     tasks = {task for task in asyncio.all_tasks() - {record.task} if record_of(task) is record}
     children = sorted(tasks, key=lambda task: task.get_name(), reverse=True)
     return [*children, record.task] if record.task is not None else children
 
 
-def await_chain(task: "asyncio.Task[object]") -> list[RawFrame]:
-    """The frames of the coroutines that wait for each other, innermost first."""
-    frames = [(frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals) for _, frame in coroutines(task)]
-    return frames[::-1]
+def await_chain(task: AnyTask) -> list[RawFrame]:
+    """The frames of one task's coroutines, innermost first."""
+    return [_raw(frame) for frame in reversed(list(coroutine_frames(task)))]
 
 
-def coroutines(task: "asyncio.Task[object]") -> Iterator[tuple[object, FrameType]]:
-    """The coroutines that wait for each other, outermost first, and their frames."""
+def await_chain_through_tasks(task: AnyTask) -> list[RawFrame]:
+    """The frames of the task and of the tasks that it waits for, innermost first."""
+    return [_raw(frame) for frame in frames_through_tasks(task)]
+
+
+def frames_through_tasks(task: AnyTask) -> list[FrameType]:
+    """As `await_chain_through_tasks`; the frames are the running ones, with their variables."""
+    outermost_first = [frame for each in awaited_tasks(task) for frame in coroutine_frames(each)]
+    return outermost_first[::-1]
+
+
+def innermost_future(task: AnyTask | None) -> "asyncio.Future[object] | None":
+    """The future at which the last of the awaited tasks waits; None where it waits at none."""
+    if task is None:
+        return None
+    *_, last = awaited_tasks(task)
+    future = getattr(last, "_fut_waiter", None)
+    return future if isinstance(future, asyncio.Future) else None
+
+
+def awaited_tasks(task: AnyTask) -> Iterator[AnyTask]:
+    """The task itself, the task that it waits for, the task that one waits for, and so on.
+
+    Tasks that wait for each other end it where they began.
+    """
+    met: set[AnyTask] = set()
+    waiting: AnyTask | None = task
+    while waiting is not None and waiting not in met:
+        met.add(waiting)
+        yield waiting
+        waiting = awaited_task(waiting)
+
+
+def awaited_task(task: AnyTask) -> AnyTask | None:
+    """The unfinished task that this one awaits: itself, or by `gather`, `wait`, `wait_for` or a task group."""
+    future: Any = getattr(task, "_fut_waiter", None)
+    if isinstance(future, asyncio.Task):
+        return future
+    children = getattr(future, "_children", None) or _tasks_in_locals(task)
+    return next((each for each in children if isinstance(each, asyncio.Task) and not each.done()), None)
+
+
+def coroutine_frames(task: AnyTask) -> Iterator[FrameType]:
+    """The frames of the coroutines and async generators that wait for each other, outermost first."""
     waiting: object = task.get_coro()
     while waiting is not None:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
         if frame is not None:
-            yield waiting, frame
+            yield frame
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _inside(waiting)
 
 
-_FOR_TASKS = {"wait_for": "fut", "_wait": "fs", "__aexit__": "self", "_aexit": "self"}
-"""asyncio's and anyio's functions that wait at a future of their own, which a callback sets, and the local variable
-that has the tasks it stands for, or their group; since 3.12 `wait_for` starts no task."""
-_IN = {"asyncio.tasks", "asyncio.taskgroups", "anyio._backends._asyncio"}
+def _raw(frame: FrameType) -> RawFrame:
+    return frame.f_code, line_of(frame), frame.f_lasti, frame.f_globals
 
 
-def awaited_task(task: "asyncio.Task[object]") -> "asyncio.Task[object] | None":
-    """One that it waits for and that has not ended: itself, or by `gather`, `wait`, `wait_for`, a task group."""
-    future: Any = getattr(task, "_fut_waiter", None)
-    if isinstance(future, asyncio.Task):
-        return future
-    children = getattr(future, "_children", None) or _waited_for(task)
-    return next((each for each in children if isinstance(each, asyncio.Task) and not each.done()), None)
-
-
-def _waited_for(task: "asyncio.Task[object]") -> Iterable[object]:
-    frames = [frame for _, frame in coroutines(task)]
-    innermost = frames[-1] if frames else None
-    if innermost is None or innermost.f_globals.get("__name__") not in _IN:
+def _tasks_in_locals(task: AnyTask) -> Iterable[object]:
+    *_, innermost = None, *coroutine_frames(task)
+    if innermost is None:
         return ()
-    found = innermost.f_locals.get(_FOR_TASKS.get(innermost.f_code.co_name, ""))
+    module = innermost.f_globals.get("__name__")
+    variable = _TASKS_IN_LOCALS.get((module, innermost.f_code.co_name)) if isinstance(module, str) else None
+    found = innermost.f_locals.get(variable) if variable else None
     tasks = getattr(found, "_tasks", found)
     return tasks if isinstance(tasks, set) else [tasks]
 
 
 def _inside(waiting: object) -> object:
-    """What `async for` waits on, and `await` on an object that has `__await__`, show nothing, but refer to it."""
+    """The coroutine or generator behind an object that shows neither frame nor await, but refers to it."""
     kind = type(waiting).__name__
-    if kind == "coroutine_wrapper":
+    if kind == "coroutine_wrapper":  # `__await__` of a coroutine
         return next((each for each in gc.get_referents(waiting) if inspect.iscoroutine(each)), None)
-    if kind in ("async_generator_asend", "async_generator_athrow"):
+    if kind in ("async_generator_asend", "async_generator_athrow"):  # `async for`
         return next((each for each in gc.get_referents(waiting) if inspect.isasyncgen(each)), None)
     return None
 
 
 def _worker_lines(user: UserCode) -> Iterator[Frame]:
-    """The innermost user lines of the threads that are neither the loop's nor the test's."""
-    ours = {threading.get_ident(), threading.main_thread().ident}
+    """The innermost user line of each thread that is neither the loop's nor the test's."""
+    others_than = {threading.get_ident(), threading.main_thread().ident}
     for ident, running in sys._current_frames().items():
-        frame = None if ident in ours else user_frame(as_stack(capture(running), user))
+        frame = None if ident in others_than else user_frame(as_stack(capture(running), user))
         if frame is not None:
             yield frame

@@ -1,4 +1,4 @@
-"""The thread pools of the running loop: anyio's limiter (`def` endpoints), asyncio's default executor."""
+"""The two thread pools of the running loop, read on the loop thread: anyio's limiter, asyncio's default executor."""
 
 import asyncio
 import threading
@@ -10,55 +10,70 @@ from anyio.to_thread import current_default_thread_limiter
 
 from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.threads import workers
+from pytest_noblock.engine.threads.await_chains import AnyTask
 from pytest_noblock.engine.threads.executor import Job, SeesExecutor
 from pytest_noblock.model.observation import EXECUTOR, THREADS
-
-Task = asyncio.Task[object]
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has one of the threads: the request, where there is one, and the task that waits for it."""
+    """Who holds a token: the request, and the task of it that waits for the worker; None where nobody knows."""
 
     record: LiveExchange | None
-    task: Task | None
-    ident: int | None = None
-    """The thread, where it is known."""
+    task: AnyTask | None
+    worker: int | None = None
+    """The identity of the worker; None in anyio's pool, which does not tell."""
 
 
 class Pool(Protocol):
-    """As seen at the moment of asking."""
+    """Every answer holds for the moment of the call only."""
 
     name: str
 
     @property
-    def total(self) -> float: ...
-    def taken(self) -> int: ...
-    def waiting(self) -> int: ...
-    def holders(self) -> Sequence[Holder]: ...
-    def awaited(self) -> Sequence[Holder]:
-        """The holders, and those whose thread is done and who have not been told."""
+    def total(self) -> float:
+        """How many tokens there are; infinite where the app says so."""
         ...
 
-    def threads(self) -> list[threading.Thread]: ...
+    def taken(self) -> int:
+        """How many tokens have a holder."""
+        ...
+
+    def waiting(self) -> int:
+        """How many calls wait for a token."""
+        ...
+
+    def holders(self) -> Sequence[Holder]:
+        """Probes left out."""
+        ...
+
+    def awaited(self) -> Sequence[Holder]:
+        """The holders, and whoever's worker is done while the loop has not taken the answer yet."""
+        ...
+
+    def threads(self) -> list[threading.Thread]:
+        """The workers."""
+        ...
+
     def at_work(self) -> int:
-        """How many threads are; one that is done has its token until the loop takes the answer."""
+        """How many workers work. A worker that is done keeps its token until the loop takes the answer."""
         ...
 
     def free(self) -> bool:
-        """Whether a call would have a thread at once."""
+        """Whether a call would get a token at once."""
         ...
 
     async def probe(self) -> None:
-        """Wait as a call would that needs a thread; where one is free, none is taken."""
+        """Wait as long as a call has to wait for a token. Takes no worker where one is free."""
+        ...
 
 
-class _OurToken:
-    """Who borrows a token for a probe."""
+class _ProbeToken:
+    """In whose name a probe borrows a token."""
 
 
 class TokenPool:
-    """What `def` endpoints and dependencies, `run_in_threadpool` and files run in."""
+    """Where `def` endpoints and dependencies, `run_in_threadpool` and anyio's files run."""
 
     name = THREADS
 
@@ -78,7 +93,7 @@ class TokenPool:
 
     def holders(self) -> Sequence[Holder]:
         borrowers = self._limiter.statistics().borrowers
-        return [_holder(each) for each in borrowers if not isinstance(each, _OurToken)]
+        return [_holder(each) for each in borrowers if not isinstance(each, _ProbeToken)]
 
     def awaited(self) -> Sequence[Holder]:
         return self.holders()
@@ -93,14 +108,14 @@ class TokenPool:
         return self.taken() < self.total and not self.waiting()
 
     async def probe(self) -> None:
-        """A token without a thread: with the token a thread is had at once, and one that works would be measured."""
-        token = _OurToken()
+        """A token and no worker: whoever has a token gets a worker at once, and a worker's start would be measured."""
+        token = _ProbeToken()
         await self._limiter.acquire_on_behalf_of(token)
         self._limiter.release_on_behalf_of(token)
 
 
 class ExecutorPool:
-    """What `asyncio.to_thread` and `run_in_executor(None, ...)` run in; `total` is 0 before the first call."""
+    """Where `asyncio.to_thread` and `run_in_executor(None, ...)` run; `total` is 0 before the first call."""
 
     name = EXECUTOR
 
@@ -109,7 +124,7 @@ class ExecutorPool:
 
     @property
     def total(self) -> float:
-        return self._loop.threads
+        return workers.most_of_executor(self._loop)
 
     def taken(self) -> int:
         return sum(job.begun for job in list(self._loop.jobs))
@@ -133,12 +148,13 @@ class ExecutorPool:
         return self.taken() < self.total
 
     async def probe(self) -> None:
-        """Its queue has no place to wait at but a call: one is made only where it has to wait."""
+        """Its queue is entered with a call only: a probe makes one where it has to wait, and none elsewhere."""
         if self.total and self.taken() >= self.total:
             await self._loop.run_in_executor(None, _nothing)
 
 
 def of_running_loop() -> list[Pool]:
+    """anyio's pool, and the default executor's where the loop remembers its jobs."""
     loop = asyncio.get_running_loop()
     return [TokenPool(), *([ExecutorPool(loop)] if isinstance(loop, SeesExecutor) else [])]
 
@@ -148,8 +164,9 @@ def _holder(borrower: object) -> Holder:
 
 
 def _begun(jobs: Iterable[Job]) -> list[Holder]:
-    return [Holder(job.record, job.task, job.ident) for job in list(jobs) if job.begun and job.call is not _nothing]
+    """`jobs` is copied first: workers take theirs out at any moment."""
+    return [Holder(job.record, job.task, job.worker) for job in list(jobs) if job.begun and job.call is not _nothing]
 
 
 def _nothing() -> None:
-    """What a probe has a thread do."""
+    """What a probe has a worker do."""

@@ -1,4 +1,13 @@
-"""The threads that do the blocking work of a loop: where they sit, and how long the machine let them wait."""
+"""The workers of a loop: which threads they are, where they sit, what they burn, how long the machine let them wait.
+
+Neither library has a public way to ask. What is read instead, where it was seen, and what is lost without it:
+
+- anyio (4.9 to 4.16): the attribute `loop` of its `WorkerThread`; without it anyio's workers are not found.
+- anyio (4.9 to 4.16): `WorkerThread.run` in a file whose name ends in `_ANYIO_FILE` waits for work in `Queue.get`;
+  without it every worker counts as one that does not work.
+- CPython (3.11 to 3.13): `BaseEventLoop._default_executor`, `ThreadPoolExecutor._threads` and `._max_workers`;
+  without them (uvloop has its own) the default executor has no workers and no room.
+"""
 
 import asyncio
 import os
@@ -7,65 +16,79 @@ import threading
 import time
 from collections.abc import Container, Iterable
 from types import FrameType
+from typing import Any
 
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.usercode import UserCode
 
-_ANYIO = "_backends/_asyncio.py"
-"""The end of the name of the file that anyio's workers run in."""
+_ANYIO_FILE = "_backends/_asyncio.py"
 
 
 def of_anyio(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
-    """anyio's worker threads know their loop."""
+    """anyio's workers that serve this loop."""
     return [each for each in threading.enumerate() if vars(each).get("loop") is loop]
 
 
+def of_executor(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+    """The workers of the loop's default executor."""
+    return list(getattr(_default_executor(loop), "_threads", ()))
+
+
+def most_of_executor(loop: asyncio.AbstractEventLoop) -> int:
+    """The most workers that the loop's default executor makes; 0 before its first call."""
+    return getattr(_default_executor(loop), "_max_workers", 0)
+
+
+def _default_executor(loop: asyncio.AbstractEventLoop) -> Any:
+    return getattr(loop, "_default_executor", None)
+
+
 def at_work(threads: Iterable[threading.Thread]) -> int:
-    """How many of anyio's do not wait for something to do."""
+    """How many of anyio's workers do not wait for work."""
     running = sys._current_frames()
     return sum(_works(running.get(thread.ident or 0)) for thread in threads)
 
 
 def _works(frame: FrameType | None) -> bool:
-    """Whether the thread's `run` has called anything but its queue."""
+    """Whether the worker's `run` has called anything but `Queue.get`."""
     called = None
-    while frame is not None and not frame.f_code.co_filename.endswith(_ANYIO):
+    while frame is not None and not frame.f_code.co_filename.endswith(_ANYIO_FILE):
         frame, called = frame.f_back, frame
     return frame is not None and (called is None or called.f_code.co_name != "get")
 
 
-def of_executor(loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
-    """Those of asyncio's default executor."""
-    return list(getattr(getattr(loop, "_default_executor", None), "_threads", ()))
-
-
 def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFrame]]:
-    """The stacks of the threads that are in the user's code."""
+    """The stacks of the threads that are in user code."""
     running = sys._current_frames()
     stacks = [capture(running.get(thread.ident or 0)) for thread in threads]
     return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
 
 
 class ThreadClocks:
-    """What other threads burn, one by one; of those alone that came since, and those that work for the running loop."""
+    """CPU time (ns) of other threads, one by one, since their marks. Made on the loop thread.
+
+    Two sorts of thread count: those that began after this was made, and the workers of the running loop. The others
+    are strangers, as a server of the test's fixtures is.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._strangers = set(threading.enumerate())
         self.marks: dict[threading.Thread, int] = {}
-        """From which `burned` counts; by the thread itself: one that begins has the identity of one that ended."""
+        """CPU time from which `burned` counts. By thread, for a new one may have the identity of an ended one."""
 
     def burned(self) -> dict[threading.Thread, int]:
-        """CPU time of each that burned any since the marks."""
+        """CPU time of each thread that burned any since the marks."""
         ours = {*of_anyio(self._loop), *of_executor(self._loop)}
         return {
             each: cpu for each, cpu in self._since().items() if cpu and (each in ours or each not in self._strangers)
         }
 
     def ended(self, all_burned: int, seen: Container[threading.Thread]) -> int:
-        """What one that is not `seen`, and has ended since the marks, burned of it.
+        """CPU time of the one thread that has ended since the marks and is not `seen`.
 
-        0 where several have ended, for then nobody knows which, or a stranger.
+        `all_burned` is what all other threads burned since. 0 where none or several have ended, for nobody knows then
+        which one burned; 0 where the one that has ended is a stranger.
         """
         since = self._since()
         gone = [each for each in self.marks if each not in since and each not in seen]
@@ -78,12 +101,15 @@ class ThreadClocks:
 
     @staticmethod
     def read() -> dict[threading.Thread, int]:
-        """The CPU time of each, which may serve as marks."""
+        """The CPU time of each living thread since it began; may serve as marks."""
         return {each: cpu for each in threading.enumerate() if (cpu := _cpu_of(each.native_id)) is not None}
 
 
 def _cpu_of(native: int | None) -> int | None:
-    """By the kernel's name of the clock, see clock_getres(2): `pthread_getcpuclockid` of an ended thread may crash."""
+    """The kernel's number of the clock is built by hand, see clock_getres(2).
+
+    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
+    """
     try:
         return time.clock_gettime_ns(~native << 3 | 6) if native is not None else None
     except OSError:
@@ -91,14 +117,15 @@ def _cpu_of(native: int | None) -> int | None:
 
 
 class RunQueue:
-    """The run-queue delay of several threads, added up over all readings; they come and go."""
+    """The run-queue delay (ns) of several threads, added up over all readings; threads may come and go."""
 
     def __init__(self) -> None:
         self._last: dict[int, int] = {}
+        """Delay at the last reading, by native thread id."""
         self.delay = 0
 
     def read(self, natives: Iterable[int | None]) -> int:
-        """A thread's first reading is where its count begins."""
+        """The sum so far. A thread's count begins at its first reading."""
         for native in natives:
             delay = _delay(native)
             if delay is not None and native is not None:
@@ -108,7 +135,7 @@ class RunQueue:
 
 
 def _delay(native: int | None) -> int | None:
-    """Read without a file object: forty of them are read at once."""
+    """Field 2 of schedstat, read without a file object: forty threads are read at once."""
     try:
         file = os.open(f"/proc/self/task/{native}/schedstat", os.O_RDONLY)
     except OSError:

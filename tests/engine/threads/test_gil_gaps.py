@@ -1,4 +1,4 @@
-"""What a loop's thread waited for the interpreter lock is told, wherever in a turn of the loop it was."""
+"""Where the loop thread waited for the GIL, wherever in a turn of the loop, a gap is recorded with who kept it."""
 
 import asyncio
 import re
@@ -9,34 +9,53 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.engine.clocks import best_clock
+from pytest_noblock.engine.threads import gap_workers, gil_gaps
 from pytest_noblock.engine.threads.gil_gaps import GapSelector, GilGapDetector
 from pytest_noblock.engine.usercode import UserCode
+from tests.burning import letters
 
 MS = 1_000_000
+LETTERS = letters(100)
+"""What keeps the GIL for twice as long as the limit here, at least."""
 
 pytestmark = pytest.mark.skipif(not best_clock().splits_waiting, reason="the portable meter sees no gaps")
 
 
-def keeps_it(over):
-    re.match(r"(a+)+$", "a" * 22 + "b")
+class Burned:
+    """That a thread has kept the GIL. Who waits by turns, not for an event, waits for the GIL all the while."""
+
+    def __init__(self):
+        self._is_true = False
+
+    def keep_the_gil(self):
+        re.match(r"(a+)+$", "a" * LETTERS + "b")
+        self._is_true = True
+
+    def wait(self):
+        while not self._is_true:
+            time.sleep(0.001)  # gives the GIL away
+
+
+def keeps_it(burned, over):
+    burned.keep_the_gil()
     over.wait()
 
 
-def worker(target):
-    over = threading.Event()
-    return threading.Thread(target=target, args=(over,), daemon=True), over
+def worker():
+    burned, over = Burned(), threading.Event()
+    return threading.Thread(target=keeps_it, args=(burned, over), daemon=True), burned, over
 
 
 def seen(turn):
     """The gaps of a run with one turn in it that is nobody's."""
 
     async def main():
-        watch = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
-        with watch.watching(SimpleNamespace(gaps=None, watchdog=None)):
+        detector = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
+        with detector.detecting(SimpleNamespace(attach_gaps=lambda gaps: None)):
             await asyncio.sleep(0)
-            turn(watch)
+            turn(detector)
             await asyncio.sleep(0)
-        return watch.gaps()
+        return detector.gaps()
 
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(GapSelector())) as runner:
         return runner.run(main())
@@ -48,54 +67,55 @@ def most_burned(gaps):
 
 @pytest.fixture
 def keeping():
-    """Begins threads that keep the lock and then wait, until the test is over."""
+    """Begins threads that keep the GIL and then wait, until the test is over."""
     begun = []
 
     def keeping():
-        begun.append(worker(keeps_it))
-        begun[-1][0].start()
-        time.sleep(0.02)  # gives the lock away
+        begun.append(worker())
+        thread, burned, _over = begun[-1]
+        thread.start()
+        burned.wait()
 
     yield keeping
-    for thread, over in begun:
+    for thread, _burned, over in begun:
         over.set()
         thread.join()
 
 
 def test_a_wait_in_a_turn_that_is_nobodys(keeping):
-    assert most_burned(seen(lambda _watch: keeping())) > 50 * MS
+    assert most_burned(seen(lambda _detector: keeping())) > 50 * MS
 
 
 def test_a_wait_before_a_mark(keeping):
-    def turn(watch):
+    def turn(detector):
         keeping()
-        watch.reset_marks()
+        detector.reset_marks()
 
     assert most_burned(seen(turn)) > 50 * MS
 
 
 def test_a_wait_in_the_reading_itself(keeping, monkeypatch):
-    def turn(watch):
-        end = watch._clock.end
+    def turn(detector):
+        end = detector._clock.end
 
         def interrupted():
             if not interruptions:
                 interruptions.append(keeping())
             return end()
 
-        monkeypatch.setattr(watch._clock, "end", interrupted)
-        watch.close_interval()
+        monkeypatch.setattr(detector._clock, "end", interrupted)
+        detector.close_interval()
 
     interruptions = []
     assert most_burned(seen(turn)) > 50 * MS
 
 
-def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goes_on():
-    def turn(watch):
-        thread, over = worker(keeps_it)
+def test_who_has_the_gil_first_samples_a_thread_that_ends_before_the_loop_goes_on():
+    def turn(detector):
+        thread, burned, over = worker()
         thread.start()
-        time.sleep(0.02)
-        watch.sample_early()
+        burned.wait()
+        detector._workers.sample_early()
         over.set()
         thread.join()
 
@@ -106,17 +126,23 @@ def test_who_has_the_lock_first_looks_for_a_thread_that_ends_before_the_loop_goe
 
 def keeps_it_and_ends(begin):
     begin.wait()
-    re.match(r"(a+)+$", "a" * 22 + "b")
+    burned = Burned()
+    begin.all_burned.append(burned)
+    burned.keep_the_gil()
 
 
 @pytest.fixture
 def begin():
-    """Lets threads go on; the lock is given away."""
+    """Lets threads go on; the GIL is given away until so many have kept it."""
     begin = threading.Event()
+    begin.all_burned = []
 
-    def give_way():
+    def give_way(times=1):
         begin.set()
-        time.sleep(0.02)
+        while len(begin.all_burned) < times:
+            time.sleep(0.001)
+        for burned in begin.all_burned:
+            burned.wait()
 
     begin.give_way = give_way
     yield begin
@@ -129,32 +155,37 @@ def started(target, *args):
     return thread
 
 
-def ended_first(thread, watch):
-    """What the loop's thread sees where another one had the lock before it."""
-    watch._stacks = lambda: (thread.join(), GilGapDetector._stacks())[1]
+@pytest.fixture
+def end_before_the_samples(monkeypatch):
+    """What the loop thread sees where the thread that kept the GIL got it again first."""
+
+    def end(*threads):
+        monkeypatch.setattr(
+            gil_gaps, "other_stacks", lambda: ([each.join() for each in threads], gap_workers.other_stacks())[1]
+        )
+
+    return end
 
 
-def test_a_thread_that_has_ended_before_the_look_still_counts(begin):
-    def turn(watch):
+def test_a_thread_that_has_ended_before_the_samples_still_counts(begin, end_before_the_samples):
+    def turn(detector):
         thread = started(keeps_it_and_ends, begin)
-        watch.reset_marks()
-        ended_first(thread, watch)
+        detector.reset_marks()
+        end_before_the_samples(thread)
         begin.give_way()
 
-    [gap] = seen(turn)
-    [worker] = gap.workers
-    assert worker.cpu > 50 * MS
+    [worker] = [each for gap in seen(turn) for each in gap.workers if each.cpu > 50 * MS]
     assert worker.stack == ()
 
 
-def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin):
+def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin, end_before_the_samples):
     stranger = started(lambda: (keeps_it_and_ends(begin), over.wait()))
     over = threading.Event()
 
-    def turn(watch):
+    def turn(detector):
         thread = started(begin.wait)
-        watch.reset_marks()
-        ended_first(thread, watch)
+        detector.reset_marks()
+        end_before_the_samples(thread)
         begin.give_way()
 
     gaps = seen(turn)
@@ -164,12 +195,12 @@ def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin
     assert most_burned(gaps) < 10 * MS
 
 
-def test_several_that_have_ended_are_not_taken_for_one(begin):
-    def turn(watch):
+def test_several_that_have_ended_are_not_taken_for_one(begin, end_before_the_samples):
+    def turn(detector):
         threads = [started(keeps_it_and_ends, begin), started(keeps_it_and_ends, begin)]
-        watch.reset_marks()
-        watch._stacks = lambda: ([each.join() for each in threads], GilGapDetector._stacks())[1]
-        begin.give_way()
+        detector.reset_marks()
+        end_before_the_samples(*threads)
+        begin.give_way(times=2)
 
     gaps = seen(turn)
     assert gaps

@@ -1,0 +1,130 @@
+"""Which threads burned in a gap, and where they were: samples of their stacks and of their CPU time.
+
+A thread that kept the GIL gives it up right after the C call that kept it. So whoever gets the GIL next, and samples
+at once, finds the thread at the line of that call.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.threads.await_chains import await_chain
+from pytest_noblock.engine.threads.pools import Holder
+from pytest_noblock.engine.threads.workers import ThreadClocks
+from pytest_noblock.engine.usercode import PACKAGE, UserCode
+from pytest_noblock.model.concurrency import Gap, Worker
+
+Stacks = dict[int, list[RawFrame]]
+"""By identity of the thread."""
+_MOST_WORKERS = 8
+"""Threads that are sampled at once: those that burned most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSample:
+    """One thread in a gap or right after it."""
+
+    at: int
+    thread: threading.Thread
+    cpu: int
+    """What it had burned since the marks, in ns."""
+    frames: list[RawFrame]
+    awaited: list[RawFrame]
+    """Where the task waits whose call the thread makes; empty where nobody knows."""
+
+
+class GapWorkers:
+    """The threads of one run. `awaited` tells the holders whose tasks wait for a worker at the moment."""
+
+    def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode) -> None:
+        self._holders = awaited
+        self._user = user
+        self._clocks = ThreadClocks()
+        self._early: list[WorkerSample] = []
+
+    def marks(self) -> dict[threading.Thread, int]:
+        """On the loop thread: for `mark`."""
+        return self._clocks.read()
+
+    def mark(self, marks: dict[threading.Thread, int]) -> None:
+        """On the loop thread: what threads had burned by then counts no more."""
+        self._clocks.marks = marks
+        self._early = []
+
+    def sample_early(self) -> None:
+        """On the watchdog thread, which may get the GIL before the loop thread does."""
+        stacks = other_stacks()
+        self._early.extend(self._samples(stacks, awaited=False))
+
+    def in_gap(self, gap: Gap, stacks: Stacks) -> tuple[list[WorkerSample], int]:
+        """On the loop thread: the samples of this gap, and the CPU (ns) of a thread that has ended meanwhile."""
+        samples = [each for each in self._early if each.at >= gap.began] + self._samples(stacks, awaited=True)
+        ended = self._clocks.ended(gap.others_cpu, [each.thread for each in samples])
+        return samples, ended
+
+    def _samples(self, stacks: Stacks, *, awaited: bool) -> list[WorkerSample]:
+        burned = sorted(self._clocks.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
+        return [
+            WorkerSample(
+                at=now(),
+                thread=thread,
+                cpu=cpu,
+                frames=stacks.get(thread.ident or 0, []),
+                awaited=self._awaiting(thread.ident or 0) if awaited else [],
+            )
+            for thread, cpu in burned
+        ]
+
+    def _awaiting(self, ident: int) -> list[RawFrame]:
+        """Where the task waits whose call the thread makes: any task's that waits, where the pool does not tell."""
+        waiting = [each for each in self._holders() if each.task is not None and each.worker in (None, ident)]
+        tasks = [each.task for each in waiting if each.worker == ident] or [each.task for each in waiting]
+        running = asyncio.current_task()
+        task = tasks[0] if tasks else running
+        if task is None:
+            return []
+        return _running_stack() if task is running else await_chain(task)
+
+    def values(self, samples: Sequence[WorkerSample], ended: int) -> tuple[Worker, ...]:
+        """What is kept of a gap, once the run is over: the worker that burned most at one go comes first.
+
+        `ended` is a worker without a stack: nobody knows where it was.
+        """
+        by_thread: dict[threading.Thread, list[WorkerSample]] = {}
+        for sample in samples:
+            by_thread.setdefault(sample.thread, []).append(sample)
+        gone = [Worker(ended, ())] if ended else []
+        return tuple(sorted([*map(self._value, by_thread.values()), *gone], key=lambda each: -each.cpu))
+
+    def _value(self, samples: Sequence[WorkerSample]) -> Worker:
+        """One thread at the end of its longest go. A go ends with a sample, for the sampler had the GIL then."""
+        before = [0, *(sample.cpu for sample in samples)]
+        cpu, frames = max(
+            ((sample.cpu - so_far, sample.frames) for sample, so_far in zip(samples, before, strict=False)),
+            key=lambda each: each[0],
+        )
+        awaited = next((sample.awaited for sample in samples if sample.awaited), [])
+        return Worker(cpu, as_stack(frames, self._user), as_stack(awaited, self._user))
+
+
+def other_stacks() -> Stacks:
+    """The stacks of all threads but the calling one.
+
+    Taken before anything that takes time: the others ask for the GIL every 5 ms, and the machine may take the
+    processor away.
+    """
+    own = threading.get_ident()
+    return {ident: capture(frame) for ident, frame in sys._current_frames().items() if ident != own}
+
+
+def _running_stack() -> list[RawFrame]:
+    """The stack of the running task, which has given a call to a worker and awaits nothing yet."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return capture(frame)
