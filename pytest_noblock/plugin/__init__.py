@@ -1,6 +1,6 @@
-"""pytest's side: hooks and fixtures, each a call to somewhere else.
+"""pytest's side: hooks and fixtures, each a call to another module.
 
-Imported in every pytest run of everybody who has this installed: what needs asyncio,
+Every pytest run of everybody who has this installed imports it: what needs asyncio,
 httpx or the app is imported where it is first used.
 """
 

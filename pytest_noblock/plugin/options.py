@@ -5,67 +5,17 @@ keywords of a single request go on top of that (see `client`).
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, cast, get_args
 
 import pytest
 
-from pytest_noblock.checks.plan import Plan, probe_paths
 from pytest_noblock.model import units
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin import markers
+from pytest_noblock.plugin import markers, settings
+from pytest_noblock.plugin.settings import Settings
 
-Action = Literal["fail", "warn"]
 Scope = Literal["function", "module", "session"]
-
-
-class Settings(NamedTuple):
-    """What holds for one test."""
-
-    limits: Limits = Limits()
-    probes: tuple[str, ...] = ()
-    app: object = None
-    """The app itself or `pkg.mod:app`; None: look for a fixture."""
-    action: Action = "fail"
-    mocked_calls_fail: bool = False
-    """Whether a known blocking call that a mock answered is a finding; False: it is a note."""
-    lifespan_fails: bool = False
-    """Whether a stall in a watched app's lifespan is a finding; False: it is a note."""
-
-    @property
-    def plan(self) -> Plan:
-        """How the fixture's requests are checked."""
-        return Plan(self.limits, self.probes, mocked_calls_fail=self.mocked_calls_fail)
-
-
-Reader = Callable[[Settings, object], Settings]
-"""The settings with an option's value in them. Raises ValueError, in one sentence."""
-
-
-def _read_max_block(settings: Settings, value: object) -> Settings:
-    return settings._replace(limits=settings.limits._replace(max_block=units.parse(value)))
-
-
-def _read_probe(settings: Settings, value: object) -> Settings:
-    return settings._replace(probes=probe_paths(value))
-
-
-def _read_app(settings: Settings, value: object) -> Settings:
-    return settings._replace(app=value)
-
-
-def _read_action(settings: Settings, value: object) -> Settings:
-    if value not in get_args(Action):
-        raise ValueError(f"{value!r} is neither 'fail' nor 'warn'")
-    return settings._replace(action=cast("Action", value))
-
-
-def _read_lifespan(settings: Settings, value: object) -> Settings:
-    return settings._replace(lifespan_fails=value == "fail")
-
-
-def _read_known_calls(settings: Settings, value: object) -> Settings:
-    return settings._replace(mocked_calls_fail=value == "fail")
 
 
 class Option(NamedTuple):
@@ -84,7 +34,7 @@ class Option(NamedTuple):
     """How the noblock marker says it."""
     choices: tuple[str, ...] = ()
     """Of an option that stands in the ini file alone: the values that it may have."""
-    read: Reader | None = None
+    read: settings.Reader | None = None
     """How a value gets into the settings of a test; None: it holds for the run."""
 
     @property
@@ -104,7 +54,7 @@ OPTIONS = (
         "the app, or a factory; else the `noblock_app` fixture, else one named `app`",
         value="pkg.mod:app",
         marker="app=",
-        read=_read_app,
+        read=settings.read_app,
     ),
     Option(
         "max_block",
@@ -112,7 +62,7 @@ OPTIONS = (
         units.words(Limits().max_block),
         value="50ms",
         marker="max_block=",
-        read=_read_max_block,
+        read=settings.read_max_block,
     ),
     Option(
         "probe",
@@ -120,9 +70,9 @@ OPTIONS = (
         value="/health",
         repeatable=True,
         marker="probe=",
-        read=_read_probe,
+        read=settings.read_probe,
     ),
-    Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=_read_action),
+    Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
     Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
     Option(
         "scope",
@@ -135,14 +85,14 @@ OPTIONS = (
         "`fail`: judge the app's start and stop as well",
         "`note`",
         choices=("note", "fail"),
-        read=_read_lifespan,
+        read=settings.read_lifespan,
     ),
     Option(
         "known_calls",
         "`fail`: a known blocking call is red also where a mock answers it",
         "`note`",
         choices=("note", "fail"),
-        read=_read_known_calls,
+        read=settings.read_known_calls,
     ),
     Option(
         "meter",
@@ -221,7 +171,7 @@ def of_run(config: pytest.Config) -> Settings:
     known = config.stash.get(_OF_RUN, None)
     if known is None:
         given = {option.name: value_of(config, option.name) for option in OPTIONS if option.read}
-        known = config.stash[_OF_RUN] = _settings(given, "the noblock options", Settings())
+        known = config.stash[_OF_RUN] = _with(Settings(), given, "the noblock options")
     return known
 
 
@@ -233,18 +183,19 @@ def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     merged: dict[str, object] = {}
     for given in reversed(ours.named("noblock")):  # the closest wins
         merged |= given
-    return _settings(merged, ours.where, general) if merged else general
+    return _with(general, merged, ours.where) if merged else general
 
 
-def _settings(given: Mapping[str, object], where: str, settings: Settings) -> Settings:
+def _with(general: Settings, given: Mapping[str, object], where: str) -> Settings:
+    """The settings with these values in them; None says nothing. `where` they stand. Raises UsageError."""
     for name, value in given.items():
         read = _ROWS[name].read
         if value is not None and read is not None:
             try:
-                settings = read(settings, value)
+                general = read(general, value)
             except ValueError as error:
                 raise pytest.UsageError(f"{where}: {name}: {error}") from None
-    return settings
+    return general
 
 
 def validate_options(config: pytest.Config) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_noblock.model.finding import Check
-    from pytest_noblock.plugin.options import Settings
     from pytest_noblock.plugin.session import ItemRun
+    from pytest_noblock.plugin.settings import Settings
 
 
 class ItemRecorder:

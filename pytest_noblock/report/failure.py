@@ -5,8 +5,9 @@ from typing import assert_never
 
 from pytest_noblock.model.finding import MOCKED, Check, Evidence, Finding, ProbeWaits, TaskRun
 from pytest_noblock.model.kinds import KINDS, is_background
-from pytest_noblock.model.observation import LOOP, Exchange, Phase
+from pytest_noblock.model.observation import LOOP, Phase
 from pytest_noblock.model.units import words
+from pytest_noblock.report import evidence
 
 _KERNEL_CALLS = {
     "poll": "for the network",
@@ -26,9 +27,6 @@ _KERNEL_CALLS = {
 
 _UNPROBED = "every other request of this worker waited meanwhile"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
-
-_MOST_STALLS = 10
-"""So many stalls of one finding stand in the timeline."""
 
 
 def failure(check: Check, verbosity: int = 0, *, readings: bool = False) -> str:
@@ -57,20 +55,14 @@ def _findings(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
         yield ""
         yield from _rows(check, finding)
         if readings:
-            yield from _readings(finding)
+            yield from evidence.readings(finding)
         if verbosity >= 2:
-            yield from _stack(finding)
+            yield from evidence.stack(finding)
         yield ""
     if verbosity >= 1:
-        yield from _timeline(check)
+        yield from evidence.timeline(check)
     if verbosity >= 2:
-        yield from _probes(check)
-
-
-def _readings(finding: Finding) -> Iterator[str]:
-    from pytest_noblock.report.readings import readings_of  # few ask for it
-
-    return readings_of(finding)
+        yield from evidence.probes(check)
 
 
 def headline(check: Check, finding: Finding) -> str:
@@ -108,7 +100,7 @@ def _background_rows(check: Check, finding: Finding) -> Iterator[str]:
 
 
 def _when(run: TaskRun) -> str:
-    """The task beside its response."""
+    """The times of the task, and of its response."""
     began = "never began" if run.began_ms is None else f"began {run.began_ms:.1f} ms"
     ended = "" if run.ended_ms is None else f", ended {run.ended_ms:.1f} ms"
     complete = "never" if run.response_complete_ms is None else f"{run.response_complete_ms:.1f} ms"
@@ -137,7 +129,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
 
 
 def _during(check: Check, finding: Finding) -> list[str]:
-    """The background tasks in whose time it held the loop."""
+    """The background tasks that were running when the loop was held."""
     tasks = check.exchange.tasks if check.exchange else ()
     return [
         f"{task.name}({task.arguments})"
@@ -241,41 +233,3 @@ def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
             return "by the counters of the step alone"
         case _:
             assert_never(evidence)
-
-
-def _stack(finding: Finding) -> Iterator[str]:
-    yield "  stack   innermost first"
-    for frame in finding.stack:
-        yield f"            {frame.file}:{frame.line} in {frame.function}"
-
-
-def _timeline(check: Check) -> Iterator[str]:
-    exchange = check.exchange
-    if exchange is None:
-        return
-    yield "  timeline, from when the request was sent"
-    for moment, what in sorted(_moments(check, exchange)):
-        yield f"    {words(moment - exchange.sent):>9}  {what}"
-    yield ""
-
-
-def _moments(check: Check, exchange: Exchange) -> Iterator[tuple[int, str]]:
-    stages = {
-        "the response started": exchange.started,
-        "the response was complete": exchange.completed,
-        "the app returned": exchange.returned,
-    }
-    yield from ((moment, what) for what, moment in stages.items() if moment is not None)
-    for finding in check.findings:
-        for began, ended in finding.stalls[:_MOST_STALLS]:
-            yield began, f"the loop is held, by {finding.place}"
-            yield ended, "the loop turns again"
-
-
-def _probes(check: Check) -> Iterator[str]:
-    if check.exchange is None:
-        return
-    yield "  probes, when they were due and how long they waited"
-    for probe in check.probe_runs:
-        due = words(probe.due - check.exchange.sent)
-        yield f"    {due:>9}  {probe.path}  {words(probe.waited)}"

@@ -32,7 +32,7 @@ def _notes(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
 
 
 def _unused(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The allowances that no test needed: one of a class or a module holds for many tests, and one is enough."""
+    """The allowances that no test needed. One on a class or a module holds for many tests, and one need is enough."""
     findings = (finding for records in by_test.values() for check in records for finding in check["findings"])
     needed = {finding.get("accepted") for finding in findings}
     for reason in dict.fromkeys(reason for reasons in unused.values() for reason in reasons if reason not in needed):
@@ -46,7 +46,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _by_line(by_test: Mapping[str, Sequence[Record]]) -> list[tuple[str, list[tuple[str, Record, Record]]]]:
-    """Findings as (test, check, finding), grouped by place and kind, the worst first."""
+    """(test, check, finding) of all findings, grouped by place and kind, the worst group first."""
     groups: defaultdict[str, list[tuple[str, Record, Record]]] = defaultdict(list)
     for test, records in by_test.items():
         for check in records:

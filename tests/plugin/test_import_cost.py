@@ -7,6 +7,7 @@ import pytest
 INERT = """
     checks.plan model.limits model.units
     plugin plugin.markers plugin.options plugin.outcome plugin.reporter plugin.session
+    plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
@@ -19,7 +20,7 @@ UNEVENTFUL = f"""{INERT}
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
-    model.finding model.rules model.stall report.failure
+    model.finding model.rules model.stall report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"

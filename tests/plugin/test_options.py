@@ -9,7 +9,8 @@ import pytest
 from pytest_noblock.model import units
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.markers import marked, noblock
-from pytest_noblock.plugin.options import OPTIONS, Settings, asked_for, debugs, plain_help, settings_of, value_of
+from pytest_noblock.plugin.options import OPTIONS, asked_for, debugs, plain_help, settings_of, value_of
+from pytest_noblock.plugin.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"
 

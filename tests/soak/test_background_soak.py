@@ -22,7 +22,7 @@ from pytest_noblock.engine.watch import Kit
 from pytest_noblock.judge.background import faults, shared_out
 from pytest_noblock.model.finding import Check
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin.options import Settings
+from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.plugin.watching import ItemRecorder
 from pytest_noblock.report.failure import failure
 from tests.plugin import trap_app

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_noblock.model.observation import SocketExchange
 from pytest_noblock.model.rules import RULES, Readings, Rule
+from pytest_noblock.report.evidence import readings
 from pytest_noblock.report.failure import failure
-from pytest_noblock.report.readings import readings_of
 from tests.report.golden_checks import CHECKS, NETWORK
 
 MS = 1_000_000
@@ -40,31 +40,31 @@ NOTES = ["  notes   seen, and fails nothing", "            cold: sync-io, 20 ms 
 
 
 def test_the_rule_and_all_that_it_read_are_told():
-    assert list(readings_of(READ)) == LINES
+    assert list(readings(READ)) == LINES
 
 
 def test_what_was_not_read_is_not_told_as_nothing():
-    lines = list(readings_of(replace(READ, readings=Readings(wall=MS))))
+    lines = list(readings(replace(READ, readings=Readings(wall=MS))))
     assert lines[1].count("not read") == 5
     assert lines[2] == "          voluntary switches not read, stack samples not read"
 
 
 def test_a_background_task_has_none():
     (finding,) = CHECKS["background-early"].findings
-    assert list(readings_of(finding)) == []
+    assert list(readings(finding)) == []
 
 
 @pytest.mark.parametrize("rule", get_args(Rule))
 def test_every_rule_is_explained(rule):
-    assert next(readings_of(replace(READ, rule=rule))) == f"  rule    {rule}: {RULES[rule]}"
+    assert next(readings(replace(READ, rule=rule))) == f"  rule    {rule}: {RULES[rule]}"
 
 
 @pytest.mark.parametrize(
-    ("verbosity", "readings", "shown"),
+    ("verbosity", "asked", "shown"),
     [(0, False, False), (2, False, False), (3, False, True), (0, True, True), (1, True, True)],
 )
-def test_they_are_told_at_vvv_and_where_they_are_asked_for(verbosity, readings, shown):
-    lines = failure(CHECK, verbosity, readings=readings).splitlines()
+def test_they_are_told_at_vvv_and_where_they_are_asked_for(verbosity, asked, shown):
+    lines = failure(CHECK, verbosity, readings=asked).splitlines()
     assert [line in lines for line in (*LINES, *NOTES)] == [shown] * (len(LINES) + len(NOTES))
 
 
