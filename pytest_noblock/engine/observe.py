@@ -23,6 +23,7 @@ from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Exchange, Meter, Observation, Segment
 
 
@@ -33,10 +34,6 @@ class Request:
     method: str
     url: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        return f"{self.method} {self.url}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Run:
     """Paths besides the built-in probes; None: no probes at all."""
     exact: bool = False
     """With counters at every user line in the place of the watchdog's samples."""
-    sample_after: int = 10_000_000
+    sample_after: int = SAMPLE_AFTER_NS
     """How old a step is when the watchdog samples it, and how long a GIL gap must be to be recorded."""
     give_up_after: int = 30_000_000_000
     """The run raises Stuck when the app's calls have not returned by then."""
