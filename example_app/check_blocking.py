@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from example_app.main import app
-from pytest_noblock.client import Noblock
+from pytest_noblock import Noblock
 
 
 @pytest.fixture

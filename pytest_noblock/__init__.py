@@ -3,15 +3,18 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_noblock.model.finding import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
+    from pytest_noblock.client import Noblock
+    from pytest_noblock.model.finding import Check, Finding, NoblockWarning, Outcome, ProbeWaits, TaskRun
+    from pytest_noblock.model.kinds import Kind
 
-__all__ = ["Check", "Finding", "NoblockWarning", "ProbeWaits", "TaskRun"]
+__all__ = ["Check", "Finding", "Kind", "Noblock", "NoblockWarning", "Outcome", "ProbeWaits", "TaskRun"]
 
 
 def __getattr__(name: str) -> object:
     """Loaded when asked for: pytest imports this package in every run of everybody who has it installed."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pytest_noblock.model import finding
+    from importlib import import_module
 
-    return getattr(finding, name)
+    module = {"Noblock": "client", "Kind": "model.kinds"}.get(name, "model.finding")
+    return getattr(import_module(f"{__name__}.{module}"), name)

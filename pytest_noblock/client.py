@@ -2,97 +2,170 @@
 
 import difflib
 import inspect
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypedDict, Unpack
 
 import httpx
 
-from pytest_noblock.checks import probe_paths
-from pytest_noblock.checks.checker import Checker, Plan
+from pytest_noblock.checks.checker import Checker
+from pytest_noblock.checks.plan import Plan, probe_paths
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import units
 from pytest_noblock.model.finding import Check
 
+_Primitive = str | int | float | bool | None
+
+
+class HttpxArguments(TypedDict, total=False):
+    """The keywords of `httpx.AsyncClient.request`, with its types."""
+
+    content: str | bytes | Iterable[bytes] | AsyncIterable[bytes] | None
+    data: Mapping[str, Any] | None
+    files: Mapping[str, Any] | Sequence[tuple[str, Any]] | None
+    json: Any
+    params: (
+        httpx.QueryParams
+        | Mapping[str, _Primitive | Sequence[_Primitive]]
+        | list[tuple[str, _Primitive]]
+        | tuple[tuple[str, _Primitive], ...]
+        | str
+        | bytes
+        | None
+    )
+    headers: httpx.Headers | Mapping[str, str] | Mapping[bytes, bytes] | Sequence[tuple[str, str]] | None
+    cookies: httpx.Cookies | Mapping[str, str] | list[tuple[str, str]] | None
+    auth: tuple[str | bytes, str | bytes] | Callable[[httpx.Request], httpx.Request] | httpx.Auth | None
+    follow_redirects: bool
+    timeout: float | httpx.Timeout | None
+    """Seconds after which a request that has not ended is red, with the line where it sits. Default: 30."""
+    extensions: Mapping[str, Any] | None
+
+
+class Arguments(HttpxArguments, total=False):
+    """All keywords of a request; one of noblock's own that is None says nothing."""
+
+    max_block: str | None
+    """The longest time that the request may hold the event loop in one go: `"20 ms"`, `"1.5 s"`."""
+    probe: str | Sequence[str] | None
+    """Paths of the app that must not have to wait for the request: `"/health"`. Built-in probes are always sent."""
+    concurrency: int | None
+    """How many of the request are sent at once. Default: 1."""
+    warmup: bool | None
+    """Whether the request is sent once before it is measured. Default: GET, HEAD and OPTIONS are, once a path."""
+    confirm: bool | None
+    """Whether the request is sent again to confirm a finding. Default: GET, HEAD and OPTIONS are."""
+
+
 _HTTPX = set(inspect.signature(httpx.AsyncClient.request).parameters) - {"self", "method", "url"}
+_OURS = Arguments.__annotations__.keys() - HttpxArguments.__annotations__.keys()
+
+
+class RequestingTest(Protocol):
+    """The test that has the fixture: what it knows, and what it makes of a check."""
+
+    @property
+    def id(self) -> str:
+        """The test's id."""
+
+    @property
+    def plan(self) -> Plan:
+        """How its requests are checked where they do not say otherwise."""
+
+    def record(self, check: Check) -> Check:
+        """Puts the check on record; returns it with what the test accepts marked."""
+
+    def fail_if_red(self, check: Check) -> None:
+        """Fails the test where the check's outcome is `failed` or `inconclusive`."""
 
 
 class Noblock:
-    """Sends requests to the app on its own event loop, with probes beside them.
+    """Sends requests to the app on an event loop of its own, with probes beside them: the `noblock` fixture.
 
-    `get`, `post` and the others return the response and fail the test when the request
-    blocked the loop; `check` returns the Check and never fails the test. Besides httpx's
-    own keywords they take `max_block`, `probe`, `concurrency`, `warmup` and `confirm`.
+    `get`, `post` and the others return an `httpx.Response`, once the response is complete and the background tasks
+    have ended. They fail the test when the request blocked the event loop or its threads, and when nothing was
+    measured (no such route, the endpoint was not entered). `check` returns the Check and never fails the test.
+
+    All take the keywords of `httpx.AsyncClient.request` and, besides, `max_block`, `probe`, `concurrency`, `warmup`
+    and `confirm`; see `Arguments`. A keyword that nobody knows is a TypeError, a value that makes no sense a
+    ValueError, both before anything is sent.
     """
 
-    def __init__(
-        self, checker: Checker, id: str, plan: Plan, seen: Callable[[Check], Check], failed: Callable[[Check], None]
-    ) -> None:
+    def __init__(self, checker: Checker, test: RequestingTest) -> None:
         self._checker = checker
-        self._id = id
-        self._plan = plan
-        self._seen = seen
-        self._failed = failed
+        self._test = test
 
     @property
     def client(self) -> httpx.AsyncClient:
-        """The httpx client behind it: set headers, cookies and auth here."""
+        """The httpx client behind it, new for each test: set headers, cookies and auth here.
+
+        Its `base_url` is `http://testserver`. It lives on the app's loop: do not await its methods.
+        """
         return self._checker.client
 
-    def get(self, url: str, **arguments: Any) -> httpx.Response:
+    def get(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a GET request; see the class."""
         __tracebackhide__ = True
         return self.request("GET", url, **arguments)
 
-    def post(self, url: str, **arguments: Any) -> httpx.Response:
+    def post(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a POST request; see the class."""
         __tracebackhide__ = True
         return self.request("POST", url, **arguments)
 
-    def put(self, url: str, **arguments: Any) -> httpx.Response:
+    def put(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a PUT request; see the class."""
         __tracebackhide__ = True
         return self.request("PUT", url, **arguments)
 
-    def patch(self, url: str, **arguments: Any) -> httpx.Response:
+    def patch(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a PATCH request; see the class."""
         __tracebackhide__ = True
         return self.request("PATCH", url, **arguments)
 
-    def delete(self, url: str, **arguments: Any) -> httpx.Response:
+    def delete(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a DELETE request; see the class."""
         __tracebackhide__ = True
         return self.request("DELETE", url, **arguments)
 
-    def request(self, method: str, url: str, **arguments: Any) -> httpx.Response:
-        """The response, once it is complete and the background tasks have ended; fails the test if it blocked."""
+    def head(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a HEAD request; see the class."""
+        __tracebackhide__ = True
+        return self.request("HEAD", url, **arguments)
+
+    def options(self, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends an OPTIONS request; see the class."""
+        __tracebackhide__ = True
+        return self.request("OPTIONS", url, **arguments)
+
+    def request(self, method: str, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
+        """Sends a request with this method; see the class. `url`: a path, or a URL whose host is the app's."""
         __tracebackhide__ = True
         check = self.check(method, url, **arguments)
-        self._failed(check)
+        self._test.fail_if_red(check)
         if check.response is None:  # then the check was inconclusive and has failed the test already
             raise RuntimeError(f"{check.request} has no response")
         return check.response
 
-    def check(self, method: str, url: str, **arguments: Any) -> Check:
-        """Raises TypeError or ValueError for a wrong argument, and nothing else."""
+    def check(self, method: str, url: str, **arguments: Unpack[Arguments]) -> Check:
+        """Sends a request as `request` does, and returns what was found; the test goes on whatever that is.
+
+        The check is on record all the same. Raises TypeError or ValueError for a wrong argument, and nothing else.
+        """
         __tracebackhide__ = True
-        plan = _plan(self._plan, arguments)
-        _valid_timeout(arguments.get("timeout"))
-        unknown = sorted(set(arguments) - _HTTPX)
+        given = dict(arguments)
+        plan = _plan(self._test.plan, given)
+        _valid_timeout(given.get("timeout"))
+        unknown = sorted(set(given) - _HTTPX)
         if unknown:
             raise TypeError(_unknown(unknown[0]))
-        return self._seen(self._checker.check(self._id, Request(method.upper(), str(url), arguments), plan))
+        return self._test.record(self._checker.check(self._test.id, Request(method.upper(), str(url), given), plan))
 
 
-_OURS: dict[str, Callable[[Plan, Any], Plan]] = {
-    "max_block": lambda plan, value: replace(plan, limits=plan.limits._replace(max_block=units.parse(value))),
-    "probe": lambda plan, value: replace(plan, probes=probe_paths.of(value)),
-    "concurrency": lambda plan, value: replace(plan, concurrency=_positive(value)),
-    "warmup": lambda plan, value: replace(plan, warmup=_truth("warmup", value)),
-    "confirm": lambda plan, value: replace(plan, confirm=_truth("confirm", value)),
-}
-
-
-def _plan(plan: Plan, arguments: dict[str, Any]) -> Plan:
-    """Takes our own keywords out of `arguments`; one that is None says nothing."""
+def _plan(plan: Plan, given: dict[str, Any]) -> Plan:
+    """The plan with noblock's own keywords in it, which are taken out of `given`."""
     __tracebackhide__ = True
-    for name in _OURS.keys() & arguments.keys():
-        value = arguments.pop(name)
+    for name in sorted(_OURS & given.keys()):
+        value = given.pop(name)
         if value is not None:
             plan = _with(plan, name, value)
     return plan
@@ -102,10 +175,19 @@ def _with(plan: Plan, name: str, value: object) -> Plan:
     __tracebackhide__ = True
     problem = ""
     try:
-        return _OURS[name](plan, value)
+        return _READERS[name](plan, value)
     except ValueError as error:
         problem = str(error)
     raise ValueError(problem)  # outside the except block: no frames of ours
+
+
+_READERS: dict[str, Callable[[Plan, Any], Plan]] = {
+    "max_block": lambda plan, value: plan._replace(limits=plan.limits._replace(max_block=units.parse(value))),
+    "probe": lambda plan, value: plan._replace(probes=probe_paths(value)),
+    "concurrency": lambda plan, value: plan._replace(concurrency=_positive(value)),
+    "warmup": lambda plan, value: plan._replace(warmup=_truth("warmup", value)),
+    "confirm": lambda plan, value: plan._replace(confirm=_truth("confirm", value)),
+}
 
 
 def _positive(value: object) -> int:
@@ -129,7 +211,7 @@ def _valid_timeout(value: object) -> None:
 
 
 def _unknown(name: str) -> str:
-    known = sorted(_HTTPX | _OURS.keys())
+    known = sorted(_HTTPX | _OURS)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
     return f"noblock has no request argument {name!r}: {hint}"

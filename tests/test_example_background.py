@@ -101,11 +101,15 @@ def trap_lines(function: Callable[..., Any]) -> list[int]:
     return [first + offset for offset, line in enumerate(source) if line.endswith("# trap\n")]
 
 
+def from_here(file: str) -> str:
+    return str(Path(file).relative_to(Path(__file__).parents[1]))
+
+
 def found(check: Check, names: tuple[str, ...]) -> list[tuple[str, str | None, int | None]]:
     """Kind, reason and line of what is wrong: with the event loop, and with the tasks."""
     told = [
-        (each.kind, each.reason, each.run and each.run.task.added_at and each.run.task.added_at.line)
-        for each in faults([check.exchange], names)
+        (each.kind, each.reason, each.task and each.task.added_at and each.task.added_at.line)
+        for each in faults([check.exchange], names, from_here)
     ]
     return [*((each.kind, "", each.line) for each in check.findings if each.phase == "background"), *told]
 
@@ -131,7 +135,7 @@ def test_the_trap_is_red_at_its_own_line(noblock, twins):
 @pytest.mark.parametrize(("path", "names"), REPAIRED)
 def test_the_repaired_twin_is_green(noblock, path, names):
     check = noblock.check("POST", path, probe="/", content=b"two words")
-    assert (check.outcome, check.findings, faults([check.exchange], names)) == ("passed", (), []), check
+    assert (check.outcome, check.findings, faults([check.exchange], names, from_here)) == ("passed", (), []), check
 
 
 def test_the_marker_says_so_with_any_client(pytester):

@@ -1,14 +1,21 @@
 """What users and other plugins can rely on: the names, and a plugin that costs nothing until it is asked for."""
 
 import ast
+import inspect
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
+from typing import get_args
 
+import httpx
 import pytest
 
 import pytest_noblock
+from pytest_noblock import client
+from pytest_noblock.model import finding, kinds
 
 # Loaded with the plugin, each of these would be paid for by every run of every user.
 EXPENSIVE = {
@@ -27,12 +34,56 @@ EXPENSIVE = {
 
 def test_all_is_what_is_documented() -> None:
     """A name more or less is a decision, not an accident."""
-    assert pytest_noblock.__all__ == ["Check", "Finding", "NoblockWarning", "ProbeWaits", "TaskRun"]
+    public = ["Check", "Finding", "Kind", "Noblock", "NoblockWarning", "Outcome", "ProbeWaits", "TaskRun"]
+    assert pytest_noblock.__all__ == public
+
+
+LITERALS = {"Kind": kinds, "Outcome": finding}
+"""Types without a docstring of their own: the module in which one follows them."""
+
+
+def explained(module: ModuleType) -> set[str]:
+    """The assignments of a module that a string follows, as editors show it."""
+    body = ast.parse(inspect.getsource(module)).body
+    follows = [one for one, other in pairwise(body) if isinstance(other, ast.Expr)]
+    return {
+        str(getattr(target, "id", "")) for each in follows if isinstance(each, ast.Assign) for target in each.targets
+    }
 
 
 @pytest.mark.parametrize("name", pytest_noblock.__all__)
 def test_each_public_name_is_explained(name: str) -> None:
-    assert getattr(pytest_noblock, name).__doc__
+    thing = getattr(pytest_noblock, name)
+    assert name in explained(LITERALS[name]) if name in LITERALS else thing.__doc__
+
+
+def test_the_kinds_and_outcomes_are_closed_sets() -> None:
+    """So that a type checker knows when a `match` has them all."""
+    assert get_args(pytest_noblock.Kind) == get_args(kinds.Kind)
+    assert get_args(pytest_noblock.Outcome) == ("passed", "failed", "accepted", "inconclusive", "not-exercised")
+
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "check")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_of_the_fixture_is_explained_and_has_the_keywords(method: str) -> None:
+    function = getattr(pytest_noblock.Noblock, method)
+    assert function.__doc__
+    (keywords,) = get_args(function.__annotations__["arguments"])
+    assert keywords is client.Arguments
+
+
+def test_the_fixture_has_no_other_public_name() -> None:
+    assert {name for name in vars(pytest_noblock.Noblock) if not name.startswith("_")} == {*METHODS, "client"}
+
+
+def test_the_keywords_are_those_of_the_installed_httpx_and_our_own() -> None:
+    """httpx's signature decides at run time; what a type checker reads is written down."""
+    taken = inspect.signature(httpx.AsyncClient.request).parameters.keys() - {"self", "method", "url"}
+    assert client.HttpxArguments.__annotations__.keys() == taken
+    ours = client.Arguments.__annotations__.keys() - taken
+    assert ours == {"max_block", "probe", "concurrency", "warmup", "confirm"}
 
 
 def test_no_other_name_is_there() -> None:

@@ -4,10 +4,7 @@ from typing import Literal, assert_type
 
 import httpx
 
-from pytest_noblock import Check, Finding, NoblockWarning, ProbeWaits, TaskRun
-from pytest_noblock.client import Noblock
-from pytest_noblock.model.finding import Outcome
-from pytest_noblock.model.kinds import Kind
+from pytest_noblock import Check, Finding, Kind, Noblock, NoblockWarning, Outcome, ProbeWaits, TaskRun
 
 
 def a_check(check: Check) -> None:
@@ -57,8 +54,23 @@ def outcomes_are_closed(outcome: Outcome) -> Literal["green", "red"]:
 def a_fixture(noblock: Noblock) -> None:
     assert_type(noblock.get("/", max_block="20 ms", probe="/health", headers={"a": "b"}), httpx.Response)
     assert_type(noblock.post("/", json={}, concurrency=4), httpx.Response)
+    assert_type(noblock.put("/", content=b"", timeout=2.5), httpx.Response)
+    assert_type(noblock.patch("/", data={"a": 1}, auth=("me", "secret")), httpx.Response)
+    assert_type(noblock.delete("/", params={"a": [1, 2]}, cookies={"a": "b"}), httpx.Response)
+    assert_type(noblock.head("/", follow_redirects=True), httpx.Response)
+    assert_type(noblock.options("/", timeout=httpx.Timeout(1.0)), httpx.Response)
+    assert_type(noblock.request("PROPFIND", "/", files={"a": b"x"}, extensions={}), httpx.Response)
     assert_type(noblock.check("GET", "/", probe=["/a", "/b"], warmup=False, confirm=True), Check)
     assert_type(noblock.client, httpx.AsyncClient)
+
+
+def what_nobody_knows_is_refused(noblock: Noblock) -> None:
+    noblock.get("/", header={"a": "b"})  # type: ignore[call-arg]
+    noblock.post("/", max_blok="20 ms")  # type: ignore[call-arg]
+    noblock.check("GET", "/", timeout="soon")  # type: ignore[arg-type]
+    noblock.request("GET", "/", max_block=20)  # type: ignore[arg-type]
+    noblock.delete("/", concurrency="4")  # type: ignore[arg-type]
+    noblock.get("/", follow_redirects="yes")  # type: ignore[arg-type]
 
 
 def a_warning() -> type[UserWarning]:

@@ -1,31 +1,31 @@
-"""What the user accepts, with a reason (pure)."""
+"""What the user accepts, with a reason: pure functions of checks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.finding import Check, Finding, with_findings
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`call` is matched by whole components (`sqlite3` accepts `sqlite3.Connection.execute`); None accepts any."""
+    """What one `noblock_allow` marker accepts."""
 
     reason: str
     call: str | None = None
+    """A dotted name: `sqlite3` accepts `sqlite3.Connection.execute`, and not `sqlite3x.connect`. None accepts any."""
     kinds: tuple[str, ...] | None = None
+    """None accepts all."""
 
     def covers(self, finding: Finding) -> bool:
+        """Whether both `call` and `kinds` accept it."""
         if self.kinds is not None and finding.kind not in self.kinds:
             return False
         return self.call is None or f"{finding.call}.".startswith(f"{self.call}.")
 
 
 def accept(check: Check, allowances: Iterable[Allowance]) -> Check:
-    """The check with every covered finding marked; where all of them are, it is accepted."""
-    findings = tuple(_accepted(finding, allowances) for finding in check.findings)
-    settled = findings and all(finding.accepted is not None for finding in findings)
-    outcome = "accepted" if settled and check.outcome == "failed" else check.outcome
-    return check._replace(findings=findings, outcome=outcome)
+    """The check with every covered finding marked; a check of which all findings are accepted is accepted."""
+    return with_findings(check, [_accepted(finding, allowances) for finding in check.findings])
 
 
 def unused(allowances: Iterable[Allowance], checks: Iterable[Check]) -> list[Allowance]:
@@ -35,5 +35,6 @@ def unused(allowances: Iterable[Allowance], checks: Iterable[Check]) -> list[All
 
 
 def _accepted(finding: Finding, allowances: Iterable[Allowance]) -> Finding:
+    """The first allowance that covers it gives the reason; a finding that was accepted before keeps its own."""
     reason = next((each.reason for each in allowances if each.covers(finding)), None)
     return finding if finding.accepted is not None or reason is None else replace(finding, accepted=reason)

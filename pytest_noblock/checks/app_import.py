@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class NotAnApp(Exception):
-    """What was named is no ASGI app; the message is a whole sentence."""
+    """What the user named is no ASGI app; the message is a whole sentence."""
 
 
 def resolved(given: object, folder: str, source: str) -> "ASGIApp":
@@ -33,7 +33,7 @@ def _imported(name: str, folder: str, source: str) -> object:
     attribute = attribute.removesuffix("()")
     if not module_name or not attribute:
         raise NotAnApp(f"{source} is not of the form pkg.mod:app")
-    if folder not in sys.path:  # as uvicorn does
+    if folder not in sys.path:  # as uvicorn does, and for good: the app may import by it later
         sys.path.insert(0, folder)
     try:
         found: object = importlib.import_module(module_name)
@@ -54,7 +54,7 @@ def _built(factory: Callable[[], object], source: str) -> object:
 
 
 def _is_factory(found: object) -> bool:
-    """A plain function or class that can be called without arguments; no ASGI app can."""
+    """Whether it is a plain function or class that takes no arguments: no ASGI app is one."""
     if not (inspect.isfunction(found) or inspect.isclass(found) or inspect.ismethod(found)):
         return False
     if inspect.iscoroutinefunction(found):
@@ -85,7 +85,7 @@ def _wrong_signature(found: Callable[..., object]) -> str | None:
         inspect.signature(found).bind("scope", "receive", "send")
     except TypeError:
         return f"{_named(found)} does not take (scope, receive, send)"
-    except ValueError:  # a callable written in C: no signature to look at
+    except ValueError:  # a callable written in C has no signature
         return None
     return None
 

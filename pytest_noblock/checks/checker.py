@@ -1,10 +1,13 @@
-"""Observe, judge, confirm: where the engine and the verdict meet."""
+"""A request of the fixture: the engine observes it, the judges look at it, a second run confirms what they found."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import httpx
 
+from pytest_noblock.checks import assemble
+from pytest_noblock.checks.assemble import Subject, Verdict
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.frameworks import starlette
@@ -12,157 +15,151 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import grouping, inconclusive, mocked, pool
-from pytest_noblock.judge.background_findings import task_runs
+from pytest_noblock.judge import confirmation, grouping, inconclusive, pool
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
-from pytest_noblock.model.finding import Check, Finding, blank
+from pytest_noblock.model.finding import Check, Finding
 from pytest_noblock.model.frames import Frame, user_frame
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.kinds import Confirmation
+from pytest_noblock.model.limits import Limits, sample_after
 from pytest_noblock.model.observation import Meter, Observation
-from pytest_noblock.model.stall import BESIDE, Stall
+from pytest_noblock.model.stall import Stall
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+"""RFC 9110, 9.2.1: these may be sent again without being asked for."""
+
 _GIVE_UP_S = 30.0
+"""How long a request may take where neither the request nor the client has a timeout."""
+
 _GRACE_S = 5
-_SAMPLE_AFTER_NS = 10_000_000
-_PORTABLE_REPEATS = 3
-_BESIDE_REPEATS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a request is checked. `warmup` and `confirm`: None leaves it to the request's method."""
-
-    limits: Limits = Limits()
-    probes: tuple[str, ...] = ()
-    concurrency: int = 1
-    warmup: bool | None = None
-    confirm: bool | None = None
+"""How much longer the test's thread waits for the loop thread than the loop thread waits for the request."""
 
 
 class Checker:
-    """Checks the requests of one test against a running app; its client is nobody else's."""
+    """Checks the requests of one test against a running app; its httpx client belongs to that test."""
 
-    def __init__(self, runner: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
-        """`warm`: the requests that the running app has seen already; added to."""
+    def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
+        """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
         self.client = httpx.AsyncClient(
-            transport=AppTransport(runner.app), base_url="http://testserver", timeout=_GIVE_UP_S
+            transport=AppTransport(app.app), base_url="http://testserver", timeout=_GIVE_UP_S
         )
-        self._runner = runner
+        self._app = app
         self._user = user
-        self._subject = RunContext(self.client, user, meter)
+        self._context = RunContext(self.client, user, meter)
         self._warm = warm
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
         """Never raises for what the app does: the Check says it."""
-        unknown = blank(id, request.label, plan.limits.max_block, self._subject.meter)
+        subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
+        exchange = None
         try:
-            return self._checked(unknown, request, plan)
+            return self._measured(subject, request, plan)
         except Stuck as stuck:
-            where = self._shown(stuck.frame)
-            reason = inconclusive.stuck(request.label, self._seconds(request), where, stuck.exchange)
-            if stuck.exchange is not None:
-                runs = task_runs(stuck.exchange, self._user.relative)
-                unknown = unknown._replace(exchange=stuck.exchange, background=runs)
+            exchange = stuck.exchange
+            where = self._relative(stuck.frame)
+            reason = inconclusive.stuck(subject.request, self._seconds(request), where, exchange)
         except LoopBlocked as blocked:
-            self._runner.usable = False
-            where = self._shown(user_frame(as_stack(blocked.frames, self._user)))
-            reason = inconclusive.loop_not_returned(request.label, self._seconds(request), where)
+            self._app.usable = False
+            where = self._relative(user_frame(as_stack(blocked.frames, self._user)))
+            reason = inconclusive.loop_not_returned(subject.request, self._seconds(request), where)
         except LoopEnded as error:
-            self._runner.usable = False
-            reason = f"{request.label} ended the event loop with {error}"
+            self._app.usable = False
+            reason = f"{subject.request} ended the event loop with {error}"
         except ProbeFailed as error:
             reason = str(error)
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            reason = f"{request.label} cannot be sent: {error}"
-        return unknown._replace(reason=reason)
+            reason = f"{subject.request} cannot be sent: {error}"
+        return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
-    def _checked(self, unknown: Check, request: Request, plan: Plan) -> Check:
+    def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
         cold = self._warm_up(request, plan)
-        observation, response = self._run(request, Run(plan.concurrency, plan.probes), plan.limits)
+        observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
-        final = self._final(request, plan, observation, found)
-        if observation.probe_failed is not None and not final:
+        sure = self._sure(request, plan, observation, found)
+        if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
-        reason = None if final else inconclusive.not_measured(exchange, starlette.paths_of(self._runner.given))
-        check = unknown._replace(
-            route=exchange.route,
-            endpoint=exchange.endpoint,
-            outcome="failed" if final else "inconclusive" if reason else "passed",
-            duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
-            findings=tuple(final),
-            probes=grouping.probe_waits(observation, final),
-            notes=grouping.notes(final, self._findings(found), cold, plan.limits),
-            background=task_runs(exchange, self._user.relative),
-            capacity=pool.capacity(observation),
-            reason=reason,
-            exchange=exchange,
-            exchanges=observation.exchanges,
+        check = assemble.measured(
+            subject,
+            exchange,
+            Verdict(
+                sure,
+                grouping.notes(sure, self._findings(found), cold, plan.limits),
+                inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
+            ),
+            self._user.relative,
+            loop=observation.loop,
+            probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
+            capacity=pool.capacity(observation),
+            exchanges=observation.exchanges,
             response=response,
         )
-        return mocked.judged(check, observation.segments, self._user.relative, fails=not plan.limits.known_calls)
+        return assemble.with_mocked_calls(check, observation.segments, self._user.relative, fail=plan.mocked_calls_fail)
+
+    def _method_and_path(self, request: Request) -> str:
+        """As the app will see it, `GET /users/7`: the client may have a base path, and the URL a host and a query."""
+        try:
+            path = self.client.build_request(request.method, request.url).url.path
+        except (httpx.InvalidURL, TypeError):
+            path = request.url.partition("?")[0]
+        return f"{request.method} {path}"
 
     def _warm_up(self, request: Request, plan: Plan) -> list[Finding]:
-        """What only the first request costs; once for each route of a running app."""
+        """What a first request shows, sent once for each path of a running app: imports, templates, connections."""
         key = (request.method, request.url.partition("?")[0])
         wanted = request.method in _SAFE and key not in self._warm if plan.warmup is None else plan.warmup
         self._warm.add(key)
         if not wanted:
             return []
-        return self._findings(
-            breaking(stalls(self._again(request, plan, Run(plan.concurrency)), plan.limits), plan.limits)
-        )
+        observation = self._again(request, plan, Run((request,) * plan.concurrency))
+        return self._findings(breaking(stalls(observation, plan.limits), plan.limits))
 
-    def _final(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
-        """What is beyond doubt: came again at the same line or, where that must not be tried, was sure at once."""
+    def _sure(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
+        """The findings that are beyond doubt: a second run showed them again or, where none may be made, one was proof.
+
+        Sends the request up to six times more, seven times on the portable meter, each kind in its own way.
+        """
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
-        inside = [stall for stall in found if stall.kind not in BESIDE]
-        threads = self._findings(stall for stall in broken if stall.kind == "gil")
-        beside = self._findings(stall for stall in broken if stall.kind in BESIDE and stall.kind != "gil")
         return [
-            *self._confirmed(request, plan, observation, inside),
-            *self._seen_again(request, plan, beside, copies=plan.concurrency),
-            *self._seen_again(request, plan, threads, copies=1),
+            *self._confirmed_on_loop(request, plan, observation, confirmation.confirmed_by("line counters", found)),
+            *self._confirmed_off_loop(request, plan, "probes again", broken),
+            *self._confirmed_off_loop(request, plan, "alone again", broken),
         ]
 
-    def _seen_again(self, request: Request, plan: Plan, first: list[Finding], *, copies: int) -> list[Finding]:
-        """What is seen beside the steps only a run with probes shows again; that a thread keeps the lock, one alone."""
-        runs: list[list[Finding]] = []
-        while len(runs) < _BESIDE_REPEATS and len(_placed(grouping.came_again(first, runs))) < len(first):
-            observation = self._again(request, plan, Run(copies, plan.probes))
-            broken = breaking(stalls(observation, plan.limits), plan.limits)
-            runs.append(self._findings(stall for stall in broken if stall.sure or stall.kind != "gil"))
-        return grouping.came_again(first, runs)
-
-    def _confirmed(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
-        """By counters at every line of the loop's thread."""
+    def _confirmed_on_loop(
+        self, request: Request, plan: Plan, observation: Observation, found: list[Stall]
+    ) -> list[Finding]:
+        """By runs with counters at every line of the loop thread; on the portable meter by more runs without them."""
         broken = breaking(found, plan.limits)
         if not broken and not doubtful(observation, found):
             return []
+        repeat = confirmation.repeat_for("line counters", self._context.meter)
+        nearly = confirmation.nearly(plan.limits)
         first = self._findings(broken)
         runs: list[list[Finding]] = []
-        if self._subject.meter == "portable":
-            runs = [self._once_more(request, plan, exact=False) for _ in range(_PORTABLE_REPEATS)]
-            return grouping.confirmed(first, runs, needed=1 + len(runs))
-        runs.append(self._once_more(request, plan, exact=True))
-        result = grouping.confirmed(first, runs, needed=2)
-        if len(result) < max(len(first), len(runs[0])):
-            runs.append(self._once_more(request, plan, exact=True))
-            result = grouping.confirmed(first, runs, needed=2)
+        result: list[Finding] = []
+        while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
+            again = stalls(self._again(request, plan, _run_of(repeat, request, plan)), nearly)
+            runs.append(self._findings(breaking(again, nearly)))
+            result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
 
-    def _once_more(self, request: Request, plan: Plan, *, exact: bool) -> list[Finding]:
-        """Alone, without probes; what comes to nearly the limit counts as having come again."""
-        nearly = plan.limits._replace(max_block=plan.limits.max_block * 4 // 5)
-        observation = self._again(request, plan, Run(exact=exact))
-        return self._findings(breaking(stalls(observation, nearly), nearly))
+    def _confirmed_off_loop(self, request: Request, plan: Plan, how: Confirmation, found: list[Stall]) -> list[Finding]:
+        """By runs with probes: what happens off the loop shows in no step of the request."""
+        repeat = confirmation.repeat_for(how, self._context.meter)
+        first = self._findings(confirmation.confirmed_by(how, found))
+        runs: list[list[Finding]] = []
+        while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
+            again = breaking(
+                stalls(self._again(request, plan, _run_of(repeat, request, plan)), plan.limits), plan.limits
+            )
+            runs.append(self._findings(stall for stall in again if stall.sure or not repeat.only_sure))
+        return confirmation.came_again(first, runs)
 
     def _again(self, request: Request, plan: Plan, run: Run) -> Observation:
-        """A run whose response nobody sees: it leaves no cookies."""
+        """Sends the request for the observation alone: its response leaves no cookies in the client."""
         cookies = httpx.Cookies(self.client.cookies)
         try:
             return self._run(request, run, plan.limits)[0]
@@ -171,9 +168,8 @@ class Checker:
 
     def _run(self, request: Request, run: Run, limits: Limits) -> tuple[Observation, httpx.Response | None]:
         seconds = self._seconds(request)
-        sample_after = min(_SAMPLE_AFTER_NS, limits.max_block // 2)
-        run = replace(run, give_up_after=round(seconds * 1e9), sample_after=sample_after)
-        return self._runner.call(observe, self._subject, request, run, timeout_s=seconds + _GRACE_S)
+        run = replace(run, give_up_after=round(seconds * 1e9), sample_after=sample_after(limits.max_block))
+        return self._app.call(observe, self._context, run, timeout_s=seconds + _GRACE_S)
 
     def _seconds(self, request: Request) -> float:
         """How long a request may take: httpx's own `timeout`."""
@@ -183,9 +179,10 @@ class Checker:
     def _findings(self, found: Iterable[Stall]) -> list[Finding]:
         return grouping.findings(found, self._user.relative)
 
-    def _shown(self, frame: Frame | None) -> Frame | None:
+    def _relative(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
 
 
-def _placed(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.file]
+def _run_of(repeat: confirmation.Repeat, request: Request, plan: Plan) -> Run:
+    copies = 1 if repeat.alone else plan.concurrency
+    return Run((request,) * copies, plan.probes if repeat.probes else None, exact=repeat.counters)

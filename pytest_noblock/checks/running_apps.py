@@ -1,4 +1,4 @@
-"""The apps that run now, until the fixture's scope ends."""
+"""The apps that the fixture runs, until the fixture's scope ends."""
 
 from dataclasses import dataclass, field
 
@@ -12,45 +12,48 @@ from pytest_noblock.model.observation import Meter
 
 
 class RunningApps:
-    """Starts an app when it is first asked for and stops all of them at the end."""
+    """Starts an app when a test asks for it first, and stops all apps at the end."""
 
     def __init__(self, root: str, meter: Meter) -> None:
+        """`root` is pytest's rootdir: files below it are shown relative to it."""
         self._root = root
         self._meter = meter
         self._running: dict[int, _Running] = {}
 
     def checker(self, app: ASGIApp) -> Checker:
-        """A new checker of this very app. Raises LifespanFailed."""
-        running = self._running.get(id(app))  # the runner keeps the app, so its id stays its own
-        if running is None or not running.runner.usable:
+        """A new checker of this very app, with an httpx client of its own. Raises LifespanFailed."""
+        running = self._running.get(id(app))  # the thread keeps the app, so nothing else gets its id
+        if running is None or not running.thread.usable:
             running = self._running[id(app)] = self._start(app)
-        return Checker(running.runner, running.user, self._meter, running.warm)
+        return Checker(running.thread, running.user, self._meter, running.warm)
 
     def _start(self, app: ASGIApp) -> "_Running":
         user = UserCode(self._root, starlette.packages_of(app))
-        runner = AppThread(app, user)
-        runner.start()
-        return _Running(runner, user)
+        thread = AppThread(app, user)
+        thread.start()
+        return _Running(thread, user)
 
     def stop(self) -> list[str]:
-        """Stop every app; what the failures of their lifespans say."""
-        failures = [failure for running in self._running.values() if (failure := _stopped(running.runner))]
+        """Stops every app; returns what their lifespans said that failed."""
+        failures = [failure for running in self._running.values() if (failure := _stopped(running.thread))]
         self._running.clear()
         return failures
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    runner: AppThread
+    thread: AppThread
     user: UserCode
     warm: set[tuple[str, str]] = field(default_factory=set)
+    """Method and path of the requests that the app has answered already."""
 
 
-def _stopped(runner: AppThread) -> str | None:
-    if not runner.usable:  # its loop will not turn again; the thread is a daemon
+def _stopped(thread: AppThread) -> str | None:
+    """How the app's shutdown failed; None where it did not, or where the app can no longer be asked."""
+    if not thread.usable:  # its loop does not turn any more; the thread is a daemon and ends with the process
         return None
     try:
-        runner.stop()
+        thread.stop()
     except LifespanFailed as error:
         return str(error)
     return None

@@ -1,7 +1,7 @@
-"""The counters of the calling thread: what the app did, what the machine did.
+"""The counters of one thread: they tell what the app did from what the machine did.
 
-A reading is a plain tuple, for speed: (wall, cpu, queued, switches, process), the
-first, second and last in ns. The cost of one is about 3 us on Linux.
+A reading costs about 3 us on Linux. It is a plain tuple, because a step takes two of
+them; WALL, CPU, QUEUED, SWITCHES and PROCESS name its places.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from pytest_noblock.engine.now import now
 
@@ -21,42 +21,57 @@ except ImportError:  # Windows
 else:
     _RUSAGE_THREAD = getattr(resource, "RUSAGE_THREAD", None)
 
-_UNOPENED, _CLOSED = -2, -1
-
 Reading = tuple[int, int, bytes, int, int]
+"""One reading of a thread's counters. To make a named tuple takes 0.5 us more (measured, CPython 3.12)."""
+WALL: Final = 0
+"""Place of the monotonic clock, in ns."""
+CPU: Final = 1
+"""Place of the CPU time of the thread, in ns."""
+QUEUED: Final = 2
+"""Place of the line of schedstat, as bytes: `queued` and `longest_queued` read it. Empty on the portable clock."""
+SWITCHES: Final = 3
+"""Place of the number of voluntary context switches of the thread. 0 on the portable clock."""
+PROCESS: Final = 4
+"""Place of the CPU time of the whole process, in ns."""
+
+_UNOPENED, _CLOSED = -2, -1
+_NEVER_QUEUED = b"0 0 0"
+_VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
 
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
-_VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
+
+_UNDISTURBED_NS = 50_000
+"""A reading that took longer was interrupted between two of its parts. They do not belong together."""
+_TRIES = 4
+_DELAY_EVERY_NS = 1_000_000
+"""At the begin of a step the run-queue delay is read again when it is older than this: it is the costliest part of a
+reading. What the thread queued since is then taken off the step as well, a millisecond at most."""
+_UNREAD_NS = 4_000_000
+"""A new thread's run-queue delay is read once the thread has waited this long in all, for whatever. Until then the
+step is charged none of it, 4 ms at most. (Measured beside one busy process: 1 ms made every other thread of the test
+client read it, 4 ms one thread in ten.)"""
 
 
 def voluntary_switches() -> int:
-    """Of this thread; where the platform counts them for threads."""
+    """How often the calling thread has gone to sleep; TypeError where the platform does not count it for threads."""
     return int(resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES])  # type: ignore[arg-type]
 
 
-_UNDISTURBED_NS = 50_000
-"""A reading that took longer was interrupted half-way: its parts do not belong together."""
-_TRIES = 4
-_DELAY_EVERY_NS = 1_000_000
-"""The run-queue delay at the begin of a step may be as old as that: what the thread queued since is then taken
-off the step as well, a millisecond at most. It is the costliest part of a reading."""
-
-
-_UNREAD_NS = 4_000_000
-"""What a new thread may have waited in all before its delay is read for the first time: at most as much is then taken
-off a step for what the thread queued before. (1 ms: every other of the test client's threads beside one busy
-process; 4 ms: one of ten.)"""
-
-
 class Clock(Protocol):
-    """Counters of the thread that made it; read them on that thread only."""
+    """The counters of the thread that made the clock; only that thread may read them."""
 
     splits_waiting: bool
-    """Whether waiting for a processor is told apart from sleeping."""
+    """Whether the clock tells waiting for a processor from sleeping."""
 
-    def begin(self) -> Reading: ...
-    def end(self) -> Reading: ...
+    def begin(self) -> Reading:
+        """The reading at the begin of a step; it reads the wall clock last."""
+        ...
+
+    def end(self) -> Reading:
+        """The reading at the end of a step; it reads the wall clock first."""
+        ...
+
     def delay(self) -> bytes:
         """The run-queue delay alone, for `queued`."""
         ...
@@ -66,10 +81,10 @@ class Clock(Protocol):
 
 @functools.cache
 def _pread() -> Callable[..., int]:
-    """PyDLL keeps the interpreter lock.
+    """`pread` of the libc, called with the GIL kept, as PyDLL does.
 
-    `os.pread` gives it away: whoever waits for it gets the processor as well, right
-    between two parts of a reading.
+    `os.pread` releases the GIL. A thread that waits for the GIL would then get the
+    processor as well, right between two parts of a reading.
     """
     function: Callable[..., int] = ctypes.PyDLL(None).pread
     function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)  # type: ignore[attr-defined]
@@ -77,16 +92,16 @@ def _pread() -> Callable[..., int]:
 
 
 class LinuxClock:
-    """CPU by the thread clock, run-queue delay by schedstat, sleeps by ru_nvcsw.
+    """CPU by the thread's clock, run-queue delay by schedstat, sleeps by ru_nvcsw.
 
     `/proc/self/task/<tid>/schedstat` (CONFIG_SCHED_INFO, Linux >= 2.6.23) holds run
-    time, run-queue delay and slices; field 2 is the delay. Field 1 is not refreshed
-    on read, hence the thread clock. Raises OSError where the file does not exist
-    (gVisor) and ValueError where it is not filled.
+    time, run-queue delay and slices; field 2 is the delay. The kernel does not refresh
+    field 1 on read, so the thread's clock gives the CPU time. Raises OSError where the
+    file does not exist (gVisor) and ValueError where the kernel does not fill it.
 
-    To open it costs a new thread 40 us, and the test client has a new thread for
-    each request. So, where it is known when the thread was `born`, that waits until
-    the thread has waited, for whatever, some milliseconds in all: what it queued is less.
+    To open the file costs a new thread 40 us, and the test client starts a new thread
+    for each request. `born` is the moment at which the thread was started (ns), where it
+    is known. The clock then opens the file when the thread has waited `_UNREAD_NS` in all.
     """
 
     def __init__(self, born: int | None = None) -> None:
@@ -97,7 +112,7 @@ class LinuxClock:
         self._born = born
         self._fd = _UNOPENED
         self._delay_read = 0
-        self._delay = b"0 0 0"
+        self._delay = _NEVER_QUEUED
         if born is None:
             self._open()
 
@@ -114,7 +129,7 @@ class LinuxClock:
                 return
             try:
                 self._open()
-            except OSError:  # no descriptor is left: the rules that need none
+            except OSError:  # the process has no descriptor left: from now on the portable rules
                 self._born = None
                 self.splits_waiting = False
         if self._fd >= 0:
@@ -122,9 +137,10 @@ class LinuxClock:
             self._delay = self._buffer.value
         self._delay_read = moment
 
-    # A preemption between two of the reads lengthens the run-queue delay more than the
-    # wall time: the rest comes out too small, a miss. Beside busy processes that is
-    # milliseconds, and often: such a reading is taken again.
+    # Where the kernel preempts the thread between two parts of a reading, the run-queue
+    # delay grows more than the wall time. The sleep, which is the rest, comes out too
+    # small: a miss. Beside busy processes that is milliseconds, and often, so such a
+    # reading is taken again.
     def begin(self) -> Reading:
         for _ in range(_TRIES):
             first = now()
@@ -154,14 +170,14 @@ class LinuxClock:
         return self._delay
 
     def close(self) -> None:
-        """A step that another thread is in reads nothing new from then on."""
+        """Another thread may close the clock while its own thread is in a step: that step's delay stands still."""
         fd, self._fd = self._fd, _CLOSED
         if fd >= 0:
             os.close(fd)
 
 
 class PortableClock:
-    """CPU and wall time, which every platform has; the rest stays one lump."""
+    """CPU and wall time, which every platform has; sleep and run-queue delay stay one lump."""
 
     splits_waiting = False
 
@@ -175,14 +191,14 @@ class PortableClock:
         return wall, _cpu(), b"", 0, _process()
 
     def delay(self) -> bytes:
-        return b"0 0 0"
+        return _NEVER_QUEUED
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
 def best_clock() -> Clock:
-    """The calling thread's clock: the Linux one where there is one."""
+    """The calling thread's clock: LinuxClock where this machine has its counters."""
     try:
         return LinuxClock()
     except (OSError, ValueError):
@@ -190,14 +206,14 @@ def best_clock() -> Clock:
 
 
 def queued(schedstat: bytes) -> int:
-    """Run-queue delay in ns of one reading of schedstat."""
+    """Run-queue delay (ns) in one reading of schedstat."""
     return int(schedstat.split()[1])
 
 
 def longest_queued(before: bytes, after: bytes) -> int:
-    """About the longest of the waits for a processor between two readings of schedstat: twice their mean at most.
+    """Upper estimate (ns) of the longest single wait for a processor between two readings of schedstat.
 
-    Field 3 counts how often the thread got one.
+    Field 3 counts how often the thread got a processor. The estimate is twice the mean wait.
     """
     turns = int(after.split()[2]) - int(before.split()[2])
     delay = queued(after) - queued(before)
@@ -205,10 +221,10 @@ def longest_queued(before: bytes, after: bytes) -> int:
 
 
 def others_so_far() -> int:
-    """CPU that the other threads of the process have burned since it began."""
+    """CPU (ns) that the process has burned outside the calling thread since it began."""
     return _process() - _cpu()
 
 
 def others_cpu(began: Reading, ended: Reading) -> int:
-    """CPU that the other threads of the process burned between two readings."""
-    return max(0, (ended[4] - began[4]) - (ended[1] - began[1]))
+    """CPU (ns) that the other threads of the process burned between two readings."""
+    return max(0, (ended[PROCESS] - began[PROCESS]) - (ended[CPU] - began[CPU]))

@@ -1,4 +1,4 @@
-"""The request under way: whose step is it, and when did its ASGI messages pass."""
+"""The request under way: which steps are its own, and when did its ASGI messages pass."""
 
 import asyncio
 import contextvars
@@ -15,7 +15,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.model.observation import Exchange, Task
 
-Scope = MutableMapping[str, Any]  # ASGI: "a dictionary"; its values are the server's and the framework's
+Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -25,21 +25,24 @@ _numbers = itertools.count(1)
 
 
 class LiveTask:
-    """A background task while it happens; see `observation.Task`."""
+    """A background task while it happens; `observation.Task` is what remains of it. Times in ns."""
 
     batch: int | None = None
+    """The `id` of the `BackgroundTasks` that holds the task, where one does."""
     began: int | None = None
     ended: int | None = None
     error: BaseException | None = None
     called: Sequence[RawFrame] = ()
+    """The stack that awaited the task."""
 
     def __init__(self, task: object, added: list[RawFrame]) -> None:
+        """`task` is the framework's own object, `added` the stack that made it."""
         self.task = task
         self.added = added
 
 
 class Known(TypedDict, total=False):
-    """What only the framework or a traceback can tell of an exchange."""
+    """Fields of `Exchange` that only the framework or a traceback tells."""
 
     entered: bool | None
     error: str | None
@@ -49,7 +52,7 @@ class Known(TypedDict, total=False):
 
 
 class LiveExchange:
-    """An exchange while it happens; `value()` is what remains of it."""
+    """A request while it happens; `value()` is what remains of it. Times in ns, None until they come."""
 
     started: int | None = None
     completed: int | None = None
@@ -58,10 +61,12 @@ class LiveExchange:
     entered: bool | None = None
     error: BaseException | None = None
     steps = 0
+    """How many steps of it a meter has begun."""
     task: "asyncio.Task[None] | None" = None
+    """The task that runs the app's call, where the fixture's transport made one."""
     raised: BaseException | None = None
     raised_at: TracebackType | None = None
-    """Kept apart: Starlette's handlers take the traceback off an exception that they answer."""
+    """Kept apart from `raised`: Starlette's handlers take the traceback off an exception that they answer."""
     own_background = False
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
@@ -74,31 +79,35 @@ class LiveExchange:
 
     @property
     def request(self) -> str:
+        """Method and path; the method alone where there is no path, as of a lifespan."""
         return f"{self.method} {self.path}".strip()
 
     @property
     def route(self) -> str | None:
+        """The path template, where the framework left it in the scope."""
         return getattr(self.scope.get("route"), "path", None)
 
     @property
     def endpoint(self) -> str | None:
+        """`module.qualname` of the endpoint, where the framework left it in the scope."""
         endpoint = self.scope.get("endpoint")
         return _dotted(endpoint) if endpoint is not None else None
 
     @property
     def duration(self) -> int:
+        """From the sending until the response was complete, or else the app returned (ns); 0 if neither came."""
         return (self.completed or self.returned or self.sent) - self.sent
 
     def value(self, **known: Unpack[Known]) -> Exchange:
         return Exchange(
-            self.number,
-            self.method,
-            self.path,
-            self.sent,
-            self.started,
-            self.completed,
-            self.returned,
-            self.status,
+            number=self.number,
+            method=self.method,
+            path=self.path,
+            sent=self.sent,
+            started=self.started,
+            completed=self.completed,
+            returned=self.returned,
+            status=self.status,
             route=self.route,
             endpoint=self.endpoint,
             steps=self.steps,
@@ -109,13 +118,14 @@ class LiveExchange:
 
 
 CURRENT: ContextVar[LiveExchange | None] = ContextVar("pytest_noblock_exchange", default=None)
-"""Read from each callback's context: child tasks, timers and background tasks inherit it."""
+"""The request that a callback belongs to. asyncio runs each callback in a copy of the context of whoever scheduled it,
+so child tasks, timers and background tasks inherit the value."""
 
 
 @contextmanager
-def owned(record: LiveExchange) -> Iterator[None]:
-    """Tasks that are started in the block belong to the record."""
-    CURRENT.set(record)
+def owned(exchange: LiveExchange) -> Iterator[None]:
+    """Tasks that the block starts belong to the exchange."""
+    CURRENT.set(exchange)
     try:
         yield
     finally:
@@ -127,7 +137,7 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     if sys.version_info >= (3, 12):
         return task.get_context().get(CURRENT)
     context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
-    return context.get(CURRENT) if context is not None else None  # its own is the first that it refers to
+    return context.get(CURRENT) if context is not None else None  # a task refers to its own context first
 
 
 def _dotted(endpoint: object) -> str:

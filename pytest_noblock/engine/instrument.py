@@ -1,9 +1,13 @@
-"""Everything of ours that is patched into the interpreter, in one place, and taken out again.
+"""Everything of ours that is patched into the interpreter: installed here, and uninstalled here.
 
-`asyncio.events.Handle._run` (CPython 3.4 to 3.14, the stdlib loops) is wrapped while
-a meter is active. Each callback carries the context of whoever scheduled it, so one
-ContextVar names the request behind every step: child tasks, timers, streams,
-background tasks. A loop without such handles (uvloop, trio) is metered by `loops`.
+`asyncio.events.Handle._run` (CPython 3.4 to 3.14, the loops of the stdlib) is wrapped
+while anybody needs a meter. Each callback carries the context of whoever scheduled it,
+so one ContextVar names the request behind every step: child tasks, timers, streams,
+background tasks. `steps.other_loops` meters a loop without such handles (uvloop, trio).
+
+The patches are counted, because the interpreter has one Handle class: each `install` is
+ended by one `uninstall`. Where a test hands its patches over to the next one, that calls
+`catch_up` in the place of both.
 """
 
 import functools
@@ -12,6 +16,7 @@ import importlib
 import subprocess
 import threading
 from asyncio import events
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,64 +32,76 @@ from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 border(__file__)
 
 _meters: dict[int, StepMeter] = {}
-_imports: set[str] = set()
-"""What was imported, or imported anew, while the patches were on."""
-_lock = threading.Lock()
-_users = 0
+"""The registered meters by `threading.get_ident()` of their threads."""
+_imported: set[str] = set()
+"""The modules that were imported, or imported again, since the patches were installed or had caught up."""
+_lock = threading.RLock()
+_users: Counter[Patches] = Counter()
+"""How many `install` calls each set of patches has to thank for being installed."""
 _ident = threading.get_ident
 
 
-def _wanted() -> Iterator[Patch]:
+def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(gc, "collect", _collect)
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
-    yield Patch(threading.Thread, "start", lambda original: _first_turn(_born(original)))
+    yield Patch(threading.Thread, "start", lambda original: _first_turn(_noting_birth(original)))
     yield Patch(subprocess.Popen, "_execute_child", _first_turn)
     yield awaited_fds.patch()
     yield from known_calls.patches(STEPPING)
 
 
-_always = Patches(_wanted, known_calls.MODULES)
-_with_starlette: Patches = Patches(lambda: starlette.patches(_with_starlette.join), starlette.MODULES)
+_PYTHON = Patches(_python_patches, known_calls.MODULES)
+_STARLETTE: Patches = Patches(
+    lambda: starlette.patches(_STARLETTE.join),
+    starlette.MODULES,
+    at_once=("starlette.applications", "fastapi"),  # behind these everything that is patched is imported
+)
 
 
-def install() -> None:
-    """Every time is ended by one `take_off`."""
-    global _users  # noqa: PLW0603  # the interpreter has one Handle class, so there is one count
+def install(entry_points: Patches | None = None) -> None:
+    """Install all patches, and those of `asgi.entry_points` where they are given; ended by one `uninstall`."""
     with _lock:
-        _users += 1
-        if _users == 1:
-            gc.callbacks.append(_collection)
-        _always.install()
-        _with_starlette.install()
-
-
-def catch_up() -> bool:
-    """What has been imported since the patches were put on may want more of them; False if nothing has."""
-    if not _imports:
-        return False
-    _imports.clear()
-    with _lock:
-        _always.catch_up()
-        _with_starlette.catch_up()
-    return True
-
-
-def uninstall() -> None:
-    global _users  # noqa: PLW0603  # see above
-    with _lock:
-        _users -= 1
         if not _users:
-            _with_starlette.uninstall()
-            _always.uninstall()
+            gc.callbacks.append(_collection)
+        for each in _sets(entry_points):
+            _users[each] += 1
+            each.install()
+
+
+def catch_up(entry_points: Patches | None = None) -> None:
+    """Patch what was imported since `install`, where nobody can have replaced a wrapper of ours."""
+    if not _imported:
+        return
+    _imported.clear()
+    with _lock:
+        for each in _sets(entry_points):
+            each.catch_up()
+
+
+def uninstall(entry_points: Patches | None = None) -> None:
+    """Takes what the `install` took."""
+    with _lock:
+        for each in reversed(_sets(entry_points)):
+            _users[each] -= 1
+            if not _users[each]:
+                del _users[each]
+                each.uninstall()
+        if not _users:
             gc.callbacks.remove(_collection)
 
 
-def starlette_came() -> None:
-    """It was imported while the patches are on."""
-    with _lock:
-        if _users:
-            _with_starlette.install()
+def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
+    return (_PYTHON, _STARLETTE) if entry_points is None else (_PYTHON, _STARLETTE, entry_points)
+
+
+def _install_at_once(module: str) -> None:
+    """It was imported just now. A fixture, or the test itself, may be the first to import the app."""
+    if any(module in each.at_once for each in tuple(_users)):
+        with _lock:
+            for each in _users:
+                if module in each.at_once:
+                    each.install()
 
 
 @contextmanager
@@ -100,11 +117,12 @@ def metered(meter: StepMeter) -> Iterator[None]:
 
 
 def register(meter: StepMeter) -> None:
+    """The steps of its thread are metered from now on, while the patches are installed."""
     _meters[meter.ident] = meter
 
 
 def unregister(meter: StepMeter) -> None:
-    """A later thread may have got the same identity, and a meter of its own."""
+    """A later thread may have got the same ident, and a meter of its own."""
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
     if STEPPING.get(meter.ident) is meter:
@@ -112,7 +130,7 @@ def unregister(meter: StepMeter) -> None:
 
 
 def current_meter() -> StepMeter | None:
-    """The meter of the calling thread, while one is active."""
+    """The registered meter of the calling thread, or of a thread that had its ident before."""
     return _meters.get(_ident())
 
 
@@ -124,7 +142,7 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
         if owner is None or (meter := meters.get(ident())) is None:
             original(handle)
             if stepping and (meter := stepping.get(ident())) is not None:
-                meter.end()  # a request entered in this very step
+                meter.end()  # a request entered the app in this very step
             return
         meter.begin(owner)
         try:
@@ -135,24 +153,31 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
     return _run
 
 
-_asked = threading.local()
+_in_collect = threading.local()
 
 
 def _collect(original: Callable[..., int]) -> Callable[..., int]:
     """An explicit `gc.collect()` is the request's own work, unlike a collection that just falls due."""
 
     def collect(*args: Any, **kwargs: Any) -> int:
-        _asked.explicitly = True
+        _in_collect.explicit = True
         try:
             return original(*args, **kwargs)
         finally:
-            _asked.explicitly = False
+            _in_collect.explicit = False
 
     return collect
 
 
+def _collection(phase: str, _details: dict[str, int]) -> None:
+    """The callback in `gc.callbacks`, called by the thread that triggers the collection."""
+    meter = STEPPING.get(_ident())
+    if meter is not None and not getattr(_in_collect, "explicit", False):
+        meter.deductions.collection(phase)
+
+
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A module is imported once: what that costs a request is a first-use cost.
+    """The import hook. A module is imported once, so what that costs a request is a first-use cost.
 
     CPython (3.3 and later) looks `_find_and_load` up on `importlib._bootstrap` for every
     import that `sys.modules` does not answer, the import statement's included.
@@ -162,16 +187,19 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
         meter = STEPPING.get(_ident())
         try:
             if meter is None:
-                return original(name, import_)
-            with meter.importing():
-                return original(name, import_)
+                module = original(name, import_)
+            else:
+                with meter.deductions.importing():
+                    module = original(name, import_)
         finally:
-            _imports.add(name)
+            _imported.add(name)
+        _install_at_once(name)
+        return module
 
     return _find_and_load
 
 
-def _born(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         thread.noblock_born = now()  # type: ignore[attr-defined]
@@ -181,15 +209,15 @@ def _born(original: Callable[[threading.Thread], None]) -> Callable[[threading.T
 
 
 def born_at(thread: threading.Thread) -> int | None:
-    """When the thread was started; None where that was before the patches."""
+    """When the thread was started (ns); None where the patches were not installed then."""
     born: int | None = getattr(thread, "noblock_born", None)
     return born
 
 
 def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave out waiting until a new thread or process has had its first turn.
+    """Leave out how long the caller waits until a new thread or process has had its first turn.
 
-    `Thread.start` and `Popen` do; beside busy processes how long is the machine's doing.
+    `Thread.start` and `Popen` wait for that. Beside busy processes it is the machine's doing.
     """
 
     @functools.wraps(original)
@@ -197,17 +225,10 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
         meter = STEPPING.get(_ident())
         if meter is None:
             return original(*args, **kwargs)
-        with meter.excluded():  # a new worker may take the interpreter lock with its first turn, and keep it
+        with meter.deductions.excluded():
             try:
                 return original(*args, **kwargs)
             finally:
-                if meter.gaps is not None:
-                    meter.gaps.close_interval()
+                meter.close_gap_interval()  # the new thread may have taken the GIL in its first turn, and kept it
 
     return first_turn
-
-
-def _collection(phase: str, _details: dict[str, int]) -> None:
-    meter = STEPPING.get(_ident())
-    if meter is not None and not getattr(_asked, "explicitly", False):
-        meter.collection(phase)

@@ -1,8 +1,12 @@
-"""A meter for the calling thread, made of what this machine has; and what it recorded, as values."""
+"""The one set-up of a meter: a clock, the sockets and a watchdog, by what this machine has; and what it recorded.
+
+The fixture's run, a watched test and the self-check all make their meters here.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
 
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock
 from pytest_noblock.engine.instrument import metered
@@ -15,10 +19,55 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter, Sample, Segment
 
 
-class Metering:
-    """`segments` is complete once the block is left."""
+class MeterKit:
+    """Makes meters that share a watchdog and a socket table, each of which is made when it is first needed.
 
-    exact = False
+    Sockets belong to the process; nothing but the GIL locks their table.
+    """
+
+    def __init__(self, kind: Meter, user: UserCode) -> None:
+        self.kind = kind
+        self.user = user
+
+    @cached_property
+    def _sockets(self) -> SocketTable | None:
+        return self.new_sockets()
+
+    @cached_property
+    def watchdog(self) -> Watchdog:
+        """To read it starts its thread, which costs 0.1 ms: better before the first request than in it."""
+        return Watchdog(after=0)
+
+    def new_sockets(self) -> SocketTable | None:
+        """A table that nobody shares; None on the portable meter, which sees no sockets."""
+        return SocketTable(AWAITED) if self.kind == "full" else None
+
+    def new_meter(self, born: int | None = None) -> StepMeter:
+        """A meter for the calling thread, which was started at `born` (ns), where that is known. The caller closes it.
+
+        Raises OSError and ValueError where the kernel lacks the counters of the full meter.
+        """
+        clock = LinuxClock(born) if self.kind == "full" else PortableClock()
+        return StepMeter(clock, self.user, self._sockets)
+
+    def with_samples(self, segments: Sequence[tuple[Segment, int]]) -> tuple[Segment, ...]:
+        """Each segment with the samples of its step, whose number comes with it. The watchdog forgets its samples."""
+        by_step: defaultdict[int, list[Sample]] = defaultdict(list)
+        for sample in self.watchdog.take() if self._has_watchdog() else ():
+            by_step[sample.step].append(_sample(sample, self.user))
+        return tuple(segment._replace(samples=tuple(by_step[step])) for segment, step in segments)
+
+    def close(self) -> None:
+        if self._has_watchdog():
+            self.watchdog.stop()
+
+    def _has_watchdog(self) -> bool:
+        return "watchdog" in vars(self)
+
+
+class Metering:
+    """What `metering` gives; `segments` is complete once its block is left."""
+
     segments: tuple[Segment, ...] = ()
 
     def __init__(self, steps: StepMeter) -> None:
@@ -27,42 +76,31 @@ class Metering:
 
 @contextmanager
 def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = False) -> Iterator[Metering]:
-    """Meter this thread's steps.
+    """Meter the steps of the calling thread while the block runs.
 
-    `exact`: with counters at every user line, and without the watchdog, whose looking
-    would disturb them; where somebody else owns the tracer, as ever.
+    The watchdog samples a step that is `sample_after` ns old. An `exact` run has counters
+    at every user line instead, because samples would disturb them; but where somebody
+    else owns the tracer it has the watchdog, too.
     """
+    kit = MeterKit(kind, user)
     with ExitStack() as stack:
-        clock = LinuxClock() if kind == "full" else PortableClock()
-        stack.callback(clock.close)
-        meter = StepMeter(clock, user, _sockets(kind))
+        stack.callback(kit.close)
+        meter = kit.new_meter()
+        stack.callback(meter.close)
         result = Metering(meter)
         stack.enter_context(metered(meter))
-        if exact:
-            from pytest_noblock.engine.steps.line_costs import LineCounters
-            from pytest_noblock.engine.steps.line_tracers import counting
-
-            counters = LineCounters(meter, clock, user, _sockets(kind))
-            result.exact = stack.enter_context(counting(meter, counters, user))
-        if not result.exact:
-            meter.watchdog = Watchdog(sample_after)
-            stack.callback(meter.watchdog.stop)
+        if not (exact and stack.enter_context(_counting_lines(kit, meter))):
+            kit.watchdog.after = sample_after
+            meter.attach_watchdog(kit.watchdog)
         yield result
-    result.segments = with_samples(meter.segments, meter.watchdog.take() if meter.watchdog else [], user)
+    result.segments = kit.with_samples(meter.segments)
 
 
-def _sockets(kind: Meter) -> SocketTable | None:
-    return SocketTable(AWAITED) if kind == "full" else None
+def _counting_lines(kit: MeterKit, meter: StepMeter) -> AbstractContextManager[bool]:
+    from pytest_noblock.engine.steps.line_costs import LineCounters  # most runs are not exact
+    from pytest_noblock.engine.steps.line_tracers import counting
 
-
-def with_samples(
-    segments: Sequence[tuple[Segment, int]], samples: Sequence[RawSample], user: UserCode
-) -> tuple[Segment, ...]:
-    """Each segment with the samples of its step: the step's number joins them."""
-    by_step: defaultdict[int, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_step[sample.step].append(_sample(sample, user))
-    return tuple(segment._replace(samples=tuple(by_step[step])) for segment, step in segments)
+    return counting(meter, LineCounters(meter, kit.user, kit.new_sockets()), kit.user)
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:

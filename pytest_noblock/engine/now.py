@@ -1,4 +1,4 @@
-"""The clock of all observations, out of reach of tests that freeze or patch `time`."""
+"""What the engine needs and a test may freeze or replace: taken here once, as the interpreter has it."""
 
 import functools
 import time
@@ -9,8 +9,11 @@ now: Callable[[], int] = (
     if hasattr(time, "clock_gettime_ns")
     else functools.partial(time.perf_counter_ns)
 )
-"""Monotonic ns, what `time.perf_counter_ns` gives on POSIX.
+"""The clock of all observations: monotonic ns. On POSIX `time.perf_counter_ns` gives the same.
 
-freezegun replaces every module attribute that *is* a function of `time`; a partial is
+freezegun replaces every module attribute that *is* a function of `time`. A partial is
 none. time-machine moves `CLOCK_REALTIME` only.
 """
+
+open_file = open
+"""For files of /proc: a test that puts a mock in the place of `builtins.open` means its own files."""

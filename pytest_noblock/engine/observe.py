@@ -1,4 +1,4 @@
-"""One run of a request, with everything that can be recorded about it."""
+"""One run of one or more requests, with everything that can be recorded about it."""
 
 import asyncio
 import gc
@@ -17,30 +17,28 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probe_waits import WaitSampler
 from pytest_noblock.engine.probing.probes import Probes
+from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Exchange, Meter, Observation
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send; `arguments` are httpx's own."""
+    """One request to send; `arguments` are httpx's own."""
 
     method: str
     url: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def label(self) -> str:
-        return f"{self.method} {self.url}"
-
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What is observed, and by which rules."""
+    """What the runs of one app share."""
 
     client: httpx.AsyncClient
     user: UserCode
@@ -49,19 +47,23 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one run is made; times in ns."""
+    """What one run sends, and how it is measured. Times in ns."""
 
-    copies: int = 1
+    requests: tuple[Request, ...]
+    """All of them are under way at once."""
     probes: tuple[str, ...] | None = None
-    """Paths besides the built-in probe; None: no probes at all."""
+    """Paths besides the built-in probes; None: no probes at all."""
     exact: bool = False
-    sample_after: int = 10_000_000
+    """With counters at every user line in the place of the watchdog's samples."""
+    sample_after: int = SAMPLE_AFTER_NS
+    """How old a step is when the watchdog samples it, and how long a GIL gap must be to be recorded."""
     give_up_after: int = 30_000_000_000
+    """The run raises Stuck when the app's calls have not returned by then."""
 
 
 _AT_ONCE = 10
-"""So many begin in one turn of the loop: all in one would be a wait of our making, and one after another
-the first would have ended on a busy machine before the last began."""
+"""So many requests begin in one turn of the loop. If all did, the turn would be a wait of our making. If each had a
+turn of its own, the first would have ended on a busy machine before the last began."""
 
 
 class Stuck(Exception):
@@ -73,88 +75,93 @@ class Stuck(Exception):
         self.frame = frame
 
 
-async def observe(subject: RunContext, request: Request, run: Run) -> tuple[Observation, httpx.Response | None]:
-    """Send the request `run.copies` times at once; wait until the app's calls have returned.
+async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Response | None]:
+    """Send the requests of the run and wait until the app's calls have returned. Runs on the loop that runs the app.
 
-    Raises Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part of the observation.
+    Returns the first request's response as well; None where the app gave none. Raises
+    Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part
+    of the observation.
     """
-    records: list[LiveExchange] = []
+    exchanges: list[LiveExchange] = []
     pools = of_running_loop() if run.probes is not None else []
-    probes = Probes(subject.client, run.probes or (), pools)
-    gauge = PoolSampler(pools, subject.user, records, probes, splits_waiting=subject.meter == "full")
-    waits = WaitSampler(subject.user, records, splits_waiting=subject.meter == "full")
-    gaps = GilGapDetector(gauge.awaited, subject.user, run.sample_after)
+    probes = Probes(context.client, run.probes or (), pools)
+    gauge = PoolSampler(pools, context.user, exchanges, probes, splits_waiting=context.meter == "full")
+    waits = WaitSampler(context.user, exchanges, splits_waiting=context.meter == "full")
+    gaps = GilGapDetector(gauge.awaited, context.user, run.sample_after)
 
     def look() -> bool:
         gaps.reset_marks()
-        return gauge.read() | waits.look(probes.under_way)
+        return gauge.sample() | waits.sample(probes.under_way)
 
-    _collect_before(run.copies)
+    # The order of set-up is a contract. The collection and the probes' times alone must not be
+    # metered. The ticks must run before the gap detector takes its first reading, and both
+    # before the first request is sent. What is set up last is closed first.
+    _collect_before(run)
     async with AsyncExitStack() as stack:
         stack.callback(waits.close)
         if run.probes is not None:
             await probes.measure_alone()
-        meter = stack.enter_context(_metering(subject, run))
+        meter = stack.enter_context(_metering(context, run))
         if run.probes is not None:
-            meter.steps.on_step_begin = (await stack.enter_async_context(probes.running(look))).wake
-            if subject.meter == "full":
+            meter.steps.attach_step_begin((await stack.enter_async_context(probes.running(look))).wake)
+            if context.meter == "full":
                 stack.enter_context(gaps.detecting(meter.steps))
-        responses = await _exchanges(subject, request, run, records)
+        responses = await _responses(context, run, exchanges)
     return Observation(
-        subject.meter,
-        tuple(starlette.finished(record, subject.user) for record in records),
-        meter.segments,
-        tuple(probes.answered),
-        probes.alone,
-        meter.exact,
-        gaps.gaps(),
-        gauge.readings(),
-        waits.values(),
-        gauge.uses(),
-        str(probes.failed) if probes.failed is not None else None,
+        meter=context.meter,
+        exchanges=tuple(starlette.as_exchange(each, context.user) for each in exchanges),
+        segments=meter.segments,
+        probes=tuple(probes.answered),
+        alone=probes.alone,
+        gaps=gaps.gaps(),
+        pools=gauge.readings(),
+        waits=waits.waits(),
+        uses=gauge.uses(),
+        loop=loop_name(),
+        probe_failed=str(probes.failed) if probes.failed is not None else None,
     ), responses[0]
 
 
-def _metering(subject: RunContext, run: Run) -> AbstractContextManager[Metering]:
-    return metering(subject.meter, subject.user, sample_after=run.sample_after, exact=run.exact)
+def _metering(context: RunContext, run: Run) -> AbstractContextManager[Metering]:
+    return metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact)
 
 
-def _collect_before(copies: int) -> None:
-    """In a test session a collection takes tens of ms, and so many requests at once would set it off."""
-    if copies > 1:
+def _collect_before(run: Run) -> None:
+    """In a test session a collection takes tens of ms, and many requests at once would set it off."""
+    if len(run.requests) > 1:
         gc.collect()
 
 
-async def _exchanges(
-    subject: RunContext, request: Request, run: Run, records: list[LiveExchange]
-) -> list[httpx.Response | None]:
+async def _responses(context: RunContext, run: Run, exchanges: list[LiveExchange]) -> list[httpx.Response | None]:
+    """`exchanges` fills with the app's calls. Cancels whatever is still under way when it is left."""
     deadline = now() + run.give_up_after
     sending = []
-    for number in range(run.copies):
-        sending.append(asyncio.create_task(_send(subject.client, request, records)))
+    for number, request in enumerate(run.requests):
+        sending.append(asyncio.create_task(_send(context.client, request, exchanges)))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     try:
         if await _unfinished(sending, deadline):
-            raise _stuck(records, subject.user)
+            raise _stuck(exchanges, context.user)
         responses = [each.result() for each in sending]
-        if await _unfinished([record.task for record in records if record.task is not None], deadline):
-            raise _stuck(records, subject.user)
+        if await _unfinished([each.task for each in exchanges if each.task is not None], deadline):
+            raise _stuck(exchanges, context.user)
     finally:
-        for task in (*sending, *(record.task for record in records)):
+        for task in (*sending, *(each.task for each in exchanges)):
             if task is not None and not task.done():
                 task.cancel()
     return responses
 
 
 async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[asyncio.Task[Any]]:
-    """Waits without cancelling: a task that is stuck must still show where."""
+    """Waits without cancelling: a stuck task must still show the line where it sits."""
     _done, pending = await asyncio.wait(tasks, timeout=max(0, deadline - now()) / 1e9)
     return pending
 
 
-async def _send(client: httpx.AsyncClient, request: Request, records: list[LiveExchange]) -> httpx.Response | None:
-    extensions = {**request.arguments.get("extensions", {}), EXTENSION: records}
+async def _send(client: httpx.AsyncClient, request: Request, exchanges: list[LiveExchange]) -> httpx.Response | None:
+    """None where the app's call ended without a response. Raises what httpx raises."""
+    extensions = {**request.arguments.get("extensions", {}), EXTENSION: exchanges}
     arguments = {**request.arguments, "extensions": extensions}
     try:
         return await client.request(request.method, request.url, **arguments)
@@ -162,8 +169,8 @@ async def _send(client: httpx.AsyncClient, request: Request, records: list[LiveE
         return None
 
 
-def _stuck(records: list[LiveExchange], user: UserCode) -> Stuck:
-    pending = next((record for record in records if record.returned is None), None)
+def _stuck(exchanges: list[LiveExchange], user: UserCode) -> Stuck:
+    pending = next((each for each in exchanges if each.returned is None), None)
     if pending is None:
         return Stuck(None, None)
-    return Stuck(starlette.finished(pending, user), await_chains.where(pending, user))
+    return Stuck(starlette.as_exchange(pending, user), await_chains.where(pending, user))

@@ -1,4 +1,9 @@
-"""Attributes of classes and modules that wear a wrapper for a while: put on and taken off for every watched test."""
+"""Attributes of classes and modules that are wrapped for a while: installed and uninstalled for every watched test.
+
+Tests patch the same attributes. What a test has put there is the test's: it is wrapped
+as it stands, and it stays when ours is uninstalled. A wrapper of ours that a test gives
+back later, when nobody has installed it any more, counts as what it wraps.
+"""
 
 import sys
 from collections import deque
@@ -9,11 +14,11 @@ from operator import call
 from types import ModuleType
 from typing import Any, NamedTuple
 
-_exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice a test
+_exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice for each test
 
 
 class _Carried(NamedTuple):
-    """What a wrapper carries. `functools.wraps` copies it to wrappers of others: theirs is not the one named here."""
+    """What a wrapper of ours carries. `functools.wraps` copies it to wrappers of others, so it says whose it is."""
 
     wrapper: Any
     original: Any
@@ -21,20 +26,20 @@ class _Carried(NamedTuple):
 
 
 class Patch:
-    """One attribute; `make` turns what stands there into its wrapper, once for each original that is met."""
+    """One attribute of `owner`; `make` turns what stands there into its wrapper, once for each original."""
 
     __slots__ = ("_make", "_own", "name", "original", "owner", "wrapper")
 
     def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         self.owner = owner
         self.name = name
-        self.original: Any = self  # nothing that could stand there
+        self.original: Any = self  # a value that never stands there
         self.wrapper: Any = None
         self._make = make
         self._own = False
 
     def bind(self, patches: "Patches") -> None:
-        """A wrapper for what stands there now."""
+        """Make a wrapper for what stands there now."""
         self._own = self.name in vars(self.owner)
         original = _bare(getattr(self.owner, self.name))
         if original is not self.original:
@@ -46,7 +51,7 @@ class Patch:
         return getattr(self.owner, self.name, None) is self.wrapper
 
     def uninstall(self) -> None:
-        """Whatever a test has put there meanwhile stays; what its monkeypatch gave back may be an older wrapper."""
+        """What a test has put there stays. What its monkeypatch gave back may be an older wrapper of ours."""
         present = vars(self.owner).get(self.name)
         original = self.original if present is self.wrapper else _bare(present)
         if original is self.original and not self._own:
@@ -55,20 +60,20 @@ class Patch:
             setattr(self.owner, self.name, original)
 
     def undoing(self) -> Callable[[], None]:
-        """All that `take_off` comes to while the wrapper stands there."""
+        """What `uninstall` does while the wrapper stands there, as one call."""
         if self._own:
             return partial(setattr, self.owner, self.name, self.original)
         return partial(delattr, self.owner, self.name)
 
 
 def unwrapped(function: Any) -> Any:
-    """What one of our wrappers stands before; any other function itself."""
+    """What the function wraps, if it is a wrapper of ours; else the function itself."""
     ours = _carried(function)
     return ours.original if ours is not None else function
 
 
 def _bare(function: Any) -> Any:
-    """Without wrappers of ours that nobody has on any more."""
+    """The function without those wrappers of ours whose patches are not installed."""
     while (ours := _carried(function)) is not None and not ours.patches.on:
         function = ours.original
     return function
@@ -81,41 +86,49 @@ def _carried(function: Any) -> _Carried | None:
 
 
 class Patches:
-    """Patches of different attributes that go on and off together.
+    """Patches of different attributes that are installed and uninstalled together.
 
-    `find` is asked again when more of the `modules` have been imported.
+    `find` is called again when more of the `modules` have been imported since. The import
+    of one of `at_once` does not wait for the next install (see `instrument`).
     """
 
-    def __init__(self, find: Callable[[], Iterable[Patch]], modules: Iterable[str] = ()) -> None:
+    def __init__(
+        self, find: Callable[[], Iterable[Patch]], modules: Iterable[str] = (), *, at_once: Iterable[str] = ()
+    ) -> None:
         self.on = False
+        self.at_once = frozenset(at_once)
         self._find = find
         self._modules = tuple(modules)
         self._imported: list[ModuleType | None] | None = None
         self._patches: list[Patch] = []
         self._joined: dict[tuple[Any, str], Patches] = {}
-        self._fit(())
+        self._bind(())
 
     def install(self) -> None:
-        """Again, where more is to be patched than before, or others stand there; else nothing happens to what is on."""
+        """Installs what is not installed.
+
+        Reinstalls where modules were imported since or a test replaced a wrapper; else does nothing.
+        """
         imported = self._present()
         if imported != self._imported:
             self.uninstall()
             self._imported = imported
             self._patches = list(self._find())
-            self._fit(self._patches)
+            self._bind(self._patches)
         elif self._standing() != (self._wrappers if self.on else self._originals):
-            self._fit([patch for patch in self._patches if not (self.on and patch.is_installed())])
+            self._bind([patch for patch in self._patches if not (self.on and patch.is_installed())])
         elif self.on:
             return
         _exhaust(map(setattr, self._owners, self._names, self._wrappers))
         self.on = True
 
     def catch_up(self) -> None:
-        """Again, where more is to be patched than before: all there is to do where nobody can have put others there."""
+        """As `install`, where nobody can have replaced a wrapper: reinstalls if modules were imported since."""
         if self._present() != self._imported:
             self.install()
 
     def _present(self) -> list[ModuleType | None]:
+        """What is imported of `modules`."""
         return list(map(sys.modules.get, self._modules))
 
     def uninstall(self) -> None:
@@ -131,17 +144,18 @@ class Patches:
                 patch.uninstall()
 
     def join(self, patch: Patch) -> None:
-        """Until these are taken off; one for each attribute."""
+        """Installs one patch more, to be uninstalled with the others; one for an attribute that has one is ignored."""
         where = patch.owner, patch.name
         if where not in self._joined:
             self._joined[where] = Patches(lambda: [patch])
             self._joined[where].install()
 
     def _standing(self) -> list[Any]:
+        """What the attributes are now."""
         return list(map(getattr, self._owners, self._names, repeat(None)))
 
-    def _fit(self, changed: Iterable[Patch]) -> None:
-        self.on = False  # wrappers of ours that came back are old ones
+    def _bind(self, changed: Iterable[Patch]) -> None:
+        self.on = False  # so that a wrapper of ours that a test gave back counts as an old one
         for patch in changed:
             patch.bind(self)
         self._owners = [patch.owner for patch in self._patches]

@@ -1,4 +1,4 @@
-"""Which code is the user's: only there is a line worth naming."""
+"""Which files are the user's code: only a line of theirs is worth naming."""
 
 import os
 import sys
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from weakref import WeakSet
 
 PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]), "")
-"""The folder of this plugin: nothing in it is the user's, wherever in it a module lies."""
+"""The folder of this package, with a separator at the end: no file in it is user code."""
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
 class UserCode:
-    """Everything under `root` that is not installed, and the packages that the app's endpoints come from.
+    """A container of file names: every file under `root` that is not installed, and those of the app's own packages.
 
-    The latter wherever they lie: under tox the app itself sits in site-packages.
+    The packages count wherever they lie: under tox the app itself sits in site-packages.
     """
 
     def __init__(self, root: str, packages: Iterable[str] = ()) -> None:
@@ -23,11 +23,11 @@ class UserCode:
         self._included: set[str] = set()
         self._known: dict[str, bool] = {}
         self.apps: WeakSet[object] = WeakSet()
-        """The apps whose packages are included."""
+        """The apps whose packages have been included."""
         self.include(packages)
 
     def include(self, packages: Iterable[str]) -> None:
-        """Count these top-level packages, too."""
+        """Count these top-level packages as user code."""
         new = set(packages) - self._included
         if new:
             self._included |= new
@@ -41,12 +41,12 @@ class UserCode:
         return answer
 
     def relative(self, file: str) -> str:
-        """As reports show it: relative to `root`, absolute outside."""
+        """The path that reports show: relative to `root`, with slashes; absolute where the file lies outside."""
         path = os.path.abspath(file)
         return path[len(self._root) :].replace(os.sep, "/") if path.startswith(self._root) else path
 
     def _decide(self, file: str) -> bool:
-        if file.startswith("<"):
+        if file.startswith("<"):  # no file: `<string>`, `<frozen importlib._bootstrap>`
             return False
         path = os.path.abspath(file)
         if path.startswith(PACKAGE):

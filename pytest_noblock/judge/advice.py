@@ -1,14 +1,16 @@
-"""What to write instead of a blocking call; `blocking_calls` is the table behind it.
+"""What to write instead of a blocking call; `calls.table` says what is known of each call.
 
-The answer depends on the kind: what waits can be awaited or moved to a thread,
-what computes inside the GIL stops the loop from a thread all the same.
+The answer depends on the kind. A call that waits can be awaited, or made in a thread. A call
+that computes and keeps the GIL stops the loop from a thread as well: it needs a process.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import assert_never
 
 from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of, is_async, known
-from pytest_noblock.model.kinds import Kind
+from pytest_noblock.model.kinds import Kind, TaskKind
+from pytest_noblock.model.observation import Phase
 
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """The last word of a class's name, and the classes that begin with a small letter."""
@@ -16,30 +18,78 @@ _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
 
 
-_WHATEVER_THE_CALL: dict[Kind, tuple[str, ...]] = {
-    "contention": ("hold it only around what needs it, and await nothing else meanwhile", "make the pool larger"),
-    "background-early": ("hand the task to the response and return; do not await it",),
-    "background-lost": ("add the task to what is returned", "do its work before the exception"),
-    "background-missing": ("add it in the path operation, a dependency, or the returned Response",),
-    "background-failed": ("handle the exception in the task",),
-    "background-order": ("add the tasks in the order in which they must run",),
-}
+def replacement(call: str | None, kind: Kind, *, phase: Phase | None = None, code: str | None = None) -> str:
+    """What to write instead, as text to read: the async way first, then a thread or process where that helps.
+
+    `phase` is that of the finding; None leaves out what depends on it. `code` is the line that
+    makes the call: it tells what the client is called there.
+    """
+    ways = [*_ways(call, kind), _plain_def(phase) if helps_plain_def(kind, call) else ""]
+    return _as_written(", or ".join(way for way in ways if way), call, code)
 
 
 def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
-    """Whether a plain `def` (Starlette runs it in a thread) keeps the loop free: not if it computes inside the GIL."""
-    return kind in ("sync-network", "sync-io") or (kind == "cpu" and _frees_gil(call))
+    """Whether a plain `def`, which Starlette runs in a thread, keeps the loop free."""
+    match kind:
+        case "sync-network" | "sync-io":
+            return True
+        case "cpu":
+            return _frees_gil(call)
+        case "gil" | "pool-starved" | "contention":
+            return False
+        case "background-early" | "background-lost" | "background-missing" | "background-failed" | "background-order":
+            return False
+        case _:
+            assert_never(kind)
 
 
-def replacement(call: str | None, kind: Kind, *, background: bool = False, code: str | None = None) -> str:
-    """What to write instead, as text to read: the async way first, then a thread or process where that helps.
+def _plain_def(phase: Phase | None) -> str:
+    """Starlette runs endpoints and background tasks in threads where they are a plain `def`, and a lifespan never."""
+    match phase:
+        case Phase.HANDLER:
+            return "make the endpoint a plain def"
+        case Phase.BACKGROUND:
+            return "make the task a plain def"
+        case Phase.LIFESPAN | None:
+            return ""
+        case _:
+            assert_never(phase)
 
-    `code` is the line that makes the call, and tells what the client is called there.
-    """
-    ways = [way for way in (_WAYS[kind](call) if kind in _WAYS else _WHATEVER_THE_CALL[kind]) if way]
-    if background and helps_plain_def(kind, call):
-        ways.append("make the task a plain def")
-    return _as_written(", or ".join(ways), call, code)
+
+def _ways(call: str | None, kind: Kind) -> Iterator[str]:
+    """Each way, the best first; empty where there is none of that sort for this call."""
+    match kind:
+        case "sync-network":
+            yield from _ways_to_await(call)
+        case "sync-io":
+            yield from _ways_to_wait(call)
+        case "cpu":
+            yield from _ways_to_compute(call)
+        case "gil":
+            yield from _ways_out_of_the_gil(call)
+        case "pool-starved":
+            yield from _ways_to_spare_threads(call)
+        case "contention":
+            yield "hold it only around what needs it, and await nothing else meanwhile"
+            yield "make the pool larger"
+        case _:
+            yield from _ways_for_tasks(kind)
+
+
+def _ways_for_tasks(kind: TaskKind) -> tuple[str, ...]:
+    match kind:
+        case "background-early":
+            return ("hand the task to the response and return; do not await it",)
+        case "background-lost":
+            return "add the task to what is returned", "do its work before the exception"
+        case "background-missing":
+            return ("add it in the path operation, a dependency, or the returned Response",)
+        case "background-failed":
+            return ("handle the exception in the task",)
+        case "background-order":
+            return ("add the tasks in the order in which they must run",)
+        case _:
+            assert_never(kind)
 
 
 def _as_written(text: str, call: str | None, code: str | None) -> str:
@@ -143,12 +193,3 @@ def _is_network(call: str) -> bool:
 
 def _is_async_call(call: str | None) -> bool:
     return call is not None and "." in call and is_async(call)
-
-
-_WAYS: dict[Kind, Callable[[str | None], Iterator[str]]] = {
-    "sync-network": _ways_to_await,
-    "sync-io": _ways_to_wait,
-    "cpu": _ways_to_compute,
-    "gil": _ways_out_of_the_gil,
-    "pool-starved": _ways_to_spare_threads,
-}

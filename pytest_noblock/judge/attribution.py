@@ -1,20 +1,22 @@
-"""Which line a stall is put down to: pure functions of one segment."""
+"""Which user line is blamed for a stall: pure functions of one segment."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_noblock.calls.known import known
+from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
+from pytest_noblock.model.rules import Rule
 from pytest_noblock.model.stall import BlamedLine
 
 Key = tuple[str, int]
 """File and line."""
 
 _HOT = 1000
-"""A line run so often costs as much as the counting: which line of the loop is dearest cannot be told."""
+"""So many runs of a line cost as much to count as to run: the counters cannot say which line of a loop is dearest."""
 
 _FIRST_USE = (
     ("importlib/_bootstrap", ""),
@@ -28,32 +30,37 @@ _FIRST_USE = (
     ("sqlalchemy/orm/mapper.py", "_configure_registries"),
     ("mimetypes.py", "init"),
 )
-"""File and function (any where empty) of work whose result is kept: the first request shows it, and none after."""
+"""Part of a file name, and a function (any where empty), of work that a process does once: only its first request
+shows it."""
 
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
 
 
 class RoundTrip(NamedTuple):
-    """A place that talked to the network, and what that cost."""
+    """A user line that made a synchronous round trip, and the ns that it cost."""
 
     place: BlamedLine
+    rule: Rule
     cpu: int
     asleep: int
 
 
 def of_network(segment: Segment) -> list[RoundTrip]:
-    """Each user line of the segment that made a synchronous round trip; one without a line where none was caught."""
+    """One value for each user line that made a synchronous round trip; one without a line where none was caught."""
     by_line = {_key(_of_line(line)): line for line in segment.lines}
-    trips = {key: _exactly(by_line[key]) if key in by_line else trip for key, trip in _by_calls(segment).items()}
-    trips |= {key: _exactly(line) for key, line in by_line.items() if line.round_trips}
+    trips = {
+        key: _counted(by_line[key], trip.rule) if key in by_line else trip for key, trip in _by_calls(segment).items()
+    }
+    trips |= {key: _counted(line, "round-trip") for key, line in by_line.items() if line.round_trips}
     if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
-        return [RoundTrip(place, segment.cpu, segment.asleep)]
+        rule: Rule = "round-trip" if segment.round_trips else "doubtful-trip"
+        return [RoundTrip(place, rule, segment.cpu, segment.asleep)]
     return list(trips.values())
 
 
 def _seen_in_network_call(segment: Segment) -> bool:
-    """Where another thread may have made the round trip, the loop thread was seen waiting for one."""
+    """Whether a sample shows the loop thread waiting in a known network call."""
     for sample in segment.samples:
         frame = user_frame(sample.stack)
         entry = known(frame.call) if frame else None
@@ -63,13 +70,13 @@ def _seen_in_network_call(segment: Segment) -> bool:
 
 
 def of_cpu(segment: Segment) -> BlamedLine:
-    """The line that burned most; samples in the middle of a kernel call did not see it."""
+    """The line that computed most; a sample in the middle of a kernel call does not show it."""
     costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
     if costliest is not None and costliest.hits > _HOT:
         return _of_line(costliest)._replace(evidence="hot loop")
     if costliest is not None:
         return _of_line(costliest)
-    running = [sample for sample in segment.samples if sample.syscall in ("running", "unknown", "futex")]
+    running = [sample for sample in segment.samples if may_want_gil(sample)]
     return _by_samples(running or segment.samples)
 
 
@@ -86,7 +93,7 @@ def of_sleep(segment: Segment) -> BlamedLine:
 
 
 def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:
-    """The user line at which most of them sit."""
+    """The user line at which most of the stacks are."""
     seen = [(frame, stack) for stack in stacks if (frame := user_frame(stack)) is not None]
     if not seen:
         return BlamedLine()
@@ -96,13 +103,13 @@ def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:
 
 
 def times_at(place: BlamedLine, stacks: Iterable[Stack]) -> int:
-    """How many of the stacks are at this place."""
+    """How many of the stacks are at this line."""
     here = [frame for stack in stacks if (frame := user_frame(stack)) is not None]
     return sum((frame.file, frame.line) == _key(place) for frame in here)
 
 
 def waited_in_known_calls(segment: Segment) -> int:
-    """How long the thread was seen inside calls that are known to block: all that counts without schedstat."""
+    """Ns in which the loop thread was seen in known blocking calls: all the sleep that the portable meter counts."""
     spans = [(call.began, call.ended) for call in segment.calls]
     seen = [sample for sample in segment.samples if _in_known_call(sample)]
     if seen:
@@ -110,15 +117,14 @@ def waited_in_known_calls(segment: Segment) -> int:
     return _covered(spans)
 
 
-def asked(segment: Segment) -> int:
-    """The sleep that the segment asked for and got.
+def slept_on_request(segment: Segment) -> int:
+    """Ns of sleep that known calls asked for in their arguments, and took.
 
-    It may be measured shorter. A thread that is preempted on its way to sleep, when its
-    time runs already, waits for a processor first and sleeps for the rest only. And Linux
-    from 6.12 on may keep a thread in the run queue for a while when it goes to sleep, and
-    count that as waiting if it is moved to another processor then. Beside 4 busy
-    processes 8 of 4,028 sleeps of 20 ms were measured as less than 19, 5 of them without
-    a preemption.
+    The meter may measure less. The kernel may preempt a thread on its way to sleep: the time of the sleep
+    runs, and the thread waits for a processor and sleeps for the rest only. And Linux from 6.12 on may keep a
+    thread that goes to sleep in the run queue for a while, and counts that as run-queue delay if it then
+    moves the thread to another processor. Measured beside 4 busy processes: 8 of 4,028 sleeps of 20 ms showed
+    less than 19 ms, 5 of them without a preemption.
     """
     return sum(min(call.asked, call.ended - call.began) for call in segment.calls)
 
@@ -142,25 +148,26 @@ def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
     trips: dict[Key | None, RoundTrip] = {}
     for place, _call in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
-        trips.setdefault(_key(place), RoundTrip(place, 0, _covered(spans)))
+        trips.setdefault(_key(place), RoundTrip(place, "known-call", 0, _covered(spans)))
     return trips
 
 
-def _exactly(line: LineCost) -> RoundTrip:
-    return RoundTrip(_of_line(line), line.cpu, line.asleep)
+def _counted(line: LineCost, rule: Rule) -> RoundTrip:
+    """What the counters at this line say."""
+    return RoundTrip(_of_line(line), rule, line.cpu, line.asleep)
 
 
 def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
-    """The user line seen most often."""
+    """The user line that most samples show."""
     seen = [(frame, sample) for sample in samples if (frame := user_frame(sample.stack)) is not None]
     if not seen:
         return BlamedLine()
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     frame, sample = here[0]
-    mostly = [each for _, each in here]
-    first_use = 2 * sum(_is_first_use(each.stack) for each in mostly) > len(mostly)
-    return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting(mostly), first_use)
+    here_only = [each for _, each in here]
+    first_use = 2 * sum(_is_first_use(each.stack) for each in here_only) > len(here_only)
+    return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting(here_only), first_use)
 
 
 def _is_first_use(stack: Stack) -> bool:
@@ -168,8 +175,8 @@ def _is_first_use(stack: Stack) -> bool:
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:
-    """In a kernel call that is no lock's: waiting for the interpreter lock looks like waiting for any other."""
-    return any(sample.syscall not in ("running", "unknown", "futex") for sample in samples)
+    """Whether a sample shows a kernel call that is no lock's: a wait for the GIL looks like a wait for any lock."""
+    return any(not may_want_gil(sample) for sample in samples)
 
 
 def _of_line(line: LineCost) -> BlamedLine:

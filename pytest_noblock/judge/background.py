@@ -1,66 +1,131 @@
-"""What an exchange's background tasks did, against what they must do (pure).
+"""What the background tasks of requests did, against what they must do: pure functions.
 
 Starlette's own words: a background task "will run only once the response has been sent".
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pytest_noblock.model.kinds import Kind
-from pytest_noblock.model.observation import Exchange, Task
+from pytest_noblock.calls.names import source_line
+from pytest_noblock.judge import advice
+from pytest_noblock.judge.grouping import Shown
+from pytest_noblock.model.finding import Check, Finding, TaskRun, with_findings
+from pytest_noblock.model.kinds import TaskKind
+from pytest_noblock.model.observation import Exchange, Phase, Task
+from pytest_noblock.model.units import milliseconds
 
 _LATE = "tasks run only after the endpoint's response"
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A task and the exchange that it belongs to."""
-
-    exchange: Exchange
-    task: Task
+_Owned = tuple[Exchange, Task]
+"""A task, and the request that added it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which a task went wrong; `run` is None where there was no such task."""
+    """One way in which a task went wrong; `exchange` and `task` are None where no such task was added."""
 
-    kind: Kind
+    kind: TaskKind
     name: str
+    """The task's `__name__`, or the name that no task has; empty where the test names none and none was added."""
     reason: str
-    run: Run | None = None
+    exchange: Exchange | None = None
+    task: Task | None = None
 
 
-def runs(exchanges: Iterable[Exchange]) -> list[Run]:
-    """Every task of every exchange, in the order in which they were added."""
-    return [Run(exchange, task) for exchange in exchanges for task in exchange.tasks]
+def faults(exchanges: Sequence[Exchange], expected: Sequence[str], shown: Shown) -> list[Fault]:
+    """What is wrong with the tasks that the test names; where it names none, with all tasks, and with there being none.
 
-
-def faults(exchanges: Sequence[Exchange], expected: Sequence[str]) -> list[Fault]:
-    """What is wrong with the named tasks; with all of them, and with there being none, where no name is given."""
-    added = runs(exchanges)
+    `shown` says how a reason writes a file.
+    """
+    added = [(exchange, task) for exchange in exchanges for task in exchange.tasks]
     if not expected:
         missing = [] if added else [Fault("background-missing", "", _nothing_added(exchanges))]
-        return missing + [fault for run in added for fault in _faults_of(run)]
+        return missing + [fault for owned in added for fault in _faults_of(*owned, shown)]
     chosen, missing = _chosen(added, expected, exchanges)
-    named = [run for run in added if any(run.task.is_called(name) for name in expected)]
-    return missing + [fault for run in named for fault in _faults_of(run)] + list(_out_of_order(chosen))
+    named = [(exchange, task) for exchange, task in added if any(task.is_called(name) for name in expected)]
+    return missing + [fault for owned in named for fault in _faults_of(*owned, shown)] + list(_out_of_order(chosen))
+
+
+def task_runs(exchange: Exchange, shown: Shown) -> tuple[TaskRun, ...]:
+    """The exchange's tasks as a check tells them."""
+    return tuple(_task_run(exchange, task, shown) for task in exchange.tasks)
+
+
+def judged(check: Check, faults: Sequence[Fault], shown: Shown) -> Check:
+    """The check with the faults of its background tasks added."""
+    if not faults:
+        return check
+    findings = (*check.findings, *(_finding(fault, shown) for fault in faults))
+    return with_findings(check, findings)
+
+
+def shared_out(checks: Sequence[Check], faults: Sequence[Fault], shown: Shown) -> list[Check]:
+    """Each fault is added to the check of its request; a fault that belongs to none of them, to the last check."""
+    owned = {id(check.exchange) for check in checks}
+    strays = [fault for fault in faults if fault.exchange is None or id(fault.exchange) not in owned]
+    result = [
+        judged(check, [each for each in faults if each.exchange and each.exchange is check.exchange], shown)
+        for check in checks
+    ]
+    return [*result[:-1], judged(result[-1], strays, shown)]
+
+
+def _task_run(exchange: Exchange, task: Task, shown: Shown) -> TaskRun:
+    added = task.added_at
+    return TaskRun(
+        name=task.name,
+        response_complete_ms=_since(exchange, exchange.completed),
+        began_ms=_since(exchange, task.began),
+        ended_ms=_since(exchange, task.ended),
+        error=task.error,
+        arguments=task.arguments,
+        added_at=f"{shown(added.file)}:{added.line}" if added else None,
+    )
+
+
+def _since(exchange: Exchange, moment: int | None) -> float | None:
+    return None if moment is None else milliseconds(moment - exchange.sent)
+
+
+def _finding(fault: Fault, shown: Shown) -> Finding:
+    """At the line that added the task."""
+    task = fault.task
+    frame = task.added_at if task else None
+    began, ended = (task.began, task.ended) if task else (None, None)
+    return Finding(
+        kind=fault.kind,
+        phase=Phase.BACKGROUND,
+        blocked_ns=(ended - began) if began is not None and ended is not None else 0,
+        cpu=0,
+        asleep=0,
+        count=1,
+        file=shown(frame.file) if frame else None,
+        line=frame.line if frame else None,
+        function=frame.function if frame else None,
+        code=source_line(frame.file, frame.line) if frame else None,
+        call=fault.name,
+        replacement=advice.replacement(None, fault.kind),
+        confirmed=True,
+        evidence="timeline",
+        reason=fault.reason,
+    )
 
 
 def _chosen(
-    added: Sequence[Run], expected: Sequence[str], exchanges: Sequence[Exchange]
-) -> tuple[list[Run], list[Fault]]:
-    """The run for each name, the same name twice meaning two of them; and a fault for each name without one."""
+    added: Sequence[_Owned], expected: Sequence[str], exchanges: Sequence[Exchange]
+) -> tuple[list[_Owned], list[Fault]]:
+    """One task for each name, so that a name that stands twice needs two; and a fault for each name without a task."""
     left = list(added)
-    chosen: list[Run] = []
+    chosen: list[_Owned] = []
     missing: list[Fault] = []
     for name in expected:
-        run = next((each for each in left if each.task.is_called(name)), None)
-        if run is None:
+        owned = next((each for each in left if each[1].is_called(name)), None)
+        if owned is None:
             missing.append(Fault("background-missing", name, _not_among(added, exchanges)))
         else:
-            left.remove(run)
-            chosen.append(run)
+            left.remove(owned)
+            chosen.append(owned)
     return chosen, missing
 
 
@@ -72,45 +137,43 @@ def _nothing_added(exchanges: Sequence[Exchange]) -> str:
     return "no request of this test added a task"
 
 
-def _not_among(added: Sequence[Run], exchanges: Sequence[Exchange]) -> str:
+def _not_among(added: Sequence[_Owned], exchanges: Sequence[Exchange]) -> str:
     if not added:
         return _nothing_added(exchanges)
-    return f"the tasks that were added: {', '.join(run.task.name for run in added)}"
+    return f"the tasks that were added: {', '.join(task.name for _, task in added)}"
 
 
 def _after_response(exchange: Exchange) -> str:
-    """All that a bare ASGI app shows."""
+    """All that can be seen of the background work of an app that is not Starlette's."""
     if exchange.completed is None or exchange.returned is None:
         return "its response was not completed"
     ms = (exchange.returned - exchange.completed) / 1e6
     return f"it returned {ms:.1f} ms after the response was complete"
 
 
-def _faults_of(run: Run) -> Iterator[Fault]:
-    task, exchange = run.task, run.exchange
+def _faults_of(exchange: Exchange, task: Task, shown: Shown) -> Iterator[Fault]:
     if task.began is None:
-        yield Fault("background-lost", task.name, _why_lost(run), run)
+        yield Fault("background-lost", task.name, _why_lost(exchange, task), exchange, task)
         return
     if exchange.completed is None or task.began < exchange.completed:
-        yield Fault("background-early", task.name, _why_early(run), run)
+        yield Fault("background-early", task.name, _why_early(exchange, task, shown), exchange, task)
     if task.error is not None:
-        yield Fault("background-failed", task.name, f"it raised {task.error}", run)
+        yield Fault("background-failed", task.name, f"it raised {task.error}", exchange, task)
     elif task.ended is None:
-        yield Fault("background-lost", task.name, "it began, and had not ended when the test did", run)
+        reason = "it began, and had not ended when the test did"
+        yield Fault("background-lost", task.name, reason, exchange, task)
 
 
-def _why_early(run: Run) -> str:
-    task, exchange = run.task, run.exchange
+def _why_early(exchange: Exchange, task: Task, shown: Shown) -> str:
     if task.called_at is not None:
-        return f"the endpoint waited for it at {task.called_at.file}:{task.called_at.line}"
-    if exchange.framework is not None and _before(exchange.framework, (1, 7)):
+        return f"the endpoint waited for it at {shown(task.called_at.file)}:{task.called_at.line}"
+    if exchange.framework is not None and _is_older(exchange.framework, (1, 7)):
         return f"Starlette {exchange.framework} runs it before the body behind BaseHTTPMiddleware; 1.7 does not"
     return "the framework began it before the last part of the body was sent"
 
 
-def _why_lost(run: Run) -> str:
-    task, exchange = run.task, run.exchange
-    failed = next((each for each in exchange.tasks if each.error is not None and _together(each, task)), None)
+def _why_lost(exchange: Exchange, task: Task) -> str:
+    failed = next((each for each in exchange.tasks if each.error is not None and _in_one_object(each, task)), None)
     if failed is not None:
         return f"{failed.name} raised {failed.error} before it; the tasks after one that raises never run"
     if exchange.cancelled:
@@ -131,18 +194,17 @@ def _why_dropped(exchange: Exchange) -> str:
     return "its Response was not the one that was sent"
 
 
-def _together(one: Task, other: Task) -> bool:
-    """One object holds both."""
+def _in_one_object(one: Task, other: Task) -> bool:
     return one.batch is not None and one.batch == other.batch
 
 
-def _out_of_order(chosen: Sequence[Run]) -> Iterator[Fault]:
-    began = [run for run in chosen if run.task.began is not None]
-    for before, after in pairwise(began):
-        if (after.task.began or 0) < (before.task.began or 0):
-            yield Fault("background-order", after.task.name, f"it began before {before.task.name}", after)
+def _out_of_order(chosen: Sequence[_Owned]) -> Iterator[Fault]:
+    began = [(exchange, task) for exchange, task in chosen if task.began is not None]
+    for (_, before), (exchange, after) in pairwise(began):
+        if (after.began or 0) < (before.began or 0):
+            yield Fault("background-order", after.name, f"it began before {before.name}", exchange, after)
 
 
-def _before(version: str, wanted: tuple[int, ...]) -> bool:
+def _is_older(version: str, wanted: tuple[int, ...]) -> bool:
     parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     return parts < wanted

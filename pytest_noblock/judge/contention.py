@@ -1,4 +1,4 @@
-"""Whether a user's probe waited for what the request held: pure functions of the waits."""
+"""Whether one of the user's probes waited for what the request held: pure functions of the waits."""
 
 from collections.abc import Iterator
 
@@ -6,44 +6,47 @@ from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
 
 def kept_waiting(observation: Observation) -> Iterator[Stall]:
-    """One stall for each wait that the request ended, or that ended no sooner than it let go.
+    """One stall for each wait that a step of the request ended, or that ended no sooner than the request's own.
 
-    Its size is what it waited, not counting the machine being busy, less what the probe takes alone.
+    Its size is how long the probe waited, less what the probe takes with no request in flight.
     """
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for wait in observation.waits:
-        sitting = max((each for each in wait.sightings if each.exchange in exchanges), key=_times, default=None)
-        held = wait.waited_ns - observation.alone.get(wait.path, 0)
-        if sitting is None or held < NOTE_NS or not _caused(wait, exchanges) or user_frame(wait.stack) is None:
+        holder = max((each for each in wait.sightings if each.exchange in exchanges), key=_times, default=None)
+        waited_ns = wait.waited_ns - observation.alone.get(wait.path, 0)
+        if holder is None or waited_ns < NOTE_NS or not _is_caused(wait, exchanges) or user_frame(wait.stack) is None:
             continue
         if not _waited_for_thread(observation, wait):
-            yield _stall(wait, sitting, exchanges[sitting.exchange], held)
+            yield _stall(wait, holder, exchanges[holder.exchange], waited_ns)
 
 
-def _caused(wait: Wait, exchanges: dict[int, Exchange]) -> bool:
-    """By a step of the request's or, where it was no request's, through something that both use."""
+def _is_caused(wait: Wait, exchanges: dict[int, Exchange]) -> bool:
+    """Whether the request ended the wait: by one of its steps or, where no step did, through an object of both."""
     return wait.by in exchanges or (wait.by is None and wait.let_go and wait.shared)
 
 
 def _waited_for_thread(observation: Observation, wait: Wait) -> bool:
-    """That is `pool-starved`."""
+    """Whether a pool was full meanwhile: then the wait is told as `pool-starved`."""
     return any(wait.began <= reading.at <= wait.ended for reading in observation.pools)
 
 
-def _stall(wait: Wait, sitting: HolderSighting, exchange: Exchange, held: int) -> Stall:
+def _stall(wait: Wait, holder: HolderSighting, exchange: Exchange, waited_ns: int) -> Stall:
     return Stall(
         "contention",
         exchange,
         wait.began,
         wait.ended,
         cpu=0,
-        asleep=held,
-        place=_place(sitting.stack),
+        asleep=waited_ns,
+        place=_place(holder.stack),
+        rule="wait-ended-by-request" if wait.by is not None else "wait-ended-after-request",
+        readings=Readings(wall=wait.ended - wait.began, samples=sum(each.times for each in wait.sightings)),
         sure=wait.by is not None,
         proof=_proof(wait),
         waiter=_place(wait.stack),
@@ -60,5 +63,5 @@ def _proof(wait: Wait) -> str:
     return f"GET {wait.path} waited {words(wait.ended - wait.began)} for {wait.what}, {how}; loop and threads were free"
 
 
-def _times(sitting: HolderSighting) -> int:
-    return sitting.times
+def _times(sighting: HolderSighting) -> int:
+    return sighting.times

@@ -1,45 +1,59 @@
-"""Whether a thread of the request kept the interpreter lock from the loop: pure functions of the gaps."""
+"""Whether another thread kept the GIL from the loop thread: pure functions of the gaps."""
 
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known
-from pytest_noblock.judge import gil_waits
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
 
 def kept(observation: Observation) -> Iterator[Stall]:
-    """One stall for each gap in which threads worked and the loop's thread waited for the lock.
+    """One stall for each gap in which another thread computed and the loop thread waited for the GIL.
 
-    Its size is what the one burned that burned most: a busy machine makes the loop later, and that one no dearer.
-    Where others burned as much, they may have handed the lock to each other: only a run with fewer can tell.
+    Its size is the CPU of the thread that computed most: a busy machine makes the loop later, and does not add
+    to that CPU. Where other threads computed as much, they may have handed the GIL to each other, so that the
+    stall is not sure: a run with fewer threads has to show it.
     """
     for gap in observation.gaps:
-        keepers = [worker for worker in gap.workers if not _lets_go(worker)]
+        keepers = [worker for worker in gap.workers if not _frees_gil(worker)]
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
-        waited = gil_waits.enough(gap.switches, cpu) and gil_waits.in_vain(gap.switches, gap.asleep)
+        waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
         if cpu >= NOTE_NS and waited and exchange is not None:
             alone = 2 * cpu >= gap.others_cpu
-            yield Stall("gil", exchange, gap.began, gap.ended, cpu, 0, place, sure=alone, proof=_proof(gap, cpu))
+            yield Stall(
+                "gil",
+                exchange,
+                gap.began,
+                gap.ended,
+                cpu=cpu,
+                asleep=0,
+                place=place,
+                rule="gil-gap",
+                readings=_readings(gap, keepers[0]),
+                sure=alone,
+                proof=_proof(gap, cpu),
+            )
 
 
-def _lets_go(worker: Worker) -> bool:
-    """Whether it was in a call that is known to work outside the lock."""
+def _frees_gil(worker: Worker) -> bool:
+    """Whether it was in a call that is known to let go of the GIL while it computes."""
     frame = user_frame(worker.stack)
     entry = known(frame.call) if frame is not None else None
     return entry is not None and entry.frees_gil
 
 
 def _place(keepers: Sequence[Worker]) -> BlamedLine:
-    """The line of the one that burned most or, where it runs none of the user's, the line that awaits it."""
-    looks = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
-    return next((place for place in looks if place is not None), BlamedLine())
+    """The user line of the thread that computed most or, where it runs none, the user line that awaits the thread."""
+    places = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
+    return next((place for place in places if place is not None), BlamedLine())
 
 
 def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
@@ -48,9 +62,20 @@ def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
 
 
 def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
-    """A request that had begun and not ended."""
+    """The first request that had begun and not ended."""
     overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
     return next(overlapping, None)
+
+
+def _readings(gap: Gap, keeper: Worker) -> Readings:
+    return Readings(
+        wall=gap.ended - gap.began,
+        cpu=keeper.cpu,
+        asleep=gap.asleep,
+        switches=gap.switches,
+        others_cpu=gap.others_cpu,
+        samples=len(gap.workers),
+    )
 
 
 def _proof(gap: Gap, cpu: int) -> str:

@@ -1,4 +1,4 @@
-"""Why nothing can be said of a request: one clear sentence each (pure)."""
+"""Why nothing can be said of a request: pure functions, one clear sentence each."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ _REFUSED = {404, 405, 307, 308}
 
 
 def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
-    """What kept the request from the endpoint; None where it got there."""
+    """What kept the request from its endpoint or its answer; None where nothing did.
+
+    `paths` are those of the app's routes: one of them may be what the user meant.
+    """
     failed = next((task for task in exchange.tasks if task.error is not None), None)
     if failed is not None and exchange.completed is not None:
         return f"{exchange.request} answered, and its background task {failed.name} raised {failed.error}"
@@ -38,7 +41,7 @@ def _without_endpoint(exchange: Exchange, paths: Sequence[str]) -> str | None:
 
 
 def unseen(exchange: Exchange) -> str | None:
-    """No step of it was metered; None where some were."""
+    """That no step of the request was metered; None where one was."""
     return None if exchange.steps else f"{exchange.request} ran no step on an event loop that can be metered"
 
 
@@ -50,7 +53,7 @@ def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
 
 
 def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange | None) -> str:
-    """The request waits for something that does not come."""
+    """The request did not end within its timeout; `frame` is the user line at which it waits."""
     under_way = [task.name for task in exchange.tasks if task.began and task.ended is None] if exchange else []
     what = "did not answer"
     if exchange is not None and exchange.completed is not None:
@@ -63,7 +66,7 @@ def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange 
 
 
 def loop_not_returned(request: str, seconds: float, frame: Frame | None) -> str:
-    """The request holds the event loop and does not give it back."""
+    """The request holds the event loop and does not give it back; `frame` is the user line of the loop thread."""
     return f"{request} took the event loop and did not give it back (timeout={seconds:g}), {_where(frame)}"
 
 

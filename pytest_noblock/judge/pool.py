@@ -1,28 +1,23 @@
-"""Whether a request took all threads of a pool: pure functions of the readings."""
+"""Whether requests took all threads of a pool, so that others starved: pure functions of the pool readings."""
 
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby, pairwise
+from typing import assert_never
 
 from pytest_noblock.judge import attribution
 from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
+from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
-from pytest_noblock.model.stall import Stall
+from pytest_noblock.model.rules import POOL_FULL_NS, Readings
+from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import seconds
 
-_SHORTEST_NS = 10_000_000
-"""Requests that come at once and take a moment each fill a pool as well, for as long as the loop needs to take
-their answers. That is no starvation."""
+_UNITS = {THREADS: "tokens"}
+"""What a pool hands out, where it is not threads."""
 
-UNITS = {THREADS: "tokens"}
-"""What is had of a pool; threads where nothing else stands here."""
-_SEEN: dict[SeenIn, str] = {
-    "workers": "workers at this line",
-    "tasks": "tasks at this line",
-    "responses": "tasks in what it returned",
-}
-"""What was seen, the most telling first."""
+_MOST_TELLING_FIRST: tuple[SeenIn, ...] = ("workers", "tasks", "responses")
 
 
 def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
@@ -30,20 +25,20 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for _, span in groupby(observation.pools, key=lambda reading: (reading.pool, reading.span)):
         readings = [reading for reading in span if _full_of_requests(reading)]
-        held = _held(readings)
+        starved_ns = _all_at_work(readings)
         sure = all(reading.queued is not None for reading in readings)
-        if held >= (_SHORTEST_NS if sure else limits.max_block):
-            yield _stall(readings, exchanges, held, sure=sure)
+        if starved_ns >= (POOL_FULL_NS if sure else limits.max_block):
+            yield _stall(readings, exchanges, starved_ns, sure=sure)
 
 
 def capacity(observation: Observation) -> str | None:
     """What one worker can serve of this request, in words; None where it needs no thread."""
     each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
-    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= _SHORTEST_NS) or None
+    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= POOL_FULL_NS) or None
 
 
 def _capacity(use: PoolUse, taken: int) -> str:
-    unit = UNITS.get(use.pool, "threads")
+    unit = _UNITS.get(use.pool, "threads")
     return f"{use.total} {unit} / {seconds(taken)} = {use.total * 1e9 / taken:.0f} requests per second"
 
 
@@ -51,8 +46,8 @@ def _full_of_requests(reading: PoolReading) -> bool:
     return len(reading.holders) >= reading.total and any(reading.holders)
 
 
-def _held(readings: list[PoolReading]) -> int:
-    """How long all threads were at work, less what they waited for a processor: that is the machine being busy."""
+def _all_at_work(readings: list[PoolReading]) -> int:
+    """Ns for which all threads were at work; their run-queue delay is the machine's, and is taken off."""
     return sum(
         max(0, after.at - before.at - ((after.queued or 0) - (before.queued or 0)))
         for before, after in pairwise(readings)
@@ -60,37 +55,62 @@ def _held(readings: list[PoolReading]) -> int:
     )
 
 
-def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], held: int, *, sure: bool) -> Stall:
+def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], starved_ns: int, *, sure: bool) -> Stall:
     first, last = readings[0], readings[-1]
     owner = exchanges[Counter(number for number in last.holders if number).most_common(1)[0][0]]
-    told = {reading.seen_in for reading in readings if reading.stacks}
-    by: SeenIn = next((each for each in _SEEN if each in told), "tasks")
-    seen = [reading.stacks for reading in readings if reading.seen_in == by]
-    place = attribution.of_stacks(
-        (stack for stacks in seen for stack in stacks), "worker" if by == "workers" else "await"
-    )
-    here = max((attribution.times_at(place, stacks) for stacks in seen), default=0)
+    place, seen = _place(readings)
     return Stall(
         "pool-starved",
         owner,
         first.at,
         last.at,
         cpu=0,
-        asleep=held,
+        asleep=starved_ns,
         place=place,
+        rule="pool-full",
+        readings=_readings(readings),
         sure=sure,
         pool=first.pool,
-        proof=_proof(readings, exchanges, f"{here} {_SEEN[by]}"),
+        proof=_proof(readings, exchanges, seen),
     )
 
 
-def _proof(readings: list[PoolReading], exchanges: dict[int, Exchange], here: str) -> str:
+def _place(readings: list[PoolReading]) -> tuple[BlamedLine, str]:
+    """The line at which most stacks are, and how many are there in words."""
+    seen_in = {reading.seen_in for reading in readings if reading.stacks}
+    best: SeenIn = next((each for each in _MOST_TELLING_FIRST if each in seen_in), "tasks")
+    stacks_of_each = [reading.stacks for reading in readings if reading.seen_in == best]
+    evidence, words = _seen(best)
+    place = attribution.of_stacks((stack for stacks in stacks_of_each for stack in stacks), evidence)
+    most = max((attribution.times_at(place, stacks) for stacks in stacks_of_each), default=0)
+    return place, f"{most} {words}"
+
+
+def _seen(seen_in: SeenIn) -> tuple[Evidence, str]:
+    match seen_in:
+        case "workers":
+            return "worker", "workers at this line"
+        case "tasks":
+            return "await", "tasks at this line"
+        case "responses":
+            return "await", "tasks in what it returned"
+        case _:
+            assert_never(seen_in)
+
+
+def _readings(readings: list[PoolReading]) -> Readings:
+    first, last = readings[0], readings[-1]
+    queued = None if first.queued is None or last.queued is None else last.queued - first.queued
+    return Readings(wall=last.at - first.at, queued=queued, samples=len(readings))
+
+
+def _proof(readings: list[PoolReading], exchanges: dict[int, Exchange], seen: str) -> str:
     """`40 of 40 tokens taken (40 by app.main.slow), 3 waiting, 40 workers at this line`."""
     last = readings[-1]
     by = Counter(_name(exchanges.get(number)) for number in last.holders)
     shares = ", ".join(f"{times} by {name}" for name, times in by.most_common())
-    taken = f"{len(last.holders)} of {last.total} {UNITS.get(last.pool, 'threads')} of {last.pool} taken"
-    return f"{taken} ({shares}), {max(reading.waiting for reading in readings)} waiting, {here}"
+    taken = f"{len(last.holders)} of {last.total} {_UNITS.get(last.pool, 'threads')} of {last.pool} taken"
+    return f"{taken} ({shares}), {max(reading.waiting for reading in readings)} waiting, {seen}"
 
 
 def _name(exchange: Exchange | None) -> str:

@@ -1,30 +1,24 @@
-"""What an observation means: pure functions, one small rule each."""
+"""Which stalls an observation shows: pure functions, one small rule each.
+
+The rules of the steps stand here; `gil`, `contention` and `pool` judge what was recorded beside the steps.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from pytest_noblock.judge import attribution, gil_waits
-from pytest_noblock.model.kinds import Kind
+from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import Exchange, Observation, Sample, Segment
+from pytest_noblock.model.observation import Exchange, Observation, Segment
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
-_MS = 1_000_000
-_SWITCH_INTERVAL_NS = 4 * _MS
-"""A little under the 5 ms after which CPython makes a thread hand over the interpreter lock."""
-
-_IN_TIME_NS = 15 * _MS
-"""How late a thread may wake on a machine that is not starved; a polling timer's grain is 5 ms."""
-
-_LOCK_WAIT_NS = 6 * _MS
-"""Measured beside 4 busy processes: 717 ms with 142 switches, 617 ms with 119."""
-
-_LEAST_SHARE = 1 / 10
-"""Of a processor, what a thread that has the lock gets on a busy machine: 202 ms in 717 ms beside 4 busy processes."""
+_IN_TIME_NS = 15_000_000
+"""How late the watchdog may wake on a machine that is not starved; without a timerfd it polls every 5 ms."""
 
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
-    """All stretches that break the limits or are worth a note, in order of time."""
+    """All stretches that break the limits, or are worth a note, in order of time."""
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall
@@ -32,12 +26,12 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
     )
-    beside = _beside(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
-    return sorted(chain(in_steps, beside), key=lambda stall: stall.began)
+    off_loop = _off_loop(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
+    return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
 
 
-def _beside(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    from pytest_noblock.judge import contention, gil, pool  # only the fixture's checks look for these
+def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
+    from pytest_noblock.judge import contention, gil, pool  # only the fixture records what they judge
 
     yield from gil.kept(observation)
     yield from contention.kept_waiting(observation)
@@ -47,18 +41,41 @@ def _beside(observation: Observation, limits: Limits) -> Iterator[Stall]:
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
     network = list(_network(exchange, segment))
     yield from network
-    asked = attribution.asked(segment)
-    asleep = max(asked, _asleep(segment) - sum(stall.asleep for stall in network))
+    asked = attribution.slept_on_request(segment)
+    measured = _asleep(segment) - sum(stall.asleep for stall in network)
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
-    for kind, cpu_part, asleep_part in _split(cpu, asleep, limits.max_block):
-        place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
+    for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
-            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _witnessed(segment, place)
-            yield Stall(kind, exchange, segment.began, segment.ended, cpu_part, asleep_part, place, sure)
+            place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
+            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
+            rule: Rule = "cpu-clock" if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
+            times = segment.began, segment.ended, cpu_part, asleep_part
+            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure)
 
 
-def _split(cpu: int, asleep: int, limit: int) -> list[tuple[Kind, int, int]]:
-    """CPU and sleep of one step add up; each is a stall of its own only where each breaks the limit."""
+def _rule_of_sleep(segment: Segment, asked: int, measured: int) -> Rule:
+    if asked and asked >= measured:
+        return "slept-asked"
+    return "seen-in-known-calls" if segment.queued is None else "slept"
+
+
+def readings_of(segment: Segment) -> Readings:
+    """What was read of a step."""
+    return Readings(
+        wall=segment.wall,
+        cpu=segment.cpu,
+        queued=segment.queued,
+        asleep=None if segment.queued is None else segment.asleep,
+        switches=segment.switches,
+        others_cpu=segment.others_cpu,
+        collected=segment.collected,
+        samples=len(segment.samples),
+        exchanged=segment.exchanged,
+    )
+
+
+def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]]:
+    """CPU and sleep of one step add up to one stall; where each breaks the limit, each is a stall of its own."""
     if cpu >= limit and asleep >= limit:
         return [("cpu", cpu, 0), ("sync-io", 0, asleep)]
     return [("cpu" if cpu > asleep else "sync-io", cpu, asleep)]
@@ -68,42 +85,24 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
     """One stall for each line that made a round trip."""
     for trip in attribution.of_network(segment):
         cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep(segment))
-        yield Stall("sync-network", exchange, segment.began, segment.ended, cpu, asleep, trip.place)
+        yield Stall(
+            "sync-network",
+            exchange,
+            segment.began,
+            segment.ended,
+            cpu,
+            asleep,
+            trip.place,
+            trip.rule,
+            readings_of(segment),
+        )
 
 
 def _asleep(segment: Segment) -> int:
-    """What the segment slept by its own doing, as far as it can be measured."""
+    """Ns that the segment slept in the kernel; its waits for the GIL are taken off."""
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
-    return max(0, segment.asleep - _waited_for_us(segment) - waited_for_lock(segment))
-
-
-def _waited_for_us(segment: Segment) -> int:
-    """While the watchdog looked it held the interpreter lock."""
-    switches = segment.switches or 0
-    unseen = segment.asleep > switches * gil_waits.EVERY_NS  # then one of them at least was another sleep
-    waits = max(0, switches - max(len(segment.calls), unseen))  # each seen call slept once itself
-    return min(sum(sample.ended - sample.due for sample in _wanting(segment)), waits * gil_waits.EVERY_NS)
-
-
-def _wanting(segment: Segment) -> list[Sample]:
-    """Looks at a thread that may have wanted the interpreter lock: in any other kernel call it did not."""
-    return [sample for sample in segment.samples if sample.syscall in ("futex", "running", "unknown")]
-
-
-def waited_for_lock(segment: Segment) -> int:
-    """What of the sleep was waiting for the interpreter lock, held by other threads that worked.
-
-    As long as the waking for it tells: who has the lock may wait for a processor, and burns less meanwhile.
-    """
-    waits = _own_wakes(segment)
-    worked = segment.others_cpu >= segment.asleep * _LEAST_SHARE
-    return min(segment.asleep, waits * _LOCK_WAIT_NS) if gil_waits.enough(waits, segment.asleep) and worked else 0
-
-
-def _own_wakes(segment: Segment) -> int:
-    """Voluntary switches but those of seen calls, each of which slept once itself."""
-    return max(0, (segment.switches or 0) - len(segment.calls))
+    return max(0, segment.asleep - gil_waits.waited_for_watchdog(segment) - gil_waits.waited_for_threads(segment))
 
 
 def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
@@ -111,33 +110,23 @@ def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
 
 
 def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
-    """Whether line counters may find what the step could not tell.
+    """Whether line counters may find what the counters of a step cannot show.
 
-    A round trip over a connection that was opened and closed again (opening one
-    sleeps), or one that another thread may have made.
+    A round trip over a connection that was opened and closed again within the step, which the sleep of its
+    opening hints at; or a round trip that another thread may have made.
     """
     slept = any(stall.kind == "sync-io" for stall in found)
     return slept or any(segment.doubtful_trips for segment in observation.segments)
 
 
-def _witnessed(segment: Segment, place: BlamedLine) -> bool:
-    """Whether a sleep is the app's own beyond doubt, without a second run.
-
-    A thread that kept the interpreter lock for `sys.getswitchinterval()`, working or
-    waiting for a processor, may be made to hand it over, and then sleeps for as long as
-    a busy machine keeps the other thread waiting. Having had less time, or seen in
-    another kernel call, it was not. Else a user's line has to be seen there, by a look
-    that does not explain the sleep itself.
-    """
+def _slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
+    """Whether the sleep is the app's own beyond doubt, without a second run."""
     if segment.queued is None:
         return _machine_had_time(segment)
-    if place.witnessed or segment.cpu + segment.collected + segment.queued < _SWITCH_INTERVAL_NS:
-        return True
-    by_us = 2 * sum(sample.ended - sample.due for sample in _wanting(segment)) >= segment.asleep
-    return segment.cpu < _SWITCH_INTERVAL_NS and place.frame is not None and not by_us
+    return gil_waits.slept_by_itself(segment, place)
 
 
 def _machine_had_time(segment: Segment) -> bool:
-    """Without schedstat: the watchdog was woken in time, and more than once, while the loop thread waited."""
+    """Without schedstat: whether the watchdog woke in time, and more than once, while the loop thread waited."""
     late = [sample.began - sample.due for sample in segment.samples]
     return len(late) > 1 and max(late) < _IN_TIME_NS

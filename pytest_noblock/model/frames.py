@@ -4,16 +4,21 @@ from typing import NamedTuple
 
 
 class Frame(NamedTuple):
-    """One line of a stack; `call` is the call it was making, as `requests.get`, where known."""
+    """One line of a stack."""
 
     file: str
+    """Absolute where it was recorded; reports show it relative to rootdir."""
     line: int
+    """Counts from 1."""
     function: str
+    """`co_name` of its code."""
     call: str | None = None
+    """The call that the line was making, `requests.get`; None where it is not known."""
     user: bool = False
+    """Whether it is in the user's code."""
 
     def named(self, file: str) -> "Frame":
-        """As shown to people: by another name of its file."""
+        """The same line under another name of its file."""
         return self._replace(file=file)
 
 

@@ -1,23 +1,25 @@
 """The kinds of findings: one row says all that the rest of the code asks of a kind.
 
-A new kind is a name in `Kind`, a row here, a judge of its own, and its remedy in `judge/advice`.
+A new kind touches four files: its name and its row stand here, a module of `judge/` finds its stalls,
+`judge/stalls.py` calls that module, and `judge/advice.py` says what to write instead. The README explains it to
+users: a test asks for that.
 """
 
 from typing import Literal, NamedTuple
 
-Kind = Literal[
-    "sync-network",
-    "sync-io",
-    "cpu",
-    "gil",
-    "pool-starved",
-    "contention",
+StallKind = Literal["sync-network", "sync-io", "cpu", "gil", "pool-starved", "contention"]
+"""Somebody had to wait: a finding of such a kind is made of stalls."""
+
+TaskKind = Literal[
     "background-early",
     "background-lost",
     "background-missing",
     "background-failed",
     "background-order",
 ]
+"""A background task did not do what it must: such a finding says nothing of time."""
+
+Kind = Literal[StallKind, TaskKind]
 """Stable ids: they stand in reports, baselines and markers."""
 
 Confirmation = Literal["line counters", "probes again", "alone again", "none needed"]
@@ -45,6 +47,10 @@ class KindRow(NamedTuple):
     """A step of the loop thread held the loop; False: the loop was free, or wanted to go on and could not."""
     confirmation: Confirmation
     identity: Identity = "line"
+    counters_add_to_it: bool = False
+    """Line counters burn CPU themselves: a run with counters shows the line, and the run without them the times."""
+    part_of: StallKind | None = None
+    """At a line that shows this other kind as well, both are one finding of the other kind."""
 
 
 _BLOCKED = "blocked the event loop {time}"
@@ -65,6 +71,7 @@ KINDS: dict[Kind, KindRow] = {
         always=False,
         on_loop=True,
         confirmation="line counters",
+        part_of="sync-network",  # a round trip sleeps for its answer
     ),
     "cpu": KindRow(
         _BLOCKED,
@@ -72,7 +79,8 @@ KINDS: dict[Kind, KindRow] = {
         always=False,
         on_loop=True,
         confirmation="line counters",
-        identity="function",  # a loop burns in many lines, and each run's look shows another
+        identity="function",  # a loop burns in many lines, and the samples of each run show another
+        counters_add_to_it=True,
     ),
     "gil": KindRow(
         "held the GIL {time}",
@@ -142,5 +150,5 @@ KINDS: dict[Kind, KindRow] = {
 
 
 def is_background(kind: Kind) -> bool:
-    """Whether it says something of a background task, and not of time."""
+    """Whether it says something of a background task (`TaskKind`), and not of time (`StallKind`)."""
     return KINDS[kind].confirmation == "none needed"

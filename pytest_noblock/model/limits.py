@@ -6,17 +6,24 @@ if TYPE_CHECKING:
     from pytest_noblock.model.observation import Segment
 
 NOTE_NS = 1_000_000
-"""From here to the limit, `sync-io` and `cpu` are notes."""
+"""`sync-io` and `cpu` of so many ns, up to the limit, are notes."""
+
+SAMPLE_AFTER_NS = 10_000_000
+"""The watchdog samples the loop thread's stack when a step has run for so long, or for half the limit."""
 
 
 class Limits(NamedTuple):
-    """In ns; the one place of each default."""
+    """What a request may do; the one place of each default."""
 
     max_block: int = 50_000_000
-    known_calls: bool = True
-    """Whether a known blocking call may be made where a mock answers it."""
+    """Ns for which it may hold the loop in one go."""
 
     def concern(self, segment: "Segment") -> bool:
-        """Whether there may be a stall in it. One under the limit is noted if its line is known: something was seen."""
-        seen = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
-        return bool(seen) or segment.wall >= self.max_block
+        """Whether a segment is worth judging: it reached the limit, or more than its times was recorded."""
+        recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
+        return bool(recorded) or segment.wall >= self.max_block
+
+
+def sample_after(max_block: int) -> int:
+    """How long a step runs before its stack is sampled, in ns, where `max_block` is the limit."""
+    return min(SAMPLE_AFTER_NS, max_block // 2)

@@ -1,7 +1,7 @@
-"""Everything recorded in one run, raw: frozen values, nanoseconds, no meaning yet.
+"""Everything that the engine recorded in one run: frozen values, without a meaning yet.
 
-All times are `time.perf_counter_ns` readings of one process. Meaning (stalls,
-phases, blame) is derived from these values by pure functions in `verdict`.
+All moments are `time.perf_counter_ns` readings of one process, all durations ns. Files of frames are absolute.
+What the values mean (stalls, blame, findings) the pure functions of `judge` say.
 """
 
 from collections.abc import Mapping
@@ -15,52 +15,59 @@ if TYPE_CHECKING:
     from pytest_noblock.model.concurrency import Gap, PoolReading, PoolUse, Wait
 
 Meter = Literal["full", "portable"]
+"""`full`: run-queue delay and voluntary switches of each step are known (Linux with schedstat); `portable`: they are
+not, and a sleep shows in known calls only."""
 
 
 class Phase(StrEnum):
-    """Where in the life of the app a moment lies."""
+    """Where in the life of a request, or of the app, a moment lies."""
 
     LIFESPAN = "lifespan"
+    """The app's start and stop."""
     HANDLER = "handler"
+    """Until the response is complete; middleware, dependencies and streaming included."""
     BACKGROUND = "background"
+    """From then on."""
 
 
 LOOP = "the event loop"
 THREADS = "the thread pool"
 EXECUTOR = "the default executor"
 """The built-in probes: a turn of the loop, a token of anyio's default limiter, a thread of asyncio's default executor.
-They pass no middleware, so they disturb nobody's counters, rate limits or database sessions."""
+They pass no middleware, so they change no counter, no rate limit and no database session of the app."""
 
 LIFESPAN = "LIFESPAN"
 """The method of the exchange that is the app's start and stop."""
 
 
 class Sample(NamedTuple):
-    """What the loop thread was doing when the watchdog looked.
-
-    The watchdog wanted to look at `due` and held the interpreter lock from
-    `began` to `ended`; a loop thread that waited for the lock meanwhile waited
-    for us. `syscall` is the kernel call that the loop thread sat in, `running`
-    when it sat in none, `unknown` where the kernel does not tell.
-    """
+    """The loop thread's stack, as the watchdog saw it in the middle of a step."""
 
     due: int
+    """When the watchdog's timer was to wake it."""
     began: int
+    """When the watchdog had woken, and had the GIL."""
     ended: int
+    """When it let go of the GIL: a loop thread that wanted it meanwhile waited for the watchdog."""
     stack: Stack
+    """The loop thread's."""
     syscall: str
+    """The kernel call that the loop thread sat in; `running` for none, `unknown` where the kernel does not tell."""
 
 
 class BlockingCall(NamedTuple):
-    """A known blocking call, seen on the loop thread while it happened."""
+    """A known blocking call of the loop thread, recorded as it was made."""
 
     name: str
+    """The function that was wrapped, `time.sleep`."""
     network: bool
+    """Whether it talks to the network."""
     began: int
     ended: int
     stack: Stack
+    """Of the loop thread, without the call's own frames."""
     asked: int = 0
-    """The sleep that its argument asked for and that it gave, for that is what `time.sleep` is; 0 where none does."""
+    """The sleep in ns that its argument asked for (`time.sleep(0.1)`: 100,000,000); 0 where none does."""
 
 
 class SocketExchange(NamedTuple):
@@ -75,56 +82,66 @@ class SocketExchange(NamedTuple):
 
 
 class LineCost(NamedTuple):
-    """What one user line cost in one segment, callees outside the user's code included."""
+    """What one user line cost in one segment; what it calls outside the user's code is included."""
 
     frame: Frame
     stack: Stack
+    """The line's stack, innermost frame first."""
     hits: int
-    wall: int
+    """How often it ran."""
     cpu: int
     asleep: int
-    switches: int
+    """Neither on a processor nor in the run queue."""
     round_trips: int
-    others_cpu: int
+    """How many sockets sent and received while it ran."""
 
 
 class Segment(NamedTuple):
-    """One uninterrupted run on the loop thread for one exchange.
+    """One uninterrupted run of the loop thread for one exchange: a step of the loop, or the part of one.
 
-    `wall` splits into `cpu` (garbage collection taken out, in `collected`),
-    `queued` (the thread was runnable and had no processor) and the rest. On the
-    portable meter `queued` and `switches` are None: the rest cannot be split.
-    `others_cpu` is what the other threads of the process burned meanwhile;
-    `doubtful_trips` are round trips that one of them may have made. `imported` is
-    the time of first imports, which is taken out of all the rest.
+    `wall` splits into `cpu`, `collected`, `queued` and the sleep. The portable meter knows neither `queued` nor
+    `switches`, which are None there: the rest cannot be split.
     """
 
     exchange: int
+    """The number of the exchange."""
     began: int
     ended: int
     cpu: int
+    """What the loop thread computed; `collected` and `imported` are taken off."""
     collected: int
+    """CPU of garbage collection."""
     queued: int | None
+    """Run-queue delay: the loop thread was runnable, and no processor was free."""
     switches: int | None
+    """Voluntary context switches: how often it went to sleep."""
     others_cpu: int
+    """What the other threads of the process computed meanwhile."""
     round_trips: int
+    """How many sockets, which no loop awaits, sent and received."""
     doubtful_trips: int
+    """The same, where another thread computed meanwhile and may have made them."""
     imported: int = 0
+    """Time of first imports; it is taken off all other times, `began` and `ended` excepted."""
     samples: tuple[Sample, ...] = ()
+    """In order of time; none in most steps, which are short."""
     calls: tuple[BlockingCall, ...] = ()
+    """Known blocking calls that slept or used a socket, in order of time."""
     lines: tuple[LineCost, ...] = ()
+    """Empty unless counters stood at every user line."""
     answered: tuple[BlockingCall, ...] = ()
-    """Known blocking calls that ended without sleeping or using a socket: a mock answered them."""
+    """Known blocking calls that ended without sleeping and without using a socket: a mock answered them."""
     exchanged: tuple[SocketExchange, ...] = ()
     """One for each of the `round_trips` and `doubtful_trips` that the sockets showed."""
 
     @property
     def wall(self) -> int:
+        """From `began` to `ended`."""
         return self.ended - self.began
 
     @property
     def asleep(self) -> int:
-        """Time in the kernel, waiting: zero where no voluntary switch shows that it slept."""
+        """Time asleep in the kernel; 0 where no voluntary switch shows that the thread slept at all."""
         if self.queued is None or not self.switches:
             return 0
         return max(0, self.wall - self.cpu - self.collected - self.queued)
@@ -136,23 +153,26 @@ class Segment(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One background task. `began`, `ended`: None where it never came to that.
-
-    `added_at` is the user line that added it, `called_at` the user line that awaited it,
-    relative to rootdir (None where the framework did, as it should), `batch` tells tasks that one object holds.
-    """
+    """One background task that a request added."""
 
     name: str
+    """The function's `__name__`."""
     module: str
     qualname: str
     arguments: str
+    """As they stand in a call, shortened."""
     added_at: Frame | None
+    """The user line that added it; None where no user line did."""
     began: int | None
+    """None where it never began."""
     ended: int | None
+    """None where it never ended; an exception ends it, too."""
     error: str | None
+    """The `repr` of what it raised."""
     called_at: Frame | None
+    """The line of the endpoint that awaited it; None where the framework did, as it should."""
     batch: int | None
-    in_thread: bool
+    """The same for all tasks that one object runs; None for a task of its own."""
 
     def is_called(self, name: str) -> bool:
         """By `__name__`, qualified name or `module.qualname`."""
@@ -160,42 +180,50 @@ class Task(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """One request with the times of its ASGI messages.
-
-    `started` is `http.response.start`, `completed` the body message whose
-    `more_body` is false or absent, `returned` the end of the app's call. `entered`
-    tells whether the endpoint itself was called; None where nobody can know.
-    `steps` counts the metered steps: none means that nothing was measured.
-    """
+    """One request with the moments of its ASGI messages; None: it never came to that."""
 
     number: int
+    """Unique in the process; segments, readings and waits name it."""
     method: str
     path: str
+    """Without the query."""
     sent: int
+    """When the client's transport called the app."""
     started: int | None = None
+    """When `http.response.start` passed."""
     completed: int | None = None
+    """When the body message passed whose `more_body` is false or absent."""
     returned: int | None = None
+    """When the app's call ended: after the background tasks."""
     status: int | None = None
     route: str | None = None
+    """The template of its route, `/users/{id}`; None where none matched or the framework does not tell."""
     endpoint: str | None = None
+    """The endpoint's dotted name; None as for `route`."""
     entered: bool | None = None
+    """Whether the endpoint itself was called; None where nobody can know."""
     error: str | None = None
+    """The `repr` of what the app's call raised."""
     steps: int = 0
+    """How many of its steps were metered; 0: nothing was measured."""
     tasks: tuple[Task, ...] = ()
+    """Its background tasks, in the order in which they were added."""
     raised: str | None = None
     """What the endpoint raised, a handled HTTPException included; None also where nobody can know."""
     own_background: bool = False
     """Whether the endpoint returned a Response with a `background` of its own."""
     cancelled: bool = False
+    """Whether the app's call was cancelled."""
     framework: str | None = None
     """Starlette's version, where the app is Starlette's; None: its background tasks have no names."""
 
     @property
     def request(self) -> str:
+        """`GET /report`."""
         return f"{self.method} {self.path}"
 
     def phase_at(self, moment: int) -> Phase:
-        """Segments are cut where the response is complete, so each lies in one phase."""
+        """Each segment lies in one phase: the engine cuts a step where the response is complete."""
         if self.method == LIFESPAN:
             return Phase.LIFESPAN
         if self.completed is not None and moment >= self.completed:
@@ -204,32 +232,40 @@ class Exchange(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """One small request; its wait counts from when it was due, not from when it could be sent."""
+    """One small request, or one turn of the loop, that was sent on a timetable while the request was in flight."""
 
     path: str
+    """`/health`, or the name of a built-in probe."""
     due: int
+    """When the timetable wanted it sent."""
     answered: int
     status: int | None = None
+    """None for the built-in probes."""
 
     @property
     def waited(self) -> int:
+        """Counts from when it was due: a loop that is held does not even send it."""
         return self.answered - self.due
 
 
 class Observation(NamedTuple):
-    """All that one run of a request left behind."""
+    """All that one run of a request, or of a watched test, left behind."""
 
     meter: Meter
     exchanges: tuple[Exchange, ...]
+    """In the order in which they entered the app."""
     segments: tuple[Segment, ...] = ()
+    """In order of time."""
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
-    """The time of each probe path with nothing else running."""
-    exact: bool = False
-    """Whether counters stood at every user line."""
+    """By probe path: how long the probe takes with no request in flight, in ns."""
     gaps: "tuple[Gap, ...]" = ()
     pools: "tuple[PoolReading, ...]" = ()
+    """In order of time; readings of one `span` follow each other."""
     waits: "tuple[Wait, ...]" = ()
     uses: "tuple[PoolUse, ...]" = ()
+    loop: str = ""
+    """The event loop that ran the app: `asyncio`, `uvloop`, `rloop`, `trio`, another's package; several are joined by
+    ", ", and "" says that none ran."""
     probe_failed: str | None = None
-    """How a probe ended that was not answered well; it may have waited in vain for what the request held."""
+    """How a probe ended that got no answer below 400, as a sentence; it may have waited for what the request held."""

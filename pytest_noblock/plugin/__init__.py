@@ -1,6 +1,6 @@
-"""pytest's side: hooks and fixtures, each a call to somewhere else.
+"""pytest's side: hooks and fixtures, each a call to another module.
 
-Imported in every pytest run of everybody who has this installed: what needs asyncio,
+Every pytest run of everybody who has this installed imports it: what needs asyncio,
 httpx or the app is imported where it is first used.
 """
 
@@ -27,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     options.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
+    carrier = session.carrier()
+    if carrier is not None:
+        config.pluginmanager.register(carrier, reporter.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
         config.pluginmanager.register(session.reporter(), "noblock-reporter")
 

@@ -1,4 +1,4 @@
-"""The markers: their signatures are their help, and what they are checked against."""
+"""The markers. Each is a function: its signature is the marker's help, and what its arguments are checked against."""
 
 import inspect
 from collections.abc import Callable
@@ -36,7 +36,7 @@ _MARKERS: dict[str, Callable[..., None]] = {
 
 
 def register(config: pytest.Config) -> None:
-    """The help that `pytest --markers` shows is generated, so it cannot drift."""
+    """Registers the markers; what `pytest --markers` shows is made of their signatures."""
     for name, marker in _MARKERS.items():
         arguments = ", ".join(_shown(each) for each in inspect.signature(marker).parameters.values())
         config.addinivalue_line("markers", f"{name}({arguments}): {inspect.getdoc(marker)}")
@@ -50,18 +50,18 @@ def _shown(parameter: inspect.Parameter) -> str:
 
 
 class Marked(NamedTuple):
-    """Our markers of one test, its class and its module, the closest first; `where` is the test's id."""
+    """Our markers of one test, its class and its module, the closest to the test first; `where` is the test's id."""
 
     where: str
     marks: tuple[pytest.Mark, ...]
 
     def named(self, name: str) -> list[dict[str, Any]]:
-        """What each marker of this name was given. Raises UsageError."""
+        """What each marker of this name was given, by argument. Raises UsageError."""
         return [_arguments(mark, self.where) for mark in self.marks if mark.name == name]
 
 
 def marked(item: pytest.Item) -> Marked:
-    nodes = reversed(item.listchain())  # with --noblock every test is asked: `iter_markers` takes four generators
+    nodes = reversed(item.listchain())  # for every test, with --noblock: `iter_markers` is slower
     return Marked(item.nodeid, tuple(mark for node in nodes for mark in node.own_markers if mark.name in _MARKERS))
 
 
@@ -76,7 +76,7 @@ def allowances(ours: Marked) -> "list[Allowance]":
 
 
 def background_names(ours: Marked) -> list[str] | None:
-    """The tasks that must run; empty for all, None where the test asks for nothing. Raises UsageError."""
+    """The names of the tasks that must run; empty for all tasks, None where no marker asks. Raises UsageError."""
     for given in ours.named("noblock_background"):
         return [_task_name(each, ours.where) for each in given.get("names", ())]
     return None

@@ -1,131 +1,222 @@
-"""Marker, command line and ini, to one set of settings; refuses mistakes with one sentence.
+"""The options: one table, of which the command line, the ini file, `--help` and the README's table are made.
 
 Precedence, written once, in `settings_of`: marker > command line > ini > default. The
 keywords of a single request go on top of that (see `client`).
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, cast, get_args
 
 import pytest
 
-from pytest_noblock.checks import probe_paths
 from pytest_noblock.model import units
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin import markers
+from pytest_noblock.plugin import markers, settings
+from pytest_noblock.plugin.settings import Settings
 
-Action = Literal["fail", "warn"]
 Scope = Literal["function", "module", "session"]
-MeterChoice = Literal["auto", "full", "portable"]
-
-REPORT_SUFFIXES = (".json",)
 
 
-class Settings(NamedTuple):
-    """What holds for one test."""
+class Option(NamedTuple):
+    """One option: its ini name is `noblock_<name>`, its command line name `--noblock-<name>`."""
 
-    limits: Limits = Limits()
-    probes: tuple[str, ...] = ()
-    app: object = None
-    """The app itself or `pkg.mod:app`; None: look for a fixture."""
-    action: Action = "fail"
+    name: str
+    """Empty for the option that is called `noblock` alone."""
+    help: str
+    """As the README says it; backticks and links are taken out for `--help`."""
+    default: str = ""
+    """What holds where nobody says anything; empty: nothing does."""
+    value: str = ""
+    """How a value looks on the command line; empty: the option is a switch, or stands in the ini file alone."""
+    repeatable: bool = False
+    marker: str = ""
+    """How the noblock marker says it."""
+    choices: tuple[str, ...] = ()
+    """Of an option that stands in the ini file alone: the values that it may have."""
+    read: settings.Reader | None = None
+    """How a value gets into the settings of a test; None: it holds for the run."""
+
+    @property
+    def ini(self) -> str:
+        return f"noblock_{self.name}" if self.name else "noblock"
+
+    @property
+    def cli(self) -> str:
+        """Empty where the option stands in the ini file alone."""
+        return "" if self.choices else f"--{self.ini.replace('_', '-')}"
 
 
-_OPTIONS = pytest.StashKey[Settings]()
+OPTIONS = (
+    Option("", "watch the requests of every test", "off", marker="the marker itself"),
+    Option(
+        "app",
+        "the app, or a factory; else the `noblock_app` fixture, else one named `app`",
+        value="pkg.mod:app",
+        marker="app=",
+        read=settings.read_app,
+    ),
+    Option(
+        "max_block",
+        "longest the loop may be held in one go",
+        units.words(Limits().max_block),
+        value="50ms",
+        marker="max_block=",
+        read=settings.read_max_block,
+    ),
+    Option(
+        "probe",
+        "probe paths besides the built-in one",
+        value="/health",
+        repeatable=True,
+        marker="probe=",
+        read=settings.read_probe,
+    ),
+    Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
+    Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
+    Option(
+        "scope",
+        "how long the fixture keeps an app running: `function`, `module`, `session`",
+        "`function`",
+        choices=get_args(Scope),
+    ),
+    Option(
+        "lifespan",
+        "`fail`: judge the app's start and stop as well",
+        "`note`",
+        choices=("note", "fail"),
+        read=settings.read_lifespan,
+    ),
+    Option(
+        "known_calls",
+        "`fail`: a known blocking call is red also where a mock answers it",
+        "`note`",
+        choices=("note", "fail"),
+        read=settings.read_known_calls,
+    ),
+    Option(
+        "meter",
+        "`auto`, `full`, `portable`: the rules to measure by",
+        "`auto`",
+        choices=("auto", "full", "portable"),
+    ),
+)
+
+_ROWS = {option.name: option for option in OPTIONS}
+
+_OF_RUN = pytest.StashKey[Settings]()
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Every command line option has an ini twin; only the ini and the default hold where the option is absent."""
     group = parser.getgroup("noblock", "assert that ASGI endpoints do not block the event loop")
-    group.addoption(
-        "--noblock",
-        action="store_true",
-        default=None,
-        help="watch the requests of every test, whatever client sends them",
-    )
-    group.addoption("--noblock-app", metavar="pkg.mod:app", help="the ASGI app, or a factory of it")
-    group.addoption(
-        "--noblock-max-block", metavar="50ms", help="longest the app may hold the event loop in one go (default 50ms)"
-    )
-    group.addoption("--noblock-probe", metavar="/health", action="append", help="probe path (repeatable)")
-    group.addoption("--noblock-action", metavar="fail|warn", help="what a finding does to the test (default fail)")
-    group.addoption(
-        "--noblock-report", metavar="FILE.json", action="append", help="write a report, by suffix (repeatable)"
-    )
-    parser.addini("noblock", "watch every test", type="bool", default=False)
-    parser.addini("noblock_app", "the ASGI app of this project, or a factory of it: pkg.mod:app")
-    parser.addini("noblock_max_block", "longest the app may hold the event loop in one go, as 50ms")
-    parser.addini("noblock_probe", "probe paths besides the built-in ones", type="args")
-    parser.addini("noblock_scope", "how long one running app is kept: function, module, session", default="function")
-    parser.addini("noblock_action", "fail or warn")
-    parser.addini("noblock_report", "report files, by suffix", type="args")
-    parser.addini("noblock_lifespan", "note or fail: what a finding in the app's lifespan does", default="note")
-    parser.addini(
-        "noblock_known_calls", "note or fail: what a known blocking call does that a mock answers", default="note"
-    )
-    parser.addini("noblock_meter", "auto, full or portable: the rules to measure by", default="auto")
+    for option in OPTIONS:
+        if option.cli:
+            group.addoption(option.cli, help=plain_help(option), **_of_command_line(option))
+        _add_ini(parser, option)
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
 
 
-def option(config: pytest.Config, name: str) -> object:
+def plain_help(option: Option) -> str:
+    """The option's help and default, as a terminal shows them."""
+    text = option.help.replace("[", "").partition("](")[0].replace("`", "")
+    return f"{text} ({option.default.strip('`')})" if option.default else text
+
+
+def _of_command_line(option: Option) -> dict[str, str | None]:
+    if not option.value:
+        return {"action": "store_true", "default": None}
+    return {"metavar": option.value, "action": "append" if option.repeatable else "store"}
+
+
+def _add_ini(parser: pytest.Parser, option: Option) -> None:
+    if not option.name:
+        parser.addini(option.ini, plain_help(option), type="bool", default=False)
+    elif option.choices:
+        parser.addini(option.ini, plain_help(option), default=option.default.strip("`"))
+    else:
+        kind: Literal["args", "string"] = "args" if option.repeatable else "string"
+        parser.addini(option.ini, plain_help(option), type=kind)
+
+
+def value_of(config: pytest.Config, name: str) -> object:
     """The command line's value, else the ini's; None where neither says anything."""
-    given = config.getoption(f"noblock_{name}")
-    return given if given is not None else config.getini(f"noblock_{name}") or None
+    option = _ROWS[name]
+    given = config.getoption(option.ini) if option.cli else None
+    return given if given is not None else config.getini(option.ini) or None
 
 
 def watches_all(config: pytest.Config) -> bool:
-    return bool(config.getoption("noblock") or config.getini("noblock"))
+    """Whether the requests of every test are watched."""
+    return bool(value_of(config, ""))
 
 
-def judges_lifespan(config: pytest.Config) -> bool:
-    return bool(config.getini("noblock_lifespan") == "fail")
+def reports(config: pytest.Config) -> list[str]:
+    """The files that reports are written to, as given."""
+    return cast("list[str]", value_of(config, "report") or [])
+
+
+def asked_for(config: pytest.Config) -> bool:
+    """Whether any option says that noblock is wanted in this run."""
+    return any(value_of(config, option.name) for option in OPTIONS if option.cli)
+
+
+def debugs() -> bool:
+    """Whether the environment asks for the readings behind each finding."""
+    return os.environ.get("NOBLOCK_DEBUG", "") not in ("", "0")
+
+
+def of_run(config: pytest.Config) -> Settings:
+    """What holds for a test without markers of ours. Raises UsageError."""
+    known = config.stash.get(_OF_RUN, None)
+    if known is None:
+        given = {option.name: value_of(config, option.name) for option in OPTIONS if option.read}
+        known = config.stash[_OF_RUN] = _with(Settings(), given, "the noblock options")
+    return known
 
 
 def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     """What holds for a test with these markers. Raises UsageError for a mistake in one (or in an option)."""
-    general = of_options(config)
+    general = of_run(config)
     if not ours.marks:
         return general
     merged: dict[str, object] = {}
     for given in reversed(ours.named("noblock")):  # the closest wins
         merged |= given
-    return _settings(merged, ours.where, general) if merged else general
+    return _with(general, merged, ours.where) if merged else general
 
 
-def of_options(config: pytest.Config) -> Settings:
-    """The same for all tests, and asked for by each. Raises UsageError."""
-    known = config.stash.get(_OPTIONS, None)
-    if known is None:
-        given = {name: option(config, name) for name in ("max_block", "probe", "app", "action")}
-        limits = Limits(known_calls=config.getini("noblock_known_calls") != "fail")
-        known = config.stash[_OPTIONS] = _settings(given, "the noblock options", Settings(limits))
-    return known
+def _with(general: Settings, given: Mapping[str, object], where: str) -> Settings:
+    """The settings with these values in them; None says nothing. `where` they stand. Raises UsageError."""
+    for name, value in given.items():
+        read = _ROWS[name].read
+        if value is not None and read is not None:
+            try:
+                general = read(general, value)
+            except ValueError as error:
+                raise pytest.UsageError(f"{where}: {name}: {error}") from None
+    return general
 
 
 def validate_options(config: pytest.Config) -> None:
     """Raises UsageError, before anything runs."""
-    of_options(config)
-    _one_of("noblock_scope", config.getini("noblock_scope"), get_args(Scope))
-    _one_of("noblock_lifespan", config.getini("noblock_lifespan"), ("note", "fail"))
-    _one_of("noblock_known_calls", config.getini("noblock_known_calls"), ("note", "fail"))
-    _one_of("noblock_meter", config.getini("noblock_meter"), get_args(MeterChoice))
+    of_run(config)
+    for option in OPTIONS:
+        value = config.getini(option.ini)
+        if option.choices and value not in option.choices:
+            raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
     for file in reports(config):
-        if not file.endswith(REPORT_SUFFIXES):
-            raise pytest.UsageError(
-                f"--noblock-report: the format of {file!r} is not known: its name must end in "
-                f"{' or '.join(REPORT_SUFFIXES)}"
-            )
+        _validate_report(file)
 
 
-def reports(config: pytest.Config) -> list[str]:
-    return cast("list[str]", option(config, "report") or [])
+def _validate_report(file: str) -> None:
+    from pytest_noblock.report.formats import REPORT_SUFFIXES
 
-
-def asked_for(config: pytest.Config) -> bool:
-    """Whether any option says that noblock is wanted in this run."""
-    return watches_all(config) or any(
-        option(config, name) for name in ("app", "max_block", "probe", "action", "report")
-    )
+    if not file.endswith(REPORT_SUFFIXES):
+        raise pytest.UsageError(
+            f"--noblock-report: the format of {file!r} is not known: its name must end in "
+            f"{' or '.join(REPORT_SUFFIXES)}"
+        )
 
 
 def validate_markers(item: pytest.Item) -> None:
@@ -158,40 +249,3 @@ def app_of(request: pytest.FixtureRequest) -> object:
             '@pytest.mark.noblock(app=...), --noblock-app=pkg.mod:app, the ini option noblock_app = "pkg.mod:app" '
             "or a fixture named app"
         ) from None
-
-
-def _settings(given: Mapping[str, object], where: str, settings: Settings) -> Settings:
-    settings = settings._replace(app=given.get("app", settings.app))
-    for name, value in given.items():
-        if value is not None and name in _READERS:
-            try:
-                settings = _READERS[name](settings, value)
-            except ValueError as error:
-                raise pytest.UsageError(f"{where}: {name}: {error}") from None
-    return settings
-
-
-def _with_max_block(settings: Settings, value: object) -> Settings:
-    return settings._replace(limits=settings.limits._replace(max_block=units.parse(value)))
-
-
-def _with_probe(settings: Settings, value: object) -> Settings:
-    return settings._replace(probes=probe_paths.of(value))
-
-
-def _with_action(settings: Settings, value: object) -> Settings:
-    if value not in get_args(Action):
-        raise ValueError(f"{value!r} is neither 'fail' nor 'warn'")
-    return settings._replace(action=cast("Action", value))
-
-
-_READERS: dict[str, Callable[[Settings, object], Settings]] = {
-    "max_block": _with_max_block,
-    "probe": _with_probe,
-    "action": _with_action,
-}
-
-
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise pytest.UsageError(f"{name}: {value!r} is not one of {', '.join(known)}")

@@ -1,90 +1,148 @@
-"""From a check to a test's outcome."""
+"""From the checks of a test to its outcome: what is accepted, what goes on record, what fails."""
 
 import sys
 import warnings
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from pytest_noblock.plugin import markers, options
-from pytest_noblock.plugin.reporter import attach, attach_unused
+from pytest_noblock.plugin.reporter import attach, attach_unused, carrier_of, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from pytest_noblock.engine.usercode import UserCode
+    from pytest_noblock.checks.plan import Plan
     from pytest_noblock.model.finding import Check
+    from pytest_noblock.model.observation import Meter
+
+
+class Recorded(NamedTuple):
+    """A check and the record of it that is attached to the test."""
+
+    check: "Check"
+    attached: tuple[str, str]
 
 
 class ItemOutcome:
-    """What the checks of one test do to it."""
+    """What the checks of one test do to it; see `client.RequestingTest` for what the fixture asks of it."""
 
     def __init__(self, item: pytest.Item, ours: markers.Marked) -> None:
         self._item = item
         self.settings = options.settings_of(item.config, ours)
         self._allowances = markers.allowances(ours)
         self._background = markers.background_names(ours)
-        self._checks: list[Check] = []
+        self._recorded: list[Recorded] = []
 
-    def seen(self, check: "Check") -> "Check":
-        """On record, with what the user accepts marked."""
-        from pytest_noblock.report.wire import record, to_json
+    @property
+    def id(self) -> str:
+        return self._item.nodeid
 
-        check = self._accepted(check) if check.findings else check
-        warned = self.settings.action == "warn" and check.outcome == "failed"
-        text = self._text([check]).partition("\n")[0] if warned else ""
-        check = self._accepted(check, "action=warn") if warned else check
-        attach(self._item, to_json(record(check)))
-        self._checks.append(check)
-        if warned:
-            from pytest_noblock.model.finding import NoblockWarning
+    @property
+    def plan(self) -> "Plan":
+        return self.settings.plan
 
-            warnings.warn_explicit(text, NoblockWarning, *self._where())
+    def record(self, check: "Check") -> "Check":
+        """Puts the check on record, with what is accepted marked, and returns it so."""
+        from pytest_noblock.report.json_v1 import record, to_json
+
+        check = self._accepted(check)
+        recorded = Recorded(check, attach(self._item, to_json(record(check))))
+        self._recorded.append(recorded)
+        self._carry(recorded)
         return check
 
-    def _accepted(self, check: "Check", reason: str | None = None) -> "Check":
-        """By the user's allowances, or all of it for this reason."""
+    def _record_again(self, place: int, check: "Check") -> "Check":
+        """Puts the check in the place of one that is on record already: a request is on record once."""
+        from pytest_noblock.report.json_v1 import record, to_json
+
+        check = self._accepted(check)
+        before = self._recorded[place].attached
+        self._recorded[place] = Recorded(check, replace(self._item, before, to_json(record(check))))
+        self._carry(self._recorded[place])
+        return check
+
+    def _carry(self, recorded: Recorded) -> None:
+        carrier = carrier_of(self._item.config)
+        if carrier is not None:
+            carrier.add(self._item, recorded.attached, recorded.check)
+
+    def _accepted(self, check: "Check") -> "Check":
+        """By the test's allowances; under `action=warn` all the rest as well, with a warning."""
+        if not check.findings:
+            return check
         from pytest_noblock.acceptance.allowances import Allowance, accept
 
-        return accept(check, self._allowances if reason is None else [Allowance(reason)])
+        check = accept(check, self._allowances)
+        if check.outcome != "failed" or self.settings.action != "warn":
+            return check
+        self._warn(check)
+        return accept(check, [Allowance("action=warn")])
 
-    def fail(self, check: "Check") -> None:
-        """A request of the fixture: what blocked fails, and so does what was not measured."""
+    def _warn(self, check: "Check") -> None:
+        from pytest_noblock.model.finding import NoblockWarning
+
+        warnings.warn_explicit(self._text([check]).partition("\n")[0], NoblockWarning, *self._where())
+
+    def fail_if_red(self, check: "Check") -> None:
+        """Fails the test for a request of the fixture that blocked, and for one that was not measured."""
         __tracebackhide__ = True
         if check.outcome in ("failed", "inconclusive"):
             pytest.fail(self._text([check]), pytrace=False)
 
-    def finish(self, watched: "Sequence[Check]", user: "UserCode", *, passing: bool) -> None:
-        """At the end of the test's call: one that fails anyway gets the text as a section."""
-        judged = self._with_background(watched, user)
-        failed = [check for check in judged if self.seen(check).outcome == "failed"]
+    def conclude(
+        self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]", *, passing: bool
+    ) -> None:
+        """At the end of the test's call: records what was watched, and fails the test for it.
+
+        A test that fails anyway gets the text as a section of its report. `relative` turns a file into the name that
+        reports show.
+        """
+        failed = [check for check in self._record_all(watched, meter, relative) if check.outcome == "failed"]
         attach_unused(self._item, self._unused())
         if failed and passing:
             pytest.fail(self._text(failed), pytrace=False)
         elif failed:
             self._item.add_report_section("call", "noblock", self._text(failed))
-        elif passing and not self._checks and _asked_for_itself(self._item):
+        elif passing and not self._recorded and _asks_for_itself(self._item):
             pytest.fail(
                 f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False
             )
 
-    def _with_background(self, watched: "Sequence[Check]", user: "UserCode") -> "Sequence[Check]":
-        """What the marker asks of the background tasks of all the test's requests, the fixture's included."""
-        if self._background is None:
-            return watched
-        from pytest_noblock.judge.background import faults
-        from pytest_noblock.judge.background_findings import shared_out
-        from pytest_noblock.model.finding import blank
+    def _record_all(
+        self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"
+    ) -> "list[Check]":
+        """Records the watched checks, and again those of the fixture whose background tasks went wrong."""
+        known = [recorded.check for recorded in self._recorded]
+        judged = self._with_task_faults([*known, *watched], meter, relative)
+        changed = [
+            self._record_again(place, judged[place])
+            for place, check in enumerate(known)
+            if judged[place].findings != check.findings
+        ]
+        return [*changed, *(self.record(check) for check in judged[len(known) :])]
 
-        exchanges = [exchange for check in (*self._checks, *watched) for exchange in check.exchanges]
-        found = faults(exchanges, self._background)
-        if found and not watched:  # the fixture's checks are on record already
-            watched = self._checks[-1:] or [blank(self._item.nodeid, "the test", 0, "full")]
-        return shared_out(watched, found, user.relative) if found else watched
+    def _with_task_faults(
+        self, checks: "list[Check]", meter: "Meter", relative: "Callable[[str], str]"
+    ) -> "list[Check]":
+        """The test's checks with what the marker finds wrong with their background tasks."""
+        if self._background is None:
+            return checks
+        from pytest_noblock.judge.background import faults
+
+        found = faults([exchange for check in checks for exchange in check.exchanges], self._background, relative)
+        if not found:
+            return checks
+        from pytest_noblock.checks.assemble import Subject, unmeasured, with_task_faults
+
+        if not checks:
+            subject = Subject(self.id, "the test", self.settings.limits.max_block, meter)
+            checks = [unmeasured(subject, "the test made no request")]
+        return with_task_faults(checks, found, relative)
 
     def _where(self) -> tuple[str, int]:
-        """The test's own line, that of the request where the fixture makes it."""
+        """The test's own line: that of the request where the fixture makes it, else that of its `def`."""
         path, line, _name = self._item.reportinfo()
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename != str(path):
@@ -92,19 +150,20 @@ class ItemOutcome:
         return str(path), (line or 0) + 1 if frame is None else frame.f_lineno
 
     def _unused(self) -> list[str]:
-        if not (self._allowances and self._checks):
+        """The reasons of the allowances that no finding of the test needed."""
+        if not (self._allowances and self._recorded):
             return []
         from pytest_noblock.acceptance.allowances import unused
 
-        return [each.reason for each in unused(self._allowances, self._checks)]
+        return [each.reason for each in unused(self._allowances, [recorded.check for recorded in self._recorded])]
 
     def _text(self, checks: "Sequence[Check]") -> str:
         from pytest_noblock.report.failure import failure
 
         verbosity = self._item.config.get_verbosity("noblock")
-        return "\n".join(failure(check, verbosity) for check in checks)
+        return "\n".join(failure(check, verbosity, readings=options.debugs()) for check in checks)
 
 
-def _asked_for_itself(item: pytest.Item) -> bool:
-    """The marker stands on the test itself."""
+def _asks_for_itself(item: pytest.Item) -> bool:
+    """Whether the marker stands on the test itself, and not on its class or module."""
     return any(mark.name == "noblock" for mark in item.own_markers)

@@ -1,47 +1,143 @@
-"""The way of the records: from the test that made them to the files, across xdist's processes."""
+"""The way of the records: from the test that made them to the files and the terminal, across xdist's processes.
+
+The worker attaches each check to its test as one JSON record, in the user properties. Where a report was asked for,
+the `Carrier` sends the whole checks as well, on the report of the test's teardown. The `Reporter` reads both.
+"""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_noblock.report.wire import Record
+    from collections.abc import Generator
+
+    from pytest_noblock.model.finding import Check
+    from pytest_noblock.model.observation import Meter
+    from pytest_noblock.report.json_v1 import Record
+    from pytest_noblock.report.wire import Environment, Run
 
 _PROPERTY = "noblock"
 _UNUSED = "noblock-unused-allowance"
 
+CARRIER = "noblock-carrier"
+"""The name under which pytest knows the Carrier of this process."""
 
-def attach(item: pytest.Item, record: str) -> None:
-    """One in JSON: user properties travel to the controller under xdist and into JUnit's XML."""
-    item.user_properties.append((_PROPERTY, record))
+_ATTRIBUTE = "noblock_carried"
+"""Of a TestReport. xdist sends whatever attributes of simple types a report has."""
+
+
+def attach(item: pytest.Item, record: str) -> tuple[str, str]:
+    """Attaches a record to the test; user properties travel to the controller under xdist and into JUnit's XML."""
+    attached = (_PROPERTY, record)
+    item.user_properties.append(attached)
+    return attached
 
 
 def attach_unused(item: pytest.Item, reasons: list[str]) -> None:
-    """Allowances that no finding of the test needed."""
+    """Attaches the allowances that no finding of the test needed."""
     item.user_properties.extend((_UNUSED, reason) for reason in reasons)
 
 
+def replace(item: pytest.Item, attached: tuple[str, str], record: str) -> tuple[str, str]:
+    """Puts another record in the place of one that `attach` returned."""
+    places = [place for place, each in enumerate(item.user_properties) if each is attached]
+    if not places:  # somebody else took it away
+        return attached
+    new = (_PROPERTY, record)
+    item.user_properties[places[0]] = new
+    return new
+
+
 def forget(item: pytest.Item) -> None:
-    """A test that is run again starts anew."""
+    """Before a test is run again: takes away what it attached the last time."""
     if item.user_properties:
         item.user_properties[:] = [each for each in item.user_properties if each[0] not in (_PROPERTY, _UNUSED)]
+
+
+def carrier_of(config: pytest.Config) -> "Carrier | None":
+    """None where no report was asked for."""
+    carrier: Carrier | None = config.pluginmanager.get_plugin(CARRIER)
+    return carrier
+
+
+class Carried(NamedTuple):
+    """What the report of one test carries besides its records."""
+
+    checks: dict[int, str]
+    """Whole checks as `report.wire` writes them, by the place of their records; uneventful ones have none."""
+    loops: set[str]
+    """The event loops that ran the test's requests."""
+
+
+class Carrier:
+    """Sends whole checks to the process that writes the reports; registered where a report was asked for."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Carried] = {}
+        """By the test's id, until its teardown is over."""
+
+    def add(self, item: pytest.Item, attached: tuple[str, str], check: "Check") -> None:
+        """`attached` is the check's record, attached already."""
+        from pytest_noblock.report.wire import encode
+
+        records = [each for each in item.user_properties if each[0] == _PROPERTY]
+        places = [place for place, each in enumerate(records) if each is attached]
+        self._carried(item).checks.update((place, encode(check)) for place in places)
+        self.add_loops(item, check.loop)
+
+    def add_loops(self, item: pytest.Item, loops: str) -> None:
+        """`loops` as `Observation.loop` has them: several are joined by commas."""
+        self._carried(item).loops.update(loop.strip() for loop in loops.split(",") if loop)
+
+    def _carried(self, item: pytest.Item) -> Carried:
+        return self._of.setdefault(item.nodeid, Carried({}, set()))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> "Generator[None, pytest.TestReport, pytest.TestReport]":
+        report = yield
+        carried = self._of.pop(item.nodeid, None) if call.when == "teardown" else None
+        if carried is not None:
+            setattr(report, _ATTRIBUTE, [sorted(carried.checks.items()), sorted(carried.loops)])
+        return report
+
+
+def _carried_by(report: pytest.TestReport) -> Carried:
+    checks, loops = getattr(report, _ATTRIBUTE, ((), ()))
+    return Carried(dict(checks), set(loops))
 
 
 class Reporter:
     """What the tests of the whole run left behind; registered only in the process that prints."""
 
-    def __init__(self, files: list[Path], environment: "Callable[[], Record]", *, must_watch: bool) -> None:
+    def __init__(
+        self,
+        files: list[Path],
+        environment: "Callable[[Iterable[str]], Environment]",
+        *,
+        limit: int,
+        must_watch: bool,
+        debug: bool = False,
+    ) -> None:
+        """`environment` takes the loops that ran. `limit`: max_block in ns, as it held for uneventful requests.
+
+        `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well.
+        """
         self._files = files
         self._environment = environment
+        self._limit = limit
         self._must_watch = must_watch
+        self._debug = debug
         self._texts: dict[str, list[str]] = {}
-        """Of each test the records, as they came."""
+        """The records of each test as they came, in JSON."""
+        self._carried: dict[str, Carried] = {}
         self._unused: dict[str, list[str]] = {}
-        self._unwritten = ""
+        self._unwritten: list[str] = []
         self._vacuous = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -52,10 +148,12 @@ class Reporter:
             mine = [str(value) for name, value in report.user_properties if name == key]
             if mine:
                 kept[report.nodeid] = mine
+        if self._files:
+            self._carried[report.nodeid] = _carried_by(report)
 
     @cached_property
     def _by_test(self) -> "dict[str, list[Record]]":
-        """Parsed in one go, for most suites only count them."""
+        """The records of each test; parsed in one go, for most suites only count them."""
         tests = sorted(self._texts.items())
         found: dict[str, list[Record]] = json.loads(
             "{" + ",".join(f"{json.dumps(test)}:[{','.join(texts)}]" for test, texts in tests) + "}"
@@ -70,16 +168,15 @@ class Reporter:
         self._vacuous = self._must_watch and ran and not self._texts
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        try:
-            self._write()
-        except OSError as error:
-            self._unwritten = f"the reports {', '.join(map(str, self._files))} cannot all be written: {error}"
+        self._unwritten = list(self._write()) if self._files else []
+        if self._unwritten:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unwritten:
             terminalreporter.section("noblock")
-            terminalreporter.line(self._unwritten, red=True)
+            for line in self._unwritten:
+                terminalreporter.line(line, red=True)
         if not self._texts and not self._vacuous:
             return
         from pytest_noblock.report.summary import summary
@@ -88,17 +185,36 @@ class Reporter:
         if not self._texts:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
             return
-        for line in summary(self._by_test, self._unused):
+        for line in summary(self._by_test, self._unused, notes=self._debug):
             terminalreporter.line(line)
 
-    def _write(self) -> None:
-        """Raises OSError."""
-        if not self._files:
-            return
-        from pytest_noblock.report.wire import document
+    def _write(self) -> "Iterable[str]":
+        """Each file by itself; yields why one could not be written."""
+        from pytest_noblock.report import formats
 
-        records = [record for records in self._by_test.values() for record in records]
-        text = json.dumps(document(self._environment(), records), indent=2) + "\n"
+        run = self._run()
         for file in self._files:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            try:
+                formats.write(file, run)
+            except OSError as error:
+                yield f"the report {file} cannot be written: {error}"
+
+    def _run(self) -> "Run":
+        from pytest_noblock.report.wire import Run
+
+        environment = self._environment(loop for each in self._carried.values() for loop in each.loops)
+        checks = [
+            check
+            for test, records in self._by_test.items()
+            for check in self._checks(test, records, environment["meter"])
+        ]
+        return Run(environment, tuple(checks))
+
+    def _checks(self, test: str, records: "list[Record]", meter: "Meter") -> "Iterable[Check]":
+        """The test's checks, whole where the Carrier brought them; an uneventful one is all in its record."""
+        from pytest_noblock.report.json_v1 import check_of
+        from pytest_noblock.report.wire import decode
+
+        carried = self._carried.get(test, Carried({}, set())).checks
+        for place, record in enumerate(records):
+            yield decode(carried[place]) if place in carried else check_of(record, self._limit, meter)

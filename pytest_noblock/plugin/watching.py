@@ -1,43 +1,158 @@
-"""One test's watch: from its setup to the end of its call, then its patches until the end of its teardown.
+"""Watched tests: each from its setup to the end of its call, and its patches until the end of its teardown.
 
-Most tests make requests of which there is nothing to say: the judgement is imported for the others.
+Most tests make requests of which there is nothing to say: the judges are imported for the others.
 """
 
+from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_noblock.engine.exchange import LiveExchange
-from pytest_noblock.engine.watch import Kit, Watch
-from pytest_noblock.model.limits import NOTE_NS, Limits
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.watch import Kit, RequestWatch
+from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
+from pytest_noblock.model.observation import Meter
+from pytest_noblock.plugin import options
+from pytest_noblock.plugin.reporter import attach, carrier_of
+from pytest_noblock.report.uneventful import UneventfulTexts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_noblock.model.finding import Check
+    from pytest_noblock.plugin.session import ItemRun
+    from pytest_noblock.plugin.settings import Settings
 
-_SAMPLE_AFTER_NS = 10_000_000
 
+class ItemRecorder:
+    """Records the requests of one test. Hooks start, stop and leave it: they cannot share a `with` block."""
 
-class ItemWatch(Watch):
-    """Started, stopped and left by hooks, which cannot share a `with`. `keep`: the kit serves other tests, too."""
-
-    def __init__(self, kit: Kit, limits: Limits, *, keep: bool) -> None:
-        super().__init__(kit, min(_SAMPLE_AFTER_NS, limits.max_block // 2))
-        self._keep = keep
+    def __init__(self, kit: Kit, limits: Limits, *, shares_kit: bool) -> None:
+        """`shares_kit`: other tests use the kit as well; otherwise it is closed with this recorder."""
+        self._kit = kit
         self._limits = limits
+        self._shares_kit = shares_kit
+        self._watch = RequestWatch(kit, sample_after(limits.max_block))
 
-    def uneventful(self) -> list[LiveExchange] | None:
-        """The requests that entered an app meanwhile, if there is nothing to say of any of them."""
-        concern = self._limits.concern
-        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self.segments):
-            return None
-        return self.records if all(record.steps and not record.tasks for record in self.records) else None
+    def start(self, *, inherits: bool = False) -> None:
+        """From now on requests are recorded. `inherits`: the patches of another recorder are on, and become its own."""
+        self._watch.start(inherits=inherits)
 
-    def checks(self, id: str, *, lifespan: bool) -> "list[Check]":
-        """One for each request that entered an app meanwhile."""
-        from pytest_noblock.checks.watched import Judge
-
-        judge = Judge(self._limits, self._kit.user.relative, lifespan=lifespan)
-        return judge.checks(id, self.observation())
+    def stop(self) -> None:
+        """Requests are recorded no more; the patches stay on until `leave`."""
+        self._watch.stop()
 
     def leave(self) -> None:
-        super().leave()
-        if not self._keep:
+        """Takes the patches off: after the test's fixtures, which may have put back what they found at their start."""
+        self._watch.leave()
+        if not self._shares_kit:
             self._kit.close()
+
+    @property
+    def loop(self) -> str:
+        """The event loops that ran the requests; see `Observation.loop`."""
+        return self._watch.loop
+
+    def uneventful(self) -> list[LiveExchange] | None:
+        """The requests that were recorded, if there is nothing to say of any of them."""
+        concern = self._limits.concern
+        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self._watch.segments):
+            return None
+        records = self._watch.records
+        return records if all(record.steps and not record.tasks for record in records) else None
+
+    def checks(self, id: str, settings: "Settings") -> "list[Check]":
+        """One check for each request that was recorded."""
+        from pytest_noblock.checks.watched import WatchRules, judge_watched
+
+        rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails)
+        return judge_watched(id, self._watch.observation(), rules, self._kit.user.relative)
+
+
+class _Left(Enum):
+    """What the last watched test left behind."""
+
+    NOTHING = "its patches are off, or there was no test before"
+    FOR_SIBLING = "its patches are on, and nobody can touch them before the next test, which has the same parent"
+    FOR_OTHER = "its patches are on, and fixtures of a class or a module may end before the next test has started"
+
+
+class PatchHandover:
+    """Hands the patches of one test over to the next where every test is watched: changing classes costs time."""
+
+    def __init__(self) -> None:
+        self._left = _Left.NOTHING
+        self._last: ItemRecorder | None = None
+
+    def start(self, recorder: ItemRecorder) -> None:
+        """Starts the recorder with the patches that are on; only a sibling's are sure to be as they were."""
+        last, left = self._last, self._left
+        self._last, self._left = None, _Left.NOTHING
+        recorder.start(inherits=left is _Left.FOR_SIBLING)
+        if last is not None and left is _Left.FOR_OTHER:
+            last.leave()
+
+    def keep(self, recorder: ItemRecorder, *, sibling_follows: bool) -> None:
+        """The recorder's test has ended, and another one follows."""
+        self._last, self._left = recorder, _Left.FOR_SIBLING if sibling_follows else _Left.FOR_OTHER
+
+    def close(self) -> None:
+        """The test that was to follow does not come."""
+        last, self._last, self._left = self._last, None, _Left.NOTHING
+        if last is not None:
+            last.leave()
+
+
+class Watching:
+    """Watches the tests of a session: all of them, or those that a marker names."""
+
+    def __init__(self, config: pytest.Config, meter: Meter, *, every_test: bool) -> None:
+        self._config = config
+        self._meter = meter
+        self._every_test = every_test
+        self._user = UserCode(str(config.rootpath))
+        self._handover = PatchHandover()
+        self._texts = UneventfulTexts()
+        self._of_run = options.of_run(config)
+        self._carrier = carrier_of(config)
+
+    def begin(self, run: "ItemRun") -> None:
+        """From the test's setup on: fixtures make requests as well."""
+        settings = run.outcome.settings if run.ours.marks else self._of_run
+        kit = self._shared_kit if self._every_test else Kit(self._meter, self._user)
+        run.recorder = ItemRecorder(kit, settings.limits, shares_kit=self._every_test)
+        self._handover.start(run.recorder)
+
+    @cached_property
+    def _shared_kit(self) -> Kit:
+        """Where every test is watched, one for all of them; elsewhere nothing outlives a test."""
+        kit = Kit(self._meter, self._user)
+        self._config.add_cleanup(self._handover.close)
+        self._config.add_cleanup(kit.close)
+        return kit
+
+    def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, *, passing: bool) -> None:
+        """At the end of the test's call, whatever came of it. Fails the test that nothing else failed."""
+        recorder.stop()
+        uneventful = None if run.ours.marks else recorder.uneventful()
+        if uneventful is None:
+            checks = recorder.checks(item.nodeid, run.outcome.settings)
+            run.outcome.conclude(checks, self._meter, self._user.relative, passing=passing)
+        else:
+            self._attach(item, recorder, uneventful)
+
+    def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
+        id = item.nodeid
+        for each in requests:
+            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration))
+        if self._carrier is not None:
+            self._carrier.add_loops(item, recorder.loop)
+
+    def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
+        """After the test's fixtures."""
+        if following is not None and self._every_test:
+            self._handover.keep(recorder, sibling_follows=following.parent is item.parent)
+        else:
+            recorder.leave()

@@ -1,14 +1,15 @@
-"""How a failure reads: the line, the why, the harm, the remedy, in ten seconds."""
+"""How a failure reads: the line, the why, the harm, the remedy, in ten seconds (pure)."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
-from pytest_noblock.judge import advice
-from pytest_noblock.model.finding import MOCKED, Check, Finding, ProbeWaits, TaskRun
-from pytest_noblock.model.kinds import Kind
-from pytest_noblock.model.observation import LOOP, Exchange, Phase
+from pytest_noblock.model.finding import MOCKED, Check, Evidence, Finding, ProbeWaits, TaskRun
+from pytest_noblock.model.kinds import KINDS, is_background
+from pytest_noblock.model.observation import LOOP, Phase
 from pytest_noblock.model.units import words
+from pytest_noblock.report import evidence
 
-_WHY = {
+_KERNEL_CALLS = {
     "poll": "for the network",
     "ppoll": "for the network",
     "recvfrom": "for the network",
@@ -22,77 +23,70 @@ _WHY = {
     "fsync": "for the disk",
     "fdatasync": "for the disk",
 }
+"""What the loop thread waits for in these calls of Linux; in all others it waits "in the kernel"."""
 
 _UNPROBED = "every other request of this worker waited meanwhile"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
-_EVIDENCE = {
-    "call": "as the call was made",
-    "sample": "by a look at the stack while it lasted",
-    "line counters": "by counters at every line",
-    "worker": "by the stacks of the worker threads",
-    "await": "by where its tasks waited",
-    MOCKED: "as the call was made",
-    "none": "by the counters of the step alone",
-}
 
-_BACKGROUND: dict[Kind, str] = {
-    "background-early": "began before the response was complete",
-    "background-lost": "was added and never ran",
-    "background-missing": "was never added",
-    "background-failed": "raised",
-    "background-order": "ran out of order",
-}
+def failure(check: Check, verbosity: int = 0, *, readings: bool = False) -> str:
+    """The whole report of a check.
 
-_BESIDE: dict[Kind, str] = {
-    "gil": "held the GIL",
-    "pool-starved": "used up {pool} for",
-    "contention": "kept others waiting",
-}
-
-
-def failure(check: Check, verbosity: int = 0) -> str:
-    """The whole report; the first line alone with `-q`, the exchange with `-v`, stacks and probes with `-vv`."""
-    lines = list(_failure(check, verbosity))
+    `verbosity` -1 (`-q`) leaves the first line alone; 1 (`-v`) adds a timeline of the exchange, 2 (`-vv`) stacks and
+    probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings` adds these at any verbosity.
+    """
+    lines = list(_failure(check, verbosity, readings=readings or verbosity >= 3))
     return "\n".join(lines[:1] if verbosity < 0 else lines)
 
 
-def _failure(check: Check, verbosity: int) -> Iterator[str]:
-    if not check.findings:
+def _failure(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
+    if check.findings:
+        yield from _findings(check, verbosity, readings=readings)
+    else:
         yield f"{check.reason}: nothing was measured"
-        return
+    if readings and check.notes:
+        yield "  notes   seen, and fails nothing"
+        yield from (f"            {note}" for note in check.notes)
+
+
+def _findings(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
     for finding in check.findings:
         yield headline(check, finding)
         yield ""
         yield from _rows(check, finding)
+        if readings:
+            yield from evidence.readings(finding)
         if verbosity >= 2:
-            yield from _stack(finding)
+            yield from evidence.stack(finding)
         yield ""
     if verbosity >= 1:
-        yield from _timeline(check)
+        yield from evidence.timeline(check)
     if verbosity >= 2:
-        yield from _probes(check)
+        yield from evidence.probes(check)
 
 
 def headline(check: Check, finding: Finding) -> str:
     """One line that survives an 80 column summary: verb, route, what happened, how much, limit."""
     if finding.kind == "background-missing" and not finding.call:
         return f"{check.request}: no background task was added"
-    if finding.kind in _BACKGROUND:
-        return f"{check.request}: background task {finding.call} {_BACKGROUND[finding.kind]}"
-    if finding.kind in _BESIDE:
-        what = _BESIDE[finding.kind].format(pool=finding.pool)
-        return f"{check.request} {what} {words(finding.blocked_ns)}{_allowed(check, finding)}"
     if finding.evidence == MOCKED:
         return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
-    limit = "no network allowed" if finding.kind == "sync-network" and finding.blocked_ns < check.limit else None
-    limit = limit or f"limit {words(check.limit)}"
-    where = " in the background" if finding.phase is Phase.BACKGROUND else ""
-    return f"{check.request} blocked the event loop {words(finding.blocked_ns)}{where} ({limit})"
+    row = KINDS[finding.kind]
+    what = row.headline.format(time=words(finding.blocked_ns), pool=finding.pool, call=finding.call)
+    if is_background(finding.kind):
+        return f"{check.request}: {what}"
+    where = " in the background" if row.on_loop and finding.phase is Phase.BACKGROUND else ""
+    return f"{check.request} {what}{where}{_limit(check, finding)}"
 
 
-def _allowed(check: Check, finding: Finding) -> str:
-    return "" if finding.kind == "pool-starved" else f" (limit {words(check.limit)})"
+def _limit(check: Check, finding: Finding) -> str:
+    """What is allowed. No time with a full pool is allowed, and no round trip, however short."""
+    row = KINDS[finding.kind]
+    if row.always and not row.on_loop:
+        return ""
+    if row.always and finding.blocked_ns < check.limit:
+        return " (no network allowed)"
+    return f" (limit {words(check.limit)})"
 
 
 def _background_rows(check: Check, finding: Finding) -> Iterator[str]:
@@ -106,7 +100,7 @@ def _background_rows(check: Check, finding: Finding) -> Iterator[str]:
 
 
 def _when(run: TaskRun) -> str:
-    """The task beside its response."""
+    """The times of the task, and of its response."""
     began = "never began" if run.began_ms is None else f"began {run.began_ms:.1f} ms"
     ended = "" if run.ended_ms is None else f", ended {run.ended_ms:.1f} ms"
     complete = "never" if run.response_complete_ms is None else f"{run.response_complete_ms:.1f} ms"
@@ -114,7 +108,7 @@ def _when(run: TaskRun) -> str:
 
 
 def _rows(check: Check, finding: Finding) -> Iterator[str]:
-    if finding.kind in _BACKGROUND:
+    if is_background(finding.kind):
         yield from _background_rows(check, finding)
         return
     yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
@@ -128,14 +122,14 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("why", _why(finding))
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
-    yield from _row("instead", _instead(finding))
+    yield from _row("instead", finding.replacement)
     yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
     if not finding.confirmed:
-        yield from _row("seen", _seen(check, finding))
+        yield from _row("seen", _once(check, finding))
 
 
 def _during(check: Check, finding: Finding) -> list[str]:
-    """The background tasks in whose time it held the loop."""
+    """The background tasks that were running when the loop was held."""
     tasks = check.exchange.tasks if check.exchange else ()
     return [
         f"{task.name}({task.arguments})"
@@ -156,17 +150,30 @@ def _why(finding: Finding) -> str:
         return finding.reason
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
     times = f", {finding.count} times" if finding.count > 1 else ""
-    if finding.kind == "cpu":
-        return f"computing: {split}{times}"
-    if finding.kind == "sync-network":
-        return f"waiting for the network: {split}{times}"
-    what = f"in {finding.call}" if finding.call else _WHY.get(finding.syscall or "", "in the kernel")
-    return f"waiting {what}: {split}{times}"
+    return f"{_doing(finding)}: {split}{times}"
+
+
+def _doing(finding: Finding) -> str:
+    """What the thread did meanwhile."""
+    match finding.kind:
+        case "cpu" | "gil":
+            return "computing"
+        case "sync-network":
+            return "waiting for the network"
+        case "sync-io":
+            where = f"in {finding.call}" if finding.call else _KERNEL_CALLS.get(finding.syscall or "", "in the kernel")
+            return f"waiting {where}"
+        case "pool-starved" | "contention":
+            return "waiting"
+        case "background-early" | "background-lost" | "background-missing" | "background-failed" | "background-order":
+            return "in the background"
+        case _:
+            assert_never(finding.kind)
 
 
 def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]:
-    """The user's own probes say it in the user's terms; the built-in ones where there are none."""
-    if finding.kind in _BESIDE and finding.kind != "gil":
+    """Which probes say what harm it did: the user's own; where there are none, those of the loop."""
+    if KINDS[finding.kind].confirmation == "probes again":
         return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.blocked_ns]
     users = [probe for probe in probes if probe.path.startswith("/")]
     return users or [probe for probe in probes if probe.path == LOOP]
@@ -188,64 +195,41 @@ def _harm(probe: ProbeWaits) -> str:
 
 
 def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
-    """That it was not the loop that made them wait."""
+    """The turns of the loop while the probes waited: it was not the loop that kept them."""
     turns = [
         probe.waited
         for probe in check.probe_runs
         if probe.path == LOOP and any(began <= probe.due < ended for began, ended in finding.stalls)
     ]
-    if finding.kind in ("pool-starved", "contention") and turns:
+    if KINDS[finding.kind].confirmation == "probes again" and turns:
         yield f"none to the event loop: {len(turns)} turns meanwhile, the latest {words(max(turns))} late"
-
-
-def _instead(finding: Finding) -> str:
-    plain = finding.phase is Phase.HANDLER and advice.helps_plain_def(finding.kind, finding.call)
-    return finding.replacement + (", or make the endpoint a plain def" if plain else "")
 
 
 def _narrowed(finding: Finding) -> str:
     return f'call="{finding.call}"' if finding.call else f'kinds=["{finding.kind}"]'
 
 
-def _seen(check: Check, finding: Finding) -> str:
+def _once(check: Check, finding: Finding) -> str:
     """What the finding rests on, where no second run showed it."""
     hint = "; confirm=True sends the request again and names the exact line" if check.probes else ""
-    return f"once, {_EVIDENCE[finding.evidence]}{hint}"
+    return f"once, {_evidence(finding.evidence)}{hint}"
 
 
-def _stack(finding: Finding) -> Iterator[str]:
-    yield "  stack   innermost first"
-    for frame in finding.stack:
-        yield f"            {frame.file}:{frame.line} in {frame.function}"
-
-
-def _timeline(check: Check) -> Iterator[str]:
-    exchange = check.exchange
-    if exchange is None:
-        return
-    yield "  timeline, from when the request was sent"
-    for moment, what in sorted(_moments(check, exchange)):
-        yield f"    {words(moment - exchange.sent):>9}  {what}"
-    yield ""
-
-
-def _moments(check: Check, exchange: Exchange) -> Iterator[tuple[int, str]]:
-    stages = {
-        "the response started": exchange.started,
-        "the response was complete": exchange.completed,
-        "the app returned": exchange.returned,
-    }
-    yield from ((moment, what) for what, moment in stages.items() if moment is not None)
-    for finding in check.findings:
-        for began, ended in finding.stalls[:10]:
-            yield began, f"the loop is held, by {finding.place}"
-            yield ended, "the loop turns again"
-
-
-def _probes(check: Check) -> Iterator[str]:
-    if check.exchange is None:
-        return
-    yield "  probes, when they were due and how long they waited"
-    for probe in check.probe_runs:
-        due = words(probe.due - check.exchange.sent)
-        yield f"    {due:>9}  {probe.path}  {words(probe.waited)}"
+def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
+    match evidence:
+        case "call" | "known blocking call, answered by a mock":
+            return "as the call was made"
+        case "sample":
+            return "by a look at the stack while it lasted"
+        case "line counters" | "hot loop":
+            return "by counters at every line"
+        case "worker":
+            return "by the stacks of the worker threads"
+        case "await":
+            return "by where its tasks waited"
+        case "timeline":
+            return "by the times of its task"
+        case "none":
+            return "by the counters of the step alone"
+        case _:
+            assert_never(evidence)

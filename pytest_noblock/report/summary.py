@@ -1,27 +1,38 @@
-"""The end of a run: how much was watched, and what was found, each line of code once (pure)."""
+"""The end of a run: how many requests were watched, and what was found, each line of code once (pure)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from pytest_noblock.model.observation import LIFESPAN
-
-Record = dict[str, Any]  # JSON: see schema.json
+from pytest_noblock.report.json_v1 import Record
 
 _MOST_TESTS = 3
 
 
-def summary(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The lines of the summary; none where nothing was watched."""
+def summary(
+    by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]], *, notes: bool = False
+) -> Iterator[str]:
+    """The lines of the summary, from the records and the unused allowances of each test. `notes`: those as well."""
     requests = sum(each["request"] != LIFESPAN for records in by_test.values() for each in records)
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test):
         yield from _found(line, found)
     yield from _unused(by_test, unused)
+    if notes:
+        yield from _notes(by_test)
+
+
+def _notes(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """What was seen and fails nothing, under the request that showed it."""
+    for test, records in by_test.items():
+        for check in records:
+            if check["notes"]:
+                yield f"notes on {check['request']} in {test}"
+            yield from (f"  {note}" for note in check["notes"])
 
 
 def _unused(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The allowances that no test needed: one of a class or a module holds for many tests, and one is enough."""
+    """The allowances that no test needed. One on a class or a module holds for many tests, and one need is enough."""
     findings = (finding for records in by_test.values() for check in records for finding in check["findings"])
     needed = {finding.get("accepted") for finding in findings}
     for reason in dict.fromkeys(reason for reasons in unused.values() for reason in reasons if reason not in needed):
@@ -35,7 +46,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _by_line(by_test: Mapping[str, Sequence[Record]]) -> list[tuple[str, list[tuple[str, Record, Record]]]]:
-    """Findings as (test, check, finding), grouped by place and kind, the worst first."""
+    """(test, check, finding) of all findings, grouped by place and kind, the worst group first."""
     groups: defaultdict[str, list[tuple[str, Record, Record]]] = defaultdict(list)
     for test, records in by_test.items():
         for check in records:

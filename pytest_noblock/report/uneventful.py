@@ -1,21 +1,22 @@
-"""The records of requests of which there is nothing to say, as text: most of a suite's, each like the last."""
+"""The JSON records of uneventful requests, as text: a watched suite has thousands, and they differ in three values."""
 
 from json.encoder import encode_basestring_ascii as quoted
 
 from pytest_noblock.model.units import milliseconds
-from pytest_noblock.report.wire import to_json, uneventful
+from pytest_noblock.report.json_v1 import to_json, uneventful
 
 _GAPS = ("\0id", "\0request", "\0duration_ms")
-"""What differs from request to request; in the order of the record."""
+"""Stand in for the values that differ from request to request; in the order of the record's keys."""
 
 
 class UneventfulTexts:
-    """What `to_json(uneventful(...))` gives, without doing all of it for each request."""
+    """Fills the three values into the text of a record; makes that text once for each endpoint."""
 
     def __init__(self) -> None:
         self._around: dict[tuple[str | None, str | None], list[str]] = {}
 
     def text(self, id: str, request: str, route: str | None, endpoint: str | None, duration: int) -> str:
+        """What `to_json(uneventful(...))` gives; `duration` in ns."""
         around = self._around.get((route, endpoint))
         if around is None:
             around = self._around[route, endpoint] = _around(route, endpoint)
@@ -24,6 +25,7 @@ class UneventfulTexts:
 
 
 def _around(route: str | None, endpoint: str | None) -> list[str]:
+    """The four pieces of text before, between and after the values."""
     id, request, duration = _GAPS
     rest = to_json({**uneventful(id, request, route, endpoint, 0), "duration_ms": duration})
     around = []

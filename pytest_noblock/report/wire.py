@@ -1,80 +1,90 @@
-"""A Check as plain data: one entry of `checks` in the JSON report (see `schema.json`)."""
+"""What travels from the process that ran a test to the one that writes the reports: whole checks, as JSON text.
+
+A Check is a tree of named tuples, dataclasses and tuples. `encode` writes their fields by name; `decode` follows the
+annotations of the same classes, so that a new field travels without a line here.
+"""
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import NoneType, SimpleNamespace
+from typing import Any, NamedTuple, TypedDict, TypeVar, cast, get_args, get_origin, get_type_hints
 
-if TYPE_CHECKING:
-    from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.finding import Check
+from pytest_noblock.model.observation import Meter
 
-SCHEMA_VERSION = 1
+T = TypeVar("T")
 
-Record = dict[str, Any]  # JSON: the shape is schema.json's
-
-to_json = json.JSONEncoder().encode
-
-
-def uneventful(id: str, request: str, route: str | None, endpoint: str | None, duration_ms: float) -> Record:
-    """A request that passed, with nothing to say of it: most do."""
-    return {
-        "id": id,
-        "request": request,
-        "route": route,
-        "endpoint": endpoint,
-        "outcome": "passed",
-        "duration_ms": duration_ms,
-        "findings": [],
-        "probes": [],
-        "background": [],
-        "notes": [],
-    }
+_STAYS = "response"
+"""The one field that does not travel: an `httpx.Response` of the user's test."""
 
 
-def record(check: "Check") -> Record:
-    """What travels to the controller under xdist, to JUnit and to every report."""
-    return {
-        **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms),
-        "outcome": check.outcome,
-        "findings": [_finding(finding) for finding in check.findings],
-        "probes": [
-            {"path": each.path, "sent": each.sent, "worst_ms": each.worst_ms, "alone_ms": each.alone_ms}
-            for each in check.probes
-        ],
-        "background": [
-            {
-                "name": run.name,
-                "response_complete_ms": run.response_complete_ms,
-                "began_ms": run.began_ms,
-                "ended_ms": run.ended_ms,
-                "error": run.error,
-            }
-            for run in check.background
-        ],
-        "notes": [*([check.reason] if check.reason else []), *check.notes],
-    }
+class Environment(TypedDict):
+    """Where the run took place."""
+
+    python: str
+    platform: str
+    meter: Meter
+    loop: str
+    """The event loops that ran, joined by commas: `asyncio`, `trio,uvloop`."""
 
 
-def _finding(finding: "Finding") -> Record:
-    entry: Record = {
-        "kind": finding.kind,
-        "phase": str(finding.phase),
-        "ms": finding.ms,
-        "cpu_ms": finding.cpu_ms,
-        "asleep_ms": finding.asleep_ms,
-        "count": finding.count,
-        "file": finding.file,
-        "line": finding.line,
-        "function": finding.function,
-        "code": finding.code,
-        "call": finding.call,
-        "replacement": finding.replacement,
-        "confirmed": finding.confirmed,
-    }
-    if finding.waiter is not None:
-        entry["waiter"] = {"file": finding.waiter.file, "line": finding.waiter.line, "code": finding.waiter.code}
-    return {**entry, "accepted": finding.accepted} if finding.accepted is not None else entry
+class Run(NamedTuple):
+    """What a report is rendered from: every check of the run, by test, each test's in their order."""
+
+    environment: Environment
+    checks: tuple[Check, ...]
 
 
-def document(environment: Record, records: Sequence[Record]) -> Record:
-    """The whole JSON report."""
-    return {"schema_version": SCHEMA_VERSION, "environment": environment, "checks": list(records)}
+def encode(check: Check) -> str:
+    return json.dumps(_plain(check), separators=(",", ":"))
+
+
+def decode(text: str) -> Check:
+    """Raises KeyError or TypeError for what `encode` did not write."""
+    return cast("Check", _value(Check, json.loads(text)))
+
+
+def _plain(value: Any) -> Any:
+    """Named tuples and dataclasses by their fields; JSON knows all else."""
+    names = _names(type(value))
+    if names:
+        return {name: _plain(getattr(value, name)) for name in names if name != _STAYS}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    if is_dataclass(kind):
+        return tuple(field.name for field in fields(kind))
+    return tuple(getattr(kind, "_fields", ()))
+
+
+def _value(hint: Any, plain: Any) -> Any:
+    """The value of the annotation `hint` that `plain` was written for."""
+    if plain is None:
+        return None
+    return _reader(hint)(plain)
+
+
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    if get_origin(hint) is tuple:
+        item, *rest = get_args(hint)
+        if rest == [...]:
+            return lambda plain: tuple(_value(item, each) for each in plain)
+        return lambda plain: tuple(map(_value, (item, *rest), plain))
+    if isinstance(hint, type) and _names(hint):
+        return _fields_reader(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    others = [each for each in get_args(hint) if each is not NoneType]
+    if len(others) == 1 and NoneType in get_args(hint):
+        return _reader(others[0])
+    return lambda plain: plain  # text, numbers and literals
+
+
+def _fields_reader(kind: type[T]) -> Callable[[Any], T]:
+    hints = get_type_hints(kind, localns={"httpx": SimpleNamespace(Response=object)})
+    return lambda plain: kind(**{name: _value(hints[name], value) for name, value in plain.items()})

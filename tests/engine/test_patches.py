@@ -1,11 +1,12 @@
 """A patch goes on and off; what others put there meanwhile is theirs."""
 
 import functools
+import sys
 import types
 
 import pytest
 
-from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.patches import Patch, Patches, unwrapped
 
 
 def bare():
@@ -135,7 +136,7 @@ def test_a_module_that_comes_later_is_found(owner, monkeypatch):
     patches.install()
     patches.install()
     assert len(asked) == 1
-    monkeypatch.setitem(__import__("sys").modules, "noblock_comes_later", owner)
+    monkeypatch.setitem(sys.modules, "noblock_comes_later", owner)
     patches.install()
     assert len(asked) == 2
     assert owner.call() == "told of bare"
@@ -184,3 +185,36 @@ def test_what_others_put_there_meanwhile_is_wrapped_at_the_next_time_and_theirs_
     assert owner.call() == "told of bare"
     patches.uninstall()
     assert (owner.call, owner.kept) == (bare, bare)
+
+
+def test_to_catch_up_is_to_patch_what_was_imported_since(owner, monkeypatch):
+    patches = Patches(lambda: [Patch(owner, "call", told)], ["noblock_comes_later"])
+    patches.install()
+    owner.call = other  # nobody can have, where that is called: it is not looked at
+    patches.catch_up()
+    assert owner.call is other
+    monkeypatch.setitem(sys.modules, "noblock_comes_later", owner)
+    patches.catch_up()
+    assert owner.call() == "told of other"
+    patches.uninstall()
+    assert owner.call is other
+
+
+def test_what_a_wrapper_of_ours_stands_before(owner):
+    patch = patched(owner, told)
+    assert unwrapped(owner.call) is bare
+    patch.install()
+    assert unwrapped(owner.call) is bare
+
+    @functools.wraps(owner.call)
+    def around():
+        """Somebody else's, with the mark of ours upon it."""
+
+    assert unwrapped(around) is around
+    patch.uninstall()
+
+
+def test_to_uninstall_what_is_not_installed_changes_nothing(owner):
+    patch = patched(owner, told)
+    patch.uninstall()
+    assert owner.call is bare

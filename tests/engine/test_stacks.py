@@ -39,10 +39,77 @@ def test_a_stack_goes_on_beyond_other_files():
     assert seen_from(__file__)[:2] == ["inner", "outer"]
 
 
+def leaf():
+    return stacks.capture(sys._getframe())
+
+
+def test_what_is_kept_of_a_frame_outlives_it():
+    code, line, lasti, namespace = leaf()[0]
+    assert (code, line - code.co_firstlineno) == (leaf.__code__, 1)
+    assert lasti > 0
+    assert namespace is globals()
+
+
+def test_a_recursion_is_cut_off():
+    def deeper(depth):
+        return deeper(depth - 1) if depth else sys._getframe()
+
+    assert len(stacks.capture(deeper(300))) == 200
+    assert stacks.capture(None) == []
+
+
+@pytest.fixture
+def user():
+    return UserCode(str(Path(__file__).parent))
+
+
+def test_a_raw_stack_becomes_values_with_the_calls_of_user_lines(user):
+    mine, theirs = leaf()[0], leaf()[-1]
+    stack = stacks.as_stack([mine, theirs], user)
+    assert [(frame.function, frame.user) for frame in stack] == [("leaf", True), (theirs[0].co_name, False)]
+    assert stack[0].call == "stacks.capture"
+    assert stack[1].call is None
+
+
+def test_of_the_calling_threads_stack_the_innermost_user_frame_has_its_call(user):
+    def outer():
+        return inner()
+
+    def inner():
+        return stacks.current_stack(sys._getframe(), user)
+
+    frames = outer()
+    assert [frame.function for frame in frames[:2]] == ["inner", "outer"]
+    assert frames[0].call == "stacks.current_stack"
+    assert [frame.call for frame in frames[1:]] == [None] * (len(frames) - 1)
+
+
+def fails():
+    raise ValueError("no")
+
+
+def test_an_error_is_told_with_its_innermost_user_line(user):
+    with pytest.raises(ValueError, match="no") as caught:
+        fails()
+    line = fails.__code__.co_firstlineno + 1
+    assert stacks.describe_error(caught.value, user) == f"ValueError('no') at test_stacks.py:{line} in fails"
+    assert stacks.describe_error(caught.value, UserCode("/elsewhere")) == "ValueError('no')"
+
+
+def test_a_traceback_that_was_taken_off_the_error_stands_in(user):
+    with pytest.raises(ValueError, match="no") as caught:
+        fails()
+    trace = caught.value.__traceback__
+    error = caught.value.with_traceback(None)
+    assert stacks.describe_error(error, user) == "ValueError('no')"
+    assert stacks.describe_error(error, user, trace).endswith("in fails")
+
+
 def test_no_file_of_this_package_is_the_users():
     assert pytest_noblock.__file__ is not None
     package = Path(pytest_noblock.__file__).parent
     user = UserCode(str(package.parent))
     assert f"{package}/" == PACKAGE
     assert [str(file) for file in package.rglob("*.py") if str(file) in user] == []
-    assert str(package.parent / "app.py") in user
+    installed = package.parent.name == "site-packages"  # where nothing is the user's
+    assert (str(package.parent / "app.py") in user) is not installed

@@ -8,6 +8,7 @@ from pytest_noblock.calls import table
 from pytest_noblock.calls.known import TABLE, known
 from pytest_noblock.judge.advice import helps_plain_def, replacement
 from pytest_noblock.model.kinds import Kind
+from pytest_noblock.model.observation import Phase
 
 TABLES = (
     table.NETWORK,
@@ -276,7 +277,7 @@ def test_a_plain_def_helps_where_a_thread_does(kind: Kind, call: str | None, hel
 
 def test_gil_findings_never_advise_a_thread_of_this_process() -> None:
     for call in (None, "sum", *TABLE):
-        text = replacement(call, "gil", background=True)
+        text = replacement(call, "gil", phase=Phase.BACKGROUND)
 
         assert IN_A_PROCESS in text, call
         assert "thread" not in text, call
@@ -285,7 +286,7 @@ def test_gil_findings_never_advise_a_thread_of_this_process() -> None:
 
 def test_computing_inside_the_gil_is_sent_to_a_process() -> None:
     for call in (prefix for row in table.INSIDE_GIL for prefix in row.split()):
-        text = replacement(call, "cpu", background=True)
+        text = replacement(call, "cpu", phase=Phase.BACKGROUND)
 
         assert IN_A_PROCESS in text, call
         assert IN_A_THREAD not in text, call
@@ -323,11 +324,20 @@ def test_a_client_is_called_as_it_is_in_the_code(call: str, code: str | None, ma
     assert f"asyncio.to_thread({made}, ...)" in replacement(call, "sync-network", code=code)
 
 
-def test_a_background_task_may_become_a_plain_def() -> None:
-    assert replacement("smtplib.SMTP.sendmail", "sync-network", background=True) == (
-        "aiosmtplib.send, or await asyncio.to_thread(...) around a function that connects, uses and closes it,"
-        " or make the task a plain def"
+@pytest.mark.parametrize(
+    ("phase", "plain"),
+    [
+        (Phase.HANDLER, ", or make the endpoint a plain def"),
+        (Phase.BACKGROUND, ", or make the task a plain def"),
+        (Phase.LIFESPAN, ""),
+        (None, ""),
+    ],
+)
+def test_what_runs_in_a_thread_where_it_is_a_plain_def_may_become_one(phase: Phase | None, plain: str) -> None:
+    assert replacement("smtplib.SMTP.sendmail", "sync-network", phase=phase) == (
+        f"aiosmtplib.send, or await asyncio.to_thread(...) around a function that connects, uses and closes it{plain}"
     )
+    assert "plain def" not in replacement("sum", "cpu", phase=phase)
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

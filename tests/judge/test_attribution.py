@@ -27,12 +27,9 @@ def cost(line, *, cpu=0, asleep=0, trips=0, hits=1):
         user(line),
         stack(line),
         hits=hits,
-        wall=(cpu + asleep) * MS,
         cpu=cpu * MS,
         asleep=asleep * MS,
-        switches=1,
         round_trips=trips,
-        others_cpu=0,
     )
 
 

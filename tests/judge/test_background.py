@@ -1,15 +1,23 @@
 """What background tasks must do, and what is said of those that do not: tables of literals; no loop, no clock."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from pytest_noblock.judge.background import faults
+from pytest_noblock.judge.background import faults, judged, shared_out, task_runs
+from pytest_noblock.model.finding import Check, TaskRun
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Task
 
-ADDED = Frame("/app/main.py", 3, "order", user=True)
+ADDED = Frame("/project/app/main.py", 3, "order", user=True)
 LATE = "tasks run only after the endpoint's response"
 NAMELESS = "the app is not Starlette's, so its background work has no names"
-WAITED = Frame("app/main.py", 4, "order", user=True)
+WAITED = Frame("/project/app/main.py", 4, "order", user=True)
+
+
+def shown(file):
+    return file.removeprefix("/project/")
 
 
 def task(name="write_log", began=11, ended=12, error=None, **more):
@@ -25,7 +33,6 @@ def task(name="write_log", began=11, ended=12, error=None, **more):
         error=error,
         called_at=more.pop("called_at", None),
         batch=more.pop("batch", 1),
-        in_thread=False,
     )
 
 
@@ -44,7 +51,7 @@ def told(exchanges, *names):
     """Kind without its prefix, name and reason."""
     return [
         (fault.kind.removeprefix("background-"), fault.name, fault.reason)
-        for fault in faults([exchanges] if isinstance(exchanges, Exchange) else exchanges, names)
+        for fault in faults([exchanges] if isinstance(exchanges, Exchange) else exchanges, names, shown)
     ]
 
 
@@ -243,7 +250,63 @@ def test_where_no_task_was_added_it_says_why(exchanges, reason, names):
 
 def test_a_fault_knows_its_task_and_its_request():
     found = exchange(task(), task("send_email", error="OSError()"))
-    (fault,) = faults([exchange(task("other")), found], [])
-    assert fault.run is not None
-    assert fault.run.task is found.tasks[1]
-    assert fault.run.exchange is found
+    (fault,) = faults([exchange(task("other")), found], [], shown)
+    assert fault.task is found.tasks[1]
+    assert fault.exchange is found
+
+
+MS = 1_000_000
+CHECK = Check("test_order", "POST /orders", None, None, "passed", 0, 50 * MS, "full")
+
+
+def checked(exchange):
+    return replace(CHECK, exchange=exchange, exchanges=(exchange,))
+
+
+def test_a_check_tells_a_task_in_ms_since_the_request_was_sent():
+    ran = task(began=1_010 * MS, ended=1_012 * MS)._replace(arguments="'seen'")
+    found = exchange(ran, lost("b")._replace(added_at=None), completed=1_009 * MS)._replace(sent=1_000 * MS)
+    assert task_runs(found, shown) == (
+        TaskRun("write_log", 9.0, 10.0, 12.0, None, "'seen'", "app/main.py:3"),
+        TaskRun("b", 9.0, None, None, None, "", None),
+    )
+
+
+def test_a_fault_is_a_finding_at_the_line_that_added_the_task():
+    found = exchange(task(began=12 * MS, ended=14 * MS, error="OSError()"), completed=11 * MS)
+    check = judged(checked(found), faults([found], [], shown), shown)
+    (finding,) = check.findings
+    assert (check.outcome, check.reason) == ("failed", None)
+    assert (finding.kind, finding.file, finding.line, finding.call) == (
+        "background-failed",
+        "app/main.py",
+        3,
+        "write_log",
+    )
+    assert (finding.blocked_ns, finding.reason, finding.rule) == (2 * MS, "it raised OSError()", None)
+    assert finding.replacement == "handle the exception in the task"
+
+
+def test_the_code_is_read_by_the_absolute_path():
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    line = source.index("MS = 1_000_000") + 1
+    found = exchange(task(error="OSError()")._replace(added_at=ADDED._replace(file=__file__, line=line)))
+    (finding,) = judged(checked(found), faults([found], [], shown), lambda _file: "nowhere/app.py").findings
+    assert (finding.file, finding.code) == ("nowhere/app.py", "MS = 1_000_000")
+
+
+def test_a_check_without_faults_stays_as_it_is():
+    check = checked(exchange(task()))
+    assert judged(check, [], shown) is check
+
+
+def test_each_fault_goes_to_the_check_of_its_request_and_strays_to_the_last():
+    one, two = exchange(task(error="OSError()")), exchange(task("b"))
+    stray = exchange(lost("c"))
+    found = faults([one, two, stray], [], shown)
+    first, last = shared_out([checked(one), checked(two)], found, shown)
+    assert [finding.kind for finding in first.findings] == ["background-failed"]
+    assert [(finding.kind, finding.call) for finding in last.findings] == [("background-lost", "c")]
+    missing = faults([one], ["nobody"], shown)
+    first, last = shared_out([checked(one), checked(two)], missing, shown)
+    assert (first.outcome, last.outcome) == ("passed", "failed")

@@ -3,10 +3,11 @@
 import pytest
 
 from pytest_noblock.judge import grouping
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Observation, Phase, Probe
+from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Observation, Phase, Probe
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
@@ -35,7 +36,9 @@ def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
     frame = Frame("/project/app.py", line, "report", call, user=True) if line else None
     place = BlamedLine(frame, (frame,) if frame else (), "sample" if frame else "none")
     cpu, asleep = (ms, 0) if kind == "cpu" else (0, ms)
-    return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place)
+    rule = {"cpu": "cpu-clock", "sync-network": "round-trip"}.get(kind, "slept")
+    readings = Readings(wall=ms * MS, cpu=cpu * MS, asleep=asleep * MS)
+    return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place, rule, readings)
 
 
 def shown(file):
@@ -71,6 +74,27 @@ def test_a_round_trip_and_the_sleep_for_its_answer_at_one_line_are_one_finding()
     assert len(unknown) == 2
 
 
+def test_a_finding_has_the_rule_and_the_readings_of_its_worst_stall():
+    (one,) = grouping.findings([stall(ms=60), stall(ms=90, began=100)], shown)
+    assert (one.rule, one.readings.wall) == ("slept", 90 * MS)
+    (one,) = grouping.findings([stall(ms=250), stall("sync-network", ms=1, began=250)], shown)
+    assert (one.kind, one.rule, one.readings.wall) == ("sync-network", "round-trip", 250 * MS)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "call", "named"),
+    [
+        ("hot loop", "helper", None),  # the loop computed, and not the first call in it
+        ("hot loop", "json.dumps", "json.dumps"),
+        ("line counters", "helper", "helper"),
+    ],
+)
+def test_a_hot_loop_is_not_named_by_a_call_that_is_not_known(evidence, call, named):
+    looped = stall("cpu", call=call)
+    (one,) = grouping.findings([looped._replace(place=looped.place._replace(evidence=evidence))], shown)
+    assert one.call == named
+
+
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = grouping.findings([stall(line=None)], shown)
     assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
@@ -78,64 +102,8 @@ def test_a_stall_without_a_line_is_a_finding_without_one():
 
 def test_the_remedy_fits_the_call_and_the_phase():
     handler, background = grouping.findings([stall(), stall(ms=70, began=2000)], shown)
-    assert "asyncio.sleep" in handler.replacement
-    assert "make the task a plain def" in background.replacement
-
-
-@pytest.mark.parametrize(
-    ("first", "again", "lines"),
-    [
-        ([finding(line=7)], [[finding(line=7)]], [7]),
-        ([finding(line=7)], [[]], []),
-        ([finding(line=7)], [[], [finding(line=7)]], [7]),
-        ([finding(line=7)], [[], []], []),
-        ([finding(line=7)], [[finding(line=9)]], []),
-        ([finding(line=7)], [[finding(line=9)], [finding(line=9)]], [9]),
-        ([finding(line=None)], [[finding(line=9)]], [9]),
-        ([], [[finding(line=9)]], []),
-        ([], [[finding(line=9)], [finding(line=9)]], [9]),
-        ([], [[finding("cpu", line=9)], [finding("cpu", line=9)]], []),
-        ([finding(line=7), finding(line=8)], [[finding(line=8)]], [8]),
-        ([finding("cpu", line=7)], [[finding(line=7)]], []),
-        ([finding("cpu", line=7)], [[finding("cpu", line=9)]], [9]),
-        ([finding("cpu", line=7, function="a")], [[finding("cpu", line=9, function="b")]], []),
-        ([finding("cpu", line=7, function="a", evidence="sample")], [[finding("cpu", line=9, function="b")]], [9]),
-        ([finding(line=7)], [[finding(line=7, phase=Phase.BACKGROUND)]], []),
-    ],
-    ids=(
-        "again gone third-run never other-line other-line-twice unnamed-before new-once new-twice new-cpu one-of-two"
-        " other-kind same-loop other-function sampled-elsewhere other-phase"
-    ).split(),
-)
-def test_a_finding_must_come_in_two_runs(first, again, lines):
-    result = grouping.confirmed(first, again, needed=2)
-    assert [each.line for each in result] == lines
-    assert all(each.confirmed for each in result)
-
-
-def test_portable_rules_may_ask_for_every_run():
-    runs = [[finding()], [finding()], [finding()]]
-    assert len(grouping.confirmed([finding()], runs, needed=4)) == 1
-    assert grouping.confirmed([finding()], [*runs[:2], []], needed=4) == []
-
-
-def test_a_computation_keeps_the_times_of_the_run_without_counters():
-    """The counters themselves burn CPU."""
-    first = finding("cpu", ms=60, count=3, stalls=((0, 60),))
-    (one,) = grouping.confirmed([first], [[finding("cpu", ms=400, count=1, stalls=((0, 400),))]], needed=2)
-    assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
-
-
-def test_the_times_and_the_number_of_stalls_are_of_one_run():
-    """`count` says how often it held the loop; so do the stalls that the timeline shows."""
-    first = finding(count=2, stalls=((0, 80), (90, 170)))
-    (one,) = grouping.confirmed([first], [[finding(count=1, stalls=((0, 80),))]], needed=2)
-    assert one.count == len(one.stalls)
-
-
-def test_confirmed_findings_are_sorted_worst_first():
-    runs = [finding(line=1, ms=60), finding(line=2, ms=90)]
-    assert [each.line for each in grouping.confirmed(runs, [runs], needed=2)] == [2, 1]
+    assert handler.replacement == "await asyncio.sleep(...), or make the endpoint a plain def"
+    assert background.replacement == "await asyncio.sleep(...), or make the task a plain def"
 
 
 def observed(*probes, alone=()):
@@ -157,6 +125,25 @@ def test_probes_that_fell_due_within_a_stall_had_to_wait():
     health, loop = grouping.probe_waits(seen, [finding(stalls=((10 * MS, 90 * MS),))])
     assert (health.path, health.sent, health.waited, health.worst_ms, health.alone_ms) == ("/health", 6, 3, 82.0, 2.0)
     assert (loop.path, loop.sent, loop.waited, loop.worst_ms, loop.alone_ms) == ("the event loop", 1, 1, 40.0, 0.0)
+
+
+IN_STALL = {"stalls": ((10 * MS, 90 * MS),)}
+HEALTH, TURN, TOKEN, EXECUTED = "/health", LOOP, THREADS, EXECUTOR
+
+
+@pytest.mark.parametrize(
+    ("found", "waited"),
+    [
+        (finding(**IN_STALL), {HEALTH, TURN, TOKEN, EXECUTED}),
+        (finding("pool-starved", pool=THREADS, **IN_STALL), {HEALTH, TOKEN}),
+        (finding("contention", waiter=Waiter("app.py", 9, "health", "async with lock:"), **IN_STALL), {HEALTH}),
+    ],
+    ids=["loop", "pool", "lock"],
+)
+def test_a_built_in_probe_waits_for_the_loop_and_for_its_own_pool_alone(found, waited):
+    paths = (HEALTH, TURN, TOKEN, EXECUTED)
+    seen = observed(*((path, 20, 95) for path in paths))
+    assert {each.path for each in grouping.probe_waits(seen, [found]) if each.waited} == waited
 
 
 def test_no_finding_made_no_probe_wait():

@@ -1,9 +1,11 @@
 """What becomes of a known blocking call that a mock answered."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_noblock.judge.mocked import judged
-from pytest_noblock.model.finding import Check, blank
+from pytest_noblock.model.finding import Check
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import BlockingCall, Exchange, Phase, Segment
 
@@ -13,7 +15,7 @@ CALL = BlockingCall("Session.send", network=True, began=10, ended=20, stack=(FRA
 SEGMENT = Segment(
     1, 0, 30, cpu=30, collected=0, queued=0, switches=0, others_cpu=0, round_trips=0, doubtful_trips=0, answered=(CALL,)
 )
-PASSED = blank("test_report", "GET /report", 50, "full")._replace(outcome="passed", exchanges=(EXCHANGE,))
+PASSED = Check("test_report", "GET /report", None, None, "passed", 0, 50, "full", exchanges=(EXCHANGE,))
 NOTE = "sync-network, requests.get at app.py:7: known blocking call, answered by a mock"
 
 
@@ -26,7 +28,7 @@ def judge(*segments: Segment, fails: bool = True, check: Check = PASSED) -> Chec
 
 
 def test_it_is_a_note():
-    assert judge(SEGMENT, fails=False) == PASSED._replace(notes=(NOTE,))
+    assert judge(SEGMENT, fails=False) == replace(PASSED, notes=(NOTE,))
 
 
 def test_it_fails_where_it_must():
@@ -37,6 +39,7 @@ def test_it_fails_where_it_must():
     assert (finding.kind, finding.file, finding.line, finding.call) == ("sync-network", "app.py", 7, "requests.get")
     assert finding.evidence == "known blocking call, answered by a mock"
     assert finding.confirmed
+    assert (finding.rule, finding.readings.wall) == ("mocked-call", SEGMENT.wall)
 
 
 def test_a_line_is_told_once():
@@ -64,6 +67,6 @@ def test_after_the_response_it_is_the_background_tasks():
 
 
 def test_an_inconclusive_check_fails():
-    check = judge(SEGMENT, check=PASSED._replace(outcome="inconclusive", reason="raised"))
+    check = judge(SEGMENT, check=replace(PASSED, outcome="inconclusive", reason="raised"))
 
     assert (check.outcome, check.reason) == ("failed", None)

@@ -5,11 +5,22 @@ import pytest
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import BlockingCall, Exchange, LineCost, Observation, Phase, Sample, Segment
+from pytest_noblock.model.observation import (
+    BlockingCall,
+    Exchange,
+    LineCost,
+    Observation,
+    Phase,
+    Sample,
+    Segment,
+    SocketExchange,
+)
+from pytest_noblock.model.rules import Readings
 
 MS = 1_000_000
 LIMITS = Limits(50 * MS)
 FRAME = Frame("/app/main.py", 7, "report", "time.sleep", user=True)
+NETWORK = Frame("/app/main.py", 7, "report", "requests.get", user=True)
 
 
 def segment(wall=0, cpu=0, collected=0, queued=0, switches=1, began=0, **more):
@@ -104,7 +115,7 @@ def test_cpu_and_sleep_of_one_step_add_up(cpu, asleep, expected):
 @pytest.mark.parametrize(
     ("switches", "others_cpu", "expected"),
     [
-        (21, 99, []),  # woke every 5 ms while another thread worked: it wanted the interpreter lock
+        (21, 99, []),  # woke every 5 ms while another thread worked: it wanted the GIL
         (20, 30, []),  # the one that had it waited for a processor
         (9, 99, [("sync-io", 0, 45, "note")]),  # so few wakes tell of 54 ms
         (21, 5, [("sync-io", 0, 99, "red")]),  # hardly anybody worked
@@ -113,7 +124,7 @@ def test_cpu_and_sleep_of_one_step_add_up(cpu, asleep, expected):
         (2, 99, [("sync-io", 0, 99, "red")]),
     ],
 )
-def test_waiting_for_the_interpreter_lock_is_not_the_steps_own_sleep(switches, others_cpu, expected):
+def test_waiting_for_the_gil_is_not_the_steps_own_sleep(switches, others_cpu, expected):
     assert judged(segment(wall=99, switches=switches, others_cpu=others_cpu)) == expected
 
 
@@ -143,7 +154,7 @@ def test_a_look_that_came_late_explains_no_more_than_the_switches_do():
 
 
 def test_a_sleep_longer_than_its_switches_could_wait_for_the_lock_is_one_of_them():
-    """`usleep` with the interpreter lock held, beside 4 busy processes; nobody saw the call."""
+    """`usleep` with the GIL held, beside 4 busy processes; nobody saw the call."""
     step = segment(wall=79, cpu=1, queued=10, switches=4, samples=(sample(46, 67),))
     assert judged(step) == [("sync-io", 1, 53, "red")]
 
@@ -191,12 +202,9 @@ def line(number, *, cpu=0, asleep=0, trips=0):
         frame,
         (frame,),
         hits=1,
-        wall=(cpu + asleep) * MS,
         cpu=cpu * MS,
         asleep=asleep * MS,
-        switches=1,
         round_trips=trips,
-        others_cpu=0,
     )
 
 
@@ -281,7 +289,8 @@ def test_only_what_breaks_the_limits_is_kept():
     ("step", "sure"),
     [
         (segment(wall=80, cpu=80), True),
-        (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the interpreter lock
+        (segment(wall=55, cpu=30), True),  # it computed most of it
+        (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the GIL
         (segment(wall=80, cpu=10), False),
         (segment(wall=186, cpu=1, queued=51, switches=2), False),  # waiting for a processor it kept the lock as well
         (segment(wall=706, cpu=1, queued=204, samples=(sample(248, 705, frame=None),)), False),
@@ -291,11 +300,22 @@ def test_only_what_breaks_the_limits_is_kept():
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
         (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
     ],
-    ids="cpu idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
+    ids="cpu mostly-cpu idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
 )
 def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
     (stall,) = stalls(observation(step), LIMITS)
     assert stall.sure is sure
+
+
+@pytest.mark.parametrize(
+    ("late", "sure"), [((1, 14), True), ((14,), False), ((1, 15), False), ((15, 1), False), ((), False)]
+)
+def test_on_the_portable_meter_the_machine_must_have_had_time_to_wake_the_watchdog_twice(late, sure):
+    call = BlockingCall("open", False, 0, 80 * MS, (FRAME,))
+    samples = tuple(Sample(20 * MS, (20 + each) * MS, 40 * MS, (FRAME,), "unknown") for each in late)
+    step = segment(wall=90, calls=(call,), samples=samples, **PORTABLE)
+    (stall,) = stalls(observation(step, meter="portable"), LIMITS)
+    assert (stall.kind, stall.sure) == ("sync-io", sure)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +328,7 @@ def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step,
     ],
     ids="slept doubtful-trip computed nothing".split(),
 )
-def test_line_counters_are_asked_where_the_step_alone_cannot_tell(step, expected):
+def test_line_counters_are_needed_where_the_step_alone_cannot_tell(step, expected):
     seen = observation(step)
     assert doubtful(seen, stalls(seen, LIMITS)) is expected
 
@@ -335,3 +355,63 @@ def test_a_step_that_is_of_no_concern_breaks_nothing_and_has_no_line(step, conce
     found = stalls(observation(step), LIMITS)
     told = [stall for stall in found if stall.breaks(LIMITS) or stall.place.frame is not None]
     assert concerned or not told
+
+
+def rules(*segments, **more):
+    return [(stall.kind, stall.rule) for stall in stalls(observation(*segments, **more), LIMITS)]
+
+
+@pytest.mark.parametrize(
+    ("step", "rule"),
+    [
+        (segment(wall=80, cpu=80), ("cpu", "cpu-clock")),
+        (segment(wall=80), ("sync-io", "slept")),
+        (segment(wall=80, calls=(sleeping(60, 0, 80),)), ("sync-io", "slept")),  # measured as longer than asked for
+        (segment(wall=68, queued=23, calls=(sleeping(60),)), ("sync-io", "slept-asked")),
+        (segment(wall=68, queued=8, calls=(sleeping(60),)), ("sync-io", "slept-asked")),
+        (segment(wall=300, calls=(sleeping(0, 0, 80),), **PORTABLE), ("sync-io", "seen-in-known-calls")),
+        (segment(wall=300, calls=(sleeping(80, 0, 80),), **PORTABLE), ("sync-io", "slept-asked")),
+        (segment(wall=0.1, round_trips=1), ("sync-network", "round-trip")),
+        (segment(wall=0.1, calls=(CALL._replace(network=True),)), ("sync-network", "known-call")),
+        (segment(wall=0.1, round_trips=1, lines=(line(7, trips=1),)), ("sync-network", "round-trip")),
+        (
+            segment(wall=0.1, doubtful_trips=1, samples=(sample(0, 0, "poll", NETWORK),)),
+            ("sync-network", "doubtful-trip"),
+        ),
+    ],
+)
+def test_each_stall_says_which_rule_decided(step, rule):
+    meter = "portable" if step.queued is None else "full"
+    assert rules(step, meter=meter) == [rule]
+
+
+def test_each_stall_carries_what_was_read_of_its_step():
+    bytes_ = (SocketExchange("127.0.0.1:5432", 12, 40),)
+    step = segment(
+        wall=100,
+        cpu=20,
+        collected=5,
+        queued=10,
+        switches=2,
+        others_cpu=3,
+        samples=(sample(10, 10, "poll"),),
+        exchanged=bytes_,
+    )
+    (stall,) = stalls(observation(step), LIMITS)
+    assert stall.readings == Readings(
+        wall=100 * MS,
+        cpu=20 * MS,
+        queued=10 * MS,
+        asleep=65 * MS,
+        switches=2,
+        others_cpu=3 * MS,
+        collected=5 * MS,
+        samples=1,
+        exchanged=bytes_,
+    )
+
+
+def test_the_portable_meter_reads_neither_delay_nor_sleep_nor_switches():
+    (stall,) = stalls(observation(segment(wall=80, cpu=80, **PORTABLE), meter="portable"), LIMITS)
+    assert (stall.readings.queued, stall.readings.asleep, stall.readings.switches) == (None, None, None)
+    assert (stall.readings.wall, stall.readings.cpu) == (80 * MS, 80 * MS)

@@ -1,6 +1,7 @@
 """What a test can read of its background tasks, and what a failure tells of them."""
 
 import json
+import textwrap
 from pathlib import Path
 
 import fastapi.testclient  # noqa: F401  imported here, inner runs need not import it again and again
@@ -293,3 +294,58 @@ def test_classes_of_tasks_are_their_own_again_after_the_test(run_traps):
             assert own() == before
     """)
     result.assert_outcomes(passed=2)
+
+
+# --- both places of a task are told the same way
+
+PLACES = """
+    import pathlib
+    import trap_app
+
+    def test_it(noblock):
+        check = noblock.check("POST", "/awaited")
+        (task,) = check.exchange.tasks
+        assert task.{name}.file == trap_app.__file__
+        source = pathlib.Path(trap_app.__file__).read_text().splitlines()
+        assert source[task.{name}.line - 1].strip() == {code!r}
+        assert check.background[0].added_at == f"trap_app.py:{{task.added_at.line}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("added_at", 'tasks.add_task(write_log, "ordered")'), ("called_at", "await tasks()")],
+    ids=["added", "called"],
+)
+def test_where_a_task_was_added_and_awaited_is_absolute_as_recorded_and_relative_as_told(run, shop, name, code):
+    shop.makepyfile(trap_app=Path(trap_app.__file__).read_text(encoding="utf-8"))
+    run(PLACES.format(name=name, code=code), app="trap_app:app").assert_outcomes(passed=1)
+
+
+EARLY = """
+    import pytest
+
+    @pytest.mark.noblock_background
+    def test_it(noblock):
+        noblock.check("POST", "/awaited")
+"""
+
+
+def test_the_line_that_added_a_task_is_shown_from_any_folder(shop, monkeypatch):
+    """The code is read by the absolute path: one relative to rootdir opens from nowhere else."""
+    shop.makepyfile(
+        trap_app=Path(trap_app.__file__).read_text(encoding="utf-8"),
+        test_shop=textwrap.dedent(EARLY),
+    )
+    shop.makeini("[pytest]\npythonpath = .\n")
+    monkeypatch.chdir(shop.mkdir("elsewhere"))
+    result = shop.runpytest("--noblock-app=trap_app:app", f"--rootdir={shop.path}", "-c", "../tox.ini", "..")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "POST /awaited: background task write_log began before the response was complete",
+            "  by      trap_app.py:* in awaited",
+            '              tasks.add_task(write_log, "ordered")',
+            "  why     the endpoint waited for it at trap_app.py:*",
+        ]
+    )

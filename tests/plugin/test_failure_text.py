@@ -144,3 +144,55 @@ def test_a_confirmed_request_does_not(run):
 def test_a_passing_test_says_nothing(run):
     result = run("def test_it(noblock): noblock.get('/awaits')", "-v", "-rA")
     assert "blocked" not in result.stdout.str()
+
+
+READ = [
+    "GET /blocks blocked the event loop * ms (limit 50 ms)",
+    "  rule    slept*: *",
+    "  read    wall * ms, CPU * ms, run-queue delay *, asleep * ms, CPU of other threads *, garbage collection *",
+    "          voluntary switches *, stack samples *",
+]
+
+
+@pytest.mark.parametrize(("options", "debug"), [(["-vvv"], ""), ([], "1")], ids=["vvv", "debug"])
+@pytest.mark.parametrize("how", ["fixture", "watched"])
+def test_the_readings_are_shown_to_who_asks_for_them(run, monkeypatch, how, options, debug):
+    monkeypatch.setenv("NOBLOCK_DEBUG", debug)
+    watched = """
+        from fastapi.testclient import TestClient
+        from shop import app
+        def test_blocks(): TestClient(app).get("/blocks")
+    """
+    result = run(BLOCKS, *options) if how == "fixture" else run(watched, "--noblock", *options)
+    result.stdout.fnmatch_lines(READ)
+
+
+def test_they_are_not_shown_to_others(run):
+    text = run(BLOCKS, "-vv").stdout.str()
+    assert "  rule    " not in text
+    assert "  read    " not in text
+
+
+NOTED = """
+    import time
+    from shop import app
+
+    @app.get("/short")
+    async def short():
+        time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_the_notes_of_a_test_that_passes_are_shown_to_who_debugs(run, shop, monkeypatch, debug):
+    monkeypatch.setenv("NOBLOCK_DEBUG", debug)
+    shop.makepyfile(api=NOTED)
+    result = run("def test_short(noblock): noblock.get('/short', warmup=False, max_block='2 s')", app="api:app")
+    result.assert_outcomes(passed=1)
+    lines = [line for line in result.outlines if "sync-io" in line or "notes on" in line]
+    expected = [
+        "notes on GET /short in test_shop.py::test_short",
+        "  sync-io, * ms at api.py:6: under the limit of 2000 ms",
+    ]
+    pytest.LineMatcher(lines).fnmatch_lines(expected if debug else [], consecutive=True)
+    assert len(lines) == (2 if debug else 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-FULL = "noblock: full meter, asyncio (sleep, CPU and round trips are told from a busy machine)"
+FULL = "noblock: full meter (sleep, CPU and round trips are told from a busy machine)"
 
 
 @pytest.mark.parametrize(
@@ -22,20 +22,20 @@ def test_nothing_is_said_where_nothing_is_asked(shop):
 def test_the_portable_rules_say_what_they_do_not_see(shop):
     shop.makepyfile("def test_it(): pass")
     result = shop.runpytest("--noblock-app=shop:app", "-o", "noblock_meter=portable")
-    result.stdout.fnmatch_lines(["noblock: portable rules, asyncio (not seen here: noblock_meter = portable)"])
+    result.stdout.fnmatch_lines(["noblock: portable rules (not seen here: noblock_meter = portable)"])
 
 
 def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
-    from pytest_noblock.engine.steps import selfcheck
+    from pytest_noblock.engine import selfcheck
 
     monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: "a sleep, a round trip")
     shop.makepyfile("def test_it(): pass")
     result = shop.runpytest("--noblock-app=shop:app")
-    result.stdout.fnmatch_lines(["noblock: portable rules, asyncio (not seen here: a sleep, a round trip)"])
+    result.stdout.fnmatch_lines(["noblock: portable rules (not seen here: a sleep, a round trip)"])
 
 
 def test_the_full_meter_can_be_insisted_on(shop, monkeypatch, refused):
-    from pytest_noblock.engine.steps import selfcheck
+    from pytest_noblock.engine import selfcheck
 
     monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: "a sleep")
     shop.makepyfile("def test_it(): pass")
@@ -53,3 +53,11 @@ def test_both_rules_tell_the_twins_apart(run, meter):
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["  by      shop.py:17 in blocks"])
+
+
+@pytest.mark.parametrize("meter", ["full", "portable"])
+def test_the_header_names_no_loop_for_none_has_run(shop, meter):
+    shop.makepyfile("def test_it(): pass")
+    result = shop.runpytest("--noblock-app=shop:app", "-o", f"noblock_meter={meter}")
+    (head,) = [line for line in result.outlines if line.startswith("noblock: ")]
+    assert not [loop for loop in ("asyncio", "uvloop", "trio") if loop in head]

@@ -5,26 +5,34 @@ import json
 import pytest
 
 INERT = """
-    checks.probe_paths model.limits model.units
+    checks.plan model.limits model.units
     plugin plugin.markers plugin.options plugin.outcome plugin.reporter plugin.session
+    plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
     engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
-    engine.stacks engine.steps.meter engine.steps.other_loops engine.steps.selfcheck engine.steps.timer
-    engine.steps.watchdog engine.usercode engine.watch model.frames model.observation plugin.watching report.summary
-    report.uneventful report.wire
+    engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
+    engine.steps.step_calls engine.steps.timer engine.steps.watchdog engine.usercode engine.watch model.frames
+    model.observation plugin.watching report.json_v1 report.summary
+    report.uneventful
 """
 JUDGEMENT = """
-    checks.watched judge.advice judge.attribution judge.grouping judge.stalls model.finding model.stall report.failure
+    checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
+    model.finding model.rules model.stall report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
-FIXTURE = "checks.checker client engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs"
+FIXTURE = """
+    checks.checker client engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs
+    judge.confirmation
+"""
 """What the fixture needs, and no watched test."""
-BACKGROUND = "judge.background judge.background_findings"
+BACKGROUND = "judge.background"
 """What needs a background task."""
+REPORT = "report.formats report.wire"
+"""What needs a report file."""
 
 TELLS = """
     import json, pathlib, sys
@@ -101,9 +109,9 @@ def test_a_watched_test_that_blocks_loads_the_judgement(loaded):
     """The twin: what the other does not load is there to be seen."""
     ours, _everything = loaded(WATCHED.format(path="blocks"), "--noblock", failed=1)
     assert ours >= alone(f"{JUDGEMENT} {NAMING}")
-    assert not ours & alone(f"{FIXTURE} {BACKGROUND}")
+    assert not ours & alone(f"{FIXTURE} {BACKGROUND} {REPORT}")
 
 
 def test_the_lists_do_not_overlap():
     """Else one could grow by what the other keeps out."""
-    assert not alone(f"{JUDGEMENT} {NAMING} {FIXTURE} {BACKGROUND}") & modules(UNEVENTFUL)
+    assert not alone(f"{JUDGEMENT} {NAMING} {FIXTURE} {BACKGROUND} {REPORT}") & modules(UNEVENTFUL)

@@ -7,6 +7,8 @@ import jsonschema
 import pytest
 
 import pytest_noblock
+from pytest_noblock import Check
+from pytest_noblock.report import formats
 
 SCHEMA = json.loads(Path(pytest_noblock.__file__).with_name("report").joinpath("schema.json").read_text())
 TESTS = """
@@ -165,3 +167,52 @@ def test_junit_carries_the_record_of_each_check(run, shop):
     assert '<property name="noblock' in xml
     assert "GET /blocks" in xml
     assert "sync-io" in xml
+
+
+@pytest.fixture
+def whole(run, monkeypatch):
+    """The whole checks that a writer is given, by request; and the XML for JUnit."""
+
+    def whole(tests: str, *options: str) -> dict[str, Check]:
+        runs = []
+        monkeypatch.setattr(formats, "write", lambda file, run: runs.append(run))
+        run(tests, "--noblock-report=report.json", "--junitxml=junit.xml", *options)
+        return {check.request: check for check in runs[0].checks}
+
+    return whole
+
+
+@pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n2"]], ids=["one-process", "xdist"])
+def test_a_writer_is_given_whole_checks(whole, shop, options):
+    if "-n2" in options:
+        pytest.importorskip("xdist")
+    checks = whole(TESTS, *options)
+    assert set(checks) == {"GET /awaits", "GET /blocks", "GET /nowhere", "GET /health"}
+    (finding,) = checks["GET /blocks"].findings
+    assert finding.stack[0][:3] == ("shop.py", 17, "blocks")
+    assert finding.readings.wall >= finding.blocked_ns
+    assert finding.route == "GET /blocks"
+    assert (checks["GET /blocks"].exchange.status, checks["GET /blocks"].limit) == (200, 50_000_000)
+    assert checks["GET /awaits"].probe_runs
+    assert checks["GET /nowhere"].reason.startswith("GET /nowhere matched no route")
+    assert "probe_runs" not in shop.path.joinpath("junit.xml").read_text()  # it has the records alone
+
+
+@pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n2"]], ids=["one-process", "xdist"])
+def test_an_uneventful_request_needs_no_more_than_its_record(whole, options):
+    if "-n2" in options:
+        pytest.importorskip("xdist")
+    tests = """
+        from fastapi.testclient import TestClient
+        from shop import app
+
+        def test_it():
+            TestClient(app).get("/health")
+    """
+    (check,) = whole(tests, "--noblock", "--noblock-max-block=30s", *options).values()
+    assert (check.outcome, check.limit, check.route, check.endpoint) == (
+        "passed",
+        30_000_000_000,
+        "/health",
+        "shop.health",
+    )

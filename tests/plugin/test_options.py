@@ -1,10 +1,18 @@
 """Markers, command line and ini to one set of settings, with pytest's own parser."""
 
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 
+from pytest_noblock.model import units
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin.markers import marked
-from pytest_noblock.plugin.options import Settings, asked_for, option, settings_of
+from pytest_noblock.plugin.markers import marked, noblock
+from pytest_noblock.plugin.options import OPTIONS, asked_for, debugs, plain_help, settings_of, value_of
+from pytest_noblock.plugin.settings import Settings
+
+README = Path(__file__).parents[2] / "README.md"
 
 MS = 1_000_000
 
@@ -33,8 +41,10 @@ def test_the_defaults(settings):
         ({"mark": "@pytest.mark.noblock(max_block='7 ms')"}, Settings(limits=Limits(7 * MS))),
         ({"options": ["--noblock-max-block=7ms"]}, Settings(limits=Limits(7 * MS))),
         ({"ini": "noblock_max_block = 7 ms"}, Settings(limits=Limits(7 * MS))),
-        ({"ini": "noblock_known_calls = fail"}, Settings(limits=Limits(known_calls=False))),
+        ({"ini": "noblock_known_calls = fail"}, Settings(mocked_calls_fail=True)),
         ({"ini": "noblock_known_calls = note"}, Settings()),
+        ({"ini": "noblock_lifespan = fail"}, Settings(lifespan_fails=True)),
+        ({"ini": "noblock_lifespan = note"}, Settings()),
         ({"mark": "@pytest.mark.noblock(probe='/a')"}, Settings(probes=("/a",))),
         ({"mark": "@pytest.mark.noblock(probe=['/a', '/b'])"}, Settings(probes=("/a", "/b"))),
         ({"options": ["--noblock-probe=/a", "--noblock-probe=/b"]}, Settings(probes=("/a", "/b"))),
@@ -74,4 +84,64 @@ def test_the_run_asks_when_an_option_does(pytester, options, asked):
 
 
 def test_an_option_without_a_value_anywhere_is_none(pytester):
-    assert option(pytester.parseconfigure(), "max_block") is None
+    assert value_of(pytester.parseconfigure(), "max_block") is None
+
+
+def rows_of_the_readme():
+    """The table of the README's chapter on settings, cell by cell."""
+    chapter = README.read_text(encoding="utf-8").partition("## Settings\n")[2].partition("\n## ")[0]
+    lines = [line for line in chapter.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+
+
+def row(option):
+    """What the README says of an option of the table."""
+    value = f"={option.value}".replace("|", r"\|") if option.value else ""
+    marker = f"`{option.marker}`" if option.marker.endswith("=") else option.marker
+    default = f" ({option.default})" if option.default else ""
+    return [f"`{option.cli}{value}`" if option.cli else "", f"`{option.ini}`", marker, f"{option.help}{default}"]
+
+
+def test_the_readme_has_a_row_for_each_option_and_says_what_the_table_does():
+    assert rows_of_the_readme() == [row(option) for option in OPTIONS]
+
+
+def test_help_has_every_option_and_says_what_the_table_does(pytester):
+    words = " ".join(pytester.runpytest("--help").stdout.str().split())
+    for option in OPTIONS:
+        assert plain_help(option) in words
+        assert option.ini in words
+        assert option.cli in words
+        assert "`" not in plain_help(option)
+        assert "](" not in plain_help(option)
+
+
+def test_no_option_is_offered_that_is_not_in_the_table(pytester):
+    text = pytester.runpytest("--help").stdout.str()
+    ours = {option.cli for option in OPTIONS} | {option.ini for option in OPTIONS} - {""}
+    offered = set(re.findall(r"(?<![\w-])(?:--noblock|noblock_)[\w-]*", text))
+    assert offered <= ours
+
+
+def test_the_marker_takes_what_the_table_says():
+    taken = [f"{name}=" for name in inspect.signature(noblock).parameters]
+    assert sorted(taken) == sorted(option.marker for option in OPTIONS if option.marker.endswith("="))
+
+
+def test_the_default_of_the_limit_stands_in_one_place():
+    (default,) = [option.default for option in OPTIONS if option.name == "max_block"]
+    assert units.parse(default) == Limits().max_block
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
+def test_an_option_of_the_ini_file_has_a_default_that_it_may_have(pytester, option):
+    assert pytester.parseconfigure().getini(option.ini) == option.default.strip("`")
+    assert option.default.strip("`") in option.choices
+
+
+@pytest.mark.parametrize(("value", "asks"), [("1", True), ("yes", True), ("0", False), ("", False), (None, False)])
+def test_the_environment_asks_for_the_readings(monkeypatch, value, asks):
+    monkeypatch.delenv("NOBLOCK_DEBUG", raising=False)
+    if value is not None:
+        monkeypatch.setenv("NOBLOCK_DEBUG", value)
+    assert debugs() is asks

@@ -1,14 +1,18 @@
 """From what the tests attached to the files and the terminal; with reports, session and terminal of straw."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pytest_noblock.model.finding import Check
-from pytest_noblock.plugin.reporter import Reporter, attach, attach_unused, forget
-from pytest_noblock.report.wire import record, to_json
+from pytest_noblock.plugin.reporter import Carrier, Reporter, attach, attach_unused, forget
+from pytest_noblock.plugin.reporter import replace as replace_record
+from pytest_noblock.report import formats
+from pytest_noblock.report.json_v1 import record, to_json
+from tests.report.golden_checks import CHECKS, PASSED
 
 ENVIRONMENT = {"python": "3.12.1", "platform": "linux", "meter": "full", "loop": "asyncio"}
 
@@ -49,9 +53,17 @@ def a_session(exitstatus=pytest.ExitCode.OK, **options):
     return SimpleNamespace(config=SimpleNamespace(option=option), exitstatus=exitstatus)
 
 
+def environment(loops):
+    return {**ENVIRONMENT, "loop": ",".join(sorted(set(loops))) or "none"}
+
+
+def a_reporter(*files, must_watch=False, debug=False):
+    return Reporter([Path(file) for file in files], environment, limit=50_000_000, must_watch=must_watch, debug=debug)
+
+
 def finished(*reports, files=(), must_watch=False, exitstatus=pytest.ExitCode.OK, **options):
     """A whole run: its exit status, and what the terminal shows."""
-    reporter = Reporter([Path(file) for file in files], lambda: ENVIRONMENT, must_watch=must_watch)
+    reporter = a_reporter(*files, must_watch=must_watch)
     for report in reports:
         reporter.pytest_runtest_logreport(report)
     session, terminal = a_session(exitstatus, **options), Terminal()
@@ -90,7 +102,7 @@ def test_the_report_is_sorted_by_test_and_keeps_the_order_within(tmp_path):
     document = written(tmp_path / "r.json", *reports)
     assert requests_of(document) == ["GET /4", "GET /3", "GET /2", "GET /1"]
     assert document == written(tmp_path / "r.json", *reversed(reports))
-    assert document["environment"] == ENVIRONMENT
+    assert document["environment"] == {**ENVIRONMENT, "loop": "none"}
 
 
 def test_a_test_that_was_run_again_is_told_as_the_last_time(tmp_path):
@@ -157,7 +169,7 @@ def test_every_file_is_written_the_same_and_its_folder_made(tmp_path):
 
 def test_without_a_file_the_environment_is_not_asked_for():
     """It may take a self-check of the meter."""
-    reporter = Reporter([], lambda: pytest.fail("asked"), must_watch=False)
+    reporter = Reporter([], lambda loops: pytest.fail("asked"), limit=0, must_watch=False)
     reporter.pytest_runtest_logreport(report_of("a", "GET /1"))
     reporter.pytest_sessionfinish(a_session(), 0)
 
@@ -168,5 +180,97 @@ def test_a_file_that_cannot_be_written_is_red_and_told(tmp_path, reports):
     status, lines = finished(*reports, files=[tmp_path / "file" / "r.json"])
     assert status == pytest.ExitCode.TESTS_FAILED
     assert lines[0] == "[noblock]"
-    assert lines[1].startswith(f"!the reports {tmp_path}/file/r.json cannot all be written: ")
+    assert lines[1].startswith(f"!the report {tmp_path}/file/r.json cannot be written: ")
     assert lines[2:] == (["[noblock]", "1 request watched in 1 test"] if reports else [])
+
+
+RED = replace(CHECKS["sync-network"], id="a", loop="trio")
+EVENTFUL = replace(PASSED, id="a", loop="uvloop, asyncio")
+
+
+def carried_of(*checks, when="teardown"):
+    """The report of a test whose checks the Carrier sent; a text stands for an uneventful request."""
+    carrier, item = Carrier(), an_item()
+    item.nodeid = "a"
+    for check in checks:
+        if isinstance(check, str):
+            attach(item, text_of(check))
+        else:
+            carrier.add(item, attach(item, to_json(record(check))), check)
+    report = SimpleNamespace(nodeid="a", when=when, user_properties=item.user_properties)
+    hook = carrier.pytest_runtest_makereport(item, SimpleNamespace(when=when))
+    next(hook)
+    with pytest.raises(StopIteration):
+        hook.send(report)
+    return report
+
+
+def run_of(monkeypatch, *reports):
+    """What a writer is given."""
+    runs = []
+    monkeypatch.setattr(formats, "write", lambda file, run: runs.append(run))
+    finished(*reports, files=["r.json"])
+    return runs[0]
+
+
+def test_whole_checks_are_what_was_carried_and_the_others_are_their_records(monkeypatch):
+    run = run_of(monkeypatch, carried_of("GET /1", RED, "GET /2", EVENTFUL))
+    assert run.checks[1::2] == (RED, EVENTFUL)
+    assert [(check.request, check.outcome, check.limit) for check in run.checks[::2]] == [
+        ("GET /1", "passed", 50_000_000),
+        ("GET /2", "passed", 50_000_000),
+    ]
+    assert run.environment["loop"] == "asyncio,trio,uvloop"
+
+
+def test_as_xdist_and_report_logs_send_it(monkeypatch):
+    report = carried_of(RED, "GET /1")
+    report.noblock_carried = json.loads(json.dumps(report.noblock_carried))
+    run = run_of(monkeypatch, report)
+    assert run.checks[0] == RED
+    assert run.environment["loop"] == "trio"
+
+
+def test_a_check_that_was_not_carried_is_told_by_its_record(tmp_path):
+    """Another plugin made the report anew."""
+    report = carried_of(RED)
+    del report.noblock_carried
+    (check,) = written(tmp_path / "r.json", report)["checks"]
+    assert check == json.loads(to_json(record(RED)))
+
+
+def test_a_record_can_be_replaced_where_it_stands():
+    item = an_item(("other", 1))
+    first = attach(item, text_of("GET /1"))
+    attach(item, text_of("GET /2"))
+    item.user_properties.append(("other", 2))
+    new = replace_record(item, first, text_of("GET /3"))
+    assert item.user_properties[1] is new
+    assert [json.loads(text)["request"] for name, text in item.user_properties if name == "noblock"] == [
+        "GET /3",
+        "GET /2",
+    ]
+    item.user_properties.clear()
+    assert replace_record(item, new, text_of("GET /4")) is new
+    assert item.user_properties == []
+
+
+def test_one_file_that_cannot_be_written_keeps_no_other_from_being(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    files = [tmp_path / "file" / "r.json", tmp_path / "two.json", tmp_path / "file" / "s.json"]
+    status, lines = finished(report_of("a", "GET /1"), files=files)
+    assert status == pytest.ExitCode.TESTS_FAILED
+    assert [line.partition(" cannot")[0] for line in lines[1:3]] == [
+        f"!the report {files[0]}",
+        f"!the report {files[2]}",
+    ]
+    assert requests_of(json.loads(files[1].read_text(encoding="utf-8"))) == ["GET /1"]
+
+
+def test_the_notes_are_shown_to_who_debugs():
+    reporter = a_reporter(debug=True)
+    reporter.pytest_runtest_logreport(carried_of(EVENTFUL))
+    reporter.pytest_sessionfinish(a_session(), 0)
+    terminal = Terminal()
+    reporter.pytest_terminal_summary(terminal)
+    assert terminal.lines[2:] == ["notes on GET /report in a", f"  {EVENTFUL.notes[0]}"]

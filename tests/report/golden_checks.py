@@ -85,7 +85,6 @@ def task(name, *, began, ended):
         error=None,
         called_at=None,
         batch=1,
-        in_thread=False,
     )
 
 
@@ -95,7 +94,8 @@ STACK = (Frame("requests/api.py", 73, "get"), Frame("app/main.py", 44, "report",
 REQUESTS = {
     "at": REPORT,
     "call": "requests.get",
-    "replacement": "httpx.AsyncClient().get, or await asyncio.to_thread(requests.get, ...)",
+    "replacement": "httpx.AsyncClient().get, or await asyncio.to_thread(requests.get, ...), "
+    "or make the endpoint a plain def",
 }
 NETWORK = finding(
     "sync-network",
@@ -122,7 +122,7 @@ SLEEP = finding(
     asleep=80.1,
     at=SLEEPS,
     call="time.sleep",
-    replacement="await asyncio.sleep(...)",
+    replacement="await asyncio.sleep(...), or make the endpoint a plain def",
     evidence="call",
     confirmed=False,
     stalls=[(2, 82)],
@@ -188,7 +188,7 @@ CHECKS = {
             cpu=2.4,
             asleep=117.6,
             at=("app/files.py", 12, "save", "os.fsync(file.fileno())"),
-            replacement="await asyncio.to_thread(...)",
+            replacement="await asyncio.to_thread(...), or make the endpoint a plain def",
             evidence="sample",
             stalls=[(5, 125)],
             syscall="fsync",
@@ -204,7 +204,7 @@ CHECKS = {
             cpu=1,
             asleep=69,
             at=None,
-            replacement="await asyncio.to_thread(...)",
+            replacement="await asyncio.to_thread(...), or make the endpoint a plain def",
             evidence="none",
             confirmed=False,
         ),
@@ -374,7 +374,7 @@ CHECKS = {
             asleep=80.1,
             at=SLEEPS,
             call="time.sleep",
-            replacement="await asyncio.sleep(...)",
+            replacement="await asyncio.sleep(...), or make the endpoint a plain def",
             evidence="line counters",
             accepted="legacy driver, TICKET-12",
         ),

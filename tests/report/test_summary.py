@@ -10,12 +10,12 @@ def finding(line=44, ms=80.0, **more):
     return {**values, **more}
 
 
-def check(*findings, request="GET /"):
-    return {"request": request, "findings": list(findings)}
+def check(*findings, request="GET /", notes=()):
+    return {"request": request, "findings": list(findings), "notes": list(notes)}
 
 
-def told(by_test, unused=()):
-    return list(summary(by_test, dict(unused)))
+def told(by_test, unused=(), **more):
+    return list(summary(by_test, dict(unused), **more))
 
 
 def test_requests_and_tests_are_counted():
@@ -96,3 +96,17 @@ def test_an_allowance_that_nothing_needed_is_told_once():
 def test_an_allowance_that_one_test_of_many_needed_is_not_told():
     by_test = {"a": [check(finding(accepted="legacy"))], "b": [check()]}
     assert not [line for line in told(by_test, {"b": ["legacy"]}) if "matched nothing" in line]
+
+
+NOTED = {"a": [check(notes=["cold: imports", "sync-io, 20 ms"]), check()], "b": [check(request="GET /b", notes=["x"])]}
+
+
+def test_notes_are_told_to_those_who_ask_for_them():
+    assert told(NOTED, notes=True)[1:] == [
+        "notes on GET / in a",
+        "  cold: imports",
+        "  sync-io, 20 ms",
+        "notes on GET /b in b",
+        "  x",
+    ]
+    assert told(NOTED) == ["3 requests watched in 2 tests"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_noblock.checks.running_apps import RunningApps
-from pytest_noblock.engine.steps.selfcheck import meter_of_this_machine
+from pytest_noblock.engine.selfcheck import meter_of_this_machine
 from tests.soak import blocking_app, servers
 
 _FIGURES: list[tuple[str, str]] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.checks.watched import Judge
+from pytest_noblock.checks import watched
 from pytest_noblock.model.observation import Segment
 
 _OBSERVED: dict[str, list[str]] = {}
@@ -29,15 +29,15 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(autouse=True, scope="session")
 def observed():
-    judge = Judge.checks
+    judge = watched.judge_watched
 
-    def checks(self, id, observation):
+    def judge_watched(id, observation, *rules):
         _OBSERVED[id] = [_text(segment) for segment in observation.segments]
-        return judge(self, id, observation)
+        return judge(id, observation, *rules)
 
-    Judge.checks = checks
+    watched.judge_watched = judge_watched
     yield
-    Judge.checks = judge
+    watched.judge_watched = judge
 
 
 def pytest_unconfigure():

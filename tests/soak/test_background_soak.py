@@ -14,16 +14,16 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from pytest_noblock.checks.checker import Plan
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit
-from pytest_noblock.judge.background import faults
-from pytest_noblock.judge.background_findings import shared_out
+from pytest_noblock.judge.background import faults, shared_out
 from pytest_noblock.model.finding import Check
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin.watching import ItemWatch
+from pytest_noblock.plugin.settings import Settings
+from pytest_noblock.plugin.watching import ItemRecorder
 from pytest_noblock.report.failure import failure
 from tests.plugin import trap_app
 from tests.plugin.trap_app import BEHIND, TRAPS, TWINS, Case
@@ -66,14 +66,14 @@ def watched(user, meter):
     kit = Kit(meter, user)
 
     def checks(send: Callable[[Case], None], case: Case) -> list[Check]:
-        watch = ItemWatch(kit, Limits(), keep=True)
+        watch = ItemRecorder(kit, Limits(), shares_kit=True)
         watch.start()
         try:
             send(case)
         finally:
             watch.stop()
             watch.leave()
-        return watch.checks("soak", lifespan=False)
+        return watch.checks("soak", Settings())
 
     yield checks
     kit.close()
@@ -82,7 +82,7 @@ def watched(user, meter):
 def text(case: Case, checks: list[Check], user: UserCode) -> str:
     """What a test with the case's marker would say."""
     names = [name if isinstance(name, str) else f"{name.__module__}.{name.__qualname__}" for name in case.names]
-    found = faults([check.exchange for check in checks if check.exchange], names)
+    found = faults([check.exchange for check in checks if check.exchange], names, user.relative)
     judged = shared_out(checks, found, user.relative)
     return "\n".join(failure(check) for check in judged if check.outcome == "failed")
 

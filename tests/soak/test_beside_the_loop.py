@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from example_app import services as servers_of_pools
-from pytest_noblock.checks.checker import Plan
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.observe import Request
 from tests import drivers_app
 from tests.soak import beside_app

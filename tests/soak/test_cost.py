@@ -18,7 +18,7 @@ from statistics import median
 
 import pytest
 
-from pytest_noblock.checks.checker import Plan
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.observe import Request, Run, observe
 from pytest_noblock.model.limits import Limits
@@ -63,7 +63,7 @@ def alone(checker, path: str) -> float:
         assert response.status_code == 200
         return time.perf_counter() - began
 
-    return checker._runner.call(get, timeout_s=60)
+    return checker._app.call(get, timeout_s=60)
 
 
 def checked(checker, path: str) -> float:
@@ -127,7 +127,7 @@ def cost_of(checker, function, *args) -> tuple[float, float]:
     """User and system CPU seconds of the whole process, and seconds."""
     gc.collect()
     began, cpu = time.perf_counter(), time.process_time()
-    checker._runner.call(function, *args, timeout_s=60)
+    checker._app.call(function, *args, timeout_s=60)
     return time.process_time() - cpu, time.perf_counter() - began
 
 
@@ -137,14 +137,14 @@ async def plain(checker, path: str) -> None:
 
 
 async def metered(checker, path: str) -> int:
-    subject = checker._subject
+    subject = checker._context
     with metering(subject.meter, subject.user, sample_after=5_000_000):
         await plain(checker, path)
 
 
 async def observed(checker, path: str) -> None:
     _observation, response = await observe(
-        checker._subject, Request("GET", path), Run(probes=(), sample_after=5_000_000)
+        checker._context, Run((Request("GET", path),), probes=(), sample_after=5_000_000)
     )
     assert response.status_code == 200
 
@@ -163,7 +163,7 @@ def compared(checker, path: str, with_meter) -> tuple[float, float, str]:
 
 
 def steps_of(checker, path: str) -> int:
-    observation, _ = checker._runner.call(observe, checker._subject, Request("GET", path), Run(), timeout_s=60)
+    observation, _ = checker._app.call(observe, checker._context, Run((Request("GET", path),)), timeout_s=60)
     return observation.exchanges[0].steps
 
 

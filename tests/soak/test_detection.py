@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_noblock.checks.checker import Checker, Plan
+from pytest_noblock.checks.checker import Checker
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model.limits import Limits
 from tests.soak import attribution_app, blocking_app
@@ -77,7 +78,7 @@ def marked(function, mark: str = "# blocks") -> set[int]:
 def fresh(apps, app) -> Checker:
     """As each test of a suite has it: the app runs, nothing is warmed up."""
     seasoned = apps.checker(app)
-    return Checker(seasoned._runner, seasoned._user, seasoned._subject.meter, warm=set())
+    return Checker(seasoned._app, seasoned._user, seasoned._context.meter, warm=set())
 
 
 def verdict(check, file: str, lines: set[int], kind: str, phase: str = "handler") -> str:

@@ -10,24 +10,26 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
-from pytest_noblock.engine.asgi.lifespan import running
+from pytest_noblock.engine.asgi.lifespan import LIMIT_S, running
 from pytest_noblock.engine.exchange import ASGIApp
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
 from pytest_noblock.engine.usercode import UserCode
 
-_open = open  # a test may put a mock in its place
-
-_STOP_S = 40
-"""More than the lifespan's own limit."""
+_STOP_S = LIMIT_S + 10
+"""Longest that `stop` waits for the thread: the lifespan's own limit must be reached first, for it says more."""
+_CALLER_SLEEPS_CHECKS = 20
+_CALLER_SLEEPS_EVERY_S = 0.0005
+"""A call waits 10 ms at most for its caller to sleep: without busy processes beside, the first check or the second
+finds it asleep; where the caller gets no processor, waiting longer would cost more than the error is worth."""
 
 T = TypeVar("T")
 
 
 class LoopBlocked(Exception):
-    """The loop thread did not answer at all; `frames` is where it sits."""
+    """The loop thread did not answer at all; `frames` is where it sits, innermost first."""
 
     def __init__(self, ident: int | None) -> None:
         super().__init__("the event loop does not turn any more")
@@ -39,44 +41,51 @@ class LoopEnded(Exception):
 
 
 class AppThread:
-    """An app that runs from `start` to `stop`; `call` runs a coroutine function beside it.
+    """An app that runs from `start` to `stop`; `call` runs a coroutine function on its loop.
 
-    The thread is a daemon: an endpoint that never gives the loop back must not keep
-    pytest from ending.
+    `start`, `call` and `stop` run on the test's thread, all that begins with an
+    underscore on the loop thread. The loop thread is a daemon: an endpoint that never
+    gives the loop back must not keep pytest from ending.
     """
 
     def __init__(self, app: ASGIApp, user: UserCode) -> None:
         self.app = app
-        """The app with its lifespan state, once started."""
+        """The app to send requests to: with its lifespan state, once it has started."""
         self.given = app
+        """The app as it was given, whose routes can be read."""
         self.usable = True
-        """False once its loop does not turn any more."""
+        """False once its loop does not turn any more; whoever finds that out sets it."""
         self._user = user
-        self._ready: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
+        """What the loop thread says: the portal once the app has started; the error that ended the thread."""
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
-        self._gone: concurrent.futures.Future[BaseException] = concurrent.futures.Future()
+        self._loop_error: concurrent.futures.Future[BaseException] = concurrent.futures.Future()
+        """Done when an error has ended the loop: nothing that was called will be answered."""
         self._portal: BlockingPortal | None = None
 
     def start(self) -> None:
         """Raises LifespanFailed."""
         self._thread.start()
-        answer = self._ready.get()
-        if isinstance(answer, BaseException):
+        report = self._reports.get()
+        if isinstance(report, BaseException):
             self._thread.join(_STOP_S)
-            raise answer
-        self._portal = answer
+            raise report
+        self._portal = report
 
     def call(self, function: Callable[..., Awaitable[T]], *args: object, timeout_s: float) -> T:
-        """Raises LoopBlocked when the loop does not come back in time, LoopEnded when it never will."""
+        """What the function returns or raises.
+
+        Raises LoopBlocked when the loop does not come back within `timeout_s`, LoopEnded when it never will.
+        """
         if self._portal is None:
             raise RuntimeError("the app is not running")
         future: concurrent.futures.Future[T] = self._portal.start_task_soon(
-            _once_asleep, threading.get_native_id(), function, *args
+            _once_caller_sleeps, threading.get_native_id(), function, *args
         )
-        both: tuple[concurrent.futures.Future[Any], ...] = (future, self._gone)
-        concurrent.futures.wait(both, timeout_s, concurrent.futures.FIRST_COMPLETED)
-        if future.cancelled() or (self._gone.done() and not future.done()):
-            raise LoopEnded(repr(self._gone.result(timeout_s)))
+        either: tuple[concurrent.futures.Future[Any], ...] = (future, self._loop_error)
+        concurrent.futures.wait(either, timeout_s, concurrent.futures.FIRST_COMPLETED)
+        if future.cancelled() or (self._loop_error.done() and not future.done()):
+            raise LoopEnded(repr(self._loop_error.result(timeout_s)))
         if future.done():
             return future.result()
         raise LoopBlocked(self._thread.ident)
@@ -88,31 +97,23 @@ class AppThread:
             return
         portal.start_task_soon(portal.stop)
         self._thread.join(_STOP_S)
-        if not self._ready.empty():
-            failure = self._ready.get()
-            if isinstance(failure, BaseException):
-                raise failure
+        if not self._reports.empty():
+            report = self._reports.get()
+            if isinstance(report, BaseException):
+                raise report
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=self._loop) as runner:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
                 runner.run(self._serve())
         except BaseException as error:  # noqa: BLE001  # handed to whoever started or stops the app
-            self._ready.put(error)
-            self._gone.set_result(error)
-
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        if sys.platform == "win32":  # the selector loop there has no subprocesses
-            loop: asyncio.AbstractEventLoop = _ProactorLoop()
-        else:
-            loop = _SelectorLoop()
-        loop.time = lambda: now() / 1e9  # type: ignore[method-assign]  # turns on in a test that freezes the clocks
-        return loop
+            self._reports.put(error)
+            self._loop_error.set_result(error)
 
     async def _serve(self) -> None:
         async with running(self.given, self._user) as app, BlockingPortal() as portal:
             self.app = app
-            self._ready.put(portal)
+            self._reports.put(portal)
             await portal.sleep_until_stopped()
 
 
@@ -129,19 +130,44 @@ if sys.platform == "win32":
         """The loop of the app."""
 
 
-async def _once_asleep(caller: int, function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """What the calling thread still burns on its way to sleep would count as another thread's work: wait for that."""
-    for _ in range(20):
-        if _asleep(caller):
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":  # the selector loop there has no subprocesses
+        loop: asyncio.AbstractEventLoop = _ProactorLoop()
+    else:
+        loop = _SelectorLoop()
+    _use_our_clock(loop)
+    return loop
+
+
+def _use_our_clock(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop's timers go by `now`, so that they go on in a test that freezes `time.monotonic`.
+
+    asyncio's own loops call `self.time()` for every timer (CPython 3.11 to 3.14). One that
+    read the clock in another way would stand still in such a test, as it does without us.
+    """
+    loop.time = lambda: now() / 1e9  # type: ignore[method-assign]
+
+
+async def _once_caller_sleeps(caller: int, function: Callable[..., Awaitable[T]], *args: object) -> T:
+    """Call the function when the calling thread, given by its native id, sleeps.
+
+    The caller waits for the answer. What it burns on its way to sleep would count as the
+    work of another thread while the request runs.
+    """
+    for _ in range(_CALLER_SLEEPS_CHECKS):
+        if _sleeps(caller):
             break
-        await asyncio.sleep(0.0005)
+        await asyncio.sleep(_CALLER_SLEEPS_EVERY_S)
     return await function(*args)
 
 
-def _asleep(native: int) -> bool:
-    """The state in `/proc/self/task/<tid>/stat`; True where the kernel does not tell."""
+def _sleeps(native: int) -> bool:
+    """Whether the kernel shows the thread as asleep (Linux: state `S` in `/proc/self/task/<tid>/stat`).
+
+    True where there is no such file: the call is made at once then.
+    """
     try:
-        with _open(f"/proc/self/task/{native}/stat", "rb") as file:
+        with open_file(f"/proc/self/task/{native}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] == b"S"
     except OSError:
         return True

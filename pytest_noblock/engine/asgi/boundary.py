@@ -1,10 +1,12 @@
-"""Where a request enters the app: from here on the step is the request's, before it was somebody else's.
+"""The border between client and app: where a request enters the app, and what passes there.
 
-What the test, a fixture or the client does in the same step, and in `receive` and
-`send`, which are the client's, is never charged to the request.
+The step in which a request enters was somebody else's until then: the test's, a
+fixture's, the client's. `receive` and `send` run the client's code. None of that is
+charged to the request. Everything here runs on the thread that runs the app.
 """
 
 from collections.abc import Awaitable
+from types import TracebackType
 from typing import Protocol, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
@@ -15,8 +17,6 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-_WEBSOCKET = "WEBSOCKET"
-
 border(__file__)
 
 T = TypeVar("T")
@@ -25,59 +25,98 @@ T = TypeVar("T")
 class Watcher(Protocol):
     """Who wants to know of requests."""
 
-    def entered(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
-        """The meter of the running loop's thread."""
+    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+        """A request is about to enter `app`; returns the meter of the calling thread."""
+
+
+class ExchangeRecorder:
+    """Writes into the record when the messages of the response passed and how the app's call ended.
+
+    `with recorder:` stands around the app's call; `before` and `passed` frame each
+    message that the app sends. To cut the request's segment is the caller's part: only
+    the caller knows whether the client's code runs in `send`.
+    """
+
+    def __init__(self, record: LiveExchange) -> None:
+        self.record = record
+
+    def __enter__(self) -> None:
+        """The app's call begins; `sent` stands in the record already."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.record.error = error
+        self.record.returned = now()
+
+    async def before(self, message: Message) -> None:
+        """A background task that the app starts before the body passes begins before the body passes."""
+        await let_begin(self.record, message)
+
+    def passed(self, message: Message) -> bool:
+        """Note the times of the response's start and end (ns); returns whether the response is complete now."""
+        moment = now()
+        if message["type"] == "http.response.start":
+            self.record.started = moment
+            self.record.status = message["status"]
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.record.completed = moment
+            return True
+        return False
 
 
 async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Call the app by `call`, with everything noted that passes. One called within a request is part of it."""
-    record = _record(scope)
+    """Await `call`, which calls `app`, and record the request.
+
+    A call within a request, as of a mounted app, is part of that request. A scope that is
+    neither http nor websocket nor lifespan is passed on unrecorded.
+    """
+    record = _new_record(scope)
     if record is None or CURRENT.get() is not None:
         return await call(scope, receive, send)
-    meter = watcher.entered(app, record)
+    meter = watcher.request_enters(app, record)
     CURRENT.set(record)
     meter.switch_owner(record)
-    border = _Border(record, meter, receive, send)
+    client = _ClientSide(record, meter, receive, send)
     try:
-        await metered_coroutine(call(scope, border.receive, border.send), meter)
-    except BaseException as error:
-        record.error = error
-        raise
+        with client:
+            await metered_coroutine(call(scope, client.receive, client.send), meter)
     finally:
-        record.returned = now()
         CURRENT.set(None)
         meter.end()
 
 
-def _record(scope: Scope) -> LiveExchange | None:
+def _new_record(scope: Scope) -> LiveExchange | None:
     kind = scope.get("type")
     if kind == "lifespan":
         return LiveExchange(LIFESPAN, "", scope)
     if kind in ("http", "websocket"):
-        method = scope.get("method", "GET") if kind == "http" else _WEBSOCKET
+        method = scope.get("method", "GET") if kind == "http" else "WEBSOCKET"
         return LiveExchange(method, scope.get("path", ""), scope)
     return None
 
 
-class _Border:
-    """The client's side of `receive` and `send`, cut out of the request's steps."""
+class _ClientSide(ExchangeRecorder):
+    """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
     def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send) -> None:
-        self._record = record
+        super().__init__(record)
         self._meter = meter
         self._receive = receive
         self._send = send
 
     async def receive(self) -> Message:
-        return await self._outside(self._receive())
+        return await self._uncharged(self._receive())
 
     async def send(self, message: Message) -> None:
-        if self._record.tasks:
-            await self._outside(let_begin(self._record, message))
-        note(self._record, message)
-        await self._outside(self._send(message))
+        if self.record.tasks:
+            await self._uncharged(self.before(message))
+        self.passed(message)  # the segment is cut right behind this, so each lies in one phase
+        await self._uncharged(self._send(message))
 
-    async def _outside(self, call: Awaitable[T]) -> T:
+    async def _uncharged(self, call: Awaitable[T]) -> T:
+        """Await the call as nobody's; what it starts is nobody's either."""
         owner = self._meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)
@@ -87,13 +126,3 @@ class _Border:
         finally:
             CURRENT.set(request)
             self._meter.switch_owner(owner)
-
-
-def note(record: LiveExchange, message: Message) -> None:
-    """The times of the response's messages."""
-    moment = now()
-    if message["type"] == "http.response.start":
-        record.started = moment
-        record.status = message["status"]
-    elif message["type"] == "http.response.body" and not message.get("more_body", False):
-        record.completed = moment

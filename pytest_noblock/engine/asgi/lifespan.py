@@ -1,4 +1,4 @@
-"""The app's lifespan, with failures told in a sentence."""
+"""Starts and stops an app by its ASGI lifespan; a failure is one sentence. All of it runs on the loop thread."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -12,7 +12,8 @@ from pytest_noblock.engine.stacks import describe_error
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN
 
-_LIMIT_S = 30
+LIMIT_S = 30
+"""Longest that the startup may take, and that the shutdown may: a choice, far over what an app of a test needs."""
 
 
 class LifespanFailed(Exception):
@@ -25,7 +26,7 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
 
     An app without a lifespan is given back as it is. Raises LifespanFailed.
     """
-    manager = LifespanManager(_reporting(app), _LIMIT_S, _LIMIT_S)
+    manager = LifespanManager(_raising_failures(app), LIMIT_S, LIMIT_S)
     try:
         with owned(LiveExchange(LIFESPAN, "")):
             await manager.__aenter__()
@@ -33,19 +34,22 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
         yield app
         return
     except BaseException as error:
-        raise _explained("startup", error, user) from error
+        raise _failure("startup", error, user) from error
     yield cast("ASGIApp", manager.app)
     try:
         await manager.__aexit__(None, None, None)
     except BaseException as error:
-        raise _explained("shutdown", error, user) from error
+        raise _failure("shutdown", error, user) from error
 
 
-def _reporting(app: ASGIApp) -> ASGIApp:
-    """asgi-lifespan waits in vain when an app reports a failure without raising; raise for it."""
+def _raising_failures(app: ASGIApp) -> ASGIApp:
+    """Raise what the app only reports by `lifespan.startup.failed` or `lifespan.shutdown.failed`.
 
-    async def reporting(scope: Scope, receive: Receive, send: Send) -> None:
-        async def checked(message: Message) -> None:
+    asgi-lifespan (seen in 2.1) passes over these messages and waits for an answer until its limit.
+    """
+
+    async def raising(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting_failures(message: Message) -> None:
             await send(message)
             if message["type"].endswith(".failed"):
                 failures.append(message.get("message") or "no message")
@@ -54,32 +58,35 @@ def _reporting(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
-        await _without_leaving(app(scope, receive, checked))
+        await _without_exiting(app(scope, receive, noting_failures))
         if failures:
             raise RuntimeError(failures[-1].strip().splitlines()[-1])
 
-    return reporting
+    return raising
 
 
-async def _without_leaving(call: Awaitable[None]) -> None:
-    """An app that exits, or cancels itself, would take the event loop along."""
+async def _without_exiting(call: Awaitable[None]) -> None:
+    """Raise an ordinary exception where the app exits or cancels itself: either would end the event loop.
+
+    A cancellation that comes from outside goes on as one.
+    """
     try:
         await call
     except (SystemExit, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        raise _Left(repr(error)).with_traceback(error.__traceback__) from error
+        raise _Exited(repr(error)).with_traceback(error.__traceback__) from error
 
 
-class _Left(Exception):
-    """Reads as what the app raised."""
+class _Exited(Exception):
+    """Its `repr` is that of the exception which the app raised."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
-def _explained(stage: str, error: BaseException, user: UserCode) -> LifespanFailed:
+def _failure(stage: str, error: BaseException, user: UserCode) -> LifespanFailed:
     if isinstance(error, TimeoutError):
-        return LifespanFailed(f"the app's lifespan {stage} did not finish within {_LIMIT_S} s")
+        return LifespanFailed(f"the app's lifespan {stage} did not finish within {LIMIT_S} s")
     return LifespanFailed(f"the app's lifespan {stage} failed: {describe_error(error, user)}")

@@ -2,6 +2,7 @@
 
 `httpx.ASGITransport` and Starlette's TestClient return only after the app's call did,
 that is after the background tasks. Here the app's call goes on as a task of its own.
+Everything here runs on the loop thread.
 """
 
 import asyncio
@@ -10,8 +11,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from pytest_noblock.engine.asgi.boundary import ExchangeRecorder
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
-from pytest_noblock.engine.frameworks.background_tasks import let_begin
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
@@ -19,7 +20,10 @@ from pytest_noblock.engine.stacks import border
 border(__file__)
 
 EXTENSION = "pytest_noblock"
-"""Request extension: the list to which each call of the app (redirects are further ones) adds its `Record`."""
+"""Request extension: the list to which each call of the app adds its LiveExchange. A redirect is a call more."""
+
+_CLIENT = ("127.0.0.1", 123)
+"""The client's address, as `httpx.ASGITransport` gives it: apps that log or limit by address meet no other."""
 
 
 class AppTransport(httpx.AsyncBaseTransport):
@@ -28,21 +32,27 @@ class AppTransport(httpx.AsyncBaseTransport):
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._running: set[asyncio.Task[None]] = set()
+        """The loop itself keeps weak references only: a background task may outlive the client's call."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises NoResponse where the app's call ends before it starts a response."""
         record = LiveExchange(request.method, request.url.path)
         request.extensions.get(EXTENSION, []).append(record)
         body = await request.aread()
         call = AppCall(self._app, record, body)
+        record.scope = _scope(request)
+        self._start(call, record)
+        start = await call.response_start()
+        return httpx.Response(start["status"], headers=start.get("headers", []), stream=call)
+
+    def _start(self, call: "AppCall", record: LiveExchange) -> None:
+        """As a task whose steps belong to the record; the client's own task stays nobody's."""
         context = contextvars.copy_context()
         context.run(CURRENT.set, record)
-        record.scope = _scope(request)
         record.sent = now()
         task = asyncio.get_running_loop().create_task(call.run(), context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        start = await call.started()
-        return httpx.Response(start["status"], headers=start.get("headers", []), stream=call)
 
 
 class AppCall(httpx.AsyncByteStream):
@@ -51,63 +61,67 @@ class AppCall(httpx.AsyncByteStream):
     def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes) -> None:
         self._app = app
         self._record = record
-        self._request: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        self._start: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._recorder = ExchangeRecorder(record)
+        self._unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        self._response_start: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._body: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._gone = asyncio.Event()
+        """The pieces of the body; None ends it."""
+        self._client_left = asyncio.Event()
 
     async def run(self) -> None:
-        """Never raises: the app's exception is part of the exchange."""
-        record = self._record
-        record.task = asyncio.current_task()
+        """What the app raises goes on record and is not raised; a cancellation goes on."""
+        self._record.task = asyncio.current_task()
         try:
-            await self._app(record.scope, self._receive, self._send)
+            with self._recorder:
+                await self._app(self._record.scope, self._receive, self._send)
         except BaseException as error:
-            record.error = error
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            record.returned = now()
             self._body.put_nowait(None)
-            if not self._start.done():
-                self._start.set_exception(NoResponse(record))
+            if not self._response_start.done():
+                self._response_start.set_exception(NoResponse(self._record))
 
-    async def started(self) -> Message:
-        return await self._start
+    async def response_start(self) -> Message:
+        """The app's `http.response.start`. Raises NoResponse."""
+        return await self._response_start
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (chunk := await self._body.get()) is not None:
             yield chunk
 
     async def aclose(self) -> None:
-        self._gone.set()
+        self._client_left.set()
 
     async def _receive(self) -> Message:
-        if self._request:
-            return self._request.pop()
-        await self._gone.wait()
+        if self._unread:
+            return self._unread.pop()
+        await self._client_left.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
-        await let_begin(self._record, message)
-        moment = now()
+        await self._recorder.before(message)
         _check(message, started=self._record.started is not None)
-        if message["type"] == "http.response.start":
-            self._record.started = moment
-            self._record.status = message["status"]
-            self._start.set_result(message)
-        elif message["type"] == "http.response.body":
-            if message.get("body"):
-                self._body.put_nowait(message["body"])
-            if not message.get("more_body", False):
-                self._complete(moment)
+        complete = self._recorder.passed(message)
+        self._deliver(message, complete=complete)
+        if complete:
+            _cut_segment()
 
-    def _complete(self, moment: int) -> None:
-        self._record.completed = moment
-        self._body.put_nowait(None)
-        meter = current_meter()
-        if meter is not None:  # what follows in this step is the background phase
-            meter.switch_owner(meter.owner)
+    def _deliver(self, message: Message, *, complete: bool) -> None:
+        """Hand the message to the client's task, which runs in a later step: no client code runs in `send`."""
+        if message["type"] == "http.response.start":
+            self._response_start.set_result(message)
+        elif message["type"] == "http.response.body" and message.get("body"):
+            self._body.put_nowait(message["body"])
+        if complete:
+            self._body.put_nowait(None)
+
+
+def _cut_segment() -> None:
+    """What follows in this step is the background phase, a segment of its own."""
+    meter = current_meter()
+    if meter is not None:
+        meter.switch_owner(meter.owner)
 
 
 def _check(message: Message, *, started: bool) -> None:
@@ -129,6 +143,11 @@ class NoResponse(Exception):
 
 
 def _scope(request: httpx.Request) -> Scope:
+    """The ASGI scope of the request, as uvicorn makes it of the same request over HTTP/1.1.
+
+    With spec version 2.3 a streaming response of Starlette's listens for the client's
+    disconnect, which `_receive` gives; from 2.4 on it would wait for an OSError from `send`.
+    """
     url = request.url
     return {
         "type": "http",
@@ -141,7 +160,7 @@ def _scope(request: httpx.Request) -> Scope:
         "raw_path": url.raw_path.partition(b"?")[0],
         "query_string": url.query,
         "server": (url.host, url.port),
-        "client": ("127.0.0.1", 123),
+        "client": _CLIENT,
         "root_path": "",
         "extensions": {},
     }

@@ -1,7 +1,7 @@
-"""Background tasks: what was added, what ran, when. Knows Starlette, if the app does.
+"""Background tasks: what a request added, what ran, and when. Knows Starlette, if the app imported it.
 
-`BackgroundTask.__init__` sees every task that is made within a request, `add_task`'s
-included; `BackgroundTask.__call__` sees it run; the ContextVar says whose it is.
+A wrapper of `BackgroundTask.__init__` records every task that is made within a request, those of `add_task`
+included. A wrapper of `BackgroundTask.__call__` records its run. The ContextVar says whose task it is.
 """
 
 import functools
@@ -18,18 +18,21 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import Frame, user_frame
+from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import Task
 
 Join = Callable[[Patch], None]
-"""Has a patch put on, to be taken off with the others."""
+"""Installs one patch more, which is uninstalled with the others."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 40
 
 
 def patches(join: Join) -> Iterator[Patch]:
-    """Observe Starlette's background tasks; none where Starlette is not imported."""
+    """The patches that record Starlette's background tasks; none where Starlette is not imported.
+
+    `join` installs the patch of a subclass, once one of its tasks is made.
+    """
     single = getattr(sys.modules.get("starlette.background"), "BackgroundTask", None)
     several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
     if single is not None and several is not None:
@@ -46,31 +49,31 @@ def _making(single: type, join: Join, original: Callable[..., None]) -> Callable
         record = CURRENT.get()
         if record is not None:
             record.tasks.append(LiveTask(task, capture(sys._getframe(1))))
-            _meet(type(task), single, join)
+            _record_runs_of(type(task), single, join)
 
     return __init__
 
 
-def _meet(made: type, single: type, join: Join) -> None:
-    """A class of the user's may run its tasks in a `__call__` of its own: that is observed, too, once it is met."""
+def _record_runs_of(made: type, single: type, join: Join) -> None:
+    """A subclass may run its tasks in a `__call__` of its own, which does not pass through Starlette's."""
     for kind in made.__mro__[: made.__mro__.index(single)]:
         if "__call__" in vars(kind) and issubclass(kind, single):
             join(Patch(kind, "__call__", _run))
 
 
 def _collecting(original: Callable[..., None]) -> Callable[..., None]:
-    """`BackgroundTasks` was given tasks, or one more."""
+    """`BackgroundTasks` is given its tasks in `__init__`, and one more in `add_task`."""
 
     @functools.wraps(original)
     def collecting(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        _together(self)
+        _mark_batch(self)
 
     return collecting
 
 
-def _together(tasks: Any) -> None:
-    """One object holds them: where one raises, those after it never run."""
+def _mark_batch(tasks: Any) -> None:
+    """One object runs these tasks: where one raises, it never runs those after it."""
     for task in tasks.tasks:
         made = _record_of(task)
         if made is not None:
@@ -81,7 +84,7 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def __call__(self: Any) -> None:
         made = _record_of(self)
-        if made is None or made.began is not None:  # awaited by hand, then by the framework; a class's super()
+        if made is None or made.began is not None:  # awaited by the endpoint before, or `super().__call__()`
             await original(self)
             return
         made.began = now()
@@ -98,7 +101,7 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _record_of(task: object) -> LiveTask | None:
-    """The record in the present request; one that was made before the request is recorded when it runs."""
+    """The task's record in the current request; a task that was made before the request gets one when it runs."""
     record = CURRENT.get()
     if record is None:
         return None
@@ -110,13 +113,17 @@ def _record_of(task: object) -> LiveTask | None:
 
 
 async def let_begin(record: LiveExchange, message: Message) -> None:
-    """A slow client's turn: what begins a task before the body is sent does it now, and not by luck just after."""
+    """Yields to the loop before a body message is sent, as a slow client would make `send` do.
+
+    A framework that begins a task before the body is sent then begins it here, in every run, and not
+    only where the client happens to be slow.
+    """
     if message["type"] == "http.response.body" and any(each.began is None for each in record.tasks):
         await cancel_shielded_checkpoint()
 
 
 def values(record: LiveExchange, user: UserCode) -> tuple[Task, ...]:
-    """The request's tasks, in the order in which they were added."""
+    """The request's tasks, in the order in which they were added; their frames carry absolute files."""
     return tuple(_value(each, record, user) for each in record.tasks)
 
 
@@ -131,9 +138,8 @@ def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
         began=made.began,
         ended=made.ended,
         error=None if made.error is None else repr(made.error),
-        called_at=_shown(user_frame(as_stack(_inside_handler(made.called, record), user)), user),
+        called_at=user_frame(as_stack(_inside_handler(made.called, record), user)),
         batch=made.batch,
-        in_thread=not getattr(made.task, "is_async", False),
     )
 
 
@@ -144,7 +150,7 @@ def _plain(function: Any) -> Any:
 
 
 def _arguments(task: object) -> str:
-    """Shortened, as in a call; whatever a `repr` of the user's does stays here."""
+    """The task's arguments as in a call, shortened; `...` where a `repr` of the user's code raises."""
     try:
         given = [_SHORT.repr(each) for each in getattr(task, "args", ())]
         named = [f"{name}={_SHORT.repr(each)}" for name, each in getattr(task, "kwargs", {}).items()]
@@ -153,12 +159,8 @@ def _arguments(task: object) -> str:
     return ", ".join(given + named)
 
 
-def _shown(frame: Frame | None, user: UserCode) -> Frame | None:
-    return frame.named(user.relative(frame.file)) if frame else None
-
-
 def _inside_handler(frames: Sequence[RawFrame], record: LiveExchange) -> Sequence[RawFrame]:
-    """The frames up to the endpoint, where it is the endpoint that waits for the task; else none."""
+    """The frames up to the endpoint, where the endpoint awaits the task; else none."""
     endpoint = inspect.unwrap(record.scope.get("endpoint") or _plain)
     code = getattr(endpoint, "__code__", None)
     depth = next((depth for depth, frame in enumerate(frames, 1) if frame[0] is code), 0)

@@ -1,4 +1,21 @@
-"""What only Starlette and FastAPI know; imports neither unless the app already did."""
+"""What only Starlette and FastAPI know; imports neither: it reads `sys.modules`, where the app put them.
+
+Names of theirs that are read here, and what is lost where a version has them no more. All
+were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
+
+* `fastapi.routing.run_endpoint_function` calls the endpoint. Lost: whether the endpoint was
+  entered, what it raised, whether it returned a `background` of its own.
+* `fastapi.routing.APIRoute`, which `scope["route"]` is an instance of. Lost: that an endpoint
+  was *not* entered; it counts as unknown.
+* `fastapi.routing.iter_route_contexts` (since 0.137) and its `original_route`. Without it
+  `routes` is read, which is flat before 0.137. Lost: routes of included routers.
+* `scope["endpoint"]`, documented by Starlette. Lost: the line of the endpoint's `def`.
+* The module names `fastapi.routing` and `starlette.routing` in a frame's globals. Lost: where
+  the app's middleware begins; a task that waits in a middleware of the user's counts as waiting
+  in the user's code.
+* `scope["app"]`, documented by Starlette, and `starlette.__version__`. Lost: that the app has
+  background tasks with names, and advice that depends on the version.
+"""
 
 import functools
 import inspect
@@ -10,36 +27,40 @@ from typing import Any
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import background_tasks
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.engine.stacks import RawFrame, describe_error
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Exchange
 
+MODULES = ("starlette.background", "fastapi.routing")
+"""The modules that `patches` patches, as far as they are imported."""
+
 _FRAMEWORKS = {"starlette", "fastapi"}
-_DECORATORS = 30
-"""So many lines of decorators are looked through."""
+_ROUTING = {"fastapi.routing", "starlette.routing"}
+_DECORATOR_LINES = 30
+"""How far below its first decorator a function's `def` is searched for; else that decorator's line stands in."""
 
 
 def packages_of(app: ASGIApp) -> set[str]:
-    """The top-level packages that the app and its endpoints come from, the framework's own left out."""
+    """The top-level packages that the app and its endpoints come from, without the frameworks and the stdlib."""
     modules = {_module(app), *(_module(endpoint) for endpoint in _endpoints(app))}
     return {module.partition(".")[0] for module in modules} - _FRAMEWORKS - set(sys.stdlib_module_names)
 
 
 def paths_of(app: ASGIApp) -> list[str]:
-    """The paths of the app's routes, to suggest one of."""
+    """The paths of the app's routes, sorted; empty where the app does not show its routes."""
     return sorted({path for route in _routes(app) if (path := getattr(route, "path", None))})
 
 
-def entered(record: LiveExchange) -> bool | None:
-    """Whether the endpoint was called; None where only the endpoint knows."""
+def endpoint_entered(record: LiveExchange) -> bool | None:
+    """Whether the endpoint was called; None where only the endpoint itself knows, as in plain Starlette."""
     if record.entered:
         return True
     api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
     return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
 
 
-def definition(record: LiveExchange) -> RawFrame | None:
-    """The `def` of the request's endpoint."""
+def endpoint_def(record: LiveExchange) -> RawFrame | None:
+    """The line of the `def` of the request's endpoint; None before the request is routed, and outside of Starlette."""
     endpoint = inspect.unwrap(endpoint) if callable(endpoint := record.scope.get("endpoint")) else None
     code = getattr(endpoint, "__code__", None)
     return None if code is None else (code, _line_of_def(code), 0, getattr(endpoint, "__globals__", {}))
@@ -47,52 +68,49 @@ def definition(record: LiveExchange) -> RawFrame | None:
 
 @functools.lru_cache
 def _line_of_def(code: CodeType) -> int:
-    """The first line that a function's code knows is its first decorator's."""
+    """`co_firstlineno` is the line of the first decorator, where there is one."""
     from pytest_noblock.calls import names
 
     first = code.co_firstlineno
-    following = (names.source_line(code.co_filename, line) or "" for line in range(first, first + _DECORATORS))
+    following = (names.source_line(code.co_filename, line) or "" for line in range(first, first + _DECORATOR_LINES))
     return next((first + n for n, text in enumerate(following) if text.startswith(("def ", "async def "))), first)
 
 
-def finished(record: LiveExchange, user: UserCode) -> Exchange:
-    """The record as a value, with what only the framework or a traceback can tell."""
+def is_routing(frame: RawFrame) -> bool:
+    """Whether the frame is the framework's routing: outside of it there is only middleware."""
+    return frame[3].get("__name__") in _ROUTING
+
+
+def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
+    """The record as a frozen value, with what only the framework or a traceback can tell."""
     return record.value(
-        entered=entered(record),
-        error=_described(record.error, user),
+        entered=endpoint_entered(record),
+        error=_error_text(record.error, user),
         tasks=background_tasks.values(record, user),
-        raised=_described(record.raised, user, record.raised_at),
-        framework=_version() if "app" in record.scope else None,
+        raised=_error_text(record.raised, user, record.raised_at),
+        framework=_starlette_version() if "app" in record.scope else None,
     )
 
 
-def _described(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
-    if error is None:
-        return None
-    from pytest_noblock.engine.stacks import describe_error
-
-    return describe_error(error, user, trace)
+def _error_text(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
+    return None if error is None else describe_error(error, user, trace)
 
 
-def _version() -> str | None:
+def _starlette_version() -> str | None:
     version: str | None = getattr(sys.modules.get("starlette"), "__version__", None)
     return version
 
 
 def patches(join: background_tasks.Join) -> Iterator[Patch]:
-    """Observe endpoints and background tasks while requests are."""
+    """What is patched in Starlette and FastAPI while requests are observed."""
     routing = sys.modules.get("fastapi.routing")
     if hasattr(routing, "run_endpoint_function"):
-        yield Patch(routing, "run_endpoint_function", _entering)
+        yield Patch(routing, "run_endpoint_function", _noting_endpoint)
     yield from background_tasks.patches(join)
 
 
-MODULES = ("starlette.background", "fastapi.routing")
-"""Which `patches` looks for."""
-
-
-def _entering(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Mark the exchange when FastAPI calls the endpoint itself: a 422 never gets there."""
+def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Note in the record that FastAPI calls the endpoint, and how that ends: a 422 never gets there."""
 
     async def run_endpoint_function(**kwargs: Any) -> Any:
         record = CURRENT.get()
@@ -119,7 +137,7 @@ def _endpoints(app: ASGIApp) -> Iterator[object]:
 
 
 def _routes(owner: object) -> Iterator[object]:
-    """All routes, mounted apps' included. FastAPI >= 0.137 keeps included routers as a tree."""
+    """All routes, those of included routers and of mounted apps as well."""
     flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
     routes: Iterable[object] = getattr(owner, "routes", None) or ()
     for route in flatten(routes) if flatten is not None else routes:

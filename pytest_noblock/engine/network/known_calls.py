@@ -54,7 +54,7 @@ class Observer(Protocol):
         `began`: when (ns); `asked`: see `observation.BlockingCall`.
         """
 
-    def passed_by(self) -> None:
+    def another_thread_called(self) -> None:
         """On another thread, which is about to make a known call, and has the GIL for now."""
 
 
@@ -85,7 +85,7 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
         observer = observers.get(ident())
         if observer is None:
             for other in list(observers.values()):
-                other.passed_by()
+                other.another_thread_called()
             return original(*args, **kwargs)
         if args and not blocks(*args):
             return original(*args, **kwargs)

@@ -5,7 +5,7 @@ Reading sockets costs time, and a step may be 30 us long: sockets are read only 
 
 from typing import NamedTuple
 
-from pytest_noblock.engine.clocks import Reading
+from pytest_noblock.engine.clocks import CPU, PROCESS, SWITCHES, WALL, Reading
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.model.observation import SocketExchange
 
@@ -76,10 +76,17 @@ class RoundTrips:
 
         `others`: the CPU (ns) that other threads burned meanwhile; `called`: a known blocking call was made.
         """
-        self._others_at_scan = end[4] - end[1]
+        self._others_at_scan = end[PROCESS] - end[CPU]
         if self._sockets is None:
             return StepTrips(0, 0)
-        waited = end[1] - start[1] > _OPENING_CPU_NS and end[3] != start[3]  # for the other end to answer
-        last = self._sockets.scan_all(end[0] - start[0]) if waited or called else self._sockets.scan_known()
+        waited = (
+            end[CPU] - start[CPU] > _OPENING_CPU_NS and end[SWITCHES] != start[SWITCHES]
+        )  # for the other end to answer
+        last = self._sockets.scan_all(end[WALL] - start[WALL]) if waited or called else self._sockets.scan_known()
         found, self._found = (*self._found, *last), []
-        return StepTrips(0, len(found), found) if others > _QUIET_NS else StepTrips(len(found), 0, found)
+        return StepTrips(*own_and_doubtful(len(found), others), found)
+
+
+def own_and_doubtful(trips: int, others: int) -> tuple[int, int]:
+    """Round trips that the thread made, and those that another may have made, which burned `others` ns meanwhile."""
+    return (0, trips) if others > _QUIET_NS else (trips, 0)

@@ -19,10 +19,8 @@ import termios
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.model.observation import SocketExchange
-
-_open = open  # a test may put a mock in its place
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
 _FIELDS = struct.Struct("<4xI4xI72xQ64xQ")
@@ -213,7 +211,7 @@ def in_epoll_sets() -> set[int]:
     for name in os.listdir("/proc/self/fd"):
         try:
             if "eventpoll" in os.readlink(f"/proc/self/fd/{name}"):
-                with _open(f"/proc/self/fdinfo/{name}") as file:
+                with open_file(f"/proc/self/fdinfo/{name}") as file:
                     fds.update(int(line.split()[1]) for line in file if line.startswith("tfd:"))
         except OSError:  # closed meanwhile
             continue

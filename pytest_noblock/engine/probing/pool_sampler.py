@@ -1,4 +1,8 @@
-"""Reads on a timetable how full the thread pools are, and who has the threads."""
+"""Reads in every tick how full the thread pools are, and who has their threads.
+
+All of it runs on the loop thread: in the ticks, and `PoolSampler.awaited` also where the
+loop thread has just waited for the GIL, in its selector or in a step.
+"""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,31 +17,59 @@ from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder, Pool
 from pytest_noblock.engine.threads.workers import RunQueue, busy
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.concurrency import PoolReading, PoolUse
+from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
 
 _MS = 1_000_000
+_SHORT_USE_NS = 5 * _MS
+"""The interval of the ticks: a token that only one of two samples sees was held for half of it, on average."""
+_READING_NS = 10 * _MS
+_READINGS_PER_DOUBLING = 8
+"""A full pool is read every 10 ms, later every eighth of the time that it has been full: long spans stay small."""
+
+RawStacks = list[list[RawFrame]]
 
 
 @dataclass(slots=True)
-class _Watched:
-    """One pool, and what was read of it."""
+class _History:
+    """One pool, and what was read of it; times in ns."""
 
     pool: Pool
-    readings: list[tuple[PoolReading, list[list[RawFrame]]]] = field(default_factory=list)
-    began: int | None = None
-    """When it was first found full, while it is."""
-    next_at: int = 0
+    readings: list[tuple[PoolReading, RawStacks]] = field(default_factory=list)
+    full_since: int | None = None
+    """When the present span began: the pool was found full for the first time. None while it is not full."""
+    next_reading_at: int = 0
     span: int = 0
-    use: int = 0
-    looks: int = 0
-    """How often it was read in this span."""
-    using: int = 0
-    queue: RunQueue = field(default_factory=RunQueue)
+    """The number of the present span, or of the last."""
+    span_readings: int = 0
+    """How many readings the present span has."""
+    observed: int = 0
+    """How many tokens observed requests had at the last sample."""
+    taken_ns: int = 0
+    """How long observed requests had tokens so far, added up."""
+    run_queue: RunQueue = field(default_factory=RunQueue)
 
-    def count(self, using: int, passed: int) -> None:
-        """In use at both looks: all the time between them. At one of them: half of it, on average, of a short time."""
-        self.use += min(self.using, using) * passed + abs(using - self.using) * min(passed, 5 * _MS) // 2
-        self.using = using
+    def count(self, observed: int, passed: int) -> None:
+        """Add what `observed` tokens mean, `passed` ns after the last sample.
+
+        A token seen at both samples was held all the time between. One seen at one of
+        them was held for half of that time on average, if the time was short.
+        """
+        held = min(self.observed, observed) * passed
+        changed = abs(observed - self.observed) * min(passed, _SHORT_USE_NS) // 2
+        self.taken_ns += held + changed
+        self.observed = observed
+
+    def due(self, moment: int) -> bool:
+        """The pool is full: begin a span where there is none; returns whether the span is due for a reading."""
+        if self.full_since is None:
+            self.full_since = self.next_reading_at = moment
+            self.span += 1
+            self.span_readings = 0
+        if moment < self.next_reading_at:
+            return False
+        self.next_reading_at = moment + max(_READING_NS, (moment - self.full_since) // _READINGS_PER_DOUBLING)
+        self.span_readings += 1
+        return True
 
 
 class PoolSampler:
@@ -52,107 +84,110 @@ class PoolSampler:
         *,
         splits_waiting: bool,
     ) -> None:
-        self._watched = [_Watched(pool) for pool in pools]
+        """`splits_waiting`: whether the run-queue delay of threads can be read, as by the full meter."""
+        self._histories = [_History(pool) for pool in pools]
         self._user = user
         self._records = records
         self._probes = probes
         self._splits_waiting = splits_waiting
-        self._last = now()
+        self._sampled_at = now()
 
-    def read(self) -> bool:
-        """To be called in the loop; tells whether an observed request has a thread."""
+    def sample(self) -> bool:
+        """To be called in every tick; returns whether an observed request has a token."""
         moment = now()
-        in_use = False
-        for watched in self._watched:
-            taken = watched.pool.taken()
-            using = self._in_use(watched.pool) if taken else 0
-            watched.count(using, moment - self._last)
-            in_use = in_use or using > 0
-            if taken and taken >= watched.pool.total and watched.pool.waiting():
-                self._full(watched, moment)
-            else:
-                watched.began = None
-        self._last = moment
-        return in_use
+        passed, self._sampled_at = moment - self._sampled_at, moment
+        any_observed = False
+        for history in self._histories:
+            taken = history.pool.taken()
+            observed = self._observed(history.pool) if taken else 0
+            history.count(observed, passed)
+            any_observed = any_observed or observed > 0
+            if not (taken and taken >= history.pool.total and history.pool.waiting()):
+                history.full_since = None
+            elif history.due(moment):
+                history.readings.append(self._reading(history, moment))
+        return any_observed
 
     def awaited(self) -> list[Holder]:
         """The threads that observed requests wait for."""
-        return [each for watched in self._watched for each in watched.pool.awaited() if each.record in self._records]
+        return [each for history in self._histories for each in history.pool.awaited() if each.record in self._records]
 
     def readings(self) -> tuple[PoolReading, ...]:
         """All of them, once the run is over."""
         return tuple(
             replace(reading, stacks=tuple(as_stack(stack, self._user) for stack in stacks))
-            for watched in self._watched
-            for reading, stacks in watched.readings
+            for history in self._histories
+            for reading, stacks in history.readings
         )
 
     def uses(self) -> tuple[PoolUse, ...]:
-        return tuple(PoolUse(each.pool.name, int(each.pool.total), each.use) for each in self._watched if each.use)
+        """One for each pool of which observed requests had a token, once the run is over."""
+        return tuple(
+            PoolUse(history.pool.name, int(history.pool.total), history.taken_ns)
+            for history in self._histories
+            if history.taken_ns
+        )
 
-    def _in_use(self, pool: Pool) -> int:
+    def _observed(self, pool: Pool) -> int:
         return sum(holder.record in self._records for holder in pool.holders() if holder.record is not None)
 
-    def _full(self, watched: _Watched, moment: int) -> None:
-        if watched.began is None:
-            watched.began = watched.next_at = moment
-            watched.span += 1
-            watched.looks = 0
-        if moment >= watched.next_at:
-            watched.next_at = moment + max(10 * _MS, (moment - watched.began) // 8)
-            watched.readings.append(self._reading(watched, moment))
-
-    def _reading(self, watched: _Watched, moment: int) -> tuple[PoolReading, list[list[RawFrame]]]:
-        pool = watched.pool
+    def _reading(self, history: _History, moment: int) -> tuple[PoolReading, RawStacks]:
+        """The 1st, 2nd, 4th, 8th ... reading of a span has stacks: they cost most."""
+        pool = history.pool
         threads = pool.threads()
-        probing = self._probes.records
-        holders = [each for each in pool.holders() if each.record is None or each.record not in probing]
-        watched.looks += 1
-        looked = not watched.looks & (watched.looks - 1)  # ever more rarely: it is what costs most
-        stacks = busy(threads, self._user) if looked else []
+        holders = self._holders_but_probes(pool)
+        with_stacks = not history.span_readings & (history.span_readings - 1)
+        stacks = busy(threads, self._user) if with_stacks else []
         reading = PoolReading(
             at=moment,
-            span=watched.span,
+            span=history.span,
             pool=pool.name,
             total=int(pool.total),
             waiting=pool.waiting(),
-            holders=tuple(self._number(each) for each in holders),
+            holders=tuple(self._exchange_number(each) for each in holders),
             at_work=pool.at_work(),
-            queued=watched.queue.read(thread.native_id for thread in threads) if self._splits_waiting else None,
-            seen_in="workers" if stacks else "tasks",
+            queued=history.run_queue.read(each.native_id for each in threads) if self._splits_waiting else None,
         )
-        if stacks or not looked:
-            return reading, stacks
-        chains, endpoints = self._awaiting(holders)
-        return (reading, chains) if chains else (replace(reading, seen_in="responses"), endpoints)
+        if with_stacks and not stacks:
+            seen_in, stacks = self._awaiting(holders)
+            return replace(reading, seen_in=seen_in), stacks
+        return reading, stacks
 
-    def _number(self, holder: Holder) -> int:
+    def _holders_but_probes(self, pool: Pool) -> list[Holder]:
+        of_probes = self._probes.records
+        return [each for each in pool.holders() if each.record is None or each.record not in of_probes]
+
+    def _exchange_number(self, holder: Holder) -> int:
         return holder.record.number if holder.record is not None and holder.record in self._records else 0
 
-    def _awaiting(self, holders: Sequence[Holder]) -> tuple[list[list[RawFrame]], list[list[RawFrame]]]:
-        """Where tasks wait for workers that run no line of the user's, as of `to_thread(json.dumps, ...)`.
+    def _awaiting(self, holders: Sequence[Holder]) -> tuple[SeenIn, RawStacks]:
+        """Where the holders wait, for no worker is in the user's code.
 
-        And for those that wait in no line of the user's either, as a FileResponse does, the endpoint that made it.
+        In `to_thread(json.dumps, ...)` the task waits in a user line: its await chain. In
+        a FileResponse it waits in none: the `def` of the endpoint that made the response.
         """
         chains, endpoints = [], []
         for holder in holders:
-            chain = self._to_user(holder)
+            chain = self._user_chain(holder)
             if chain is not None:
                 chains.append(chain)
-            elif holder.record is not None and (endpoint := starlette.definition(holder.record)) is not None:
+            elif holder.record is not None and (endpoint := starlette.endpoint_def(holder.record)) is not None:
                 endpoints.append([endpoint])
-        return chains, endpoints
+        return ("tasks", chains) if chains else ("responses", endpoints)
 
-    def _to_user(self, holder: Holder) -> list[RawFrame] | None:
-        """The await chain up to the user's code; a task that runs none may be one that the request's gathers."""
+    def _user_chain(self, holder: Holder) -> list[RawFrame] | None:
+        """The await chain of the holder's task, if the user's code is in it, middleware left aside.
+
+        A task that is in none may be one that the request's own task gathers: its chain goes on with that one's.
+        """
         chain: list[RawFrame] = []
         for task in (holder.task, holder.record.task if holder.record is not None else None):
             chain.extend(await_chain(task) if task is not None else [])
-            if any(code.co_filename in self._user for code, *_ in takewhile(_within_route, chain)):
+            if any(code.co_filename in self._user for code, *_ in takewhile(_before_routing, chain)):
                 return chain
         return None
 
 
-def _within_route(frame: RawFrame) -> bool:
+def _before_routing(frame: RawFrame) -> bool:
     """Outside of the framework's routing is middleware, which waits for everything."""
-    return frame[3].get("__name__") not in ("fastapi.routing", "starlette.routing")
+    return not starlette.is_routing(frame)

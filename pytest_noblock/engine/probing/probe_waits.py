@@ -1,4 +1,9 @@
-"""What the user's probes wait for, who ends the wait, and where the request sits meanwhile."""
+"""What the user's probes wait for, who ends the wait, and where the observed requests sit meanwhile.
+
+All of it runs on the loop thread: `WaitSampler.sample` in the ticks, `_wait_ended` in the
+step that ends a wait, whosever step that is. A thread that ends one by mistake, without
+`call_soon_threadsafe`, runs `_wait_ended` itself.
+"""
 
 import asyncio
 import threading
@@ -17,193 +22,230 @@ from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import user_frame
 
 _MOST_RECORDS = 8
+"""So many observed requests are located in each tick: their await chains are what a tick costs."""
 _MOST_WAITS = 200
-_TURNS_NS = 10_000_000
+"""So many waits of a run are kept: later ones repeat them."""
+_SHORT_WAIT_NS = 10_000_000
+"""Two ticks: what a wait that no observed request keeps up may take from one tick to the next."""
+
+Future = asyncio.Future[object]
+Task = asyncio.Task[object]
 
 
 @dataclass(slots=True, eq=False)
 class _OpenWait:
-    """One probe at one future. Called when the future is done."""
+    """One probe at one future; times in ns. It is itself the callback that the future schedules when it is done."""
 
-    asked: ProbeInFlight
-    future: "asyncio.Future[object]"
+    probe: ProbeInFlight
+    future: Future
     chain: list[RawFrame]
+    """The probe's await chain, innermost first."""
     waited_objects: dict[int, str]
-    """The objects whose methods are waited in, innermost first: identity and name."""
+    """The objects in whose methods the probe waits, innermost first: identity and name."""
     began: int
     waited_ns: int = 0
     """How long it waited, as far as that was not the machine being busy."""
     ended: int | None = None
     by: LiveExchange | None = None
+    """The request in whose step the wait ended."""
     let_go: bool = False
     shared: bool = False
+    """See `Wait` for both."""
     sightings: dict[tuple[int, str, int], tuple[int, list[RawFrame]]] = field(default_factory=dict)
+    """Where observed requests sat, by exchange number, file and line: how often, and the first await chain."""
 
     def __call__(self, _future: object) -> None:
-        """All that there is to know was noted when this was called for."""
+        """Nothing is left to do: `_intercept_call_soon` has noted the end when this was scheduled."""
 
 
 class _Moment(NamedTuple):
-    """With the run-queue delays so far."""
+    """A time (ns), and the run-queue delays of the loop thread and of its worker threads so far (ns)."""
 
     at: int
-    loop: int
-    workers: int
+    loop_queued: int
+    workers_queued: int
 
 
 class WaitSampler:
-    """Those of one run; `records` are the observed requests."""
+    """The waits of one run; `records` are the observed requests."""
 
     def __init__(self, user: UserCode, records: Sequence[LiveExchange], *, splits_waiting: bool) -> None:
+        """`splits_waiting`: whether the run-queue delay of threads can be read, as by the full meter."""
         self._user = user
         self._records = records
         self._splits_waiting = splits_waiting
-        self._loop: Any = asyncio.get_running_loop()
-        self._seen: list[_OpenWait] = []
+        self._loop = asyncio.get_running_loop()
+        self._all: list[_OpenWait] = []
         self._open: dict[ProbeInFlight, _OpenWait] = {}
-        self._futures: dict[LiveExchange, asyncio.Future[object] | None] = {}
-        self._last: _Moment | None = None
-        self._loops, self._workers = workers.RunQueue(), workers.RunQueue()
+        self._futures: dict[LiveExchange, Future | None] = {}
+        """What each observed request awaited at the last sample."""
+        self._sampled: _Moment | None = None
+        """The last sample; None while nothing waits."""
+        self._loop_queue, self._worker_queue = workers.RunQueue(), workers.RunQueue()
 
-    def look(self, under_way: set[ProbeInFlight]) -> bool:
-        """At every turn that is probed; tells whether anything waits."""
-        for asked in self._open.keys() - under_way:
-            del self._open[asked]
-        for asked in under_way:
-            self._look_at(asked)
+    def sample(self, under_way: set[ProbeInFlight]) -> bool:
+        """To be called in every tick; returns whether a probe waits."""
+        for probe in self._open.keys() - under_way:
+            del self._open[probe]
+        for probe in under_way:
+            self._note_wait(probe)
         if not self._open:
-            self._last = None
+            self._sampled = None
             return False
-        self._last = self._now() if self._last is None else self._counted(self._last)
-        self._look_at_requests()
-        self._tell_setters()
+        moment = self._moment()
+        if self._sampled is not None:
+            self._count(self._sampled, moment)
+        self._sampled = moment
+        self._locate_requests()
+        _intercept_call_soon(self._loop, self._wait_ended)
         return True
-
-    def _counted(self, last: "_Moment") -> "_Moment":
-        """What lies between two looks counts for all that waits.
-
-        Whole where a request sat at one await throughout, for that the loop was late
-        meanwhile kept nobody; less what worker threads queued, whose doing it may wait for.
-        Else no more than a few turns of the loop take.
-        """
-        moment = self._now()
-        passed = moment.at - last.at - (moment.workers - last.workers)
-        if not any(future is not None and not future.done() for future in self._futures.values()):
-            passed = min(passed - (moment.loop - last.loop), _TURNS_NS)
-        for waiting in self._open.values():
-            if waiting.began <= last.at:
-                waiting.waited_ns += max(0, passed)
-        return moment
 
     def close(self) -> None:
         """Nothing of ours stays on the loop."""
         vars(self._loop).pop("call_soon", None)
 
-    def values(self) -> tuple[Wait, ...]:
-        """All of them, once the run is over."""
-        return tuple(self._value(each) for each in self._seen if each.ended is not None)
+    def waits(self) -> tuple[Wait, ...]:
+        """Those that somebody ended, once the run is over."""
+        return tuple(self._value(each) for each in self._all if each.ended is not None)
 
-    def _look_at(self, asked: ProbeInFlight) -> None:
-        known = self._open.get(asked)
+    def _note_wait(self, probe: ProbeInFlight) -> None:
+        """Open a wait where the probe awaits another future than at the last sample."""
+        known = self._open.get(probe)
         if known is not None and not known.future.done():
             return
-        self._open.pop(asked, None)
-        record = asked.records[-1] if asked.records else None
+        self._open.pop(probe, None)
+        record = probe.records[-1] if probe.records else None
         task = self._waiting_task(record) if record is not None else None
-        future = _future_of(task)
-        if task is None or future is None or len(self._seen) >= _MOST_WAITS:
+        future = _awaited_future(task)
+        if task is None or future is None or len(self._all) >= _MOST_WAITS:
             return
-        waiting = _OpenWait(asked, future, _chain(task), wait_targets.waited_objects(task, self._user), now())
-        self._seen.append(waiting)
-        self._open[asked] = waiting
-        future.add_done_callback(waiting)
+        wait = _OpenWait(
+            probe=probe,
+            future=future,
+            chain=_whole_chain(task),
+            waited_objects=wait_targets.waited_objects(task, self._user),
+            began=now(),
+        )
+        self._all.append(wait)
+        self._open[probe] = wait
+        future.add_done_callback(wait)
 
-    def _waiting_task(self, record: LiveExchange) -> "asyncio.Task[object] | None":
-        """The one that runs the user's code: under some middleware a child of the request's."""
-        tasks = tasks_of(record) if record.task is not None else []
-        return next((task for task in tasks if self._in_user_code(task)), None)
+    def _count(self, last: _Moment, moment: _Moment) -> None:
+        """Add the time between two samples to every wait that was open at both.
 
-    def _in_user_code(self, task: "asyncio.Task[object]") -> bool:
-        return any(code.co_filename in self._user for code, *_ in await_chain(task))
+        All of it counts while an observed request sits at one await: then the request
+        keeps the probe waiting, and the loop being late keeps nobody. The run-queue delay
+        of worker threads comes off, because the request may wait for a worker. While no
+        request sits, the run-queue delay of the loop thread comes off as well, and no more
+        counts than two ticks.
+        """
+        passed = moment.at - last.at - (moment.workers_queued - last.workers_queued)
+        if not any(future is not None and not future.done() for future in self._futures.values()):
+            passed = min(passed - (moment.loop_queued - last.loop_queued), _SHORT_WAIT_NS)
+        for wait in self._open.values():
+            if wait.began <= last.at:
+                wait.waited_ns += max(0, passed)
 
-    def _look_at_requests(self) -> None:
-        for record in self._records[:_MOST_RECORDS]:
-            task = self._waiting_task(record) if record.returned is None else None
-            self._futures[record] = _future_of(task)
-            if task is None:
-                continue
-            chain, waited_objects = _chain(task), wait_targets.waited_objects(task, self._user)
-            at = next(((code.co_filename, line) for code, line, *_ in chain if code.co_filename in self._user), None)
-            if at is None:
-                continue
-            key = (record.number, *at)
-            for waiting in self._open.values():
-                times, first = waiting.sightings.get(key, (0, chain))
-                waiting.sightings[key] = (times + 1, first)
-                waiting.shared = waiting.shared or not waiting.waited_objects.keys().isdisjoint(waited_objects)
-
-    def _tell_setters(self) -> None:
-        """Whoever has a future done schedules its callbacks: in whose context, only this moment shows."""
-        if "call_soon" not in vars(self._loop):
-            self._loop.call_soon = self._noting(self._loop.call_soon)
-
-    def _noting(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
-            if type(callback) is _OpenWait:
-                self._done(callback)
-            return original(callback, *args, context=context)
-
-        return call_soon
-
-    def _done(self, waiting: _OpenWait) -> None:
-        waiting.ended = now()
-        waiting.by = CURRENT.get()
-        sat = [record for record in self._records if any(number == record.number for number, *_ in waiting.sightings)]
-        waiting.let_go = any(_moved(record, self._futures.get(record)) for record in sat)
-
-    def _now(self) -> "_Moment":
+    def _moment(self) -> _Moment:
         if not self._splits_waiting:
             return _Moment(now(), 0, 0)
         threads = [*workers.of_anyio(self._loop), *workers.of_executor(self._loop)]
-        delays = self._workers.read(thread.native_id for thread in threads)
-        return _Moment(now(), self._loops.read([threading.get_native_id()]), delays)
+        workers_queued = self._worker_queue.read(thread.native_id for thread in threads)
+        return _Moment(now(), self._loop_queue.read([threading.get_native_id()]), workers_queued)
 
-    def _value(self, waiting: _OpenWait) -> Wait:
-        stack = as_stack(waiting.chain, self._user)
+    def _locate_requests(self) -> None:
+        for record in self._records[:_MOST_RECORDS]:
+            task = self._waiting_task(record) if record.returned is None else None
+            self._futures[record] = _awaited_future(task)
+            if task is not None:
+                self._note_sighting(record, task)
+
+    def _note_sighting(self, record: LiveExchange, task: Task) -> None:
+        """Add to every open wait where the request sits, and whether both wait in methods of one object."""
+        chain, waited_objects = _whole_chain(task), wait_targets.waited_objects(task, self._user)
+        at = next(((code.co_filename, line) for code, line, *_ in chain if code.co_filename in self._user), None)
+        if at is None:
+            return
+        key = (record.number, *at)
+        for wait in self._open.values():
+            times, first = wait.sightings.get(key, (0, chain))
+            wait.sightings[key] = (times + 1, first)
+            wait.shared = wait.shared or not wait.waited_objects.keys().isdisjoint(waited_objects)
+
+    def _waiting_task(self, record: LiveExchange) -> Task | None:
+        """The one that runs the user's code: under some middleware a child of the request's."""
+        for task in tasks_of(record) if record.task is not None else ():
+            if any(code.co_filename in self._user for code, *_ in await_chain(task)):
+                return task
+        return None
+
+    def _wait_ended(self, wait: _OpenWait) -> None:
+        """Whoever runs now has just ended the wait."""
+        wait.ended = now()
+        wait.by = CURRENT.get()
+        numbers = {number for number, *_ in wait.sightings}
+        seen = [record for record in self._records if record.number in numbers]
+        wait.let_go = any(_went_on(record, self._futures.get(record)) for record in seen)
+
+    def _value(self, wait: _OpenWait) -> Wait:
         return Wait(
-            path=waiting.asked.path,
-            began=waiting.began,
-            ended=waiting.ended or waiting.began,
-            waited_ns=waiting.waited_ns,
-            stack=stack,
-            what=wait_targets.describe(list(waiting.waited_objects.values())),
-            by=waiting.by.number if waiting.by is not None else None,
-            let_go=waiting.let_go,
-            shared=waiting.shared,
-            sightings=tuple(self._sightings(waiting)),
+            path=wait.probe.path,
+            began=wait.began,
+            ended=wait.ended or wait.began,
+            waited_ns=wait.waited_ns,
+            stack=as_stack(wait.chain, self._user),
+            what=wait_targets.describe(list(wait.waited_objects.values())),
+            by=wait.by.number if wait.by is not None else None,
+            let_go=wait.let_go,
+            shared=wait.shared,
+            sightings=tuple(self._sightings(wait)),
         )
 
-    def _sightings(self, waiting: _OpenWait) -> Iterator[HolderSighting]:
-        for (number, *_), (times, chain) in waiting.sightings.items():
+    def _sightings(self, wait: _OpenWait) -> Iterator[HolderSighting]:
+        for (number, *_), (times, chain) in wait.sightings.items():
             stack = as_stack(chain, self._user)
             if user_frame(stack) is not None:
                 yield HolderSighting(number, times, stack)
 
 
-def _moved(record: LiveExchange, future: "asyncio.Future[object] | None") -> bool:
-    return record.returned is not None or future is None or future.done()
+def _intercept_call_soon(loop: Any, wait_ended: Callable[[_OpenWait], None]) -> None:
+    """Have `wait_ended` called when a future schedules an `_OpenWait`, in the step that has the future done.
+
+    Only at that moment the context shows who did it. The futures of asyncio, in C and in
+    Python, schedule their callbacks by `loop.call_soon` (CPython 3.11 to 3.14). A future
+    that does not is seen without an end, and `waits` leaves it out.
+    """
+    if "call_soon" in vars(loop):
+        return
+    original = loop.call_soon
+
+    def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
+        if type(callback) is _OpenWait:
+            wait_ended(callback)
+        return original(callback, *args, context=context)
+
+    loop.call_soon = call_soon
 
 
-def _future_of(task: "asyncio.Task[object] | None") -> "asyncio.Future[object] | None":
-    """What it waits for in the end: not another task, but what that one waits for."""
+def _awaited_future(task: Task | None) -> Future | None:
+    """What the task waits for in the end: not another task, but what that one waits for.
+
+    `_fut_waiter` is private (tasks of CPython 3.11 to 3.14, in C and in Python). Where a
+    task has none, its wait is not seen: no `contention` is found.
+    """
     if task is None:
         return None
     inner = awaited_task(task)
-    future = getattr(task, "_fut_waiter", None) if inner is None else _future_of(inner)
+    future = getattr(task, "_fut_waiter", None) if inner is None else _awaited_future(inner)
     return future if isinstance(future, asyncio.Future) else None
 
 
-def _chain(task: "asyncio.Task[object]") -> list[RawFrame]:
-    """The await chain, through the tasks that it waits for."""
+def _whole_chain(task: Task) -> list[RawFrame]:
+    """The await chain, through the tasks that it waits for, innermost first."""
     inner = awaited_task(task)
-    return [*(_chain(inner) if inner is not None else []), *await_chain(task)]
+    return [*(_whole_chain(inner) if inner is not None else []), *await_chain(task)]
+
+
+def _went_on(record: LiveExchange, future: Future | None) -> bool:
+    """Whether the request is no more at the future that it was seen at."""
+    return record.returned is not None or future is None or future.done()

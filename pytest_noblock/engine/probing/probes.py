@@ -1,4 +1,4 @@
-"""Probes: what everybody else feels while the request is under way."""
+"""Probes: what everybody else feels while the request is under way. All of it runs on the loop thread."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -18,17 +18,19 @@ from pytest_noblock.engine.threads.pools import Pool
 from pytest_noblock.model.observation import LOOP, Probe
 
 _MS = 1_000_000
-_SENT = 25 * _MS
-_SENT_AT_FIRST = 100
-_SENT_LATER = 250 * _MS
-"""So many come close together, then a tenth as often: a slow endpoint needs no thousands."""
-_ALONE = 3
-_ANSWER_S = 5
-_SLICES_IN_S = 20
+_INTERVAL_NS = 25 * _MS
+"""Between two probes of one path, and between two of one pool: two in the default limit of 50 ms."""
+_CLOSE_PROBES = 100
+_LATER_INTERVAL_NS = 250 * _MS
+"""The first 100 probes of a path come close together, then a tenth as many: a slow endpoint needs no thousands."""
+_ALONE_RUNS = 3
+_ANSWER_LIMIT_S = 5
+"""A probe that takes longer is no small request."""
+_SLICES_PER_S = 20
 
 T = TypeVar("T")
-Look = Callable[[], bool]
-"""Called at every turn of the loop that is probed; tells whether to go on looking often."""
+Sample = Callable[[], bool]
+"""Called in every tick; returns whether ticks are needed often."""
 
 
 class ProbeFailed(Exception):
@@ -37,11 +39,12 @@ class ProbeFailed(Exception):
 
 @dataclass(slots=True, eq=False)
 class ProbeInFlight:
-    """A user's probe under way, and the calls of the app that it made."""
+    """A user's probe under way; `due` in ns."""
 
     path: str
     due: int
     records: list[LiveExchange] = field(default_factory=list)
+    """The calls of the app that it made."""
 
 
 class Probes:
@@ -49,6 +52,7 @@ class Probes:
 
     def __init__(self, client: httpx.AsyncClient, paths: Sequence[str], pools: Sequence[Pool]) -> None:
         self.alone: dict[str, int] = {}
+        """By path or built-in probe: its time (ns) with nothing else under way."""
         self.answered: list[Probe] = []
         self.under_way: set[ProbeInFlight] = set()
         self.failed: ProbeFailed | None = None
@@ -57,104 +61,94 @@ class Probes:
         self._paths = paths
         self._pools = pools
 
-    async def measure_alone(self) -> None:
-        """The median of a few in a row, after a first one that pays what only a first one pays.
+    @property
+    def records(self) -> set[LiveExchange]:
+        """The calls of the app that the probes under way made."""
+        return {record for probe in self.under_way for record in probe.records}
 
-        Raises ProbeFailed.
-        """
-        self.alone[LOOP] = await self._alone(LOOP, _turn)
+    async def measure_alone(self) -> None:
+        """Fill `alone`. Raises ProbeFailed."""
+        self.alone[LOOP] = await _median_time(LOOP, partial(asyncio.sleep, 0))
         for pool in self._pools:
-            self.alone[pool.name] = await self._alone(f"of {pool.name}", pool.probe)
+            self.alone[pool.name] = await _median_time(f"of {pool.name}", pool.probe)
         for path in self._paths:
-            self.alone[path] = await self._alone(f"GET {path}", partial(self._ask_now, path))
+            self.alone[path] = await _median_time(f"GET {path}", partial(self._send_now, path))
         self.answered.clear()  # those are not part of the run
 
-    async def _alone(self, name: str, send: Callable[[], Awaitable[None]]) -> int:
-        times = []
-        for _ in range(1 + _ALONE):
-            began = now()
-            await _within_limit(name, send())
-            times.append(now() - began)
-        return round(median(times[1:]))
-
     @asynccontextmanager
-    async def running(self, look: Look) -> AsyncIterator[LoopTicks]:
-        """Probe until the block is left and what was sent is answered."""
-        timetables = [asyncio.create_task(self._requests(path)) for path in self._paths]
-        queues = [_Queue(pool, self._answered) for pool in self._pools]
-        turns = LoopTicks(partial(self._turn_taken, queues), look)
+    async def running(self, sample: Sample) -> AsyncIterator[LoopTicks]:
+        """Probe until the block is left and what was sent is answered. What `sample` raises is raised then."""
+        timetables = [asyncio.create_task(self._send_on_timetable(path)) for path in self._paths]
+        pool_probes = [_PoolProbes(pool, self._note_answer) for pool in self._pools]
+        ticks = LoopTicks(partial(self._on_tick, pool_probes), sample)
         try:
-            yield turns
+            yield ticks
         finally:
             for timetable in timetables:
                 timetable.cancel()
-            turns.stop()
+            ticks.stop()
             ended = await asyncio.gather(*timetables, return_exceptions=True)
-            await asyncio.gather(*(queue.leave() for queue in queues))
-        for failure in (turns.failure, *ended):
+            await asyncio.gather(*(each.stop() for each in pool_probes))
+        for failure in (ticks.failure, *ended):
             if isinstance(failure, ProbeFailed):
                 self.failed = self.failed or failure
             elif isinstance(failure, Exception):
                 raise failure
 
-    def _turn_taken(self, queues: Sequence["_Queue"], due: int) -> None:
-        """The pools are asked in the same turns."""
-        self._answered(LOOP, due)
-        for queue in queues:
-            queue.turn(due)
+    def _on_tick(self, pool_probes: Sequence["_PoolProbes"], due: int) -> None:
+        """A tick is a probe of the loop by itself; the pools are probed in the same ticks."""
+        self._note_answer(LOOP, due)
+        for each in pool_probes:
+            each.on_tick(due)
 
-    async def _requests(self, path: str) -> None:
+    async def _send_on_timetable(self, path: str) -> None:
+        """Until it is cancelled: then what fell due and was not sent is sent, and all answers are waited for."""
         timetable = _Timetable()
         sent: list[asyncio.Task[None]] = []
         try:
             while True:
                 await timetable.next()
-                sent.append(asyncio.create_task(self._ask(ProbeInFlight(path, timetable.due))))
+                sent.append(asyncio.create_task(self._send(ProbeInFlight(path, timetable.due))))
         finally:
-            sent.extend(asyncio.create_task(self._ask(ProbeInFlight(path, due))) for due in timetable.missed())
+            sent.extend(asyncio.create_task(self._send(ProbeInFlight(path, due))) for due in timetable.missed())
             await _all_answered(path, sent)
 
-    @property
-    def records(self) -> set[LiveExchange]:
-        """The calls of the app that probes under way made."""
-        return {record for asked in self.under_way for record in asked.records}
+    async def _send_now(self, path: str) -> None:
+        await self._send(ProbeInFlight(path, now()))
 
-    async def _ask_now(self, path: str) -> None:
-        await self._ask(ProbeInFlight(path, now()))
-
-    async def _ask(self, asked: ProbeInFlight) -> None:
-        """Raises ProbeFailed for an answer that is none, or not a good one."""
-        self.under_way.add(asked)
+    async def _send(self, probe: ProbeInFlight) -> None:
+        """Raises ProbeFailed where no response comes, or one of status 400 and above."""
+        self.under_way.add(probe)
         try:
-            response = await self._client.get(asked.path, extensions={EXTENSION: asked.records})
+            response = await self._client.get(probe.path, extensions={EXTENSION: probe.records})
         except NoResponse as error:
             raised = error.record.error
             how = "ended without a response" if raised is None else f"raised {raised!r}"
-            raise ProbeFailed(f"the probe GET {asked.path} {how}") from None
+            raise ProbeFailed(f"the probe GET {probe.path} {how}") from None
         finally:
-            self.under_way.discard(asked)
-        self.answered.append(Probe(asked.path, asked.due, now(), response.status_code))
-        _accept(asked.path, response.status_code)
+            self.under_way.discard(probe)
+        self.answered.append(Probe(probe.path, probe.due, now(), response.status_code))
+        _require_success(probe.path, response.status_code)
 
-    def _answered(self, name: str, due: int) -> None:
+    def _note_answer(self, name: str, due: int) -> None:
         self.answered.append(Probe(name, due, now()))
 
 
-class _Queue:
-    """The probes of one pool, one after another: of a full pool no two wait, of a free one nothing is taken."""
+class _PoolProbes:
+    """The probes of one pool, one after another: at a full pool only one waits, from a free one none takes a thread."""
 
-    def __init__(self, pool: Pool, answered: Callable[[str, int], None]) -> None:
+    def __init__(self, pool: Pool, note_answer: Callable[[str, int], None]) -> None:
         self._pool = pool
-        self._answered = answered
+        self._note_answer = note_answer
         self._due = 0
         self._waiting: asyncio.Task[None] | None = None
 
-    def turn(self, due: int) -> None:
-        if not self._pool.total or due - self._due < _SENT or (self._waiting and not self._waiting.done()):
+    def on_tick(self, due: int) -> None:
+        if not self._pool.total or due - self._due < _INTERVAL_NS or (self._waiting and not self._waiting.done()):
             return
         self._due = due
         if self._pool.free():
-            self._answered(self._pool.name, due)
+            self._note_answer(self._pool.name, due)
         else:
             self._waiting = asyncio.create_task(self._wait())
 
@@ -162,71 +156,81 @@ class _Queue:
         try:
             await self._pool.probe()
         finally:
-            for due in range(self._due, now(), _SENT):  # those that fell due meanwhile waited as well
-                self._answered(self._pool.name, due)
+            for due in range(self._due, now(), _INTERVAL_NS):  # those that fell due meanwhile waited as well
+                self._note_answer(self._pool.name, due)
                 self._due = due
 
-    async def leave(self) -> None:
+    async def stop(self) -> None:
+        """One that waits counts as answered now."""
         if self._waiting is not None:
             self._waiting.cancel()
             await asyncio.wait([self._waiting])
 
 
 class _Timetable:
-    """When a path's probes are due."""
+    """When the probes of one path are due (ns)."""
 
     def __init__(self) -> None:
         self.due = now()
         self._number = 0
 
     async def next(self) -> None:
-        """Waits until the next one is due."""
-        self._step()
+        """Wait until the next one is due."""
+        self._advance()
         await asyncio.sleep(max(0, self.due - now()) / 1e9)
 
     def missed(self) -> Iterator[int]:
-        """What fell due so far and was not sent: the one waited for, and those after it."""
+        """When those were due that were not sent: the one that was waited for, and those after it, up to now."""
         stopped = now()
         while self.due < stopped:
             yield self.due
-            self._step()
+            self._advance()
 
-    def _step(self) -> None:
+    def _advance(self) -> None:
         self._number += 1
-        self.due += _SENT if self._number <= _SENT_AT_FIRST else _SENT_LATER
+        self.due += _INTERVAL_NS if self._number <= _CLOSE_PROBES else _LATER_INTERVAL_NS
 
 
-async def _turn() -> None:
-    await asyncio.sleep(0)
+async def _median_time(name: str, send: Callable[[], Awaitable[None]]) -> int:
+    """The median (ns) of three in a row, after a first one that pays what only a first one pays."""
+    times = []
+    for _ in range(1 + _ALONE_RUNS):
+        began = now()
+        await _within_limit(name, send())
+        times.append(now() - began)
+    return round(median(times[1:]))
 
 
 async def _all_answered(path: str, sent: Sequence[asyncio.Task[None]]) -> None:
-    """Waits in slices: one that a busy machine draws out counts as one, and not for as long as it took."""
+    """Raises what the first one raised, or ProbeFailed where one is not answered within the limit.
+
+    The limit is counted in slices: one that a busy machine draws out counts as one, however long it took.
+    """
     pending = set(sent)
-    for _ in range(_ANSWER_S * _SLICES_IN_S):
+    for _ in range(_ANSWER_LIMIT_S * _SLICES_PER_S):
         if pending:
-            _, pending = await asyncio.wait(pending, timeout=1 / _SLICES_IN_S)
+            _, pending = await asyncio.wait(pending, timeout=1 / _SLICES_PER_S)
     for each in pending:
         each.cancel()
     for answer in await asyncio.gather(*sent, return_exceptions=True):
         if isinstance(answer, Exception):
             raise answer
     if pending:
-        raise _late(f"GET {path}")
+        raise _too_late(f"GET {path}")
 
 
 async def _within_limit(name: str, answer: Awaitable[T]) -> T:
     try:
-        return await asyncio.wait_for(answer, _ANSWER_S)
+        return await asyncio.wait_for(answer, _ANSWER_LIMIT_S)
     except TimeoutError:
-        raise _late(name) from None
+        raise _too_late(name) from None
 
 
-def _late(name: str) -> ProbeFailed:
-    return ProbeFailed(f"the probe {name} did not answer within {_ANSWER_S} s")
+def _too_late(name: str) -> ProbeFailed:
+    return ProbeFailed(f"the probe {name} did not answer within {_ANSWER_LIMIT_S} s")
 
 
-def _accept(path: str, status: int) -> None:
+def _require_success(path: str, status: int) -> None:
     if status >= 400:
         raise ProbeFailed(
             f"the probe GET {path} answered {status}: a probe must be a small request that the app answers well; "

@@ -1,4 +1,4 @@
-"""The turns of the loop that are probed: often while something happens, rarely while nothing can."""
+"""The ticks of the loop, which are the built-in probe: often while something happens, rarely while nothing can."""
 
 import asyncio
 import threading
@@ -8,83 +8,95 @@ from pytest_noblock.engine.clocks import others_so_far
 from pytest_noblock.engine.now import now
 
 _MS = 1_000_000
-_OFTEN = 5 * _MS
+_OFTEN_NS = 5 * _MS
+"""The grain of what is counted from tick to tick: `PoolUse.taken` and `Wait.waited_ns`."""
 _OFTEN_AT_FIRST = 20
-_LATER = 25 * _MS
-_IDLE = 4 * _LATER
-"""A turn wakes a process that may sleep, which costs it 0.1 to 0.3 ms: 1 % of a processor is what all may take."""
+"""So many ticks of a run come often, whatever happens: 100 ms, in which a short request has ended."""
+_LATER_NS = 25 * _MS
+_IDLE_NS = 4 * _LATER_NS
+"""A tick wakes a process that may sleep, which costs it 0.1 to 0.3 ms: 1 % of a processor is what all may take."""
 _WORKING_NS = 500_000
-"""Other threads that burned less between two turns did not keep the interpreter lock."""
+"""Other threads that burned less CPU between two ticks did not keep the GIL."""
 
 
 class LoopTicks:
-    """A timer, and no task: each turn is one callback.
+    """A timer on the running loop: each tick is one callback, and no task.
 
-    When they are due is settled before; one that comes late shows that the loop was held.
-    Where no step of a request ran since the last turn, and no thread of a request's
-    can be at work, and nothing is waited for, the next is far off: the next step of a
-    request has it come soon, before that step can hold the loop.
+    The due time of a tick is fixed before it comes, so that a late one shows that the
+    loop could not turn. A tick is idle when no step of a request began since the one
+    before, `sample` found nothing under way and no other thread worked or was started:
+    then nothing can hold the loop, and the next tick is 100 ms off. The next step of a
+    request calls `wake`, which brings the tick forward before that step can hold the loop.
+
+    Make it before the request starts its first thread: threads that are there already
+    count as strangers. All methods run on the loop thread.
     """
 
-    def __init__(self, taken: Callable[[int], None], look: Callable[[], bool]) -> None:
-        """`taken` is told when each was due; `look` is called in them, and tells whether to go on often.
+    def __init__(self, ticked: Callable[[int], None], sample: Callable[[], bool]) -> None:
+        """In each tick `ticked` gets the time (ns) at which the tick was due.
 
-        To be made when no thread has been started yet that is the request's.
+        Then `sample` is called; it returns whether ticks are needed often.
         """
         self.failure: Exception | None = None
-        self._taken = taken
-        self._look = look
+        """What `sample` raised; there are no ticks after that."""
+        self._ticked = ticked
+        self._sample = sample
         self._loop = asyncio.get_running_loop()
         self._strangers = set(threading.enumerate())
-        self._others = others_so_far()
+        self._others_cpu = others_so_far()
         self._number = 0
-        self._often = self._stirred = True
+        self._often = True
+        """What `sample` returned last."""
+        self._step_began = True
+        """Whether a step of a request began since the last tick."""
         self._idle = False
-        self._due = now() + _OFTEN
+        """Whether the tick that the timer stands at is an idle one, which `wake` brings forward."""
+        self._due = now() + _OFTEN_NS
         self._timer = self._armed()
 
     def wake(self) -> None:
-        """A step of a request begins."""
-        self._stirred = True
+        """A step of a request begins. Runs at each: nothing costly here."""
+        self._step_began = True
         if self._idle:
             self._idle = False
             self._timer.cancel()
-            self._due = min(self._due, now() + _OFTEN)
+            self._due = min(self._due, now() + _OFTEN_NS)
             self._timer = self._armed()
 
     def stop(self) -> None:
-        """What fell due and was not taken waited until now."""
+        """No tick comes after this; those that fell due and did not come are handed on: they waited until now."""
         self._idle = False
         self._timer.cancel()
         while self._due < now():
-            self._taken(self._due)
-            self._step()
+            self._ticked(self._due)
+            self._advance()
 
-    def _turn(self) -> None:
-        self._taken(self._due)
+    def _tick(self) -> None:
+        self._ticked(self._due)
         try:
-            self._often = self._look()
-        except Exception as error:  # noqa: BLE001  # it is ours, and not the app's loop's
+            self._often = self._sample()
+        except Exception as error:  # noqa: BLE001  # it is ours: the app's loop must not get it
             self.failure = error
             return
-        self._step()
-        if self._due > now():  # else what fell due meanwhile comes first, each in a turn of its own
-            self._rest()
+        self._advance()
+        if self._due > now():  # else the ticks that fell due meanwhile come first, each in a turn of its own
+            self._rest_if_idle()
         self._timer = self._armed()
 
-    def _rest(self) -> None:
-        self._idle = not (self._stirred or self._often or self._threads_work())
-        self._stirred = False
+    def _rest_if_idle(self) -> None:
+        self._idle = not (self._step_began or self._often or self._threads_work())
+        self._step_began = False
         if self._idle:
-            self._due += _IDLE - _LATER
+            self._due += _IDLE_NS - _LATER_NS
 
-    def _step(self) -> None:
+    def _advance(self) -> None:
         self._number += 1
-        self._due += _OFTEN if self._often or self._number < _OFTEN_AT_FIRST else _LATER
+        self._due += _OFTEN_NS if self._often or self._number < _OFTEN_AT_FIRST else _LATER_NS
 
     def _armed(self) -> asyncio.TimerHandle:
-        return self._loop.call_later(max(0, self._due - now()) / 1e9, self._turn)
+        return self._loop.call_later(max(0, self._due - now()) / 1e9, self._tick)
 
     def _threads_work(self) -> bool:
-        before, self._others = self._others, others_so_far()
-        return self._others - before > _WORKING_NS or not self._strangers.issuperset(threading.enumerate())
+        """Whether other threads burned CPU since the last call, or one has been started since the run began."""
+        before, self._others_cpu = self._others_cpu, others_so_far()
+        return self._others_cpu - before > _WORKING_NS or not self._strangers.issuperset(threading.enumerate())

@@ -1,16 +1,17 @@
 """Counters at every user line: the exact line, whatever the driver, at the price of a slower run.
 
-`sys.monitoring` (Python 3.12+) and `sys.settrace` (3.11) both tell when a line
-begins, a frame is resumed and a frame is left; the reckoning is the same. The full
-counters are read only where a line took over 20 us, for nothing shorter can hold a
-round trip or a sleep; so a line costs 2 us, not 100.
+`sys.monitoring` (Python 3.12 and later) and `sys.settrace` (3.11) both tell when a
+line begins, when a frame is resumed and when a frame is left. What a line costs is
+reckoned here for both. All counters are read only where a line took over 20 us, for
+nothing shorter holds a round trip or a sleep: so a line costs 2 us, not 100.
 """
 
 import time
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-from pytest_noblock.engine.clocks import Clock, others_cpu, queued
+from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, others_cpu, queued
+from pytest_noblock.engine.network.round_trips import own_and_doubtful
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import called_from, current_stack, walk_out
@@ -22,43 +23,49 @@ from pytest_noblock.model.observation import LineCost
 _thread_cpu = time.thread_time_ns
 
 _SHORT_NS = 20_000
+"""A shorter line holds no round trip and no sleep: its waiting is not looked into."""
 _NOTABLE_NS = 300_000
-_QUIET_NS = 10_000
+"""A line that slept and computed less, and made no round trip, is not reported."""
 _BUDGET_NS = 400_000_000
-"""So much time for our own counting; then the lines seen so far must do (a hot loop repeats itself)."""
+"""When our own counting has taken so long it ends. The lines seen so far must do: a hot loop repeats itself."""
 
 Key = tuple[CodeType, int]
+"""A line: its code and its number."""
 
 
 @dataclass(slots=True)
-class Cost:
-    """What a line has cost so far in the present segment."""
+class _Cost:
+    """What a line has cost so far in the present segment. Times in ns."""
 
     hits: int = 0
-    wall: int = 0
     cpu: int = 0
     asleep: int = 0
-    switches: int = 0
     round_trips: int = 0
-    others_cpu: int = 0
     stack: Stack = ()
     call: str | None = None
 
 
 class LineCounters:
-    """One reckoning for both tracers: `at` says which line runs from now on, None that no user line does."""
+    """The costs of the user lines of one meter's thread. A tracer calls `at` on that thread, the meter the rest.
 
-    def __init__(self, meter: StepMeter, clock: Clock, user: UserCode, sockets: SocketTable | None) -> None:
+    `sockets` is a table of its own: the meter's must not see what was read here.
+    """
+
+    def __init__(self, meter: StepMeter, user: UserCode, sockets: SocketTable | None) -> None:
         self.spent = 0
+        """How long our own counting has taken so far (ns)."""
         self._meter = meter
-        self._clock = clock
+        self._clock: Clock = meter.clock
         self._user = user
         self._sockets = sockets
-        self._costs: dict[Key, Cost] = {}
+        self._costs: dict[Key, _Cost] = {}
         self._line: Key | None = None
         self._wall = self._cpu = 0
-        self._full = clock.begin()
+        """When the line began, and the thread's CPU time then."""
+        self._full = self._clock.begin()
+        """The full reading from which waiting counts."""
         self._left = 0
+        """When the last user line ended behind which no other began."""
         self._own = 0
 
     @property
@@ -69,39 +76,42 @@ class LineCounters:
         """A step begins: nothing before it counts."""
         self._line = None
         self._costs = {}
-        self._baseline()
+        self._begin_waiting()
 
     def leave(self) -> tuple[LineCost, ...]:
-        """The step is over; its notable lines."""
+        """The step has ended; its notable lines."""
         self._line = None
         return tuple(_line_cost(key, cost) for key, cost in self._costs.items() if _notable(cost))
 
     def at(self, line: Key | None, frame: FrameType | None) -> None:
-        """`frame` is the one whose line has just ended; it still has its variables."""
+        """From now on `line` runs; None: no user line does.
+
+        `frame` is the one whose line has just ended; it still has its variables.
+        """
         if self._meter.owner is None:
             return
-        entered = now()
-        with self._meter.excluded():
+        called = now()
+        own = self._meter.deductions
+        with own.excluded():
             if self._line is not None:
-                own = self._meter.own_cpu - self._own  # what we did in the line, when it made a known call
-                self._charge(self._line, entered - self._wall - own, _thread_cpu() - self._cpu - own, frame)
-            elif entered - self._left > _SHORT_NS:  # what code outside the user's did is not the next line's
-                self._baseline()
+                ours = own.cpu - self._own  # what we did in the line, where it made a known call
+                self._charge(self._line, called - self._wall - ours, _thread_cpu() - self._cpu - ours, frame)
+            elif called - self._left > _SHORT_NS:  # code outside the user's ran: the next line is not charged for it
+                self._begin_waiting()
             if line is None:
                 self._left = now()
-            elif now() - self._full[0] > _SHORT_NS:  # nor what the machine did before it
+            elif now() - self._full[WALL] > _SHORT_NS:  # nor for what the machine did before it
                 self._full = self._clock.begin()
             self._line = line
             self._wall, self._cpu = now(), _thread_cpu()
-        self._own = self._meter.own_cpu
-        self.spent += now() - entered
+        self._own = own.cpu
+        self.spent += now() - called
 
     def _charge(self, line: Key, wall: int, cpu: int, frame: FrameType | None) -> None:
         cost = self._costs.get(line)
         if cost is None:
-            cost = self._costs[line] = Cost()
+            cost = self._costs[line] = _Cost()
         cost.hits += 1
-        cost.wall += wall
         cost.cpu += cpu
         if wall > _SHORT_NS:
             self._charge_waiting(cost)
@@ -109,26 +119,24 @@ class LineCounters:
                 cost.stack, cost.call = self._where(line, frame)
             self._full = self._clock.begin()
 
-    def _charge_waiting(self, cost: Cost) -> None:
-        """All parts from the same two readings: no preemption may count in one and not in another."""
-        end = self._clock.end()
-        if self._clock.splits_waiting and end[3] > self._full[3]:
-            delay = queued(end[2]) - queued(self._full[2])
-            cost.asleep += max(0, (end[0] - self._full[0]) - (end[1] - self._full[1]) - delay)
-            cost.switches += end[3] - self._full[3]
-        others = others_cpu(self._full, end)
-        cost.others_cpu += others
+    def _charge_waiting(self, cost: _Cost) -> None:
+        """All parts come from the same two readings: a preemption counts in all of them or in none."""
+        start, end = self._full, self._clock.end()
+        if self._clock.splits_waiting and end[SWITCHES] > start[SWITCHES]:
+            delay = queued(end[QUEUED]) - queued(start[QUEUED])
+            cost.asleep += max(0, (end[WALL] - start[WALL]) - (end[CPU] - start[CPU]) - delay)
         if self._sockets is not None:
-            trips = len(self._sockets.scan_all(end[0] - self._full[0]))
-            cost.round_trips += trips if others < _QUIET_NS else 0
+            trips = len(self._sockets.scan_all(end[WALL] - start[WALL]))
+            own, _doubtful = own_and_doubtful(trips, others_cpu(start, end))
+            cost.round_trips += own
 
-    def _baseline(self) -> None:
+    def _begin_waiting(self) -> None:
         if self._sockets is not None:
             self._sockets.rebase_known()
         self._full = self._clock.begin()
 
     def _where(self, line: Key, frame: FrameType | None) -> tuple[Stack, str | None]:
-        """The frame is that of the line when the line ended by going on or by leaving it."""
+        """The stack of the line and its call; nothing where `frame` is not the line's own, nor one that it called."""
         for each in walk_out(frame):
             if each.f_code is line[0]:
                 call = called_from(each, line[1])
@@ -137,13 +145,17 @@ class LineCounters:
         return (), None
 
 
-def _notable(cost: Cost) -> bool:
+def _notable(cost: _Cost) -> bool:
     return bool(cost.round_trips) or max(cost.asleep, cost.cpu) > _NOTABLE_NS
 
 
-def _line_cost(key: Key, cost: Cost) -> LineCost:
+def _line_cost(key: Key, cost: _Cost) -> LineCost:
     code, line = key
-    frame = Frame(code.co_filename, line, code.co_name, cost.call, user=True)
     return LineCost(
-        frame, cost.stack, cost.hits, cost.wall, cost.cpu, cost.asleep, cost.switches, cost.round_trips, cost.others_cpu
+        frame=Frame(code.co_filename, line, code.co_name, cost.call, user=True),
+        stack=cost.stack,
+        hits=cost.hits,
+        cpu=cost.cpu,
+        asleep=cost.asleep,
+        round_trips=cost.round_trips,
     )

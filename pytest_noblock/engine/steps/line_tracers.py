@@ -1,4 +1,7 @@
-"""Who tells the line counters where the program is: `sys.monitoring` from 3.12 on, `sys.settrace` before."""
+"""Tells the line counters which line runs: by `sys.monitoring` from Python 3.12 on, by `sys.settrace` before.
+
+Every callback runs on the thread whose line it is; those of other threads are ignored.
+"""
 
 import sys
 import threading
@@ -15,12 +18,12 @@ from pytest_noblock.engine.usercode import UserCode
 Disarm = Callable[[], None]
 
 _TOOL_IDS = (4, 3)
-"""0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
+"""Of `sys.monitoring`; 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
 
 
 @contextmanager
 def counting(meter: StepMeter, counters: LineCounters, user: UserCode) -> Iterator[bool]:
-    """Count the lines of the meter's thread; False where somebody else owns the tracer."""
+    """Count the lines of the calling thread, which is the meter's; False where somebody else owns the tracer."""
     if sys.version_info >= (3, 12):
         disarm = _monitoring(counters, user)
     else:
@@ -28,18 +31,18 @@ def counting(meter: StepMeter, counters: LineCounters, user: UserCode) -> Iterat
     if disarm is None:
         yield False
         return
-    meter.lines = counters
+    meter.attach_lines(counters)
     try:
         yield True
     finally:
-        meter.lines = None
+        meter.attach_lines(None)
         disarm()
 
 
 if sys.version_info >= (3, 12):
 
     class _Monitor:
-        """The callbacks; each is called with the code object first, in whatever thread runs it."""
+        """The callbacks of `sys.monitoring`. Each is called with the code object first, by whichever thread runs it."""
 
         def __init__(self, counters: LineCounters, user: UserCode) -> None:
             self._counters = counters
@@ -87,7 +90,7 @@ if sys.version_info >= (3, 12):
         for event, callback in callbacks.items():
             monitoring.register_callback(tool, event, callback)
         monitoring.set_events(tool, sum(callbacks))
-        monitoring.restart_events()  # what an earlier run disabled counts again
+        monitoring.restart_events()  # lines that an earlier run disabled are told again
 
         def disarm() -> None:
             monitoring.set_events(tool, 0)
@@ -100,9 +103,9 @@ if sys.version_info >= (3, 12):
 
 def _tracing(counters: LineCounters, user: UserCode) -> Disarm | None:
     if sys.gettrace() is not None or threading.gettrace() is not None:
-        return None  # coverage or a debugger: theirs comes first
+        return None  # coverage or a debugger has it
 
-    def entered(frame: FrameType, _event: str, _arg: object) -> Any:
+    def frame_began(frame: FrameType, _event: str, _arg: object) -> Any:
         if frame.f_code.co_filename not in user:
             return None
         counters.at((frame.f_code, line_of(frame)), frame)
@@ -113,17 +116,17 @@ def _tracing(counters: LineCounters, user: UserCode) -> Disarm | None:
             counters.at((frame.f_code, line_of(frame)), frame)
         elif event == "return":
             counters.at(_caller(frame, user), frame)
-        if counters.exhausted:  # returning None would not stop the frame's own tracing
+        if counters.exhausted:  # to return None would not end the tracing of this frame
             frame.f_trace = None
             sys.settrace(None)
         return local
 
-    sys.settrace(entered)
+    sys.settrace(frame_began)
     return lambda: sys.settrace(None)
 
 
 def _caller(frame: FrameType, user: UserCode) -> Key | None:
-    """The user line that goes on when `frame` is left."""
+    """The user line that goes on when `frame` is left; None where no user frame called it."""
     for each in walk_out(frame.f_back):
         if each.f_code.co_filename in user:
             return each.f_code, line_of(each)

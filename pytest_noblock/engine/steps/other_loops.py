@@ -1,7 +1,9 @@
-"""Steps of loops that have no `asyncio.events.Handle`: uvloop by a task factory, trio by an instrument.
+"""Which loop runs, and the steps of loops that do not run by `asyncio.events.Handle`.
 
-Not covered under uvloop: bare callbacks (`call_later` and friends), for its handles
-are C; and tasks whose factory the app sets itself.
+uvloop's steps are seen by a task factory, trio's by an instrument. Not seen under
+uvloop: bare callbacks (`call_later` and friends), because its handles are written in C;
+and tasks for which the app sets a task factory of its own. Everything here runs on the
+loop thread.
 """
 
 import asyncio
@@ -19,8 +21,19 @@ T = TypeVar("T")
 Undo = Callable[[], None]
 
 
+def loop_name() -> str:
+    """Of the loop that the calling thread runs: asyncio, trio, or the package of another (uvloop, rloop).
+
+    "" where the coroutine is driven by hand.
+    """
+    loop = _running_loop()
+    if loop is None:
+        return "trio" if _in_trio() else ""
+    return "asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0]
+
+
 def install_steps(meter: StepMeter) -> Undo | None:
-    """Have the steps of the running loop metered; what undoes it, None where `Handle._run` does it already."""
+    """Have the steps of the running loop metered. Returns what undoes it; None where `Handle._run` does it already."""
     loop = _running_loop()
     if loop is None:
         return _instrument(meter) if _in_trio() else None
@@ -28,7 +41,7 @@ def install_steps(meter: StepMeter) -> Undo | None:
 
 
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
-    """The call itself where the loop's steps are metered; elsewhere it is metered step by step."""
+    """Meters each step of the call; the call itself where the loop's steps are metered already."""
     loop = _running_loop()
     metered = _in_trio() if loop is None else _has_handles(loop)
     return call if metered else Stepped(call, meter)
@@ -42,6 +55,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def _has_handles(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether it is a loop of the stdlib or derived from one."""
     return isinstance(loop, asyncio.BaseEventLoop)
 
 
@@ -54,14 +68,14 @@ def _in_trio() -> bool:
 
 
 class Stepped(Coroutine[Any, Any, T]):
-    """A coroutine whose every resumption is one step; in all else the one that it was given."""
+    """A coroutine each of whose resumptions is one step; in all else it is the one that it was given."""
 
     def __init__(self, call: Coroutine[Any, Any, T], meter: StepMeter) -> None:
         self._call = call
         self._meter = meter
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)  # `cr_frame` and the like, for those who print tasks
+        return getattr(self._call, name)  # `cr_frame` and the like, which whoever prints tasks reads
 
     def send(self, value: Any) -> Any:
         return self._step(self._call.send, value)
@@ -72,7 +86,7 @@ class Stepped(Coroutine[Any, Any, T]):
     def close(self) -> None:
         self._call.close()
 
-    def __await__(self) -> "Stepped[T]":  # an iterator that `send` and `throw` reach
+    def __await__(self) -> "Stepped[T]":  # the iterator that `await` sends to and throws at
         return self
 
     def __iter__(self) -> "Stepped[T]":
@@ -108,7 +122,7 @@ def _instrument(meter: StepMeter) -> Undo:
     class Steps(trio.abc.Instrument):
         def before_task_step(self, task: Any) -> None:
             owner = task.context.get(CURRENT)
-            if meter.closed:  # trio runs on beyond the test, in another thread than the one that ended the watch
+            if meter.closed:  # trio outlived the test, and the thread that ended the watch could not remove this
                 trio.lowlevel.remove_instrument(self)
             elif owner is not None:
                 meter.begin(owner)
@@ -122,7 +136,7 @@ def _instrument(meter: StepMeter) -> Undo:
     def undo() -> None:
         try:
             trio.lowlevel.remove_instrument(steps)
-        except (RuntimeError, KeyError):  # that run has ended, or runs in another thread: see above
+        except (RuntimeError, KeyError):  # that run has ended, or another thread runs it: see above
             return
 
     return undo

@@ -1,9 +1,9 @@
-"""A one-shot timer that one thread arms and another sleeps on, without the interpreter lock.
+"""A one-shot timer: loop threads arm it, the watchdog sleeps on it without the GIL.
 
-A thread that polls with `time.sleep` takes the lock again and again and so creates
-the very waits that the meter then measures (838 of 21,122 innocent steps). A
-timerfd (Linux >= 2.6.25) wakes its reader only when a step really runs long, for one
-system call per arming. `os.timerfd_create` (Python 3.13) would let the lock go at each.
+A thread that polls with `time.sleep` takes the GIL again and again. It creates the very
+waits that the meter then measures (838 of 21,122 innocent steps). A timerfd (Linux >=
+2.6.25) wakes its reader only when a step really runs long; to arm it takes one system
+call. `os.timerfd_settime` (Python 3.13) would release the GIL each time.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from pytest_noblock.engine.now import now
 
 
 class Timer:
-    """Raises OSError or AttributeError where the kernel or the libc has no timerfd."""
+    """A timerfd. Raises OSError where the kernel has none, AttributeError where the libc has none."""
 
     def __init__(self) -> None:
         libc = _libc()
@@ -27,14 +27,14 @@ class Timer:
         self._ready: dict[int, bytes] = {}
 
     def arm(self, ns: int) -> None:
-        """Ring once, `ns` from now; an earlier arming is forgotten."""
+        """Ring once, `ns` from now, and not when an earlier arming said."""
         spec = self._ready.get(ns)
         if spec is None:  # struct itimerspec: interval, then value, each (s, ns)
             spec = self._ready[ns] = struct.pack("qqqq", 0, 0, *divmod(ns, 1_000_000_000))
         self._settime(self._fd, 0, spec, None)
 
     def wait(self) -> None:
-        """Sleep until it rings; the interpreter lock is released meanwhile."""
+        """Sleep without the GIL until it rings."""
         os.read(self._fd, 8)
 
     def close(self) -> None:
@@ -42,7 +42,7 @@ class Timer:
 
 
 class PollingTimer:
-    """The same for platforms without timerfd: looks every few milliseconds whether it should have rung."""
+    """The same for platforms without timerfd: it wakes every few milliseconds and reads the clock."""
 
     _EVERY_S = 0.005
 
@@ -71,7 +71,7 @@ def best_timer() -> "Timer | PollingTimer":
 
 @functools.cache
 def _libc() -> ctypes.PyDLL:
-    """PyDLL keeps the interpreter lock: arming is no reason to let another thread in."""
+    """PyDLL keeps the GIL: a loop thread that arms the timer must not hand the GIL to another thread."""
     libc = ctypes.PyDLL(None)
     libc.timerfd_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
     return libc

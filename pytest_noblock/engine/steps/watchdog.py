@@ -1,4 +1,9 @@
-"""A thread that looks at the loop thread's stack when a step runs long."""
+"""A thread that samples the loop thread's stack when a step runs long.
+
+Loop threads call `step_began` and `step_ended`; `take`, `stop` and `after` belong to the
+thread that made the watchdog. The rest runs on the watchdog's own thread, except where
+`sample_if_late` says otherwise.
+"""
 
 import os
 import sys
@@ -7,13 +12,12 @@ import time
 from collections.abc import Callable, Container
 
 from pytest_noblock.engine.clocks import best_clock, longest_queued
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.timer import best_timer
 
-_open = open  # a test may put a mock in its place
-
 _MOST_SAMPLES = 8
+"""Of one step. They come ever more rarely: the eighth about 29 times `after` into the step."""
 
 _NUMBERS_OF_SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 44: "sendto",
@@ -25,9 +29,12 @@ _NUMBERS_OF_SYSCALLS = {
                 212: "recvmsg", 22: "epoll_pwait", 56: "openat", 95: "waitid", 260: "wait4"},
 }  # fmt: skip
 
+Running = tuple[int, int, int]
+"""A step that runs now: the native id of its thread, its number, when it began (ns)."""
+
 
 class RawSample:
-    """See `observation.Sample`; the frames are settled after the run."""
+    """A sample as it was taken; `observation.Sample` is made of it after the run. Times in ns."""
 
     syscall = "unknown"
 
@@ -39,57 +46,54 @@ class RawSample:
 
 
 class Watchdog:
-    """Samples loop threads `after` to 1.5 `after` ns into a step, and a few times more, ever more rarely.
-
-    Loop threads call `watch` when a step begins and `rest` when it ends.
-    """
+    """Samples a loop thread between `after` and 1.5 `after` ns into a step, then a few times more, ever more rarely."""
 
     def __init__(self, after: int) -> None:
         self.after = after
         self.samples: list[RawSample] = []
-        self.late: Callable[[], None] = _nothing
-        """Called where the interpreter lock was long in coming, before it is given away again."""
+        self.on_late: Callable[[], None] | None = None
+        """Called on the watchdog's thread where it waited long for the GIL, before it releases the GIL again."""
         self.cpu = 0
-        """CPU time of the watchdog's own thread, up to its last look."""
-        self._running: dict[int, tuple[int, int, int]] = {}
-        """By thread: its native id, the number of its step, when that began."""
+        """CPU time (ns) of the watchdog's thread, up to its last sample."""
+        self._running: dict[int, Running] = {}
+        """By `threading.get_ident()` of the loop thread."""
         self._due = 0
+        """When the timer rings, or last rang (ns)."""
         self._timer = best_timer()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="noblock watchdog", daemon=True)
         self._thread.start()
 
-    def watch(self, ident: int, native: int, step: int, began: int) -> None:
-        """Armed for half as long again: many steps begin and end within that, and only every other arms it anew."""
+    def step_began(self, ident: int, native: int, step: int, began: int) -> None:
+        """Arms the timer for 1.5 `after`, so that only every other of many short steps need arm it anew."""
         running = self._running
         running[ident] = (native, step, began)
         ahead, after = self._due - began, self.after
         if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's may be longer
             self._arm(after + after // 2)
 
-    def rest(self, ident: int) -> tuple[int, int, int] | None:
-        """The thread's step is over; what `resume` takes."""
+    def step_ended(self, ident: int) -> Running | None:
+        """Returns what `step_resumed` takes; None where no step of the thread ran."""
         return self._running.pop(ident, None)
 
-    def resume(self, ident: int, watched: tuple[int, int, int] | None) -> None:
-        if watched is not None:
-            self._running[ident] = watched
-            if now() > self._due:  # it rang meanwhile, and saw nobody
+    def step_resumed(self, ident: int, step: Running | None) -> None:
+        if step is not None:
+            self._running[ident] = step
+            if now() > self._due:  # the timer rang meanwhile, and the watchdog found no step
                 self._arm(self.after)
 
-    def passed_by(self) -> None:
-        """Another thread has the interpreter lock, for which the watchdog may be waiting since it rang.
+    def sample_if_late(self) -> None:
+        """Called by a thread that has the GIL and is no loop thread: the watchdog may wait for it since the timer rang.
 
-        A C call that keeps the lock gives it away when it ends, to whoever is first. The
-        test client's thread often is: it waits for the lock as well, to wait for its
-        answer. When the watchdog has its turn, the step may be over.
+        A C call that keeps the GIL releases it when the call ends, and whichever thread is
+        first gets it. Often that is the test client's thread, which waits for the GIL in
+        order to wait for its answer. When the watchdog gets it the step may be over.
         """
         if self._running and now() > self._due:
-            seen = {sample.step for sample in self.samples[-_MOST_SAMPLES:]}
-            self._looks(seen)
+            self._take_samples(not_of={sample.step for sample in self.samples[-_MOST_SAMPLES:]})
 
     def take(self) -> list[RawSample]:
-        """The samples so far, which are then forgotten."""
+        """The samples so far, which the watchdog then forgets."""
         samples, self.samples = self.samples, []
         return samples
 
@@ -108,64 +112,63 @@ class Watchdog:
         while not self._stopping:
             before = clock.delay()
             self._timer.wait()
-            if now() - self._due >= self.after:
-                self.late()
-            looks = self._looks()  # before any system call: it lets the lock go, and the step that held it end
+            on_late = self.on_late
+            if on_late is not None and now() - self._due >= self.after:
+                on_late()
+            taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
             delayed = longest_queued(before, clock.delay())
-            taken = [self._completed(ident, sample, delayed) for ident, sample in looks]
-            self._look_again(taken)
+            self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
             self.cpu = time.thread_time_ns()
         clock.close()
 
-    def _look_again(self, taken: list[int]) -> None:
-        """At what has been looked at so often, ever more rarely; at a step that was too young, as soon as it is due."""
+    def _arm_again(self, times: list[int]) -> None:
+        """For a step that was too young: soon. For steps that have been sampled so many `times`: later and later."""
         moment = now()
-        if any(moment - since < self.after for _, _, since in list(self._running.values())):
-            if moment > self._due:  # else it has armed the timer itself
+        if any(moment - began < self.after for _, _, began in list(self._running.values())):
+            if moment > self._due:  # else that step's own thread has armed the timer
                 self._arm(self.after)
-        elif any(0 < times < _MOST_SAMPLES for times in taken):
-            self._arm(max(taken) * self.after)
+        elif any(0 < each < _MOST_SAMPLES for each in times):
+            self._arm(max(times) * self.after)
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step
 
-    def _looks(self, seen: Container[int] = ()) -> list[tuple[int, RawSample]]:
-        """At every thread whose step is due to be looked at; on record at once, for the test may end with the step."""
-        began = now()
-        looks = []
-        for ident, (_native, step, since) in list(self._running.items()):
-            wanted = began - since >= self.after // 2 and step not in seen
+    def _take_samples(self, not_of: Container[int] = ()) -> list[tuple[int, RawSample]]:
+        """Of every thread whose step is old enough. They are kept at once, because the test may end with the step."""
+        moment = now()
+        taken = []
+        for ident, (_native, step, began) in list(self._running.items()):
+            wanted = moment - began >= self.after // 2 and step not in not_of
             frames = capture(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
-                looks.append((ident, RawSample(step, began, frames)))
-        self.samples.extend(sample for _, sample in looks)
-        return looks
+                taken.append((ident, RawSample(step, moment, frames)))
+        self.samples.extend(sample for _, sample in taken)
+        return taken
 
-    def _completed(self, ident: int, sample: RawSample, delayed: int) -> int:
-        """How often this step has been sampled now.
+    def _complete(self, ident: int, sample: RawSample, delayed: int) -> int:
+        """Adds the system call and `due` to a sample; returns how often its step has been sampled now.
 
-        `delayed` is the longest that the watchdog had to wait for a processor since it
-        rang: as long as that it may have kept the interpreter lock from others, who hand
-        it over and wait until it is taken. Where the lock was kept from the watchdog, it
-        woke every 5 ms to ask for it, and waited for a processor each time; only the last
-        of these waits kept anybody.
+        `delayed` (ns) is the longest that the watchdog waited for a processor since the
+        timer rang. So long it may have kept the GIL from other threads: a thread that hands
+        the GIL over waits until the next one has taken it. Where another thread held the
+        GIL, the watchdog woke every 5 ms to ask for it and waited for a processor each time,
+        but only the last of these waits kept anybody.
         """
-        native, step, _since = self._running.get(ident, (0, 0, 0))
+        native, step, _began = self._running.get(ident, (0, 0, 0))
         if step == sample.step:
-            syscall = _syscall_of(native)  # lets the lock go: a C call that held it till now is over
+            syscall = _syscall_of(native)  # releases the GIL: a C call that kept it until now is over
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         sample.due = max(min(self._due, sample.began), sample.began - delayed)
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
-
-
 def _syscall_of(native: int) -> str:
-    """`/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK) tells the call a thread sits in, else `running`."""
+    """The system call that a thread sits in, else `running`; `unknown` where the kernel does not tell.
+
+    The kernel writes it to `/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK).
+    """
     try:
-        with _open(f"/proc/self/task/{native}/syscall") as file:
+        with open_file(f"/proc/self/task/{native}/syscall") as file:
             word = file.read(64).split()[0]
     except (OSError, IndexError):
         return "unknown"

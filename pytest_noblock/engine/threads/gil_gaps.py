@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from pytest_noblock.engine.clocks import Clock, LinuxClock, PortableClock, Reading, others_cpu, queued
+from pytest_noblock.engine.clocks import (
+    CPU,
+    QUEUED,
+    SWITCHES,
+    WALL,
+    Clock,
+    LinuxClock,
+    PortableClock,
+    Reading,
+    others_cpu,
+    queued,
+)
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, WorkerSample, other_stacks
 from pytest_noblock.engine.threads.pools import Holder
@@ -64,13 +75,13 @@ class GilGapDetector:
         self._clock = LinuxClock()
         self._workers.mark(self._workers.marks())  # a worker may have burned in the run before
         self._last = self._clock.end()
-        selector.detector = meter.gaps = self
-        if meter.watchdog is not None:
-            meter.watchdog.late = self._workers.sample_early
+        selector.detector = self
+        meter.attach_gaps(self)
         try:
             yield
         finally:
-            selector.detector = meter.gaps = None
+            selector.detector = None
+            meter.attach_gaps(None)
             self._clock.close()
 
     def close_interval(self, may_sleep_s: float | None = 0, own_sleeps: int = 0) -> bool:
@@ -81,8 +92,8 @@ class GilGapDetector:
         """
         began, ended = self._last, self._clock.end()
         self._last = ended
-        switches = ended[3] - began[3] - own_sleeps
-        if may_sleep_s is None or ended[0] - began[0] < self._shortest or switches <= 1:
+        switches = ended[SWITCHES] - began[SWITCHES] - own_sleeps
+        if may_sleep_s is None or ended[WALL] - began[WALL] < self._shortest or switches <= 1:
             return False
         stacks = other_stacks()
         gap = _gap(began, ended, switches, max(0, round(may_sleep_s * 1e9)))
@@ -95,6 +106,10 @@ class GilGapDetector:
         """On the loop thread: a step has ended that may have waited for the GIL. The sooner the sample, the better."""
         if segment.asleep >= self._shortest:
             self.close_interval(own_sleeps=len(segment.calls))
+
+    def sample_early(self) -> None:
+        """On the watchdog's thread; see `GapWorkers.sample_early`."""
+        self._workers.sample_early()
 
     def reset_marks(self) -> None:
         """On the loop thread, at every tick: threads are blamed for what they burned since.
@@ -122,13 +137,13 @@ def _gap(began: Reading, ended: Reading, switches: int, may_sleep: int) -> Gap:
     Where the thread was allowed to sleep, the time that it was late has two lower bounds: the wall time beyond that
     sleep, and the wake-ups at the switch interval.
     """
-    wall, cpu = ended[0] - began[0], ended[1] - began[1]
+    wall, cpu = ended[WALL] - began[WALL], ended[CPU] - began[CPU]
     woken_early = (switches - 1) * SWITCH_INTERVAL_NS if may_sleep else 0
     return Gap(
-        began=began[0],
-        ended=ended[0],
+        began=began[WALL],
+        ended=ended[WALL],
         late=max(wall - may_sleep - cpu, woken_early),
         switches=switches,
-        asleep=max(0, wall - cpu - queued(ended[2]) + queued(began[2])),
+        asleep=max(0, wall - cpu - queued(ended[QUEUED]) + queued(began[QUEUED])),
         others_cpu=others_cpu(began, ended),
     )

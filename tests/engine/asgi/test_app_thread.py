@@ -1,12 +1,16 @@
 """The runner: an app, its lifespan and its loop in a thread of their own."""
 
 import asyncio
+import sys
 import threading
+import time
 
 import pytest
 
-from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked
+from pytest_noblock.engine.asgi import app_thread
+from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed
+from pytest_noblock.engine.now import now
 
 
 def with_lifespan(log, fail=None):
@@ -121,3 +125,63 @@ def test_a_runner_leaves_no_thread(started):
     assert threading.active_count() > before
     runner.stop()
     assert threading.active_count() == before
+
+
+def test_a_loop_that_ends_while_it_is_called_is_told(user):
+    async def end():
+        def exits():
+            raise SystemExit(3)
+
+        asyncio.get_running_loop().call_soon(exits)
+        await asyncio.Event().wait()
+
+    runner = AppThread(without_lifespan, user)
+    runner.start()
+    with pytest.raises(LoopEnded, match=r"SystemExit\(3\)"):
+        runner.call(end, timeout_s=30)
+    runner._thread.join(30)
+    assert not runner._thread.is_alive()
+
+
+def test_the_loop_goes_by_a_clock_that_no_test_freezes(started, monkeypatch):
+    async def clock():
+        return asyncio.get_running_loop().time()
+
+    runner = started(without_lifespan)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    before = now() / 1e9
+    assert before <= runner.call(clock, timeout_s=5) <= now() / 1e9
+
+
+@pytest.mark.parametrize(("answers", "checks"), [([True], 1), ([False, False, True], 3), ([False] * 99, 20)])
+def test_a_call_waits_for_its_caller_to_sleep_but_not_for_ever(monkeypatch, answers, checks):
+    def sleeps(_native):
+        asked.append(answers[len(asked)])
+        return asked[-1]
+
+    async def answer(word):
+        return word, len(asked)
+
+    asked = []
+    monkeypatch.setattr(app_thread, "_sleeps", sleeps)
+    assert asyncio.run(app_thread._once_caller_sleeps(0, answer, "it")) == ("it", checks)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it")
+def test_a_thread_that_waits_sleeps_and_one_that_runs_does_not():
+    over = threading.Event()
+    waiting = threading.Thread(target=over.wait)
+    waiting.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not app_thread._sleeps(waiting.native_id) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert app_thread._sleeps(waiting.native_id)
+        assert not app_thread._sleeps(threading.get_native_id())
+    finally:
+        over.set()
+        waiting.join()
+
+
+def test_where_the_kernel_does_not_say_nobody_is_waited_for():
+    assert app_thread._sleeps(0)

@@ -1,11 +1,18 @@
 """The streaming transport: the response is there when it is complete, the app may go on."""
 
 import asyncio
+import contextlib
+import time
 
 import httpx
 import pytest
 
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
+from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.meters import metering
+from pytest_noblock.engine.now import now
+
+START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 @pytest.fixture
@@ -83,10 +90,12 @@ def test_the_apps_exception_is_on_record_and_not_raised(run):
         async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
             with pytest.raises(NoResponse):
                 await client.get("/", extensions={EXTENSION: records})
+            await asyncio.wait([records[0].task])
         return records
 
     (record,) = run(main())
     assert isinstance(record.error, ValueError)
+    assert record.task.exception() is None
     assert record.returned is not None
     assert record.completed is None
 
@@ -119,3 +128,73 @@ def test_an_app_that_waits_for_the_client_to_go_learns_it(run, respond):
             return await asyncio.wait_for(left, 5)
 
     assert run(main()) == "http.disconnect"
+
+
+def test_a_segment_is_cut_where_the_response_is_complete(user, run, respond):
+    """The endpoint's sleep and the background task's may lie in one step."""
+
+    async def app(scope, receive, send):
+        slept.append(now())
+        time.sleep(0.01)
+        await respond(send)
+        slept.append(now())
+        time.sleep(0.01)
+
+    async def main():
+        records = []
+        with metering("portable", user, sample_after=10_000_000) as meter:
+            async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+                await client.get("/", extensions={EXTENSION: records})
+                await asyncio.wait([records[0].task])
+        return records[0], meter.segments
+
+    slept = []
+    record, segments = run(main())
+    handler = [each for each in segments if each.began < record.completed]
+    background = [each for each in segments if each.began >= record.completed]
+    assert any(each.began <= slept[0] < each.ended for each in handler)
+    assert any(each.began <= slept[1] < each.ended for each in background)
+    assert all(each.ended <= slept[1] for each in handler)
+
+
+@pytest.mark.parametrize(
+    ("messages", "error"),
+    [
+        ([{"type": "http.response.body"}], "Expected ASGI message 'http.response.start', but got 'http.response.body'"),
+        ([START, START], "Expected ASGI message 'http.response.body', but got 'http.response.start'"),
+        ([START, {"type": "http.response.body", "body": "text"}], "the body of an ASGI message must be bytes"),
+    ],
+    ids="body-first start-twice text".split(),
+)
+def test_what_a_server_refuses_is_refused(run, messages, error):
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+
+    async def main():
+        records = []
+        async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+            with contextlib.suppress(NoResponse):
+                await client.get("/", extensions={EXTENSION: records})
+        return records
+
+    (record,) = run(main())
+    assert error in str(record.error)
+    assert record.completed is None
+
+
+def test_the_request_owns_its_task_and_the_client_does_not(run, respond):
+    async def app(scope, receive, send):
+        seen.append(CURRENT.get())
+        await respond(send)
+
+    async def main():
+        records = []
+        async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+            await client.get("/", extensions={EXTENSION: records})
+        return records, CURRENT.get()
+
+    seen = []
+    records, clients = run(main())
+    assert seen == records
+    assert clients is None

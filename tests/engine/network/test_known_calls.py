@@ -27,7 +27,7 @@ class Observer:
     def known_call_ended(self, name, effect, began, frame, asked):
         self.calls.append((name, effect, frame.f_code.co_name, asked))
 
-    def passed_by(self):
+    def another_thread_called(self):
         self.passed += 1
 
 

@@ -96,11 +96,12 @@ def test_a_peer_is_read_of_a_round_trip_only(connection, monkeypatch):
     table = SocketTable(())
     os.write(connection.client, b"?")
     table.scan_known()
-    assert read == []
+    mine = {connection.client, connection.server}
+    assert not mine.intersection(read)  # other connections of this process may exchange what they like
     os.read(connection.server, 1)
     connection.ask()
     table.scan_known()
-    assert sorted(read) == sorted([connection.client, connection.server])
+    assert mine.issubset(read)
 
 
 @pytest.mark.parametrize("scan", [SocketTable.scan_known, SocketTable.scan_all])

@@ -1,11 +1,15 @@
 """When the meter takes a reading of the counters, and when an earlier one serves again."""
 
+import sys
+import threading
+import types
+
 import pytest
 
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.steps import meter as module
-from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 US = 1_000
 MS = 1_000_000
@@ -76,3 +80,202 @@ def test_what_follows_a_cut_begins_behind_it(clock, meter):
     meter.end()
     [(segment, _step)] = meter.segments
     assert (segment.began, segment.ended) == (behind, behind + 70 * MS)
+
+
+def test_a_step_is_charged_to_its_owner_and_to_nobody_when_it_has_ended(clock, meter):
+    meter.begin(MINE)
+    clock.moment += 70 * MS
+    meter.switch_owner(OTHERS)
+    clock.moment += 80 * MS
+    meter.switch_owner(None)
+    clock.moment += 90 * MS
+    meter.end()
+    assert [(segment.exchange, segment.wall) for segment, _step in meter.segments] == [
+        (MINE.number, 70 * MS),
+        (OTHERS.number, 80 * MS),
+    ]
+    assert meter.owner is None
+
+
+def test_each_step_has_a_number_of_its_own(clock, meter):
+    for _ in range(2):
+        meter.begin(MINE)
+        clock.moment += MS
+        meter.end()
+    assert len({step for _segment, step in meter.segments}) == 2
+
+
+def test_a_step_is_known_while_it_runs(meter):
+    assert meter.ident not in STEPPING
+    meter.begin(MINE)
+    assert STEPPING[meter.ident] is meter
+    meter.end()
+    assert meter.ident not in STEPPING
+
+
+def test_a_closed_meter_is_inert(clock, meter):
+    steps = MINE.steps
+    meter.close()
+    meter.begin(MINE)
+    clock.moment += 70 * MS
+    meter.end()
+    assert (meter.owner, meter.segments, MINE.steps) == (None, [], steps)
+
+
+def test_another_thread_that_has_the_ident_is_not_metered(meter):
+    """Idents are used again when a thread has ended."""
+    seen = []
+
+    def other():
+        meter.begin(MINE)
+        seen.append((meter.of_this_thread(), meter.owner))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert seen == [(False, None)]
+    assert meter.of_this_thread()
+
+
+def test_what_is_called_before_each_step(clock, meter):
+    called = []
+    meter.attach_step_begin(lambda: called.append(meter.owner))
+    meter.begin(MINE)
+    meter.end()
+    assert called == [None]
+
+
+class Dog:
+    """Notes what a watchdog is told."""
+
+    cpu = 0
+    on_late = None
+
+    def __init__(self):
+        self.told = []
+
+    def step_began(self, _ident, _native, step, began):
+        self.told.append(("began", began))
+
+    def step_ended(self, _ident):
+        self.told.append("ended")
+        return (1, 2, 3)
+
+    def step_resumed(self, _ident, step):
+        self.told.append(("resumed", step))
+
+    def sample_if_late(self):
+        self.told.append("another thread")
+
+
+def test_the_watchdog_is_told_when_a_step_begins_and_ends(clock, meter):
+    dog = Dog()
+    meter.attach_watchdog(dog)
+    meter.begin(MINE)
+    meter.end()
+    assert dog.told == [("began", clock.moment), "ended"]
+
+
+def test_the_watchdog_does_not_sample_our_own_work(clock, meter):
+    dog = Dog()
+    meter.attach_watchdog(dog)
+    with meter.deductions.excluded():
+        assert dog.told == ["ended"]
+    assert dog.told == ["ended", ("resumed", (1, 2, 3))]
+
+
+def test_the_watchdog_is_told_of_the_calls_of_other_threads(meter):
+    meter.another_thread_called()  # without one nothing happens
+    dog = Dog()
+    meter.attach_watchdog(dog)
+    meter.another_thread_called()
+    assert dog.told == ["another thread"]
+
+
+def test_what_the_watchdog_burns_is_no_other_threads(clock, meter, monkeypatch):
+    """It makes no round trips, and is no worker that held the GIL."""
+    dog = Dog()
+    meter.attach_watchdog(dog)
+    meter.begin(MINE)
+    clock.moment += 70 * MS
+    monkeypatch.setattr(module, "others_cpu", lambda *_: 9 * MS)
+    dog.cpu = 7 * MS
+    meter.end()
+    [(segment, _step)] = meter.segments
+    assert segment.others_cpu == 2 * MS
+
+
+class Gaps:
+    """Notes what a detector of GIL gaps is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def close_interval(self):
+        self.told.append("closed")
+        return False
+
+    def in_step(self, segment):
+        self.told.append(segment.wall)
+
+    def sample_early(self):
+        self.told.append("early")
+
+
+def test_the_gap_detector_sees_each_step_that_is_charged(clock, meter):
+    gaps = Gaps()
+    meter.attach_gaps(gaps)
+    meter.begin(MINE)
+    clock.moment += 70 * MS
+    meter.end()
+    assert gaps.told == [70 * MS, "closed"]
+    meter.close_gap_interval()
+    meter.attach_gaps(None)
+    meter.close_gap_interval()
+    assert gaps.told == [70 * MS, "closed", "closed"]
+
+
+def test_a_gap_detector_is_called_by_a_watchdog_that_is_late(meter):
+    dog, gaps = Dog(), Gaps()
+    meter.attach_watchdog(dog)
+    meter.attach_gaps(gaps)
+    dog.on_late()
+    assert gaps.told == ["early"]
+    meter.attach_gaps(None)
+    assert dog.on_late is None
+
+
+def test_line_counters_have_every_step_charged(clock, meter):
+    """However short: what a line cost is not known before."""
+    told = []
+    meter.attach_lines(
+        types.SimpleNamespace(enter=lambda: told.append("enter"), leave=lambda: told.append("leave") or ())
+    )
+    meter.begin(MINE)
+    meter.end()
+    meter.attach_lines(None)
+    meter.begin(MINE)
+    meter.end()
+    assert told == ["enter", "leave"]
+
+
+def test_what_is_taken_out_of_one_step_is_not_taken_out_of_the_next(clock, meter):
+    meter.begin(MINE)
+    meter.deductions.wall = 30 * MS
+    meter.deductions.used = True
+    clock.moment += 70 * MS
+    meter.end()
+    meter.begin(MINE)
+    clock.moment += 70 * MS
+    meter.end()
+    assert [segment.wall for segment, _step in meter.segments] == [40 * MS, 70 * MS]
+
+
+def test_a_known_call_outside_of_a_step_is_nobodys(clock, meter):
+    frame = sys._getframe()
+    meter.known_call_ended("time.sleep", "sleep", 0, frame)
+    meter.begin(MINE)
+    meter.known_call_ended("time.sleep", "sleep", 0, frame, 20 * MS)
+    meter.end()
+    [(segment, _step)] = meter.segments
+    assert [(call.name, call.asked) for call in segment.calls] == [("time.sleep", 20 * MS)]

@@ -1,7 +1,6 @@
-"""Faults that are known and not yet mended: each says what is right, and the twin beside it holds already."""
+"""What is on record of each request: once, under its name, with the loop that ran it and the terminal's advice."""
 
 import json
-import textwrap
 from pathlib import Path
 
 import fastapi.testclient  # noqa: F401  imported here, inner runs need not import it again and again
@@ -22,10 +21,6 @@ def report(run, shop):
     return report
 
 
-def to_be_mended(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, raises=(AssertionError, pytest.fail.Exception), reason=reason)
-
-
 # --- a request is on record once
 
 BACKGROUND = """
@@ -42,14 +37,13 @@ BY_CLIENT = {
     "fixture": "",
     "request": "TestClient(trap_app.app, raise_server_exceptions=False).post('/first-raises')",
 }
-TWICE = to_be_mended("the marker attaches the fixture's check again")
 
 
 @pytest.mark.parametrize(
     ("by", "options"),
     [
-        pytest.param(BY_FIXTURE, [], marks=TWICE),
-        pytest.param(BY_FIXTURE, ["--noblock"], marks=TWICE),
+        (BY_FIXTURE, []),
+        (BY_FIXTURE, ["--noblock"]),
         (BY_CLIENT, ["--noblock"]),
     ],
     ids=["fixture", "fixture-and-watch", "client"],
@@ -87,7 +81,6 @@ ONE_LOOP_ONLY = """
         TestClient(app, backend="trio").get("/")
 """
 LOOPS = {"asyncio": ("asyncio", {}), "uvloop": ("asyncio", {"use_uvloop": True}), "trio": ("trio", {})}
-CONSTANT = to_be_mended("it is a constant")
 
 
 def on_loop(loop: str) -> str:
@@ -97,9 +90,7 @@ def on_loop(loop: str) -> str:
     return ON_LOOP.format(backend=backend, options=options)
 
 
-@pytest.mark.parametrize(
-    "loop", ["asyncio", pytest.param("uvloop", marks=CONSTANT), pytest.param("trio", marks=CONSTANT)]
-)
+@pytest.mark.parametrize("loop", LOOPS)
 def test_the_report_names_the_loop_that_ran(report, loop):
     pytest.importorskip(loop)
     document, result = report(on_loop(loop), "--noblock")
@@ -108,13 +99,30 @@ def test_the_report_names_the_loop_that_ran(report, loop):
     assert document["environment"]["loop"] == loop
 
 
-@pytest.mark.parametrize("loop", [pytest.param("uvloop", marks=CONSTANT), pytest.param("trio", marks=CONSTANT)])
-def test_the_head_of_the_run_names_no_loop_that_did_not_run(report, loop):
-    """It is printed before any runs: it may name none."""
-    pytest.importorskip(loop)
-    _document, result = report(on_loop(loop), "--noblock")
-    (head,) = [line for line in result.outlines if line.startswith("noblock: ")]
-    assert "asyncio" not in head
+def test_the_report_names_the_loop_of_a_test_that_fails(report):
+    """A red check travels whole, an uneventful one as its record: the loop comes with both."""
+    pytest.importorskip("uvloop")
+    document, result = report(on_loop("uvloop").replace("/awaits", "/blocks"), "--noblock")
+    result.assert_outcomes(failed=1)
+    assert document["environment"]["loop"] == "uvloop"
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["one-process", "xdist"])
+def test_several_loops_are_named_in_order(report, options):
+    pytest.importorskip("uvloop")
+    if options:
+        pytest.importorskip("xdist")
+    tests = on_loop("uvloop") + on_loop("asyncio").replace("test_it", "test_that").replace("/awaits", "/blocks")
+    document, result = report(tests, "--noblock", *options)
+    result.assert_outcomes(passed=1, failed=1)
+    assert document["environment"]["loop"] == "asyncio,uvloop"
+
+
+def test_the_fixture_runs_asyncio_and_so_would_a_run_without_a_request(report):
+    document, _result = report("def test_it(noblock):\n    noblock.get('/awaits')\n")
+    assert (len(document["checks"]), document["environment"]["loop"]) == (1, "asyncio")
+    document, _result = report("def test_it():\n    pass\n")
+    assert (len(document["checks"]), document["environment"]["loop"]) == (0, "asyncio")
 
 
 # --- a request is a method and a path
@@ -130,20 +138,9 @@ SENT = {
     "client": ('TestClient(app).get("/awaits?page=2")', "GET /awaits"),
     "client-url": ('TestClient(app).get("http://testserver/awaits")', "GET /awaits"),
 }
-AS_TYPED = to_be_mended("the fixture's checks carry what was typed")
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        "path",
-        "parameters",
-        "method",
-        "client",
-        "client-url",
-        *(pytest.param(how, marks=AS_TYPED) for how in ("query", "url", "fragment", "unknown")),
-    ],
-)
+@pytest.mark.parametrize("how", SENT)
 def test_a_request_is_a_method_and_a_path(report, how):
     request, expected = SENT[how]
     tests = f"from fastapi.testclient import TestClient\nfrom shop import app\ndef test_it(noblock):\n    {request}\n"
@@ -158,7 +155,7 @@ def test_a_request_is_a_method_and_a_path(report, how):
 @pytest.mark.parametrize(
     ("request_", "app", "plain"),
     [
-        pytest.param('"GET", "/blocks"', "shop:app", True, marks=to_be_mended("the terminal adds to it")),
+        ('"GET", "/blocks"', "shop:app", True),
         ('"POST", "/blocks-after"', "trap_app:app", False),
     ],
     ids=["endpoint", "background"],
@@ -170,60 +167,3 @@ def test_the_report_advises_what_the_terminal_does(report, request_, app, plain)
     (shown,) = [line.removeprefix("  instead ") for line in result.outlines if line.startswith("  instead ")]
     assert shown.endswith(", or make the endpoint a plain def") is plain
     assert finding["replacement"] == shown
-
-
-# --- both places of a task are told the same way
-
-PLACES = """
-    import pathlib
-    import pytest
-    import trap_app
-
-    def test_it(noblock):
-        (task,) = noblock.check("POST", "/awaited").exchange.tasks
-        source = pathlib.Path(trap_app.__file__).read_text().splitlines()
-        assert source[task.{name}.line - 1].strip() == {code!r}
-        pathlib.Path("file.txt").write_text(task.{name}.file)
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        pytest.param("added_at", 'tasks.add_task(write_log, "ordered")', marks=to_be_mended("it is absolute")),
-        ("called_at", "await tasks()"),
-    ],
-    ids=["added", "called"],
-)
-def test_where_a_task_was_added_and_awaited_is_relative(run, shop, name, code):
-    shop.makepyfile(trap_app=Path(trap_app.__file__).read_text(encoding="utf-8"))
-    run(PLACES.format(name=name, code=code), app="trap_app:app").assert_outcomes(passed=1)
-    assert shop.path.joinpath("file.txt").read_text(encoding="utf-8") == "trap_app.py"
-
-
-EARLY = """
-    import pytest
-
-    @pytest.mark.noblock_background
-    def test_it(noblock):
-        noblock.check("POST", "/awaited")
-"""
-
-
-def test_the_line_that_added_a_task_is_shown_from_any_folder(shop, monkeypatch):
-    """To mend `added_at` must not lose the code: a path relative to rootdir opens from nowhere else."""
-    shop.makepyfile(
-        trap_app=Path(trap_app.__file__).read_text(encoding="utf-8"),
-        test_shop=textwrap.dedent(EARLY),
-    )
-    shop.makeini("[pytest]\npythonpath = .\n")
-    monkeypatch.chdir(shop.mkdir("elsewhere"))
-    result = shop.runpytest("--noblock-app=trap_app:app", f"--rootdir={shop.path}", "-c", "../tox.ini", "..")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "POST /awaited: background task write_log began before the response was complete",
-            "  by      trap_app.py:* in awaited",
-            '              tasks.add_task(write_log, "ordered")',
-        ]
-    )

@@ -1,0 +1,143 @@
+"""The one builder of checks: from an exchange and what the judges say of it to a `Check` (pure).
+
+The fixture and a watched test hand in different verdicts, on purpose. Of the fixture's request a refused route or an
+endpoint that was not entered is a `reason`: the test asks whether that endpoint blocks. What a watched test requests,
+and which answer it wants, is its own business: only a request without a metered step has a reason there. A watched
+test has no warm-up run: it notes what was imported for the first time, where the fixture notes what the warm-up showed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
+
+from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun, outcome_of
+from pytest_noblock.model.observation import Exchange, Meter, Probe, Segment
+
+if TYPE_CHECKING:
+    import httpx
+
+    from pytest_noblock.judge.background import Fault
+
+
+class Subject(NamedTuple):
+    """What is known of a check before anything was sent."""
+
+    id: str
+    """The test's id."""
+    request: str
+    """Method and path, without the query: `GET /users/7`."""
+    limit: int
+    """`max_block` in ns."""
+    meter: Meter
+
+
+class FromObservation(TypedDict, total=False):
+    """What the observation tells beside the exchange. A watched test sends no probes and owns the response itself."""
+
+    loop: str
+    probes: tuple[ProbeWaits, ...]
+    probe_runs: tuple[Probe, ...]
+    capacity: str | None
+    exchanges: tuple[Exchange, ...]
+    """Copies and redirects; by default the exchange alone."""
+    response: "httpx.Response | None"
+
+
+class Verdict(NamedTuple):
+    """What the judges say of one exchange."""
+
+    findings: Sequence[Finding]
+    notes: tuple[str, ...]
+    """What is worth knowing and fails nothing."""
+    reason: str | None
+    """What kept the request from being measured. Where there are findings, something was measured after all."""
+
+
+def measured(
+    subject: Subject,
+    exchange: Exchange,
+    verdict: Verdict,
+    relative: Callable[[str], str],
+    **more: Unpack[FromObservation],
+) -> Check:
+    """The check of a request that was sent and came back. `relative` turns a file into the name that reports show."""
+    reason = None if verdict.findings else verdict.reason
+    check = Check(
+        id=subject.id,
+        request=subject.request,
+        route=exchange.route,
+        endpoint=exchange.endpoint,
+        outcome=outcome_of(verdict.findings, reason),
+        duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
+        limit=subject.limit,
+        meter=subject.meter,
+        findings=tuple(verdict.findings),
+        notes=verdict.notes,
+        background=task_runs(exchange, relative),
+        reason=reason,
+        exchange=exchange,
+        exchanges=(exchange,),
+    )
+    return _with_routes(replace(check, **more))
+
+
+def unmeasured(
+    subject: Subject, reason: str, exchange: Exchange | None = None, relative: Callable[[str], str] = str
+) -> Check:
+    """The check of a request of which nothing can be said. `exchange`: how far it came, where it was sent."""
+    return Check(
+        id=subject.id,
+        request=subject.request,
+        route=None,
+        endpoint=None,
+        outcome=outcome_of((), reason),
+        duration=0,
+        limit=subject.limit,
+        meter=subject.meter,
+        background=task_runs(exchange, relative) if exchange is not None else (),
+        reason=reason,
+        exchange=exchange,
+    )
+
+
+def with_mocked_calls(
+    check: Check, segments: Iterable[Segment], relative: Callable[[str], str], *, fail: bool
+) -> Check:
+    """The check with the known blocking calls that a mock answered: as findings where they `fail`, else as notes."""
+    answered = [segment for segment in segments if segment.answered]
+    if not answered:
+        return check
+    from pytest_noblock.judge import mocked
+
+    return _with_routes(mocked.judged(check, answered, relative, fails=fail))
+
+
+def with_task_faults(checks: Sequence[Check], faults: "Sequence[Fault]", relative: Callable[[str], str]) -> list[Check]:
+    """The checks, the same number, each with the faults of its own background tasks."""
+    from pytest_noblock.judge import background
+
+    return [_with_routes(check) for check in background.shared_out(checks, faults, relative)]
+
+
+def _with_routes(check: Check) -> Check:
+    """The check with the route of each finding, which makes `Finding.identity` complete."""
+    if not check.findings:
+        return check
+    route = route_of(check)
+    return replace(check, findings=tuple(replace(each, route=route) for each in check.findings))
+
+
+def route_of(check: Check) -> str:
+    """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
+    if check.route is None or check.exchange is None:
+        return check.id
+    return f"{check.exchange.method} {check.route}"
+
+
+def task_runs(exchange: Exchange, relative: Callable[[str], str]) -> tuple[TaskRun, ...]:
+    """The background tasks of the exchange; most have none, and what judges tasks is imported for the others."""
+    if not exchange.tasks:
+        return ()
+    from pytest_noblock.judge import background
+
+    return background.task_runs(exchange, relative)

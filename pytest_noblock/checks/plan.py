@@ -1,0 +1,29 @@
+"""How a request of the fixture is to be checked. Imported in every pytest run: it imports nothing that costs time."""
+
+from typing import NamedTuple
+
+from pytest_noblock.model.limits import Limits
+
+
+class Plan(NamedTuple):
+    """How one request is checked."""
+
+    limits: Limits = Limits()
+    probes: tuple[str, ...] = ()
+    """Paths of the user's probes; the built-in ones are always sent."""
+    concurrency: int = 1
+    """How many of the request are sent at once."""
+    warmup: bool | None = None
+    """Whether the request is sent once before it is measured; None: where its method is safe to repeat."""
+    confirm: bool | None = None
+    """Whether a finding needs a second run that shows it again; None: where the request's method is safe to repeat."""
+    mocked_calls_fail: bool = False
+    """Whether a known blocking call that a mock answered is a finding; False: it is a note."""
+
+
+def probe_paths(value: object) -> tuple[str, ...]:
+    """The probe paths that `value` says: one path, or a list of paths. Raises ValueError, in one sentence."""
+    paths = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
+    if not paths or not all(isinstance(path, str) and path.startswith("/") for path in paths):
+        raise ValueError(f'{value!r} is not a path or a list of paths: write "/health"')
+    return paths

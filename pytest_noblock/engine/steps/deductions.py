@@ -1,0 +1,86 @@
+"""What is taken out of the present step: our own work, first imports, garbage collection.
+
+All of it happens on the meter's thread, inside a step of the app's.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytest_noblock.engine.clocks import Clock, queued
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps.watchdog import Watchdog
+
+_thread_cpu = time.thread_time_ns
+
+
+class Deductions:
+    """Of one meter: what its present step is not charged for. Times in ns.
+
+    `wall`, `cpu` and `queued` are those of our own work and of imports. `imported` is
+    the wall time of imports alone, `collected` the CPU time of collections that fell due.
+    """
+
+    used = False
+    """Whether there is anything to forget when the next step begins: most steps have nothing."""
+    wall = cpu = queued = collected = imported = 0
+    excluding = False
+    """Whether an `excluded` block runs now."""
+    watchdog: Watchdog | None = None
+    _collection_began = 0
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ident = threading.get_ident()
+
+    def reset(self) -> None:
+        self.used = False
+        self.wall = self.cpu = self.queued = self.collected = self.imported = 0
+
+    def collection(self, phase: str) -> None:
+        """The garbage collector starts or stops (`phase`, see `gc.callbacks`): whoever triggers it is not to blame."""
+        if phase == "start":
+            self._collection_began = _thread_cpu()
+        else:
+            self.collected += _thread_cpu() - self._collection_began
+            self.used = True
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """The block imports a module, a first-use cost, which is kept apart. What it imports in turn is part of it."""
+        nested = self.excluding
+        began = now()
+        with self.excluded():
+            yield
+        if not nested:
+            self.imported += now() - began
+
+    @contextmanager
+    def excluded(self) -> Iterator[None]:
+        """The step is not charged for the block. Of nested blocks only the outermost counts."""
+        if self.excluding:
+            yield
+            return
+        self.excluding = True
+        collected = self.collected
+        delay = self._clock.delay()
+        wall, cpu = now(), _thread_cpu()
+        watchdog = self.watchdog
+        running = watchdog.step_ended(self._ident) if watchdog is not None else None  # no sample of the block is wanted
+        try:
+            yield
+        finally:
+            if watchdog is not None:
+                watchdog.step_resumed(self._ident, running)
+            self.cpu += _thread_cpu() - cpu
+            self.wall += now() - wall
+            self._add_queued(delay)
+            self.collected = collected  # the block's CPU time holds what was collected in it
+            self.used = True
+            self.excluding = False
+
+    def _add_queued(self, before: bytes) -> None:
+        after = self._clock.delay()
+        if after != before:
+            self.queued += queued(after) - queued(before)

@@ -1,0 +1,136 @@
+"""Which findings of one run come again in others: pure functions. The fixture alone sends a request again.
+
+The first run goes without counters at its lines: its times are the true ones, and its lines may be unknown.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple, assert_never
+
+from pytest_noblock.judge.grouping import key
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.kinds import KINDS, Confirmation
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Meter
+from pytest_noblock.model.stall import Stall
+
+
+class Repeat(NamedTuple):
+    """How a request is sent again to see whether its findings come again."""
+
+    at_most: int
+    """Runs; fewer where the findings have come again before."""
+    needed: int
+    """Runs that must show a finding, the first run included."""
+    alone: bool
+    """One copy of the request, whatever `concurrency` says."""
+    probes: bool
+    """Whether probes are sent beside it."""
+    counters: bool = False
+    """Whether counters stand at every user line; they name the line, and burn CPU themselves."""
+    only_sure: bool = False
+    """Whether a stall counts as having come again only where the run shows beyond doubt what it was."""
+
+
+def repeat_for(how: Confirmation, meter: Meter) -> Repeat:
+    """The runs that a kind with this `KindRow.confirmation` needs."""
+    match how:
+        case "line counters" if (
+            meter == "portable"
+        ):  # wall time and known calls are all there is: each run must show it
+            return Repeat(at_most=3, needed=4, alone=True, probes=False)
+        case "line counters":
+            return Repeat(at_most=2, needed=2, alone=True, probes=False, counters=True)
+        case "probes again":
+            return Repeat(at_most=2, needed=2, alone=False, probes=True)
+        case "alone again":
+            return Repeat(at_most=2, needed=2, alone=True, probes=True, only_sure=True)
+        case "none needed":
+            return Repeat(at_most=0, needed=1, alone=True, probes=False)
+        case _:
+            assert_never(how)
+
+
+def confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
+    """The stalls whose kinds are confirmed in this way."""
+    return [stall for stall in found if KINDS[stall.kind].confirmation == how]
+
+
+def nearly(limits: Limits) -> Limits:
+    """For a repeat: what comes to four fifths of the limit counts as having come again."""
+    return limits._replace(max_block=limits.max_block * 4 // 5)
+
+
+def may_show_more(
+    repeat: Repeat, first: Sequence[Finding], again: Sequence[Sequence[Finding]], so_far: Sequence[Finding]
+) -> bool:
+    """Whether one run more may add to the findings that are confirmed `so_far`."""
+    return len(again) < repeat.needed - 1 or len(so_far) < max(len(first), len(again[0]))
+
+
+def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, needed: int) -> list[Finding]:
+    """The findings that came at the same line in `needed` of the runs, as the later runs name them; worst first.
+
+    What the counters add to must stand in the first run, which had none.
+    """
+    runs = [{key(finding): finding for finding in run} for run in again]
+    candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
+    result = []
+    for place, exact in candidates.items():
+        before = _matching(first, exact)
+        times = sum(place in run for run in runs) + (before is not None)
+        if times >= needed and (before is not None or not KINDS[exact.kind].counters_add_to_it):
+            result.append(_merged(before, exact))
+    return sorted(result, key=lambda finding: -finding.blocked_ns)
+
+
+def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> bool:
+    """Whether each finding of the first run was seen again, and with its line."""
+    return sum(finding.file is not None for finding in came_again(first, again)) == len(first)
+
+
+def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The findings of the first run that a later one shows as well; where its line is unknown, the later run's."""
+    later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
+    pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
+    return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+
+
+def _same(finding: Finding, other: Finding) -> bool:
+    """At the same place, or of the same kind where the line of one is unknown."""
+    vague = finding.file is None or other.file is None
+    return key(finding) == key(other) or (vague and (finding.kind, finding.phase) == (other.kind, other.phase))
+
+
+def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
+    """The first run's finding of the same place or, where its line is unknown or only sampled, of the same kind."""
+    same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
+    exactly = [each for each in same if key(each) == key(exact)]
+    by_function = KINDS[exact.kind].identity == "function"
+    vague = [each for each in same if each.file is None or (by_function and each.evidence == "sample")]
+    return next(iter(exactly + vague), None)
+
+
+def _merged(before: Finding | None, exact: Finding) -> Finding:
+    """The line of the run with counters and, where they add to the kind, the times of the first run."""
+    if before is None:
+        return replace(exact, confirmed=True)
+    if KINDS[exact.kind].counters_add_to_it:
+        exact = _as_in_first_run(before, exact)
+    if key(before) == key(exact):
+        exact = replace(exact, count=before.count)
+    return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
+
+
+def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
+    exact = replace(
+        exact,
+        blocked_ns=before.blocked_ns,
+        cpu=before.cpu,
+        asleep=before.asleep,
+        count=before.count,
+        readings=before.readings,
+    )
+    if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better
+        exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
+    return exact

@@ -1,0 +1,80 @@
+"""Evidence on demand: what `-v`, `-vv` and `-vvv` add to a failure, for users who doubt it or look closer (pure)."""
+
+from collections.abc import Iterator
+
+from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.observation import Exchange
+from pytest_noblock.model.rules import RULES, Readings
+from pytest_noblock.model.units import words
+
+_MOST_STALLS = 10
+"""So many stalls of one finding stand in the timeline."""
+
+
+def readings(finding: Finding) -> Iterator[str]:
+    """The rule that found it and what the rule read; nothing for a background task: its times alone are judged."""
+    if finding.rule is not None:
+        yield f"  rule    {finding.rule}: {RULES[finding.rule]}"
+    if finding.readings is not None:
+        yield f"  read    {', '.join(_times(finding.readings))}"
+        yield f"          {', '.join(_counts(finding.readings))}"
+        for each in finding.readings.exchanged:
+            yield f"          {each.peer or 'a closed socket'}: {each.sent} bytes sent, {each.received} bytes received"
+
+
+def _times(read: Readings) -> Iterator[str]:
+    named = {
+        "wall": read.wall,
+        "CPU": read.cpu,
+        "run-queue delay": read.queued,
+        "asleep": read.asleep,
+        "CPU of other threads": read.others_cpu,
+        "garbage collection": read.collected,
+    }
+    return (f"{name} {'not read' if ns is None else words(ns)}" for name, ns in named.items())
+
+
+def _counts(read: Readings) -> Iterator[str]:
+    named = {"voluntary switches": read.switches, "stack samples": read.samples}
+    return (f"{name} {'not read' if count is None else count}" for name, count in named.items())
+
+
+def stack(finding: Finding) -> Iterator[str]:
+    """Where the thread was."""
+    yield "  stack   innermost first"
+    for frame in finding.stack:
+        yield f"            {frame.file}:{frame.line} in {frame.function}"
+
+
+def timeline(check: Check) -> Iterator[str]:
+    """When the response came, and when the loop was held."""
+    exchange = check.exchange
+    if exchange is None:
+        return
+    yield "  timeline, from when the request was sent"
+    for moment, what in sorted(_moments(check, exchange)):
+        yield f"    {words(moment - exchange.sent):>9}  {what}"
+    yield ""
+
+
+def _moments(check: Check, exchange: Exchange) -> Iterator[tuple[int, str]]:
+    stages = {
+        "the response started": exchange.started,
+        "the response was complete": exchange.completed,
+        "the app returned": exchange.returned,
+    }
+    yield from ((moment, what) for what, moment in stages.items() if moment is not None)
+    for finding in check.findings:
+        for began, ended in finding.stalls[:_MOST_STALLS]:
+            yield began, f"the loop is held, by {finding.place}"
+            yield ended, "the loop turns again"
+
+
+def probes(check: Check) -> Iterator[str]:
+    """Every probe that was sent beside the request."""
+    if check.exchange is None:
+        return
+    yield "  probes, when they were due and how long they waited"
+    for probe in check.probe_runs:
+        due = words(probe.due - check.exchange.sent)
+        yield f"    {due:>9}  {probe.path}  {words(probe.waited)}"

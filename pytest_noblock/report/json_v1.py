@@ -1,0 +1,142 @@
+"""The JSON report, version 1: `schema.json` beside this file is its contract.
+
+The record of one check is also what JUnit's XML carries, and what most tests send to the controller.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun
+    from pytest_noblock.model.observation import Meter
+    from pytest_noblock.report.wire import Run
+
+SCHEMA_VERSION = 1
+
+Record = dict[str, Any]
+"""Plain JSON; `schema.json` says which keys it has."""
+
+suffix = ".json"
+
+to_json = json.JSONEncoder().encode
+
+
+def render(run: "Run") -> str:
+    """The whole report as text."""
+    records = [record(check) for check in run.checks]
+    return json.dumps(document({**run.environment}, records), indent=2) + "\n"
+
+
+def document(environment: Record, records: Sequence[Record]) -> Record:
+    """The whole report as plain JSON."""
+    return {"schema_version": SCHEMA_VERSION, "environment": environment, "checks": list(records)}
+
+
+def uneventful(id: str, request: str, route: str | None, endpoint: str | None, duration_ms: float) -> Record:
+    """The record of a request that passed without a finding, a probe, a background task or a note."""
+    return {
+        "id": id,
+        "request": request,
+        "route": route,
+        "endpoint": endpoint,
+        "outcome": "passed",
+        "duration_ms": duration_ms,
+        "findings": [],
+        "probes": [],
+        "background": [],
+        "notes": [],
+    }
+
+
+def record(check: "Check") -> Record:
+    """One entry of `checks`; the first note is the reason of an inconclusive check."""
+    return {
+        **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms),
+        "outcome": check.outcome,
+        "findings": [_finding(each) for each in check.findings],
+        "probes": [_probe(each) for each in check.probes],
+        "background": [_task(each) for each in check.background],
+        "notes": [*([check.reason] if check.reason else []), *check.notes],
+    }
+
+
+def _finding(finding: "Finding") -> Record:
+    entry: Record = {
+        "kind": finding.kind,
+        "phase": str(finding.phase),
+        "ms": finding.ms,
+        "cpu_ms": finding.cpu_ms,
+        "asleep_ms": finding.asleep_ms,
+        "count": finding.count,
+        "file": finding.file,
+        "line": finding.line,
+        "function": finding.function,
+        "code": finding.code,
+        "call": finding.call,
+        "replacement": finding.replacement,
+        "confirmed": finding.confirmed,
+    }
+    if finding.waiter is not None:
+        entry["waiter"] = {"file": finding.waiter.file, "line": finding.waiter.line, "code": finding.waiter.code}
+    return {**entry, "accepted": finding.accepted} if finding.accepted is not None else entry
+
+
+def _probe(probe: "ProbeWaits") -> Record:
+    return {"path": probe.path, "sent": probe.sent, "worst_ms": probe.worst_ms, "alone_ms": probe.alone_ms}
+
+
+def _task(task: "TaskRun") -> Record:
+    return {
+        "name": task.name,
+        "response_complete_ms": task.response_complete_ms,
+        "began_ms": task.began_ms,
+        "ended_ms": task.ended_ms,
+        "error": task.error,
+    }
+
+
+def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
+    """The check that has this record, without what records leave out (stacks, stalls, exchanges); `limit` in ns."""
+    from pytest_noblock.model.finding import Check, ProbeWaits, TaskRun
+
+    return Check(
+        id=entry["id"],
+        request=entry["request"],
+        route=entry["route"],
+        endpoint=entry["endpoint"],
+        outcome=entry["outcome"],
+        duration=_ns(entry["duration_ms"]),
+        limit=limit,
+        meter=meter,
+        findings=tuple(_finding_of(each) for each in entry["findings"]),
+        probes=tuple(
+            ProbeWaits(each["path"], each["sent"], 0, _ns(each["worst_ms"]), _ns(each["alone_ms"]))
+            for each in entry["probes"]
+        ),
+        background=tuple(TaskRun(**each) for each in entry["background"]),
+        notes=tuple(entry["notes"]),
+    )
+
+
+def _finding_of(entry: Record) -> "Finding":
+    from pytest_noblock.model.finding import Finding, Waiter
+    from pytest_noblock.model.observation import Phase
+
+    told = {name: value for name, value in entry.items() if name not in ("ms", "cpu_ms", "asleep_ms")}
+    waiter = Waiter(function="", **entry["waiter"]) if "waiter" in entry else None
+    return Finding(
+        **{
+            **told,
+            "phase": Phase(entry["phase"]),
+            "blocked_ns": _ns(entry["ms"]),
+            "cpu": _ns(entry["cpu_ms"]),
+            "asleep": _ns(entry["asleep_ms"]),
+            "evidence": "none",
+            "waiter": waiter,
+        }
+    )
+
+
+def _ns(ms: float) -> int:
+    return round(ms * 1_000_000)

@@ -1,0 +1,258 @@
+"""The border: what is the request's there and what the client's, and what the recorder writes."""
+
+import asyncio
+import contextlib
+import time
+
+import httpx
+import pytest
+
+from pytest_noblock.engine.asgi import boundary
+from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
+from pytest_noblock.engine.exchange import CURRENT, LiveTask
+from pytest_noblock.engine.meters import metering
+from pytest_noblock.engine.now import now
+
+HTTP = {"type": "http", "method": "GET", "path": "/a"}
+
+
+class Meter:
+    """Knows only whose the running step is."""
+
+    owner = None
+
+    def end(self):
+        self.owner = None
+
+    def switch_owner(self, owner):
+        self.owner = owner
+
+
+class Watcher:
+    def __init__(self, meter=None):
+        self.meter = meter or Meter()
+        self.records = []
+
+    def request_enters(self, app, record):
+        self.records.append(record)
+        return self.meter
+
+
+async def nothing_to_receive():
+    return {"type": "http.request"}
+
+
+async def ignore(_message):
+    pass
+
+
+def entering(watcher, app, scope=HTTP, receive=nothing_to_receive, send=ignore):
+    return boundary.enter(watcher, app, app, dict(scope), receive, send)
+
+
+def by_border(app):
+    """The record of a watched client's request."""
+
+    async def main():
+        watcher = Watcher()
+        with contextlib.suppress(ValueError):
+            await entering(watcher, app)
+        return watcher.records[0]
+
+    return asyncio.run(main())
+
+
+def by_transport(app):
+    """The record of the fixture's request."""
+
+    async def main():
+        records = []
+        async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+            with contextlib.suppress(NoResponse):
+                await client.get("/a", extensions={EXTENSION: records})
+            await asyncio.wait([records[0].task])
+        return records[0]
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(params=[by_border, by_transport])
+def recorded(request):
+    """Both ways in write the same record."""
+    return request.param
+
+
+def test_the_record_has_the_times_of_the_messages(recorded, respond):
+    async def app(scope, receive, send):
+        await respond(send, b"one", more_body=True)
+        times.append(now())
+        await send({"type": "http.response.body", "body": b"two"})
+        times.append(now())
+
+    times = []
+    record = recorded(app)
+    assert (record.method, record.path, record.status) == ("GET", "/a", 200)
+    assert record.sent <= record.started <= times[0] <= record.completed <= times[1] <= record.returned
+    assert record.error is None
+
+
+def test_a_response_that_is_not_complete_has_no_end(recorded, respond):
+    async def app(scope, receive, send):
+        await respond(send, more_body=True)
+
+    record = recorded(app)
+    assert record.started is not None
+    assert record.completed is None
+    assert record.returned is not None
+
+
+def test_what_the_app_raises_is_on_record(recorded):
+    async def app(scope, receive, send):
+        raise ValueError("no")
+
+    record = recorded(app)
+    assert repr(record.error) == "ValueError('no')"
+    assert record.returned is not None
+
+
+def test_a_background_task_that_is_started_before_the_body_begins_before_it(recorded, respond):
+    """Starlette <= 1.6 does so behind its middleware; it must not be luck whether that shows."""
+
+    async def app(scope, receive, send):
+        async def begin():
+            task.began = now()
+
+        task = LiveTask(begin, [])
+        CURRENT.get().tasks.append(task)
+        running.append(asyncio.create_task(begin()))
+        await respond(send)
+        await running[0]
+
+    running = []
+    record = recorded(app)
+    assert record.tasks[0].began < record.completed
+
+
+def test_the_client_is_not_the_request(respond):
+    """Neither its steps in `receive` and `send` nor what it starts there."""
+
+    async def main():
+        watcher = Watcher()
+        owners = {}
+
+        def see(who):
+            owners[who] = (watcher.meter.owner, CURRENT.get())
+
+        async def started_by_client():
+            see("client's task")
+
+        async def receive():
+            see("receive")
+            return {"type": "http.request"}
+
+        async def send(message):
+            tasks.append(asyncio.create_task(started_by_client()))
+            see("send")
+
+        async def app(scope, receive, send):
+            see("app")
+            await receive()
+            see("after receive")
+            await respond(send)
+            see("after send")
+
+        tasks = []
+        await entering(watcher, app, receive=receive, send=send)
+        see("after the call")
+        await asyncio.wait(tasks)
+        return owners, watcher.records[0]
+
+    owners, record = asyncio.run(main())
+    assert {who for who, (owner, _) in owners.items() if owner is record} == {"app", "after receive", "after send"}
+    assert {who for who, (_, current) in owners.items() if current is record} == {"app", "after receive", "after send"}
+    nobodys = {"receive", "send", "client's task", "after the call"}
+    assert {who for who, owner in owners.items() if owner == (None, None)} == nobodys
+
+
+def test_a_segment_has_what_the_app_does_and_nothing_of_the_client(user, respond):
+    async def main():
+        async def send(message):
+            if message["type"] == "http.response.body":
+                sleep("client")
+
+        async def app(scope, receive, send):
+            sleep("app before")
+            await respond(send)
+            sleep("app after")
+
+        def sleep(who):
+            began = now()
+            time.sleep(0.01)
+            slept[who] = (began, now())
+
+        slept = {}
+        with metering("portable", user, sample_after=10_000_000) as meter:
+            sleep("test")
+            await entering(Watcher(meter.steps), app, send=send)
+        return slept, meter.segments
+
+    slept, segments = asyncio.run(main())
+
+    def holding(who):
+        began, ended = slept[who]
+        return [segment for segment in segments if segment.began < ended and segment.ended > began]
+
+    assert [len(holding(who)) for who in ("app before", "app after")] == [1, 1]
+    assert holding("app before") != holding("app after")
+    assert [holding(who) for who in ("test", "client")] == [[], []]
+
+
+def test_a_call_within_a_request_is_part_of_it(respond):
+    async def inner(scope, receive, send):
+        await respond(send)
+
+    async def main():
+        async def outer(scope, receive, send):
+            await boundary.enter(watcher, inner, inner, scope, receive, send)
+
+        watcher = Watcher()
+        await entering(watcher, outer)
+        return watcher.records
+
+    (record,) = asyncio.run(main())
+    assert record.completed is not None
+
+
+def test_one_request_after_another_are_two(respond):
+    async def app(scope, receive, send):
+        await respond(send)
+
+    async def main():
+        watcher = Watcher()
+        for _ in range(2):
+            await entering(watcher, app)
+        return watcher.records
+
+    first, second = asyncio.run(main())
+    assert first.number != second.number
+
+
+@pytest.mark.parametrize(
+    ("scope", "requests"),
+    [
+        ({"type": "http", "method": "POST", "path": "/b"}, ["POST /b"]),
+        ({"type": "websocket", "path": "/ws"}, ["WEBSOCKET /ws"]),
+        ({"type": "lifespan"}, ["LIFESPAN"]),
+        ({"type": "mail"}, []),
+    ],
+    ids="http websocket lifespan other".split(),
+)
+def test_what_is_recorded_of_each_type_of_scope(scope, requests):
+    async def app(scope, receive, send):
+        called.append(scope["type"])
+
+    called = []
+    watcher = Watcher()
+    asyncio.run(entering(watcher, app, scope))
+    assert called == [scope["type"]]
+    assert [record.request for record in watcher.records] == requests

@@ -1,0 +1,288 @@
+"""One install and one uninstall of everything that is patched, however many want it at once."""
+
+import asyncio
+import gc
+import importlib
+import subprocess
+import sys
+import threading
+import time
+import types
+from asyncio import events
+
+import pytest
+
+from pytest_noblock.engine import instrument
+from pytest_noblock.engine.clocks import PortableClock
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+
+MS = 1_000_000
+
+
+def patched():
+    """What the interpreter has at the attributes that are patched."""
+    return {
+        "step": events.Handle._run,
+        "collect": gc.collect,
+        "import": importlib._bootstrap._find_and_load,
+        "thread": threading.Thread.start,
+        "process": subprocess.Popen._execute_child,
+        "sleep": time.sleep,
+        "callbacks": list(gc.callbacks),
+    }
+
+
+@pytest.fixture(autouse=True)
+def bare():
+    """Each test leaves nothing behind."""
+    before = patched()
+    yield before
+    assert patched() == before
+    assert instrument.current_meter() is None
+    assert not STEPPING
+
+
+@pytest.fixture
+def installed():
+    instrument.install()
+    yield
+    instrument.uninstall()
+
+
+@pytest.fixture
+def meter(user):
+    meter = StepMeter(PortableClock(), user)
+    yield meter
+    meter.end()
+    meter.close()
+
+
+def bare_call():
+    return "bare"
+
+
+class Door:
+    """Stands for a framework's class through which requests enter."""
+
+    call = staticmethod(bare_call)
+
+
+class Window:
+    """Stands for a driver's class, which is patched from the next test on."""
+
+    call = staticmethod(bare_call)
+
+
+def once_imported(owner, **options):
+    """Patches of `owner.call` that are found once `noblock_door` has been imported."""
+
+    def find():
+        if "noblock_door" in sys.modules:
+            yield Patch(owner, "call", lambda original: lambda: f"seen {original()}")
+
+    return Patches(find, ["noblock_door"], **options)
+
+
+@pytest.fixture
+def entry_points():
+    return once_imported(Door, at_once=["noblock_door"])
+
+
+@pytest.fixture
+def door(tmp_path, monkeypatch):
+    """The module `noblock_door` can be imported."""
+    tmp_path.joinpath("noblock_door.py").write_text("", encoding="utf-8")
+    tmp_path.joinpath("noblock_window.py").write_text("import noblock_door", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("noblock_door", None)
+    sys.modules.pop("noblock_window", None)
+
+
+def test_everything_is_patched_while_it_is_installed(bare):
+    instrument.install()
+    try:
+        now_there = patched()
+        assert [name for name in bare if now_there[name] == bare[name]] == []
+        assert len(now_there["callbacks"]) == len(bare["callbacks"]) + 1
+    finally:
+        instrument.uninstall()
+
+
+def test_two_that_want_it_share_the_patches(bare):
+    instrument.install()
+    first = patched()
+    instrument.install()
+    assert patched() == first
+    instrument.uninstall()
+    assert patched() == first
+    instrument.uninstall()
+    assert patched() == bare
+
+
+def test_entry_points_go_on_and_off_with_the_rest(entry_points, door):
+    import noblock_door  # noqa: F401
+
+    instrument.install(entry_points)
+    assert Door.call() == "seen bare"
+    instrument.install()  # a run of the fixture in a watched test
+    instrument.uninstall()
+    assert Door.call() == "seen bare"
+    instrument.uninstall(entry_points)
+    assert Door.call is bare_call
+
+
+def test_the_import_of_an_app_is_seen_at_once(entry_points, door):
+    """A fixture, or the test itself, may be the first to import it."""
+    instrument.install(entry_points)
+    try:
+        assert Door.call() == "bare"
+        import noblock_window  # noqa: F401  which imports it in turn
+
+        assert Door.call() == "seen bare"
+    finally:
+        instrument.uninstall(entry_points)
+
+
+def test_the_import_of_an_app_is_not_seen_while_nothing_is_installed(entry_points, door):
+    instrument.install(entry_points)
+    instrument.uninstall(entry_points)
+    import noblock_door  # noqa: F401
+
+    assert Door.call is bare_call
+
+
+def test_what_does_not_ask_to_be_seen_at_once_waits_for_the_next_test(entry_points, door):
+    later = once_imported(Window)
+    instrument.install(entry_points)
+    instrument.install(later)
+    try:
+        import noblock_door  # noqa: F401
+
+        assert (Door.call(), Window.call()) == ("seen bare", "bare")
+        instrument.catch_up(later)
+        assert Window.call() == "seen bare"
+    finally:
+        instrument.uninstall(later)
+        instrument.uninstall(entry_points)
+
+
+def test_to_catch_up_where_nothing_was_imported_looks_at_nothing(installed, monkeypatch):
+    looked = []
+    monkeypatch.setattr(Patches, "catch_up", lambda _: looked.append(True))
+    instrument.catch_up()
+    looked.clear()
+    instrument.catch_up()
+    assert looked == []
+
+
+def test_an_import_that_fails_is_the_importers(installed, entry_points):
+    with pytest.raises(ModuleNotFoundError, match="noblock_nowhere"):
+        importlib.import_module("noblock_nowhere")
+
+
+def test_the_import_hook_does_not_grow(entry_points, door):
+    """Each import that installs patches anew would add a layer to every later one."""
+    instrument.install(entry_points)
+    try:
+        hook = importlib._bootstrap._find_and_load
+        for _ in range(3):
+            for name in ("noblock_door", "noblock_window"):
+                sys.modules.pop(name, None)
+                importlib.import_module(name)
+            instrument.install(entry_points)
+            instrument.catch_up(entry_points)
+            instrument.uninstall(entry_points)
+            assert importlib._bootstrap._find_and_load is hook
+            assert not hasattr(hook.noblock.original, "noblock")
+    finally:
+        instrument.uninstall(entry_points)
+
+
+def test_a_thread_knows_when_it_was_started(installed):
+    before = now()
+    thread = threading.Thread(target=time.sleep, args=(0,))
+    thread.start()
+    thread.join()
+    assert before <= instrument.born_at(thread) <= now()
+
+
+def test_nobody_knows_when_an_older_thread_was_started():
+    assert instrument.born_at(threading.main_thread()) is None
+
+
+def test_a_meter_that_is_registered_is_the_threads(meter):
+    instrument.register(meter)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(instrument.current_meter()))
+    thread.start()
+    thread.join()
+    assert (instrument.current_meter(), seen) == (meter, [None])
+    instrument.unregister(meter)
+
+
+def test_a_later_meter_of_the_same_ident_stays_registered(meter, user):
+    later = StepMeter(PortableClock(), user)
+    instrument.register(meter)
+    instrument.register(later)
+    instrument.unregister(meter)
+    assert instrument.current_meter() is later
+    instrument.unregister(later)
+
+
+def test_the_steps_of_a_request_are_metered_and_nobody_elses(meter):
+    exchange = LiveExchange("GET", "/")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with instrument.metered(meter):
+            loop.call_soon(lambda: None)
+            await asyncio.sleep(0)
+            CURRENT.set(exchange)
+            loop.call_soon(lambda: None)
+            loop.call_later(0, lambda: None)
+            CURRENT.set(None)
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert exchange.steps == 2
+
+
+def test_what_a_step_asks_the_collector_for_is_its_own(installed, meter):
+    """A collection that just falls due is not: whoever triggers it is not to blame."""
+    meter.begin(LiveExchange("GET", "/"))
+    gc.collect()
+    assert meter.deductions.collected == 0
+    for callback in gc.callbacks:
+        callback("start", {})
+    kept = [[] for _ in range(10_000)]
+    for callback in gc.callbacks:
+        callback("stop", {})
+    assert meter.deductions.collected > 0
+    assert kept
+
+
+def test_what_a_step_imports_is_kept_apart(installed, meter, tmp_path, monkeypatch):
+    tmp_path.joinpath("noblock_slow.py").write_text("import time; time.sleep(0.02)", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    meter.begin(LiveExchange("GET", "/"))
+    importlib.import_module("noblock_slow")
+    assert meter.deductions.imported >= 20 * MS
+    assert meter.deductions.wall >= 20 * MS
+    del sys.modules["noblock_slow"]
+
+
+def test_how_long_a_new_thread_waits_for_its_first_turn_is_not_the_steps(meter):
+    """Beside busy processes it is the machine's doing."""
+    closed = []
+    meter.attach_gaps(types.SimpleNamespace(close_interval=lambda: closed.append(True), in_step=lambda _: None))
+    starts = instrument._first_turn(lambda: time.sleep(0.02))
+    starts()
+    assert (meter.deductions.wall, closed) == (0, [])  # nobody's step
+    meter.begin(LiveExchange("GET", "/"))
+    starts()
+    assert meter.deductions.wall >= 20 * MS
+    assert closed

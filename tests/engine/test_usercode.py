@@ -1,0 +1,71 @@
+"""Which files are the user's code, and how reports show them."""
+
+import os
+import sys
+import sysconfig
+import types
+
+import pytest
+
+from pytest_noblock.engine import selfcheck
+from pytest_noblock.engine.usercode import UserCode
+
+
+@pytest.mark.parametrize(
+    ("file", "mine"),
+    [
+        ("/project/app/main.py", True),
+        ("/project/tests/test_api.py", True),
+        ("/project/.venv/lib/python3.12/site-packages/requests/api.py", False),
+        ("/usr/lib/python3/dist-packages/thing.py", False),
+        ("/elsewhere/app.py", False),
+        ("/projects/app.py", False),
+        ("<string>", False),
+        ("<frozen importlib._bootstrap>", False),
+        (sysconfig.get_paths()["stdlib"] + "/socket.py", False),
+        (selfcheck.__file__, False),
+    ],
+)
+def test_the_users_code_lies_under_the_root_and_is_not_installed(file, mine):
+    assert (file in UserCode("/project")) is mine
+
+
+def test_the_root_may_be_the_whole_machine_and_the_library_is_still_not_the_users():
+    user = UserCode("/")
+    assert os.__file__ not in user
+    assert "/elsewhere/app.py" in user
+
+
+def test_the_apps_own_package_is_the_users_wherever_it_is_installed():
+    """Under tox the app itself sits in site-packages."""
+    import httpx
+
+    assert httpx.__file__ not in UserCode("/project")
+    assert httpx.__file__ in UserCode("/project", ["httpx"])
+    assert pytest.__file__ not in UserCode("/project", ["httpx"])
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"), [("/project/app/main.py", "app/main.py"), ("/elsewhere/app.py", "/elsewhere/app.py")]
+)
+def test_a_file_is_shown_relative_to_the_root(file, shown):
+    assert UserCode("/project").relative(file) == shown
+
+
+def test_a_package_that_is_included_later_counts_from_then_on():
+    """An app's packages are known once a request enters it; by then a stack may have met its files."""
+    import httpx
+
+    user = UserCode("/project")
+    assert httpx.__file__ not in user
+    user.include({"httpx"})
+    assert httpx.__file__ in user
+
+
+def test_a_module_without_a_folder_counts_by_its_file(monkeypatch):
+    module = types.ModuleType("noblock_single")
+    module.__file__ = "/installed/site-packages/noblock_single.py"
+    monkeypatch.setitem(sys.modules, "noblock_single", module)
+    user = UserCode("/project", ["noblock_single", "noblock_not_imported"])
+    assert "/installed/site-packages/noblock_single.py" in user
+    assert "/installed/site-packages/other.py" not in user

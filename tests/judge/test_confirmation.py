@@ -1,0 +1,207 @@
+"""What a second run must show: tables of literals."""
+
+from typing import get_args
+
+import pytest
+
+from pytest_noblock.judge import confirmation
+from pytest_noblock.judge.confirmation import Repeat
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.kinds import KINDS, StallKind
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Phase
+from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.stall import BlamedLine, Stall
+
+MS = 1_000_000
+
+
+def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line counters", file="app.py", **more):
+    values = {"cpu": ms * MS if kind == "cpu" else 0, "asleep": 0 if kind == "cpu" else ms * MS, "count": 1}
+    return Finding(
+        kind=kind,
+        phase=more.pop("phase", Phase.HANDLER),
+        blocked_ns=ms * MS,
+        file=file if line else None,
+        line=line,
+        function=function if line else None,
+        code=more.pop("code", None),
+        call=more.pop("call", None),
+        replacement="",
+        confirmed=False,
+        evidence=evidence,
+        **{**values, **more},
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "lines"),
+    [
+        ([finding(line=7)], [[finding(line=7)]], [7]),
+        ([finding(line=7)], [[]], []),
+        ([finding(line=7)], [[], [finding(line=7)]], [7]),
+        ([finding(line=7)], [[], []], []),
+        ([finding(line=7)], [[finding(line=9)]], []),
+        ([finding(line=7)], [[finding(line=9)], [finding(line=9)]], [9]),
+        ([finding(line=None)], [[finding(line=9)]], [9]),
+        ([], [[finding(line=9)]], []),
+        ([], [[finding(line=9)], [finding(line=9)]], [9]),
+        ([], [[finding("cpu", line=9)], [finding("cpu", line=9)]], []),
+        ([finding(line=7), finding(line=8)], [[finding(line=8)]], [8]),
+        ([finding("cpu", line=7)], [[finding(line=7)]], []),
+        ([finding("cpu", line=7)], [[finding("cpu", line=9)]], [9]),
+        ([finding("cpu", line=7, function="a")], [[finding("cpu", line=9, function="b")]], []),
+        ([finding("cpu", line=7, function="a", evidence="sample")], [[finding("cpu", line=9, function="b")]], [9]),
+        ([finding(line=7)], [[finding(line=7, phase=Phase.BACKGROUND)]], []),
+    ],
+    ids=(
+        "again gone third-run never other-line other-line-twice unnamed-before new-once new-twice new-cpu one-of-two"
+        " other-kind same-loop other-function sampled-elsewhere other-phase"
+    ).split(),
+)
+def test_a_finding_must_come_in_two_runs(first, again, lines):
+    result = confirmation.confirmed(first, again, needed=2)
+    assert [each.line for each in result] == lines
+    assert all(each.confirmed for each in result)
+
+
+def test_portable_rules_may_ask_for_every_run():
+    runs = [[finding()], [finding()], [finding()]]
+    assert len(confirmation.confirmed([finding()], runs, needed=4)) == 1
+    assert confirmation.confirmed([finding()], [*runs[:2], []], needed=4) == []
+
+
+def test_a_computation_keeps_the_times_of_the_run_without_counters():
+    """The counters themselves burn CPU."""
+    first = finding("cpu", ms=60, count=3, stalls=((0, 60),))
+    (one,) = confirmation.confirmed([first], [[finding("cpu", ms=400, count=1, stalls=((0, 400),))]], needed=2)
+    assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
+
+
+@pytest.mark.parametrize(("evidence", "function", "line"), [("hot loop", "report", 7), ("hot loop", "other", 9),
+    ("line counters", "report", 9)])  # fmt: skip
+def test_samples_show_the_line_of_a_hot_loop_better_than_counters(evidence, function, line):
+    first = finding("cpu", line=7, evidence="sample", call="json.dumps", code="dumps(x)")
+    counted = finding("cpu", line=9, evidence=evidence, function=function)
+    (one,) = confirmation.confirmed([first], [[counted]], needed=2)
+    assert (one.line, one.call, one.code) == ((7, "json.dumps", "dumps(x)") if line == 7 else (9, None, None))
+
+
+def test_the_times_and_the_number_of_stalls_are_of_one_run():
+    """`count` says how often it held the loop; so do the stalls that the timeline shows."""
+    first = finding(count=2, stalls=((0, 80), (90, 170)))
+    (one,) = confirmation.confirmed([first], [[finding(count=1, stalls=((0, 80),))]], needed=2)
+    assert one.count == len(one.stalls)
+
+
+def test_confirmed_findings_are_sorted_worst_first():
+    runs = [finding(line=1, ms=60), finding(line=2, ms=90)]
+    assert [each.line for each in confirmation.confirmed(runs, [runs], needed=2)] == [2, 1]
+
+
+def test_a_computation_keeps_the_rule_and_the_readings_of_its_times():
+    plain, counted = Readings(wall=60 * MS), Readings(wall=400 * MS)
+    first = finding("cpu", ms=60, rule="cpu-clock", readings=plain)
+    (one,) = confirmation.confirmed([first], [[finding("cpu", ms=400, rule="cpu-clock", readings=counted)]], needed=2)
+    assert one.readings is plain
+    slept = finding(ms=60, rule="slept", readings=plain)
+    (one,) = confirmation.confirmed([slept], [[finding(ms=70, rule="slept", readings=counted)]], needed=2)
+    assert (one.blocked_ns, one.readings) == (70 * MS, counted)
+
+
+SAME_POOL = {"pool": "the thread pool"}
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "lines"),
+    [
+        ([finding("gil", line=7)], [[finding("gil", line=7)]], [7]),
+        ([finding("gil", line=7)], [[]], []),
+        ([finding("gil", line=7)], [[], [finding("gil", line=7)]], [7]),
+        ([finding("gil", line=7)], [[finding("gil", line=9)]], []),
+        ([finding("gil", line=None)], [[finding("gil", line=9)]], [9]),
+        ([finding("gil", line=7)], [[finding("gil", line=None)]], [7]),
+        ([finding("gil", line=None)], [[finding("gil", line=None), finding("gil", line=9)]], [9]),
+        ([finding("gil", line=None)], [[finding("contention", line=9)]], []),
+        ([finding("pool-starved", line=7, **SAME_POOL)], [[finding("pool-starved", line=9, **SAME_POOL)]], [7]),
+        ([finding("pool-starved", line=7, **SAME_POOL)], [[finding("pool-starved", line=7, pool="other")]], []),
+        ([finding("gil", line=7), finding("gil", line=8)], [[finding("gil", line=8)]], [8]),
+    ],
+    ids=(
+        "again gone second other-line line-later no-line-later best-line other-kind one-pool two-pools one-of-two"
+    ).split(),
+)
+def test_what_is_seen_beside_the_steps_must_come_again(first, again, lines):
+    result = confirmation.came_again(first, again)
+    assert [each.line for each in result] == lines
+    assert all(each.confirmed for each in result)
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "enough"),
+    [
+        ([], [], True),
+        ([finding("gil")], [], False),
+        ([finding("gil")], [[finding("gil")]], True),
+        ([finding("gil", line=None)], [[finding("gil", line=None)]], False),  # it came again, and its line is unknown
+        ([finding("gil", line=None)], [[finding("gil", line=9)]], True),
+        ([finding("gil"), finding("gil", line=8)], [[finding("gil")]], False),
+    ],
+)
+def test_no_further_run_is_made_once_all_came_again_with_their_lines(first, again, enough):
+    assert confirmation.all_came_again(first, again) is enough
+
+
+FULL = confirmation.repeat_for("line counters", "full")
+PORTABLE = confirmation.repeat_for("line counters", "portable")
+
+
+@pytest.mark.parametrize(
+    ("repeat", "first", "again", "so_far", "more"),
+    [
+        (FULL, [finding()], [], [], True),
+        (FULL, [], [], [], True),  # what the step could not show, the counters may
+        (FULL, [finding()], [[finding()]], [finding()], False),
+        (FULL, [finding()], [[]], [], True),
+        (FULL, [], [[finding()]], [], True),
+        (FULL, [], [[]], [], False),
+        (PORTABLE, [finding()], [[finding()]], [], True),
+        (PORTABLE, [finding()], [[finding()]] * 2, [], True),
+        (PORTABLE, [], [[]], [], True),  # each of its runs must show it: none is left out
+        (PORTABLE, [finding()], [[finding()]] * 3, [finding()], False),
+    ],
+)
+def test_runs_with_counters_go_on_while_something_is_open(repeat, first, again, so_far, more):
+    assert confirmation.may_show_more(repeat, first, again, so_far) is more
+
+
+@pytest.mark.parametrize(
+    ("kind", "meter", "repeat"),
+    [
+        ("cpu", "full", Repeat(2, 2, alone=True, probes=False, counters=True)),
+        ("cpu", "portable", Repeat(3, 4, alone=True, probes=False)),
+        ("contention", "full", Repeat(2, 2, alone=False, probes=True)),
+        ("contention", "portable", Repeat(2, 2, alone=False, probes=True)),
+        ("gil", "full", Repeat(2, 2, alone=True, probes=True, only_sure=True)),
+        ("background-early", "full", Repeat(0, 1, alone=True, probes=False)),
+    ],
+)
+def test_the_runs_that_a_kind_needs(kind, meter, repeat):
+    assert confirmation.repeat_for(KINDS[kind].confirmation, meter) == repeat
+
+
+def test_each_stall_is_confirmed_in_one_way():
+    exchange = Exchange(1, "GET", "/", sent=0)
+    stalls = [
+        Stall(kind, exchange, 0, 1, 0, 1, BlamedLine(), "slept", Readings(wall=1)) for kind in get_args(StallKind)
+    ]
+    shares = [confirmation.confirmed_by(how, stalls) for how in ("line counters", "probes again", "alone again")]
+    assert [[stall.kind for stall in share] for share in shares] == [
+        ["sync-network", "sync-io", "cpu"],
+        ["pool-starved", "contention"],
+        ["gil"],
+    ]
+
+
+def test_four_fifths_of_the_limit_count_as_having_come_again():
+    assert confirmation.nearly(Limits(50 * MS)) == Limits(40 * MS)

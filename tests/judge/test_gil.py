@@ -1,0 +1,67 @@
+"""Whether another thread kept the GIL from the loop thread: tables of literals; no loop, no thread."""
+
+import pytest
+
+from pytest_noblock.judge import gil
+from pytest_noblock.model.concurrency import Gap, Worker
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.rules import Readings
+
+MS = 1_000_000
+LINE = (Frame("/app/main.py", 7, "report", "json.dumps", user=True),)
+LIBRARY = (Frame("/lib/json.py", 1, "dumps"),)
+EXCHANGE = Exchange(1, "GET", "/report", sent=0, returned=10**12, endpoint="app.report", steps=1)
+
+
+def seen(*gaps, exchange=EXCHANGE):
+    return Observation("full", (exchange,), gaps=gaps)
+
+
+def gap(late, switches, others, *workers, asleep=None):
+    slept = late if asleep is None else asleep
+    return Gap(0, late * MS, late * MS, switches, slept * MS, others * MS, workers)
+
+
+BURNS = Worker(99 * MS, LINE)
+FREE = (Frame("/app/main.py", 9, "sign", "hashlib.pbkdf2_hmac", user=True),)
+
+
+@pytest.mark.parametrize(
+    ("what", "held"),
+    [
+        (gap(99, 21, 99, BURNS), [99]),
+        (gap(383, 40, 81, BURNS), [81]),  # beside hogs it is later, and no dearer
+        (gap(99, 1, 99, BURNS), []),  # it slept, or had no processor
+        (gap(99, 4, 99, BURNS), []),
+        (gap(99, 21, 99, Worker(99 * MS, FREE)), []),  # that one works outside the lock
+        (gap(717, 142, 202, Worker(202 * MS, LINE)), [202]),
+        (gap(155, 72, 155, Worker(99 * MS, LINE), asleep=118), []),  # it had the lock, again and again
+        (gap(99, 21, 99, Worker(40 * MS, LINE), Worker(39 * MS, LINE)), [40]),  # they handed it to each other
+        (gap(99, 21, 99), []),  # threads that are nobody's
+        (gap(99, 21, 99, Worker(99 * MS, LIBRARY, LINE)), [99]),  # named by the line that awaits it
+    ],
+)
+def test_the_gil_was_kept_by_a_thread_that_burned_while_the_loop_woke_in_vain(what, held):
+    found = list(gil.kept(seen(what)))
+    assert [stall.blocked_ns // MS for stall in found] == held
+    assert {(stall.kind, stall.place.frame.line) for stall in found} <= {("gil", 7)}
+
+
+@pytest.mark.parametrize(("others", "sure"), [(99, True), (198, True), (708, False)])
+def test_beside_others_that_burned_as_much_nobody_is_sure_to_have_kept_it(others, sure):
+    (stall,) = gil.kept(seen(gap(708, 139, others, BURNS)))
+    assert stall.sure == sure
+
+
+def test_a_gap_after_the_request_is_nobodys():
+    ended = EXCHANGE._replace(sent=-9, returned=-5)
+    assert list(gil.kept(seen(gap(99, 21, 99, BURNS), exchange=ended))) == []
+
+
+def test_it_says_which_rule_decided_and_what_it_read():
+    (stall,) = gil.kept(seen(gap(383, 40, 90, BURNS, Worker(5 * MS, LIBRARY), asleep=380)))
+    assert stall.rule == "gil-gap"
+    assert stall.readings == Readings(
+        wall=383 * MS, cpu=99 * MS, asleep=380 * MS, switches=40, others_cpu=90 * MS, samples=2
+    )

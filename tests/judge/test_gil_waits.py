@@ -1,0 +1,124 @@
+"""What voluntary switches say of waits for the GIL: tables of literals, most of them measured."""
+
+import pytest
+
+from pytest_noblock.judge import gil_waits
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import BlockingCall, Sample, Segment
+from pytest_noblock.model.rules import FEWEST_SWITCHES, NS_PER_SWITCH, RULES
+from pytest_noblock.model.stall import BlamedLine
+from pytest_noblock.model.units import SWITCH_INTERVAL_NS
+
+MS = 1_000_000
+FRAME = Frame("/app/main.py", 7, "report", user=True)
+CAUGHT = BlamedLine(FRAME)
+CALL = BlockingCall("time.sleep", False, 0, 5 * MS, (FRAME,))
+
+
+def segment(asleep, switches, *, cpu=0, queued=0, others_cpu=0, collected=0, **more):
+    """One step in ms."""
+    return Segment(
+        exchange=1,
+        began=0,
+        ended=(asleep + cpu + queued + collected) * MS,
+        cpu=cpu * MS,
+        collected=collected * MS,
+        queued=queued * MS,
+        switches=switches,
+        others_cpu=others_cpu * MS,
+        round_trips=0,
+        doubtful_trips=0,
+        **more,
+    )
+
+
+def sample(due, ended, syscall="futex"):
+    return Sample(due * MS, due * MS, ended * MS, (), syscall)
+
+
+@pytest.mark.parametrize(
+    ("switches", "waited", "looks"),
+    [
+        (21, 99, True),
+        (33, 152, True),
+        (142, 717, True),
+        (119, 617, True),
+        (1, 100, False),  # a sleep
+        (2, 100, False),
+        (2, 5, False),
+        (3, 5, True),
+        (8, 99, False),
+        (9, 99, True),  # 12 ms a switch
+    ],
+)
+def test_a_wait_for_the_gil_shows_many_switches(switches, waited, looks):
+    assert gil_waits.looks_like_gil_wait(switches, waited * MS) is looks
+
+
+@pytest.mark.parametrize(("switches", "asleep", "futile"), [(142, 717, True), (72, 118, False), (21, 99, True)])
+def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep, futile):
+    assert gil_waits.mostly_futile(switches, asleep * MS) is futile
+
+
+@pytest.mark.parametrize(
+    ("step", "waited"),
+    [
+        (segment(99, 21, others_cpu=99), 99),
+        (segment(717, 142, others_cpu=202), 717),  # the thread that had it waited for a processor
+        (segment(99, 9, others_cpu=99), 54),  # 6 ms a switch
+        (segment(99, 21, others_cpu=9), 0),  # hardly anybody computed
+        (segment(99, 1, others_cpu=99), 0),  # one sleep beside a busy thread
+        (segment(99, 21, others_cpu=99, calls=(CALL,) * 20), 0),  # twenty sleeps, all of them seen
+        (segment(99, 21, others_cpu=99, calls=(CALL,) * 2), 99),
+    ],
+)
+def test_what_of_the_sleep_was_a_wait_for_threads_that_computed(step, waited):
+    assert gil_waits.waited_for_threads(step) == waited * MS
+
+
+@pytest.mark.parametrize(
+    ("step", "waited"),
+    [
+        (segment(80, 7), 0),
+        (segment(30, 7, samples=(sample(10, 40),)), 30),
+        (segment(30, 7, samples=(sample(10, 40, "poll"),)), 0),  # it waited for something else
+        (segment(30, 7, samples=(sample(10, 20), sample(20, 25, "running"), sample(25, 40, "poll"))), 15),
+        (segment(80, 3, samples=(sample(10, 70),)), 10),  # one of the three is another sleep: it is too long
+        (segment(80, 1, samples=(sample(10, 70),), calls=(CALL,)), 0),
+        (segment(20, 7, samples=(sample(0, 30),), calls=(CALL,) * 5), 10),
+    ],
+)
+def test_what_of_the_sleep_was_a_wait_for_the_watchdog(step, waited):
+    assert gil_waits.waited_for_watchdog(step) == waited * MS
+
+
+@pytest.mark.parametrize(
+    ("step", "place", "own"),
+    [
+        (segment(80, 1), BlamedLine(), True),
+        (segment(80, 1, cpu=3), BlamedLine(), True),
+        (segment(80, 1, cpu=4), BlamedLine(), False),  # it may have been made to hand over the GIL
+        (segment(80, 1, cpu=1, queued=3), BlamedLine(), False),
+        (segment(80, 1, cpu=1, collected=3), BlamedLine(), False),
+        (segment(80, 1, cpu=1, queued=3), CAUGHT, True),
+        (segment(80, 1, cpu=4), CAUGHT, False),
+        (segment(80, 1, cpu=40), CAUGHT._replace(witnessed=True), True),
+        (segment(80, 1, cpu=1, queued=3, samples=(sample(10, 50),)), CAUGHT, False),  # the sampling explains it
+        (segment(80, 1, cpu=1, queued=3, samples=(sample(10, 49),)), CAUGHT, True),
+    ],
+)
+def test_a_sleep_is_the_apps_own_where_nobody_could_make_it_hand_over_the_gil(step, place, own):
+    assert gil_waits.slept_by_itself(step, place) is own
+
+
+@pytest.mark.parametrize(
+    ("syscall", "wants"), [("futex", True), ("running", True), ("unknown", True), ("poll", False), ("read", False)]
+)
+def test_in_any_other_kernel_call_a_thread_does_not_want_the_gil(syscall, wants):
+    assert gil_waits.may_want_gil(sample(0, 1, syscall)) is wants
+
+
+def test_the_words_of_the_rule_give_the_thresholds():
+    assert f"{FEWEST_SWITCHES} times" in RULES["gil-gap"]
+    assert f"once in {NS_PER_SWITCH // MS} ms" in RULES["gil-gap"]
+    assert NS_PER_SWITCH > SWITCH_INTERVAL_NS

@@ -1,0 +1,118 @@
+"""The markers of a test: which are ours, what they were given, and what is refused."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_noblock.acceptance.allowances import Allowance
+from pytest_noblock.plugin.markers import Marked, allowances, background_names, marked, register, watches
+
+
+def ours(*marks):
+    """The markers of `test_it`, the closest first."""
+    return Marked("test_it", tuple(mark.mark for mark in marks))
+
+
+def an_item(*levels):
+    """An item whose module, class and so on have these markers; the test's own are the last."""
+    nodes = [SimpleNamespace(own_markers=[each.mark for each in marks]) for marks in levels]
+    closest = [mark for node in reversed(nodes) for mark in node.own_markers]
+    return SimpleNamespace(nodeid="test_it", listchain=lambda: nodes, iter_markers=lambda: iter(closest))
+
+
+MARK = pytest.mark
+
+
+def test_only_ours_are_read_and_the_closest_comes_first():
+    item = an_item([MARK.noblock(max_block="1 ms"), MARK.slow], [], [MARK.noblock_allow("why"), MARK.noblock()])
+    found = marked(item)
+    assert found.where == "test_it"
+    assert [(mark.name, mark.kwargs) for mark in found.marks] == [
+        ("noblock_allow", {}),
+        ("noblock", {}),
+        ("noblock", {"max_block": "1 ms"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mark", "watched"),
+    [(MARK.noblock, True), (MARK.noblock_background, True), (MARK.noblock_allow("why"), False), (MARK.slow, False)],
+)
+def test_a_marker_asks_for_a_watch_wherever_it_stands(mark, watched):
+    assert watches(an_item([mark], [])) is watched
+    assert watches(an_item([], [mark])) is watched
+
+
+def test_an_argument_is_known_by_name_and_none_says_nothing():
+    given = ours(MARK.noblock(max_block="1 ms", probe=None)).named("noblock")
+    assert given == [{"max_block": "1 ms"}]
+
+
+@pytest.mark.parametrize(
+    ("mark", "allowed"),
+    [
+        (MARK.noblock_allow("why"), Allowance("why")),
+        (MARK.noblock_allow("why", call="sqlite3"), Allowance("why", "sqlite3")),
+        (MARK.noblock_allow("why", kinds=["cpu", "gil"]), Allowance("why", None, ("cpu", "gil"))),
+        (MARK.noblock_allow("why", kinds=[]), Allowance("why")),
+    ],
+)
+def test_what_is_accepted(mark, allowed):
+    assert allowances(ours(mark)) == [allowed]
+
+
+@pytest.mark.parametrize(
+    ("mark", "sentence"),
+    [
+        (MARK.noblock_allow(""), "test_it: noblock_allow needs a reason in words, not ''"),
+        (MARK.noblock_allow(7), "noblock_allow needs a reason in words, not 7"),
+        (MARK.noblock_allow(), "@pytest.mark.noblock_allow: missing a required argument: 'reason'"),
+        (MARK.noblock_allow("why", call=7), "noblock_allow: call=7 is not a name"),
+        (MARK.noblock_allow("why", kinds=["slow"]), "noblock_allow: kinds=['slow'] is not a list of sync-network"),
+        (MARK.noblock_allow("why", kinds="cpu"), "noblock_allow: kinds='cpu' is not a list of"),
+        (MARK.noblock_allow("why", kind="cpu"), "it takes reason, call, kinds"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(mark, sentence):
+    with pytest.raises(pytest.UsageError) as error:
+        allowances(ours(mark))
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def a_task():
+    """Stands for a background task."""
+
+
+@pytest.mark.parametrize(
+    ("mark", "names"),
+    [
+        (MARK.noblock_background, []),
+        (MARK.noblock_background("a", "b"), ["a", "b"]),
+        (MARK.noblock_background.with_args(a_task), [f"{a_task.__module__}.a_task"]),
+        (MARK.noblock, None),
+    ],
+)
+def test_the_tasks_that_must_run(mark, names):
+    assert background_names(ours(mark)) == names
+
+
+def test_the_closest_marker_names_the_tasks():
+    assert background_names(ours(MARK.noblock_background("mine"), MARK.noblock_background("theirs"))) == ["mine"]
+
+
+@pytest.mark.parametrize("given", [7, "", " ", None])
+def test_a_task_that_is_neither_a_name_nor_a_function_is_refused(given):
+    with pytest.raises(pytest.UsageError, match=r"test_it: noblock_background: .* is neither the name of a task"):
+        background_names(ours(MARK.noblock_background(given)))
+
+
+def test_the_help_is_made_of_the_signatures():
+    lines = []
+    register(SimpleNamespace(addinivalue_line=lambda name, line: lines.append((name, line))))
+    assert {name for name, _ in lines} == {"markers"}
+    assert [line.partition(":")[0] for _, line in lines] == [
+        "noblock(max_block=None, probe=None, app=None, action=None)",
+        "noblock_allow(reason, call=None, kinds=None)",
+        "noblock_background(*names)",
+    ]

@@ -1,0 +1,127 @@
+"""Which test's patches are on when: a recorder of straw says when it is started and left."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Segment
+from pytest_noblock.plugin.watching import ItemRecorder, PatchHandover
+
+MS = 1_000_000
+
+
+class Straw:
+    """A recorder that tells what is done to it."""
+
+    def __init__(self, name, done):
+        self.name, self.done = name, done
+
+    def start(self, *, inherits=False):
+        self.done.append(f"{self.name} inherits" if inherits else f"{self.name} starts")
+
+    def leave(self):
+        self.done.append(f"{self.name} leaves")
+
+
+@pytest.fixture
+def done():
+    return []
+
+
+@pytest.fixture
+def recorders(done):
+    return [Straw(name, done) for name in ("first", "second", "third")]
+
+
+def test_a_test_alone_starts_with_patches_of_its_own(recorders, done):
+    PatchHandover().start(recorders[0])
+    assert done == ["first starts"]
+
+
+def test_a_sibling_inherits_the_patches_and_nothing_is_taken_off(recorders, done):
+    handover = PatchHandover()
+    for recorder in recorders:
+        handover.start(recorder)
+        handover.keep(recorder, sibling_follows=True)
+    assert done == ["first starts", "second inherits", "third inherits"]
+
+
+def test_any_other_puts_its_own_on_before_the_last_ones_come_off(recorders, done):
+    """Fixtures of a class or a module may have ended in between, and given back what they had found."""
+    handover = PatchHandover()
+    first, second, _third = recorders
+    handover.start(first)
+    handover.keep(first, sibling_follows=False)
+    handover.start(second)
+    assert done == ["first starts", "second starts", "first leaves"]
+
+
+def test_what_is_kept_is_handed_over_once(recorders, done):
+    handover = PatchHandover()
+    first, second, third = recorders
+    handover.keep(first, sibling_follows=True)
+    handover.start(second)
+    handover.start(third)
+    assert done == ["second inherits", "third starts"]
+
+
+@pytest.mark.parametrize("sibling_follows", [True, False])
+def test_the_last_ones_come_off_where_no_test_follows(recorders, done, sibling_follows):
+    handover = PatchHandover()
+    handover.keep(recorders[0], sibling_follows=sibling_follows)
+    handover.close()
+    handover.close()
+    assert done == ["first leaves"]
+
+
+def test_nothing_is_taken_off_where_nothing_is_on(done):
+    PatchHandover().close()
+    assert done == []
+
+
+# --- what is uneventful
+
+
+METERED = SimpleNamespace(steps=1, tasks=[])
+
+
+def a_recorder(*segments, records=(METERED,)):
+    recorder = ItemRecorder(SimpleNamespace(), Limits(), shares_kit=True)
+    recorder._watch = SimpleNamespace(segments=segments, records=list(records), loop="trio")
+    return recorder
+
+
+def a_segment(**changed):
+    quiet = Segment(1, 0, MS, cpu=MS, collected=0, queued=0, switches=0, others_cpu=0, round_trips=0, doubtful_trips=0)
+    return quiet._replace(**changed)
+
+
+def test_quiet_requests_are_uneventful():
+    recorder = a_recorder(a_segment(), a_segment(ended=49 * MS))
+    assert recorder.uneventful() == recorder._watch.records
+    assert recorder.loop == "trio"
+    assert a_recorder(records=()).uneventful() == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"ended": 50 * MS}, {"samples": (1,)}, {"calls": (1,)}, {"answered": (1,)}, {"round_trips": 1}, {"imported": MS}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_one_segment_of_which_there_is_something_to_say_is_enough(changed):
+    assert a_recorder(a_segment(), a_segment(**changed)).uneventful() is None
+
+
+@pytest.mark.parametrize("record", [SimpleNamespace(steps=0, tasks=[]), SimpleNamespace(steps=1, tasks=[1])])
+def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
+    assert a_recorder(records=[METERED, record]).uneventful() is None
+
+
+@pytest.mark.parametrize("shares_kit", [True, False])
+def test_a_kit_that_nobody_shares_is_closed_with_its_recorder(shares_kit):
+    closed = []
+    recorder = ItemRecorder(SimpleNamespace(close=lambda: closed.append("kit")), Limits(), shares_kit=shares_kit)
+    recorder._watch = SimpleNamespace(leave=lambda: closed.append("patches"))
+    recorder.leave()
+    assert closed == (["patches"] if shares_kit else ["patches", "kit"])
