@@ -1,13 +1,25 @@
 """What all tests share."""
 
+import gc
 import pkgutil
 import sys
+import sysconfig
 import warnings
+from collections.abc import Iterator
+from fnmatch import fnmatch
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 
 import pytest_noblock
+
+_LIBRARIES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+HERE = Path(__file__).parent
+WITH_APPS = "plugin example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
+"""Folders and files that run apps. All others hold unit tests: pytest and the package's own dependencies are enough."""
 
 
 def _keep(*names: str) -> None:
@@ -31,6 +43,28 @@ _keep("trio")
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
 
 
+class LeftOut(pytest.Collector):
+    """A folder or file whose tests this environment cannot run: skipped, and not even imported."""
+
+    def collect(self) -> list[pytest.Item]:
+        pytest.skip('it runs apps: pip install -e ".[dev]"')
+
+
+def _left_out(path: Path, parent: pytest.Collector) -> LeftOut | None:
+    name = path.relative_to(HERE).as_posix()
+    if find_spec("fastapi") or not any(fnmatch(name, pattern) for pattern in WITH_APPS):
+        return None
+    return LeftOut.from_parent(parent, name=path.name, path=path)
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> LeftOut | None:
+    return _left_out(path, parent)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> LeftOut | None:
+    return _left_out(module_path, parent)
+
+
 def pytest_sessionfinish() -> None:
     """Coverage's data of xdist's workers is written before they are asked to end.
 
@@ -42,14 +76,52 @@ def pytest_sessionfinish() -> None:
         running.save()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them."""
+    return True if collection_path.name == "soak" and config.option.markexpr == "not slow" else None
+
+
+def pytest_collection_finish() -> None:
+    """What is there for good is not looked through at the end of each inner run, which collects garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+def _restore(snapshot: SysModulesSnapshot, original=SysModulesSnapshot.restore) -> None:
+    """Take away the modules of the inner run's project only.
+
+    A library that is imported anew by each of hundreds of runs stays in memory as often: there
+    is always a registry, a cache or an exit handler that knows it.
+    """
+    libraries = {name: module for name, module in sys.modules.items() if _is_installed(module)}
+    original(snapshot)
+    sys.modules.update(libraries)
+
+
+def _is_installed(module: object) -> bool:
+    return str(getattr(module, "__file__", None)).startswith(_LIBRARIES)
+
+
+def _forget_apps() -> None:
+    """FastAPI remembers the last thousands of endpoints, and with them the apps and all that they hold."""
+    models = sys.modules.get("fastapi.dependencies.models")
+    for cached in vars(models).values() if models else ():
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
+
+
 @pytest.fixture
-def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
     """Inner runs are the same everywhere: in the order they are written, and with nothing that CI sets.
 
     pytest-rerunfailures leaves a thread and a socket behind for each: only who asks for it has it.
     """
     options = "-p no:randomly -p no:rerunfailures -W 'ignore:The configuration option:DeprecationWarning'"
     monkeypatch.setenv("PYTEST_ADDOPTS", options)
-    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR"):  # pytest cuts no summary line where CI is set
+    # pytest cuts no summary line where CI is set; an inner run's pytest-cov would empty the file of the outer's.
+    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
         monkeypatch.delenv(name, raising=False)
-    return pytester
+    monkeypatch.setattr(SysModulesSnapshot, "restore", _restore)
+    yield pytester
+    _forget_apps()
+    gc.collect()

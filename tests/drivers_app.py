@@ -1,6 +1,7 @@
 """Connection pools of one and of ten: `/asyncpg/1/slow` holds what `/asyncpg/1/fast` waits for.
 
 Where the servers are say EXAMPLE_POSTGRESQL, EXAMPLE_MYSQL and EXAMPLE_REDIS; what has none is missing.
+HOLD_S says for how many seconds it is held.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import AsyncAdaptedQueuePool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-HOLD_S = 0.25
+HOLD_S = float(os.environ.get("HOLD_S", "0.25"))
 SIZES = (1, 10)
 there = {}
 

@@ -32,6 +32,7 @@ def noblock_app():
     return app
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.id)
 def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     needed(twins)
@@ -40,6 +41,7 @@ def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     readme_table.compare(check.request, named(twins, check), blocking_lines(twins.where))
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(("twins", "path"), REPAIRED, ids=[twins.id_of(path) for twins, path in REPAIRED])
 def test_the_repaired_twin_is_green(noblock, twins, path):
     needed(twins)

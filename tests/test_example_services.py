@@ -17,6 +17,8 @@ from example_app import services
 from example_app.main import app
 from example_app.servers.programs import Unavailable, running
 
+pytestmark = pytest.mark.one_python
+
 PROJECT = Path(services.__file__).parents[1]
 SERVICES = ("slow_upstream", "slow_mail_server", "postgresql", "mysql", "redis", "s3", "rabbitmq")
 START = """

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCK = r"```\w+\n(.*?)```"
 FILES = dict(re.findall(rf"<!-- file: (\S+) -->\n{BLOCK}", README, re.DOTALL))

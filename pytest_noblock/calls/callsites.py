@@ -104,7 +104,7 @@ def source_lines(file: str) -> list[str]:
 
 
 def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
-    """The calls of the statement that the line is part of, in the order in which they run.
+    """The calls of the statement that the line is part of, in the order in which they end: an argument comes first.
 
     What the `def` line of the code itself calls (decorators, defaults) ran in the frame around it, and is left out.
     """

@@ -66,7 +66,7 @@ def _public_name(target: ast.expr, scope: FrameScope) -> str | None:
 
 
 def _below_root(target: ast.expr, scope: FrameScope) -> str | None:
-    """`pymongo.MongoClient.shop.orders.find`: attributes that a library makes as they are read, below a known object."""
+    """`pymongo.MongoClient.shop.orders.find`: attributes that a library makes up, below a known object."""
     attributes: list[str] = []
     while isinstance(target, (ast.Attribute, ast.Subscript)):
         attributes = [target.attr, *attributes] if isinstance(target, ast.Attribute) else attributes

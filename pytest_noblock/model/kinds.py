@@ -1,8 +1,8 @@
 """The kinds of findings: one row says all that the rest of the code asks of a kind.
 
 A new kind touches four files: its name and its row stand here, a module of `judge/` finds its stalls,
-`judge/stalls.py` calls that module, and `judge/advice.py` says what to write instead. The schema of the
-JSON report lists the kinds for its readers, and a test compares that list with this table.
+`judge/stalls.py` calls that module, and `judge/advice.py` says what to write instead. The README explains it to
+users: a test asks for that.
 """
 
 from typing import Literal, NamedTuple

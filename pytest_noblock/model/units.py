@@ -27,7 +27,7 @@ def milliseconds(ns: int) -> float:
 
 
 def seconds(ns: int) -> str:
-    """For what is told in requests per second: `0.51 s`."""
+    """Seconds with two digits, for figures in requests per second: `0.51 s`."""
     return f"{ns / 1_000_000_000:.2g} s"
 
 

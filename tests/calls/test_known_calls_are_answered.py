@@ -1,6 +1,6 @@
 """What users are told to write instead of blocking calls that are really made.
 
-The names in the table of remedies are those that the engine finds.
+The names in the table of calls are those that the engine finds.
 """
 
 import inspect
@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_noblock.report.failure import failure
-from tests import blocking_endpoints
-from tests.blocking_endpoints import SECONDS, app
+
+blocking_endpoints = pytest.importorskip("tests.blocking_endpoints")  # it needs every client there is
+SECONDS, app = blocking_endpoints.SECONDS, blocking_endpoints.app
 
 DEF = ", or make the endpoint a plain def"
 OWN = "await asyncio.to_thread(...) around a function that opens, uses and closes its own "

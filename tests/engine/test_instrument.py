@@ -70,17 +70,25 @@ class Door:
     call = staticmethod(bare_call)
 
 
+class Window:
+    """Stands for a driver's class, which is patched from the next test on."""
+
+    call = staticmethod(bare_call)
+
+
+def once_imported(owner, **options):
+    """Patches of `owner.call` that are found once `noblock_door` has been imported."""
+
+    def find():
+        if "noblock_door" in sys.modules:
+            yield Patch(owner, "call", lambda original: lambda: f"seen {original()}")
+
+    return Patches(find, ["noblock_door"], **options)
+
+
 @pytest.fixture
 def entry_points():
-    return Patches(
-        lambda: (
-            [Patch(Door, "call", lambda original: lambda: f"seen {original()}")]
-            if "noblock_door" in sys.modules
-            else []
-        ),
-        ["noblock_door"],
-        at_once=["noblock_door"],
-    )
+    return once_imported(Door, at_once=["noblock_door"])
 
 
 @pytest.fixture
@@ -147,24 +155,19 @@ def test_the_import_of_an_app_is_not_seen_while_nothing_is_installed(entry_point
     assert Door.call is bare_call
 
 
-def test_what_does_not_ask_to_be_seen_at_once_waits_for_the_next_test(door):
-    later = Patches(
-        lambda: (
-            [Patch(Door, "call", lambda original: lambda: f"seen {original()}")]
-            if "noblock_door" in sys.modules
-            else []
-        ),
-        ["noblock_door"],
-    )
+def test_what_does_not_ask_to_be_seen_at_once_waits_for_the_next_test(entry_points, door):
+    later = once_imported(Window)
+    instrument.install(entry_points)
     instrument.install(later)
     try:
         import noblock_door  # noqa: F401
 
-        assert Door.call() == "bare"
+        assert (Door.call(), Window.call()) == ("seen bare", "bare")
         instrument.catch_up(later)
-        assert Door.call() == "seen bare"
+        assert Window.call() == "seen bare"
     finally:
         instrument.uninstall(later)
+        instrument.uninstall(entry_points)
 
 
 def test_to_catch_up_where_nothing_was_imported_looks_at_nothing(installed, monkeypatch):

@@ -1,8 +1,12 @@
 """The self-check: what the meter does not see on this machine is said in words."""
 
+import resource
+import socket
 import sys
 import threading
+import time
 import types
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +16,24 @@ from pytest_noblock.engine.selfcheck import meter_of_this_machine
 from pytest_noblock.engine.steps.meter import SHORT_NS, STEPPING
 
 
+def kernel_counts():
+    """Whether this kernel counts waits for a processor, sleeps and a connection's bytes; gVisor does not."""
+    if not Path("/proc/thread-self/schedstat").exists():
+        return False
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        client.sendall(b"ping")
+        counters = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    slept = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    time.sleep(0.001)
+    return counters[200:208] == (4).to_bytes(8, sys.byteorder) and (
+        resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw > slept
+    )
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the full meter is Linux's")
-def test_this_machine_is_checked_and_found_to_have_the_full_meter():
-    assert meter_of_this_machine() == ("full", "")
+def test_a_machine_has_the_full_meter_where_its_kernel_counts_all_that():
+    meter, missing = meter_of_this_machine()
+    assert (meter, bool(missing)) == (("full", False) if kernel_counts() else ("portable", True))
 
 
 @pytest.mark.parametrize("answer", ["a sleep", "a CPU burn, a round trip"])

@@ -1,13 +1,16 @@
 """The requests of one test: every thread on which one enters an app gets a meter, once."""
 
 import asyncio
+import sys
 import threading
 import time
+import types
 
 import httpx
 import pytest
 
 from pytest_noblock.engine import instrument
+from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 
 MS = 1_000_000
@@ -137,19 +140,56 @@ def test_several_loops_are_all_named(watch, app):
     assert watch.loop == "trio, asyncio"
 
 
-def test_a_loop_without_handles_is_named_and_metered(watch, app):
+@pytest.fixture
+def child_blocks(respond):
+    """An app one of whose tasks blocks, in a step of its own."""
+
+    async def blocks():
+        time.sleep(0.03)
+
+    async def app(scope, receive, send):
+        await asyncio.create_task(blocks())
+        await respond(send)
+
+    return app
+
+
+def test_on_a_loop_without_handles_the_requests_tasks_are_metered(watch, child_blocks):
     uvloop = pytest.importorskip("uvloop")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(send(app, "/sleeps"))
+        runner.run(send(child_blocks, "/"))
         watch.stop()
     assert watch.loop == "uvloop"
     assert any(each.off_cpu > 25 * MS for each in watch.segments)
 
 
-def test_an_apps_own_package_counts_as_user_code_once_a_request_enters_it(watch, kit, app):
+def test_on_trio_every_step_of_the_request_is_metered(watch, respond):
+    trio = pytest.importorskip("trio")
+
+    async def app(scope, receive, send):
+        for _ in range(10):
+            await trio.lowlevel.checkpoint()
+        await respond(send)
+
+    trio.run(send, app, "/")
+    (exchange,) = watch.observation().exchanges
+    assert exchange.steps > 10
+
+
+def test_an_apps_own_package_counts_as_user_code_once_a_request_enters_it(app, monkeypatch):
+    shop = types.ModuleType("noblock_shop")
+    shop.__file__ = "/installed/site-packages/noblock_shop.py"
+    monkeypatch.setitem(sys.modules, "noblock_shop", shop)
+    app.__module__ = "noblock_shop"
+    kit = Kit("portable", UserCode("/elsewhere"))
+    watch = RequestWatch(kit, 10 * MS)
+    watch.start()
     asyncio.run(send(app, "/"))
+    watch.stop()
+    watch.leave()
+    kit.close()
     assert app in kit.user.apps
-    assert __file__ in kit.user
+    assert shop.__file__ in kit.user
 
 
 def test_a_kit_starts_its_watchdog_once(kit, app):

@@ -1,7 +1,8 @@
 """A small project to test in: an app of its own in `shop.py`, and whatever test file the test writes."""
 
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -91,3 +92,28 @@ def refused(shop: pytest.Pytester) -> Callable[..., None]:
             assert sentence in " ".join(text.split()), text
 
     return refused
+
+
+IN_TURN = """
+import pytest
+
+for file in {files}:
+    print("=== file", file, flush=True)
+    pytest.main([file, *{options}])
+print("=== file", "end", flush=True)
+"""
+
+
+@pytest.fixture
+def run_in_turn(pytester: pytest.Pytester) -> Callable[..., dict[str, str]]:
+    """What pytest prints for each file: sessions of their own, one after the other in one fresh process.
+
+    To start a process and load FastAPI takes ten times as long as such a session.
+    """
+
+    def run_in_turn(files: Iterable[str], *options: str) -> dict[str, str]:
+        pytester.makepyfile(in_turn=IN_TURN.format(files=list(files), options=options))
+        text = pytester.run(sys.executable, "in_turn.py").stdout.str()
+        return dict(part.split("\n", 1) for part in f"\n{text}\n".split("\n=== file ")[1:])
+
+    return run_in_turn

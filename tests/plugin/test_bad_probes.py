@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_noblock.engine import probes
+
 API = """
 import asyncio
 from fastapi import FastAPI, HTTPException
@@ -48,7 +50,9 @@ async def stops():
 
 
 @pytest.fixture
-def probed_by(pytester, refused):
+def probed_by(pytester, refused, monkeypatch):
+    monkeypatch.setattr(probes, "_ANSWER_S", 2)
+
     def probed_by(probe: str, *sentences: str) -> dict[str, int]:
         test = f"def test_it(noblock):\n    noblock.get('/awaits', probe={probe}, timeout=1)"
         pytester.makepyfile(api=API, test_it=test)

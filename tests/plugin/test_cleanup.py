@@ -80,8 +80,8 @@ TESTS = {
 }
 
 
-@pytest.mark.parametrize(("name", "meter"), [*((name, "full") for name in TESTS), ("fails", "portable")])
-def test_nothing_is_left_after_a_test_that(pytester, shop, name, meter):
+@pytest.mark.parametrize(("meter", "names"), [("full", list(TESTS)), ("portable", ["fails"])])
+def test_nothing_is_left_after_a_test_that(shop, run_in_turn, meter, names):
     shop.makepyfile(
         api="""
         import asyncio
@@ -104,11 +104,16 @@ def test_nothing_is_left_after_a_test_that(pytester, shop, name, meter):
             raise OSError("no disk")
         """
     )
-    mark = "@pytest.mark.noblock(app='shop:nothing')\n" if name == "does not start" else ""
-    body = f"\n{mark}def test_middle(noblock):\n    {TESTS[name]}\n\ndef test_after():\n    assert settled() == {{}}\n"
-    shop.makepyfile(test_it=textwrap.dedent(STATE) + body)
-    result = shop.runpytest_subprocess("--noblock-app=api:app", "-o", f"noblock_meter={meter}", "-rA", "-p", "no:cov")
-    assert "PASSED test_it.py::test_after" in result.stdout.str(), result.stdout.str()
+    for number, name in enumerate(names):
+        mark = "@pytest.mark.noblock(app='shop:nothing')\n" if name == "does not start" else ""
+        body = (
+            f"\n{mark}def test_middle(noblock):\n    {TESTS[name]}\n\ndef test_after():\n    assert settled() == {{}}\n"
+        )
+        shop.makepyfile(**{f"test_{number}": textwrap.dedent(STATE) + body})
+    options = ("--noblock-app=api:app", "-o", f"noblock_meter={meter}", "-rA", "-p", "no:cov")
+    printed = run_in_turn([f"test_{number}.py" for number in range(len(names))], *options)
+    for number, name in enumerate(names):
+        assert f"PASSED test_{number}.py::test_after" in printed[f"test_{number}.py"], (name, printed)
 
 
 def test_the_patches_are_there_while_a_request_is_under_way(pytester, shop):

@@ -8,6 +8,9 @@ import pytest
 from example_app import services
 from example_app.servers.programs import Unavailable
 from tests import drivers_app
+from tests.burning import slowed
+
+pytestmark = pytest.mark.one_python
 
 SOURCE = Path(drivers_app.__file__).read_text(encoding="utf-8")
 POOLS = {
@@ -60,10 +63,9 @@ def run_drivers(pytester, monkeypatch):
             monkeypatch.delenv(variable, raising=False)
         if needs in SERVERS:
             monkeypatch.setenv(needs, address(needs))
+        monkeypatch.setenv("HOLD_S", str(slowed(0.25)))  # what the machine itself keeps waiting is not counted
         pytester.makepyfile(drivers=SOURCE, test_it=test)
-        return pytester.runpytest_subprocess(
-            "--noblock-app=drivers:app", "-onoblock_scope=module"
-        )  # SQLAlchemy comes in parts
+        return pytester.runpytest("--noblock-app=drivers:app", "-onoblock_scope=module")  # SQLAlchemy comes in parts
 
     return run_drivers
 

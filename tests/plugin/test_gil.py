@@ -2,10 +2,13 @@
 
 import pytest
 
+from tests.burning import letters, rows
+
 GIL = """
 import asyncio
 import hashlib
 import json
+import os
 import re
 import threading
 import time
@@ -14,11 +17,12 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 app = FastAPI()
-BIG = {str(number): [number] * 20 for number in range(120_000)}
+LETTERS = int(os.environ["LETTERS"])
+BIG = [list(range(1000))] * int(os.environ["ROWS"])
 
 @app.get("/regex")
 def regex():
-    re.match(r"(a+)+$", "a" * 23 + "b")  # regex
+    re.match(r"(a+)+$", "a" * LETTERS + "b")  # regex
 
 @app.get("/json")
 def dumps():
@@ -40,7 +44,7 @@ async def thread():
         await asyncio.sleep(0.001)
 
 def own():
-    re.match(r"(a+)+$", "a" * 23 + "b")  # thread
+    re.match(r"(a+)+$", "a" * LETTERS + "b")  # thread
 
 @app.get("/pbkdf2")
 def pbkdf2():
@@ -53,6 +57,12 @@ def sleep():
 @app.get("/python")
 def python():
     until = time.thread_time() + 0.1
+    while time.thread_time() < until:
+        pass
+
+@app.get("/python/short")
+def python_short():
+    until = time.thread_time() + 0.04
     while time.thread_time() < until:
         pass
 
@@ -81,7 +91,7 @@ def parses():
 
 @app.post("/regex")
 def post():
-    re.match(r"(a+)+$", "a" * 23 + "b")  # post
+    re.match(r"(a+)+$", "a" * LETTERS + "b")  # post
 """
 
 
@@ -91,8 +101,10 @@ def line_of(name: str) -> int:
 
 
 @pytest.fixture
-def run_gil(pytester):
+def run_gil(pytester, monkeypatch):
     pytester.makepyfile(gil=GIL)
+    monkeypatch.setenv("LETTERS", str(letters(150)))
+    monkeypatch.setenv("ROWS", str(rows(100)))
 
     def run_gil(body: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(test_it=f"def test_it(noblock):\n    {body}\n")
@@ -149,7 +161,7 @@ def test_what_an_idle_thread_burned_before_is_not_this_requests(run_gil):
 
 @pytest.mark.parametrize("copies", [12, 40])
 def test_threads_that_hand_it_to_each_other_are_green(run_gil, copies):
-    run_gil(f"noblock.get('/python', concurrency={copies})").assert_outcomes(passed=1)
+    run_gil(f"noblock.get('/python/short', concurrency={copies})").assert_outcomes(passed=1)
 
 
 def test_of_many_threads_that_keep_it_one_request_alone_tells(run_gil):

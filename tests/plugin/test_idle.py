@@ -2,8 +2,11 @@
 
 import pytest
 
+from tests.burning import letters
+
 IDLE = """
 import asyncio
+import os
 import re
 import threading
 import time
@@ -21,24 +24,26 @@ async def blocks():
     await asyncio.sleep(0.5)
     time.sleep(0.2)  # blocks
 
+LETTERS = int(os.environ["LETTERS"])
+
 def backtrack():
-    re.match(r"(a+)+$", "a" * 24 + "b")  # keeps
+    re.match(r"(a+)+$", "a" * LETTERS + "b")  # keeps
 
 @app.get("/keeps")
 async def keeps():
     await asyncio.sleep(0.5)
     await asyncio.to_thread(backtrack)  # awaits
 
-def later():
+def later(loop, ended):
     time.sleep(0.5)
     backtrack()
+    loop.call_soon_threadsafe(ended.set)
 
 @app.get("/own-thread")
 async def own_thread():
-    worker = threading.Thread(target=later)
-    worker.start()
-    await asyncio.sleep(1.2)
-    worker.join()
+    ended = asyncio.Event()
+    threading.Thread(target=later, args=(asyncio.get_running_loop(), ended)).start()
+    await ended.wait()
 
 @app.get("/takes")
 async def takes():
@@ -54,7 +59,9 @@ def line_of(name: str) -> int:
 
 
 @pytest.fixture
-def run_idle(pytester):
+def run_idle(pytester, monkeypatch):
+    monkeypatch.setenv("LETTERS", str(letters(300)))
+
     def run_idle(*lines: str) -> pytest.RunResult:
         body = "\n    ".join(lines)
         pytester.makepyfile(idle=IDLE, test_it=f"def test_it(noblock):\n    {body}\n")

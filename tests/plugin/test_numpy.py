@@ -3,15 +3,27 @@
 import numpy  # noqa: ICN001, F401  inner runs must find it loaded: it cannot be loaded twice in one process
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 NUMBERS = """
+import time
+
 import numpy
 from fastapi import FastAPI
 
 app = FastAPI()
 random = numpy.random.default_rng(1)
-matrix = random.random((1200, 1200))
-numbers = random.random(2_000_000)
-objects = numpy.array(random.integers(1 << 62, size=300_000), dtype=object)
+matrix = random.random((1000, 1000))
+numbers = random.random(1_200_000)
+
+def burned(objects):
+    began = time.thread_time()
+    objects**5
+    return time.thread_time() - began
+
+few = numpy.array(random.integers(1 << 62, size=5_000), dtype=object)
+# Twice the limit, on this machine at its best
+objects = numpy.tile(few, round(0.1 / min(burned(few) for _ in range(5))))
 
 @app.get("/product")
 def product():

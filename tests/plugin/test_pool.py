@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.burning import slowed
+
 POOLS = """
 import asyncio
 import os
@@ -11,33 +13,36 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import BackgroundTasks, Depends, FastAPI, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from starlette.background import BackgroundTask
+from starlette.formparsers import MultiPartParser
 from starlette.responses import FileResponse, StreamingResponse
 
 app = FastAPI()
+TAKE_S = float(os.environ["TAKE_S"])
+MultiPartParser.spool_max_size = 1000  # what is longer is on disk
 
 def sleep():
-    time.sleep(0.3)
+    time.sleep(TAKE_S)
 
 @app.get("/endpoint")
 def endpoint():
-    time.sleep(0.3)  # endpoint
+    time.sleep(TAKE_S)  # endpoint
 
 def slowly():
-    time.sleep(0.3)  # dependency
+    time.sleep(TAKE_S)  # dependency
 
 @app.get("/dependency", dependencies=[Depends(slowly)])
 async def dependency():
     return {}
 
 def write():
-    time.sleep(0.3)  # background
+    time.sleep(TAKE_S)  # background
 
 @app.get("/background")
 async def background(tasks: BackgroundTasks):
     tasks.add_task(write)
 
 def lines():
-    time.sleep(0.3)  # generator
+    time.sleep(TAKE_S)  # generator
     yield "line"
 
 @app.get("/generator")
@@ -46,7 +51,7 @@ async def generator():
 
 @app.get("/threadpool")
 async def threadpool():
-    await run_in_threadpool(time.sleep, 0.3)  # threadpool
+    await run_in_threadpool(time.sleep, TAKE_S)  # threadpool
 
 there = {"pipes": []}
 
@@ -56,7 +61,7 @@ def slow_disk():
     there["pipes"].append(writing)
     if "answer" in there:
         there["answer"].cancel()
-    there["answer"] = asyncio.get_running_loop().call_later(0.3, answer)
+    there["answer"] = asyncio.get_running_loop().call_later(TAKE_S, answer)
     return reading
 
 def answer():
@@ -121,11 +126,11 @@ def sync_health():
 
 @app.post("/endpoint")
 def post():
-    time.sleep(0.3)  # post
+    time.sleep(TAKE_S)  # post
 
 @app.get("/few")
 def few():
-    time.sleep(0.3)  # few
+    time.sleep(TAKE_S)  # few
 
 @app.get("/tokens")
 async def tokens(total: int):
@@ -139,8 +144,9 @@ def line_of(name: str) -> int:
 
 
 @pytest.fixture
-def run_pools(pytester):
+def run_pools(pytester, monkeypatch):
     pytester.makepyfile(pools=POOLS)
+    monkeypatch.setenv("TAKE_S", str(slowed(0.3)))  # what the machine itself keeps waiting is not counted
 
     def run_pools(body: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(test_it=f"def test_it(noblock):\n    {body}\n")
@@ -156,7 +162,7 @@ def test_the_failure_names_the_line_the_pool_and_who_has_it(run_pools):
         [
             "GET /endpoint used up the thread pool for * ms",
             f"  by      pools.py:{line_of('endpoint')} in endpoint",
-            "              time.sleep(0.3)  # endpoint",
+            "              time.sleep(TAKE_S)  # endpoint",
             "  why     40 of 40 tokens of the thread pool taken (40 by pools.endpoint), * waiting, * at this line",
             "  harm    * of * turns of the thread pool waited, worst * ms (alone * ms)",
             "  harm    none to the event loop: * turns meanwhile, the latest * ms late",
@@ -213,7 +219,7 @@ CHECKS = {
     assert [(each.file, each.line) for each in starved] == ([('pools.py', {line})] if {copies} == 40 else [])
     assert all('40 by pools.file), 1 waiting, 40 tasks in what it returned' in each.reason for each in starved)
     """,
-    "upload": """big = {{'file': ('big', bytes(1_200_000))}}
+    "upload": """big = {{'file': ('big', bytes(2_000))}}
     check = noblock.check('POST', '/upload', concurrency={copies}, files=big)
     starved = [each for each in check.findings if each.kind == 'pool-starved']
     assert [(each.file, each.line) for each in starved] == ([('pools.py', {line})] if {copies} == 40 else [])
@@ -231,9 +237,9 @@ def test_files_from_a_slow_disk_take_tokens_too(passing, name, copies):
 
 def test_big_uploads_that_are_read_from_disk_are_no_starvation(run_pools):
     run_pools(
-        "big = {'file': ('big', bytes(1_200_000))}\n"
+        "big = {'file': ('big', bytes(2_000))}\n"
         "    check = noblock.check('POST', '/spooled', concurrency=39, files=big)\n"
-        "    assert check.response.json() == 1_200_000\n"
+        "    assert check.response.json() == 2_000\n"
         "    assert not [each for each in check.findings if each.kind == 'pool-starved']"
     ).assert_outcomes(passed=1)
 
@@ -254,7 +260,7 @@ def test_who_waits_for_a_token_that_others_have_is_not_to_blame(run_pools):
     run_pools(
         "noblock.check('GET', '/fill', warmup=False)\n"
         "    check = noblock.check('GET', '/this-file', warmup=False)\n"
-        "    assert (check.outcome, check.findings) == ('passed', ())\n"
+        "    assert (check.outcome, check.findings) == ('passed', ()), check.findings\n"
         "    assert max(each.waited for each in check.probe_runs if each.path == 'the thread pool') > 40_000_000\n"
         "    assert check.duration > 40_000_000"
     ).assert_outcomes(passed=1)
@@ -308,21 +314,24 @@ def test_a_request_that_is_sent_once_is_judged_on_that(run_pools):
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"),
-    [("/endpoint", r"40 tokens / 0\.3\d? s = [12]\d\d requests per second"), ("/awaits", None), ("/quick", None)],
+    ("path", "pool", "least"),
+    [("/endpoint", "40 tokens", 0.3), ("/to-thread", r"\d+ threads", 0.05)],
+    ids=["thread pool", "default executor"],
 )
-def test_capacity_says_what_one_worker_can_serve(run_pools, path, expected):
+def test_capacity_says_what_one_worker_can_serve(run_pools, path, pool, least):
+    """On a busy machine a thread is taken for longer than its work lasts, and for less than that it is not seen."""
     run_pools(
         f"import re\n    capacity = noblock.check('GET', '{path}').capacity\n"
-        + (f"    assert re.fullmatch(r'{expected}', capacity)" if expected else "    assert capacity is None")
+        f"    told = re.fullmatch(r'({pool}) / (\\S+) s = (\\d+) requests per second', capacity)\n"
+        "    threads, taken, served = int(told[1].split()[0]), float(told[2]), int(told[3])\n"
+        f"    assert taken >= {least} / 2\n"
+        "    assert 0.9 < served * taken / threads < 1.1"
     ).assert_outcomes(passed=1)
 
 
-def test_capacity_of_the_default_executor(run_pools):
-    run_pools(
-        "capacity = noblock.check('GET', '/to-thread').capacity\n"
-        "    assert ' threads / 0.0' in capacity and ' requests per second' in capacity"
-    ).assert_outcomes(passed=1)
+@pytest.mark.parametrize("path", ["/awaits", "/quick"])
+def test_what_hardly_takes_a_thread_has_no_limit_of_capacity(run_pools, path):
+    run_pools(f"assert noblock.check('GET', '{path}').capacity is None").assert_outcomes(passed=1)
 
 
 def test_a_finding_is_accepted_by_its_kind(run_pools, pytester):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_noblock import check
+
 STUCK = """
 import asyncio
 import time
@@ -89,12 +91,13 @@ def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scop
     (line,) = lines_of("deep" if path == "gathers" else path)  # the child that is waited for
     what = "answered, but its background task task did not end" if path == "late" else "did not answer"
     refused(result, f"GET /{path} {what} within 0.3 s (timeout=0.3), it sits at api.py:{line} in ")
-    assert result.duration < 10  # far from what the endpoint would take
+    assert result.duration < 25  # less than the endpoint would take
 
 
 @pytest.mark.parametrize("path", ["holds", "spins"])
 def test_a_loop_that_is_held_for_good_ends_the_test_and_pytest_too(pytester, refused, path):
     """In a process of its own: nothing can take the loop's thread away again."""
+    pytester.makeconftest(f"import {check.__name__}\n{check.__name__}._GRACE_S = 1")
     pytester.makepyfile(api=STUCK, test_it=TEST.format(path=f"/{path}"))
     result = pytester.runpytest_subprocess("--noblock-app=api:app", "-o", "noblock_scope=session", timeout=30)
     result.assert_outcomes(failed=1, passed=1)
@@ -135,14 +138,14 @@ app.add_middleware(BaseHTTPMiddleware, dispatch=passing)
     refused(result, f"it sits at api.py:{lines_of('awaits')[0]} in awaits")
 
 
-def test_a_task_that_ignores_being_cancelled_does_not_keep_pytest(pytester, refused, monkeypatch):
+def test_a_task_that_ignores_being_cancelled_does_not_keep_pytest(pytester, refused):
     """The app cannot be stopped then; that is said, and costs no minute."""
     stubborn = """
 @app.get("/stubborn")
 async def stubborn():
     for _ in range(2):
         try:
-            await asyncio.sleep(4)
+            await asyncio.sleep(60)
         except asyncio.CancelledError:
             pass
 """
@@ -150,7 +153,7 @@ async def stubborn():
     result = pytester.runpytest("--noblock-app=api:app")
     assert result.parseoutcomes()["failed"] == 1
     refused(result, "GET /stubborn did not answer within 0.3 s")
-    assert result.duration < 3
+    assert result.duration < 50  # less than one of its sleeps
 
 
 def test_a_check_of_a_stuck_endpoint_is_inconclusive(pytester):

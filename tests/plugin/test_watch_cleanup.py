@@ -68,13 +68,12 @@ TESTS = {
 
 
 @pytest.mark.parametrize("options", [(), ("--noblock",)], ids=["marker", "flag"])
-@pytest.mark.parametrize("name", TESTS)
-def test_nothing_is_left_after_a_test_that(pytester, name, options):
+def test_nothing_is_left_after_a_test_that(pytester, run_in_turn, options):
     head = textwrap.dedent(STATE).partition("\nbefore = {}")[0]
     kept, first = ("noblock watchdog", "test_before") if options else ("", "test_middle")
-    body = f"""
+    body = """
 open_clients = []
-before = {{}}
+before = {}
 
 with TestClient(app) as client:  # what asyncio and anyio keep for good
     client.get("/worker")
@@ -84,10 +83,8 @@ def test_before():
 
 @pytest.mark.noblock
 def test_middle():
-    {TESTS[name]}
 """
-    if not options:  # the next one is not watched
-        body += "\n\ndef test_after():\n    pass\n"
+    after = "" if options else "\n\ndef test_after():\n    pass\n"  # the next one is not watched
     conftest = f"""
 import pytest
 
@@ -117,11 +114,14 @@ def pytest_runtest_protocol(item):
     return result
 """
     pytester.makeconftest(conftest)
-    pytester.makepyfile(test_it=head + textwrap.dedent(API) + body)
-    result = pytester.runpytest_subprocess("-s", "-p", "no:cov", "-p", "no:faulthandler", *options)
-    text = result.stdout.str()
-    assert "LOOKED" in text, text
-    assert "LEFT" not in text, text
+    for number, test in enumerate(TESTS.values()):
+        source = f"{head}{textwrap.dedent(API)}{body}    {test}\n{after}"
+        pytester.makepyfile(**{f"test_{number}": source})
+    files = [f"test_{number}.py" for number in range(len(TESTS))]
+    printed = run_in_turn(files, "-s", "-p", "no:cov", "-p", "no:faulthandler", *options)
+    for file, name in zip(files, TESTS, strict=True):
+        assert "LOOKED" in printed[file], (name, printed)
+        assert "LEFT" not in printed[file], (name, printed[file])
 
 
 def test_a_session_has_one_watchdog_and_closes_it(pytester):

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import get_args
 
-import jsonschema
 import pytest
 
 from pytest_noblock.model.finding import Kind
@@ -43,7 +42,7 @@ def test_the_json_report_says(name):
     assert json.loads(to_json(record(check))) == record(check)
 
 
-def test_the_goldens_are_a_report_that_fits_the_schema():
+def test_the_goldens_are_a_report_that_fits_the_schema(jsonschema):
     records = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(GOLDENS.glob("*.json"))]
     schema = json.loads(Path(document.__code__.co_filename).with_name("schema.json").read_text(encoding="utf-8"))
     whole = json.loads(json.dumps(document(ENVIRONMENT, records)))

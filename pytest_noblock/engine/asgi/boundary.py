@@ -78,9 +78,9 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     meter = watcher.request_enters(app, record)
     CURRENT.set(record)
     meter.switch_owner(record)
-    client = _ClientSide(ExchangeRecorder(record), meter, receive, send)
+    client = _ClientSide(record, meter, receive, send)
     try:
-        with client.recorder:
+        with client:
             await metered_coroutine(call(scope, client.receive, client.send), meter)
     finally:
         CURRENT.set(None)
@@ -97,11 +97,11 @@ def _new_record(scope: Scope) -> LiveExchange | None:
     return None
 
 
-class _ClientSide:
-    """The client's `receive` and `send`: the request's segment ends before each and a new one begins behind it."""
+class _ClientSide(ExchangeRecorder):
+    """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
-    def __init__(self, recorder: ExchangeRecorder, meter: StepMeter, receive: Receive, send: Send) -> None:
-        self.recorder = recorder
+    def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send) -> None:
+        super().__init__(record)
         self._meter = meter
         self._receive = receive
         self._send = send
@@ -110,9 +110,9 @@ class _ClientSide:
         return await self._uncharged(self._receive())
 
     async def send(self, message: Message) -> None:
-        if self.recorder.record.tasks:
-            await self._uncharged(self.recorder.before(message))
-        self.recorder.passed(message)  # the segment is cut right behind this, so each lies in one phase
+        if self.record.tasks:
+            await self._uncharged(self.before(message))
+        self.passed(message)  # the segment is cut right behind this, so each lies in one phase
         await self._uncharged(self._send(message))
 
     async def _uncharged(self, call: Awaitable[T]) -> T:

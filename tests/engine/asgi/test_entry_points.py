@@ -125,3 +125,30 @@ def test_a_starlette_app_behind_httpx_enters_once(entry_points, watcher):
     app = applications.Starlette()
     assert get(app).status_code == 404
     assert watcher.entered == [(app, "GET /")]
+
+
+@pytest.mark.parametrize("framework", ["starlette.applications", "another"])
+def test_a_transport_is_left_alone_where_the_framework_is_seen_itself(watcher, app, monkeypatch, framework):
+    """Between client and app nothing of ours stands then but the app's own `__call__`."""
+    carried = []
+
+    async def handle_async_request(transport, _request):
+        carried.append(transport)
+        return httpx.Response(200)
+
+    class Framework:
+        __module__ = framework
+
+        async def __call__(self, scope, receive, send):
+            """Never called here."""
+
+    monkeypatch.setattr(httpx.ASGITransport, "handle_async_request", handle_async_request)
+    entry_points = EntryPoints()
+    entry_points.watcher = watcher
+    instrument.install(entry_points.patches)
+    try:
+        transport = httpx.ASGITransport(Framework())
+        get(None, transport=lambda _: transport)
+    finally:
+        instrument.uninstall(entry_points.patches)
+    assert (carried == [transport]) is (framework == "starlette.applications")

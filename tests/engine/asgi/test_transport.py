@@ -90,10 +90,12 @@ def test_the_apps_exception_is_on_record_and_not_raised(run):
         async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
             with pytest.raises(NoResponse):
                 await client.get("/", extensions={EXTENSION: records})
+            await asyncio.wait([records[0].task])
         return records
 
     (record,) = run(main())
     assert isinstance(record.error, ValueError)
+    assert record.task.exception() is None
     assert record.returned is not None
     assert record.completed is None
 

@@ -56,7 +56,7 @@ def scene(run, user, clock):
             probe = ProbeInFlight("/probe", 0, [start(waits(), "/probe")])
             await turns()
             sampler = WaitSampler(user, [request] if observed else [], splits_waiting=False)
-            parts = SimpleNamespace(sampler=sampler, probe=probe, request=request, gate=gate, lock=lock)
+            parts = SimpleNamespace(sampler=sampler, probe=probe, request=request, gate=gate)
             try:
                 await function(parts)
                 gate.set()
@@ -93,13 +93,24 @@ def test_where_the_request_sat_is_told_with_how_often(scene):
     assert "holds" in {frame.function for frame in sighting.stack if frame.user}
 
 
-def test_a_wait_that_nobodys_step_ends_is_put_down_to_nobody(scene):
-    async def ended_by_the_test(parts):
-        parts.sampler.sample({parts.probe})
-        next(iter(parts.lock._waiters)).set_result(True)
-        await turns()
+def test_a_wait_that_nobodys_step_ends_is_put_down_to_nobody(run, user, clock):
+    async def main():
+        async def waits(event):
+            await event.wait()
 
-    _parts, (wait,) = scene(ended_by_the_test)
+        gate, other = asyncio.Event(), asyncio.Event()
+        request, probe = start(waits(gate)), ProbeInFlight("/probe", 0, [start(waits(other))])
+        await turns()
+        sampler = WaitSampler(user, [request], splits_waiting=False)
+        sampler.sample({probe})
+        other.set()
+        sampler.close()
+        gate.set()
+        await turns()
+        return sampler.waits()
+
+    (wait,) = run(main())
+    assert wait.sightings
     assert wait.by is None
     assert not wait.let_go  # the request sat where it sat
 

@@ -17,6 +17,12 @@ MS = 1_000_000
 INTERVAL = 25 * MS
 
 
+async def turns():
+    """All that can go on has gone on."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 class Pool:
     """One token, which is taken or not."""
 
@@ -137,6 +143,16 @@ def test_the_loop_is_probed_by_its_ticks(probing_app):
     assert all(each.answered >= each.due for each in loop)
 
 
+def test_the_pools_are_probed_in_the_ticks(probing_app):
+    async def beside(probes):
+        async with probes.running(lambda: True):
+            await asyncio.sleep(0.03)
+        return probes
+
+    probes = probing_app(beside, pools=[Pool])
+    assert "a pool" in {each.path for each in probes.answered}
+
+
 def test_what_the_sampler_raises_is_raised_at_the_end(probing_app):
     def sample():
         raise KeyError("it")
@@ -208,7 +224,8 @@ def test_at_a_full_pool_one_waits_for_all_that_fall_due(pool_probes, monkeypatch
             await asyncio.sleep(0)
         moment.now = INTERVAL * 3 + MS
         pool.released.set()
-        await asyncio.sleep(0.01)
+        await turns()
+        probes.on_tick(INTERVAL * 3 + 5 * MS)
         probes.on_tick(INTERVAL * 4)
 
     assert pool_probes(ticks) == ([INTERVAL, INTERVAL * 2, INTERVAL * 3, INTERVAL * 4], 1)

@@ -142,6 +142,13 @@ def test_what_fell_due_before_the_stop_is_handed_on_and_nothing_later(started, l
     ticking.stop()
     assert due == [5, 10, 15]
     assert loop.timer is None
+
+
+def test_a_step_after_the_stop_brings_no_tick(started, loop):
+    ticking = started()
+    for _ in range(30):
+        loop.turn()  # the next one is far off
+    ticking.stop()
     ticking.wake()
     assert loop.timer is None
 

@@ -105,9 +105,14 @@ def test_the_line_that_made_a_round_trip(counting):
             at(3)
             at(None)
 
-        costs = counting(asking)
+        costs = until_nobody_else_ran(lambda: counting(asking))
     assert list(costs) == [2]
     assert costs[2].round_trips >= 1
+
+
+def until_nobody_else_ran(attempt):
+    """A round trip may be another thread's where one ran meanwhile, as those of xdist do now and then."""
+    return next(filter(None, (attempt() for _ in range(50))), {})
 
 
 def test_what_runs_between_the_users_lines_is_no_lines(counting):

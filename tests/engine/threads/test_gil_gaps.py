@@ -1,7 +1,6 @@
 """Where the loop thread waited for the GIL, wherever in a turn of the loop, a gap is recorded with who kept it."""
 
 import asyncio
-import functools
 import re
 import threading
 import time
@@ -13,41 +12,42 @@ from pytest_noblock.engine.clocks import best_clock
 from pytest_noblock.engine.threads import gap_workers, gil_gaps
 from pytest_noblock.engine.threads.gil_gaps import GapSelector, GilGapDetector
 from pytest_noblock.engine.usercode import UserCode
+from tests.burning import letters
 
 MS = 1_000_000
+LETTERS = letters(100)
+"""What keeps the GIL for twice as long as the limit here, at least."""
 
 pytestmark = pytest.mark.skipif(not best_clock().splits_waiting, reason="the portable meter sees no gaps")
 
 
-def backtrack(letters):
-    """Keeps the GIL for as long as it runs: one call of C code, twice as long with each letter more."""
-    re.match(r"(a+)+$", "a" * letters + "b")
+class Burned:
+    """That a thread has kept the GIL. Who waits by turns, not for an event, waits for the GIL all the while."""
+
+    def __init__(self):
+        self._is_true = False
+
+    def keep_the_gil(self):
+        re.match(r"(a+)+$", "a" * LETTERS + "b")
+        self._is_true = True
+
+    def wait(self):
+        while not self._is_true:
+            time.sleep(0.001)  # gives the GIL away
 
 
-@functools.cache
-def enough_letters():
-    """So many that `backtrack` burns 100 ms here or more: twice what the tests ask for."""
-    for letters in range(18, 60):
-        began = time.thread_time_ns()
-        backtrack(letters)
-        if time.thread_time_ns() - began >= 100 * MS:
-            return letters
-    raise AssertionError("no machine is so fast")
-
-
-def keeps_it(over):
-    backtrack(enough_letters())
+def keeps_it(burned, over):
+    burned.keep_the_gil()
     over.wait()
 
 
-def worker(target):
-    over = threading.Event()
-    return threading.Thread(target=target, args=(over,), daemon=True), over
+def worker():
+    burned, over = Burned(), threading.Event()
+    return threading.Thread(target=keeps_it, args=(burned, over), daemon=True), burned, over
 
 
 def seen(turn):
     """The gaps of a run with one turn in it that is nobody's."""
-    enough_letters()
 
     async def main():
         detector = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
@@ -71,12 +71,13 @@ def keeping():
     begun = []
 
     def keeping():
-        begun.append(worker(keeps_it))
-        begun[-1][0].start()
-        time.sleep(0.02)  # gives the GIL away
+        begun.append(worker())
+        thread, burned, _over = begun[-1]
+        thread.start()
+        burned.wait()
 
     yield keeping
-    for thread, over in begun:
+    for thread, _burned, over in begun:
         over.set()
         thread.join()
 
@@ -111,9 +112,9 @@ def test_a_wait_in_the_reading_itself(keeping, monkeypatch):
 
 def test_who_has_the_gil_first_samples_a_thread_that_ends_before_the_loop_goes_on():
     def turn(detector):
-        thread, over = worker(keeps_it)
+        thread, burned, over = worker()
         thread.start()
-        time.sleep(0.02)
+        burned.wait()
         detector._workers.sample_early()
         over.set()
         thread.join()
@@ -125,17 +126,23 @@ def test_who_has_the_gil_first_samples_a_thread_that_ends_before_the_loop_goes_o
 
 def keeps_it_and_ends(begin):
     begin.wait()
-    backtrack(enough_letters())
+    burned = Burned()
+    begin.all_burned.append(burned)
+    burned.keep_the_gil()
 
 
 @pytest.fixture
 def begin():
-    """Lets threads go on; the GIL is given away."""
+    """Lets threads go on; the GIL is given away until so many have kept it."""
     begin = threading.Event()
+    begin.all_burned = []
 
-    def give_way():
+    def give_way(times=1):
         begin.set()
-        time.sleep(0.02)
+        while len(begin.all_burned) < times:
+            time.sleep(0.001)
+        for burned in begin.all_burned:
+            burned.wait()
 
     begin.give_way = give_way
     yield begin
@@ -167,9 +174,7 @@ def test_a_thread_that_has_ended_before_the_samples_still_counts(begin, end_befo
         end_before_the_samples(thread)
         begin.give_way()
 
-    [gap] = seen(turn)
-    [worker] = gap.workers
-    assert worker.cpu > 50 * MS
+    [worker] = [each for gap in seen(turn) for each in gap.workers if each.cpu > 50 * MS]
     assert worker.stack == ()
 
 
@@ -195,7 +200,7 @@ def test_several_that_have_ended_are_not_taken_for_one(begin, end_before_the_sam
         threads = [started(keeps_it_and_ends, begin), started(keeps_it_and_ends, begin)]
         detector.reset_marks()
         end_before_the_samples(*threads)
-        begin.give_way()
+        begin.give_way(times=2)
 
     gaps = seen(turn)
     assert gaps

@@ -1,0 +1,147 @@
+"""Known calls are seen on observed threads when they end, with their caller, and let through everywhere else."""
+
+import concurrent.futures
+import contextlib
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from pytest_noblock.engine.network import known_calls
+from pytest_noblock.engine.patches import Patches
+
+MS = 1_000_000
+
+
+class Observer:
+    """Notes what it is told."""
+
+    def __init__(self):
+        self.calls = []
+        self.passed = 0
+
+    def known_call_ended(self, name, effect, began, frame, asked):
+        self.calls.append((name, effect, frame.f_code.co_name, asked))
+
+    def another_thread_called(self):
+        self.passed += 1
+
+
+@pytest.fixture
+def observers():
+    """By thread, as the meters are; the known calls are wrapped."""
+    observers = {}
+    patches = Patches(lambda: known_calls.patches(observers))
+    patches.install()
+    yield observers
+    patches.uninstall()
+
+
+@pytest.fixture
+def calls(observers):
+    """The calls that this thread was seen to make: name, effect, function of the caller, sleep asked for."""
+    observers[threading.get_ident()] = observer = Observer()
+    return observer.calls
+
+
+def test_a_sleep_is_seen_with_its_caller_and_what_it_asked_for(calls):
+    time.sleep(0.002)
+    assert calls == [("time.sleep", "sleep", "test_a_sleep_is_seen_with_its_caller_and_what_it_asked_for", 2 * MS)]
+
+
+def test_a_call_that_raises_is_seen_and_gave_no_sleep(calls):
+    with pytest.raises(ValueError, match="non-negative"):
+        time.sleep(-1)
+    assert [(name, asked) for name, _effect, _function, asked in calls] == [("time.sleep", 0)]
+
+
+def test_a_stand_in_for_a_sleep_asks_for_none(observers, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    patches = Patches(lambda: known_calls.patches(observers))
+    patches.install()
+    observers[threading.get_ident()] = observer = Observer()
+    try:
+        time.sleep(5)
+    finally:
+        patches.uninstall()
+    assert [asked for *_, asked in observer.calls] == [0]
+
+
+def test_a_call_of_another_thread_tells_the_observers_that_it_has_the_gil(observers):
+    observers[0] = observer = Observer()  # no thread's identity
+    time.sleep(0)
+    assert (observer.calls, observer.passed) == ([], 1)
+
+
+def test_nobody_observes(observers):
+    time.sleep(0)
+    assert observers == {}
+
+
+def test_what_waits_on_this_machine(calls):
+    done = concurrent.futures.Future()
+    done.set_result(1)
+    done.result()
+    with contextlib.suppress(TimeoutError):
+        concurrent.futures.Future().result(timeout=0.001)
+    items = queue.Queue()
+    items.put(1)
+    items.get()
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    names = {name for name, *_ in calls}
+    assert names == {"Future.result", "Queue.get", "Popen.wait"}
+    assert [name for name, *_ in calls].count("Future.result") == 1  # a future that is done waits for nobody
+    assert {effect for _, effect, *_ in calls} == {"sleep"}
+
+
+def test_a_blocking_socket_makes_round_trips(calls):
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        server, _address = listener.accept()
+        with server:
+            server.sendall(b"?")
+            client.recv(1)
+            server.sendall(b"?")
+            client.recv_into(bytearray(1))
+    assert [(name, effect) for name, effect, *_ in calls] == [
+        ("socket.connect", "network"),
+        ("socket.recv", "network"),
+        ("socket.recv_into", "network"),
+    ]
+
+
+def test_a_socket_that_cannot_block_or_that_stays_on_this_machine(calls):
+    one, other = socket.socketpair()
+    with one, other, socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as waits_never:
+        other.sendall(b"!")
+        one.recv(1)
+        datagrams.connect(("127.0.0.1", 9))  # sends nothing
+        waits_never.setblocking(False)
+        with contextlib.suppress(OSError):  # it is not connected
+            waits_never.recv(1)
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("host", "asks"),
+    [
+        ("db.example", True),
+        (b"db.example", True),
+        ("localhost", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_a_name_is_asked_of_a_server(host, asks):
+    assert known_calls._asks_a_name_server(host) is asks
+
+
+def test_every_wrapped_call_exists():
+    for known in known_calls._standard_library():
+        assert callable(getattr(known.owner, known.name))

@@ -1,0 +1,174 @@
+"""Which threads work for a loop, where they are, what they burn and how long they queue."""
+
+import asyncio
+import threading
+import time
+from types import SimpleNamespace
+
+import anyio.to_thread
+import pytest
+
+from pytest_noblock.engine.threads import workers
+from pytest_noblock.engine.threads.workers import RunQueue, ThreadClocks
+
+MS = 1_000_000
+
+needs_clocks = pytest.mark.skipif(
+    workers._cpu_of(threading.get_native_id()) is None, reason="this kernel has no clock of another thread"
+)
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("call", "own", "other"),
+    [
+        (anyio.to_thread.run_sync, workers.of_anyio, workers.of_executor),
+        (asyncio.to_thread, workers.of_executor, workers.of_anyio),
+    ],
+    ids=["anyio", "asyncio"],
+)
+def test_a_worker_is_its_librarys_and_its_loops(run, call, own, other):
+    async def main():
+        await call(int)
+        loop = asyncio.get_running_loop()
+        stranger = asyncio.new_event_loop()
+        try:
+            return len(own(loop)), len(other(loop)), len(own(stranger)), workers.most_of_executor(loop) > 0
+        finally:
+            stranger.close()
+
+    assert run(main()) == (1, 0, 0, call is asyncio.to_thread)
+
+
+def test_a_worker_is_at_work_while_it_calls(run):
+    async def main():
+        over = threading.Event()
+        threads = workers.of_anyio(asyncio.get_running_loop())
+        assert workers.at_work(threads) == 0
+        task = asyncio.create_task(anyio.to_thread.run_sync(over.wait))
+        await until(lambda: workers.at_work(workers.of_anyio(asyncio.get_running_loop())) == 1)
+        over.set()
+        await task
+        await until(lambda: workers.at_work(workers.of_anyio(asyncio.get_running_loop())) == 0)
+
+    run(asyncio.wait_for(main(), 30))
+
+
+def test_a_thread_that_is_no_worker_is_not_at_work():
+    assert workers.at_work([threading.current_thread()]) == 0
+
+
+@pytest.fixture
+def thread():
+    """Starts threads that call a function and end when the test does."""
+    over = threading.Event()
+    threads = []
+
+    def thread(function):
+        called = threading.Event()
+        threads.append(threading.Thread(target=lambda: (function(), called.set(), over.wait())))
+        threads[-1].start()
+        called.wait()
+        return threads[-1]
+
+    yield thread
+    over.set()
+    for each in threads:
+        each.join()
+
+
+def test_a_thread_is_busy_where_it_is_in_user_code(user, thread, tmp_path):
+    from pytest_noblock.engine.usercode import UserCode
+
+    mine = thread(int)
+    [stack] = workers.busy([mine], user)
+    assert "<lambda>" in [code.co_name for code, *_ in stack]
+    assert workers.busy([mine], UserCode(str(tmp_path))) == []
+
+
+def burn():
+    end = time.thread_time_ns() + 20 * MS
+    while time.thread_time_ns() < end:
+        pass
+
+
+@needs_clocks
+def test_what_a_thread_burned_since_the_marks(run, thread):
+    async def main():
+        clocks = ThreadClocks()
+        before = thread(burn)
+        clocks.marks = clocks.read()
+        after = thread(burn)
+        return clocks.burned().get(before, 0), clocks.burned()[after]
+
+    before, after = run(main())
+    assert before < 10 * MS
+    assert after >= 20 * MS
+
+
+@needs_clocks
+def test_what_a_stranger_burned_does_not_count(run):
+    begin, burned, end = threading.Event(), threading.Event(), threading.Event()
+
+    async def main():
+        stranger = threading.Thread(target=lambda: (begin.wait(), burn(), burned.set(), end.wait()))
+        stranger.start()
+        clocks = ThreadClocks()
+        clocks.marks = clocks.read()
+        begin.set()
+        burned.wait()
+        alive = clocks.burned()
+        assert clocks._since()[stranger] >= 20 * MS
+        end.set()
+        stranger.join()
+        return stranger in alive, clocks.ended(50 * MS, ())
+
+    assert run(main()) == (False, 0)
+
+
+@needs_clocks
+def test_one_thread_that_has_ended_has_burned_what_no_living_one_did(run):
+    async def main():
+        clocks = ThreadClocks()
+        ended = [threading.Thread(target=burn), threading.Thread(target=burn)]
+        clocks.marks = clocks.read() | {ended[0]: 0}
+        living = sum(clocks._since().values())
+        one = clocks.ended(living + 1000 * MS, ())
+        seen = clocks.ended(living + 1000 * MS, [ended[0]])
+        clocks.marks |= {ended[1]: 0}
+        return one, seen, clocks.ended(living + 1000 * MS, ())
+
+    one, seen, several = run(main())
+    assert 500 * MS < one <= 1000 * MS
+    assert (seen, several) == (0, 0)
+
+
+@needs_clocks
+def test_the_clock_of_a_thread_that_is_gone_reads_nothing():
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+    while workers._cpu_of(thread.native_id) is not None:  # the kernel's thread ends a moment later
+        time.sleep(0.001)
+    assert workers._cpu_of(None) is None
+    assert workers._cpu_of(threading.get_native_id()) > 0
+
+
+def test_the_run_queue_counts_from_the_first_reading_of_each(monkeypatch):
+    delays = {1: 100, 2: 7}
+    monkeypatch.setattr(workers, "_delay", delays.get)
+    queue = RunQueue()
+    assert queue.read([1]) == 0
+    delays[1] = 130
+    assert queue.read([1, 2, 3, None]) == 30
+    delays.update({1: 131, 2: 9})
+    assert queue.read([1, 2]) == 33
+    assert queue.read([]) == 33
+
+
+def test_the_delay_of_a_thread_that_is_gone_is_unknown():
+    assert workers._delay(SimpleNamespace()) is None

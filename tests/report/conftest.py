@@ -1,0 +1,8 @@
+"""What checks a document against the schema."""
+
+import pytest
+
+
+@pytest.fixture
+def jsonschema():
+    return pytest.importorskip("jsonschema")
