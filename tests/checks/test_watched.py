@@ -30,7 +30,7 @@ def segment(exchange=1, *, ms=80, cpu=0, slept=True, imported=0, answered=()):
     samples = () if slept else (Sample(10 * MS, 10 * MS, 10 * MS, (LINE,), "running"),)
     return Segment(
         exchange, 0, ms * MS, cpu=cpu * MS, collected=0, queued=0, switches=1 if slept else 0, others_cpu=0,
-        round_trips=0, doubtful_trips=0, imported=imported * MS, samples=samples, calls=calls, answered=answered,
+        round_trips=0, doubtful_trips=0, imported=round(imported * MS), samples=samples, calls=calls, answered=answered,
     )  # fmt: skip
 
 
@@ -90,7 +90,9 @@ def test_what_a_mock_answered_fails_only_if_told_to(exchange, rules, outcome):
     assert check.outcome == outcome
 
 
-@pytest.mark.parametrize(("imported", "notes"), [(20, ("cold: imports, 20 ms, the first time only",)), (0, ())])
+@pytest.mark.parametrize(
+    ("imported", "notes"), [(20, ("cold: imports, 20 ms, the first time only",)), (0.9, ()), (0, ())]
+)
 def test_first_imports_are_noted(imported, notes):
     assert judged(segment(ms=30, slept=False, cpu=0, imported=imported))[0].notes == notes
 
