@@ -28,10 +28,6 @@ import pytest
 
 from pytest_noblock.calls.names import called, source_line
 
-psycopg, psycopg2, redis, requests = map(pytest.importorskip, ("psycopg", "psycopg2", "redis", "requests"))
-pytest.importorskip("psycopg2.extensions")
-pytest.importorskip("redis.asyncio")
-
 Write = Callable[[str], types.CodeType]
 
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun
@@ -98,7 +97,7 @@ def test_an_accepted_finding_carries_its_reason():
 
 
 @pytest.mark.parametrize("checks", [[], [CHECK], [CHECK, INCONCLUSIVE], [accepted(CHECK)]])
-def test_every_document_fits_the_schema_and_is_json(checks):
+def test_every_document_fits_the_schema_and_is_json(jsonschema, checks):
     text = json.dumps(document(ENVIRONMENT, [record(check) for check in checks]))
     jsonschema.validate(json.loads(text), SCHEMA, cls=jsonschema.Draft202012Validator)
     assert json.loads(text)["schema_version"] == 1
@@ -117,7 +116,7 @@ def test_every_document_fits_the_schema_and_is_json(checks):
     ],
     ids="version environment outcome kind line probes type".split(),
 )
-def test_the_schema_refuses_what_the_design_does_not_know(spoil):
+def test_the_schema_refuses_what_the_design_does_not_know(jsonschema, spoil):
     spoiled = json.loads(json.dumps(document(ENVIRONMENT, [record(CHECK)])))
     spoil(spoiled)
     with pytest.raises(jsonschema.ValidationError):
