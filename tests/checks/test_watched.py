@@ -13,7 +13,7 @@ from pytest_noblock.model.observation import (
     Sample,
     Segment,
 )
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
@@ -115,5 +115,5 @@ def test_the_loop_is_the_observations():
 )
 def test_one_run_is_proof_of_a_sleep_and_of_computing_at_a_line(kind, sure, frame, first_use, counts):
     place = BlamedLine(frame, first_use=first_use)
-    stall = Stall(kind, HOME, 0, 1, 1, 0, place, rule="slept", readings=Readings(1), sure=sure)
+    stall = Stall(kind, HOME, 0, 1, 1, 0, place, rule=Rule("slept", "by the clock"), readings=Readings(1), sure=sure)
     assert sure_in_one_run(stall) is counts

@@ -39,7 +39,7 @@ def test_it_fails_where_it_must():
     assert (finding.kind, finding.file, finding.line, finding.call) == ("sync-network", "app.py", 7, "requests.get")
     assert finding.evidence == "known blocking call, answered by a mock"
     assert finding.confirmed
-    assert (finding.rule, finding.readings.wall) == ("mocked-call", SEGMENT.wall)
+    assert (finding.rule.id, finding.readings.wall) == ("mocked-call", SEGMENT.wall)
 
 
 def test_a_line_is_told_once():
