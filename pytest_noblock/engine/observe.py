@@ -24,7 +24,8 @@ from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
-from pytest_noblock.model.observation import Exchange, Meter, Observation, Segment
+from pytest_noblock.model.observation import Exchange, Meter, Observation
+from pytest_noblock.model.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pytest_noblock.calls.known import known
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
-from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.rules import Rule
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 
 _KNOWN_CALL = Rule("known-call", "a known blocking call to the network ended on the loop thread; red at any speed")

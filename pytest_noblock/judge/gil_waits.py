@@ -4,7 +4,7 @@ A thread that waits for the GIL wakes every 5 ms and asks for it again (CPython'
 wait for it shows many switches, and one long sleep shows one.
 """
 
-from pytest_noblock.model.observation import Sample, Segment
+from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 

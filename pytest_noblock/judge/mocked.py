@@ -7,8 +7,9 @@ from pytest_noblock.judge.grouping import Shown, findings
 from pytest_noblock.judge.stalls import readings_of
 from pytest_noblock.model.finding import MOCKED, Check, Finding, with_findings
 from pytest_noblock.model.frames import user_frame
-from pytest_noblock.model.observation import BlockingCall, Exchange, Segment
+from pytest_noblock.model.observation import Exchange
 from pytest_noblock.model.rules import Rule
+from pytest_noblock.model.segment import BlockingCall, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 _MOCKED_CALL = Rule(

@@ -9,8 +9,9 @@ from itertools import chain
 from pytest_noblock.judge import attribution, gil_waits
 from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import Exchange, Observation, Segment
+from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 _CPU_CLOCK = Rule("cpu-clock", "the loop thread's CPU clock; garbage collection and first imports are taken off")

@@ -6,7 +6,7 @@ in the module of `judge/` that applies it, beside its thresholds.
 
 from typing import NamedTuple
 
-from pytest_noblock.model.observation import SocketExchange
+from pytest_noblock.model.segment import SocketExchange
 
 
 class Rule(NamedTuple):

@@ -5,15 +5,9 @@ import pytest
 from pytest_noblock.checks.watched import WatchRules, judge_watched, sure_in_one_run
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import (
-    LIFESPAN,
-    BlockingCall,
-    Exchange,
-    Observation,
-    Sample,
-    Segment,
-)
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import BlockingCall, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000

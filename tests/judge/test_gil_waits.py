@@ -4,7 +4,7 @@ import pytest
 
 from pytest_noblock.judge import gil_waits
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import BlockingCall, Sample, Segment
+from pytest_noblock.model.segment import BlockingCall, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 
 MS = 1_000_000

@@ -7,7 +7,8 @@ import pytest
 from pytest_noblock.judge.mocked import judged
 from pytest_noblock.model.finding import Check
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import BlockingCall, Exchange, Phase, Segment
+from pytest_noblock.model.observation import Exchange, Phase
+from pytest_noblock.model.segment import BlockingCall, Segment
 
 EXCHANGE = Exchange(1, "GET", "/report", sent=0, completed=100)
 FRAME = Frame("/project/app.py", 7, "report", "requests.get", user=True)

@@ -5,17 +5,9 @@ import pytest
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import (
-    BlockingCall,
-    Exchange,
-    LineCost,
-    Observation,
-    Phase,
-    Sample,
-    Segment,
-    SocketExchange,
-)
+from pytest_noblock.model.observation import Exchange, Observation, Phase
 from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment, SocketExchange
 
 MS = 1_000_000
 LIMITS = Limits(50 * MS)

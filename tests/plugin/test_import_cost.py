@@ -13,7 +13,7 @@ UNEVENTFUL = f"""{INERT}
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
     engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
     engine.steps.step_calls engine.steps.timer engine.steps.watchdog engine.usercode engine.watch model.frames
-    model.observation plugin.watching report.json_v1 report.summary report.uneventful
+    model.observation model.segment plugin.watching report.json_v1 report.summary report.uneventful
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_noblock.model.observation import SocketExchange
 from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import SocketExchange
 from pytest_noblock.report.evidence import readings
 from pytest_noblock.report.failure import failure
 from tests.report.golden_checks import CHECKS, NETWORK

@@ -9,8 +9,9 @@ import pytest
 
 from pytest_noblock.model.finding import Check, Finding
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange, Phase, SocketExchange
+from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import SocketExchange
 from pytest_noblock.report.wire import decode, encode
 from tests.report.golden_checks import CHECKS, NETWORK, PASSED
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_noblock.engine.network import tcp_info
 from pytest_noblock.engine.network.awaited_fds import AwaitedDescriptors
 from pytest_noblock.engine.network.tcp_info import SocketTable, in_epoll_sets, peer_of
-from pytest_noblock.model.observation import SocketExchange
+from pytest_noblock.model.segment import SocketExchange
 
 
 def _has_counters():
