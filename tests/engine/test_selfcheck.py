@@ -57,7 +57,9 @@ def test_what_is_not_planted_is_not_seen(monkeypatch, planted, missing):
     """Else the check would pass on a machine that shows nothing."""
     stands_in = selfcheck._burn if planted == "_sleep" else selfcheck._sleep
     monkeypatch.setattr(selfcheck, planted, lambda *_: stands_in())
-    assert meter_of_this_machine() == ("portable", missing)
+    meter, unseen = meter_of_this_machine()
+    assert meter == "portable"
+    assert missing in unseen  # a busy machine may hide more
 
 
 def test_what_is_planted_is_long_enough_to_be_looked_into(monkeypatch):
