@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun, outcome_of
-from pytest_noblock.model.observation import Exchange, Meter, Probe, Segment
+from pytest_noblock.model.observation import Exchange, Meter, Probe
+from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
     import httpx

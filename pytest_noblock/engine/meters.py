@@ -16,7 +16,8 @@ from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import Meter, Sample, Segment
+from pytest_noblock.model.observation import Meter
+from pytest_noblock.model.segment import Sample, Segment
 
 
 class MeterKit:

@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Exchange, Meter, Observation
+from pytest_noblock.model.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,47 +84,69 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
     of the observation.
     """
     exchanges: list[LiveExchange] = []
-    pools = of_running_loop() if run.probes is not None else []
-    probes = Probes(context.client, run.probes or (), pools)
-    gauge = PoolSampler(pools, context.user, exchanges, probes, splits_waiting=context.meter == "full")
-    waits = WaitSampler(context.user, exchanges, splits_waiting=context.meter == "full")
-    gaps = GilGapDetector(gauge.awaited, context.user, run.sample_after)
-
-    def look() -> bool:
-        gaps.reset_marks()
-        return gauge.sample() | waits.sample(probes.under_way)
-
-    # The order of set-up is a contract. The collection and the probes' times alone must not be
-    # metered. The ticks must run before the gap detector takes its first reading, and both
-    # before the first request is sent. What is set up last is closed first.
+    sensors = _Sensors(context, run, exchanges)
     _collect_before(run)
-    async with AsyncExitStack() as stack:
-        stack.callback(waits.close)
-        if run.probes is not None:
-            await probes.measure_alone()
-        meter = stack.enter_context(_metering(context, run))
-        if run.probes is not None:
-            meter.steps.attach_step_begin((await stack.enter_async_context(probes.running(look))).wake)
-            if context.meter == "full":
-                stack.enter_context(gaps.detecting(meter.steps))
+    async with sensors.running() as metering:
         responses = await _responses(context, run, exchanges)
-    return Observation(
-        meter=context.meter,
-        exchanges=tuple(starlette.as_exchange(each, context.user) for each in exchanges),
-        segments=meter.segments,
-        probes=tuple(probes.answered),
-        alone=probes.alone,
-        gaps=gaps.gaps(),
-        pools=gauge.readings(),
-        waits=waits.waits(),
-        uses=gauge.uses(),
-        loop=loop_name(),
-        probe_failed=str(probes.failed) if probes.failed is not None else None,
-    ), responses[0]
+    return sensors.observation(metering.segments), responses[0]
 
 
-def _metering(context: RunContext, run: Run) -> AbstractContextManager[Metering]:
-    return metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact)
+class _Sensors:
+    """Everything that records during one run. `exchanges` fills while the run goes on."""
+
+    def __init__(self, context: RunContext, run: Run, exchanges: list[LiveExchange]) -> None:
+        self._context = context
+        self._run = run
+        self._exchanges = exchanges
+        full = context.meter == "full"
+        pools = of_running_loop() if run.probes is not None else []
+        self._probes = Probes(context.client, run.probes or (), pools)
+        self._pools = PoolSampler(pools, context.user, exchanges, self._probes, splits_waiting=full)
+        self._waits = WaitSampler(context.user, exchanges, splits_waiting=full)
+        self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Metering]:
+        """The order of set-up is a contract.
+
+        The probes' times alone must not be metered. The ticks must run before the gap
+        detector takes its first reading, and both before the first request is sent. What
+        was set up last is closed first.
+        """
+        run, context = self._run, self._context
+        async with AsyncExitStack() as stack:
+            stack.callback(self._waits.close)
+            if run.probes is not None:
+                await self._probes.measure_alone()
+            meter = metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact)
+            metered = stack.enter_context(meter)
+            if run.probes is not None:
+                ticks = await stack.enter_async_context(self._probes.running(self._sample))
+                metered.steps.attach_step_begin(ticks.wake)
+                if context.meter == "full":
+                    stack.enter_context(self._gaps.detecting(metered.steps))
+            yield metered
+
+    def _sample(self) -> bool:
+        self._gaps.reset_marks()
+        return self._pools.sample() | self._waits.sample(self._probes.under_way)
+
+    def observation(self, segments: tuple[Segment, ...]) -> Observation:
+        """Once the run is over; on the loop that ran it."""
+        failed = self._probes.failed
+        return Observation(
+            meter=self._context.meter,
+            exchanges=tuple(starlette.as_exchange(each, self._context.user) for each in self._exchanges),
+            segments=segments,
+            probes=tuple(self._probes.answered),
+            alone=self._probes.alone,
+            gaps=self._gaps.gaps(),
+            pools=self._pools.readings(),
+            waits=self._waits.waits(),
+            uses=self._pools.uses(),
+            loop=loop_name(),
+            probe_failed=str(failed) if failed is not None else None,
+        )
 
 
 def _collect_before(run: Run) -> None:

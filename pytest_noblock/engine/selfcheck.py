@@ -12,7 +12,8 @@ from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import Meter, Segment
+from pytest_noblock.model.observation import Meter
+from pytest_noblock.model.segment import Segment
 
 _MS = 1_000_000
 _SLEEP_NS = 4 * _MS

@@ -11,7 +11,8 @@ from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import Meter, Observation, Segment
+from pytest_noblock.model.observation import Meter, Observation
+from pytest_noblock.model.segment import Segment
 
 
 class Kit:

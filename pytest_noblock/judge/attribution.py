@@ -8,9 +8,19 @@ from pytest_noblock.calls.known import known
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Stack, user_frame
-from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.rules import Rule
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
+
+_KNOWN_CALL = Rule("known-call", "a known blocking call to the network ended on the loop thread; red at any speed")
+_ROUND_TRIP = Rule(
+    "round-trip", "a socket that no event loop awaits sent and received within the step; red at any speed"
+)
+_DOUBTFUL_TRIP = Rule(
+    "doubtful-trip",
+    "a socket sent and received within the step, another thread computed meanwhile and may have done it, "
+    "and a sample shows the loop thread waiting in a known network call",
+)
 
 Key = tuple[str, int]
 """File and line."""
@@ -51,10 +61,10 @@ def of_network(segment: Segment) -> list[RoundTrip]:
     trips = {
         key: _counted(by_line[key], trip.rule) if key in by_line else trip for key, trip in _by_calls(segment).items()
     }
-    trips |= {key: _counted(line, "round-trip") for key, line in by_line.items() if line.round_trips}
+    trips |= {key: _counted(line, _ROUND_TRIP) for key, line in by_line.items() if line.round_trips}
     if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
-        rule: Rule = "round-trip" if segment.round_trips else "doubtful-trip"
+        rule = _ROUND_TRIP if segment.round_trips else _DOUBTFUL_TRIP
         return [RoundTrip(place, rule, segment.cpu, segment.asleep)]
     return list(trips.values())
 
@@ -148,7 +158,7 @@ def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
     trips: dict[Key | None, RoundTrip] = {}
     for place, _call in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
-        trips.setdefault(_key(place), RoundTrip(place, "known-call", 0, _covered(spans)))
+        trips.setdefault(_key(place), RoundTrip(place, _KNOWN_CALL, 0, _covered(spans)))
     return trips
 
 

@@ -6,9 +6,15 @@ from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
+
+_ENDED_BY_REQUEST = Rule("wait-ended-by-request", "a probe waited at an await that a step of the request ended")
+_ENDED_AFTER_REQUEST = Rule(
+    "wait-ended-after-request",
+    "a probe and the request waited in methods of one object, and the probe went on no sooner than the request",
+)
 
 
 def kept_waiting(observation: Observation) -> Iterator[Stall]:
@@ -45,7 +51,7 @@ def _stall(wait: Wait, holder: HolderSighting, exchange: Exchange, waited_ns: in
         cpu=0,
         asleep=waited_ns,
         place=_place(holder.stack),
-        rule="wait-ended-by-request" if wait.by is not None else "wait-ended-after-request",
+        rule=_ENDED_BY_REQUEST if wait.by is not None else _ENDED_AFTER_REQUEST,
         readings=Readings(wall=wait.ended - wait.began, samples=sum(each.times for each in wait.sightings)),
         sure=wait.by is not None,
         proof=_proof(wait),

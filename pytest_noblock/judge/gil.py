@@ -3,14 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known
-from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
+from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
+
+_GIL_GAP = Rule(
+    "gil-gap",
+    f"the loop thread woke {FEWEST_SWITCHES} times and more, once in "
+    f"{NS_PER_SWITCH // 1_000_000} ms at least, nearly always in vain, "
+    "while a thread of the request computed; the size is that thread's CPU",
+)
 
 
 def kept(observation: Observation) -> Iterator[Stall]:
@@ -36,7 +43,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
                 cpu=cpu,
                 asleep=0,
                 place=place,
-                rule="gil-gap",
+                rule=_GIL_GAP,
                 readings=_readings(gap, keepers[0]),
                 sure=alone,
                 proof=_proof(gap, cpu),

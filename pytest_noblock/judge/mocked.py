@@ -7,8 +7,14 @@ from pytest_noblock.judge.grouping import Shown, findings
 from pytest_noblock.judge.stalls import readings_of
 from pytest_noblock.model.finding import MOCKED, Check, Finding, with_findings
 from pytest_noblock.model.frames import user_frame
-from pytest_noblock.model.observation import BlockingCall, Exchange, Segment
+from pytest_noblock.model.observation import Exchange
+from pytest_noblock.model.rules import Rule
+from pytest_noblock.model.segment import BlockingCall, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
+
+_MOCKED_CALL = Rule(
+    "mocked-call", "a known blocking call ended without sleeping and without using a socket; no time is counted"
+)
 
 
 def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bool) -> Check:
@@ -40,7 +46,7 @@ def _stall(exchange: Exchange, segment: Segment, call: BlockingCall) -> Stall:
         cpu=0,
         asleep=0,
         place=BlamedLine(user_frame(call.stack), call.stack, MOCKED, witnessed=True),
-        rule="mocked-call",
+        rule=_MOCKED_CALL,
         readings=readings_of(segment),
     )
 

@@ -10,9 +10,19 @@ from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
-from pytest_noblock.model.rules import POOL_FULL_NS, Readings
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import seconds
+
+_SHORTEST_NS = 10_000_000
+"""How long all threads of a pool must be at work before others starve. Requests that come at once and take a moment
+each fill a pool as well, for as long as the loop needs to fetch their answers."""
+
+_POOL_FULL = Rule(
+    "pool-full",
+    f"requests had all threads of a pool at work, for {_SHORTEST_NS // 1_000_000} ms and more, "
+    "run-queue delay of the threads taken off",
+)
 
 _UNITS = {THREADS: "tokens"}
 """What a pool hands out, where it is not threads."""
@@ -27,14 +37,14 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
         readings = [reading for reading in span if _full_of_requests(reading)]
         starved_ns = _all_at_work(readings)
         sure = all(reading.queued is not None for reading in readings)
-        if starved_ns >= (POOL_FULL_NS if sure else limits.max_block):
+        if starved_ns >= (_SHORTEST_NS if sure else limits.max_block):
             yield _stall(readings, exchanges, starved_ns, sure=sure)
 
 
 def capacity(observation: Observation) -> str | None:
     """What one worker can serve of this request, in words; None where it needs no thread."""
     each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
-    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= POOL_FULL_NS) or None
+    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= _SHORTEST_NS) or None
 
 
 def _capacity(use: PoolUse, taken: int) -> str:
@@ -67,7 +77,7 @@ def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], starved_
         cpu=0,
         asleep=starved_ns,
         place=place,
-        rule="pool-full",
+        rule=_POOL_FULL,
         readings=_readings(readings),
         sure=sure,
         pool=first.pool,

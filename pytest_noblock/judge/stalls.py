@@ -9,9 +9,21 @@ from itertools import chain
 from pytest_noblock.judge import attribution, gil_waits
 from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import Exchange, Observation, Segment
+from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
+
+_CPU_CLOCK = Rule("cpu-clock", "the loop thread's CPU clock; garbage collection and first imports are taken off")
+_SLEPT = Rule(
+    "slept",
+    "wall time less CPU, garbage collection and run-queue delay, where the loop thread switched voluntarily; "
+    "waits for the GIL are taken off",
+)
+_SLEPT_ASKED = Rule("slept-asked", "the sleep that the arguments of known calls asked for, and that the calls took")
+_SEEN_IN_KNOWN_CALLS = Rule(
+    "seen-in-known-calls", "portable meter: the time in which the loop thread was seen in known blocking calls"
+)
 
 _IN_TIME_NS = 15_000_000
 """How late the watchdog may wake on a machine that is not starved; without a timerfd it polls every 5 ms."""
@@ -48,15 +60,15 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator
         if cpu_part + asleep_part >= NOTE_NS:
             place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
-            rule: Rule = "cpu-clock" if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
+            rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
             yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure)
 
 
 def _rule_of_sleep(segment: Segment, asked: int, measured: int) -> Rule:
     if asked and asked >= measured:
-        return "slept-asked"
-    return "seen-in-known-calls" if segment.queued is None else "slept"
+        return _SLEPT_ASKED
+    return _SEEN_IN_KNOWN_CALLS if segment.queued is None else _SLEPT
 
 
 def readings_of(segment: Segment) -> Readings:

@@ -46,6 +46,8 @@ class KindRow(NamedTuple):
     on_loop: bool
     """A step of the loop thread held the loop; False: the loop was free, or wanted to go on and could not."""
     confirmation: Confirmation
+    doing: str = "waiting"
+    """What the thread did meanwhile; `{where}` is the call or the kernel's call that it waited in."""
     identity: Identity = "line"
     counters_add_to_it: bool = False
     """Line counters burn CPU themselves: a run with counters shows the line, and the run without them the times."""
@@ -63,6 +65,7 @@ KINDS: dict[Kind, KindRow] = {
         always=True,
         on_loop=True,
         confirmation="line counters",
+        doing="waiting for the network",
     ),
     "sync-io": KindRow(
         _BLOCKED,
@@ -71,6 +74,7 @@ KINDS: dict[Kind, KindRow] = {
         always=False,
         on_loop=True,
         confirmation="line counters",
+        doing="waiting {where}",
         part_of="sync-network",  # a round trip sleeps for its answer
     ),
     "cpu": KindRow(
@@ -79,6 +83,7 @@ KINDS: dict[Kind, KindRow] = {
         always=False,
         on_loop=True,
         confirmation="line counters",
+        doing="computing",
         identity="function",  # a loop burns in many lines, and the samples of each run show another
         counters_add_to_it=True,
     ),
@@ -88,6 +93,7 @@ KINDS: dict[Kind, KindRow] = {
         always=False,
         on_loop=False,
         confirmation="alone again",
+        doing="computing",
     ),
     "pool-starved": KindRow(
         "used up {pool} for {time}",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pytest_noblock.model.observation import Segment
+    from pytest_noblock.model.segment import Segment
 
 NOTE_NS = 1_000_000
 """`sync-io` and `cpu` of so many ns, up to the limit, are notes."""

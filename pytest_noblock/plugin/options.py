@@ -6,7 +6,7 @@ keywords of a single request go on top of that (see `client`).
 
 import os
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, cast, get_args
 
 import pytest
 
@@ -18,24 +18,36 @@ from pytest_noblock.plugin.settings import Settings
 Scope = Literal["function", "module", "session"]
 
 
-class Option(NamedTuple):
+class Option:
     """One option: its ini name is `noblock_<name>`, its command line name `--noblock-<name>`."""
 
-    name: str
-    """Empty for the option that is called `noblock` alone."""
-    help: str
-    """As the README says it; backticks and links are taken out for `--help`."""
-    default: str = ""
-    """What holds where nobody says anything; empty: nothing does."""
-    value: str = ""
-    """How a value looks on the command line; empty: the option is a switch, or stands in the ini file alone."""
-    repeatable: bool = False
-    marker: str = ""
-    """How the noblock marker says it."""
-    choices: tuple[str, ...] = ()
-    """Of an option that stands in the ini file alone: the values that it may have."""
-    read: settings.Reader | None = None
-    """How a value gets into the settings of a test; None: it holds for the run."""
+    def __init__(  # noqa: PLR0913  # no named tuple: every pytest run would pay half a millisecond for it
+        self,
+        name: str,
+        help: str,  # noqa: A002  # pytest's and argparse's word for it
+        default: str = "",
+        *,
+        value: str = "",
+        repeatable: bool = False,
+        marker: str = "",
+        choices: tuple[str, ...] = (),
+        read: settings.Reader | None = None,
+    ) -> None:
+        """`name` is empty for the option that is called `noblock` alone.
+
+        `help` and `default` stand in the README as they are, and in `--help` without backticks and links; without a
+        default nothing holds where nobody says anything. `value` is how a value looks on the command line: without
+        one the option is a switch. An option with `choices` stands in the ini file alone. `marker` is how the noblock
+        marker says it. `read` puts a value into the settings of a test; without it the option holds for the run.
+        """
+        self.name = name
+        self.help = help
+        self.default = default
+        self.value = value
+        self.repeatable = repeatable
+        self.marker = marker
+        self.choices = choices
+        self.read = read
 
     @property
     def ini(self) -> str:

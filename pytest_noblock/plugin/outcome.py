@@ -3,7 +3,7 @@
 import sys
 import warnings
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from pytest_noblock.model.observation import Meter
 
 
-class Recorded(NamedTuple):
+class Recorded:
     """A check and the record of it that is attached to the test."""
 
-    check: "Check"
-    attached: tuple[str, str]
+    def __init__(self, check: "Check", attached: tuple[str, str]) -> None:
+        self.check = check
+        self.attached = attached
 
 
 class ItemOutcome:

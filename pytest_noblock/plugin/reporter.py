@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -64,13 +64,14 @@ def carrier_of(config: pytest.Config) -> "Carrier | None":
     return carrier
 
 
-class Carried(NamedTuple):
+class Carried:
     """What the report of one test carries besides its records."""
 
-    checks: dict[int, str]
-    """Whole checks as `report.wire` writes them, by the place of their records; uneventful ones have none."""
-    loops: set[str]
-    """The event loops that ran the test's requests."""
+    def __init__(self, checks: Iterable[tuple[int, str]] = (), loops: Iterable[str] = ()) -> None:
+        self.checks = dict(checks)
+        """Whole checks as `report.wire` writes them, by the place of their records; uneventful ones have none."""
+        self.loops = set(loops)
+        """The event loops that ran the test's requests."""
 
 
 class Carrier:
@@ -94,7 +95,7 @@ class Carrier:
         self._carried(item).loops.update(loop.strip() for loop in loops.split(",") if loop)
 
     def _carried(self, item: pytest.Item) -> Carried:
-        return self._of.setdefault(item.nodeid, Carried({}, set()))
+        return self._of.setdefault(item.nodeid, Carried())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -109,7 +110,7 @@ class Carrier:
 
 def _carried_by(report: pytest.TestReport) -> Carried:
     checks, loops = getattr(report, _ATTRIBUTE, ((), ()))
-    return Carried(dict(checks), set(loops))
+    return Carried(checks, loops)
 
 
 class Reporter:
@@ -215,6 +216,6 @@ class Reporter:
         from pytest_noblock.report.json_v1 import check_of
         from pytest_noblock.report.wire import decode
 
-        carried = self._carried.get(test, Carried({}, set())).checks
+        carried = self._carried[test].checks if test in self._carried else {}
         for place, record in enumerate(records):
             yield decode(carried[place]) if place in carried else check_of(record, self._limit, meter)

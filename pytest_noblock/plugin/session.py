@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.plugin import markers, options
-from pytest_noblock.plugin.outcome import ItemOutcome
 from pytest_noblock.plugin.reporter import Carrier, Reporter
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.plugin.outcome import ItemOutcome
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment
 
@@ -35,7 +35,9 @@ class ItemRun:
         self.ours = markers.marked(item)
 
     @cached_property
-    def outcome(self) -> ItemOutcome:
+    def outcome(self) -> "ItemOutcome":
+        from pytest_noblock.plugin.outcome import ItemOutcome
+
         return ItemOutcome(self._item, self.ours)
 
 

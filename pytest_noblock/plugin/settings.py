@@ -1,11 +1,13 @@
 """What the options of a test come to, and how each value is read."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
-from pytest_noblock.checks.plan import Plan, probe_paths
 from pytest_noblock.model import units
 from pytest_noblock.model.limits import Limits
+
+if TYPE_CHECKING:
+    from pytest_noblock.checks.plan import Plan
 
 Action = Literal["fail", "warn"]
 
@@ -24,8 +26,10 @@ class Settings(NamedTuple):
     """Whether a stall in a watched app's lifespan is a finding; False: it is a note."""
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> "Plan":
         """How the fixture's requests are checked."""
+        from pytest_noblock.checks.plan import Plan
+
         return Plan(self.limits, self.probes, mocked_calls_fail=self.mocked_calls_fail)
 
 
@@ -38,6 +42,8 @@ def read_max_block(settings: Settings, value: object) -> Settings:
 
 
 def read_probe(settings: Settings, value: object) -> Settings:
+    from pytest_noblock.checks.plan import probe_paths
+
     return settings._replace(probes=probe_paths(value))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pytest_noblock.model.finding import Check, Finding
 from pytest_noblock.model.observation import Exchange
-from pytest_noblock.model.rules import RULES, Readings
+from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.units import words
 
 _MOST_STALLS = 10
@@ -14,7 +14,7 @@ _MOST_STALLS = 10
 def readings(finding: Finding) -> Iterator[str]:
     """The rule that found it and what the rule read; nothing for a background task: its times alone are judged."""
     if finding.rule is not None:
-        yield f"  rule    {finding.rule}: {RULES[finding.rule]}"
+        yield f"  rule    {finding.rule.id}: {finding.rule.text}"
     if finding.readings is not None:
         yield f"  read    {', '.join(_times(finding.readings))}"
         yield f"          {', '.join(_counts(finding.readings))}"

@@ -155,20 +155,8 @@ def _why(finding: Finding) -> str:
 
 def _doing(finding: Finding) -> str:
     """What the thread did meanwhile."""
-    match finding.kind:
-        case "cpu" | "gil":
-            return "computing"
-        case "sync-network":
-            return "waiting for the network"
-        case "sync-io":
-            where = f"in {finding.call}" if finding.call else _KERNEL_CALLS.get(finding.syscall or "", "in the kernel")
-            return f"waiting {where}"
-        case "pool-starved" | "contention":
-            return "waiting"
-        case "background-early" | "background-lost" | "background-missing" | "background-failed" | "background-order":
-            return "in the background"
-        case _:
-            assert_never(finding.kind)
+    where = f"in {finding.call}" if finding.call else _KERNEL_CALLS.get(finding.syscall or "", "in the kernel")
+    return KINDS[finding.kind].doing.format(where=where)
 
 
 def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]:

@@ -16,7 +16,7 @@ from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of
         ("time.sleep", "time.sleep"),
         ("smtplib.SMTP", "smtplib"),  # it connects
         ("json.dumps", "json"),
-        ("celery.Task.AsyncResult().get", "celery.Task.AsyncResult"),  # asynchronous by its name only
+        ("celery.result.AsyncResult.get", "celery.result"),  # asynchronous by its name only
     ],
 )
 def test_a_call_that_blocks(call, prefix):
@@ -35,7 +35,7 @@ def test_a_call_that_blocks(call, prefix):
         "httpx.AsyncClient.get",
         "redis.asyncio.Redis.get",
         "requests.Session",  # a constructor
-        "requests.exceptions.HTTPError",
+        "requests.utils.quote",
         "sqlite3.Connection.cursor",  # prepares
         "re.compile",
         "sqlalchemy.orm.Session.query",

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import httpx
 import pytest
 
 from pytest_noblock.checks.running_apps import RunningApps
@@ -19,7 +20,7 @@ async def _lifespan(receive, send, moments):
 
 
 class App:
-    """`/awaits`, `/sleeps` and `/computes` for 0.1 s, `/raises`, `/cookie`; all other paths answer at once."""
+    """`/awaits` and `/sleeps` for 0.1 s, `/mocked`, `/raises`; all other paths answer at once."""
 
     def __init__(self):
         self.calls = []
@@ -44,6 +45,9 @@ class App:
             await asyncio.sleep(0.1)
         elif path == "/sleeps":
             time.sleep(0.1)
+        elif path == "/mocked":
+            with httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))) as client:
+                client.get("http://service/")
         elif path == "/raises":
             raise LookupError("nothing there")
 

@@ -16,7 +16,8 @@ from pytest_noblock.checks.assemble import (
 from pytest_noblock.judge.background import Fault
 from pytest_noblock.model.finding import MOCKED, Finding, outcome_of, with_findings
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import BlockingCall, Exchange, Phase, Segment, Task
+from pytest_noblock.model.observation import Exchange, Phase, Task
+from pytest_noblock.model.segment import BlockingCall, Segment
 
 MS = 1_000_000
 SUBJECT = Subject("tests/test_api.py::test_it", "GET /users/7", 50 * MS, "full")

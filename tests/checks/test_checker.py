@@ -5,6 +5,7 @@ import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.observe import Request
+from pytest_noblock.model.finding import MOCKED
 from pytest_noblock.model.limits import Limits
 
 MS = 1_000_000
@@ -145,3 +146,11 @@ def test_each_checker_has_a_client_of_its_own(apps, app):
     one.client.headers["authorization"] = "Bearer token"
     assert "authorization" not in other.client.headers
     assert isinstance(one.client, httpx.AsyncClient)
+
+
+@pytest.mark.parametrize("fail", [True, False])
+def test_a_call_that_a_mock_answers_fails_only_if_told_to(check, fail):
+    found = check("GET", "/mocked", CALM._replace(mocked_calls_fail=fail))
+    assert found.outcome == ("failed" if fail else "passed")
+    assert [finding.evidence for finding in found.findings] == [MOCKED] * fail
+    assert any(MOCKED in note for note in found.notes) is not fail

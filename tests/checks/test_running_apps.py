@@ -45,6 +45,14 @@ def test_an_app_whose_loop_turns_no_more_is_replaced_and_not_waited_for(apps, ap
     thread.stop()
 
 
+def test_an_app_whose_loop_turns_no_more_is_not_asked_to_stop(apps, app):
+    thread = apps.checker(app)._app
+    thread.usable = False
+    assert apps.stop() == []
+    assert app.moments == ["startup"]
+    thread.stop()
+
+
 def test_a_new_start_is_warmed_up_anew(apps, app):
     apps.checker(app).check("t", Request("GET", "/"), PLAN)
     apps.stop()

@@ -5,15 +5,9 @@ import pytest
 from pytest_noblock.checks.watched import WatchRules, judge_watched, sure_in_one_run
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import (
-    LIFESPAN,
-    BlockingCall,
-    Exchange,
-    Observation,
-    Sample,
-    Segment,
-)
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
+from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import BlockingCall, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
@@ -30,7 +24,7 @@ def segment(exchange=1, *, ms=80, cpu=0, slept=True, imported=0, answered=()):
     samples = () if slept else (Sample(10 * MS, 10 * MS, 10 * MS, (LINE,), "running"),)
     return Segment(
         exchange, 0, ms * MS, cpu=cpu * MS, collected=0, queued=0, switches=1 if slept else 0, others_cpu=0,
-        round_trips=0, doubtful_trips=0, imported=imported * MS, samples=samples, calls=calls, answered=answered,
+        round_trips=0, doubtful_trips=0, imported=round(imported * MS), samples=samples, calls=calls, answered=answered,
     )  # fmt: skip
 
 
@@ -90,7 +84,9 @@ def test_what_a_mock_answered_fails_only_if_told_to(exchange, rules, outcome):
     assert check.outcome == outcome
 
 
-@pytest.mark.parametrize(("imported", "notes"), [(20, ("cold: imports, 20 ms, the first time only",)), (0, ())])
+@pytest.mark.parametrize(
+    ("imported", "notes"), [(20, ("cold: imports, 20 ms, the first time only",)), (0.9, ()), (0, ())]
+)
 def test_first_imports_are_noted(imported, notes):
     assert judged(segment(ms=30, slept=False, cpu=0, imported=imported))[0].notes == notes
 
@@ -113,5 +109,5 @@ def test_the_loop_is_the_observations():
 )
 def test_one_run_is_proof_of_a_sleep_and_of_computing_at_a_line(kind, sure, frame, first_use, counts):
     place = BlamedLine(frame, first_use=first_use)
-    stall = Stall(kind, HOME, 0, 1, 1, 0, place, rule="slept", readings=Readings(1), sure=sure)
+    stall = Stall(kind, HOME, 0, 1, 1, 0, place, rule=Rule("slept", "by the clock"), readings=Readings(1), sure=sure)
     assert sure_in_one_run(stall) is counts

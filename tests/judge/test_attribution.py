@@ -4,7 +4,7 @@ import pytest
 
 from pytest_noblock.judge import attribution
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import BlockingCall, LineCost, Sample, Segment
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 
 MS = 1_000_000
 DRIVER = Frame("/site/requests/api.py", 5, "get")

@@ -10,10 +10,12 @@ from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, StallKind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Phase
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
+CPU_CLOCK = Rule("cpu-clock", "words")
+SLEPT = Rule("slept", "words")
 
 
 def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line counters", file="app.py", **more):
@@ -101,11 +103,11 @@ def test_confirmed_findings_are_sorted_worst_first():
 
 def test_a_computation_keeps_the_rule_and_the_readings_of_its_times():
     plain, counted = Readings(wall=60 * MS), Readings(wall=400 * MS)
-    first = finding("cpu", ms=60, rule="cpu-clock", readings=plain)
-    (one,) = confirmation.confirmed([first], [[finding("cpu", ms=400, rule="cpu-clock", readings=counted)]], needed=2)
+    first = finding("cpu", ms=60, rule=CPU_CLOCK, readings=plain)
+    (one,) = confirmation.confirmed([first], [[finding("cpu", ms=400, rule=CPU_CLOCK, readings=counted)]], needed=2)
     assert one.readings is plain
-    slept = finding(ms=60, rule="slept", readings=plain)
-    (one,) = confirmation.confirmed([slept], [[finding(ms=70, rule="slept", readings=counted)]], needed=2)
+    slept = finding(ms=60, rule=SLEPT, readings=plain)
+    (one,) = confirmation.confirmed([slept], [[finding(ms=70, rule=SLEPT, readings=counted)]], needed=2)
     assert (one.blocked_ns, one.readings) == (70 * MS, counted)
 
 
@@ -192,9 +194,7 @@ def test_the_runs_that_a_kind_needs(kind, meter, repeat):
 
 def test_each_stall_is_confirmed_in_one_way():
     exchange = Exchange(1, "GET", "/", sent=0)
-    stalls = [
-        Stall(kind, exchange, 0, 1, 0, 1, BlamedLine(), "slept", Readings(wall=1)) for kind in get_args(StallKind)
-    ]
+    stalls = [Stall(kind, exchange, 0, 1, 0, 1, BlamedLine(), SLEPT, Readings(wall=1)) for kind in get_args(StallKind)]
     shares = [confirmation.confirmed_by(how, stalls) for how in ("line counters", "probes again", "alone again")]
     assert [[stall.kind for stall in share] for share in shares] == [
         ["sync-network", "sync-io", "cpu"],

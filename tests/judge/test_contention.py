@@ -62,5 +62,5 @@ def test_a_wait_for_a_thread_is_the_pools(at, held):
 def test_it_says_which_rule_decided_and_what_it_read(changes, rule, sure):
     sightings = (*WAIT.sightings, HolderSighting(1, 2, LIBRARY))
     (stall,) = contention.kept_waiting(seen(replace(WAIT, sightings=sightings, **changes)))
-    assert (stall.rule, stall.sure) == (rule, sure)
+    assert (stall.rule.id, stall.sure) == (rule, sure)
     assert stall.readings == Readings(wall=100 * MS, samples=11)

@@ -3,10 +3,12 @@
 import pytest
 
 from pytest_noblock.judge import gil
+from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 MS = 1_000_000
 LINE = (Frame("/app/main.py", 7, "report", "json.dumps", user=True),)
@@ -61,7 +63,14 @@ def test_a_gap_after_the_request_is_nobodys():
 
 def test_it_says_which_rule_decided_and_what_it_read():
     (stall,) = gil.kept(seen(gap(383, 40, 90, BURNS, Worker(5 * MS, LIBRARY), asleep=380)))
-    assert stall.rule == "gil-gap"
+    assert stall.rule.id == "gil-gap"
     assert stall.readings == Readings(
         wall=383 * MS, cpu=99 * MS, asleep=380 * MS, switches=40, others_cpu=90 * MS, samples=2
     )
+
+
+def test_the_words_of_the_rule_give_its_thresholds():
+    (stall,) = gil.kept(seen(gap(99, 21, 99, BURNS)))
+    assert f"{FEWEST_SWITCHES} times" in stall.rule.text
+    assert f"once in {NS_PER_SWITCH // MS} ms" in stall.rule.text
+    assert NS_PER_SWITCH > SWITCH_INTERVAL_NS

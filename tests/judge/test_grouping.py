@@ -7,7 +7,7 @@ from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Observation, Phase, Probe
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
@@ -36,7 +36,7 @@ def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
     frame = Frame("/project/app.py", line, "report", call, user=True) if line else None
     place = BlamedLine(frame, (frame,) if frame else (), "sample" if frame else "none")
     cpu, asleep = (ms, 0) if kind == "cpu" else (0, ms)
-    rule = {"cpu": "cpu-clock", "sync-network": "round-trip"}.get(kind, "slept")
+    rule = Rule({"cpu": "cpu-clock", "sync-network": "round-trip"}.get(kind, "slept"), "words")
     readings = Readings(wall=ms * MS, cpu=cpu * MS, asleep=asleep * MS)
     return Stall(kind, EXCHANGE, began * MS, (began + ms) * MS, cpu * MS, asleep * MS, place, rule, readings)
 
@@ -76,9 +76,9 @@ def test_a_round_trip_and_the_sleep_for_its_answer_at_one_line_are_one_finding()
 
 def test_a_finding_has_the_rule_and_the_readings_of_its_worst_stall():
     (one,) = grouping.findings([stall(ms=60), stall(ms=90, began=100)], shown)
-    assert (one.rule, one.readings.wall) == ("slept", 90 * MS)
+    assert (one.rule.id, one.readings.wall) == ("slept", 90 * MS)
     (one,) = grouping.findings([stall(ms=250), stall("sync-network", ms=1, began=250)], shown)
-    assert (one.kind, one.rule, one.readings.wall) == ("sync-network", "round-trip", 250 * MS)
+    assert (one.kind, one.rule.id, one.readings.wall) == ("sync-network", "round-trip", 250 * MS)
 
 
 @pytest.mark.parametrize(

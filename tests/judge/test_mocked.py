@@ -7,7 +7,8 @@ import pytest
 from pytest_noblock.judge.mocked import judged
 from pytest_noblock.model.finding import Check
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import BlockingCall, Exchange, Phase, Segment
+from pytest_noblock.model.observation import Exchange, Phase
+from pytest_noblock.model.segment import BlockingCall, Segment
 
 EXCHANGE = Exchange(1, "GET", "/report", sent=0, completed=100)
 FRAME = Frame("/project/app.py", 7, "report", "requests.get", user=True)
@@ -39,7 +40,7 @@ def test_it_fails_where_it_must():
     assert (finding.kind, finding.file, finding.line, finding.call) == ("sync-network", "app.py", 7, "requests.get")
     assert finding.evidence == "known blocking call, answered by a mock"
     assert finding.confirmed
-    assert (finding.rule, finding.readings.wall) == ("mocked-call", SEGMENT.wall)
+    assert (finding.rule.id, finding.readings.wall) == ("mocked-call", SEGMENT.wall)
 
 
 def test_a_line_is_told_once():

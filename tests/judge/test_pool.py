@@ -89,6 +89,6 @@ def test_the_line_is_that_of_the_most_telling_stacks():
 
 def test_it_says_which_rule_decided_and_what_it_read():
     (stall,) = pool.starved(seen(pools=(reading(0, queued=3), reading(100, queued=10))), LIMITS)
-    assert (stall.rule, stall.readings) == ("pool-full", Readings(wall=100 * MS, queued=7 * MS, samples=2))
+    assert (stall.rule.id, stall.readings) == ("pool-full", Readings(wall=100 * MS, queued=7 * MS, samples=2))
     (stall,) = pool.starved(seen(pools=(reading(0, queued=None), reading(100, queued=None))), LIMITS)
     assert stall.readings.queued is None

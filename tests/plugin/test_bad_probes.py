@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_noblock.engine import probes
+from pytest_noblock.engine.probing import probes
 
 API = """
 import asyncio
@@ -51,7 +51,7 @@ async def stops():
 
 @pytest.fixture
 def probed_by(pytester, refused, monkeypatch):
-    monkeypatch.setattr(probes, "_ANSWER_S", 2)
+    monkeypatch.setattr(probes, "_ANSWER_LIMIT_S", 2)
 
     def probed_by(probe: str, *sentences: str) -> dict[str, int]:
         test = f"def test_it(noblock):\n    noblock.get('/awaits', probe={probe}, timeout=1)"

@@ -5,9 +5,7 @@ import json
 import pytest
 
 INERT = """
-    checks.plan model.limits model.units
-    plugin plugin.markers plugin.options plugin.outcome plugin.reporter plugin.session
-    plugin.settings
+    model.limits model.units plugin plugin.markers plugin.options plugin.reporter plugin.session plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
@@ -15,12 +13,11 @@ UNEVENTFUL = f"""{INERT}
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
     engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
     engine.steps.step_calls engine.steps.timer engine.steps.watchdog engine.usercode engine.watch model.frames
-    model.observation plugin.watching report.json_v1 report.summary
-    report.uneventful
+    model.observation model.segment plugin.watching report.json_v1 report.summary report.uneventful
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
-    model.finding model.rules model.stall report.evidence report.failure
+    model.finding model.rules model.stall plugin.outcome report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"

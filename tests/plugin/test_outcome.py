@@ -14,10 +14,10 @@ from pytest_noblock.plugin.outcome import ItemOutcome
 from pytest_noblock.plugin.reporter import Carrier
 from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.report.wire import decode
-from tests.report.golden_checks import CHECKS, PASSED
+from tests.report.golden_checks import CHECKS, NETWORK, PASSED
 
 MARK = pytest.mark
-RED = replace(CHECKS["sync-network"], id="t")
+RED = replace(CHECKS["sync-network"], id="t", findings=(replace(NETWORK, route="GET /report"),))
 GREEN = replace(PASSED, id="t")
 UNMEASURED = replace(CHECKS["inconclusive"], id="t")
 TASK = Task("write_log", "app", "write_log", "", None, 30, 40, "ValueError('x')", None, 1)
@@ -119,6 +119,20 @@ def test_a_watched_request_fails_the_test_that_nothing_else_failed(item, outcome
 def test_a_test_that_fails_anyway_gets_the_text_as_a_section(item, outcome_of):
     conclude(outcome_of(), RED, passing=False)
     assert item.sections == [("call", "noblock", "GET /report blocked the event loop 301 ms (limit 50 ms)")]
+
+
+@pytest.mark.parametrize("marks", [[], [MARK.noblock_background("nobody")]])
+def test_a_check_of_the_fixture_that_is_red_fails_nothing_at_the_end(item, outcome_of, marks):
+    """`noblock.check` never fails its test; only what is new at the end does."""
+    outcome = outcome_of(*marks)
+    outcome.record(RED)
+    outcome.record(GREEN)
+    if marks:
+        with pytest.raises(pytest.fail.Exception, match=r"^GET /report: background task nobody was never added$"):
+            conclude(outcome)
+    else:
+        conclude(outcome)
+    assert len(recorded(item)) == 2
 
 
 def test_a_watched_request_that_was_not_measured_fails_nothing(item, outcome_of):

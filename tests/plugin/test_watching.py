@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Segment
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.plugin.watching import ItemRecorder, PatchHandover
 
 MS = 1_000_000

@@ -103,6 +103,7 @@ def test_very_verbose_adds_the_stack_and_the_probes():
     [
         (changed(blocked_ns=MS), "GET /report blocked the event loop 1.0 ms (no network allowed)"),
         (changed(phase=Phase.BACKGROUND), "GET /report blocked the event loop 301 ms in the background (limit 50 ms)"),
+        (changed(kind="gil", phase=Phase.BACKGROUND), "GET /report held the GIL 301 ms (limit 50 ms)"),
         (changed(kind="cpu", blocked_ns=60 * MS), "GET /report blocked the event loop 60 ms (limit 50 ms)"),
         (replace(CHECK, limit=9_500_000), "GET /report blocked the event loop 301 ms (limit 9.5 ms)"),
     ],

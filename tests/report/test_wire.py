@@ -9,15 +9,16 @@ import pytest
 
 from pytest_noblock.model.finding import Check, Finding
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange, Phase, SocketExchange
-from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.observation import Exchange, Phase
+from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.segment import SocketExchange
 from pytest_noblock.report.wire import decode, encode
 from tests.report.golden_checks import CHECKS, NETWORK, PASSED
 
 READ = replace(
     NETWORK,
     route="GET /report",
-    rule="round-trip",
+    rule=Rule("round-trip", "sent and received"),
     readings=Readings(wall=1, cpu=None, exchanged=(SocketExchange(None, 3, 4), SocketExchange("127.0.0.1:1", 5, 6))),
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_noblock.checks import watched
-from pytest_noblock.model.observation import Segment
+from pytest_noblock.model.segment import Segment
 
 _OBSERVED: dict[str, list[str]] = {}
 

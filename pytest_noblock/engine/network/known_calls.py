@@ -183,7 +183,7 @@ def _asks_a_name_server(host: str | bytes | None, *_: object) -> bool:
     if not name or name == "localhost":
         return False
     try:
-        ipaddress.ip_address(name.partition("%")[0])
+        ipaddress.ip_address(name)
     except ValueError:
         return True
     return False

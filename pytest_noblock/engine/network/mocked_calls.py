@@ -8,7 +8,7 @@ from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.stacks import current_stack, walk_out
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Stack, user_frame
-from pytest_noblock.model.observation import BlockingCall
+from pytest_noblock.model.segment import BlockingCall
 
 _MOST_SITES = 1000
 """Call sites that are remembered as harmless; those beyond are judged each time."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pytest_noblock.engine.clocks import CPU, PROCESS, SWITCHES, WALL, Reading
 from pytest_noblock.engine.network.tcp_info import SocketTable
-from pytest_noblock.model.observation import SocketExchange
+from pytest_noblock.model.segment import SocketExchange
 
 _QUIET_NS = 10_000
 """Other threads that burned less than this in a step made no round trip."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from pytest_noblock.engine.now import now, open_file
-from pytest_noblock.model.observation import SocketExchange
+from pytest_noblock.model.segment import SocketExchange
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
 _FIELDS = struct.Struct("<4xI4xI72xQ64xQ")

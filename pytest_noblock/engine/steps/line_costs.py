@@ -18,7 +18,7 @@ from pytest_noblock.engine.stacks import called_from, current_stack, walk_out
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, Stack
-from pytest_noblock.model.observation import LineCost
+from pytest_noblock.model.segment import LineCost
 
 _thread_cpu = time.thread_time_ns
 

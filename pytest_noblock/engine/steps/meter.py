@@ -16,7 +16,7 @@ from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.step_calls import StepCalls
 from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import LineCost, Segment
+from pytest_noblock.model.segment import LineCost, Segment
 
 _steps = itertools.count(1)
 _native_id = threading.get_native_id

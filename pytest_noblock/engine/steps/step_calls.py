@@ -10,7 +10,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import BlockingCall
+from pytest_noblock.model.segment import BlockingCall
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.mocked_calls import MockedCalls

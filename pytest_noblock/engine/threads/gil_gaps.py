@@ -28,7 +28,7 @@ from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, Worker
 from pytest_noblock.engine.threads.pools import Holder
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.concurrency import Gap
-from pytest_noblock.model.observation import Segment
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 _MOST_GAPS = 100

@@ -23,8 +23,10 @@ def test_an_entry_point_for_each_client_that_is_imported(monkeypatch):
     assert (httpx.Client, "send") not in {(each.owner, each.name) for each in entry_points()}
 
 
-@pytest.mark.parametrize("contents", [{}, {"Session": "no class"}, {"Session": type("Session", (), {})}])
-def test_a_client_without_the_method_has_no_entry_point(monkeypatch, contents):
+@pytest.mark.parametrize(
+    "contents", [{}, {"Session": mock.Mock()}, {"Session": type("Session", (), {})}], ids=["none", "mock", "other"]
+)
+def test_what_is_no_class_with_the_method_has_no_entry_point(monkeypatch, contents):
     module = ModuleType("requests.sessions")
     vars(module).update(contents)
     monkeypatch.setitem(sys.modules, "requests.sessions", module)

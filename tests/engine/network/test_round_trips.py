@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_noblock.engine.network.round_trips import RoundTrips, StepTrips
-from pytest_noblock.model.observation import SocketExchange
+from pytest_noblock.model.segment import SocketExchange
 
 ONE = SocketExchange("127.0.0.1:5432", 10, 20)
 TWO = SocketExchange("127.0.0.1:6379", 3, 4)

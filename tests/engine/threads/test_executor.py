@@ -28,8 +28,9 @@ def run_jobs():
 
 
 async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def test_a_job_has_its_request_its_task_and_its_worker(run_jobs):
@@ -37,7 +38,7 @@ def test_a_job_has_its_request_its_task_and_its_worker(run_jobs):
         over = threading.Event()
         record = LiveExchange("GET", "/")
         with owned(record):
-            task = asyncio.create_task(asyncio.to_thread(over.wait))
+            task = asyncio.create_task(asyncio.to_thread(over.wait, 10))
         await until(lambda: any(job.begun for job in loop.jobs))
         [job] = loop.jobs
         [worker] = loop._default_executor._threads
@@ -65,9 +66,9 @@ def test_a_job_that_has_ended_is_unanswered_until_the_loop_takes_the_answer(run_
 def test_a_job_that_waits_is_forgotten_when_it_is_cancelled_and_one_that_has_begun_goes_on(run_jobs):
     async def main(loop):
         over = threading.Event()
-        begun = loop.run_in_executor(None, over.wait)
+        begun = loop.run_in_executor(None, over.wait, 10)
         await until(lambda: any(job.begun for job in loop.jobs))
-        waits = loop.run_in_executor(None, over.wait)
+        waits = loop.run_in_executor(None, over.wait, 10)
         assert [job.begun for job in sorted(loop.jobs, key=lambda job: not job.begun)] == [True, False]
         begun.cancel()
         waits.cancel()
@@ -93,7 +94,7 @@ def test_calls_in_another_executor_are_no_jobs(run_jobs):
     async def main(loop):
         with ThreadPoolExecutor(1) as other:
             over = threading.Event()
-            future = loop.run_in_executor(other, over.wait)
+            future = loop.run_in_executor(other, over.wait, 10)
             assert not loop.jobs
             over.set()
             assert await future

@@ -1,6 +1,7 @@
 """How full the thread pools of a loop are, and who holds their tokens."""
 
 import asyncio
+import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +9,7 @@ import anyio.to_thread
 import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange, owned
+from pytest_noblock.engine.threads import pools
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.pools import ExecutorPool, TokenPool, of_running_loop
 
@@ -43,8 +45,9 @@ def run_pool(request):
 
 
 async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def started(record, coroutine):
@@ -65,9 +68,9 @@ def test_a_full_pool_has_a_holder_and_one_that_waits(run_pool):
     async def main(pool, call):
         over = threading.Event()
         record, other = LiveExchange("GET", "/"), LiveExchange("GET", "/other")
-        tasks = [started(record, call(over.wait))]
+        tasks = [started(record, call(over.wait, 10))]
         await until(lambda: pool.at_work() == 1)
-        tasks.append(started(other, call(over.wait)))
+        tasks.append(started(other, call(over.wait, 10)))
         await until(lambda: pool.waiting() == 1)
         assert (pool.taken(), pool.at_work(), pool.free()) == (1, 1, False)
         [holder] = pool.holders()
@@ -84,7 +87,7 @@ def test_a_full_pool_has_a_holder_and_one_that_waits(run_pool):
 def test_a_worker_that_is_done_is_awaited_until_the_loop_takes_the_answer(run_pool):
     async def main(pool, call):
         record, over = LiveExchange("GET", "/"), threading.Event()
-        task = started(record, call(over.wait))
+        task = started(record, call(over.wait, 10))
         await until(lambda: pool.at_work() == 1)
         over.set()
         while pool.at_work():  # without a turn of the loop
@@ -99,7 +102,7 @@ def test_a_worker_that_is_done_is_awaited_until_the_loop_takes_the_answer(run_po
 def test_a_probe_waits_for_a_token(run_pool):
     async def main(pool, call):
         over = threading.Event()
-        task = asyncio.create_task(call(over.wait))
+        task = asyncio.create_task(call(over.wait, 10))
         await until(lambda: pool.at_work() == 1)
         probe = asyncio.create_task(pool.probe())
         await until(lambda: pool.waiting() == 1)
@@ -110,6 +113,44 @@ def test_a_probe_waits_for_a_token(run_pool):
         await asyncio.wait({task, probe})
 
     run_pool(main)
+
+
+def test_a_probe_that_has_a_token_or_a_worker_is_no_holder(monkeypatch):
+    async def main():
+        tokens, executor = of_running_loop()
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        token = pools._ProbeToken()
+        await limiter.acquire_on_behalf_of(token)
+        assert (tokens.taken(), tokens.holders()) == (1, [])
+        limiter.release_on_behalf_of(token)
+        job = asyncio.get_running_loop().run_in_executor(None, pools._nothing)
+        await until(lambda: executor.taken() == 1)
+        assert executor.holders() == []
+        over.set()
+        await job
+
+    over = threading.Event()
+    monkeypatch.setattr(pools, "_nothing", functools.partial(over.wait, 10))
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main())
+
+
+def test_a_token_that_was_given_back_is_not_free_while_others_wait_for_it():
+    async def main():
+        [pool, *_] = of_running_loop()
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = 1
+        await limiter.acquire_on_behalf_of("first")
+        others = [asyncio.create_task(limiter.acquire_on_behalf_of(each)) for each in ("second", "third")]
+        await until(lambda: pool.waiting() == 2)
+        limiter.release_on_behalf_of("first")
+        assert not pool.free()
+        for each in others:
+            each.cancel()
+        await asyncio.wait(others)
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main())
 
 
 def test_a_probe_of_a_free_pool_waits_for_nothing_and_takes_no_worker(run_pool):

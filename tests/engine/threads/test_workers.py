@@ -19,8 +19,9 @@ needs_clocks = pytest.mark.skipif(
 
 
 async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize(
