@@ -16,7 +16,7 @@ from pytest_noblock.calls.resolve import callee
 
 _CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")
-_AWAITING = ("GET_AWAITABLE", "SEND", "YIELD_VALUE")
+_AWAITING = ("GET_AWAITABLE", "SEND", "YIELD_VALUE", "RESUME")  # a coroutine that waits stands at RESUME in 3.13
 _CALLING = ("CALL", "PRECALL", "BEFORE_WITH", "LOAD_SPECIAL", "WITH_EXCEPT_START", *_ITERATING, *_AWAITING)
 _CHEAP_NAMES = (
     "range len isinstance issubclass getattr hasattr setattr super type id repr enumerate zip map filter iter next"

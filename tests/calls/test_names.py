@@ -1,6 +1,7 @@
 """The call that a line or an instruction makes, by the name people know."""
 
 import ast
+import asyncio
 import concurrent.futures
 import contextlib
 import dis
@@ -689,3 +690,19 @@ def test_a_call_of_python_code_is_named_while_it_runs() -> None:
     for _ in range(20):
         outer()
     assert set(seen) == {"look"}
+
+
+def test_a_coroutine_that_waits_is_named_by_what_it_awaits():
+    """CPython up to 3.12 stands at YIELD_VALUE then, 3.13 at the RESUME behind it."""
+
+    async def other():
+        await asyncio.sleep(0)
+
+    async def waits():
+        await asyncio.sleep(0) if waits else await other()
+
+    waiting = waits()
+    waiting.send(None)
+    frame = waiting.cr_frame
+    assert called(frame.f_code, frame.f_lineno, {**globals(), **frame.f_locals}, frame.f_lasti) == "asyncio.sleep"
+    waiting.close()
