@@ -1,4 +1,4 @@
-"""Long computations: one in pure Python, one in C that lets go of the interpreter lock."""
+"""Long computations: one in pure Python, one in C that lets go of the GIL."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ async def squares() -> int:
 
 @router.get("/squares-in-process")
 async def squares_in_process() -> int:
-    """Repaired: another process computes; a thread would share the interpreter lock with the loop."""
+    """Repaired: another process computes; a thread would share the GIL with the loop."""
     return await to_process.run_sync(sum_of_squares, COUNT)
 
 
@@ -42,7 +42,7 @@ async def password() -> str:
 
 @router.get("/pbkdf2-in-thread")
 async def password_in_thread() -> str:
-    """Repaired: `hashlib` lets go of the interpreter lock, so a thread is enough."""
+    """Repaired: `hashlib` lets go of the GIL, so a thread is enough."""
     return await asyncio.to_thread(digest)
 
 

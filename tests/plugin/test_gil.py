@@ -1,4 +1,4 @@
-"""A thread that computes inside the interpreter lock stops the loop from a plain `def` as well."""
+"""A thread that computes inside the GIL stops the loop from a plain `def` as well."""
 
 import pytest
 

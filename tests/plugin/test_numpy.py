@@ -1,4 +1,4 @@
-"""numpy in a plain `def`: it computes without the interpreter lock, but for arrays of objects."""
+"""numpy in a plain `def`: it computes without the GIL, but for arrays of objects."""
 
 import numpy  # noqa: ICN001, F401  inner runs must find it loaded: it cannot be loaded twice in one process
 import pytest

@@ -65,7 +65,7 @@ ROUNDS = _sized(derive, 10_000)
 SIZE = _sized(dump, 5_000)
 LETTERS = next(n for n in range(12, 40) if _cpu(lambda n: re.search(r"(a|a)+$", "a" * n + "b"), n) > 1.4 * SECONDS)
 HOLDING = ctypes.PyDLL(None)
-"""Calls through it keep the interpreter lock, as many C extensions do."""
+"""Calls through it keep the GIL, as many C extensions do."""
 
 
 def url() -> str:

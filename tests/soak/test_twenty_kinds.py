@@ -137,7 +137,7 @@ def test_every_kind_is_found_and_every_twin_is_green(suite, figure, load):
     took = f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}"
     figure(f"all, {load} hogs, N={TURNS}", f"{counted(cases)}; {took}", odd=[each._asdict() for each in odd])
     assert {each.result for each in odd} <= {"found without a line"}, odd
-    for client in CLIENTS:  # a C call that holds the interpreter lock may be over before anybody could look
+    for client in CLIENTS:  # a C call that holds the GIL may be over before anybody could look
         assert len({each.kind for each in odd if each.client == client}) <= 1, odd
 
 
