@@ -41,11 +41,17 @@ def test_a_mistake_in_a_marker_ends_the_run_at_collection(usage_error, arguments
     usage_error(MARKED.format(arguments), sentence)
 
 
-def test_a_marker_on_a_class_or_a_module_is_read_as_well(usage_error):
-    usage_error(
-        "import pytest\npytestmark = pytest.mark.noblock(max_block='fast')\ndef test_it():\n    pass\n",
-        "test_it.py::test_it: max_block: 'fast' is not a duration",
-    )
+@pytest.mark.parametrize(
+    ("test", "id"),
+    [
+        ("pytestmark = {}\ndef test_it():\n    pass\n", "test_it.py::test_it"),
+        ("@{}\nclass TestIt:\n    def test_it(self):\n        pass\n", "test_it.py::TestIt::test_it"),
+    ],
+    ids=["module", "class"],
+)
+def test_a_marker_on_a_class_or_a_module_is_read_as_well(usage_error, test, id):
+    marker = "pytest.mark.noblock(max_block='fast')"
+    usage_error("import pytest\n" + test.format(marker), f"{id}: max_block: 'fast' is not a duration")
 
 
 @pytest.mark.parametrize(
