@@ -1,7 +1,7 @@
 """Descriptors that an event loop has waited on: their traffic is asynchronous, whatever one step shows.
 
-Drivers such as psycopg's async one register their socket with the loop only while they wait. So what is in an epoll
-set at the end of a step is not enough: each `register` of a stdlib selector by asyncio is seen.
+Drivers such as psycopg's async one register their socket with the loop only while they wait. So it is not enough to
+read the epoll sets at the end of a step. The wrapper of `register` notes each call that asyncio makes.
 """
 
 import os
@@ -30,7 +30,7 @@ class AwaitedDescriptors:
 
 
 AWAITED = AwaitedDescriptors()
-"""Of this process. Never emptied, for a loop registers a descriptor once and may outlive a test. It stays small: the
+"""Of this process. Never emptied: a loop registers a descriptor once, and may outlive a test. It stays small: the
 kernel gives the lowest free number, so there is one entry for each descriptor that was ever open at once."""
 
 

@@ -1,7 +1,7 @@
 """The methods that every call of a blocking client goes through, whoever answers it.
 
-A call that a mock answers (responses, respx, moto, a transport of the test's own) sleeps nowhere and uses no socket:
-that it was made is all there is to see.
+A call that a mock answers (responses, respx, moto, a transport of the test's own) does not sleep and uses no socket:
+only its entry into such a method can be seen.
 """
 
 import sys
@@ -30,7 +30,7 @@ def entry_points() -> Iterator[EntryPoint]:
 
 
 def mock_entry_points() -> Iterator[EntryPoint]:
-    """Of `unittest.mock`, which may stand in for anything: the calling line tells for what.
+    """The one of `unittest.mock`. A mock may stand in for anything: the calling line tells for what.
 
     `_mock_call` is private (CPython 3.11 to 3.13); without it, calls of mocks are not seen.
     """
@@ -44,7 +44,7 @@ def _answers_at_once(mock: object, *_: object) -> bool:
 
 
 def _to_the_web(_client: object, request: Any = "", *_: object) -> bool:
-    """To no file, and to no Unix socket (`http+docker://`)."""
+    """Whether the request goes to neither a file nor a Unix socket (`http+docker://`)."""
     url = request if isinstance(request, str) else getattr(request, "full_url", getattr(request, "url", ""))
     return isinstance(url, str) and url.lower().startswith(_WEB)
 
@@ -66,7 +66,7 @@ def _not_by_unix_socket(client: Any, *_: object) -> bool:
 
 
 def _without_broker(task: Any, *_: object) -> bool:
-    """Only where no broker is meant: a broker may take a task without an answer, and would look like a mock then."""
+    """Whether the settings name no real broker. A real one may take a task without an answer, as a mock does."""
     settings = task.app.conf
     return bool(settings.task_always_eager) or str(settings.broker_url).startswith("memory")
 
@@ -89,7 +89,7 @@ _ENTRY_POINTS: tuple[tuple[str, str, str, Callable[..., bool]], ...] = (
 )
 """Module, class, method, and whether a call of it would leave this machine.
 
-This table answers: where can a client's call be seen though a mock answers it? See `known_calls` for the other two
+This table answers: where can a client's call be seen even if a mock answers it? See `known_calls` for the other two
 tables of calls.
 """
 

@@ -1,13 +1,13 @@
 """Known blocking calls, seen on the loop thread at the moment they happen.
 
 A connection that is opened and closed within one step leaves no socket to read when the step ends. So connecting and
-resolving are noted as they happen. Only attributes of Python classes and modules are wrapped, for an audit hook cannot
-be removed; of a C driver that is the function in which it opens its connections.
+resolving are noted as they happen. Only attributes of Python classes and modules are wrapped: an audit hook could
+not be removed. Of a C driver we wrap the function in which it opens its connections.
 
 Three tables say what blocks, for three questions:
 
 - here: which functions are wrapped, so that a call is seen as it happens? A dozen, below all drivers.
-- `client_calls`: which methods does a client's call go through, though a mock answers it and no socket is used?
+- `client_calls`: which methods does a client's call go through, even if a mock answers it and no socket is used?
 - `calls.table`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
 """
 
@@ -51,7 +51,7 @@ class Observer(Protocol):
     def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
         """On the loop thread: `frame` has made a known call, which has just ended.
 
-        `began`: when (ns); `asked`: see `observation.BlockingCall`.
+        `began`: when (ns); `asked`: see `segment.BlockingCall`.
         """
 
     def another_thread_called(self) -> None:

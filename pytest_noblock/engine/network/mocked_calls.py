@@ -15,12 +15,12 @@ _MOST_SITES = 1000
 
 
 class MockedCalls:
-    """Whether such a call stands for one that blocks in production. One for each meter, on the loop thread."""
+    """Decides whether such a call stands for one that blocks in production. Each meter has one, on the loop thread."""
 
     def __init__(self, user: UserCode) -> None:
         self._user = user
         self._harmless: set[tuple[CodeType, int]] = set()
-        """Code and last instruction of user frames whose mocks stand in for what blocks nobody: judged once."""
+        """Code and last instruction of user frames that call a mock of something that blocks nobody: judged once."""
 
     def calls(self, effect: Effect, name: str, began: int, ended: int, frame: FrameType) -> list[BlockingCall]:
         """The call that `frame` made, as a list of one; empty where it blocks nobody, or no user line made it.
@@ -52,7 +52,7 @@ class MockedCalls:
 def _stands_for_network(stack: Stack, mock: object) -> bool | None:
     """Whether the call that the mock stands for uses the network; None where it blocks nobody.
 
-    A mock somewhere inside a blocking call is not in its place: the call may do other things first.
+    A mock that is called inside a blocking call does not replace that call, which may do other things first.
     """
     from pytest_noblock.calls.known import known
     from pytest_noblock.calls.public_names import found_at  # imported late: most runs meet no mock

@@ -1,4 +1,4 @@
-"""The round trips of a request's steps, apart from everybody else's traffic. All on the metered thread.
+"""The round trips of a request's steps, without the traffic of others. All of it runs on the metered thread.
 
 Reading sockets costs time, and a step may be 30 us long: sockets are read only where something may have happened.
 """
@@ -10,13 +10,14 @@ from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.model.segment import SocketExchange
 
 _QUIET_NS = 10_000
-"""Other threads that burned less than this in a step made no round trip."""
+"""CPU ns. Other threads that burned less than this in a step made no round trip."""
 _OPENING_CPU_NS = 200_000
-"""What this thread burns at least when a driver opens a connection. CPU, for on a busy machine any step is long."""
+"""CPU ns that this thread burns at least when a driver opens a connection. Wall time would not do: on a busy machine
+any step is long."""
 _OTHERS_OPENING_NS = 500_000
-"""What other threads burn at least when they open a connection."""
+"""CPU ns that other threads burn at least when they open a connection."""
 _OTHERS_NS = 5_000
-"""Other threads that burned less than this since the last scan have sent nothing."""
+"""CPU ns. Other threads that burned less than this since the last scan have sent nothing."""
 
 
 class StepTrips(NamedTuple):
@@ -33,14 +34,14 @@ class RoundTrips:
 
     def __init__(self, sockets: SocketTable | None) -> None:
         self.stale = True
-        """Whether code that is nobody's ran since the last step, which may have used sockets."""
+        """Whether code of no request ran since the last step. That code may have used sockets."""
         self._sockets = sockets
         self._found: list[SocketExchange] = []
         """Of the present step, so far."""
         self._others_at_scan = self._others_at_full_scan = -1  # until the first step begins
 
     def begin_step(self, others: int) -> bool:
-        """Leave out what was sent and received before this step. Returns whether that took a scan, and so time.
+        """Leave out what was sent and received before this step. Returns whether sockets were read, which takes time.
 
         `others`: the CPU (ns) that all other threads have burned so far.
         """
@@ -63,9 +64,9 @@ class RoundTrips:
         return len(self._found)
 
     def opened(self, within: int) -> bool:
-        """Scan for a connection that was opened within so many ns: whether any made a round trip.
+        """Scan all connections; returns whether one made a round trip. A new one must be no older than `within` ns.
 
-        For a known call that opens one: the connection may be closed again before the step ends.
+        Called after a known call that opens a connection, which may be closed again before the step ends.
         """
         found = self._sockets.scan_all(within) if self._sockets is not None else []
         self._found += found
@@ -88,5 +89,5 @@ class RoundTrips:
 
 
 def own_and_doubtful(trips: int, others: int) -> tuple[int, int]:
-    """Round trips that the thread made, and those that another may have made, which burned `others` ns meanwhile."""
+    """Round trips that this thread made, and those that others may have made, which burned `others` ns of CPU."""
     return (0, trips) if others > _QUIET_NS else (trips, 0)

@@ -1,11 +1,11 @@
 """Synchronous round trips: a TCP socket that both sent and had bytes consumed between two scans.
 
-It needs no time threshold and no knowledge of the driver: 300 of 300 psycopg2, psycopg and redis calls of 33-80 us on
-loopback. `struct tcp_info` has bytes_received at offset 128 (Linux >= 4.1) and bytes_sent at 200 (>= 4.19); what
-FIONREAD still counts as unread has been received but not consumed. Unix sockets have no counters.
+This needs no threshold of time and no knowledge of the driver. It found 300 of 300 calls of psycopg2, psycopg and redis
+(33 to 80 us each, on loopback). `struct tcp_info` has bytes_received at offset 128 (Linux >= 4.1) and bytes_sent at 200
+(>= 4.19); what FIONREAD still counts as unread has been received but not consumed. Unix sockets have no counters.
 
-A socket that an event loop waits on may do both in one innocent step (consume an answer, then send the next query):
-such sockets are left out.
+A socket that an event loop waits on may do both in one step that blocks nobody (consume an answer, then send the next
+query): such sockets are left out.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ _FIELDS = struct.Struct("<4xI4xI72xQ64xQ")
 _AT = 40
 _LISTENING = b"\n"  # TCP_LISTEN, in tcpi_state
 _CLOCK_MS = 10
-"""Kernels with 100 ticks a second tell the ages no better."""
+"""ms. A kernel with 100 ticks a second gives the ages in steps of 10 ms."""
 
 _ANY = 2  # stderr: a descriptor that is open
 _LIST_EVERY_NS = 50_000_000
@@ -45,7 +45,7 @@ Counters = tuple[int, int]
 
 @functools.cache
 def _libc(name: str, *arguments: type) -> Callable[..., int]:
-    """A function of libc. PyDLL keeps the GIL: giving it up a dozen times a step invites every worker in."""
+    """A function of libc. PyDLL keeps the GIL. To release it a dozen times a step would let every worker run."""
     function: Callable[..., int] = getattr(ctypes.PyDLL(None), name)
     function.argtypes = arguments  # type: ignore[attr-defined]
     return function
@@ -105,8 +105,8 @@ class SocketTable:
     def scan_all(self, since: int | None = None) -> list[SocketExchange]:
         """Read every descriptor; one value for each connection that made a round trip since the last scan.
 
-        A connection that is new to the table counts only where its traffic is no older than `since` (ns): it may have
-        been opened long ago, by anybody.
+        `since` is an age in ns. A connection that is new to the table counts only where its traffic is no older:
+        anybody may have opened it, long ago.
         """
         oldest = None if since is None else since // 1_000_000 + _CLOCK_MS
         present: dict[int, Counters] = {}
@@ -147,8 +147,8 @@ class SocketTable:
         """Whether no descriptor was opened since the last full scan, so that the known connections are all.
 
         A new descriptor takes the lowest free number and raises the count (`st_size` of /proc/self/fd, Linux >= 6.2;
-        0 before). One that was closed and another that was opened in its place show in neither: hence a full scan
-        every 50 ms all the same.
+        0 before). Where one was closed and another took its number, neither value changes: so all are listed
+        again every 50 ms.
         """
         moment = now()
         lowest = os.dup(_ANY)
@@ -172,7 +172,7 @@ class SocketTable:
 
 
 def _round_trip(fd: int, before: Counters | None, counters: Counters) -> _Trip | None:
-    """It sent, and something that came after the last scan has been read."""
+    """The round trip of a connection: it sent, and the process consumed bytes that came after the last scan."""
     sent, received = before or (0, 0)
     if counters[0] < sent or counters[1] < received:  # the descriptor was closed and used again
         sent = received = 0

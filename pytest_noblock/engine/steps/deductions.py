@@ -16,7 +16,7 @@ _thread_cpu = time.thread_time_ns
 
 
 class Deductions:
-    """Of one meter: what its present step is not charged for. Times in ns.
+    """What the present step of one meter is not charged for. Times in ns.
 
     `wall`, `cpu` and `queued` are those of our own work and of imports. `imported` is
     the wall time of imports alone, `collected` the CPU time of collections that fell due.
@@ -39,7 +39,7 @@ class Deductions:
         self.wall = self.cpu = self.queued = self.collected = self.imported = 0
 
     def collection(self, phase: str) -> None:
-        """The garbage collector starts or stops (`phase`, see `gc.callbacks`): whoever triggers it is not to blame."""
+        """The garbage collector starts or stops (`phase`, see `gc.callbacks`). The step is not charged."""
         if phase == "start":
             self._collection_began = _thread_cpu()
         else:
@@ -48,7 +48,7 @@ class Deductions:
 
     @contextmanager
     def importing(self) -> Iterator[None]:
-        """The block imports a module, a first-use cost, which is kept apart. What it imports in turn is part of it."""
+        """The block imports a module: its time goes to `imported`. A nested import is part of the outer one."""
         nested = self.excluding
         began = now()
         with self.excluded():

@@ -1,9 +1,10 @@
 """Counters at every user line: the exact line, whatever the driver, at the price of a slower run.
 
 `sys.monitoring` (Python 3.12 and later) and `sys.settrace` (3.11) both tell when a
-line begins, when a frame is resumed and when a frame is left. What a line costs is
-reckoned here for both. All counters are read only where a line took over 20 us, for
-nothing shorter holds a round trip or a sleep: so a line costs 2 us, not 100.
+line begins, when a frame is resumed and when a frame is left. This module
+computes what a line costs, for both. It reads all counters only after a line that took
+over 20 us: a shorter line holds no round trip and no sleep. So to count a line takes 2 us
+and not 100 us.
 """
 
 import time
@@ -23,11 +24,11 @@ from pytest_noblock.model.segment import LineCost
 _thread_cpu = time.thread_time_ns
 
 _SHORT_NS = 20_000
-"""A shorter line holds no round trip and no sleep: its waiting is not looked into."""
+"""Wall ns. A shorter line holds no round trip and no sleep, so it is not charged for waiting."""
 _NOTABLE_NS = 300_000
-"""A line that slept and computed less, and made no round trip, is not reported."""
+"""ns of sleep, and ns of CPU. A line with less of both, and with no round trip, is not reported."""
 _BUDGET_NS = 400_000_000
-"""When our own counting has taken so long it ends. The lines seen so far must do: a hot loop repeats itself."""
+"""Wall ns. Our own counting ends when it has taken this long. The lines so far must do: a hot loop repeats itself."""
 
 Key = tuple[CodeType, int]
 """A line: its code and its number."""
@@ -46,9 +47,9 @@ class _Cost:
 
 
 class LineCounters:
-    """The costs of the user lines of one meter's thread. A tracer calls `at` on that thread, the meter the rest.
+    """The costs of the user lines of one meter's thread. A tracer calls `at`, the meter calls the rest.
 
-    `sockets` is a table of its own: the meter's must not see what was read here.
+    `sockets` is not the meter's table: a scan here must not hide a round trip from the meter.
     """
 
     def __init__(self, meter: StepMeter, user: UserCode, sockets: SocketTable | None) -> None:
@@ -65,7 +66,7 @@ class LineCounters:
         self._full = self._clock.begin()
         """The full reading from which waiting counts."""
         self._left = 0
-        """When the last user line ended behind which no other began."""
+        """When a user line ended and no other user line followed (ns), the last time."""
         self._own = 0
 
     @property
@@ -100,7 +101,7 @@ class LineCounters:
                 self._begin_waiting()
             if line is None:
                 self._left = now()
-            elif now() - self._full[WALL] > _SHORT_NS:  # nor for what the machine did before it
+            elif now() - self._full[WALL] > _SHORT_NS:  # nor is it charged for what the machine did before it
                 self._full = self._clock.begin()
             self._line = line
             self._wall, self._cpu = now(), _thread_cpu()
@@ -136,7 +137,7 @@ class LineCounters:
         self._full = self._clock.begin()
 
     def _where(self, line: Key, frame: FrameType | None) -> tuple[Stack, str | None]:
-        """The stack of the line and its call; nothing where `frame` is not the line's own, nor one that it called."""
+        """The stack of the line and its call; empty where neither `frame` nor one of its callers runs the line."""
         for each in walk_out(frame):
             if each.f_code is line[0]:
                 call = called_from(each, line[1])

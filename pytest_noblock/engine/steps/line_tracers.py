@@ -1,6 +1,6 @@
 """Tells the line counters which line runs: by `sys.monitoring` from Python 3.12 on, by `sys.settrace` before.
 
-Every callback runs on the thread whose line it is; those of other threads are ignored.
+Python calls each callback on the thread that runs the line. Only the lines of the meter's thread count.
 """
 
 import sys

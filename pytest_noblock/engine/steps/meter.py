@@ -26,15 +26,15 @@ STEPPING: "dict[int, StepMeter]" = {}
 every call passes look here first."""
 
 SHORT_NS = 30_000
-"""A shorter step holds neither a round trip (33 us at best, measured on loopback) nor a sleep worth a note."""
+"""Wall ns. A shorter step holds neither a round trip (33 us at best, measured on loopback) nor a sleep worth a note."""
 _REUSE_NS = 50_000
-"""A reading younger than this serves again: nothing of a millisecond fits in between."""
+"""ns. A step begins with the last reading where that is younger than this: nothing of 1 ms fits in between."""
 _NOTABLE_NS = 500_000
-"""A shorter step needs no segment unless it made a round trip. (The connections that Python opens are seen as they are
-opened; a C driver takes longer than this to open one and to talk.)"""
+"""Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
+moment. A C driver takes longer than this to open one and to talk.)"""
 _RESUME_NS = 1_000_000
-"""Where a request's step goes on at once after a cut, a reading younger than this serves again. What the request did
-in between is counted twice then: less than a note is worth."""
+"""ns. The same where a request's step goes on at once after a cut. What the request did since the reading counts twice
+then: 1 ms at most, and only more than that is worth a note."""
 
 
 class LineObserver(Protocol):
@@ -61,12 +61,14 @@ class GapObserver(Protocol):
         ...
 
     def sample_early(self) -> None:
-        """The watchdog has waited long for the GIL and has it now."""
+        """On the watchdog's thread: it has waited long for the GIL, and has the GIL now."""
         ...
 
 
 class StepMeter:
-    """Meters the steps of the thread that makes it. Everything runs on that thread, but for `close`.
+    """Meters the steps of the thread that makes it.
+
+    All of it runs on that thread, but for `close` and `another_thread_called`.
 
     Four parties may observe a meter, each by its `attach_...`: a watchdog, line counters,
     a GIL gap detector, and a function that is called before each step.
@@ -80,12 +82,12 @@ class StepMeter:
     _gaps: GapObserver | None = None
     _on_step_begin: Callable[[], None] | None = None
     _start: Reading = (0, 0, b"", 0, 0)
-    """The reading from which the present step counts; a step may share it with those before."""
+    """The reading from which the present step counts; a step may share it with the steps before."""
     _read_at = 0
-    """When `_start` was read; 0: it has been charged, and serves no other step."""
+    """When `_start` was read (ns). 0: a step has been charged from it, and no other step may use it."""
     _read_for: LiveExchange | None = None
     _watchdog_cpu = 0
-    """What the watchdog's thread had burned when `_start` was read."""
+    """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
     _step = _began = _ended_at = 0
 
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
@@ -99,25 +101,25 @@ class StepMeter:
         self._calls = StepCalls(user, self._trips, self.deductions)
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
-        """Samples steps that run long."""
+        """The watchdog samples steps that run long."""
         self._watchdog = self.deductions.watchdog = watchdog
 
     def attach_lines(self, lines: LineObserver | None) -> None:
-        """Counts the cost of each user line; None ends it."""
+        """The counters count the cost of each user line; None ends it."""
         self._lines = lines
 
     def attach_gaps(self, gaps: GapObserver | None) -> None:
-        """Looks for threads that hold the GIL, in steps and where the watchdog is late; None ends it."""
+        """The detector looks for threads that hold the GIL, in steps and where the watchdog is late; None ends it."""
         self._gaps = gaps
         if self._watchdog is not None:
             self._watchdog.on_late = gaps.sample_early if gaps is not None else None
 
     def attach_step_begin(self, function: Callable[[], None]) -> None:
-        """Is called before each step of a request."""
+        """The meter calls the function before each step of a request."""
         self._on_step_begin = function
 
     def close(self) -> None:
-        """Inert from now on: an app's lifespan may outlive the test that metered it. Any thread may call it."""
+        """The meter does nothing from now on: an app may outlive the test that metered it. Any thread may call it."""
         self.closed = True
         self.clock.close()
         if self._watchdog is not None:  # nobody ends the step in which a meter is closed
@@ -128,7 +130,7 @@ class StepMeter:
         return _native_id() == self._native
 
     def begin(self, owner: LiveExchange) -> None:
-        """A step of the owner's begins, or the rest of one behind a cut."""
+        """A step of the owner begins, or goes on after a cut."""
         if self.closed or _native_id() != self._native:
             return
         if self._on_step_begin is not None:
@@ -150,7 +152,7 @@ class StepMeter:
             self._read()
             self._read_for = owner
             moment = self._start[WALL]
-        self._began = moment  # a reading that serves again may be older: the phase is that of this moment
+        self._began = moment  # `_start` may be older: the phase of the request is that of this moment
         if self._watchdog is not None:
             self._watchdog.step_began(self.ident, self._native, self._step, moment)
 
@@ -180,7 +182,7 @@ class StepMeter:
         self.owner = None
 
     def switch_owner(self, owner: LiveExchange | None) -> None:
-        """Cut: what follows in this step is the owner's; None: nobody's."""
+        """Cut the step: the rest of it belongs to `owner`; None: to no request."""
         if self.owner is not None:
             self.end()
         if owner is not None:
@@ -191,7 +193,7 @@ class StepMeter:
         segment = self._segment(owner, end, self._lines.leave() if self._lines is not None else ())
         if self._gaps is not None:
             self._gaps.in_step(segment)
-            self._gaps.close_interval()  # to read the sockets released the GIL
+            self._gaps.close_interval()  # reading the sockets has released the GIL
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, segment.imported)
         trips = segment.round_trips or segment.doubtful_trips
         if trips or segment.calls or segment.answered or longest >= _NOTABLE_NS:

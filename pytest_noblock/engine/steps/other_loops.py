@@ -1,4 +1,4 @@
-"""Which loop runs, and the steps of loops that do not run by `asyncio.events.Handle`.
+"""Names the running loop, and meters the steps of loops that do not use `asyncio.events.Handle`.
 
 uvloop's steps are seen by a task factory, trio's by an instrument. Not seen under
 uvloop: bare callbacks (`call_later` and friends), because its handles are written in C;
@@ -22,7 +22,7 @@ Undo = Callable[[], None]
 
 
 def loop_name() -> str:
-    """Of the loop that the calling thread runs: asyncio, trio, or the package of another (uvloop, rloop).
+    """The name of the loop that the calling thread runs: asyncio, trio, or the package of another (uvloop, rloop).
 
     "" where the coroutine is driven by hand.
     """
@@ -41,7 +41,7 @@ def install_steps(meter: StepMeter) -> Undo | None:
 
 
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
-    """Meters each step of the call; the call itself where the loop's steps are metered already."""
+    """The call, with each of its steps metered; unchanged where the loop's steps are metered already."""
     loop = _running_loop()
     metered = _in_trio() if loop is None else _has_handles(loop)
     return call if metered else Stepped(call, meter)
@@ -68,7 +68,7 @@ def _in_trio() -> bool:
 
 
 class Stepped(Coroutine[Any, Any, T]):
-    """A coroutine each of whose resumptions is one step; in all else it is the one that it was given."""
+    """Wraps a coroutine: each resumption is one step of the meter. In all else it behaves as the coroutine does."""
 
     def __init__(self, call: Coroutine[Any, Any, T], meter: StepMeter) -> None:
         self._call = call

@@ -20,7 +20,7 @@ _MOST_CALLS = 100
 
 
 class StepCalls:
-    """Of one meter, on whose thread everything here runs."""
+    """The calls of one meter. All of it runs on the meter's thread."""
 
     def __init__(self, user: UserCode, trips: RoundTrips, deductions: Deductions) -> None:
         self.blocking: list[BlockingCall] = []
@@ -49,7 +49,7 @@ class StepCalls:
                     self.blocking.append(BlockingCall(name, effect != "sleep", began, moment, stack, asked))
 
     def _add_answered(self, name: str, effect: Effect, began: int, ended: int, frame: FrameType) -> None:
-        """A client's call, or a mock's, during which nothing used a socket."""
+        """Add a call of a client or of a mock, if nothing used a socket during the call."""
         if self._network_ended < began and len(self.answered) < _MOST_CALLS:
             with self._deductions.excluded():
                 self.answered += self._mocked.calls(effect, name, began, ended, frame)

@@ -17,7 +17,7 @@ from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.timer import best_timer
 
 _MOST_SAMPLES = 8
-"""Of one step. They come ever more rarely: the eighth about 29 times `after` into the step."""
+"""How many samples a step may have. They come ever more rarely: the eighth about 29 times `after` into the step."""
 
 _NUMBERS_OF_SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 44: "sendto",
@@ -34,7 +34,7 @@ Running = tuple[int, int, int]
 
 
 class RawSample:
-    """A sample as it was taken; `observation.Sample` is made of it after the run. Times in ns."""
+    """A sample as it was taken; `segment.Sample` is made of it after the run. Times in ns."""
 
     syscall = "unknown"
 
@@ -65,11 +65,11 @@ class Watchdog:
         self._thread.start()
 
     def step_began(self, ident: int, native: int, step: int, began: int) -> None:
-        """Arms the timer for 1.5 `after`, so that only every other of many short steps need arm it anew."""
+        """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
         running = self._running
         running[ident] = (native, step, began)
         ahead, after = self._due - began, self.after
-        if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's may be longer
+        if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's was longer
             self._arm(after + after // 2)
 
     def step_ended(self, ident: int) -> Running | None:
@@ -83,11 +83,11 @@ class Watchdog:
                 self._arm(self.after)
 
     def sample_if_late(self) -> None:
-        """Called by a thread that has the GIL and is no loop thread: the watchdog may wait for it since the timer rang.
+        """Called by a thread that has the GIL and is no loop thread. The watchdog may still wait for the GIL.
 
-        A C call that keeps the GIL releases it when the call ends, and whichever thread is
-        first gets it. Often that is the test client's thread, which waits for the GIL in
-        order to wait for its answer. When the watchdog gets it the step may be over.
+        When a C call that kept the GIL ends, the thread that is first gets the GIL. Often that
+        is the test client's thread, which then waits for its answer. When the watchdog gets
+        the GIL, the step may be over.
         """
         if self._running and now() > self._due:
             self._take_samples(not_of={sample.step for sample in self.samples[-_MOST_SAMPLES:]})
@@ -122,7 +122,7 @@ class Watchdog:
         clock.close()
 
     def _arm_again(self, times: list[int]) -> None:
-        """For a step that was too young: soon. For steps that have been sampled so many `times`: later and later."""
+        """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""
         moment = now()
         if any(moment - began < self.after for _, _, began in list(self._running.values())):
             if moment > self._due:  # else that step's own thread has armed the timer
@@ -134,7 +134,7 @@ class Watchdog:
         return self._running.get(ident, (0, 0, 0))[1] == step
 
     def _take_samples(self, not_of: Container[int] = ()) -> list[tuple[int, RawSample]]:
-        """Of every thread whose step is old enough. They are kept at once, because the test may end with the step."""
+        """Sample each thread whose step is old enough. Keep the samples at once: the test may end with the step."""
         moment = now()
         taken = []
         for ident, (_native, step, began) in list(self._running.items()):
@@ -149,10 +149,10 @@ class Watchdog:
         """Adds the system call and `due` to a sample; returns how often its step has been sampled now.
 
         `delayed` (ns) is the longest that the watchdog waited for a processor since the
-        timer rang. So long it may have kept the GIL from other threads: a thread that hands
-        the GIL over waits until the next one has taken it. Where another thread held the
-        GIL, the watchdog woke every 5 ms to ask for it and waited for a processor each time,
-        but only the last of these waits kept anybody.
+        timer rang. During that wait the watchdog may have kept the GIL from other threads: a
+        thread that hands the GIL over waits until the next thread has taken the GIL. While
+        another thread held the GIL, the watchdog woke every 5 ms to ask for the GIL, and
+        waited for a processor each time. Only the last of these waits kept other threads.
         """
         native, step, _began = self._running.get(ident, (0, 0, 0))
         if step == sample.step:
