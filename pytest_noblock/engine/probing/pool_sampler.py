@@ -1,7 +1,7 @@
 """Reads in every tick how full the thread pools are, and who has their threads.
 
-All of it runs on the loop thread: in the ticks, and `PoolSampler.awaited` also where the
-loop thread has just waited for the GIL, in its selector or in a step.
+All of it runs on the loop thread. The ticks call `PoolSampler.sample`. The GIL gap detector
+calls `PoolSampler.awaited` when the loop thread has waited for the GIL.
 """
 
 from collections.abc import Container, Sequence
@@ -21,10 +21,11 @@ from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
 
 _MS = 1_000_000
 _SHORT_USE_NS = 5 * _MS
-"""The interval of the ticks: a token that only one of two samples sees was held for half of it, on average."""
+"""ns; the interval of the ticks. A token that only one of two samples sees was held for half of it, on average."""
 _READING_NS = 10 * _MS
 _READINGS_PER_DOUBLING = 8
-"""A full pool is read every 10 ms, later every eighth of the time that it has been full: long spans stay small."""
+"""A full pool is read every 10 ms (`_READING_NS`), later after each eighth of the time that it has been full: so a long
+span has few readings."""
 
 RawStacks = list[list[RawFrame]]
 
@@ -161,10 +162,10 @@ class PoolSampler:
         return holder.record.number if holder.record is not None and holder.record in self._records else 0
 
     def _awaiting(self, holders: Sequence[Holder]) -> tuple[SeenIn, RawStacks]:
-        """Where the holders wait, for no worker is in the user's code.
+        """Where the holders wait. It is asked where no worker runs the user's code.
 
-        In `to_thread(json.dumps, ...)` the task waits in a user line: its await chain. In
-        a FileResponse it waits in none: the `def` of the endpoint that made the response.
+        With `to_thread(json.dumps, ...)` the task waits at a user line: its await chain is the
+        answer. With a FileResponse no user line waits: the answer is the `def` of the endpoint.
         """
         chains, endpoints = [], []
         for holder in holders:
@@ -178,7 +179,7 @@ class PoolSampler:
     def _user_chain(self, holder: Holder) -> list[RawFrame] | None:
         """The await chain of the holder's task, if the user's code is in it, middleware left aside.
 
-        A task that is in none may be one that the request's own task gathers: its chain goes on with that one's.
+        A task without a user line may be one that the request's own task gathers: the chain goes on with that task's.
         """
         chain: list[RawFrame] = []
         for task in (holder.task, holder.record.task if holder.record is not None else None):
@@ -189,5 +190,5 @@ class PoolSampler:
 
 
 def _before_routing(frame: RawFrame) -> bool:
-    """Outside of the framework's routing is middleware, which waits for everything."""
+    """False for a frame of the framework's routing: the frames after it are middleware, which waits for everything."""
     return not starlette.is_routing(frame)

@@ -1,8 +1,8 @@
 """What the user's probes wait for, who ends the wait, and where the observed requests sit meanwhile.
 
-All of it runs on the loop thread: `WaitSampler.sample` in the ticks, `_wait_ended` in the
-step that ends a wait, whosever step that is. A thread that ends one by mistake, without
-`call_soon_threadsafe`, runs `_wait_ended` itself.
+All of it runs on the loop thread. The ticks call `WaitSampler.sample`. The step that ends a
+wait calls `_wait_ended`, whichever request the step belongs to. A worker thread that sets a
+future without `call_soon_threadsafe` makes a mistake: it calls `_wait_ended` itself.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import user_frame
 
 _MOST_RECORDS = 8
-"""So many observed requests are located in each tick: their await chains are what a tick costs."""
+"""How many observed requests a tick locates. To read their await chains is the costly part of a tick."""
 _MOST_WAITS = 200
-"""So many waits of a run are kept: later ones repeat them."""
+"""How many waits of a run are kept. Later ones repeat them."""
 _SHORT_WAIT_NS = 10_000_000
-"""Two ticks: what a wait that no observed request keeps up may take from one tick to the next."""
+"""ns; two ticks. No more than this counts between two ticks while no observed request sits at an await."""
 
 Future = asyncio.Future[object]
 Task = asyncio.Task[object]
@@ -34,7 +34,7 @@ Task = asyncio.Task[object]
 
 @dataclass(slots=True, eq=False)
 class _OpenWait:
-    """One probe at one future; times in ns. It is itself the callback that the future schedules when it is done."""
+    """One probe at one future; times in ns. The object is also the callback that the done future schedules."""
 
     probe: ProbeInFlight
     future: Future
@@ -44,7 +44,7 @@ class _OpenWait:
     """The objects in whose methods the probe waits, innermost first: identity and name."""
     began: int
     waited_ns: int = 0
-    """How long it waited, as far as that was not the machine being busy."""
+    """How long the probe waited, without the time for which the machine was busy."""
     ended: int | None = None
     by: LiveExchange | None = None
     """The request in whose step the wait ended."""
@@ -133,11 +133,11 @@ class WaitSampler:
     def _count(self, last: _Moment, moment: _Moment) -> None:
         """Add the time between two samples to every wait that was open at both.
 
-        All of it counts while an observed request sits at one await: then the request
-        keeps the probe waiting, and the loop being late keeps nobody. The run-queue delay
-        of worker threads comes off, because the request may wait for a worker. While no
-        request sits, the run-queue delay of the loop thread comes off as well, and no more
-        counts than two ticks.
+        While an observed request sits at one await, all of the time counts: the request
+        keeps the probe waiting, and a late loop does not. The run-queue delay of worker
+        threads is taken off, because the request may wait for a worker. While no request
+        sits, the run-queue delay of the loop thread is taken off as well, and at most two
+        ticks count.
         """
         passed = moment.at - last.at - (moment.workers_queued - last.workers_queued)
         if not any(future is not None and not future.done() for future in self._futures.values()):
@@ -173,7 +173,7 @@ class WaitSampler:
             wait.shared = wait.shared or not wait.waited_objects.keys().isdisjoint(waited_objects)
 
     def _waiting_task(self, record: LiveExchange) -> Task | None:
-        """The one that runs the user's code: under some middleware a child of the request's."""
+        """The task that runs the user's code. Under some middleware it is a child of the request's own task."""
         for task in tasks_of(record) if record.task is not None else ():
             if any(code.co_filename in self._user for code, *_ in await_chain(task)):
                 return task
@@ -211,9 +211,9 @@ class WaitSampler:
 def _intercept_call_soon(loop: Any, wait_ended: Callable[[_OpenWait], None]) -> None:
     """Have `wait_ended` called when a future schedules an `_OpenWait`, in the step that has the future done.
 
-    Only at that moment the context shows who did it. The futures of asyncio, in C and in
-    Python, schedule their callbacks by `loop.call_soon` (CPython 3.11 to 3.14). A future
-    that does not is seen without an end, and `waits` leaves it out.
+    Only at that moment the context shows whose step it is. The futures of asyncio, in C and in
+    Python, schedule their callbacks by `loop.call_soon` (CPython 3.11 to 3.14). Where a future
+    does not, the end of the wait is not seen, and `waits` leaves the wait out.
     """
     if "call_soon" in vars(loop):
         return
@@ -228,7 +228,7 @@ def _intercept_call_soon(loop: Any, wait_ended: Callable[[_OpenWait], None]) -> 
 
 
 def _awaited_future(task: Task | None) -> Future | None:
-    """What the task waits for in the end: not another task, but what that one waits for.
+    """The future that the task waits for. Where the task waits for another task: the future of that other task.
 
     `_fut_waiter` is private (tasks of CPython 3.11 to 3.14, in C and in Python). Where a
     task has none, its wait is not seen: no `contention` is found.
@@ -247,5 +247,5 @@ def _whole_chain(task: Task) -> list[RawFrame]:
 
 
 def _went_on(record: LiveExchange, future: Future | None) -> bool:
-    """Whether the request is no more at the future that it was seen at."""
+    """Whether the request has left the future at which it was seen."""
     return record.returned is not None or future is None or future.done()

@@ -19,10 +19,10 @@ from pytest_noblock.model.observation import LOOP, Probe
 
 _MS = 1_000_000
 _INTERVAL_NS = 25 * _MS
-"""Between two probes of one path, and between two of one pool: two in the default limit of 50 ms."""
+"""From one probe of a path, or of a pool, to the next. Two probes fit into the default limit of 50 ms."""
 _CLOSE_PROBES = 100
 _LATER_INTERVAL_NS = 250 * _MS
-"""The first 100 probes of a path come close together, then a tenth as many: a slow endpoint needs no thousands."""
+"""ns. The first 100 probes of a path come every 25 ms, later ones every 250 ms: thousands would show no more."""
 _ALONE_RUNS = 3
 _ANSWER_LIMIT_S = 5
 """A probe that takes longer is no small request."""
@@ -48,7 +48,7 @@ class ProbeInFlight:
 
 
 class Probes:
-    """The probes of one run: an open loop, due whether or not those before are answered."""
+    """The probes of one run. Each is due at a fixed time, whether or not the earlier ones have been answered."""
 
     def __init__(self, client: httpx.AsyncClient, paths: Sequence[str], pools: Sequence[Pool]) -> None:
         self.alone: dict[str, int] = {}
@@ -56,7 +56,7 @@ class Probes:
         self.answered: list[Probe] = []
         self.under_way: set[ProbeInFlight] = set()
         self.failed: ProbeFailed | None = None
-        """The first that was not answered well beside the request."""
+        """The first failure of a probe while the request was under way."""
         self._client = client
         self._paths = paths
         self._pools = pools
@@ -135,7 +135,7 @@ class Probes:
 
 
 class _PoolProbes:
-    """The probes of one pool, one after another: at a full pool only one waits, from a free one none takes a thread."""
+    """The probes of one pool, one after another. In a full pool one waits; in a free pool none takes a thread."""
 
     def __init__(self, pool: Pool, note_answer: Callable[[str, int], None]) -> None:
         self._pool = pool
@@ -180,7 +180,7 @@ class _Timetable:
         await asyncio.sleep(max(0, self.due - now()) / 1e9)
 
     def missed(self) -> Iterator[int]:
-        """When those were due that were not sent: the one that was waited for, and those after it, up to now."""
+        """The due times (ns) of the probes that were not sent: the next one, and those after it up to now."""
         stopped = now()
         while self.due < stopped:
             yield self.due
@@ -192,7 +192,7 @@ class _Timetable:
 
 
 async def _median_time(name: str, send: Callable[[], Awaitable[None]]) -> int:
-    """The median (ns) of three in a row, after a first one that pays what only a first one pays."""
+    """The median (ns) of three in a row. One before them is not counted: it pays the first-use costs."""
     times = []
     for _ in range(1 + _ALONE_RUNS):
         began = now()
@@ -204,7 +204,7 @@ async def _median_time(name: str, send: Callable[[], Awaitable[None]]) -> int:
 async def _all_answered(path: str, sent: Sequence[asyncio.Task[None]]) -> None:
     """Raises what the first one raised, or ProbeFailed where one is not answered within the limit.
 
-    The limit is counted in slices: one that a busy machine draws out counts as one, however long it took.
+    The limit is counted in slices. A slice that a busy machine stretches counts as one, however long it took.
     """
     pending = set(sent)
     for _ in range(_ANSWER_LIMIT_S * _SLICES_PER_S):

@@ -11,20 +11,20 @@ _MS = 1_000_000
 _OFTEN_NS = 5 * _MS
 """The grain of what is counted from tick to tick: `PoolUse.taken` and `Wait.waited_ns`."""
 _OFTEN_AT_FIRST = 20
-"""So many ticks of a run come often, whatever happens: 100 ms, in which a short request has ended."""
+"""The first 20 ticks of a run come every 5 ms, whatever happens: in these 100 ms a short request ends."""
 _LATER_NS = 25 * _MS
 _IDLE_NS = 4 * _LATER_NS
 """A tick wakes a process that may sleep, which costs it 0.1 to 0.3 ms: 1 % of a processor is what all may take."""
 _WORKING_NS = 500_000
-"""Other threads that burned less CPU between two ticks did not keep the GIL."""
+"""CPU ns. Other threads that burned less between two ticks did not keep the GIL."""
 
 
 class LoopTicks:
     """A timer on the running loop: each tick is one callback, and no task.
 
     The due time of a tick is fixed before it comes, so that a late one shows that the
-    loop could not turn. A tick is idle when no step of a request began since the one
-    before, `sample` found nothing under way and no other thread worked or was started:
+    loop could not turn. A tick is idle when no step of a request began since the
+    tick before, `sample` found nothing under way and no other thread worked or was started:
     then nothing can hold the loop, and the next tick is 100 ms off. The next step of a
     request calls `wake`, which brings the tick forward before that step can hold the loop.
 
@@ -50,12 +50,12 @@ class LoopTicks:
         self._step_began = True
         """Whether a step of a request began since the last tick."""
         self._idle = False
-        """Whether the tick that the timer stands at is an idle one, which `wake` brings forward."""
+        """Whether the timer is set for an idle tick, which `wake` brings forward."""
         self._due = now() + _OFTEN_NS
         self._timer = self._armed()
 
     def wake(self) -> None:
-        """A step of a request begins. Runs at each: nothing costly here."""
+        """A step of a request begins. Every such step calls this: nothing costly here."""
         self._step_began = True
         if self._idle:
             self._idle = False
@@ -64,7 +64,7 @@ class LoopTicks:
             self._timer = self._armed()
 
     def stop(self) -> None:
-        """No tick comes after this; those that fell due and did not come are handed on: they waited until now."""
+        """No tick comes after this. Ticks that fell due and did not come are reported now: they waited until now."""
         self._idle = False
         self._timer.cancel()
         while self._due < now():
@@ -75,7 +75,7 @@ class LoopTicks:
         self._ticked(self._due)
         try:
             self._often = self._sample()
-        except Exception as error:  # noqa: BLE001  # it is ours: the app's loop must not get it
+        except Exception as error:  # noqa: BLE001  # the error is ours: the app's loop must not get it
             self.failure = error
             return
         self._advance()

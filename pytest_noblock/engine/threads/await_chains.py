@@ -54,7 +54,7 @@ def where(record: LiveExchange, user: UserCode) -> Frame | None:
 
 
 def tasks_of(record: LiveExchange) -> list[AnyTask]:
-    """The tasks of the request, youngest first; its own task comes last, for it started the others."""
+    """The tasks of the request, youngest first; its own task comes last, because it started the others."""
     tasks = {task for task in asyncio.all_tasks() - {record.task} if record_of(task) is record}
     children = sorted(tasks, key=lambda task: task.get_name(), reverse=True)
     return [*children, record.task] if record.task is not None else children
@@ -86,9 +86,9 @@ def innermost_future(task: AnyTask | None) -> "asyncio.Future[object] | None":
 
 
 def awaited_tasks(task: AnyTask) -> Iterator[AnyTask]:
-    """The task itself, the task that it waits for, the task that one waits for, and so on.
+    """The task itself, the task that it waits for, the task that the second one waits for, and so on.
 
-    Tasks that wait for each other end it where they began.
+    Where tasks wait for each other in a circle, each comes once.
     """
     met: set[AnyTask] = set()
     waiting: AnyTask | None = task

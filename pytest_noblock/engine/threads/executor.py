@@ -1,4 +1,4 @@
-"""An event loop that remembers the calls in its default executor, for the executor's threads carry no context."""
+"""An event loop that remembers the calls in its default executor: the executor's threads carry no context."""
 
 import asyncio
 import threading

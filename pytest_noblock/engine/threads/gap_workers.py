@@ -1,4 +1,4 @@
-"""Which threads burned in a gap, and where they were: samples of their stacks and of their CPU time.
+"""Which threads burned CPU in a gap, and where they were: samples of their stacks and of their CPU time.
 
 A thread that kept the GIL gives it up right after the C call that kept it. So whoever gets the GIL next, and samples
 at once, finds the thread at the line of that call.
@@ -35,7 +35,7 @@ class WorkerSample:
     """What it had burned since the marks, in ns."""
     frames: list[RawFrame]
     awaited: list[RawFrame]
-    """Where the task waits whose call the thread makes; empty where nobody knows."""
+    """The await chain of the task that waits for this thread's call; empty where nobody knows the task."""
 
 
 class GapWorkers:
@@ -52,7 +52,7 @@ class GapWorkers:
         return self._clocks.read()
 
     def mark(self, marks: dict[threading.Thread, int]) -> None:
-        """On the loop thread: what threads had burned by then counts no more."""
+        """On the loop thread: CPU time that threads had burned by `marks` does not count any more."""
         self._clocks.marks = marks
         self._early = []
 
@@ -81,7 +81,7 @@ class GapWorkers:
         ]
 
     def _awaiting(self, ident: int) -> list[RawFrame]:
-        """Where the task waits whose call the thread makes: any task's that waits, where the pool does not tell."""
+        """The await chain of the task that waits for the thread; of any waiting task, where the pool does not tell."""
         waiting = [each for each in self._holders() if each.task is not None and each.worker in (None, ident)]
         tasks = [each.task for each in waiting if each.worker == ident] or [each.task for each in waiting]
         running = asyncio.current_task()
@@ -93,7 +93,7 @@ class GapWorkers:
     def values(self, samples: Sequence[WorkerSample], ended: int) -> tuple[Worker, ...]:
         """What is kept of a gap, once the run is over: the worker that burned most at one go comes first.
 
-        `ended` is a worker without a stack: nobody knows where it was.
+        `ended` (ns) makes a worker without a stack: that thread has ended, and nobody knows where it was.
         """
         by_thread: dict[threading.Thread, list[WorkerSample]] = {}
         for sample in samples:
@@ -102,7 +102,7 @@ class GapWorkers:
         return tuple(sorted([*map(self._value, by_thread.values()), *gone], key=lambda each: -each.cpu))
 
     def _value(self, samples: Sequence[WorkerSample]) -> Worker:
-        """One thread at the end of its longest go. A go ends with a sample, for the sampler had the GIL then."""
+        """One thread at the end of its longest go. A sample ends a go, because the sampling thread had the GIL then."""
         before = [0, *(sample.cpu for sample in samples)]
         cpu, frames = max(
             ((sample.cpu - so_far, sample.frames) for sample, so_far in zip(samples, before, strict=False)),
@@ -115,8 +115,8 @@ class GapWorkers:
 def other_stacks() -> Stacks:
     """The stacks of all threads but the calling one.
 
-    Taken before anything that takes time: the others ask for the GIL every 5 ms, and the machine may take the
-    processor away.
+    To be called before anything that takes time: the other threads ask for the GIL every 5 ms, and the kernel may
+    preempt the calling thread. Then the others go on.
     """
     own = threading.get_ident()
     return {ident: capture(frame) for ident, frame in sys._current_frames().items() if ident != own}

@@ -52,15 +52,15 @@ class GapSelector(selectors.DefaultSelector):
 class GilGapDetector:
     """Records the gaps of one run that lasted `shortest` ns or longer.
 
-    The loop thread's time is one row of intervals: each reading of its clock closes one and begins the next, so that
-    no wait falls between two. `awaited`: see `GapWorkers`.
+    The loop thread's time is a row of intervals: each reading of its clock ends one and begins the next, so that no
+    wait falls between two. `awaited`: see `GapWorkers`.
     """
 
     def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
         self._shortest = shortest
         self._workers = GapWorkers(awaited, user)
         self._gaps: list[tuple[Gap, list[WorkerSample], int]] = []
-        """Each with the samples of it, and the CPU of a thread that had ended by then."""
+        """Each gap with its samples, and with the CPU (ns) of a thread that had ended by then."""
         self._clock: Clock = PortableClock()
         self._last: Reading = (0, 0, b"", 0, 0)
         """Where the present interval began."""
@@ -87,7 +87,7 @@ class GilGapDetector:
     def close_interval(self, may_sleep_s: float | None = 0, own_sleeps: int = 0) -> bool:
         """On the loop thread: end the present interval and begin the next. Where it was a gap, sample all threads.
 
-        `may_sleep_s`: how long the thread may have slept by itself, None for ever; `own_sleeps`: how often.
+        `may_sleep_s`: how long the loop thread may have slept by itself, None for ever; `own_sleeps`: how many times.
         Returns whether it was a gap.
         """
         began, ended = self._last, self._clock.end()
@@ -114,8 +114,8 @@ class GilGapDetector:
     def reset_marks(self) -> None:
         """On the loop thread, at every tick: threads are blamed for what they burned since.
 
-        The marks are read first, for reading them may itself wait for the GIL; a gap that ends here has set newer
-        ones.
+        The marks are read first, because reading them may itself wait for the GIL. Where a gap ends here,
+        `close_interval` has set newer marks.
         """
         marks = self._workers.marks()
         if not self.close_interval():

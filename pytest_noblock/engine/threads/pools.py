@@ -44,11 +44,11 @@ class Pool(Protocol):
         ...
 
     def holders(self) -> Sequence[Holder]:
-        """Probes left out."""
+        """Who has tokens, without the probes."""
         ...
 
     def awaited(self) -> Sequence[Holder]:
-        """The holders, and whoever's worker is done while the loop has not taken the answer yet."""
+        """The holders, and the requests whose worker is done while the loop has not taken the answer yet."""
         ...
 
     def threads(self) -> list[threading.Thread]:
@@ -69,7 +69,7 @@ class Pool(Protocol):
 
 
 class _ProbeToken:
-    """In whose name a probe borrows a token."""
+    """A probe borrows a token in the name of such an object."""
 
 
 class TokenPool:
@@ -108,7 +108,7 @@ class TokenPool:
         return self.taken() < self.total and not self.waiting()
 
     async def probe(self) -> None:
-        """A token and no worker: whoever has a token gets a worker at once, and a worker's start would be measured."""
+        """Take a token, no worker: who has a token gets a worker at once. A worker's start must not be measured."""
         token = _ProbeToken()
         await self._limiter.acquire_on_behalf_of(token)
         self._limiter.release_on_behalf_of(token)
@@ -148,7 +148,7 @@ class ExecutorPool:
         return self.taken() < self.total
 
     async def probe(self) -> None:
-        """Its queue is entered with a call only: a probe makes one where it has to wait, and none elsewhere."""
+        """Only a call can wait in the executor's queue: a probe makes one where the pool is full, and only there."""
         if self.total and self.taken() >= self.total:
             await self._loop.run_in_executor(None, _nothing)
 
@@ -169,4 +169,4 @@ def _begun(jobs: Iterable[Job]) -> list[Holder]:
 
 
 def _nothing() -> None:
-    """What a probe has a worker do."""
+    """The call that a probe gives to a worker."""

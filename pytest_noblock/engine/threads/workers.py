@@ -6,7 +6,7 @@ Neither library has a public way to ask. What is read instead, where it was seen
 - anyio (4.9 to 4.16): `WorkerThread.run` in a file whose name ends in `_ANYIO_FILE` waits for work in `Queue.get`;
   without it every worker counts as one that does not work.
 - CPython (3.11 to 3.13): `BaseEventLoop._default_executor`, `ThreadPoolExecutor._threads` and `._max_workers`;
-  without them (uvloop has its own) the default executor has no workers and no room.
+  without them (uvloop has its own) the default executor seems to have no workers and no tokens.
 """
 
 import asyncio
@@ -67,15 +67,15 @@ def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFr
 class ThreadClocks:
     """CPU time (ns) of other threads, one by one, since their marks. Made on the loop thread.
 
-    Two sorts of thread count: those that began after this was made, and the workers of the running loop. The others
-    are strangers, as a server of the test's fixtures is.
+    Two sorts of thread count: those that began after this was made, and the workers of the running loop. All others
+    are strangers, such as a server that a fixture started.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._strangers = set(threading.enumerate())
         self.marks: dict[threading.Thread, int] = {}
-        """CPU time from which `burned` counts. By thread, for a new one may have the identity of an ended one."""
+        """CPU time from which `burned` counts. By thread: a new thread may have the identity of one that has ended."""
 
     def burned(self) -> dict[threading.Thread, int]:
         """CPU time of each thread that burned any since the marks."""
@@ -87,8 +87,8 @@ class ThreadClocks:
     def ended(self, all_burned: int, seen: Container[threading.Thread]) -> int:
         """CPU time of the one thread that has ended since the marks and is not `seen`.
 
-        `all_burned` is what all other threads burned since. 0 where none or several have ended, for nobody knows then
-        which one burned; 0 where the one that has ended is a stranger.
+        `all_burned` is what all other threads burned since. 0 where none or several have ended, because nobody knows
+        then which one burned. 0 where the one that has ended is a stranger.
         """
         since = self._since()
         gone = [each for each in self.marks if each not in since and each not in seen]
@@ -106,7 +106,7 @@ class ThreadClocks:
 
 
 def _cpu_of(native: int | None) -> int | None:
-    """The kernel's number of the clock is built by hand, see clock_getres(2).
+    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
 
     `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
     """
