@@ -1,4 +1,4 @@
-"""The counters of one thread: they tell what the app did from what the machine did.
+"""The counters of one thread. They separate what the app did from what the machine did.
 
 A reading costs about 3 us on Linux. It is a plain tuple, because a step takes two of
 them; WALL, CPU, QUEUED, SWITCHES and PROCESS name its places.
@@ -42,15 +42,16 @@ _cpu = time.thread_time_ns
 _process = time.process_time_ns
 
 _UNDISTURBED_NS = 50_000
-"""A reading that took longer was interrupted between two of its parts. They do not belong together."""
+"""Wall ns. A reading takes about 3 us. One that took longer than this was interrupted between two of its parts: the
+parts do not belong together."""
 _TRIES = 4
 _DELAY_EVERY_NS = 1_000_000
-"""At the begin of a step the run-queue delay is read again when it is older than this: it is the costliest part of a
-reading. What the thread queued since is then taken off the step as well, a millisecond at most."""
+"""ns. `begin` reads the run-queue delay again only where the last value is older than this: it is the costliest part of
+a reading. With an old value the step's delay also holds delay from before the step, 1 ms at most."""
 _UNREAD_NS = 4_000_000
-"""A new thread's run-queue delay is read once the thread has waited this long in all, for whatever. Until then the
-step is charged none of it, 4 ms at most. (Measured beside one busy process: 1 ms made every other thread of the test
-client read it, 4 ms one thread in ten.)"""
+"""ns. A new thread's run-queue delay is read once the thread has waited this long in all, for whatever reason. Until
+then the delay counts as 0; it is 4 ms at most. (Measured beside one busy process: with 1 ms every second thread of the
+test client read it, with 4 ms every tenth.)"""
 
 
 def voluntary_switches() -> int:
@@ -62,7 +63,7 @@ class Clock(Protocol):
     """The counters of the thread that made the clock; only that thread may read them."""
 
     splits_waiting: bool
-    """Whether the clock tells waiting for a processor from sleeping."""
+    """Whether the clock can separate waiting for a processor from sleeping."""
 
     def begin(self) -> Reading:
         """The reading at the begin of a step; it reads the wall clock last."""
@@ -83,8 +84,8 @@ class Clock(Protocol):
 def _pread() -> Callable[..., int]:
     """`pread` of the libc, called with the GIL kept, as PyDLL does.
 
-    `os.pread` releases the GIL. A thread that waits for the GIL would then get the
-    processor as well, right between two parts of a reading.
+    `os.pread` releases the GIL. A thread that waits for the GIL could then run between two
+    parts of a reading.
     """
     function: Callable[..., int] = ctypes.PyDLL(None).pread
     function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64)  # type: ignore[attr-defined]
@@ -137,10 +138,10 @@ class LinuxClock:
             self._delay = self._buffer.value
         self._delay_read = moment
 
-    # Where the kernel preempts the thread between two parts of a reading, the run-queue
-    # delay grows more than the wall time. The sleep, which is the rest, comes out too
-    # small: a miss. Beside busy processes that is milliseconds, and often, so such a
-    # reading is taken again.
+    # The kernel may preempt the thread between two parts of a reading. The step's run-queue
+    # delay then grows more than its wall time. The sleep is the rest of the wall time, so it
+    # comes out too small, and a finding may be missed. Beside busy processes this happens
+    # often and costs milliseconds, so such a reading is taken again.
     def begin(self) -> Reading:
         for _ in range(_TRIES):
             first = now()
@@ -170,14 +171,14 @@ class LinuxClock:
         return self._delay
 
     def close(self) -> None:
-        """Another thread may close the clock while its own thread is in a step: that step's delay stands still."""
+        """Any thread may call it, even while the clock's thread is in a step: the delay then keeps its last value."""
         fd, self._fd = self._fd, _CLOSED
         if fd >= 0:
             os.close(fd)
 
 
 class PortableClock:
-    """CPU and wall time, which every platform has; sleep and run-queue delay stay one lump."""
+    """CPU and wall time, which every platform has. It cannot separate sleep from run-queue delay."""
 
     splits_waiting = False
 

@@ -1,4 +1,4 @@
-"""The request under way: which steps are its own, and when did its ASGI messages pass."""
+"""The request under way: which steps are its own, and when its ASGI messages passed."""
 
 import asyncio
 import contextvars
@@ -61,13 +61,14 @@ class LiveExchange:
     entered: bool | None = None
     error: BaseException | None = None
     steps = 0
-    """How many steps of it a meter has begun."""
+    """How many of its steps a meter has begun."""
     task: "asyncio.Task[None] | None" = None
     """The task that runs the app's call, where the fixture's transport made one."""
     raised: BaseException | None = None
     raised_at: TracebackType | None = None
     """Kept apart from `raised`: Starlette's handlers take the traceback off an exception that they answer."""
     own_background = False
+    """Whether the endpoint returned a response that has a `background`."""
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
         self.method = method
@@ -136,8 +137,9 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     """The request that a task belongs to."""
     if sys.version_info >= (3, 12):
         return task.get_context().get(CURRENT)
+    # the first context among the referents is the task's own
     context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
-    return context.get(CURRENT) if context is not None else None  # a task refers to its own context first
+    return context.get(CURRENT) if context is not None else None
 
 
 def _dotted(endpoint: object) -> str:

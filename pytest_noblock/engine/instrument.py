@@ -5,9 +5,10 @@ while anybody needs a meter. Each callback carries the context of whoever schedu
 so one ContextVar names the request behind every step: child tasks, timers, streams,
 background tasks. `steps.other_loops` meters a loop without such handles (uvloop, trio).
 
-The patches are counted, because the interpreter has one Handle class: each `install` is
-ended by one `uninstall`. Where a test hands its patches over to the next one, that calls
-`catch_up` in the place of both.
+The interpreter has one Handle class, so installs are counted: each `install` needs one
+`uninstall`, and the last `uninstall` removes the patches. A test may hand its patches
+over to the next test. The next test then calls `catch_up`; the first test does not call
+`uninstall`, and the next one does not call `install`.
 """
 
 import functools
@@ -34,10 +35,10 @@ border(__file__)
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
 _imported: set[str] = set()
-"""The modules that were imported, or imported again, since the patches were installed or had caught up."""
+"""The modules that were imported, or imported again, since the last `catch_up`."""
 _lock = threading.RLock()
 _users: Counter[Patches] = Counter()
-"""How many `install` calls each set of patches has to thank for being installed."""
+"""By set of patches: how many `install` calls no `uninstall` has ended yet."""
 _ident = threading.get_ident
 
 
@@ -55,7 +56,7 @@ _PYTHON = Patches(_python_patches, known_calls.MODULES)
 _STARLETTE: Patches = Patches(
     lambda: starlette.patches(_STARLETTE.join),
     starlette.MODULES,
-    at_once=("starlette.applications", "fastapi"),  # behind these everything that is patched is imported
+    at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
 
 
@@ -70,7 +71,7 @@ def install(entry_points: Patches | None = None) -> None:
 
 
 def catch_up(entry_points: Patches | None = None) -> None:
-    """Patch what was imported since `install`, where nobody can have replaced a wrapper of ours."""
+    """Patch what was imported since the patches were put in. The caller knows that no wrapper was replaced."""
     if not _imported:
         return
     _imported.clear()
@@ -80,7 +81,7 @@ def catch_up(entry_points: Patches | None = None) -> None:
 
 
 def uninstall(entry_points: Patches | None = None) -> None:
-    """Takes what the `install` took."""
+    """End one `install` that had the same argument."""
     with _lock:
         for each in reversed(_sets(entry_points)):
             _users[each] -= 1
@@ -96,7 +97,7 @@ def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
 
 
 def _install_at_once(module: str) -> None:
-    """It was imported just now. A fixture, or the test itself, may be the first to import the app."""
+    """Patch `module`, which was imported just now. A fixture, or the test, may be the first to import the app."""
     if any(module in each.at_once for each in tuple(_users)):
         with _lock:
             for each in _users:
@@ -122,7 +123,7 @@ def register(meter: StepMeter) -> None:
 
 
 def unregister(meter: StepMeter) -> None:
-    """A later thread may have got the same ident, and a meter of its own."""
+    """End what `register` began. The meter of a later thread stays, which may have got the same ident."""
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
     if STEPPING.get(meter.ident) is meter:
@@ -135,7 +136,8 @@ def current_meter() -> StepMeter | None:
 
 
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
-    meters, ident, current, stepping = _meters, _ident, CURRENT, STEPPING  # most steps are nobody's: look-ups count
+    # Locals, because every step of every loop looks these up, and most steps belong to no request.
+    meters, ident, current, stepping = _meters, _ident, CURRENT, STEPPING
 
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
@@ -177,10 +179,10 @@ def _collection(phase: str, _details: dict[str, int]) -> None:
 
 
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The import hook. A module is imported once, so what that costs a request is a first-use cost.
+    """The import hook. A process imports a module once, so the step that imports it is not charged for it.
 
-    CPython (3.3 and later) looks `_find_and_load` up on `importlib._bootstrap` for every
-    import that `sys.modules` does not answer, the import statement's included.
+    CPython (3.3 and later) looks up `importlib._bootstrap._find_and_load` for every import of
+    a module that is not in `sys.modules`; import statements do so, too.
     """
 
     def _find_and_load(name: str, import_: Any) -> Any:
@@ -215,9 +217,10 @@ def born_at(thread: threading.Thread) -> int | None:
 
 
 def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave out how long the caller waits until a new thread or process has had its first turn.
+    """Do not charge the step for its wait until a new thread or process has run for the first time.
 
-    `Thread.start` and `Popen` wait for that. Beside busy processes it is the machine's doing.
+    `Thread.start` and `Popen` wait for that. Beside busy processes the wait is long, and the
+    machine causes it.
     """
 
     @functools.wraps(original)

@@ -1,4 +1,4 @@
-"""The one set-up of a meter: a clock, the sockets and a watchdog, by what this machine has; and what it recorded.
+"""Sets up a meter: a clock, a socket table and a watchdog, by what this machine has. Collects what the meter recorded.
 
 The fixture's run, a watched test and the self-check all make their meters here.
 """
@@ -21,9 +21,9 @@ from pytest_noblock.model.segment import Sample, Segment
 
 
 class MeterKit:
-    """Makes meters that share a watchdog and a socket table, each of which is made when it is first needed.
+    """Makes meters that share one watchdog and one socket table. Each of the two is made when it is first needed.
 
-    Sockets belong to the process; nothing but the GIL locks their table.
+    The meters share the table because sockets belong to the process. Only the GIL protects it.
     """
 
     def __init__(self, kind: Meter, user: UserCode) -> None:
@@ -36,7 +36,7 @@ class MeterKit:
 
     @cached_property
     def watchdog(self) -> Watchdog:
-        """To read it starts its thread, which costs 0.1 ms: better before the first request than in it."""
+        """The first read starts the watchdog's thread, which costs 0.1 ms: read it before the first request."""
         return Watchdog(after=0)
 
     def new_sockets(self) -> SocketTable | None:
@@ -52,7 +52,10 @@ class MeterKit:
         return StepMeter(clock, self.user, self._sockets)
 
     def with_samples(self, segments: Sequence[tuple[Segment, int]]) -> tuple[Segment, ...]:
-        """Each segment with the samples of its step, whose number comes with it. The watchdog forgets its samples."""
+        """Each segment with the samples of its step. `segments` has pairs: a segment, and the number of its step.
+
+        The watchdog forgets its samples.
+        """
         by_step: defaultdict[int, list[Sample]] = defaultdict(list)
         for sample in self.watchdog.take() if self._has_watchdog() else ():
             by_step[sample.step].append(_sample(sample, self.user))
@@ -79,9 +82,9 @@ class Metering:
 def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = False) -> Iterator[Metering]:
     """Meter the steps of the calling thread while the block runs.
 
-    The watchdog samples a step that is `sample_after` ns old. An `exact` run has counters
-    at every user line instead, because samples would disturb them; but where somebody
-    else owns the tracer it has the watchdog, too.
+    The watchdog samples a step that is `sample_after` ns old. An `exact` run has
+    counters at every user line and no watchdog, because samples would disturb the
+    counters. Where somebody else owns the tracer, the run has the watchdog and no counters.
     """
     kit = MeterKit(kind, user)
     with ExitStack() as stack:

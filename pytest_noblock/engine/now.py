@@ -1,4 +1,4 @@
-"""What the engine needs and a test may freeze or replace: taken here once, as the interpreter has it."""
+"""Functions that the engine needs and that a test may freeze or replace. This module keeps the originals."""
 
 import functools
 import time
@@ -12,8 +12,8 @@ now: Callable[[], int] = (
 """The clock of all observations: monotonic ns. On POSIX `time.perf_counter_ns` gives the same.
 
 freezegun replaces every module attribute that *is* a function of `time`. A partial is
-none. time-machine moves `CLOCK_REALTIME` only.
+not one, so freezegun leaves it alone. time-machine moves `CLOCK_REALTIME` only.
 """
 
 open_file = open
-"""For files of /proc: a test that puts a mock in the place of `builtins.open` means its own files."""
+"""For files of /proc. A test that replaces `builtins.open` by a mock must not change what the engine reads."""

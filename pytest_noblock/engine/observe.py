@@ -63,8 +63,8 @@ class Run:
 
 
 _AT_ONCE = 10
-"""So many requests begin in one turn of the loop. If all did, the turn would be a wait of our making. If each had a
-turn of its own, the first would have ended on a busy machine before the last began."""
+"""How many requests begin in one turn of the loop. If all began in one turn, we would block the loop ourselves. If each
+had a turn of its own, the first would have ended on a busy machine before the last began."""
 
 
 class Stuck(Exception):
@@ -109,7 +109,7 @@ class _Sensors:
     async def running(self) -> AsyncIterator[Metering]:
         """The order of set-up is a contract.
 
-        The probes' times alone must not be metered. The ticks must run before the gap
+        `measure_alone` must run without a meter. The ticks must run before the gap
         detector takes its first reading, and both before the first request is sent. What
         was set up last is closed first.
         """
@@ -150,13 +150,13 @@ class _Sensors:
 
 
 def _collect_before(run: Run) -> None:
-    """In a test session a collection takes tens of ms, and many requests at once would set it off."""
+    """Many requests at once would trigger a collection, which takes tens of ms in a test session: collect before."""
     if len(run.requests) > 1:
         gc.collect()
 
 
 async def _responses(context: RunContext, run: Run, exchanges: list[LiveExchange]) -> list[httpx.Response | None]:
-    """`exchanges` fills with the app's calls. Cancels whatever is still under way when it is left."""
+    """Send all requests and wait for the app's calls, which fill `exchanges`. Cancels what is left if it raises."""
     deadline = now() + run.give_up_after
     sending = []
     for number, request in enumerate(run.requests):

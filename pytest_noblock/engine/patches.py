@@ -1,8 +1,8 @@
 """Attributes of classes and modules that are wrapped for a while: installed and uninstalled for every watched test.
 
-Tests patch the same attributes. What a test has put there is the test's: it is wrapped
-as it stands, and it stays when ours is uninstalled. A wrapper of ours that a test gives
-back later, when nobody has installed it any more, counts as what it wraps.
+A test may patch the same attribute. `install` wraps the test's value like any other, and
+`uninstall` leaves the test's value in place. A test may also put back an old wrapper of
+ours after `uninstall`. Such a wrapper counts as the function that it wraps.
 """
 
 import sys
@@ -18,7 +18,7 @@ _exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: 
 
 
 class _Carried(NamedTuple):
-    """What a wrapper of ours carries. `functools.wraps` copies it to wrappers of others, so it says whose it is."""
+    """What a wrapper of ours carries. `functools.wraps` copies it to other wrappers: `wrapper` says whose it is."""
 
     wrapper: Any
     original: Any
@@ -26,14 +26,14 @@ class _Carried(NamedTuple):
 
 
 class Patch:
-    """One attribute of `owner`; `make` turns what stands there into its wrapper, once for each original."""
+    """One attribute of `owner`; `make` makes a wrapper of the attribute's value, once for each different value."""
 
     __slots__ = ("_make", "_own", "name", "original", "owner", "wrapper")
 
     def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         self.owner = owner
         self.name = name
-        self.original: Any = self  # a value that never stands there
+        self.original: Any = self  # no attribute ever has this value
         self.wrapper: Any = None
         self._make = make
         self._own = False
@@ -88,8 +88,8 @@ def _carried(function: Any) -> _Carried | None:
 class Patches:
     """Patches of different attributes that are installed and uninstalled together.
 
-    `find` is called again when more of the `modules` have been imported since. The import
-    of one of `at_once` does not wait for the next install (see `instrument`).
+    `find` gives the patches. `install` calls it again when more of the `modules` have been
+    imported. Where a module of `at_once` is imported, `instrument` calls `install` at once.
     """
 
     def __init__(
@@ -123,12 +123,12 @@ class Patches:
         self.on = True
 
     def catch_up(self) -> None:
-        """As `install`, where nobody can have replaced a wrapper: reinstalls if modules were imported since."""
+        """As `install`, for a caller that knows that nobody has replaced a wrapper: looks for new modules only."""
         if self._present() != self._imported:
             self.install()
 
     def _present(self) -> list[ModuleType | None]:
-        """What is imported of `modules`."""
+        """Those of `modules` that are imported; None for each of the others."""
         return list(map(sys.modules.get, self._modules))
 
     def uninstall(self) -> None:
@@ -144,7 +144,7 @@ class Patches:
                 patch.uninstall()
 
     def join(self, patch: Patch) -> None:
-        """Installs one patch more, to be uninstalled with the others; one for an attribute that has one is ignored."""
+        """Installs one more patch, to be uninstalled with the others. Ignores a second one for the same attribute."""
         where = patch.owner, patch.name
         if where not in self._joined:
             self._joined[where] = Patches(lambda: [patch])

@@ -19,9 +19,10 @@ _MS = 1_000_000
 _SLEEP_NS = 4 * _MS
 _BURN_NS = _MS
 _TALK_NS = _MS // 10
-"""One round trip within one thread takes 11 us, and the meter does not look into steps under 30 us: hence several."""
+"""ns. One round trip within one thread takes 11 us, and the meter does not look into steps under 30 us: so several are
+made, for this long."""
 _TRIES = 3
-"""A busy machine may hide what is planted once, and does not twice more."""
+"""A busy machine may hide what is planted in one try. It does not hide it in three."""
 
 
 def meter_of_this_machine() -> tuple[Meter, str]:
@@ -35,7 +36,7 @@ def meter_of_this_machine() -> tuple[Meter, str]:
 
 
 def _in_a_thread() -> str:
-    """A thread of its own: the calling one may be metered already."""
+    """Runs the check in a new thread: the calling thread may be metered already."""
     answer: list[str] = []
     thread = threading.Thread(target=lambda: answer.append(_unseen()), name="noblock self-check")
     thread.start()

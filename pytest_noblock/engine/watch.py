@@ -46,7 +46,7 @@ class RequestWatch:
         self._loops: dict[str, None] = {}
 
     def start(self, *, inherits: bool = False) -> None:
-        """Requests are seen from now on. `inherits`: the kit's last watch has not left; its patches are this one's."""
+        """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
         entry_points = self._kit.entry_points
         if inherits:
             instrument.catch_up(entry_points.patches)
@@ -64,7 +64,7 @@ class RequestWatch:
             self.segments = self._kit.meters.with_samples(self._ended)
 
     def leave(self) -> None:
-        """Nothing of ours is left: after the fixtures, which may give back what they found at their start."""
+        """Remove the patches. To be called after the fixtures, which may put back a wrapper of ours."""
         instrument.uninstall(self._kit.entry_points.patches)
 
     @property

@@ -19,11 +19,12 @@ from pytest_noblock.engine.threads.gil_gaps import GapSelector
 from pytest_noblock.engine.usercode import UserCode
 
 _STOP_S = LIMIT_S + 10
-"""Longest that `stop` waits for the thread: the lifespan's own limit must be reached first, for it says more."""
+"""Seconds that `stop` waits for the thread at most: more than the lifespan's own limit, whose error says more."""
 _CALLER_SLEEPS_CHECKS = 20
 _CALLER_SLEEPS_EVERY_S = 0.0005
-"""A call waits 10 ms at most for its caller to sleep: without busy processes beside, the first check or the second
-finds it asleep; where the caller gets no processor, waiting longer would cost more than the error is worth."""
+"""Seconds between two of the 20 checks: a call waits 10 ms at most for its caller to sleep. Without busy processes the
+first or second check finds the caller asleep. Where the caller gets no processor, a longer wait would cost more than
+the error is worth."""
 
 T = TypeVar("T")
 
@@ -142,17 +143,17 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 def _use_our_clock(loop: asyncio.AbstractEventLoop) -> None:
     """Have the loop's timers go by `now`, so that they go on in a test that freezes `time.monotonic`.
 
-    asyncio's own loops call `self.time()` for every timer (CPython 3.11 to 3.14). One that
-    read the clock in another way would stand still in such a test, as it does without us.
+    asyncio's own loops call `self.time()` for every timer (CPython 3.11 to 3.14). A loop
+    that reads the clock in another way stands still in such a test, as it does without us.
     """
     loop.time = lambda: now() / 1e9  # type: ignore[method-assign]
 
 
 async def _once_caller_sleeps(caller: int, function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """Call the function when the calling thread, given by its native id, sleeps.
+    """Call the function on the loop thread, once the test's thread sleeps; `caller` is the native id of that thread.
 
-    The caller waits for the answer. What it burns on its way to sleep would count as the
-    work of another thread while the request runs.
+    The test's thread waits for the answer. The CPU time that it burns before it sleeps would
+    count as the work of another thread during the request.
     """
     for _ in range(_CALLER_SLEEPS_CHECKS):
         if _sleeps(caller):

@@ -1,7 +1,7 @@
 """The border between client and app: where a request enters the app, and what passes there.
 
-The step in which a request enters was somebody else's until then: the test's, a
-fixture's, the client's. `receive` and `send` run the client's code. None of that is
+A request enters in the middle of a step. Until then the step belongs to the test, to a
+fixture or to the client. `receive` and `send` run the client's code. None of that is
 charged to the request. Everything here runs on the thread that runs the app.
 """
 
@@ -33,8 +33,8 @@ class ExchangeRecorder:
     """Writes into the record when the messages of the response passed and how the app's call ended.
 
     `with recorder:` stands around the app's call; `before` and `passed` frame each
-    message that the app sends. To cut the request's segment is the caller's part: only
-    the caller knows whether the client's code runs in `send`.
+    message that the app sends. The caller cuts the request's segment, because only the
+    caller knows whether the client's code runs in `send`.
     """
 
     def __init__(self, record: LiveExchange) -> None:
@@ -51,7 +51,7 @@ class ExchangeRecorder:
         self.record.returned = now()
 
     async def before(self, message: Message) -> None:
-        """A background task that the app starts before the body passes begins before the body passes."""
+        """Yield to the loop before the body passes, so that a background task can show that it begins too early."""
         await let_begin(self.record, message)
 
     def passed(self, message: Message) -> bool:
@@ -112,11 +112,11 @@ class _ClientSide(ExchangeRecorder):
     async def send(self, message: Message) -> None:
         if self.record.tasks:
             await self._uncharged(self.before(message))
-        self.passed(message)  # the segment is cut right behind this, so each lies in one phase
+        self.passed(message)  # `_uncharged` cuts the segment right after this: each segment lies in one phase
         await self._uncharged(self._send(message))
 
     async def _uncharged(self, call: Awaitable[T]) -> T:
-        """Await the call as nobody's; what it starts is nobody's either."""
+        """Await the call outside of the request: neither the call nor the tasks that it starts are charged to it."""
         owner = self._meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)

@@ -25,7 +25,8 @@ _TRANSPORTS = {
 }
 _MODULES = (_STARLETTE[0], *_TRANSPORTS)
 _SEEN_THEMSELVES = {"starlette.applications", "fastapi.applications"}
-"""The `__call__` of their classes does nothing of note before `Starlette.__call__`; a subclass's may."""
+"""Modules of app classes whose own `__call__` does nothing of note before `Starlette.__call__`, which is patched. The
+`__call__` of a user's subclass may do more, so its requests are seen at the transport."""
 
 
 class EntryPoints:
@@ -54,7 +55,7 @@ class EntryPoints:
         return __call__
 
     def _carrying(self, original: Callable[..., Awaitable[object] | object]) -> Callable[..., object]:
-        """The transport's app is replaced on a copy: the test may look at its own."""
+        """Replace the app on a copy of the transport: the test may look at the app of its own transport."""
 
         def handle(transport: Any, request: object) -> Awaitable[object] | object:
             watcher, given = self.watcher, transport.app

@@ -13,7 +13,8 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN
 
 LIMIT_S = 30
-"""Longest that the startup may take, and that the shutdown may: a choice, far over what an app of a test needs."""
+"""Seconds that the startup may take, and seconds that the shutdown may take. Chosen, not measured: an app under test
+needs far less."""
 
 
 class LifespanFailed(Exception):

@@ -1,7 +1,7 @@
 """An httpx transport that calls the app in process and returns when the response is complete.
 
-`httpx.ASGITransport` and Starlette's TestClient return only after the app's call did,
-that is after the background tasks. Here the app's call goes on as a task of its own.
+`httpx.ASGITransport` and Starlette's TestClient return only after the app's call has
+returned, so after the background tasks. Here the app's call goes on as a task of its own.
 Everything here runs on the loop thread.
 """
 
@@ -20,10 +20,10 @@ from pytest_noblock.engine.stacks import border
 border(__file__)
 
 EXTENSION = "pytest_noblock"
-"""Request extension: the list to which each call of the app adds its LiveExchange. A redirect is a call more."""
+"""Request extension: the list to which each call of the app adds its LiveExchange. A redirect is one more call."""
 
 _CLIENT = ("127.0.0.1", 123)
-"""The client's address, as `httpx.ASGITransport` gives it: apps that log or limit by address meet no other."""
+"""The client's address, the same as with `httpx.ASGITransport`, for apps that log or limit by address."""
 
 
 class AppTransport(httpx.AsyncBaseTransport):
@@ -32,7 +32,7 @@ class AppTransport(httpx.AsyncBaseTransport):
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._running: set[asyncio.Task[None]] = set()
-        """The loop itself keeps weak references only: a background task may outlive the client's call."""
+        """Keeps the tasks alive: the loop has weak references only. A background task may outlive the client's call."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises NoResponse where the app's call ends before it starts a response."""
@@ -46,7 +46,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         return httpx.Response(start["status"], headers=start.get("headers", []), stream=call)
 
     def _start(self, call: "AppCall", record: LiveExchange) -> None:
-        """As a task whose steps belong to the record; the client's own task stays nobody's."""
+        """Start the call as a task whose steps belong to the record. The client's own task belongs to no request."""
         context = contextvars.copy_context()
         context.run(CURRENT.set, record)
         record.sent = now()
@@ -143,7 +143,7 @@ class NoResponse(Exception):
 
 
 def _scope(request: httpx.Request) -> Scope:
-    """The ASGI scope of the request, as uvicorn makes it of the same request over HTTP/1.1.
+    """The ASGI scope of the request, as uvicorn makes it from the same request over HTTP/1.1.
 
     With spec version 2.3 a streaming response of Starlette's listens for the client's
     disconnect, which `_receive` gives; from 2.4 on it would wait for an OSError from `send`.

@@ -1,6 +1,6 @@
 """What only Starlette and FastAPI know; imports neither: it reads `sys.modules`, where the app put them.
 
-Names of theirs that are read here, and what is lost where a version has them no more. All
+The names of theirs that this module reads, and what is lost where a version lacks one. All
 were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 
 * `fastapi.routing.run_endpoint_function` calls the endpoint. Lost: whether the endpoint was
@@ -37,7 +37,7 @@ MODULES = ("starlette.background", "fastapi.routing")
 _FRAMEWORKS = {"starlette", "fastapi"}
 _ROUTING = {"fastapi.routing", "starlette.routing"}
 _DECORATOR_LINES = 30
-"""How far below its first decorator a function's `def` is searched for; else that decorator's line stands in."""
+"""The `def` is searched in so many lines from the first decorator on. Without a `def` the decorator's line is taken."""
 
 
 def packages_of(app: ASGIApp) -> set[str]:
