@@ -26,7 +26,7 @@ FRAME_OF = {
 """By the name of a frame: the expression that runs in it."""
 
 _MOST_SOURCES = 64
-"""Parsed files that are kept: a run blames lines of a few."""
+"""How many parsed files are kept: a run blames lines of a few files."""
 _VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
 
 
@@ -52,7 +52,7 @@ class CallSite(NamedTuple):
 
     @property
     def name_end(self) -> Position:
-        """Where the instruction of a call ends that is chained over several lines."""
+        """Where the instruction of the call ends, if the call is part of a chain over several lines."""
         return _end(self.target)
 
     @property
@@ -86,7 +86,7 @@ class _Source:
 
 
 _SOURCES: dict[str, _Source] = {}
-"""By file name, for parsing costs milliseconds. Emptied when it is full."""
+"""By file name. Kept because to parse a file takes milliseconds. Emptied when it is full."""
 
 
 def source_lines(file: str) -> list[str]:
@@ -186,7 +186,10 @@ def _written_calls(statement: ast.AST) -> Iterator[CallSite]:
 
 
 def _parts(node: ast.AST, *, nested: bool) -> list[tuple[ast.AST, bool]]:
-    """The children of a node; the frame around it evaluates the first iterable of a generator expression."""
+    """The children of a node, each with whether it runs in a frame of its own.
+
+    The first iterable of a generator expression runs in the frame around the expression.
+    """
     if isinstance(node, ast.comprehension):
         return [(child, nested) for child in (node.target, *node.ifs)]
     inside = nested or isinstance(node, _OWN_FRAME)

@@ -24,7 +24,7 @@ _CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
     frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
 )
 KNOWN_MODULES = frozenset(MODULES.split())
-"""Dotted names of modules that look like those of classes."""
+"""Dotted names of modules that look like names of classes."""
 IN_THREAD = "await asyncio.to_thread({call}, ...)"
 """How most calls are moved to a thread; `{call}` is the call's name."""
 

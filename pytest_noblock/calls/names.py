@@ -85,7 +85,7 @@ def _on_line(sites: list[CallSite], line: int) -> list[CallSite]:
 
 
 def _around(sites: list[CallSite], code: types.CodeType) -> list[CallSite]:
-    """The call that consumes a lambda, a comprehension or a generator expression: it waits for what that computes."""
+    """The call that consumes a lambda, a comprehension or a generator expression: it waits for that code."""
     kind = FRAME_OF.get(code.co_name)
     return [site for site in sites if site.holds(kind)][:1] if kind else []
 

@@ -20,7 +20,7 @@ _PUBLIC_MODULES = {
     "genericpath": "os.path",
     "_thread": "threading",
 }
-"""Modules that say of their functions a name that nobody imports."""
+"""By the module that functions name as their own, and that nobody imports: the module that people import."""
 _ALIASES = {
     "threading.lock": "threading.Lock",
     "pathlib.PosixPath": "pathlib.Path",
@@ -29,7 +29,7 @@ _ALIASES = {
     "celery.local.PromiseProxy": "celery.Task",
     "celery.app.task.Task": "celery.Task",
 }
-"""What is known by the name of what makes it."""
+"""By the path of a class: the name that people know, often that of the function that makes the objects."""
 _MODULE_DICT = vars(types.ModuleType)["__dict__"]
 _CLASS_DICT, _CLASS_MRO, _CLASS_MODULE, _CLASS_QUALNAME = (
     vars(type)[name] for name in ("__dict__", "__mro__", "__module__", "__qualname__")
@@ -37,7 +37,7 @@ _CLASS_DICT, _CLASS_MRO, _CLASS_MODULE, _CLASS_QUALNAME = (
 _T = TypeVar("_T")
 _MOST_PATHS = 10_000
 _PATHS: dict[tuple[str, str], str] = {}
-"""By module and qualified name, for finding a path means reading all modules of a package. Emptied when it is full."""
+"""By module and qualified name. Kept because to find a path takes a read of a whole package. Emptied when full."""
 
 
 def is_a(thing: object, kind: type[_T]) -> TypeGuard[_T]:
@@ -128,7 +128,7 @@ def _member(thing: object, name: str) -> object:
 
 
 def is_installed(module: str | None, own_package: str) -> bool:
-    """Whether a module is a library's, and not of the calling code's package: other functions are shown as written."""
+    """Whether a module is a library's, not of the calling code's package. Other functions are shown as written."""
     top = _top(module or "")
     if top == own_package:
         return False
@@ -170,7 +170,7 @@ def _shortest_path(thing: object, module: str, qualname: str) -> str | None:
     holder = module_contents(sys.modules.get(module)).get(head) if rest else thing
     if vars(builtins).get(head) is holder and holder is not None:
         return qualname
-    if module == "builtins":  # what a compiled class says that names no module
+    if module == "builtins":  # a compiled class that names no module says so
         return None
     homes = [name for name in _homes_of(holder, module, head) if not _is_private(name)]
     home = min(homes, key=lambda name: (_length(name), not f"{module}.".startswith(f"{name}."), name), default=None)

@@ -19,7 +19,7 @@ from pytest_noblock.calls.public_names import (
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
 _HANDED_OVER = {"asyncio.to_thread": 0, "to_thread.run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
-"""Calls that have a thread call one of their arguments, and its position: the name is that argument's."""
+"""Calls that hand one of their arguments to a thread, by the argument's position: reports show its name."""
 
 
 def callee(site: CallSite, scope: FrameScope) -> str | None:

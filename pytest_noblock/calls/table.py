@@ -3,7 +3,8 @@
 Several prefixes that share an answer share a row. `{name}` stands for the method called. An empty answer means that
 only a thread or a process is left to advise.
 
-It is about names on a line: nothing here is wrapped. See `engine.network.known_calls` for the other two tables.
+The table is about names on a line. It wraps no function. See `engine.network.known_calls` for the other
+two tables.
 """
 
 # A round trip to another process or machine.
@@ -188,7 +189,7 @@ THREADS = {
     "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
 }
 
-# Constructors do not block. These do: they connect, open or start something.
+# Most constructors do not block. These do: they connect, open or start something.
 CONNECTING = (
     "smtplib.SMTP smtplib.SMTP_SSL smtplib.LMTP ftplib.FTP ftplib.FTP_TLS imaplib.IMAP4 imaplib.IMAP4_SSL poplib.POP3"
     " poplib.POP3_SSL subprocess.Popen zipfile.ZipFile tempfile.NamedTemporaryFile tempfile.TemporaryFile"
@@ -202,7 +203,7 @@ PREPARING = (
     " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix"
 )
 
-# Modules whose names look like those of classes.
+# Modules whose names look like names of classes.
 MODULES = "PIL.Image PIL.ImageOps PIL.ImageFilter"
 
 # Parts of blocking libraries that do not block.
@@ -211,5 +212,5 @@ HARMLESS = "util utils exceptions errors error sql types typing compat structure
 # Names that look asynchronous and block.
 SYNC = "AsyncResult"
 
-# Of those that wait on this machine: what takes long on any machine.
+# Those calls of WAITING that take long on any machine.
 LONG = "time.sleep subprocess os.system os.popen"
