@@ -16,7 +16,12 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.probes import ProbeInFlight
 from pytest_noblock.engine.stacks import RawFrame, as_stack
 from pytest_noblock.engine.threads import wait_targets, workers
-from pytest_noblock.engine.threads.await_chains import await_chain, awaited_task, tasks_of
+from pytest_noblock.engine.threads.await_chains import (
+    await_chain,
+    await_chain_through_tasks,
+    innermost_future,
+    tasks_of,
+)
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.concurrency import HolderSighting, Wait
 from pytest_noblock.model.frames import user_frame
@@ -116,13 +121,13 @@ class WaitSampler:
         self._open.pop(probe, None)
         record = probe.records[-1] if probe.records else None
         task = self._waiting_task(record) if record is not None else None
-        future = _awaited_future(task)
+        future = innermost_future(task)
         if task is None or future is None or len(self._all) >= _MOST_WAITS:
             return
         wait = _OpenWait(
             probe=probe,
             future=future,
-            chain=_whole_chain(task),
+            chain=await_chain_through_tasks(task),
             waited_objects=wait_targets.waited_objects(task, self._user),
             began=now(),
         )
@@ -156,13 +161,13 @@ class WaitSampler:
     def _locate_requests(self) -> None:
         for record in self._records[:_MOST_RECORDS]:
             task = self._waiting_task(record) if record.returned is None else None
-            self._futures[record] = _awaited_future(task)
+            self._futures[record] = innermost_future(task)
             if task is not None:
                 self._note_sighting(record, task)
 
     def _note_sighting(self, record: LiveExchange, task: Task) -> None:
         """Add to every open wait where the request sits, and whether both wait in methods of one object."""
-        chain, waited_objects = _whole_chain(task), wait_targets.waited_objects(task, self._user)
+        chain, waited_objects = await_chain_through_tasks(task), wait_targets.waited_objects(task, self._user)
         at = next(((code.co_filename, line) for code, line, *_ in chain if code.co_filename in self._user), None)
         if at is None:
             return
@@ -225,25 +230,6 @@ def _intercept_call_soon(loop: Any, wait_ended: Callable[[_OpenWait], None]) -> 
         return original(callback, *args, context=context)
 
     loop.call_soon = call_soon
-
-
-def _awaited_future(task: Task | None) -> Future | None:
-    """The future that the task waits for. Where the task waits for another task: the future of that other task.
-
-    `_fut_waiter` is private (tasks of CPython 3.11 to 3.14, in C and in Python). Where a
-    task has none, its wait is not seen: no `contention` is found.
-    """
-    if task is None:
-        return None
-    inner = awaited_task(task)
-    future = getattr(task, "_fut_waiter", None) if inner is None else _awaited_future(inner)
-    return future if isinstance(future, asyncio.Future) else None
-
-
-def _whole_chain(task: Task) -> list[RawFrame]:
-    """The await chain, through the tasks that it waits for, innermost first."""
-    inner = awaited_task(task)
-    return [*(_whole_chain(inner) if inner is not None else []), *await_chain(task)]
 
 
 def _went_on(record: LiveExchange, future: Future | None) -> bool:

@@ -219,31 +219,3 @@ def test_only_so_many_waits_are_kept(scene, monkeypatch):
     monkeypatch.setattr(probe_waits, "_MOST_WAITS", 0)
     _parts, waits = scene(one_sample)
     assert waits == ()
-
-
-def test_a_task_that_waits_for_another_waits_for_what_that_one_does(run):
-    async def main():
-        async def inner():
-            await future
-
-        async def outer():
-            await asyncio.create_task(inner())
-
-        future = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(outer())
-        await turns()
-        found = probe_waits._awaited_future(task), probe_waits._awaited_future(None)
-        functions = [code.co_name for code, *_ in probe_waits._whole_chain(task)]
-        future.set_result(None)
-        await task
-        return found, functions, future
-
-    found, functions, future = run(main())
-    assert found == (future, None)
-    assert functions == ["inner", "outer"]
-
-
-def test_a_task_without_a_known_future_is_one_that_does_not_wait(monkeypatch):
-    """As where an implementation of tasks has no `_fut_waiter`."""
-    monkeypatch.setattr(probe_waits, "awaited_task", lambda _task: None)
-    assert probe_waits._awaited_future(SimpleNamespace()) is None

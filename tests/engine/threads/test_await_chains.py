@@ -236,3 +236,13 @@ def test_the_tasks_of_a_request_are_those_that_it_started_and_its_own_comes_last
         await asyncio.wait({record.task, other.task})
 
     run(main())
+
+
+def test_a_task_that_shows_no_future_is_one_that_does_not_wait():
+    """As where an implementation of tasks has no `_fut_waiter`."""
+
+    class OtherTask:
+        def get_coro(self):
+            return None
+
+    assert await_chains.innermost_future(OtherTask()) is None
