@@ -11,7 +11,10 @@ __all__ = ["Check", "Finding", "Kind", "Noblock", "NoblockWarning", "Outcome", "
 
 
 def __getattr__(name: str) -> object:
-    """Loaded when asked for: pytest imports this package in every run of everybody who has it installed."""
+    """Imports a public name on first use: pytest imports this package in every run of everybody who has it.
+
+    Raises AttributeError.
+    """
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""What the `noblock` fixture gives: an httpx-like client whose requests must not block anybody."""
+"""The value of the `noblock` fixture: it has httpx's methods, and fails the test when a request blocks anybody."""
 
 import difflib
 import inspect
@@ -17,7 +17,7 @@ _Primitive = str | int | float | bool | None
 
 
 class HttpxArguments(TypedDict, total=False):
-    """The keywords of `httpx.AsyncClient.request`, with its types."""
+    """The keywords of `httpx.AsyncClient.request`, with the types that httpx gives them."""
 
     content: str | bytes | Iterable[bytes] | AsyncIterable[bytes] | None
     data: Mapping[str, Any] | None
@@ -37,23 +37,27 @@ class HttpxArguments(TypedDict, total=False):
     auth: tuple[str | bytes, str | bytes] | Callable[[httpx.Request], httpx.Request] | httpx.Auth | None
     follow_redirects: bool
     timeout: float | httpx.Timeout | None
-    """Seconds after which a request that has not ended is red, with the line where it sits. Default: 30."""
+    """Seconds after which a request that has not ended is red, with the line where it sits. Of an `httpx.Timeout` its
+    `read` counts. None, and no keyword where the client has no timeout: 30."""
     extensions: Mapping[str, Any] | None
 
 
 class Arguments(HttpxArguments, total=False):
-    """All keywords of a request; one of noblock's own that is None says nothing."""
+    """All keywords of a request: httpx's and noblock's. None for one of noblock's keywords is as if it were absent."""
 
     max_block: str | None
-    """The longest time that the request may hold the event loop in one go: `"20 ms"`, `"1.5 s"`."""
+    """The longest time for which the request may hold the event loop in one go, with its unit: `"20 ms"`, `"1.5 s"`.
+    Default: the test's, 50 ms."""
     probe: str | Sequence[str] | None
-    """Paths of the app that must not have to wait for the request: `"/health"`. Built-in probes are always sent."""
+    """Paths of the app that must not have to wait for the request: `"/health"`. They take the place of the test's probe
+    paths. Built-in probes are always sent."""
     concurrency: int | None
-    """How many of the request are sent at once. Default: 1."""
+    """How many copies of the request are sent at once, 1 or more. Default: 1."""
     warmup: bool | None
-    """Whether the request is sent once before it is measured. Default: GET, HEAD and OPTIONS are, once a path."""
+    """Whether the request is sent before it is measured. Default: yes for GET, HEAD and OPTIONS, but only the
+    first time that the running app gets this method and path."""
     confirm: bool | None
-    """Whether the request is sent again to confirm a finding. Default: GET, HEAD and OPTIONS are."""
+    """Whether the request is sent again to confirm a finding. Default: yes for GET, HEAD and OPTIONS."""
 
 
 _HTTPX = set(inspect.signature(httpx.AsyncClient.request).parameters) - {"self", "method", "url"}
@@ -61,33 +65,34 @@ _OURS = Arguments.__annotations__.keys() - HttpxArguments.__annotations__.keys()
 
 
 class RequestingTest(Protocol):
-    """The test that has the fixture: what it knows, and what it makes of a check."""
+    """The test that has the fixture. It says how its requests are checked, and takes the checks."""
 
     @property
     def id(self) -> str:
-        """The test's id."""
+        """The test's node id."""
 
     @property
     def plan(self) -> Plan:
-        """How its requests are checked where they do not say otherwise."""
+        """How a request of this test is checked, unless its own keywords say otherwise."""
 
     def record(self, check: Check) -> Check:
-        """Puts the check on record; returns it with what the test accepts marked."""
+        """Marks the findings that the test accepts, puts the marked check on record, and returns this check."""
 
     def fail_if_red(self, check: Check) -> None:
         """Fails the test where the check's outcome is `failed` or `inconclusive`."""
 
 
 class Noblock:
-    """Sends requests to the app on an event loop of its own, with probes beside them: the `noblock` fixture.
+    """The value of the `noblock` fixture: sends requests to the app, on an event loop of its own, beside probes.
 
-    `get`, `post` and the others return an `httpx.Response`, once the response is complete and the background tasks
-    have ended. They fail the test when the request blocked the event loop or its threads, and when nothing was
-    measured (no such route, the endpoint was not entered). `check` returns the Check and never fails the test.
+    `get`, `post`, the other verbs and `request` return an `httpx.Response`. They return when the response is complete
+    and the background tasks have ended. They fail the test (`pytest.fail`) when the outcome of the check is `failed`
+    (the request kept others waiting) or `inconclusive` (nothing was measured: no such route, the endpoint was not
+    entered). `check` returns the Check and never fails the test.
 
-    All take the keywords of `httpx.AsyncClient.request` and, besides, `max_block`, `probe`, `concurrency`, `warmup`
-    and `confirm`; see `Arguments`. A keyword that nobody knows is a TypeError, a value that makes no sense a
-    ValueError, both before anything is sent.
+    All methods take the keywords of `httpx.AsyncClient.request` and, besides, `max_block` (text with a unit), `probe`
+    (one path or several), `concurrency` (1 or more), `warmup` and `confirm` (True or False); see `Arguments`. All
+    methods raise TypeError for an unknown keyword and ValueError for a wrong value, both before anything is sent.
     """
 
     def __init__(self, checker: Checker, test: RequestingTest) -> None:
@@ -96,9 +101,9 @@ class Noblock:
 
     @property
     def client(self) -> httpx.AsyncClient:
-        """The httpx client behind it, new for each test: set headers, cookies and auth here.
+        """The httpx client that sends the requests, new for each test: set headers, cookies and auth here.
 
-        Its `base_url` is `http://testserver`. It lives on the app's loop: do not await its methods.
+        Its `base_url` is `http://testserver`. The client belongs to the app's loop: do not await its methods.
         """
         return self._checker.client
 
@@ -138,7 +143,10 @@ class Noblock:
         return self.request("OPTIONS", url, **arguments)
 
     def request(self, method: str, url: str, **arguments: Unpack[Arguments]) -> httpx.Response:
-        """Sends a request with this method; see the class. `url`: a path, or a URL whose host is the app's."""
+        """Sends a request with this method; see the class.
+
+        `method` in any case, `"get"`. `url`: a path, or a URL whose host is the app's.
+        """
         __tracebackhide__ = True
         check = self.check(method, url, **arguments)
         self._test.fail_if_red(check)
@@ -147,9 +155,11 @@ class Noblock:
         return check.response
 
     def check(self, method: str, url: str, **arguments: Unpack[Arguments]) -> Check:
-        """Sends a request as `request` does, and returns what was found; the test goes on whatever that is.
+        """Sends a request as `request` does, and returns its Check. The test goes on, whatever the check's outcome is.
 
-        The check is on record all the same. Raises TypeError or ValueError for a wrong argument, and nothing else.
+        The check goes on record, as with `request`. Raises TypeError for an unknown keyword and ValueError for a wrong
+        value. An exception of the app is not raised: the Check tells it. Under `action="warn"` a finding is issued as a
+        NoblockWarning, which Python's warning filters may turn into an exception.
         """
         __tracebackhide__ = True
         given = dict(arguments)
@@ -162,7 +172,7 @@ class Noblock:
 
 
 def _plan(plan: Plan, given: dict[str, Any]) -> Plan:
-    """The plan with noblock's own keywords in it, which are taken out of `given`."""
+    """The plan with the values of noblock's own keywords; removes these keywords from `given`."""
     __tracebackhide__ = True
     for name in sorted(_OURS & given.keys()):
         value = given.pop(name)
@@ -203,7 +213,7 @@ def _truth(name: str, value: object) -> bool:
 
 
 def _valid_timeout(value: object) -> None:
-    """httpx takes anything; a request that must end needs a number."""
+    """Raises ValueError unless the timeout is None or a positive number of seconds: httpx takes any value."""
     given = value.read if isinstance(value, httpx.Timeout) else value
     if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
         return

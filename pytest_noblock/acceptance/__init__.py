@@ -1,1 +1,1 @@
-"""What the user accepts, with a reason. Pure."""
+"""What the user accepts, with a reason: pure functions of checks."""

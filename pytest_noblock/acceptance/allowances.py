@@ -11,20 +11,21 @@ class Allowance:
     """What one `noblock_allow` marker accepts."""
 
     reason: str
+    """The user's words; never empty."""
     call: str | None = None
     """A dotted name: `sqlite3` accepts `sqlite3.Connection.execute`, and not `sqlite3x.connect`. None accepts any."""
     kinds: tuple[str, ...] | None = None
-    """None accepts all."""
+    """The ids of the kinds that it accepts. None accepts any."""
 
     def covers(self, finding: Finding) -> bool:
-        """Whether both `call` and `kinds` accept it."""
+        """Whether both `call` and `kinds` accept the finding."""
         if self.kinds is not None and finding.kind not in self.kinds:
             return False
         return self.call is None or f"{finding.call}.".startswith(f"{self.call}.")
 
 
 def accept(check: Check, allowances: Iterable[Allowance]) -> Check:
-    """The check with every covered finding marked; a check of which all findings are accepted is accepted."""
+    """The check with each covered finding marked as accepted. If all findings are accepted, the check's outcome is."""
     return with_findings(check, [_accepted(finding, allowances) for finding in check.findings])
 
 
@@ -35,6 +36,6 @@ def unused(allowances: Iterable[Allowance], checks: Iterable[Check]) -> list[All
 
 
 def _accepted(finding: Finding, allowances: Iterable[Allowance]) -> Finding:
-    """The first allowance that covers it gives the reason; a finding that was accepted before keeps its own."""
+    """The finding with the reason of the first allowance that covers it. A finding that has a reason keeps it."""
     reason = next((each.reason for each in allowances if each.covers(finding)), None)
     return finding if finding.accepted is not None or reason is None else replace(finding, accepted=reason)

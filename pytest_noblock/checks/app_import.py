@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 
 class NotAnApp(Exception):
-    """What the user named is no ASGI app; the message is a whole sentence."""
+    """The user named something that is no ASGI app. The message is a whole sentence for the user."""
 
 
 def resolved(given: object, folder: str, source: str) -> "ASGIApp":
-    """The ASGI app that `given` is, names (`pkg.mod:app`) or builds; `source` says where it was given.
+    """The ASGI app that `given` is, names (`pkg.mod:app`) or builds.
 
-    Raises NotAnApp.
+    `folder`: where modules are looked for. `source`: the user's words for `given`, with which a message begins. Raises
+    NotAnApp.
     """
     found = _imported(given, folder, source) if isinstance(given, str) else given
     if _is_factory(found):
@@ -54,7 +55,7 @@ def _built(factory: Callable[[], object], source: str) -> object:
 
 
 def _is_factory(found: object) -> bool:
-    """Whether it is a plain function or class that takes no arguments: no ASGI app is one."""
+    """Whether `found` is a plain function, method or class that takes no arguments. No ASGI app is one of these."""
     if not (inspect.isfunction(found) or inspect.isclass(found) or inspect.ismethod(found)):
         return False
     if inspect.iscoroutinefunction(found):
@@ -67,7 +68,7 @@ def _is_factory(found: object) -> bool:
 
 
 def _problem(found: object) -> str | None:
-    """Why it cannot be an ASGI 3 app; None where it can."""
+    """Why `found` cannot be an ASGI 3 app; None where it can be one."""
     if inspect.iscoroutine(found) or inspect.isasyncgen(found):
         return (
             "it is what an async fixture returns when nobody awaits it; make the fixture a plain def, "

@@ -1,9 +1,9 @@
-"""The one builder of checks: from an exchange and what the judges say of it to a `Check` (pure).
+"""The one builder of checks: makes a `Check` of an exchange and of what the judges say of the exchange (pure).
 
-The fixture and a watched test hand in different verdicts, on purpose. Of the fixture's request a refused route or an
-endpoint that was not entered is a `reason`: the test asks whether that endpoint blocks. What a watched test requests,
-and which answer it wants, is its own business: only a request without a metered step has a reason there. A watched
-test has no warm-up run: it notes what was imported for the first time, where the fixture notes what the warm-up showed.
+The fixture and a watched test give different verdicts, on purpose. The fixture's test asks whether an endpoint blocks:
+a refused route, or an endpoint that was not entered, is a `reason`. A watched test may request what it likes: only a
+request without a metered step has a `reason`. The fixture notes what the warm-up showed. A watched test has no warm-up:
+it notes what was imported for the first time.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Subject(NamedTuple):
-    """What is known of a check before anything was sent."""
+    """What is known of a check before its request is sent."""
 
     id: str
     """The test's id."""
@@ -33,14 +33,14 @@ class Subject(NamedTuple):
 
 
 class FromObservation(TypedDict, total=False):
-    """What the observation tells beside the exchange. A watched test sends no probes and owns the response itself."""
+    """Fields of a Check that come from the observation; a watched test has no probes, and keeps its own response."""
 
     loop: str
     probes: tuple[ProbeWaits, ...]
     probe_runs: tuple[Probe, ...]
     capacity: str | None
     exchanges: tuple[Exchange, ...]
-    """Copies and redirects; by default the exchange alone."""
+    """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
 
 
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
     notes: tuple[str, ...]
     """What is worth knowing and fails nothing."""
     reason: str | None
-    """What kept the request from being measured. Where there are findings, something was measured after all."""
+    """What kept the request from being measured; None for nothing. Where there are findings, it is ignored."""
 
 
 def measured(
@@ -85,7 +85,7 @@ def measured(
 def unmeasured(
     subject: Subject, reason: str, exchange: Exchange | None = None, relative: Callable[[str], str] = str
 ) -> Check:
-    """The check of a request of which nothing can be said. `exchange`: how far it came, where it was sent."""
+    """The check of a request of which nothing can be said. `exchange`: how far the request came; None: not known."""
     return Check(
         id=subject.id,
         request=subject.request,
@@ -104,7 +104,7 @@ def unmeasured(
 def with_mocked_calls(
     check: Check, segments: Iterable[Segment], relative: Callable[[str], str], *, fail: bool
 ) -> Check:
-    """The check with the known blocking calls that a mock answered: as findings where they `fail`, else as notes."""
+    """The check with the known blocking calls that a mock answered: with `fail` as findings, else as notes."""
     answered = [segment for segment in segments if segment.answered]
     if not answered:
         return check
@@ -136,7 +136,7 @@ def route_of(check: Check) -> str:
 
 
 def task_runs(exchange: Exchange, relative: Callable[[str], str]) -> tuple[TaskRun, ...]:
-    """The background tasks of the exchange; most have none, and what judges tasks is imported for the others."""
+    """The background tasks of the exchange. Most exchanges have none, and need no import of what judges tasks."""
     if not exchange.tasks:
         return ()
     from pytest_noblock.judge import background

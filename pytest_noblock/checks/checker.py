@@ -1,4 +1,4 @@
-"""A request of the fixture: the engine observes it, the judges look at it, a second run confirms what they found."""
+"""A request of the fixture: the engine observes it, the judges find stalls, later runs confirm the findings."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,17 +25,17 @@ from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.model.stall import Stall
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-"""RFC 9110, 9.2.1: these may be sent again without being asked for."""
+"""RFC 9110, 9.2.1: requests with these methods may be sent again although the user did not ask for that."""
 
 _GIVE_UP_S = 30.0
-"""How long a request may take where neither the request nor the client has a timeout."""
+"""Seconds that a request may take where neither the request nor the client has a timeout."""
 
 _GRACE_S = 5
-"""How much longer the test's thread waits for the loop thread than the loop thread waits for the request."""
+"""Seconds that the test's thread waits for the loop thread, after the loop thread should have given up the request."""
 
 
 class Checker:
-    """Checks the requests of one test against a running app; its httpx client belongs to that test."""
+    """Checks the requests of one test against a running app, with an httpx client for this test alone."""
 
     def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
         """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
@@ -48,7 +48,7 @@ class Checker:
         self._warm = warm
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
-        """Never raises for what the app does: the Check says it."""
+        """The Check of one request. What the app does raises nothing here: the Check tells it."""
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
         exchange = None
         try:
@@ -97,7 +97,7 @@ class Checker:
         return assemble.with_mocked_calls(check, observation.segments, self._user.relative, fail=plan.mocked_calls_fail)
 
     def _method_and_path(self, request: Request) -> str:
-        """As the app will see it, `GET /users/7`: the client may have a base path, and the URL a host and a query."""
+        """`GET /users/7`, with the path that the app will see: with the client's base path, without host and query."""
         try:
             path = self.client.build_request(request.method, request.url).url.path
         except (httpx.InvalidURL, TypeError):
@@ -105,7 +105,10 @@ class Checker:
         return f"{request.method} {path}"
 
     def _warm_up(self, request: Request, plan: Plan) -> list[Finding]:
-        """What a first request shows, sent once for each path of a running app: imports, templates, connections."""
+        """The findings of a warm-up (imports, templates, connections); empty where no warm-up is sent.
+
+        By default the running app gets one warm-up for each method and path.
+        """
         key = (request.method, request.url.partition("?")[0])
         wanted = request.method in _SAFE and key not in self._warm if plan.warmup is None else plan.warmup
         self._warm.add(key)
@@ -115,9 +118,9 @@ class Checker:
         return self._findings(breaking(stalls(observation, plan.limits), plan.limits))
 
     def _sure(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
-        """The findings that are beyond doubt: a second run showed them again or, where none may be made, one was proof.
+        """The findings that are beyond doubt: later runs showed them again or, without later runs, one was proof.
 
-        Sends the request up to six times more, seven times on the portable meter, each kind in its own way.
+        Sends the request up to six times more, up to seven times on the portable meter. Each kind has its own way.
         """
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
@@ -131,7 +134,7 @@ class Checker:
     def _confirmed_on_loop(
         self, request: Request, plan: Plan, observation: Observation, found: list[Stall]
     ) -> list[Finding]:
-        """By runs with counters at every line of the loop thread; on the portable meter by more runs without them."""
+        """Findings confirmed by runs with counters at every user line; on the portable meter without counters."""
         broken = breaking(found, plan.limits)
         if not broken and not doubtful(observation, found):
             return []
@@ -147,7 +150,7 @@ class Checker:
         return result
 
     def _confirmed_off_loop(self, request: Request, plan: Plan, how: Confirmation, found: list[Stall]) -> list[Finding]:
-        """By runs with probes: what happens off the loop shows in no step of the request."""
+        """Findings confirmed by runs with probes: what happens off the loop shows in no step of the request."""
         repeat = confirmation.repeat_for(how, self._context.meter)
         first = self._findings(confirmation.confirmed_by(how, found))
         runs: list[list[Finding]] = []
@@ -159,7 +162,7 @@ class Checker:
         return confirmation.came_again(first, runs)
 
     def _again(self, request: Request, plan: Plan, run: Run) -> Observation:
-        """Sends the request for the observation alone: its response leaves no cookies in the client."""
+        """Sends the request for its observation only: the client's cookies stay as they were."""
         cookies = httpx.Cookies(self.client.cookies)
         try:
             return self._run(request, run, plan.limits)[0]
@@ -172,7 +175,7 @@ class Checker:
         return self._app.call(observe, self._context, run, timeout_s=seconds + _GRACE_S)
 
     def _seconds(self, request: Request) -> float:
-        """How long a request may take: httpx's own `timeout`."""
+        """Seconds that a request may take: the `read` of httpx's timeout; `_GIVE_UP_S` where it has none."""
         timeout = httpx.Timeout(request.arguments.get("timeout", self.client.timeout))
         return timeout.read or _GIVE_UP_S
 

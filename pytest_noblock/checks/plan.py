@@ -10,9 +10,9 @@ class Plan(NamedTuple):
 
     limits: Limits = Limits()
     probes: tuple[str, ...] = ()
-    """Paths of the user's probes; the built-in ones are always sent."""
+    """Paths of the user's probes. Built-in probes are always sent."""
     concurrency: int = 1
-    """How many of the request are sent at once."""
+    """How many copies of the request are sent at once, 1 or more."""
     warmup: bool | None = None
     """Whether the request is sent once before it is measured; None: where its method is safe to repeat."""
     confirm: bool | None = None
@@ -22,7 +22,7 @@ class Plan(NamedTuple):
 
 
 def probe_paths(value: object) -> tuple[str, ...]:
-    """The probe paths that `value` says: one path, or a list of paths. Raises ValueError, in one sentence."""
+    """The probe paths in `value`, which must be one path or a list of paths. Raises ValueError, in one sentence."""
     paths = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
     if not paths or not all(isinstance(path, str) and path.startswith("/") for path in paths):
         raise ValueError(f'{value!r} is not a path or a list of paths: write "/health"')

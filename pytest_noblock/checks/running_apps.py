@@ -12,7 +12,7 @@ from pytest_noblock.model.observation import Meter
 
 
 class RunningApps:
-    """Starts an app when a test asks for it first, and stops all apps at the end."""
+    """Starts an app when the first test asks for it, and stops all apps at the end of the fixture's scope."""
 
     def __init__(self, root: str, meter: Meter) -> None:
         """`root` is pytest's rootdir: files below it are shown relative to it."""
@@ -21,7 +21,7 @@ class RunningApps:
         self._running: dict[int, _Running] = {}
 
     def checker(self, app: ASGIApp) -> Checker:
-        """A new checker of this very app, with an httpx client of its own. Raises LifespanFailed."""
+        """A new checker with its own httpx client, for this app; starts the app if needed. Raises LifespanFailed."""
         running = self._running.get(id(app))  # the thread keeps the app, so nothing else gets its id
         if running is None or not running.thread.usable:
             running = self._running[id(app)] = self._start(app)
@@ -34,7 +34,7 @@ class RunningApps:
         return _Running(thread, user)
 
     def stop(self) -> list[str]:
-        """Stops every app; returns what their lifespans said that failed."""
+        """Stops every app. Returns one sentence for each app whose lifespan failed at the stop."""
         failures = [failure for running in self._running.values() if (failure := _stopped(running.thread))]
         self._running.clear()
         return failures

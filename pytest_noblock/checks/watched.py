@@ -1,6 +1,6 @@
-"""The checks of a watched test: each request is judged on the one run that there is (pure).
+"""The checks of a watched test: each request is judged on one run, for there is no other (pure).
 
-Loaded only for tests that may have blocked somebody; what only some of those need is imported where it is needed.
+This module is loaded only for tests that may have blocked somebody. It imports late what only some of these need.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WatchRules(NamedTuple):
-    """By which rules the requests of a watched test are judged."""
+    """The rules by which the requests of a watched test are judged."""
 
     limits: Limits = Limits()
     mocked_calls_fail: bool = False
@@ -28,7 +28,7 @@ class WatchRules(NamedTuple):
     """Whether a stall in the app's lifespan is a finding; False: it is a note."""
 
     def fail(self, exchange: Exchange) -> bool:
-        """Whether what blocks in this exchange is a finding."""
+        """Whether a stall in this exchange is a finding; False: it is a note."""
         return self.lifespan_fails or exchange.method != LIFESPAN
 
 
@@ -72,7 +72,7 @@ def _check(
 def _concluded(
     exchange: Exchange, found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
-    """The findings, and notes on the stalls that are none."""
+    """The findings, and notes on the stalls that are no findings."""
     from pytest_noblock.judge import grouping
     from pytest_noblock.judge.stalls import breaking
 
@@ -82,7 +82,7 @@ def _concluded(
 
 
 def _first_use(observation: Observation, exchange: Exchange) -> tuple[str, ...]:
-    """A watched test has no warm-up run: what it imported for the first time is noted."""
+    """A note on the request's first imports, if they took long enough: a watched test has no warm-up run."""
     imported = sum(segment.imported for segment in observation.segments if segment.exchange == exchange.number)
     if imported < NOTE_NS:
         return ()
@@ -90,5 +90,5 @@ def _first_use(observation: Observation, exchange: Exchange) -> tuple[str, ...]:
 
 
 def sure_in_one_run(stall: "Stall") -> bool:
-    """Whether one run is proof: the thread slept beyond doubt, or computed at a user line, and not for a first use."""
+    """Whether one run is proof: the stall is sure and, if it is `cpu`, at a user line and no first use."""
     return stall.sure and (stall.kind != "cpu" or (stall.place.frame is not None and not stall.place.first_use))

@@ -1,4 +1,4 @@
-"""What to write instead of a blocking call; `calls.table` says what is known of each call.
+"""What to write instead of a blocking call. `calls/table.py` has the facts of each call.
 
 The answer depends on the kind. A call that waits can be awaited, or made in a thread. A call
 that computes and keeps the GIL stops the loop from a thread as well: it needs a process.
@@ -13,7 +13,8 @@ from pytest_noblock.model.kinds import Kind, TaskKind
 from pytest_noblock.model.observation import Phase
 
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
-"""The last word of a class's name, and the classes that begin with a small letter."""
+"""Matches the name of a class. It yields the last word of `PoolManager`, `Manager`, and the classes that begin with a
+small letter."""
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
 
@@ -21,8 +22,8 @@ _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limite
 def replacement(call: str | None, kind: Kind, *, phase: Phase | None = None, code: str | None = None) -> str:
     """What to write instead, as text to read: the async way first, then a thread or process where that helps.
 
-    `phase` is that of the finding; None leaves out what depends on it. `code` is the line that
-    makes the call: it tells what the client is called there.
+    `phase`: the phase of the finding; None leaves out the ways that depend on it. `code`: the line that makes the
+    call; the text uses the client's name of that line.
     """
     ways = [*_ways(call, kind), _plain_def(phase) if helps_plain_def(kind, call) else ""]
     return _as_written(", or ".join(way for way in ways if way), call, code)
@@ -44,7 +45,7 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
 
 
 def _plain_def(phase: Phase | None) -> str:
-    """Starlette runs endpoints and background tasks in threads where they are a plain `def`, and a lifespan never."""
+    """Starlette runs an endpoint or a background task that is a plain `def` in a thread, and a lifespan never."""
     match phase:
         case Phase.HANDLER:
             return "make the endpoint a plain def"
@@ -57,7 +58,7 @@ def _plain_def(phase: Phase | None) -> str:
 
 
 def _ways(call: str | None, kind: Kind) -> Iterator[str]:
-    """Each way, the best first; empty where there is none of that sort for this call."""
+    """The ways out, the best first. An empty text stands for a way that this call does not have."""
     match kind:
         case "sync-network":
             yield from _ways_to_await(call)
@@ -150,7 +151,7 @@ def _in_process(call: str | None) -> str:
 
 
 def _makes_client(call: str | None) -> bool:
-    """Clients load certificates or service descriptions when they are made: tens of milliseconds each."""
+    """Whether the call makes a client of a network package. To make one loads certificates: tens of milliseconds."""
     package, _, rest = (call or "").partition(".")
     made = rest.rpartition(".")[2][:1].isupper() or ("." not in rest and known(call) is not None)
     return made and any(entry.network and entry.prefix.partition(".")[0] == package for entry in TABLE.values())
@@ -174,7 +175,7 @@ def _method(call: str, prefix: str) -> str:
 
 
 def _callable(call: str) -> str:
-    """How the call is written where it is made: `requests.get`, but `session.get` for `requests.Session.get`."""
+    """The call as code writes it: `requests.get`, but `session.get` for `requests.Session.get`; empty if unknown."""
     parts = call.split(".")
     if parts[-1].startswith("__") or parts[-1].endswith(")"):
         return ""

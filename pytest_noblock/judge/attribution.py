@@ -1,4 +1,4 @@
-"""Which user line is blamed for a stall: pure functions of one segment."""
+"""Which user line a stall is put down to: pure functions of one segment."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -26,7 +26,8 @@ Key = tuple[str, int]
 """File and line."""
 
 _HOT = 1000
-"""So many runs of a line cost as much to count as to run: the counters cannot say which line of a loop is dearest."""
+"""Runs of one line in one segment. Above this number, counting a line costs as much as running it: the counters cannot
+say which line of a loop costs most."""
 
 _FIRST_USE = (
     ("importlib/_bootstrap", ""),
@@ -40,14 +41,14 @@ _FIRST_USE = (
     ("sqlalchemy/orm/mapper.py", "_configure_registries"),
     ("mimetypes.py", "init"),
 )
-"""Part of a file name, and a function (any where empty), of work that a process does once: only its first request
-shows it."""
+"""(part of a file name, function) of work that a process does once, so that only a first request shows it. An empty
+function stands for any."""
 
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
 
 
 class RoundTrip(NamedTuple):
-    """A user line that made a synchronous round trip, and the ns that it cost."""
+    """A user line that made a synchronous round trip; `cpu` and `asleep` are what the line cost, in ns."""
 
     place: BlamedLine
     rule: Rule
@@ -56,7 +57,7 @@ class RoundTrip(NamedTuple):
 
 
 def of_network(segment: Segment) -> list[RoundTrip]:
-    """One value for each user line that made a synchronous round trip; one without a line where none was caught."""
+    """The synchronous round trips, one for each user line; where no line was caught, one without a line."""
     by_line = {_key(_of_line(line)): line for line in segment.lines}
     trips = {
         key: _counted(by_line[key], trip.rule) if key in by_line else trip for key, trip in _by_calls(segment).items()
@@ -80,7 +81,7 @@ def _seen_in_network_call(segment: Segment) -> bool:
 
 
 def of_cpu(segment: Segment) -> BlamedLine:
-    """The line that computed most; a sample in the middle of a kernel call does not show it."""
+    """The line that computed most. Samples in a kernel call count only where there are no others."""
     costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
     if costliest is not None and costliest.hits > _HOT:
         return _of_line(costliest)._replace(evidence="hot loop")
@@ -103,7 +104,7 @@ def of_sleep(segment: Segment) -> BlamedLine:
 
 
 def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:
-    """The user line at which most of the stacks are."""
+    """The innermost user line that most of the stacks share."""
     seen = [(frame, stack) for stack in stacks if (frame := user_frame(stack)) is not None]
     if not seen:
         return BlamedLine()
@@ -113,13 +114,17 @@ def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:
 
 
 def times_at(place: BlamedLine, stacks: Iterable[Stack]) -> int:
-    """How many of the stacks are at this line."""
+    """How many of the stacks have this line as their innermost user line."""
     here = [frame for stack in stacks if (frame := user_frame(stack)) is not None]
     return sum((frame.file, frame.line) == _key(place) for frame in here)
 
 
 def waited_in_known_calls(segment: Segment) -> int:
-    """Ns in which the loop thread was seen in known blocking calls: all the sleep that the portable meter counts."""
+    """Ns in known blocking calls, the only sleep that the portable meter counts.
+
+    The recorded calls count from begin to end. So does the time from the first sample that shows the loop thread in a
+    known call to the last such sample.
+    """
     spans = [(call.began, call.ended) for call in segment.calls]
     seen = [sample for sample in segment.samples if _in_known_call(sample)]
     if seen:
@@ -128,13 +133,13 @@ def waited_in_known_calls(segment: Segment) -> int:
 
 
 def slept_on_request(segment: Segment) -> int:
-    """Ns of sleep that known calls asked for in their arguments, and took.
+    """Ns of sleep that known calls asked for in their arguments and that the calls took.
 
-    The meter may measure less. The kernel may preempt a thread on its way to sleep: the time of the sleep
-    runs, and the thread waits for a processor and sleeps for the rest only. And Linux from 6.12 on may keep a
-    thread that goes to sleep in the run queue for a while, and counts that as run-queue delay if it then
-    moves the thread to another processor. Measured beside 4 busy processes: 8 of 4,028 sleeps of 20 ms showed
-    less than 19 ms, 5 of them without a preemption.
+    The meter may measure less, for two reasons. The kernel may preempt a thread on its way to sleep: the thread
+    waits for a processor while the time of its sleep runs, and sleeps for the rest only. And Linux from 6.12 on may
+    keep a thread that goes to sleep in the run queue for a while; if Linux then moves the thread to another
+    processor, it counts this while as run-queue delay. Measured beside 4 busy processes: 8 of 4,028 sleeps of
+    20 ms showed less than 19 ms, 5 of them without a preemption.
     """
     return sum(min(call.asked, call.ended - call.began) for call in segment.calls)
 
@@ -145,7 +150,7 @@ def _in_known_call(sample: Sample) -> bool:
 
 
 def _covered(spans: list[tuple[int, int]]) -> int:
-    """The length of a union of intervals."""
+    """Ns that the (began, ended) spans cover together; where spans overlap, the time counts once."""
     total = end = 0
     for began, ended in sorted(spans):
         total += max(0, ended - max(began, end))
@@ -163,7 +168,7 @@ def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
 
 
 def _counted(line: LineCost, rule: Rule) -> RoundTrip:
-    """What the counters at this line say."""
+    """The round trip of a line with its cost by the line's counters."""
     return RoundTrip(_of_line(line), rule, line.cpu, line.asleep)
 
 
@@ -185,7 +190,7 @@ def _is_first_use(stack: Stack) -> bool:
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:
-    """Whether a sample shows a kernel call that is no lock's: a wait for the GIL looks like a wait for any lock."""
+    """Whether a sample shows a kernel call other than a lock's: a wait for the GIL looks like a wait for any lock."""
     return any(not may_want_gil(sample) for sample in samples)
 
 

@@ -1,4 +1,4 @@
-"""What the background tasks of requests did, against what they must do: pure functions.
+"""Compares what the background tasks of requests did with what they must do: pure functions.
 
 Starlette's own words: a background task "will run only once the response has been sent".
 """
@@ -18,25 +18,26 @@ from pytest_noblock.model.units import milliseconds
 _LATE = "tasks run only after the endpoint's response"
 
 _Owned = tuple[Exchange, Task]
-"""A task, and the request that added it."""
+"""The request that added a task, and the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which a task went wrong; `exchange` and `task` are None where no such task was added."""
+    """One fault of one task; `exchange` and `task` are None where no request added such a task."""
 
     kind: TaskKind
     name: str
-    """The task's `__name__`, or the name that no task has; empty where the test names none and none was added."""
+    """The task's `__name__`; where no task was added, the name that the test gave, empty where it gave none."""
     reason: str
+    """Why, as text for people."""
     exchange: Exchange | None = None
     task: Task | None = None
 
 
 def faults(exchanges: Sequence[Exchange], expected: Sequence[str], shown: Shown) -> list[Fault]:
-    """What is wrong with the tasks that the test names; where it names none, with all tasks, and with there being none.
+    """The faults of the tasks that the test names in `expected`.
 
-    `shown` says how a reason writes a file.
+    An empty `expected` stands for all tasks, and then at least one task must be there. `shown` as in `grouping`.
     """
     added = [(exchange, task) for exchange in exchanges for task in exchange.tasks]
     if not expected:
@@ -48,7 +49,7 @@ def faults(exchanges: Sequence[Exchange], expected: Sequence[str], shown: Shown)
 
 
 def task_runs(exchange: Exchange, shown: Shown) -> tuple[TaskRun, ...]:
-    """The exchange's tasks as a check tells them."""
+    """The tasks of the exchange, as `Check.background` has them."""
     return tuple(_task_run(exchange, task, shown) for task in exchange.tasks)
 
 
@@ -61,7 +62,10 @@ def judged(check: Check, faults: Sequence[Fault], shown: Shown) -> Check:
 
 
 def shared_out(checks: Sequence[Check], faults: Sequence[Fault], shown: Shown) -> list[Check]:
-    """Each fault is added to the check of its request; a fault that belongs to none of them, to the last check."""
+    """The checks, each with the faults of its request. The last check gets the faults that no request owns as well.
+
+    `checks` must not be empty.
+    """
     owned = {id(check.exchange) for check in checks}
     strays = [fault for fault in faults if fault.exchange is None or id(fault.exchange) not in owned]
     result = [
@@ -89,7 +93,7 @@ def _since(exchange: Exchange, moment: int | None) -> float | None:
 
 
 def _finding(fault: Fault, shown: Shown) -> Finding:
-    """At the line that added the task."""
+    """The finding of a fault, at the line that added the task."""
     task = fault.task
     frame = task.added_at if task else None
     began, ended = (task.began, task.ended) if task else (None, None)
@@ -115,7 +119,7 @@ def _finding(fault: Fault, shown: Shown) -> Finding:
 def _chosen(
     added: Sequence[_Owned], expected: Sequence[str], exchanges: Sequence[Exchange]
 ) -> tuple[list[_Owned], list[Fault]]:
-    """One task for each name, so that a name that stands twice needs two; and a fault for each name without a task."""
+    """One task for each name, and a fault for each name without a task. A name that stands twice needs two tasks."""
     left = list(added)
     chosen: list[_Owned] = []
     missing: list[Fault] = []
@@ -144,7 +148,7 @@ def _not_among(added: Sequence[_Owned], exchanges: Sequence[Exchange]) -> str:
 
 
 def _after_response(exchange: Exchange) -> str:
-    """All that can be seen of the background work of an app that is not Starlette's."""
+    """When the app's call ended: nothing else is seen of the background work of an app that is not Starlette's."""
     if exchange.completed is None or exchange.returned is None:
         return "its response was not completed"
     ms = (exchange.returned - exchange.completed) / 1e6
@@ -184,7 +188,7 @@ def _why_lost(exchange: Exchange, task: Task) -> str:
 
 
 def _why_dropped(exchange: Exchange) -> str:
-    """The app's call ended, and nothing held the task any more."""
+    """Why a task was dropped: the app's call has ended, and nothing runs the task any more."""
     if exchange.raised is not None or exchange.error is not None:
         return f"the endpoint raised {exchange.raised or exchange.error} after it was added; {_LATE}"
     if exchange.own_background:

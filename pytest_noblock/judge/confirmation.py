@@ -1,6 +1,6 @@
-"""Which findings of one run come again in others: pure functions. The fixture alone sends a request again.
+"""Which findings of a first run come again in later runs: pure functions. Only the fixture sends a request again.
 
-The first run goes without counters at its lines: its times are the true ones, and its lines may be unknown.
+The first run has no counters at the user lines. So its times are the true ones, and its lines may be unknown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,21 +19,21 @@ class Repeat(NamedTuple):
     """How a request is sent again to see whether its findings come again."""
 
     at_most: int
-    """Runs; fewer where the findings have come again before."""
+    """The most runs besides the first one; fewer where each finding has come again before."""
     needed: int
-    """Runs that must show a finding, the first run included."""
+    """How many runs must show a finding, the first run included."""
     alone: bool
-    """One copy of the request, whatever `concurrency` says."""
+    """True: one copy of the request. False: as many copies as `concurrency` says."""
     probes: bool
-    """Whether probes are sent beside it."""
+    """Whether probes are sent beside the request."""
     counters: bool = False
-    """Whether counters stand at every user line; they name the line, and burn CPU themselves."""
+    """Whether counters stand at every user line. Counters name the line, and they burn CPU themselves."""
     only_sure: bool = False
-    """Whether a stall counts as having come again only where the run shows beyond doubt what it was."""
+    """Whether only a stall that is `sure` in its own run counts as having come again."""
 
 
 def repeat_for(how: Confirmation, meter: Meter) -> Repeat:
-    """The runs that a kind with this `KindRow.confirmation` needs."""
+    """How a kind with this `KindRow.confirmation` is confirmed on this meter."""
     match how:
         case "line counters" if (
             meter == "portable"
@@ -57,21 +57,21 @@ def confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
 
 
 def nearly(limits: Limits) -> Limits:
-    """For a repeat: what comes to four fifths of the limit counts as having come again."""
+    """The limits for a repeat: a stall of four fifths of the limit counts as having come again."""
     return limits._replace(max_block=limits.max_block * 4 // 5)
 
 
 def may_show_more(
     repeat: Repeat, first: Sequence[Finding], again: Sequence[Sequence[Finding]], so_far: Sequence[Finding]
 ) -> bool:
-    """Whether one run more may add to the findings that are confirmed `so_far`."""
+    """Whether one more run may add to the findings that are confirmed `so_far`. `again`: those of each later run."""
     return len(again) < repeat.needed - 1 or len(so_far) < max(len(first), len(again[0]))
 
 
 def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, needed: int) -> list[Finding]:
-    """The findings that came at the same line in `needed` of the runs, as the later runs name them; worst first.
+    """The findings that `needed` of the runs show at the same line, as the later runs name it; the longest first.
 
-    What the counters add to must stand in the first run, which had none.
+    A kind to which counters add time counts only where the first run, which has no counters, shows it as well.
     """
     runs = [{key(finding): finding for finding in run} for run in again]
     candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
@@ -85,25 +85,28 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
 
 
 def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> bool:
-    """Whether each finding of the first run was seen again, and with its line."""
+    """Whether the later runs show each finding of the first run again, and its line is known."""
     return sum(finding.file is not None for finding in came_again(first, again)) == len(first)
 
 
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
-    """The findings of the first run that a later one shows as well; where its line is unknown, the later run's."""
+    """The findings of the first run that a later run shows as well.
+
+    Where the first run does not know a line, the finding of the later run takes its place.
+    """
     later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
     pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
     return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
 
 
 def _same(finding: Finding, other: Finding) -> bool:
-    """At the same place, or of the same kind where the line of one is unknown."""
+    """Whether both are at the same place. Where one has no line: whether both have the same kind and phase."""
     vague = finding.file is None or other.file is None
     return key(finding) == key(other) or (vague and (finding.kind, finding.phase) == (other.kind, other.phase))
 
 
 def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
-    """The first run's finding of the same place or, where its line is unknown or only sampled, of the same kind."""
+    """The finding of the first run at the same place; else one of the same kind and phase without a certain line."""
     same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
     exactly = [each for each in same if key(each) == key(exact)]
     by_function = KINDS[exact.kind].identity == "function"
@@ -112,7 +115,7 @@ def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
 
 
 def _merged(before: Finding | None, exact: Finding) -> Finding:
-    """The line of the run with counters and, where they add to the kind, the times of the first run."""
+    """The finding of the later run; where counters add time to its kind, with the times of the first run."""
     if before is None:
         return replace(exact, confirmed=True)
     if KINDS[exact.kind].counters_add_to_it:

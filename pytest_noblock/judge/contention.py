@@ -1,4 +1,4 @@
-"""Whether one of the user's probes waited for what the request held: pure functions of the waits."""
+"""Whether a probe of the user waited for something that the request held: pure functions of the waits."""
 
 from collections.abc import Iterator
 
@@ -18,9 +18,9 @@ _ENDED_AFTER_REQUEST = Rule(
 
 
 def kept_waiting(observation: Observation) -> Iterator[Stall]:
-    """One stall for each wait that a step of the request ended, or that ended no sooner than the request's own.
+    """One stall for each wait of a probe that the request caused.
 
-    Its size is how long the probe waited, less what the probe takes with no request in flight.
+    The size of the stall is how long the probe waited, less the time that the probe takes with no request in flight.
     """
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for wait in observation.waits:
@@ -33,12 +33,12 @@ def kept_waiting(observation: Observation) -> Iterator[Stall]:
 
 
 def _is_caused(wait: Wait, exchanges: dict[int, Exchange]) -> bool:
-    """Whether the request ended the wait: by one of its steps or, where no step did, through an object of both."""
+    """Whether a step of the request ended the wait or, where no step did, the request left a shared object first."""
     return wait.by in exchanges or (wait.by is None and wait.let_go and wait.shared)
 
 
 def _waited_for_thread(observation: Observation, wait: Wait) -> bool:
-    """Whether a pool was full meanwhile: then the wait is told as `pool-starved`."""
+    """Whether a pool was full during the wait: then `pool-starved` tells the wait."""
     return any(wait.began <= reading.at <= wait.ended for reading in observation.pools)
 
 
@@ -64,7 +64,7 @@ def _place(stack: Stack) -> BlamedLine:
 
 
 def _proof(wait: Wait) -> str:
-    """`GET /fast waited 240 ms for asyncio.Lock, and went on when the request let go of it`."""
+    """`GET /fast waited 240 ms for asyncio.Lock, until the request let go of it; loop and threads were free`."""
     how = "until the request let go of it" if wait.by is not None else "and went on only after the request did"
     return f"GET {wait.path} waited {words(wait.ended - wait.began)} for {wait.what}, {how}; loop and threads were free"
 

@@ -23,9 +23,9 @@ _GIL_GAP = Rule(
 def kept(observation: Observation) -> Iterator[Stall]:
     """One stall for each gap in which another thread computed and the loop thread waited for the GIL.
 
-    Its size is the CPU of the thread that computed most: a busy machine makes the loop later, and does not add
-    to that CPU. Where other threads computed as much, they may have handed the GIL to each other, so that the
-    stall is not sure: a run with fewer threads has to show it.
+    The size of the stall is the CPU of the thread that computed most. A busy machine makes the loop later, and adds
+    nothing to that CPU. Where the other threads together computed more than twice as much, they may have handed the
+    GIL to each other. Then the stall is not sure: a run with fewer threads has to show it.
     """
     for gap in observation.gaps:
         keepers = [worker for worker in gap.workers if not _frees_gil(worker)]
@@ -51,7 +51,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
 
 
 def _frees_gil(worker: Worker) -> bool:
-    """Whether it was in a call that is known to let go of the GIL while it computes."""
+    """Whether the thread was in a call that is known to let go of the GIL while the call computes."""
     frame = user_frame(worker.stack)
     entry = known(frame.call) if frame is not None else None
     return entry is not None and entry.frees_gil
@@ -69,7 +69,7 @@ def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
 
 
 def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
-    """The first request that had begun and not ended."""
+    """The first request that was under way at any time in the gap; None where none was."""
     overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
     return next(overlapping, None)
 

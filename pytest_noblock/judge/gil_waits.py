@@ -1,7 +1,7 @@
-"""What a thread's voluntary context switches say of its waits for the GIL: pure functions.
+"""What the voluntary context switches of a thread say of its waits for the GIL: pure functions.
 
-A thread that waits for the GIL wakes every 5 ms and asks for it again (CPython's `take_gil`). So one long
-wait for it shows many switches, and one long sleep shows one.
+A thread that waits for the GIL wakes every 5 ms and asks for the GIL again (CPython's `take_gil`). So one long
+wait for the GIL shows many switches, and one long sleep shows one switch.
 """
 
 from pytest_noblock.model.segment import Sample, Segment
@@ -9,50 +9,51 @@ from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 FEWEST_SWITCHES = 3
-"""Voluntary switches of a wait for the GIL, at least. A sleep of 100 ms, and a wait for a processor, show 1 or 2."""
+"""The fewest voluntary switches of a wait for the GIL. A sleep of 100 ms, or a wait for a processor, shows 1 or 2."""
 
 NS_PER_SWITCH = 12_000_000
-"""A wait for the GIL shows one voluntary switch in so many ns, at least. The switch interval is 5 ms; measured on a
+"""Ns: a wait for the GIL shows at least one voluntary switch in this time. The switch interval is 5 ms; measured on a
 quiet machine: 99 ms late with 21 switches, 152 ms with 33; 12 ms leaves room for a busy one."""
 
 _NS_OF_ONE_WAKE = 6 * SWITCH_INTERVAL_NS // 5
-"""How long one switch of a wait for the GIL takes. Measured beside 4 busy processes: 717 ms with 142 switches,
-617 ms with 119."""
+"""Ns that one switch of a wait for the GIL takes at most: 6 ms. Measured beside 4 busy processes: 717 ms with 142
+switches, 617 ms with 119."""
 
 _FUTILE_SHARE = 3 / 4
-"""Of all switches of one long wait. Measured: 142 switches in 717 ms for one wait beside 4 busy processes,
-72 switches in 118 ms for many short waits."""
+"""The share of switches in vain in one long wait, at least. Measured: 142 switches in 717 ms for one wait beside
+4 busy processes, 72 switches in 118 ms for many short waits."""
 
 _LEAST_SHARE_OF_CPU = 1 / 10
-"""Of the wait, what the thread that has the GIL computes. Measured: 202 ms in 717 ms beside 4 busy processes."""
+"""The share of the wait that the threads with the GIL compute, at least. Measured: 202 ms in 717 ms beside 4 busy
+processes."""
 
 _HANDS_OVER_AFTER_NS = 4 * SWITCH_INTERVAL_NS // 5
-"""A little under the switch interval: a thread that had the GIL for less was not made to hand it over."""
+"""Ns, a little under the switch interval: nobody made a thread hand over the GIL that had it for less."""
 
 _GIL_SYSCALLS = ("futex", "running", "unknown")
-"""Where a sample may find a thread that waits for the GIL."""
+"""Values of `Sample.syscall` in which a thread may be waiting for the GIL."""
 
 
 def looks_like_gil_wait(switches: int, waited: int) -> bool:
-    """Whether a thread that waited for so many ns, with so many voluntary switches, may have waited for the GIL."""
+    """Whether a thread that waited for `waited` ns, with so many voluntary switches, may have waited for the GIL."""
     return switches >= max(FEWEST_SWITCHES, waited / NS_PER_SWITCH)
 
 
 def mostly_futile(switches: int, asleep: int) -> bool:
-    """Whether the thread woke nearly always in vain, as in one long wait; of many short waits each ends with the GIL.
+    """Whether the thread nearly always woke in vain, as in one long wait. Each of many short waits ends with the GIL.
 
-    `asleep`: ns between the switches, in all.
+    `asleep`: ns that the thread slept in these switches, added up.
     """
     return asleep / SWITCH_INTERVAL_NS >= _FUTILE_SHARE * switches - FEWEST_SWITCHES
 
 
 def may_want_gil(sample: Sample) -> bool:
-    """Whether the loop thread computed, or may have waited for the GIL; in any other kernel call it did neither."""
+    """Whether the sample shows the loop thread computing, or in a kernel call that may be a wait for the GIL."""
     return sample.syscall in _GIL_SYSCALLS
 
 
 def waited_for_watchdog(segment: Segment) -> int:
-    """Ns of the sleep in which the watchdog, as it took samples, may have kept the GIL from the loop thread."""
+    """Ns of the sleep in which the watchdog may have had the GIL, for its samples, while the loop thread wanted it."""
     switches = segment.switches or 0
     one_is_longer = segment.asleep > switches * SWITCH_INTERVAL_NS  # then one switch at least was another sleep
     waits = max(0, switches - max(len(segment.calls), one_is_longer))  # each known call slept once itself
@@ -60,10 +61,10 @@ def waited_for_watchdog(segment: Segment) -> int:
 
 
 def waited_for_threads(segment: Segment) -> int:
-    """Ns of the sleep in which the loop thread waited for the GIL, and other threads that computed had it.
+    """Ns of the sleep in which the loop thread waited for the GIL while other threads had it and computed.
 
-    The switches bound it, and not the CPU of the others: the thread that has the GIL may wait for a
-    processor, and computes less than the loop thread waits.
+    The number of switches limits this time. The CPU of the other threads does not: the thread that has the GIL may
+    wait for a processor, and then computes less than the loop thread waits.
     """
     waits = max(0, (segment.switches or 0) - len(segment.calls))  # each known call slept once itself
     computed = segment.others_cpu >= segment.asleep * _LEAST_SHARE_OF_CPU
@@ -73,12 +74,12 @@ def waited_for_threads(segment: Segment) -> int:
 
 
 def slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
-    """Whether the sleep is the app's own beyond doubt, without a second run; for the full meter.
+    """Whether one run proves that the app itself slept; for the full meter.
 
-    After a switch interval another thread may make the loop thread hand over the GIL. On a busy machine
-    that thread then waits for a processor, and the loop thread sleeps for as long. This did not happen
-    where the loop thread was seen in another wait, or had the GIL for less than the interval. Else a
-    user line must have been sampled, and the sampling must not explain the sleep.
+    After a switch interval another thread may make the loop thread hand over the GIL. On a busy machine the other
+    thread then waits for a processor, and the loop thread sleeps for as long. This did not happen where the loop
+    thread was seen in another wait, or had the GIL for less than the interval. In all other cases a user line must
+    have been sampled, and the watchdog's samples must not explain the sleep.
     """
     if place.witnessed or segment.cpu + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
         return True

@@ -16,17 +16,17 @@ from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
 
 Key = tuple[Kind, Phase, str | None, int | str | None]
-"""What makes findings of two runs of one request the same: kind, phase, and a place as `KindRow.identity` says."""
+"""Findings of two runs with the same key are the same: kind, phase, and a place as `KindRow.identity` says."""
 
 Shown = Callable[[str], str]
-"""Makes the absolute name of a file the one that reports show, relative to rootdir."""
+"""Takes the absolute name of a file and returns the name that reports show, relative to rootdir."""
 
 _Group = tuple[StallKind, Phase, tuple[str, int] | None]
-"""Kind, phase, and file and line: stalls that agree in them are one finding."""
+"""Kind, phase, and (file, line), None where no line was caught. The stalls of one group become one finding."""
 
 
 def findings(found: Iterable[Stall], shown: Shown) -> list[Finding]:
-    """One finding for each kind, phase and line, worst first."""
+    """One finding for each kind, phase and line, the longest first."""
     groups: defaultdict[_Group, list[Stall]] = defaultdict(list)
     for stall in found:
         frame = stall.place.frame
@@ -36,7 +36,7 @@ def findings(found: Iterable[Stall], shown: Shown) -> list[Finding]:
 
 
 def _join_parts(groups: dict[_Group, list[Stall]]) -> None:
-    """Stalls of a kind that is part of another join the stalls of that other kind at the same line."""
+    """Moves the stalls of a kind with `KindRow.part_of` to the other kind, where that has stalls at the same line."""
     for kind, phase, where in list(groups):
         whole = KINDS[kind].part_of
         stalls = groups.get((whole, phase, where)) if whole is not None and where is not None else None
@@ -98,7 +98,7 @@ def key(finding: Finding) -> Key:
 
 
 def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[ProbeWaits, ...]:
-    """How the probes of each path fared, those that a finding made wait counted; in the order of the first probes."""
+    """How long the probes of each path waited, and how many waited for a finding; in the order of the first probes."""
     by_path: defaultdict[str, list[Probe]] = defaultdict(list)
     for probe in observation.probes:
         by_path[probe.path].append(probe)
@@ -115,14 +115,14 @@ def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[Pro
 
 
 def _felt(finding: Finding, path: str) -> bool:
-    """Whether a probe of this path can wait for it: a built-in probe needs no lock, and one pool at most."""
+    """Whether a probe of this path can wait for the finding: a built-in probe needs no lock, and one pool at most."""
     if path.startswith("/"):
         return True
     return finding.waiter is None and finding.pool in (None, path)
 
 
 def _had_to_wait(probes: Iterable[Probe], found: Iterable[Finding]) -> int:
-    """How many fell due in a stall and were answered only after it."""
+    """How many probes were due in a stall of the findings and answered only after this stall."""
     stalls = [stall for finding in found for stall in finding.stalls]
     return sum(any(began <= each.due < ended <= each.answered for began, ended in stalls) for each in probes)
 
@@ -132,7 +132,7 @@ def notes(
 ) -> tuple[str, ...]:
     """What is worth knowing and fails nothing, one sentence each.
 
-    `final` are the check's findings, `found` all of its run, `cold` those of the warm-up.
+    `final`: the findings of the check. `found`: all findings of its run. `cold`: the findings of the warm-up.
     """
     known = {key(finding) for finding in final}
     places = {(finding.file, finding.line) for finding in final}

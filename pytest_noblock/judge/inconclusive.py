@@ -9,9 +9,9 @@ _REFUSED = {404, 405, 307, 308}
 
 
 def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
-    """What kept the request from its endpoint or its answer; None where nothing did.
+    """Why the request did not reach its endpoint, its answer or its end, as a sentence; None where it did.
 
-    `paths` are those of the app's routes: one of them may be what the user meant.
+    `paths`: the paths of the app's routes. The sentence suggests the path that is closest to the request's.
     """
     failed = next((task for task in exchange.tasks if task.error is not None), None)
     if failed is not None and exchange.completed is not None:
@@ -41,7 +41,7 @@ def _without_endpoint(exchange: Exchange, paths: Sequence[str]) -> str | None:
 
 
 def unseen(exchange: Exchange) -> str | None:
-    """That no step of the request was metered; None where one was."""
+    """The sentence for a request of which no step was metered; None where a step was."""
     return None if exchange.steps else f"{exchange.request} ran no step on an event loop that can be metered"
 
 
@@ -53,7 +53,7 @@ def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
 
 
 def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange | None) -> str:
-    """The request did not end within its timeout; `frame` is the user line at which it waits."""
+    """The sentence for a request that did not end in `seconds`; `frame`: the user line at which it waits."""
     under_way = [task.name for task in exchange.tasks if task.began and task.ended is None] if exchange else []
     what = "did not answer"
     if exchange is not None and exchange.completed is not None:
@@ -66,7 +66,7 @@ def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange 
 
 
 def loop_not_returned(request: str, seconds: float, frame: Frame | None) -> str:
-    """The request holds the event loop and does not give it back; `frame` is the user line of the loop thread."""
+    """The sentence for a request that holds the event loop; `frame`: the user line of the loop thread."""
     return f"{request} took the event loop and did not give it back (timeout={seconds:g}), {_where(frame)}"
 
 

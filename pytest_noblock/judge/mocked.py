@@ -1,4 +1,7 @@
-"""Known blocking calls that a mock answered: pure functions. They stop nobody here, and everybody in production."""
+"""Known blocking calls that a mock answered: pure functions.
+
+Such a call stops nobody in the test, and everybody in production.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,7 +21,10 @@ _MOCKED_CALL = Rule(
 
 
 def judged(check: Check, segments: Iterable[Segment], shown: Shown, *, fails: bool) -> Check:
-    """The check with these calls as findings or, where they must not fail it, as notes; each line is named once."""
+    """The check with one more finding for each mocked call or, without `fails`, one more note.
+
+    A line that has a finding already gets no other.
+    """
     named = {(finding.file, finding.line) for finding in check.findings}
     found = [each for each in findings(_stalls(check, segments), shown) if (each.file, each.line) not in named]
     if not found:
@@ -37,7 +43,7 @@ def _stalls(check: Check, segments: Iterable[Segment]) -> Iterator[Stall]:
 
 
 def _stall(exchange: Exchange, segment: Segment, call: BlockingCall) -> Stall:
-    """Without a size: a mock takes no time."""
+    """The stall of a mocked call, with no time: a mock takes none."""
     return Stall(
         "sync-network" if call.network else "sync-io",
         exchange,

@@ -15,8 +15,8 @@ from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import seconds
 
 _SHORTEST_NS = 10_000_000
-"""How long all threads of a pool must be at work before others starve. Requests that come at once and take a moment
-each fill a pool as well, for as long as the loop needs to fetch their answers."""
+"""Ns for which all threads of a pool must be at work before others starve. Many short requests at once fill a pool as
+well, but only for as long as the loop needs to fetch their results."""
 
 _POOL_FULL = Rule(
     "pool-full",
@@ -25,13 +25,13 @@ _POOL_FULL = Rule(
 )
 
 _UNITS = {THREADS: "tokens"}
-"""What a pool hands out, where it is not threads."""
+"""By pool: the name of what the pool hands out. All other pools hand out threads."""
 
 _MOST_TELLING_FIRST: tuple[SeenIn, ...] = ("workers", "tasks", "responses")
 
 
 def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    """One stall for each stretch in which requests had all threads of a pool."""
+    """One stall for each span in which requests had all threads of a pool at work for long enough."""
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for _, span in groupby(observation.pools, key=lambda reading: (reading.pool, reading.span)):
         readings = [reading for reading in span if _full_of_requests(reading)]
@@ -42,7 +42,7 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
 
 
 def capacity(observation: Observation) -> str | None:
-    """What one worker can serve of this request, in words; None where it needs no thread."""
+    """How many such requests one worker can serve in a second, in words; None where none has a thread for 10 ms."""
     each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
     return ", ".join(_capacity(use, taken) for use, taken in each if taken >= _SHORTEST_NS) or None
 
@@ -57,7 +57,7 @@ def _full_of_requests(reading: PoolReading) -> bool:
 
 
 def _all_at_work(readings: list[PoolReading]) -> int:
-    """Ns for which all threads were at work; their run-queue delay is the machine's, and is taken off."""
+    """Ns for which all threads were at work, less their run-queue delay, which is the machine's doing."""
     return sum(
         max(0, after.at - before.at - ((after.queued or 0) - (before.queued or 0)))
         for before, after in pairwise(readings)
@@ -86,7 +86,7 @@ def _stall(readings: list[PoolReading], exchanges: dict[int, Exchange], starved_
 
 
 def _place(readings: list[PoolReading]) -> tuple[BlamedLine, str]:
-    """The line at which most stacks are, and how many are there in words."""
+    """The line at which most stacks are, and in words how many stacks of one reading are there at most."""
     seen_in = {reading.seen_in for reading in readings if reading.stacks}
     best: SeenIn = next((each for each in _MOST_TELLING_FIRST if each in seen_in), "tasks")
     stacks_of_each = [reading.stacks for reading in readings if reading.seen_in == best]
@@ -115,7 +115,7 @@ def _readings(readings: list[PoolReading]) -> Readings:
 
 
 def _proof(readings: list[PoolReading], exchanges: dict[int, Exchange], seen: str) -> str:
-    """`40 of 40 tokens taken (40 by app.main.slow), 3 waiting, 40 workers at this line`."""
+    """`40 of 40 tokens of the thread pool taken (40 by app.main.slow), 3 waiting, 40 workers at this line`."""
     last = readings[-1]
     by = Counter(_name(exchanges.get(number)) for number in last.holders)
     shares = ", ".join(f"{times} by {name}" for name, times in by.most_common())

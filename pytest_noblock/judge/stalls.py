@@ -1,4 +1,4 @@
-"""Which stalls an observation shows: pure functions, one small rule each.
+"""Which stalls an observation shows: pure functions, one small rule for each.
 
 The rules of the steps stand here; `gil`, `contention` and `pool` judge what was recorded beside the steps.
 """
@@ -26,11 +26,12 @@ _SEEN_IN_KNOWN_CALLS = Rule(
 )
 
 _IN_TIME_NS = 15_000_000
-"""How late the watchdog may wake on a machine that is not starved; without a timerfd it polls every 5 ms."""
+"""Ns by which the watchdog may wake late on a machine that is not starved. Without a timerfd the watchdog polls every
+5 ms."""
 
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
-    """All stretches that break the limits, or are worth a note, in order of time."""
+    """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall
@@ -72,7 +73,7 @@ def _rule_of_sleep(segment: Segment, asked: int, measured: int) -> Rule:
 
 
 def readings_of(segment: Segment) -> Readings:
-    """What was read of a step."""
+    """The readings of a segment, for the findings that rest on it."""
     return Readings(
         wall=segment.wall,
         cpu=segment.cpu,
@@ -87,7 +88,10 @@ def readings_of(segment: Segment) -> Readings:
 
 
 def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]]:
-    """CPU and sleep of one step add up to one stall; where each breaks the limit, each is a stall of its own."""
+    """(kind, CPU, sleep) of each stall of one segment, in ns: one stall of the larger part's kind, with both parts.
+
+    Where CPU and sleep each break the limit, each is a stall of its own.
+    """
     if cpu >= limit and asleep >= limit:
         return [("cpu", cpu, 0), ("sync-io", 0, asleep)]
     return [("cpu" if cpu > asleep else "sync-io", cpu, asleep)]
@@ -111,7 +115,7 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
 
 
 def _asleep(segment: Segment) -> int:
-    """Ns that the segment slept in the kernel; its waits for the GIL are taken off."""
+    """Ns that the loop thread slept in the kernel in this segment, less its waits for the GIL."""
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
     return max(0, segment.asleep - gil_waits.waited_for_watchdog(segment) - gil_waits.waited_for_threads(segment))
@@ -122,17 +126,17 @@ def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
 
 
 def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
-    """Whether line counters may find what the counters of a step cannot show.
+    """Whether line counters may find a round trip that the counters of a step cannot show.
 
-    A round trip over a connection that was opened and closed again within the step, which the sleep of its
-    opening hints at; or a round trip that another thread may have made.
+    One case: the step opened a connection and closed it again; its sleep hints at that. The other case: another
+    thread may have made the round trip.
     """
     slept = any(stall.kind == "sync-io" for stall in found)
     return slept or any(segment.doubtful_trips for segment in observation.segments)
 
 
 def _slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
-    """Whether the sleep is the app's own beyond doubt, without a second run."""
+    """Whether one run proves that the app itself slept."""
     if segment.queued is None:
         return _machine_had_time(segment)
     return gil_waits.slept_by_itself(segment, place)

@@ -11,8 +11,8 @@ from pytest_noblock.model.frames import Stack
 SeenIn = Literal["workers", "tasks", "responses"]
 """Where the stacks of a pool reading come from.
 
-`workers`: the pool's threads. `tasks`: the tasks that wait for them, where no thread runs a user line.
-`responses`: tasks that wait inside a response which an endpoint returned, as a file; they begin with the endpoint.
+`workers`: the pool's threads. `tasks`: the tasks that wait for these threads, where no thread runs a user line.
+`responses`: tasks that wait inside a response that an endpoint returned (a file); their stacks begin with the endpoint.
 """
 
 
@@ -21,45 +21,50 @@ class PoolReading:
     """A thread pool at a moment at which all its threads were taken and somebody waited for one."""
 
     at: int
+    """The moment of the reading."""
     span: int
-    """Readings with the same number follow each other, and the pool was full in between."""
+    """A number that readings share which follow each other while the pool stays full."""
     pool: str
-    """`the thread pool`, `the default executor`, or what the app calls its own."""
+    """`the thread pool`, `the default executor`, or the name that the app gave its own pool."""
     total: int
-    """How many threads, or tokens, it has."""
+    """How many threads, or tokens, the pool has."""
     waiting: int
-    """How many tasks waited for one."""
+    """How many tasks waited for a thread."""
     holders: tuple[int, ...]
-    """The exchange of each thread that was taken, 0 where it is none of the observed; without those of probes."""
+    """For each thread that was taken: the number of the exchange that had it, 0 for no observed exchange. Threads that
+    probes had are left out."""
     at_work: int
-    """How many of the threads had not ended their work; the others wait for the loop to fetch the result."""
+    """How many threads had not ended their work. The other threads wait for the loop to fetch their results."""
     queued: int | None
-    """Run-queue delay of all its threads in ns since they began: it only grows. None on the portable meter."""
+    """Ns of run-queue delay of all threads of the pool since the threads began: it only grows. None on the portable
+    meter."""
     stacks: tuple[Stack, ...] = ()
-    """Those that show a user line, as `seen_in` says."""
+    """The stacks that show a user line; `seen_in` says whose stacks."""
     seen_in: SeenIn = "workers"
 
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """How long the observed requests had threads of a pool, added up."""
+    """How long the observed requests had threads of one pool."""
 
     pool: str
+    """As `PoolReading.pool`."""
     total: int
-    """How many threads, or tokens, it has."""
+    """How many threads, or tokens, the pool has."""
     taken: int
-    """Ns of one thread; from samples 5 ms apart."""
+    """Ns, added up over all threads and requests: two threads for 1 ms are 2 ms; from samples 5 ms apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A thread right after a gap."""
+    """A thread that computed in a gap, as it was right after the gap."""
 
     cpu: int
-    """What it computed in the gap, ns."""
+    """Ns that the thread computed in the gap, by its CPU clock."""
     stack: Stack
+    """The stack of the thread."""
     awaited: Stack = ()
-    """Of the task that waits for it; empty where none does."""
+    """The stack of the task that waits for the thread; empty where no task does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +74,15 @@ class Gap:
     began: int
     ended: int
     late: int
-    """How much later than it should the loop thread went on."""
+    """Ns by which the loop thread went on too late."""
     switches: int
-    """Its voluntary context switches meanwhile."""
+    """Voluntary context switches of the loop thread in the gap."""
     asleep: int
-    """How long it slept in them, in all."""
+    """Ns that the loop thread slept in these switches, added up."""
     others_cpu: int
-    """What the other threads of the process computed."""
+    """Ns that the other threads of the process computed in the gap."""
     workers: tuple[Worker, ...] = ()
-    """Threads that computed in it; the one that computed most first."""
+    """The threads that computed in the gap; the thread that computed most stands first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +90,33 @@ class HolderSighting:
     """A place where a request sat while a probe waited."""
 
     exchange: int
+    """The number of the request's exchange."""
     times: int
-    """How often it was sampled there."""
+    """How often the request was sampled at this place."""
     stack: Stack
+    """The stack of the request's task at this place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A probe of the user at one await, which something else ended."""
+    """How one probe of the user waited at one await until something else ended the wait."""
 
     path: str
-    """The probe's, `/health`."""
+    """The path of the probe, `/health`."""
     began: int
     ended: int
     waited_ns: int
-    """From its begin to its end, without the time in which the machine was busy."""
+    """Ns from `began` to `ended`, without the time in which the machine was busy."""
     stack: Stack
     """Where the probe waited."""
     what: str
-    """What it waited for, `asyncio.Lock`."""
+    """What the probe waited for, `asyncio.Lock`."""
     by: int | None
-    """The exchange (a probe has a number, too) whose step ended the wait; None where a thread or a timer did."""
+    """The number of the exchange whose step ended the wait (probes are exchanges, too); None where a thread or a timer
+    ended it."""
     let_go: bool
-    """Whether the request had gone on by then from where it sat."""
+    """Whether the request had left the place where it sat when the wait ended."""
     shared: bool
-    """Whether both waited in methods of one and the same object."""
+    """Whether the probe and the request waited in methods of one and the same object."""
     sightings: tuple[HolderSighting, ...] = ()
+    """The places where requests sat while the probe waited."""

@@ -1,4 +1,4 @@
-"""What a check says: the values that tests read, and that every report is rendered from."""
+"""What a check says. Tests read these values, and every report is rendered from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,33 +14,42 @@ if TYPE_CHECKING:
     import httpx
 
 Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
-"""`accepted`: each finding is accepted by the user. `inconclusive`: nothing was measured. `not-exercised`: a route that
-a sweep did not reach."""
+"""The answer of a check; `outcome_of` decides it.
+
+`passed`: the request was measured, and nothing was found. `failed`: a finding is not accepted. `accepted`: the user
+accepts each finding. `inconclusive`: nothing was measured. `not-exercised`: a sweep over the routes did not reach this
+route; no check of this version has it.
+"""
 
 Mocked = Literal["known blocking call, answered by a mock"]
 Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"] | Mocked
 """What points to a finding's line.
 
-`line counters`: counters at every user line. `hot loop`: the same, where the counting costs as much as the lines.
-`call`: a known blocking call, recorded as it was made. `sample`: the loop thread's stack, sampled by the watchdog.
-`worker`: the stacks of worker threads. `await`: the awaits at which tasks sat. `timeline`: the times of a background
-task. `none`: no line was caught.
+`line counters`: counters at every user line. `hot loop`: counters as well, where counting a line costs as much as
+running it. `call`: a known blocking call, recorded as the loop thread made it. `sample`: the loop thread's stack,
+sampled by the watchdog. `worker`: the stacks of worker threads. `await`: the awaits at which tasks sat. `timeline`: the
+times of a background task. `MOCKED`: a known blocking call that a mock answered. `none`: no line was caught.
 """
 
 MOCKED: Mocked = "known blocking call, answered by a mock"
+"""The evidence of a call that stops nobody in the test: its finding has no time."""
 
 
 class NoblockWarning(UserWarning):
-    """A finding under `action="warn"`."""
+    """The warning for a check that would have failed the test, under `action="warn"`."""
 
 
 class Waiter(NamedTuple):
-    """Where a probe waited for what the request held; `file` as in a Finding, `code` None where it cannot be read."""
+    """Where a probe waited for what the request held."""
 
     file: str
+    """Relative to rootdir; absolute outside of rootdir."""
     line: int
+    """Counts from 1."""
     function: str
+    """The function's bare name, `co_name` of its code object."""
     code: str | None
+    """The line's text, without indentation; None where the source cannot be read."""
 
     @property
     def place(self) -> str:
@@ -52,62 +61,70 @@ class Waiter(NamedTuple):
 class Finding:
     """One reason why others had to wait, at one line, or one fault of a background task.
 
-    It is made of all stalls of one kind and phase at one line; its times, its stack and its readings are those
-    of the worst of them. Times in ns, with twins in ms for reading.
+    A finding of time (`StallKind`) stands for all stalls of one kind and one phase at one line. Its times, its stack
+    and its readings are those of the longest stall. Times are integers in ns; `ms`, `cpu_ms` and `asleep_ms` are the
+    same times as floats in ms, with three decimals. No property raises an error.
     """
 
     kind: Kind
-    """A stable id, one of `model.kinds.KINDS`."""
+    """A stable id, one of the keys of `model.kinds.KINDS`."""
     phase: Phase
-    """Where in the life of the request the worst stall began."""
+    """The phase of the request in which the longest stall began."""
     blocked_ns: int
-    """How long others had to wait in one go, the machine's part taken off; of a background task, how long it ran."""
+    """Ns for which others had to wait in one go: `cpu` plus `asleep`. The time in which the machine was busy is in
+    neither. For a background task: ns for which the task ran; 0 where the task did not run to its end."""
     cpu: int
-    """What of `blocked_ns` the loop thread computed; for `gil` what the other thread computed."""
+    """Ns of CPU in `blocked_ns`, by the CPU clock of one thread: of the loop thread or, for `gil`, of the thread that
+    kept the GIL. 0 for a background task."""
     asleep: int
-    """What of `blocked_ns` the loop thread slept in the kernel; for `pool-starved` and `contention` all of it."""
+    """Ns in `blocked_ns` for which the loop thread slept in the kernel. For `pool-starved` and `contention`: the whole
+    of `blocked_ns`, in which others waited. 0 for a background task."""
     count: int
-    """How many stalls of one request it stands for; 1 and more."""
+    """How many stalls the finding stands for, 1 or more; 1 for a background task."""
     file: str | None
-    """Relative to rootdir, absolute outside of it; None, as the next three, where no line was caught."""
+    """Relative to rootdir; absolute outside of rootdir. None where no line was caught, as are `line`,
+    `function` and `code`."""
     line: int | None
     """Counts from 1."""
     function: str | None
-    """Its bare name, as `co_name` of the code object."""
+    """The function's bare name, `co_name` of its code object."""
     code: str | None
     """The line's text, without indentation; None also where the source cannot be read."""
     call: str | None
-    """The call that the line was making, by its public name, `requests.get`; of a background task, its name."""
+    """The public name of the call that the line was making, `requests.get`; None where the call is not known. For a
+    background task: the task's name."""
     replacement: str
-    """What to write instead, one sentence for people."""
+    """What to write instead, as text for people."""
     confirmed: bool
-    """Whether more than one run showed it, or one run is proof by itself."""
+    """True where a second run showed the finding again, or where one run is proof by itself."""
     evidence: Evidence
     """What points to the line."""
     stalls: tuple[tuple[int, int], ...] = ()
-    """(began, ended) of each stall, `time.perf_counter_ns`."""
+    """(began, ended) of each stall in ns, `time.perf_counter_ns` of the process that ran the test; empty for a
+    background task."""
     stack: Stack = ()
     """Innermost frame first, files as in `file`; empty where no line was caught."""
     syscall: str | None = None
-    """The kernel call in which a sample found the loop thread, `poll`, or `running`; None where none was taken."""
+    """The kernel call in which a sample found the loop thread, `poll`; `running` where the thread was in none,
+    `unknown` where the kernel does not tell. None where the line rests on no sample."""
     reason: str | None = None
-    """The proof in words and numbers, where CPU and sleep alone do not say why."""
+    """The proof in words and numbers; None where `cpu` and `asleep` say all."""
     pool: str | None = None
     """The thread pool that was full; only for `pool-starved`."""
     waiter: Waiter | None = None
     """Where a probe waited; only for `contention`."""
     accepted: str | None = None
-    """Why the user accepts it; None where the user does not."""
+    """The reason for which the user accepts the finding; None where the user does not accept it."""
     route: str = ""
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
     rule: Rule | None = None
-    """Which rule found the worst stall; None for background tasks."""
+    """The rule that found the longest stall; None for a background task."""
     readings: Readings | None = None
-    """What the rule read; None for background tasks."""
+    """What this rule read; None for a background task."""
 
     @property
     def identity(self) -> "FindingIdentity":
-        """What makes findings of two runs the same to the user: no line numbers, no times, no counts."""
+        """Two findings with the same identity are the same to the user: it has no line number, no time, no count."""
         return FindingIdentity(self.kind, self.route, self.file, self.function, self.call)
 
     @property
@@ -132,7 +149,7 @@ class Finding:
 
 
 class FindingIdentity(NamedTuple):
-    """See `Finding.identity`: the key of a baseline, and what fingerprints of reports are made of."""
+    """The part of a finding that stays the same from run to run; each field is the Finding's field of that name."""
 
     kind: Kind
     route: str
@@ -143,18 +160,22 @@ class FindingIdentity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProbeWaits:
-    """How the probes of one path fared while the request was in flight; times in ns, with twins in ms."""
+    """How long the probes of one path waited while the request was in flight.
+
+    `worst` and `alone` are integers in ns; `worst_ms` and `alone_ms` are the same times as floats in ms, with three
+    decimals. No property raises an error.
+    """
 
     path: str
-    """`/health`, or the name of a built-in probe, `the event loop`."""
+    """The path of the user's probe, `/health`, or the name of a built-in probe, `the event loop`."""
     sent: int
-    """How many probes were sent."""
+    """How many probes of this path were sent."""
     waited: int
-    """How many of them fell due in a stall and were answered only after it."""
+    """How many of the sent probes were due in a stall and answered only after this stall."""
     worst: int
-    """The longest wait of one probe, counted from when it was due."""
+    """The longest wait of one probe in ns, from when the probe was due to its answer."""
     alone: int
-    """How long the probe takes with no request in flight; 0 where that was not measured."""
+    """How long the probe takes in ns with no request in flight; 0 where nobody measured it."""
 
     @property
     def worst_ms(self) -> float:
@@ -169,63 +190,79 @@ class ProbeWaits:
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """One background task as a check tells it; times in ms since its request was sent, None: it never came to that."""
+    """One background task of a request.
+
+    Times are floats in ms with three decimals. They count from when the request was sent.
+    """
 
     name: str
     """The function's `__name__`."""
     response_complete_ms: float | None
-    """When the last part of the response was sent."""
+    """When the app sent the last part of the response; None where the app never did."""
     began_ms: float | None
+    """When the task began; None where it never began."""
     ended_ms: float | None
+    """When the task ended, by an exception as well; None where it never ended."""
     error: str | None
-    """The `repr` of what it raised."""
+    """The `repr` of the exception that the task raised; None where it raised none."""
     arguments: str = ""
-    """As they stand in a call, shortened: `'seen', user=1`."""
+    """The task's arguments, shortened, as they stand in a call: `'seen', user=1`."""
     added_at: str | None = None
-    """`app/main.py:12`, the user line that added it; None where no user line did."""
+    """`app/main.py:12`, the user line that added the task; None where no user line did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The answer to one request: does it stop everybody else? Times in ns, unless the name says ms."""
+    """The answer to one request: does it stop everybody else?
+
+    Times are integers in ns, unless the name of a field says ms. No property raises an error.
+    """
 
     id: str
     """The test's node id."""
     request: str
     """Method and path, `GET /report`; `LIFESPAN` for the app's start and stop."""
     route: str | None
-    """The template of its route, `/users/{id}`; None where none matched or none can be known."""
+    """The template of the matched route, `/users/{id}`; None where no route matched, or where the framework does not
+    tell."""
     endpoint: str | None
     """The endpoint's dotted name, `app.main.report`; None as for `route`."""
     outcome: Outcome
+    """See `Outcome`."""
     duration: int
-    """From when the request was sent to when its response was complete."""
+    """Ns from when the request was sent to when its response was complete. Without a complete response: to when the
+    app's call ended. 0 where neither came, or where nothing was measured."""
     limit: int
-    """`max_block`: the longest that the request may hold the loop in one go."""
+    """`max_block` in ns: the longest time for which the request may hold the loop in one go."""
     meter: Meter
-    """The rules that it was judged by."""
+    """The rules that judged the request."""
     findings: tuple[Finding, ...] = ()
-    """The worst first; those of background tasks last."""
+    """First the findings of time, then the mocked calls, then the background tasks."""
     probes: tuple[ProbeWaits, ...] = ()
     """One for each probe path; empty where no probes were sent, as in a watched test."""
     background: tuple[TaskRun, ...] = ()
     """The request's background tasks, in the order in which they were added."""
     capacity: str | None = None
-    """How many such requests one worker can serve, in words; None where the request needs no thread of a pool."""
+    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`.
+    None where the request needs no thread of a pool for 10 ms, and in a watched test."""
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None
-    """Why nothing could be said, where `outcome` is `inconclusive`."""
+    """Why nothing could be said; None unless `outcome` is `inconclusive`."""
     exchange: Exchange | None = None
-    """The request; the last one of several copies or redirects. None where it never entered the app."""
+    """The request with its times; the last one where `concurrency` or redirects made several. None where no request
+    entered the app, and where how far it came is not known."""
     exchanges: tuple[Exchange, ...] = ()
-    """All of them."""
+    """All copies and redirects of the request, in the order in which they entered the app; empty where nothing was
+    measured."""
     probe_runs: tuple[Probe, ...] = ()
-    """Every probe that was sent, in the order in which they were due."""
+    """Every probe that was sent, in the order of `Probe.due`."""
     response: "httpx.Response | None" = None
-    """What the fixture's client got; None in a watched test, whose client is not ours."""
+    """What the fixture's client received; None where it received nothing, and in a watched test, whose client is its
+    own."""
     loop: str = ""
-    """The event loop that ran the request: `asyncio`, `uvloop`, `trio`; empty where it was not sent."""
+    """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
+    measured."""
 
     @property
     def duration_ms(self) -> float:
@@ -234,14 +271,17 @@ class Check:
 
 
 def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:
-    """The one place where an outcome is decided. `reason`: what kept the request from being measured."""
+    """The one place that decides an outcome. `reason`: what kept the request from being measured; None for nothing."""
     if not findings:
         return "inconclusive" if reason else "passed"
     return "accepted" if all(finding.accepted is not None for finding in findings) else "failed"
 
 
 def with_findings(check: Check, findings: Sequence[Finding]) -> Check:
-    """The check with these findings in place of its own. Where there are some, something was measured."""
+    """The check with these findings in place of its own.
+
+    A finding proves that something was measured: a check with findings has no `reason`.
+    """
     if not findings and not check.findings:
         return check
     reason = None if findings else check.reason

@@ -1,4 +1,4 @@
-"""Lines of code, as they stood on a stack."""
+"""Frames of a stack: a frame is one line of code at the moment at which the stack was read."""
 
 from typing import NamedTuple
 
@@ -7,15 +7,15 @@ class Frame(NamedTuple):
     """One line of a stack."""
 
     file: str
-    """Absolute where it was recorded; reports show it relative to rootdir."""
+    """Absolute in an Observation; relative to rootdir in a Finding."""
     line: int
     """Counts from 1."""
     function: str
-    """`co_name` of its code."""
+    """`co_name` of the frame's code object."""
     call: str | None = None
     """The call that the line was making, `requests.get`; None where it is not known."""
     user: bool = False
-    """Whether it is in the user's code."""
+    """Whether the line is in the user's code."""
 
     def named(self, file: str) -> "Frame":
         """The same line under another name of its file."""
@@ -27,5 +27,5 @@ Stack = tuple[Frame, ...]
 
 
 def user_frame(stack: Stack) -> Frame | None:
-    """The innermost frame in the user's code."""
+    """The innermost frame in the user's code; None where there is none."""
     return next((frame for frame in stack if frame.user), None)

@@ -20,14 +20,14 @@ TaskKind = Literal[
 """A background task did not do what it must: such a finding says nothing of time."""
 
 Kind = Literal[StallKind, TaskKind]
-"""Stable ids: they stand in reports, baselines and markers."""
+"""Stable ids of the kinds. Reports and markers have them: an id never changes its meaning."""
 
 Confirmation = Literal["line counters", "probes again", "alone again", "none needed"]
 """How a second run shows a finding of the fixture again.
 
-`line counters`: alone, with counters at every user line. `probes again`: as the first run, probes
-included. `alone again`: one copy with probes, for several threads may hand the GIL to each other.
-`none needed`: the timeline of one run is proof.
+`line counters`: one copy of the request without probes, with counters at every user line. `probes again`: the same
+copies and probes as in the first run. `alone again`: one copy with probes, because the threads of several copies may
+hand the GIL to each other. `none needed`: no second run, because the times of one run are proof.
 """
 
 Identity = Literal["line", "function", "pool", "task"]
@@ -35,24 +35,25 @@ Identity = Literal["line", "function", "pool", "task"]
 
 
 class KindRow(NamedTuple):
-    """All there is to know of a kind."""
+    """What the other modules ask of a kind."""
 
     headline: str
-    """Follows the request in the first line; `{time}`, `{pool}` and `{call}` are filled in."""
+    """The words behind the request in a failure's first line; `{time}`, `{pool}` and `{call}` are filled in."""
     help: str
     """What it means, in one or two sentences, for readers of a report who do not know this plugin."""
     always: bool
-    """Red whatever the limit; False: from the limit on."""
+    """True: red however short. False: red from the limit on."""
     on_loop: bool
-    """A step of the loop thread held the loop; False: the loop was free, or wanted to go on and could not."""
+    """True: a step of the loop thread held the loop. False: the loop was free, or the loop thread could not go on."""
     confirmation: Confirmation
     doing: str = "waiting"
-    """What the thread did meanwhile; `{where}` is the call or the kernel's call that it waited in."""
+    """What the thread did meanwhile; `{where}` is the call, or what the thread waited for in the kernel."""
     identity: Identity = "line"
     counters_add_to_it: bool = False
-    """Line counters burn CPU themselves: a run with counters shows the line, and the run without them the times."""
+    """True: line counters add to the time of this kind. The run with counters then gives the line only, and the first
+    run, which has no counters, gives the times."""
     part_of: StallKind | None = None
-    """At a line that shows this other kind as well, both are one finding of the other kind."""
+    """Another kind. A line that shows stalls of both kinds has one finding, of the other kind."""
 
 
 _BLOCKED = "blocked the event loop {time}"
@@ -156,5 +157,5 @@ KINDS: dict[Kind, KindRow] = {
 
 
 def is_background(kind: Kind) -> bool:
-    """Whether it says something of a background task (`TaskKind`), and not of time (`StallKind`)."""
+    """Whether the kind is a fault of a background task (`TaskKind`); the others are kinds of waiting (`StallKind`)."""
     return KINDS[kind].confirmation == "none needed"

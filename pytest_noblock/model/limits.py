@@ -1,4 +1,4 @@
-"""What is allowed."""
+"""What a request may do, and from which size on the plugin looks at a step."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -6,24 +6,25 @@ if TYPE_CHECKING:
     from pytest_noblock.model.segment import Segment
 
 NOTE_NS = 1_000_000
-"""`sync-io` and `cpu` of so many ns, up to the limit, are notes."""
+"""Ns: a stall that the limit decides is a note from this size up to the limit. A shorter one is not told."""
 
 SAMPLE_AFTER_NS = 10_000_000
-"""The watchdog samples the loop thread's stack when a step has run for so long, or for half the limit."""
+"""Ns: the watchdog samples the loop thread's stack when a step has run for so long, or for half the limit if that is
+less."""
 
 
 class Limits(NamedTuple):
-    """What a request may do; the one place of each default."""
+    """What a request may do. The defaults of the options stand here and nowhere else."""
 
     max_block: int = 50_000_000
-    """Ns for which it may hold the loop in one go."""
+    """Ns for which the request may hold the loop in one go."""
 
     def concern(self, segment: "Segment") -> bool:
-        """Whether a segment is worth judging: it reached the limit, or more than its times was recorded."""
+        """Whether a segment is worth judging: its wall time reached the limit, or it has a sample, a call or a trip."""
         recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
         return bool(recorded) or segment.wall >= self.max_block
 
 
 def sample_after(max_block: int) -> int:
-    """How long a step runs before its stack is sampled, in ns, where `max_block` is the limit."""
+    """Ns for which a step runs before the watchdog samples its stack. `max_block` is the limit in ns."""
     return min(SAMPLE_AFTER_NS, max_block // 2)

@@ -1,7 +1,7 @@
-"""Everything that the engine recorded in one run: frozen values, without a meaning yet.
+"""Everything that the engine recorded in one run: frozen values.
 
-All moments are `time.perf_counter_ns` readings of one process, all durations ns. Files of frames are absolute.
-What the values mean (stalls, blame, findings) the pure functions of `judge` say.
+All moments are `time.perf_counter_ns` readings of one process. All durations are ns. Files of frames are absolute.
+The values have no meaning yet: the pure functions of `judge` find the stalls, the lines and the findings.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pytest_noblock.model.concurrency import Gap, PoolReading, PoolUse, Wait
 
 Meter = Literal["full", "portable"]
-"""`full`: run-queue delay and voluntary switches of each step are known (Linux with schedstat); `portable`: they are
-not, and a sleep shows in known calls only."""
+"""The rules of a machine. `full`: run-queue delay and voluntary switches of each step are known (Linux with schedstat).
+`portable`: neither is known, and a sleep shows in known calls only."""
 
 
 class Phase(StrEnum):
@@ -28,17 +28,18 @@ class Phase(StrEnum):
     HANDLER = "handler"
     """Until the response is complete; middleware, dependencies and streaming included."""
     BACKGROUND = "background"
-    """From then on."""
+    """From when the response is complete."""
 
 
 LOOP = "the event loop"
 THREADS = "the thread pool"
 EXECUTOR = "the default executor"
-"""The built-in probes: a turn of the loop, a token of anyio's default limiter, a thread of asyncio's default executor.
-They pass no middleware, so they change no counter, no rate limit and no database session of the app."""
+"""The built-in probes `LOOP`, `THREADS` and `EXECUTOR`: a turn of the loop, a token of anyio's default limiter, a
+thread of asyncio's default executor. Built-in probes pass no middleware: they change no counter, no rate limit and
+no database session of the app."""
 
 LIFESPAN = "LIFESPAN"
-"""The method of the exchange that is the app's start and stop."""
+"""`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path."""
 
 
 class Task(NamedTuple):
@@ -49,30 +50,30 @@ class Task(NamedTuple):
     module: str
     qualname: str
     arguments: str
-    """As they stand in a call, shortened."""
+    """The task's arguments, shortened, as they stand in a call: `'seen', user=1`."""
     added_at: Frame | None
-    """The user line that added it; None where no user line did."""
+    """The user line that added the task; None where no user line did."""
     began: int | None
-    """None where it never began."""
+    """When the task began; None where it never began."""
     ended: int | None
-    """None where it never ended; an exception ends it, too."""
+    """When the task ended, by an exception as well; None where it never ended."""
     error: str | None
-    """The `repr` of what it raised."""
+    """The `repr` of the exception that the task raised; None where it raised none."""
     called_at: Frame | None
-    """The line of the endpoint that awaited it; None where the framework did, as it should."""
+    """The line of the endpoint that awaited the task; None where the framework awaited it, as it should."""
     batch: int | None
-    """The same for all tasks that one object runs; None for a task of its own."""
+    """A number that all tasks of one `BackgroundTasks` object share; None for a task outside of such an object."""
 
     def is_called(self, name: str) -> bool:
-        """By `__name__`, qualified name or `module.qualname`."""
+        """Whether `name` is the function's `__name__`, its qualified name or `module.qualname`."""
         return name in (self.name, self.qualname, f"{self.module}.{self.qualname}")
 
 
 class Exchange(NamedTuple):
-    """One request with the moments of its ASGI messages; None: it never came to that."""
+    """One request with the moments of its ASGI messages. A moment is None where its message never passed."""
 
     number: int
-    """Unique in the process; segments, readings and waits name it."""
+    """Unique in the process; segments, pool readings and waits refer to the exchange by it."""
     method: str
     path: str
     """Without the query."""
@@ -85,26 +86,28 @@ class Exchange(NamedTuple):
     returned: int | None = None
     """When the app's call ended: after the background tasks."""
     status: int | None = None
+    """The HTTP status of the response; None where no response started."""
     route: str | None = None
-    """The template of its route, `/users/{id}`; None where none matched or the framework does not tell."""
+    """The template of the matched route, `/users/{id}`; None where no route matched, or where the framework does not
+    tell."""
     endpoint: str | None = None
-    """The endpoint's dotted name; None as for `route`."""
+    """The endpoint's dotted name, `app.main.report`; None as for `route`."""
     entered: bool | None = None
-    """Whether the endpoint itself was called; None where nobody can know."""
+    """Whether the endpoint itself was called; None where the framework does not tell."""
     error: str | None = None
-    """The `repr` of what the app's call raised."""
+    """The `repr` of the exception that the app's call raised; None where it raised none."""
     steps: int = 0
-    """How many of its steps were metered; 0: nothing was measured."""
+    """How many steps of the request were metered; 0: nothing was measured."""
     tasks: tuple[Task, ...] = ()
-    """Its background tasks, in the order in which they were added."""
+    """The background tasks of the request, in the order in which they were added."""
     raised: str | None = None
-    """What the endpoint raised, a handled HTTPException included; None also where nobody can know."""
+    """What the endpoint raised, a handled HTTPException included; None also where the framework does not tell."""
     own_background: bool = False
-    """Whether the endpoint returned a Response with a `background` of its own."""
+    """Whether the endpoint returned a Response whose `background` the endpoint set itself."""
     cancelled: bool = False
     """Whether the app's call was cancelled."""
     framework: str | None = None
-    """Starlette's version, where the app is Starlette's; None: its background tasks have no names."""
+    """Starlette's version, where the app is Starlette's. None for any other app: no background task of it is seen."""
 
     @property
     def request(self) -> str:
@@ -112,7 +115,7 @@ class Exchange(NamedTuple):
         return f"{self.method} {self.path}"
 
     def phase_at(self, moment: int) -> Phase:
-        """Each segment lies in one phase: the engine cuts a step where the response is complete."""
+        """The phase of a moment. A segment lies in one phase: the engine cuts a step where the response is complete."""
         if self.method == LIFESPAN:
             return Phase.LIFESPAN
         if self.completed is not None and moment >= self.completed:
@@ -126,14 +129,15 @@ class Probe(NamedTuple):
     path: str
     """`/health`, or the name of a built-in probe."""
     due: int
-    """When the timetable wanted it sent."""
+    """When the timetable wanted the probe sent."""
     answered: int
+    """When the probe had its answer, or its turn."""
     status: int | None = None
-    """None for the built-in probes."""
+    """The HTTP status of the answer; None for the built-in probes."""
 
     @property
     def waited(self) -> int:
-        """Counts from when it was due: a loop that is held does not even send it."""
+        """Ns from when the probe was due: a loop that is held does not even send the probe."""
         return self.answered - self.due
 
 
@@ -147,14 +151,18 @@ class Observation(NamedTuple):
     """In order of time."""
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
-    """By probe path: how long the probe takes with no request in flight, in ns."""
+    """Ns that each probe takes with no request in flight, by the probe's path."""
     gaps: "tuple[Gap, ...]" = ()
+    """Empty in a watched test, as `pools`, `waits` and `uses`: only the fixture records beside the steps."""
     pools: "tuple[PoolReading, ...]" = ()
     """In order of time; readings of one `span` follow each other."""
     waits: "tuple[Wait, ...]" = ()
+    """The awaits at which probes of the user waited."""
     uses: "tuple[PoolUse, ...]" = ()
+    """One for each thread pool that was sampled."""
     loop: str = ""
-    """The event loop that ran the app: `asyncio`, `uvloop`, `rloop`, `trio`, another's package; several are joined by
-    ", ", and "" says that none ran."""
+    """The event loops that ran the app, joined by ", ": `asyncio`, `uvloop`, `rloop`, `trio`, or the package of another
+    loop; empty where none ran."""
     probe_failed: str | None = None
-    """How a probe ended that got no answer below 400, as a sentence; it may have waited for what the request held."""
+    """A sentence that says how a probe of the user ended without a status below 400; None where none did. The probe may
+    have waited for what the request held."""

@@ -10,7 +10,7 @@ from pytest_noblock.model.segment import SocketExchange
 
 
 class Rule(NamedTuple):
-    """What decided."""
+    """A rule that decides whether something recorded is a stall."""
 
     id: str
     """A stable id, as `gil-gap`."""
@@ -19,24 +19,26 @@ class Rule(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """What was read of one step, gap or wait; ns and counts, None where it was not read or has no meaning there."""
+    """What was read of one step, gap, wait or span of a full pool. None: nobody read it, or it has no meaning there."""
 
     wall: int
-    """From its begin to its end."""
+    """Ns from its begin to its end."""
     cpu: int | None = None
-    """What the loop thread computed, garbage collection and first imports taken off; for `gil-gap`, what the thread
+    """Ns that the loop thread computed, less garbage collection and first imports; for `gil-gap`, ns that the thread
     that kept the GIL computed."""
     queued: int | None = None
-    """Run-queue delay: the thread was runnable and had no processor; for `pool-full`, of all threads of the pool."""
+    """Ns of run-queue delay: the loop thread was runnable and had no processor; for `pool-full`, of all threads of the
+    pool."""
     asleep: int | None = None
-    """Neither on a processor nor in the run queue."""
+    """Ns in which the loop thread was neither on a processor nor in the run queue."""
     switches: int | None = None
     """Voluntary context switches of the loop thread."""
     others_cpu: int | None = None
-    """What all other threads of the process computed."""
+    """Ns that the other threads of the process computed."""
     collected: int | None = None
-    """What garbage collection took."""
+    """Ns of CPU that garbage collection took."""
     samples: int | None = None
-    """How often a stack was sampled."""
+    """How many samples were taken: of the loop thread's stack; for `gil-gap`, how many threads were seen; for
+    `pool-full`, how many readings; for the rules of `contention`, how often a request was seen."""
     exchanged: tuple[SocketExchange, ...] = ()
     """Peer and bytes of each connection that made a round trip."""

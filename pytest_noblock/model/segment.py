@@ -1,6 +1,6 @@
 """One segment, the part of a step that belongs to one request, and all that was recorded about it.
 
-Times are ns, by `time.perf_counter_ns` of one process.
+Moments are `time.perf_counter_ns` readings of one process. Durations are ns.
 """
 
 from typing import NamedTuple
@@ -14,107 +14,110 @@ class Sample(NamedTuple):
     due: int
     """When the watchdog's timer was to wake it."""
     began: int
-    """When the watchdog had woken, and had the GIL."""
+    """When the watchdog had woken and had the GIL."""
     ended: int
-    """When it let go of the GIL: a loop thread that wanted it meanwhile waited for the watchdog."""
+    """When the watchdog let go of the GIL. From `began` to `ended` a loop thread that wanted the GIL had to wait."""
     stack: Stack
-    """The loop thread's."""
+    """The stack of the loop thread."""
     syscall: str
-    """The kernel call that the loop thread sat in; `running` for none, `unknown` where the kernel does not tell."""
+    """The kernel call in which the loop thread was, `poll`; `running` for none, `unknown` where the kernel does not
+    tell."""
 
 
 class SocketExchange(NamedTuple):
     """What one connection carried between two scans in which it made a round trip."""
 
     peer: str | None
-    """`127.0.0.1:5432`; None where it could not be read any more."""
+    """The other end, `127.0.0.1:5432`; None where the socket was closed before it could be read."""
     sent: int
-    """Bytes that it sent."""
+    """Bytes that the app sent, by the kernel's counters of the TCP socket."""
     received: int
-    """Bytes that came and were read."""
+    """Bytes that came and that the app read."""
 
 
 class BlockingCall(NamedTuple):
     """A known blocking call of the loop thread, recorded as it was made."""
 
     name: str
-    """The function that was wrapped, `time.sleep`."""
+    """The function that the plugin wrapped, `time.sleep`."""
     network: bool
-    """Whether it talks to the network."""
+    """Whether the function talks to the network."""
     began: int
     ended: int
     stack: Stack
-    """Of the loop thread, without the call's own frames."""
+    """The stack of the loop thread, without the frames of the call itself."""
     asked: int = 0
-    """The sleep in ns that its argument asked for (`time.sleep(0.1)`: 100,000,000); 0 where none does."""
+    """Ns of sleep that the argument asked for (`time.sleep(0.1)`: 100,000,000); 0 where no argument asks for one."""
 
 
 class LineCost(NamedTuple):
-    """What one user line cost in one segment; what it calls outside the user's code is included."""
+    """What one user line cost in one segment, with what the line calls outside the user's code."""
 
     frame: Frame
     stack: Stack
     """The line's stack, innermost frame first."""
     hits: int
-    """How often it ran."""
+    """How often the line ran."""
     cpu: int
+    """Ns that the loop thread computed at the line, by its CPU clock."""
     asleep: int
-    """Neither on a processor nor in the run queue."""
+    """Ns in which the loop thread was neither on a processor nor in the run queue."""
     round_trips: int
-    """How many sockets sent and received while it ran."""
+    """How many sockets sent and received while the line ran."""
 
 
 class Segment(NamedTuple):
     """One uninterrupted run of the loop thread for one exchange: a step of the loop, or the part of one.
 
-    `wall` splits into `cpu`, `collected`, `queued` and the sleep. The portable meter knows neither `queued` nor
-    `switches`, which are None there: the rest cannot be split.
+    `wall` is the sum of `cpu`, `collected`, `queued` and the sleep. The portable meter knows neither `queued` nor
+    `switches`: both are None, and run-queue delay and sleep cannot be told apart.
     """
 
     exchange: int
-    """The number of the exchange."""
+    """`Exchange.number` of the request."""
     began: int
     ended: int
+    """Earlier than the true end by the time of first imports and of the plugin's own work."""
     cpu: int
-    """What the loop thread computed; `collected` and `imported` are taken off."""
+    """Ns that the loop thread computed, by its CPU clock, less `collected` and `imported`."""
     collected: int
-    """CPU of garbage collection."""
+    """Ns of CPU that garbage collection took on the loop thread."""
     queued: int | None
-    """Run-queue delay: the loop thread was runnable, and no processor was free."""
+    """Ns of run-queue delay, by schedstat: the loop thread was runnable, and no processor was free."""
     switches: int | None
-    """Voluntary context switches: how often it went to sleep."""
+    """Voluntary context switches, by `ru_nvcsw`: how often the loop thread went to sleep."""
     others_cpu: int
-    """What the other threads of the process computed meanwhile."""
+    """Ns that all other threads but the watchdog computed meanwhile, by the CPU clock of the process."""
     round_trips: int
-    """How many sockets, which no loop awaits, sent and received."""
+    """How many sockets that no event loop awaits sent and received in the segment."""
     doubtful_trips: int
-    """The same, where another thread computed meanwhile and may have made them."""
+    """The same count where another thread computed meanwhile and may have made the round trips; `round_trips` is 0."""
     imported: int = 0
-    """Time of first imports; it is taken off all other times, `began` and `ended` excepted."""
+    """Ns of wall time that first imports took; `wall`, `cpu` and `queued` are without them."""
     samples: tuple[Sample, ...] = ()
     """In order of time; none in most steps, which are short."""
     calls: tuple[BlockingCall, ...] = ()
     """Known blocking calls that slept or used a socket, in order of time."""
     lines: tuple[LineCost, ...] = ()
-    """Empty unless counters stood at every user line."""
+    """The cost of each user line that ran; empty unless counters stood at every user line."""
     answered: tuple[BlockingCall, ...] = ()
     """Known blocking calls that ended without sleeping and without using a socket: a mock answered them."""
     exchanged: tuple[SocketExchange, ...] = ()
-    """One for each of the `round_trips` and `doubtful_trips` that the sockets showed."""
+    """One for each of the `round_trips` or `doubtful_trips`."""
 
     @property
     def wall(self) -> int:
-        """From `began` to `ended`."""
+        """Ns from `began` to `ended`."""
         return self.ended - self.began
 
     @property
     def asleep(self) -> int:
-        """Time asleep in the kernel; 0 where no voluntary switch shows that the thread slept at all."""
+        """Ns asleep in the kernel; 0 on the portable meter, and where no voluntary switch shows a sleep."""
         if self.queued is None or not self.switches:
             return 0
         return max(0, self.wall - self.cpu - self.collected - self.queued)
 
     @property
     def off_cpu(self) -> int:
-        """Time not on a processor, whatever the reason; all that the portable meter knows."""
+        """Ns not on a processor, asleep or in the run queue; the portable meter cannot tell these apart."""
         return max(0, self.wall - self.cpu - self.collected)

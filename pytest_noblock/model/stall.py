@@ -19,17 +19,19 @@ class BlamedLine(NamedTuple):
     """Innermost frame first, `frame` among them; files absolute."""
     evidence: Evidence = "none"
     syscall: str | None = None
-    """The kernel call in which a sample found the loop thread; None where the line rests on no sample."""
+    """As `Sample.syscall`; None where the line rests on no sample."""
     witnessed: bool = False
-    """Whether the thread was seen waiting there, in anything but a wait for the GIL."""
+    """Whether the line is proof of the wait by itself: a counter, a recorded call or a stack other than a sample names
+    the line, or a sample shows the loop thread in a kernel call that is no wait for the GIL."""
     first_use: bool = False
-    """Whether most samples show work that a process does once: compiling a template, building a schema."""
+    """Whether most samples at the line show work that a process does once: compiling a template, building a schema."""
 
 
 class Stall(NamedTuple):
     """One stretch in which an exchange kept others waiting, for one reason; times in ns.
 
-    `began` and `ended` are those of the step, gap or wait, `time.perf_counter_ns`.
+    `began` and `ended` are the moments of the step, gap, wait or span, `time.perf_counter_ns`. The stall itself may be
+    shorter: `blocked_ns`.
     """
 
     kind: StallKind
@@ -37,17 +39,18 @@ class Stall(NamedTuple):
     began: int
     ended: int
     cpu: int
-    """What the loop thread computed for this reason; for `gil` the other thread."""
+    """Ns that the loop thread computed for this reason; for `gil`, ns that the thread that kept the GIL computed."""
     asleep: int
-    """What the loop thread slept for this reason; for `pool-starved` and `contention` how long others waited."""
+    """Ns that the loop thread slept for this reason; for `pool-starved` and `contention`, ns that others waited."""
     place: BlamedLine
     rule: Rule
     readings: Readings
-    """What the rule read."""
+    """What `rule` read."""
     sure: bool = True
-    """False: a second run has to show it, for a busy machine may have done it."""
+    """False: something other than the request may have caused the stall, a busy machine or another thread. A second run
+    has to show it."""
     proof: str | None = None
-    """The numbers that show it, in words, where CPU and sleep do not."""
+    """The proof in words and numbers; None where `cpu` and `asleep` say all."""
     pool: str | None = None
     """The thread pool that was full; only for `pool-starved`."""
     waiter: BlamedLine | None = None
@@ -55,14 +58,14 @@ class Stall(NamedTuple):
 
     @property
     def blocked_ns(self) -> int:
-        """How long others had to wait, the machine's part taken off."""
+        """Ns for which others had to wait, without the time in which the machine was busy."""
         return self.cpu + self.asleep
 
     @property
     def phase(self) -> Phase:
-        """The phase of the exchange in which it began."""
+        """The phase of the exchange in which the stall began."""
         return self.exchange.phase_at(self.began)
 
     def breaks(self, limits: Limits) -> bool:
-        """Whether it fails a test, as far as its time decides: some kinds do, however short."""
+        """Whether the stall is long enough to fail a test; some kinds fail it however short the stall is."""
         return KINDS[self.kind].always or self.blocked_ns >= limits.max_block

@@ -1,10 +1,11 @@
-"""`"50 ms"` to integer nanoseconds and back; the only place that knows units."""
+"""Turns `"50 ms"` into integer nanoseconds and back. No other module knows units."""
 
 import re
 
 _NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 SWITCH_INTERVAL_NS = 5_000_000
-"""How long a thread waits for the GIL before it asks for it: `sys.getswitchinterval()`, whose default this is."""
+"""Ns that a thread waits before it asks the thread that has the GIL to let go: CPython's default switch interval
+(`sys.getswitchinterval()`)."""
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*")
 
 

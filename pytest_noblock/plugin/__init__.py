@@ -1,7 +1,7 @@
 """pytest's side: hooks and fixtures, each a call to another module.
 
-Every pytest run of everybody who has this installed imports it: what needs asyncio,
-httpx or the app is imported where it is first used.
+Every pytest run imports this module wherever the plugin is installed. So it imports nothing that needs asyncio,
+httpx or the app: each function imports that on first use.
 """
 
 from collections.abc import Generator, Iterator

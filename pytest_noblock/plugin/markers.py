@@ -76,7 +76,10 @@ def allowances(ours: Marked) -> "list[Allowance]":
 
 
 def background_names(ours: Marked) -> list[str] | None:
-    """The names of the tasks that must run; empty for all tasks, None where no marker asks. Raises UsageError."""
+    """The names of the tasks that must run, from the marker that is closest to the test. Raises UsageError.
+
+    Empty for all tasks; None where no marker asks.
+    """
     for given in ours.named("noblock_background"):
         return [_task_name(each, ours.where) for each in given.get("names", ())]
     return None
@@ -106,7 +109,7 @@ def _allowance(given: dict[str, Any], where: str) -> "Allowance":
 
 
 def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
-    """What a marker was given, by name. Raises UsageError for what it does not take."""
+    """The arguments of a marker, by name. Raises UsageError for an argument that the marker does not take."""
     signature = inspect.signature(_MARKERS[mark.name])
     try:
         given = signature.bind(*mark.args, **mark.kwargs).arguments

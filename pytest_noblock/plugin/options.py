@@ -1,7 +1,7 @@
-"""The options: one table, of which the command line, the ini file, `--help` and the README's table are made.
+"""The options: one table makes the command line, the ini file, `--help` and the README's table.
 
-Precedence, written once, in `settings_of`: marker > command line > ini > default. The
-keywords of a single request go on top of that (see `client`).
+`settings_of` alone decides the precedence: marker > command line > ini > default. The keywords of a single request
+go before the marker (see `client`).
 """
 
 import os
@@ -33,12 +33,13 @@ class Option:
         choices: tuple[str, ...] = (),
         read: settings.Reader | None = None,
     ) -> None:
-        """`name` is empty for the option that is called `noblock` alone.
+        """`name` is empty for the option that is called just `noblock`.
 
-        `help` and `default` stand in the README as they are, and in `--help` without backticks and links; without a
-        default nothing holds where nobody says anything. `value` is how a value looks on the command line: without
-        one the option is a switch. An option with `choices` stands in the ini file alone. `marker` is how the noblock
-        marker says it. `read` puts a value into the settings of a test; without it the option holds for the run.
+        The README shows `help` and `default` as they are, `--help` without backticks and links. An empty `default`: the
+        option has no value unless somebody gives one. `value`: how a value looks on the command line; an option with
+        neither `value` nor `choices` is a switch. An option with `choices` stands in the ini file only. `marker`: how
+        the noblock marker gives it. `read` puts a value into the settings of a test; without `read` the option holds
+        for the whole run.
         """
         self.name = name
         self.help = help
@@ -55,7 +56,7 @@ class Option:
 
     @property
     def cli(self) -> str:
-        """Empty where the option stands in the ini file alone."""
+        """The name on the command line; empty where the option stands in the ini file only."""
         return "" if self.choices else f"--{self.ini.replace('_', '-')}"
 
 
@@ -120,7 +121,7 @@ _OF_RUN = pytest.StashKey[Settings]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Every command line option has an ini twin; only the ini and the default hold where the option is absent."""
+    """Adds the options to pytest. Each command line option has an ini twin, which holds where the option is absent."""
     group = parser.getgroup("noblock", "assert that ASGI endpoints do not block the event loop")
     for option in OPTIONS:
         if option.cli:
@@ -188,7 +189,7 @@ def of_run(config: pytest.Config) -> Settings:
 
 
 def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
-    """What holds for a test with these markers. Raises UsageError for a mistake in one (or in an option)."""
+    """What holds for a test with these markers. Raises UsageError for a mistake in a marker or an option."""
     general = of_run(config)
     if not ours.marks:
         return general
@@ -199,7 +200,7 @@ def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
 
 
 def _with(general: Settings, given: Mapping[str, object], where: str) -> Settings:
-    """The settings with these values in them; None says nothing. `where` they stand. Raises UsageError."""
+    """The settings with the given values; None leaves one as it is. `where` begins the message. Raises UsageError."""
     for name, value in given.items():
         read = _ROWS[name].read
         if value is not None and read is not None:
@@ -241,7 +242,7 @@ def validate_markers(item: pytest.Item) -> None:
 
 
 def scope_of(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001  # pytest's signature
-    """How long a running app is kept: pytest asks when it meets the fixture."""
+    """The scope of the fixture that keeps apps running; pytest calls this when it meets the fixture."""
     return cast("Scope", config.getini("noblock_scope"))
 
 

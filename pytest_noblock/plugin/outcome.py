@@ -1,4 +1,4 @@
-"""From the checks of a test to its outcome: what is accepted, what goes on record, what fails."""
+"""What the checks of a test do to the test: marks what is accepted, puts checks on record, fails the test."""
 
 import sys
 import warnings
@@ -45,7 +45,7 @@ class ItemOutcome:
         return self.settings.plan
 
     def record(self, check: "Check") -> "Check":
-        """Puts the check on record, with what is accepted marked, and returns it so."""
+        """Marks the findings that the test accepts, puts the marked check on record, and returns this check."""
         from pytest_noblock.report.json_v1 import record, to_json
 
         check = self._accepted(check)
@@ -55,7 +55,7 @@ class ItemOutcome:
         return check
 
     def _record_again(self, place: int, check: "Check") -> "Check":
-        """Puts the check in the place of one that is on record already: a request is on record once."""
+        """Puts a check on record in the place of an earlier check of the same request: a request is on record once."""
         from pytest_noblock.report.json_v1 import record, to_json
 
         check = self._accepted(check)
@@ -70,7 +70,7 @@ class ItemOutcome:
             carrier.add(self._item, recorded.attached, recorded.check)
 
     def _accepted(self, check: "Check") -> "Check":
-        """By the test's allowances; under `action=warn` all the rest as well, with a warning."""
+        """The check with what the allowances accept; under `action=warn` a warning accepts all other findings."""
         if not check.findings:
             return check
         from pytest_noblock.acceptance.allowances import Allowance, accept
@@ -87,7 +87,7 @@ class ItemOutcome:
         warnings.warn_explicit(self._text([check]).partition("\n")[0], NoblockWarning, *self._where())
 
     def fail_if_red(self, check: "Check") -> None:
-        """Fails the test for a request of the fixture that blocked, and for one that was not measured."""
+        """Fails the test for a request of the fixture that blocked, and for a request that was not measured."""
         __tracebackhide__ = True
         if check.outcome in ("failed", "inconclusive"):
             pytest.fail(self._text([check]), pytrace=False)
@@ -95,9 +95,9 @@ class ItemOutcome:
     def conclude(
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]", *, passing: bool
     ) -> None:
-        """At the end of the test's call: records what was watched, and fails the test for it.
+        """Puts the watched checks on record at the end of the test's call, and fails the test if one of them failed.
 
-        A test that fails anyway gets the text as a section of its report. `relative` turns a file into the name that
+        A test that failed already gets the text as a section of its report. `relative` turns a file into the name that
         reports show.
         """
         failed = [check for check in self._record_all(watched, meter, relative) if check.outcome == "failed"]
@@ -143,7 +143,7 @@ class ItemOutcome:
         return with_task_faults(checks, found, relative)
 
     def _where(self) -> tuple[str, int]:
-        """The test's own line: that of the request where the fixture makes it, else that of its `def`."""
+        """File and line for a warning: the test's line that runs now; where none does, the line of the test's `def`."""
         path, line, _name = self._item.reportinfo()
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename != str(path):

@@ -27,7 +27,7 @@ CARRIER = "noblock-carrier"
 """The name under which pytest knows the Carrier of this process."""
 
 _ATTRIBUTE = "noblock_carried"
-"""Of a TestReport. xdist sends whatever attributes of simple types a report has."""
+"""The attribute of a TestReport with what is carried. xdist sends all attributes of simple types."""
 
 
 def attach(item: pytest.Item, record: str) -> tuple[str, str]:
@@ -53,13 +53,13 @@ def replace(item: pytest.Item, attached: tuple[str, str], record: str) -> tuple[
 
 
 def forget(item: pytest.Item) -> None:
-    """Before a test is run again: takes away what it attached the last time."""
+    """Before a test is run again: removes what its last run attached."""
     if item.user_properties:
         item.user_properties[:] = [each for each in item.user_properties if each[0] not in (_PROPERTY, _UNUSED)]
 
 
 def carrier_of(config: pytest.Config) -> "Carrier | None":
-    """None where no report was asked for."""
+    """The Carrier of this process; None where no report was asked for."""
     carrier: Carrier | None = config.pluginmanager.get_plugin(CARRIER)
     return carrier
 
@@ -69,7 +69,7 @@ class Carried:
 
     def __init__(self, checks: Iterable[tuple[int, str]] = (), loops: Iterable[str] = ()) -> None:
         self.checks = dict(checks)
-        """Whole checks as `report.wire` writes them, by the place of their records; uneventful ones have none."""
+        """Whole checks as `report.wire` writes them, by the index of their records; uneventful checks are left out."""
         self.loops = set(loops)
         """The event loops that ran the test's requests."""
 
@@ -79,10 +79,10 @@ class Carrier:
 
     def __init__(self) -> None:
         self._of: dict[str, Carried] = {}
-        """By the test's id, until its teardown is over."""
+        """By the test's node id; an entry goes when the test's teardown is over."""
 
     def add(self, item: pytest.Item, attached: tuple[str, str], check: "Check") -> None:
-        """`attached` is the check's record, attached already."""
+        """Keeps the check for the report of the test's teardown. `attached`: what `attach` returned for its record."""
         from pytest_noblock.report.wire import encode
 
         records = [each for each in item.user_properties if each[0] == _PROPERTY]
@@ -91,7 +91,7 @@ class Carrier:
         self.add_loops(item, check.loop)
 
     def add_loops(self, item: pytest.Item, loops: str) -> None:
-        """`loops` as `Observation.loop` has them: several are joined by commas."""
+        """Keeps the event loops that ran. `loops`: names joined by commas, as in `Observation.loop`."""
         self._carried(item).loops.update(loop.strip() for loop in loops.split(",") if loop)
 
     def _carried(self, item: pytest.Item) -> Carried:
@@ -114,7 +114,7 @@ def _carried_by(report: pytest.TestReport) -> Carried:
 
 
 class Reporter:
-    """What the tests of the whole run left behind; registered only in the process that prints."""
+    """Collects the records of all tests, writes the reports and the summary; registered in the process that prints."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Reporter:
         must_watch: bool,
         debug: bool = False,
     ) -> None:
-        """`environment` takes the loops that ran. `limit`: max_block in ns, as it held for uneventful requests.
+        """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
         `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well.
         """
@@ -142,7 +142,7 @@ class Reporter:
         self._vacuous = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """The last phase carries everything that the test attached."""
+        """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
         if report.when != "teardown":
             return
         for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
@@ -154,7 +154,7 @@ class Reporter:
 
     @cached_property
     def _by_test(self) -> "dict[str, list[Record]]":
-        """The records of each test; parsed in one go, for most suites only count them."""
+        """The records of each test, sorted by its node id; parsed in one go, which costs less than one by one."""
         tests = sorted(self._texts.items())
         found: dict[str, list[Record]] = json.loads(
             "{" + ",".join(f"{json.dumps(test)}:[{','.join(texts)}]" for test, texts in tests) + "}"
@@ -163,7 +163,7 @@ class Reporter:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Green, with `--noblock` and nothing watched, would be a lie: as when no test was collected."""
+        """Writes the reports. With `--noblock` and nothing watched, sets the exit code for "no tests collected"."""
         option = session.config.option
         ran = not (option.collectonly or option.setuponly or option.setupplan)
         self._vacuous = self._must_watch and ran and not self._texts
@@ -190,7 +190,7 @@ class Reporter:
             terminalreporter.line(line)
 
     def _write(self) -> "Iterable[str]":
-        """Each file by itself; yields why one could not be written."""
+        """Writes each report file; yields a sentence for each file that could not be written."""
         from pytest_noblock.report import formats
 
         run = self._run()
@@ -212,7 +212,7 @@ class Reporter:
         return Run(environment, tuple(checks))
 
     def _checks(self, test: str, records: "list[Record]", meter: "Meter") -> "Iterable[Check]":
-        """The test's checks, whole where the Carrier brought them; an uneventful one is all in its record."""
+        """The test's checks: whole where the Carrier brought them, else made of the record, which then says all."""
         from pytest_noblock.report.json_v1 import check_of
         from pytest_noblock.report.wire import decode
 

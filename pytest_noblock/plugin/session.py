@@ -45,14 +45,14 @@ _RUN = pytest.StashKey[ItemRun]()
 
 
 class Session:
-    """Made at configure time, when nothing may cost anything: the rest comes on first use."""
+    """Made when pytest is configured, at no cost: it computes and imports on first use."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
-        """The rules that hold on this machine, found by a planted self-check, and what is missing for the full ones."""
+        """The rules that hold on this machine, by a self-check, and what is missing for the full rules, in words."""
         wanted: str = self._config.getini("noblock_meter")
         if wanted == "portable":
             return "portable", "noblock_meter = portable"
@@ -64,14 +64,14 @@ class Session:
         return kind, missing
 
     def header(self) -> list[str]:
-        """Printed before any test: which loops will run is not known yet."""
+        """The lines in the header of the run. They name no event loop: no test has run yet."""
         kind, missing = self.meter
         if kind == "full":
             return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)"]
         return [f"noblock: portable rules (not seen here: {missing})"]
 
     def environment(self, loops: Iterable[str]) -> "Environment":
-        """The head of every report. `loops`: those that ran; where none did, the one that the fixture would run."""
+        """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
         return {
             "python": sys.version.split()[0],
             "platform": sys.platform,
@@ -80,7 +80,7 @@ class Session:
         }
 
     def carrier(self) -> Carrier | None:
-        """Only a report needs whole checks."""
+        """The Carrier; None where no report was asked for: only a report needs whole checks."""
         return Carrier() if options.reports(self._config) else None
 
     def reporter(self) -> Reporter:
@@ -99,7 +99,7 @@ class Session:
         return RunningApps(str(self._config.rootpath), self.meter[0])
 
     def stop(self, apps: "RunningApps") -> None:
-        """At the end of the fixture's scope."""
+        """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
         failures = apps.stop()
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
@@ -137,19 +137,19 @@ class Session:
         return Watching(self._config, self.meter[0], every_test=self._watches_all)
 
     def begin(self, item: pytest.Item) -> None:
-        """Before the test's fixtures."""
+        """Begins to watch the test before its fixtures, if it is to be watched."""
         if self._watches_all or markers.watches(item):
             self._watching.begin(self._run(item))
 
     def end(self, item: pytest.Item, *, passing: bool) -> None:
-        """At the end of the test's call."""
+        """Judges a watched test at the end of its call, once."""
         run = item.stash.get(_RUN, None)
         if run is not None and run.recorder is not None and not run.ended:
             run.ended = True
             self._watching.end(item, run, run.recorder, passing=passing)
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
-        """After the test's fixtures. The test may be run again."""
+        """Forgets the run of the test after its fixtures: the test may be run again."""
         run = item.stash.get(_RUN, None)
         if run is None:
             return

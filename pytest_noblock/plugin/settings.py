@@ -1,4 +1,4 @@
-"""What the options of a test come to, and how each value is read."""
+"""The settings that hold for one test, and one reader for the value of each option."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
@@ -34,7 +34,7 @@ class Settings(NamedTuple):
 
 
 Reader = Callable[[Settings, object], Settings]
-"""The settings with an option's value in them. Raises ValueError, in one sentence."""
+"""Returns the settings with the value of one option in them. Raises ValueError, in one sentence, for a wrong value."""
 
 
 def read_max_block(settings: Settings, value: object) -> Settings:

@@ -1,6 +1,6 @@
-"""Watched tests: each from its setup to the end of its call, and its patches until the end of its teardown.
+"""Watches tests: records from a test's setup to the end of its call, and keeps the patches until after its teardown.
 
-Most tests make requests of which there is nothing to say: the judges are imported for the others.
+Of most requests there is nothing to say. The judges are imported only for tests with a request that may need them.
 """
 
 from enum import Enum
@@ -37,15 +37,15 @@ class ItemRecorder:
         self._watch = RequestWatch(kit, sample_after(limits.max_block))
 
     def start(self, *, inherits: bool = False) -> None:
-        """From now on requests are recorded. `inherits`: the patches of another recorder are on, and become its own."""
+        """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on."""
         self._watch.start(inherits=inherits)
 
     def stop(self) -> None:
-        """Requests are recorded no more; the patches stay on until `leave`."""
+        """Ends the recording of requests. The patches stay on until `leave`."""
         self._watch.stop()
 
     def leave(self) -> None:
-        """Takes the patches off: after the test's fixtures, which may have put back what they found at their start."""
+        """Takes the patches off. To be called after the test's fixtures: these may put back what they found."""
         self._watch.leave()
         if not self._shares_kit:
             self._kit.close()
@@ -56,7 +56,7 @@ class ItemRecorder:
         return self._watch.loop
 
     def uneventful(self) -> list[LiveExchange] | None:
-        """The requests that were recorded, if there is nothing to say of any of them."""
+        """The recorded requests, if there is nothing to say of any of them; else None."""
         concern = self._limits.concern
         if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self._watch.segments):
             return None
@@ -80,14 +80,14 @@ class _Left(Enum):
 
 
 class PatchHandover:
-    """Hands the patches of one test over to the next where every test is watched: changing classes costs time."""
+    """Hands the patches of one test over to the next one, where every test is watched: to patch a class costs time."""
 
     def __init__(self) -> None:
         self._left = _Left.NOTHING
         self._last: ItemRecorder | None = None
 
     def start(self, recorder: ItemRecorder) -> None:
-        """Starts the recorder with the patches that are on; only a sibling's are sure to be as they were."""
+        """Starts the recorder with the patches that the last test left. Only a sibling's are sure to be unchanged."""
         last, left = self._last, self._left
         self._last, self._left = None, _Left.NOTHING
         recorder.start(inherits=left is _Left.FOR_SIBLING)
@@ -119,7 +119,7 @@ class Watching:
         self._carrier = carrier_of(config)
 
     def begin(self, run: "ItemRun") -> None:
-        """From the test's setup on: fixtures make requests as well."""
+        """Begins to watch at the test's setup, because fixtures make requests as well."""
         settings = run.outcome.settings if run.ours.marks else self._of_run
         kit = self._shared_kit if self._every_test else Kit(self._meter, self._user)
         run.recorder = ItemRecorder(kit, settings.limits, shares_kit=self._every_test)
@@ -127,14 +127,14 @@ class Watching:
 
     @cached_property
     def _shared_kit(self) -> Kit:
-        """Where every test is watched, one for all of them; elsewhere nothing outlives a test."""
+        """One kit for all tests, where every test is watched. Where only some are, each test has a kit of its own."""
         kit = Kit(self._meter, self._user)
         self._config.add_cleanup(self._handover.close)
         self._config.add_cleanup(kit.close)
         return kit
 
     def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, *, passing: bool) -> None:
-        """At the end of the test's call, whatever came of it. Fails the test that nothing else failed."""
+        """Judges the requests at the end of the test's call. Fails the test only if it is `passing` up to here."""
         recorder.stop()
         uneventful = None if run.ours.marks else recorder.uneventful()
         if uneventful is None:
@@ -151,7 +151,7 @@ class Watching:
             self._carrier.add_loops(item, recorder.loop)
 
     def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
-        """After the test's fixtures."""
+        """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""
         if following is not None and self._every_test:
             self._handover.keep(recorder, sibling_follows=following.parent is item.parent)
         else:

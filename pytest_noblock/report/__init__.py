@@ -1,1 +1,1 @@
-"""Pure functions of a Check: what people and programs read."""
+"""Renders a Check as what people and programs read. Pure, but for `formats.write`."""

@@ -8,11 +8,11 @@ from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.units import words
 
 _MOST_STALLS = 10
-"""So many stalls of one finding stand in the timeline."""
+"""The most stalls of one finding that the timeline shows."""
 
 
 def readings(finding: Finding) -> Iterator[str]:
-    """The rule that found it and what the rule read; nothing for a background task: its times alone are judged."""
+    """Lines with the rule that found the finding and what the rule read; none for a background task."""
     if finding.rule is not None:
         yield f"  rule    {finding.rule.id}: {finding.rule.text}"
     if finding.readings is not None:
@@ -40,14 +40,14 @@ def _counts(read: Readings) -> Iterator[str]:
 
 
 def stack(finding: Finding) -> Iterator[str]:
-    """Where the thread was."""
+    """Lines with the stack of the finding."""
     yield "  stack   innermost first"
     for frame in finding.stack:
         yield f"            {frame.file}:{frame.line} in {frame.function}"
 
 
 def timeline(check: Check) -> Iterator[str]:
-    """When the response came, and when the loop was held."""
+    """Lines with the times of the response and of each stall."""
     exchange = check.exchange
     if exchange is None:
         return

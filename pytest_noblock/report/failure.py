@@ -32,7 +32,7 @@ _IN_PRODUCTION = "in production every other request of this worker waits meanwhi
 def failure(check: Check, verbosity: int = 0, *, readings: bool = False) -> str:
     """The whole report of a check.
 
-    `verbosity` -1 (`-q`) leaves the first line alone; 1 (`-v`) adds a timeline of the exchange, 2 (`-vv`) stacks and
+    `verbosity` -1 (`-q`) gives the first line only; 1 (`-v`) adds a timeline of the exchange, 2 (`-vv`) stacks and
     probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings` adds these at any verbosity.
     """
     lines = list(_failure(check, verbosity, readings=readings or verbosity >= 3))
@@ -80,7 +80,7 @@ def headline(check: Check, finding: Finding) -> str:
 
 
 def _limit(check: Check, finding: Finding) -> str:
-    """What is allowed. No time with a full pool is allowed, and no round trip, however short."""
+    """What is allowed, in words: no round trip, however short; empty for a full pool, which is never allowed."""
     row = KINDS[finding.kind]
     if row.always and not row.on_loop:
         return ""
@@ -160,7 +160,10 @@ def _doing(finding: Finding) -> str:
 
 
 def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]:
-    """Which probes say what harm it did: the user's own; where there are none, those of the loop."""
+    """The probes that show the harm: the user's probes or, where there are none, those of the event loop.
+
+    For a kind that shows in probes only: the probes that waited for half of the finding's time or longer.
+    """
     if KINDS[finding.kind].confirmation == "probes again":
         return [probe for probe in probes if probe.waited and 2 * probe.worst >= finding.blocked_ns]
     users = [probe for probe in probes if probe.path.startswith("/")]
@@ -183,7 +186,7 @@ def _harm(probe: ProbeWaits) -> str:
 
 
 def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
-    """The turns of the loop while the probes waited: it was not the loop that kept them."""
+    """How late the turns of the event loop were while the probes waited, to show that the loop was free."""
     turns = [
         probe.waited
         for probe in check.probe_runs
@@ -198,7 +201,7 @@ def _narrowed(finding: Finding) -> str:
 
 
 def _once(check: Check, finding: Finding) -> str:
-    """What the finding rests on, where no second run showed it."""
+    """What an unconfirmed finding rests on, and how to confirm it."""
     hint = "; confirm=True sends the request again and names the exact line" if check.probes else ""
     return f"once, {_evidence(finding.evidence)}{hint}"
 

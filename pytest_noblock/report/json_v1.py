@@ -50,7 +50,7 @@ def uneventful(id: str, request: str, route: str | None, endpoint: str | None, d
 
 
 def record(check: "Check") -> Record:
-    """One entry of `checks`; the first note is the reason of an inconclusive check."""
+    """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes."""
     return {
         **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms),
         "outcome": check.outcome,
@@ -97,7 +97,7 @@ def _task(task: "TaskRun") -> Record:
 
 
 def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
-    """The check that has this record, without what records leave out (stacks, stalls, exchanges); `limit` in ns."""
+    """The check of a record, without what records leave out (stacks, stalls, exchanges). `limit`: max_block in ns."""
     from pytest_noblock.model.finding import Check, ProbeWaits, TaskRun
 
     return Check(

@@ -12,7 +12,7 @@ _MOST_TESTS = 3
 def summary(
     by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]], *, notes: bool = False
 ) -> Iterator[str]:
-    """The lines of the summary, from the records and the unused allowances of each test. `notes`: those as well."""
+    """The lines of the summary, from the records and the unused allowances of each test. `notes`: with notes."""
     requests = sum(each["request"] != LIFESPAN for records in by_test.values() for each in records)
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test):
@@ -32,7 +32,7 @@ def _notes(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
 
 
 def _unused(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The allowances that no test needed. One on a class or a module holds for many tests, and one need is enough."""
+    """Lines with the allowances that no test needed. An allowance of a class is used if one test needed it."""
     findings = (finding for records in by_test.values() for check in records for finding in check["findings"])
     needed = {finding.get("accepted") for finding in findings}
     for reason in dict.fromkeys(reason for reasons in unused.values() for reason in reasons if reason not in needed):

@@ -6,11 +6,11 @@ from pytest_noblock.model.units import milliseconds
 from pytest_noblock.report.json_v1 import to_json, uneventful
 
 _GAPS = ("\0id", "\0request", "\0duration_ms")
-"""Stand in for the values that differ from request to request; in the order of the record's keys."""
+"""Placeholders for the values that differ from request to request, in the order of the record's keys."""
 
 
 class UneventfulTexts:
-    """Fills the three values into the text of a record; makes that text once for each endpoint."""
+    """Writes the three values into the text of a record. It makes this text once for each route and endpoint."""
 
     def __init__(self) -> None:
         self._around: dict[tuple[str | None, str | None], list[str]] = {}

@@ -1,4 +1,4 @@
-"""What travels from the process that ran a test to the one that writes the reports: whole checks, as JSON text.
+"""Whole checks as JSON text, which travels from the process that ran a test to the process that writes the reports.
 
 A Check is a tree of named tuples, dataclasses and tuples. `encode` writes their fields by name; `decode` follows the
 annotations of the same classes, so that a new field travels without a line here.
@@ -32,7 +32,7 @@ class Environment(TypedDict):
 
 
 class Run(NamedTuple):
-    """What a report is rendered from: every check of the run, by test, each test's in their order."""
+    """What a report is rendered from: all checks, sorted by their test, those of one test in the order of recording."""
 
     environment: Environment
     checks: tuple[Check, ...]
@@ -43,12 +43,12 @@ def encode(check: Check) -> str:
 
 
 def decode(text: str) -> Check:
-    """Raises KeyError or TypeError for what `encode` did not write."""
+    """The Check that `encode` wrote. Other text may raise KeyError or TypeError."""
     return cast("Check", _value(Check, json.loads(text)))
 
 
 def _plain(value: Any) -> Any:
-    """Named tuples and dataclasses by their fields; JSON knows all else."""
+    """The value as JSON knows it: a named tuple or a dataclass becomes a dict of its fields."""
     names = _names(type(value))
     if names:
         return {name: _plain(getattr(value, name)) for name in names if name != _STAYS}
