@@ -79,7 +79,7 @@ OPTIONS = (
     ),
     Option(
         "probe",
-        "probe paths besides the built-in one",
+        "probe paths besides the built-in ones",
         value="/health",
         repeatable=True,
         marker="probe=",
