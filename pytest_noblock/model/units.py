@@ -6,7 +6,7 @@ _NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 SWITCH_INTERVAL_NS = 5_000_000
 """Ns that a thread waits before it asks the thread that has the GIL to let go: CPython's default switch interval
 (`sys.getswitchinterval()`)."""
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*")
+_DURATION = r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*"  # compiled where it is used: every pytest run imports this
 
 
 def parse(text: object) -> int:
@@ -15,7 +15,7 @@ def parse(text: object) -> int:
     Raises ValueError, in one sentence, for anything else: a bare number has no
     unit, and a guess would be wrong by a factor of a thousand.
     """
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    match = re.fullmatch(_DURATION, text) if isinstance(text, str) else None
     ns = round(float(match[1]) * _NS_PER[match[2]]) if match else 0
     if not ns:
         raise ValueError(f'{text!r} is not a duration: write a positive number and a unit, such as "50 ms" or "1.5 s"')
