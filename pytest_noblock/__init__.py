@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
-    from pytest_noblock.model.finding import Check, Finding, NoblockWarning, Outcome, ProbeWaits, TaskRun
+    from pytest_noblock.model.check import Check, Outcome, ProbeWaits, TaskRun
+    from pytest_noblock.model.finding import Finding, NoblockWarning
     from pytest_noblock.model.kinds import Kind
 
 __all__ = ["Check", "Finding", "Kind", "Noblock", "NoblockWarning", "Outcome", "ProbeWaits", "TaskRun"]
+
+_MODULES = {"Finding": "model.finding", "Kind": "model.kinds", "Noblock": "client", "NoblockWarning": "model.finding"}
+"""Where a public name stands; all others in `model.check`."""
 
 
 def __getattr__(name: str) -> object:
@@ -19,5 +23,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = {"Noblock": "client", "Kind": "model.kinds"}.get(name, "model.finding")
+    module = _MODULES.get(name, "model.check")
     return getattr(import_module(f"{__name__}.{module}"), name)

@@ -11,7 +11,7 @@ from pytest_noblock.checks.checker import Checker
 from pytest_noblock.checks.plan import Plan, probe_paths
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import units
-from pytest_noblock.model.finding import Check
+from pytest_noblock.model.check import Check
 
 _Primitive = str | int | float | bool | None
 

@@ -23,7 +23,8 @@ from example_app import (
     task_queue,
 )
 from example_app.servers.programs import Unavailable
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import Finding
 
 
 class Twins(NamedTuple):

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from example_app import background, background_traps, services
 from example_app.main import TASKS, app
 from pytest_noblock.judge.background import faults
-from pytest_noblock.model.finding import Check
+from pytest_noblock.model.check import Check
 from tests import readme_table
 
 

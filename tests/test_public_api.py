@@ -15,7 +15,7 @@ import pytest
 
 import pytest_noblock
 from pytest_noblock import client
-from pytest_noblock.model import finding, kinds
+from pytest_noblock.model import check, kinds
 
 # Loaded with the plugin, each of these would be paid for by every run of every user.
 EXPENSIVE = {
@@ -38,7 +38,7 @@ def test_all_is_what_is_documented() -> None:
     assert pytest_noblock.__all__ == public
 
 
-LITERALS = {"Kind": kinds, "Outcome": finding}
+LITERALS = {"Kind": kinds, "Outcome": check}
 """Types without a docstring of their own: the module in which one follows them."""
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pytest_noblock.model.finding import Check, Finding, with_findings
+from pytest_noblock.model.check import Check, with_findings
+from pytest_noblock.model.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun, outcome_of
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.segment import Segment
 

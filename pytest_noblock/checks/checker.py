@@ -17,7 +17,8 @@ from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import confirmation, grouping, inconclusive, pool
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.kinds import Confirmation
 from pytest_noblock.model.limits import Limits, sample_after

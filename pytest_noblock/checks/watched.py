@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_noblock.checks import assemble
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.judge import inconclusive
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
 from pytest_noblock.model.units import words

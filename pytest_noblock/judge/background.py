@@ -10,7 +10,8 @@ from itertools import pairwise
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.grouping import Shown
-from pytest_noblock.model.finding import Check, Finding, TaskRun, with_findings
+from pytest_noblock.model.check import Check, TaskRun, with_findings
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import TaskKind
 from pytest_noblock.model.observation import Exchange, Phase, Task
 from pytest_noblock.model.units import milliseconds

@@ -7,7 +7,8 @@ from typing import assert_never
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
-from pytest_noblock.model.finding import Finding, ProbeWaits, Waiter
+from pytest_noblock.model.check import ProbeWaits
+from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, Kind, StallKind
 from pytest_noblock.model.limits import Limits

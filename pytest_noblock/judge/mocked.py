@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from pytest_noblock.judge.grouping import Shown, findings
 from pytest_noblock.judge.stalls import readings_of
-from pytest_noblock.model.finding import MOCKED, Check, Finding, with_findings
+from pytest_noblock.model.check import Check, with_findings
+from pytest_noblock.model.finding import MOCKED, Finding
 from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import Exchange
 from pytest_noblock.model.rules import Rule

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_noblock.checks.plan import Plan
-    from pytest_noblock.model.finding import Check
+    from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
 
 

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pytest_noblock.model.finding import Check
+    from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.report.json_v1 import Record
     from pytest_noblock.report.wire import Environment, Run

@@ -21,7 +21,7 @@ from pytest_noblock.report.uneventful import UneventfulTexts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_noblock.model.finding import Check
+    from pytest_noblock.model.check import Check
     from pytest_noblock.plugin.session import ItemRun
     from pytest_noblock.plugin.settings import Settings
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.observation import Exchange
 from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.units import words

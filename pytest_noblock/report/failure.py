@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from pytest_noblock.model.finding import MOCKED, Check, Evidence, Finding, ProbeWaits, TaskRun
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
 from pytest_noblock.model.units import words

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun
+    from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+    from pytest_noblock.model.finding import Finding
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.report.wire import Run
 
@@ -98,7 +99,7 @@ def _task(task: "TaskRun") -> Record:
 
 def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
     """The check of a record, without what records leave out (stacks, stalls, exchanges). `limit`: max_block in ns."""
-    from pytest_noblock.model.finding import Check, ProbeWaits, TaskRun
+    from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
 
     return Check(
         id=entry["id"],

@@ -12,7 +12,7 @@ from functools import cache
 from types import NoneType, SimpleNamespace
 from typing import Any, NamedTuple, TypedDict, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from pytest_noblock.model.finding import Check
+from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter
 
 T = TypeVar("T")

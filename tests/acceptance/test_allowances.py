@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_noblock.acceptance.allowances import Allowance, accept, unused
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.observation import Phase
 
 FINDING = Finding(

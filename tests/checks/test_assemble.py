@@ -14,7 +14,8 @@ from pytest_noblock.checks.assemble import (
     with_task_faults,
 )
 from pytest_noblock.judge.background import Fault
-from pytest_noblock.model.finding import MOCKED, Finding, outcome_of, with_findings
+from pytest_noblock.model.check import outcome_of, with_findings
+from pytest_noblock.model.finding import MOCKED, Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Phase, Task
 from pytest_noblock.model.segment import BlockingCall, Segment
@@ -42,11 +43,11 @@ FINDING = Finding(
 )
 ACCEPTED = replace(FINDING, accepted="legacy")
 TASK = Task("write_log", "app", "write_log", "", None, None, None, None, None, 1)
-CALL = BlockingCall("requests.get", True, 110 * MS, 110 * MS, (Frame("/root/app.py", 4, "user", user=True),))
+CALL = BlockingCall("requests.get", True, 110 * MS, 110 * MS, (Frame("/project/app.py", 4, "user", user=True),))
 
 
 def relative(file):
-    return file.removeprefix("/root/")
+    return file.removeprefix("/project/")
 
 
 def built(*findings, exchange=EXCHANGE, reason=None, notes=(), **more):

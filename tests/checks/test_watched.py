@@ -11,7 +11,7 @@ from pytest_noblock.model.segment import BlockingCall, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
-LINE = Frame("/root/app.py", 7, "report", "time.sleep", user=True)
+LINE = Frame("/project/app.py", 7, "report", "time.sleep", user=True)
 HOME = Exchange(1, "GET", "/", sent=0, completed=90 * MS, route="/", endpoint="app.home", steps=1)
 OTHER = HOME._replace(number=2, path="/other", route="/other")
 START = HOME._replace(method=LIFESPAN, path="", route=None, endpoint=None)
@@ -30,7 +30,7 @@ def segment(exchange=1, *, ms=80, cpu=0, slept=True, imported=0, answered=()):
 
 def judged(*segments, exchanges=(HOME,), rules=RULES, loop="asyncio"):
     observation = Observation("full", exchanges, segments, loop=loop)
-    return judge_watched("test_it", observation, rules, lambda file: file.removeprefix("/root/"))
+    return judge_watched("test_it", observation, rules, lambda file: file.removeprefix("/project/"))
 
 
 def test_a_sleep_over_the_limit_fails_its_request_and_no_other():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_noblock.judge.background import faults, judged, shared_out, task_runs
-from pytest_noblock.model.finding import Check, TaskRun
+from pytest_noblock.model.check import Check, TaskRun
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Task
 

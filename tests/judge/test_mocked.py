@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_noblock.judge.mocked import judged
-from pytest_noblock.model.finding import Check
+from pytest_noblock.model.check import Check
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.segment import BlockingCall, Segment

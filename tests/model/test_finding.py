@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from pytest_noblock.model.finding import Check, ProbeWaits, TaskRun, outcome_of, with_findings
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of, with_findings
 from tests.report.golden_checks import CHECKS
 
 CHECK = Check("test_report", "GET /report", None, None, "passed", 0, 50_000_000, "full")

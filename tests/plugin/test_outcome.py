@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_noblock.model.finding import Check, NoblockWarning
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import NoblockWarning
 from pytest_noblock.model.observation import Exchange, Task
 from pytest_noblock.plugin import options
 from pytest_noblock.plugin.markers import Marked

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_noblock.model.finding import Check
+from pytest_noblock.model.check import Check
 from pytest_noblock.plugin.reporter import Carrier, Reporter, attach, attach_unused, forget
 from pytest_noblock.plugin.reporter import replace as replace_record
 from pytest_noblock.report import formats

@@ -1,6 +1,7 @@
 """A check for each kind of finding, from literal values: what the golden files are made of."""
 
-from pytest_noblock.model.finding import MOCKED, Check, Finding, ProbeWaits, TaskRun, Waiter
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+from pytest_noblock.model.finding import MOCKED, Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Phase, Probe, Task
 

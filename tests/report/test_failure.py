@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_noblock.model.finding import Check, Finding, ProbeWaits
+from pytest_noblock.model.check import Check, ProbeWaits
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Phase, Probe
 from pytest_noblock.report.failure import failure

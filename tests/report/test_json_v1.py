@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.model.finding import Check, Finding, ProbeWaits, TaskRun
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.report import json_v1 as module
 from pytest_noblock.report.json_v1 import check_of, document, record, render, to_json

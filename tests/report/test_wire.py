@@ -7,7 +7,8 @@ from typing import get_args, get_origin, get_type_hints
 import httpx
 import pytest
 
-from pytest_noblock.model.finding import Check, Finding
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.rules import Readings, Rule

@@ -20,7 +20,7 @@ from pytest_noblock.engine.observe import Request
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit
 from pytest_noblock.judge.background import faults, shared_out
-from pytest_noblock.model.finding import Check
+from pytest_noblock.model.check import Check
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.plugin.watching import ItemRecorder

@@ -1,0 +1,150 @@
+"""What a check says: the answer to one request, as tests read it and every report is rendered from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.observation import Exchange, Meter, Probe
+from pytest_noblock.model.units import milliseconds
+
+if TYPE_CHECKING:
+    import httpx
+
+Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised"]
+"""The answer of a check; `outcome_of` decides it.
+
+`passed`: the request was measured, and nothing was found. `failed`: a finding is not accepted. `accepted`: the user
+accepts each finding. `inconclusive`: nothing was measured. `not-exercised`: a sweep over the routes did not reach this
+route; no check of this version has it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWaits:
+    """How long the probes of one path waited while the request was in flight.
+
+    `worst` and `alone` are integers in ns; `worst_ms` and `alone_ms` are the same times as floats in ms, with three
+    decimals. No property raises an error.
+    """
+
+    path: str
+    """The path of the user's probe, `/health`, or the name of a built-in probe, `the event loop`."""
+    sent: int
+    """How many probes of this path were sent."""
+    waited: int
+    """How many of the sent probes were due in a stall and answered only after this stall."""
+    worst: int
+    """The longest wait of one probe in ns, from when the probe was due to its answer."""
+    alone: int
+    """How long the probe takes in ns with no request in flight; 0 where nobody measured it."""
+
+    @property
+    def worst_ms(self) -> float:
+        """`worst` in ms."""
+        return milliseconds(self.worst)
+
+    @property
+    def alone_ms(self) -> float:
+        """`alone` in ms."""
+        return milliseconds(self.alone)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One background task of a request.
+
+    Times are floats in ms with three decimals. They count from when the request was sent.
+    """
+
+    name: str
+    """The function's `__name__`."""
+    response_complete_ms: float | None
+    """When the app sent the last part of the response; None where the app never did."""
+    began_ms: float | None
+    """When the task began; None where it never began."""
+    ended_ms: float | None
+    """When the task ended, by an exception as well; None where it never ended."""
+    error: str | None
+    """The `repr` of the exception that the task raised; None where it raised none."""
+    arguments: str = ""
+    """The task's arguments, shortened, as they stand in a call: `'seen', user=1`."""
+    added_at: str | None = None
+    """`app/main.py:12`, the user line that added the task; None where no user line did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The answer to one request: does it stop everybody else?
+
+    Times are integers in ns, unless the name of a field says ms. No property raises an error.
+    """
+
+    id: str
+    """The test's node id."""
+    request: str
+    """Method and path, `GET /report`; `LIFESPAN` for the app's start and stop."""
+    route: str | None
+    """The template of the matched route, `/users/{id}`; None where no route matched, or where the framework does not
+    tell."""
+    endpoint: str | None
+    """The endpoint's dotted name, `app.main.report`; None as for `route`."""
+    outcome: Outcome
+    """See `Outcome`."""
+    duration: int
+    """Ns from when the request was sent to when its response was complete. Without a complete response: to when the
+    app's call ended. 0 where neither came, or where nothing was measured."""
+    limit: int
+    """`max_block` in ns: the longest time for which the request may hold the loop in one go."""
+    meter: Meter
+    """The rules that judged the request."""
+    findings: tuple[Finding, ...] = ()
+    """First the findings of time, then the mocked calls, then the background tasks."""
+    probes: tuple[ProbeWaits, ...] = ()
+    """One for each probe path; empty where no probes were sent, as in a watched test."""
+    background: tuple[TaskRun, ...] = ()
+    """The request's background tasks, in the order in which they were added."""
+    capacity: str | None = None
+    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`.
+    None where the request needs no thread of a pool for 10 ms, and in a watched test."""
+    notes: tuple[str, ...] = ()
+    """What was seen and fails nothing, one sentence each."""
+    reason: str | None = None
+    """Why nothing could be said; None unless `outcome` is `inconclusive`."""
+    exchange: Exchange | None = None
+    """The request with its times; the last one where `concurrency` or redirects made several. None where no request
+    entered the app, and where how far it came is not known."""
+    exchanges: tuple[Exchange, ...] = ()
+    """All copies and redirects of the request, in the order in which they entered the app; empty where nothing was
+    measured."""
+    probe_runs: tuple[Probe, ...] = ()
+    """Every probe that was sent, in the order of `Probe.due`."""
+    response: "httpx.Response | None" = None
+    """What the fixture's client received; None where it received nothing, and in a watched test, whose client is its
+    own."""
+    loop: str = ""
+    """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
+    measured."""
+
+    @property
+    def duration_ms(self) -> float:
+        """`duration` in ms."""
+        return milliseconds(self.duration)
+
+
+def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:
+    """The one place that decides an outcome. `reason`: what kept the request from being measured; None for nothing."""
+    if not findings:
+        return "inconclusive" if reason else "passed"
+    return "accepted" if all(finding.accepted is not None for finding in findings) else "failed"
+
+
+def with_findings(check: Check, findings: Sequence[Finding]) -> Check:
+    """The check with these findings in place of its own.
+
+    A finding proves that something was measured: a check with findings has no `reason`.
+    """
+    if not findings and not check.findings:
+        return check
+    reason = None if findings else check.reason
+    return replace(check, findings=tuple(findings), reason=reason, outcome=outcome_of(findings, reason))
