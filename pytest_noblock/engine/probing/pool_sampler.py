@@ -4,6 +4,7 @@ All of it runs on the loop thread. The ticks call `PoolSampler.sample`. The GIL 
 calls `PoolSampler.awaited` when the loop thread has waited for the GIL.
 """
 
+import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -122,11 +123,11 @@ class PoolSampler:
         )
 
     def uses(self) -> tuple[PoolUse, ...]:
-        """One for each pool of which observed requests had a token, once the run is over."""
+        """One for each pool of which observed requests had a token, once the run is over; none for one without end."""
         return tuple(
             PoolUse(history.pool.name, int(history.pool.total), history.taken_ns)
             for history in self._histories
-            if history.taken_ns
+            if history.taken_ns and math.isfinite(history.pool.total)
         )
 
     def _observed(self, pool: Pool) -> int:

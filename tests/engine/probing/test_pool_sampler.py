@@ -1,6 +1,7 @@
 """How full a pool is and who has its threads, read of a pool that the test fills."""
 
 import asyncio
+import math
 import threading
 import time
 from types import SimpleNamespace
@@ -159,6 +160,13 @@ def test_use_adds_up_the_tokens_of_observed_requests(pool, mine, sampler, at):
     (use,) = sampler.uses()
     assert (use.pool, use.total) == ("a pool", 2)
     assert use.taken == (5 + 20 + 5 + 2.5 + 2.5) * MS
+
+
+def test_a_pool_without_end_has_no_limit_of_use(pool, mine, sampler, at):
+    pool.total = math.inf
+    pool.fill(mine)
+    assert [at(5), at(10)] == [True, True]
+    assert (sampler.uses(), sampler.readings()) == ((), ())
 
 
 def test_the_workers_stacks_come_first(pool, mine, sampler, at):
