@@ -14,6 +14,7 @@ from pytest_noblock.calls.table import (
     MODULES,
     NETWORK,
     OUTSIDE_GIL,
+    PLUMBING,
     PREPARING,
     SYNC,
     THREADS,
@@ -23,6 +24,7 @@ from pytest_noblock.calls.table import (
 _CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
     frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
 )
+_PLUMBING = tuple(f"{name}." for name in PLUMBING.split())
 KNOWN_MODULES = frozenset(MODULES.split())
 """Dotted names of modules that look like names of classes."""
 IN_THREAD = "await asyncio.to_thread({call}, ...)"
@@ -59,6 +61,11 @@ def known(call: str | None) -> Entry | None:
 def is_async(path: str) -> bool:
     """Whether a dotted path names something asynchronous, as `redis.asyncio.Redis` or `httpx.AsyncClient`."""
     return any(_is_async_part(part) for part in path.split("."))
+
+
+def is_plumbing(name: str) -> bool:
+    """Whether the function of this dotted name is a framework's own way to what works: routing, a task, a context."""
+    return f"{name}.".startswith(_PLUMBING)
 
 
 def entry_of(call: str | None) -> Entry | None:

@@ -9,6 +9,7 @@ import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pytest_noblock.calls import public_names
 from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
 from pytest_noblock.calls.inference import FrameScope
 from pytest_noblock.calls.known import known
@@ -56,6 +57,16 @@ def called(code: types.CodeType, line: int, namespace: Mapping[str, object], las
     if not at.calls():
         return _likeliest(_around(sites, code), code, scope)
     return _running(at, sites, code, scope)
+
+
+def own_name(code: types.CodeType, namespace: Mapping[str, object]) -> str | None:
+    """The public dotted name of the function that `code` is of, `jinja2.Template.render`; None where it has none."""
+    module = namespace.get("__name__")
+    thing = public_names.found_at(f"{module}.{code.co_qualname}") if type(module) is str else None
+    if isinstance(thing, staticmethod | classmethod):
+        thing = thing.__func__
+    path = public_names.path_of(thing)
+    return None if path is None or public_names.is_private(path) else path
 
 
 def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None:

@@ -91,5 +91,5 @@ def _first_use(observation: Observation, exchange: Exchange) -> tuple[str, ...]:
 
 
 def sure_in_one_run(stall: "Stall") -> bool:
-    """Whether one run is proof: the stall is sure and, if it is `cpu`, at a user line and no first use."""
-    return stall.sure and (stall.kind != "cpu" or (stall.place.frame is not None and not stall.place.first_use))
+    """Whether one run is proof: the stall is sure, and is no first use if it is `cpu`."""
+    return stall.sure and not (stall.kind == "cpu" and stall.place.first_use)

@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Task
 
 Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
@@ -49,6 +50,7 @@ class Known(TypedDict, total=False):
     tasks: tuple[Task, ...]
     raised: str | None
     framework: str | None
+    defined: Frame | None
 
 
 class LiveExchange:
@@ -69,6 +71,8 @@ class LiveExchange:
     """Kept apart from `raised`: Starlette's handlers take the traceback off an exception that they answer."""
     own_background = False
     """Whether the endpoint returned a response that has a `background`."""
+    app: object = None
+    """The app that was called."""
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
         self.method = method

@@ -30,7 +30,7 @@ from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
-border(__file__)
+border(__file__, called_by_app=("collect", "_collection", "_find_and_load", "first_turn", "start"))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""

@@ -81,6 +81,7 @@ class RequestWatch:
         if app not in self._kit.user.apps:
             self._kit.user.apps.add(app)
             self._kit.user.include(starlette.packages_of(app))
+        record.app = app
         self.records.append(record)
         meter = instrument.current_meter()
         if meter is None or not meter.of_this_thread():

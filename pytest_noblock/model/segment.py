@@ -104,6 +104,17 @@ class Segment(NamedTuple):
     """Known blocking calls that ended without sleeping and without using a socket: a mock answered them."""
     exchanged: tuple[SocketExchange, ...] = ()
     """One for each of the `round_trips` or `doubtful_trips`."""
+    first_use: int = 0
+    """Ns of `cpu` below functions that a process runs once (loading a template, building a schema), less the imports
+    and the garbage collection in them."""
+    first_uses: tuple[str, ...] = ()
+    """What was done there, in words: `the template page.html`."""
+    counted: bool = True
+    """Whether `lines`, where there are any, holds all lines that ran: the counters give up in a hot loop."""
+
+    def without_first_use(self) -> "Segment":
+        """The segment of a request that finds all of it done already."""
+        return self._replace(cpu=self.cpu - self.first_use, ended=self.ended - self.first_use)
 
     @property
     def wall(self) -> int:

@@ -221,6 +221,8 @@ def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
             return "by where its tasks waited"
         case "timeline":
             return "by the times of its task"
+        case "endpoint":
+            return "by the CPU clock; most of it was burned outside of the user's lines"
         case "none":
             return "by the counters of the step alone"
         case _:
