@@ -217,7 +217,7 @@ LONG = "time.sleep subprocess os.system os.popen"
 
 # Functions of frameworks that call what really works: they are named only where nothing further in has a name.
 PLUMBING = (
-    "fastapi.routing fastapi.applications fastapi.dependencies.utils.solve_dependencies fastapi._compat fastapi.concurrency"
+    "fastapi.routing fastapi.applications fastapi.dependencies.utils.solve_dependencies fastapi.concurrency"
     " starlette.routing starlette.applications starlette.middleware.base starlette.middleware.errors"
     " starlette.middleware.exceptions starlette.concurrency starlette.background asyncio anyio contextlib contextvars"
     " functools threading concurrent.futures"

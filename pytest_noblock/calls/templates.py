@@ -33,7 +33,7 @@ def written(code: CodeType, line: int, namespace: Mapping[str, object]) -> Frame
 
 def _of_mako(code: CodeType, line: int, namespace: Mapping[str, object]) -> tuple[str, int]:
     template = sys.modules["mako.template"]
-    info = template._get_module_info(code.co_filename)
+    info = template._get_module_info(code.co_filename)  # noqa: SLF001  # see above
     lines = template.ModuleInfo.get_module_source_metadata(info.code, full_line_map=True)["full_line_map"]
     file = namespace.get("_template_filename") or info.template_filename
     return str(file or code.co_filename), lines[min(line, len(lines)) - 1]

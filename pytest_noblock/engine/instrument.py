@@ -28,9 +28,10 @@ from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
-border(__file__, called_by_app=("collect", "_collection", "_find_and_load", "first_turn", "start"))
+border(__file__, inside=("collect", "_collection", "_find_and_load", "first_turn", "start"))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
@@ -58,6 +59,7 @@ _STARLETTE: Patches = Patches(
     starlette.MODULES,
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
+_FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
 
 
 def install(entry_points: Patches | None = None) -> None:
@@ -93,7 +95,8 @@ def uninstall(entry_points: Patches | None = None) -> None:
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
-    return (_PYTHON, _STARLETTE) if entry_points is None else (_PYTHON, _STARLETTE, entry_points)
+    ours = (_PYTHON, _STARLETTE, _FIRST_USES)
+    return ours if entry_points is None else (*ours, entry_points)
 
 
 def _install_at_once(module: str) -> None:

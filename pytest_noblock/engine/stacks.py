@@ -5,6 +5,7 @@ import traceback
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
+from typing import NamedTuple
 
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame, Stack
@@ -15,29 +16,38 @@ RawFrame = tuple[CodeType, int, int, dict[str, object]]
 _DEEPEST = 200
 """Frames further out are left off: a recursion repeats itself."""
 
-_borders: dict[str, frozenset[str]] = {}
-"""The files of those modules of ours that call the app or run its steps; each registers itself with `border`. With the
-names of those functions in them that the app calls."""
-_SENDS = frozenset({"send", "_send"})
-"""Of the functions that the app calls: those that it awaits for each message, whatever line it does that at."""
+_borders: dict[str, "_Border"] = {}
+"""The files of those modules of ours that call the app or run its steps; each registers itself with `border`."""
 _BETWEEN = contextlib.__file__
 """The frames of a context manager of ours, and of those who enter it, are the stdlib's."""
 
 
-def border(file: str, called_by_app: Iterable[str] = ()) -> None:
+class _Border(NamedTuple):
+    """Names of functions in a file at which a stack does not end."""
+
+    inside: frozenset[str] = frozenset()
+    sending: frozenset[str] = frozenset()
+
+
+def border(file: str, *, inside: Iterable[str] = (), sending: Iterable[str] = ()) -> None:
     """A stack ends at the frames of this file: beyond it lies the client, the test or the event loop.
 
-    `called_by_app`: functions in the file that the app calls, or the interpreter on the app's behalf.
+    `inside`: functions that the app calls, or the interpreter in the app's midst; they are left out of the stack.
+    `sending`: functions to which the app hands a message, or that it asks for one. What they call is the client's.
     """
-    _borders[file] = frozenset(called_by_app)
+    _borders[file] = _Border(frozenset(inside), frozenset(sending))
 
 
 def walk_out(frame: FrameType | None) -> Iterator[FrameType]:
     """The frame, its caller, and so on, out to where the request entered the app."""
     for _ in range(_DEEPEST):
-        if frame is None or frame.f_code.co_filename in _borders:
+        if frame is None:
             return
-        yield frame
+        ours = _borders.get(frame.f_code.co_filename)
+        if ours is None:
+            yield frame
+        elif frame.f_code.co_name not in ours.inside:
+            return
         frame = frame.f_back
 
 
@@ -66,9 +76,10 @@ def _without_ours(frame: FrameType | None) -> tuple[FrameType | None, bool]:
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith(PACKAGE):
-            if code.co_name not in _borders.get(code.co_filename, (code.co_name,)):
+            ours = _borders.get(code.co_filename)
+            if ours is not None and code.co_name not in ours.inside | ours.sending:
                 return None, False
-            sends = sends or (code.co_filename in _borders and code.co_name in _SENDS)
+            sends = sends or (ours is not None and code.co_name in ours.sending)
         elif not (code.co_filename == _BETWEEN and _called_by_us(frame)):
             break
         frame = frame.f_back

@@ -8,7 +8,7 @@ from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
-from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter, Observation
@@ -52,6 +52,7 @@ class RequestWatch:
             instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        first_uses.forget()
         self._kit.meters.watchdog.after = self._sample_after
         entry_points.watcher = self
 

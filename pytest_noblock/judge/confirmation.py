@@ -14,7 +14,6 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.stall import Stall
 
-
 _UNCERTAIN = ("sample", "endpoint")
 """Evidence that may name another function in the next run."""
 
@@ -80,7 +79,7 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
     runs = [{key(finding): finding for finding in run} for run in again]
     candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
     result = []
-    for place, exact in candidates.items():
+    for exact in candidates.values():
         before = _matching(first, exact)
         times = sum(_shows(run, exact) for run in runs) + (before is not None)
         if times >= needed and (before is not None or not KINDS[exact.kind].counters_add_to_it):

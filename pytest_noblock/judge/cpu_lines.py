@@ -14,7 +14,7 @@ from pytest_noblock.calls.known import is_plumbing
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import Exchange, Phase
-from pytest_noblock.model.segment import LineCost, Sample, Segment
+from pytest_noblock.model.segment import FIRST_TIME, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 
 _HOT = 1000
@@ -31,6 +31,7 @@ to the last look: at most, the next look is due after the time between the first
 _FIRST_USE = (
     ("importlib/_bootstrap", ""),
     ("<frozen importlib._bootstrap", ""),
+    ("fastapi/openapi/utils.py", ""),
     ("django/template/base.py", "compile_nodelist"),
     ("chameleon/template.py", "cook"),
 )
@@ -66,7 +67,8 @@ def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
     looks = _looks(segment)
     total = sum(look.weight for look in looks)
     seen = [(frame, look) for look in looks if (frame := burning(look.sample.stack)) is not None]
-    first_use = 2 * sum(look.weight for look in looks if _is_first_use(look.sample.stack)) > total
+    once = sum(look.weight for look in looks if _is_first_use(look.sample.stack))
+    first_use = 2 * once > total and not segment.first_uses  # else a wrapper saw it, and it is off
     if seen and 2 * sum(look.weight for _, look in seen) >= total + _unseen(segment):
         place = _heaviest(seen)
     else:
@@ -75,11 +77,12 @@ def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
 
 
 def _looks(segment: Segment) -> list[_Look]:
-    """Samples in a kernel call count only where there are no others."""
+    """Samples in a kernel call count only where there are no others. What was taken off the CPU has no looks."""
     before = segment.began
     looks = []
     for sample in segment.samples:
-        looks.append(_Look(sample, max(1, sample.began - before)))
+        if segment.first_use or not any(frame.function == FIRST_TIME for frame in sample.stack):
+            looks.append(_Look(sample, max(1, sample.began - before)))
         before = sample.began
     return [look for look in looks if may_want_gil(look.sample)] or looks
 

@@ -10,7 +10,9 @@ from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.units import milliseconds
 
 Mocked = Literal["known blocking call, answered by a mock"]
-Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "endpoint", "none"] | Mocked
+Evidence = (
+    Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "endpoint", "none"] | Mocked
+)
 """What points to a finding's line.
 
 `line counters`: counters at every user line. `hot loop`: counters as well, where counting a line costs as much as

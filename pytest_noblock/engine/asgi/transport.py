@@ -17,7 +17,7 @@ from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 
-border(__file__, called_by_app=("_send", "_receive", "_deliver", "_cut_segment", "_check"))
+border(__file__, sending=("_send", "_receive", "_deliver", "_cut_segment", "_check"))
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app adds its LiveExchange. A redirect is one more call."""

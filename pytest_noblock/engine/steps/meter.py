@@ -40,6 +40,11 @@ then: 1 ms at most, and only more than that is worth a note."""
 class LineObserver(Protocol):
     """Counts what each user line costs, while a run is exact (see `line_costs`)."""
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has given up counting."""
+        ...
+
     def enter(self) -> None:
         """A step of a request begins."""
         ...
@@ -224,6 +229,9 @@ class StepMeter:
             answered=tuple(calls.answered),
             lines=lines,
             exchanged=exchanged,
+            first_use=min(out.once_cpu, max(0, cpu)),
+            first_uses=out.once,
+            counted=not (self._lines is not None and self._lines.exhausted),
         )
 
     def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
