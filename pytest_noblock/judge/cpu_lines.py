@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.known import is_plumbing
 from pytest_noblock.judge.gil_waits import may_want_gil
+from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.segment import FIRST_TIME, Sample, Segment
@@ -59,7 +60,7 @@ def _by_counters(segment: Segment, exchange: Exchange | None) -> BlamedLine:
     explained = sum(line.cpu for line in lines)
     if costliest is None or (segment.counted and 2 * explained < segment.cpu):
         return _of_definition(segment, exchange, [])
-    evidence = "hot loop" if costliest.hits > _HOT else "line counters"
+    evidence: Evidence = "hot loop" if costliest.hits > _HOT else "line counters"
     return BlamedLine(costliest.frame, costliest.stack, evidence, witnessed=True)
 
 

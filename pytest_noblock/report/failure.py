@@ -207,7 +207,7 @@ def _once(check: Check, finding: Finding) -> str:
     return f"once, {_evidence(finding.evidence)}{hint}"
 
 
-def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
+def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
     match evidence:
         case "call" | "known blocking call, answered by a mock":
             return "as the call was made"
