@@ -18,8 +18,8 @@ Evidence = (
 `line counters`: counters at every user line. `hot loop`: counters as well, where counting a line costs as much as
 running it. `call`: a known blocking call, recorded as the loop thread made it. `sample`: the loop thread's stack,
 sampled by the watchdog. `worker`: the stacks of worker threads. `await`: the awaits at which tasks sat. `timeline`: the
-times of a background task. `endpoint`: the line is the `def` of the endpoint, of the task or of the app, because most of
-the CPU was burned outside of the user's lines, or because no look at the stack came. `MOCKED`: a known blocking call
+times of a background task. `endpoint`: the line is the `def` of the endpoint, of the task or of the app, because most
+of the CPU was burned outside of the user's lines, or because no look at the stack came. `MOCKED`: a known blocking call
 that a mock answered. `none`: no line was caught.
 """
 
