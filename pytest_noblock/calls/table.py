@@ -219,6 +219,6 @@ LONG = "time.sleep subprocess os.system os.popen"
 PLUMBING = (
     "fastapi.routing fastapi.applications fastapi.dependencies.utils.solve_dependencies fastapi.concurrency"
     " starlette.routing starlette.applications starlette.middleware.base starlette.middleware.errors"
-    " starlette.middleware.exceptions starlette.concurrency starlette.background asyncio anyio contextlib contextvars"
-    " functools threading concurrent.futures"
+    " starlette.middleware.exceptions starlette.concurrency starlette.background fastapi.BackgroundTasks asyncio anyio"
+    " contextlib contextvars functools threading concurrent.futures"
 )

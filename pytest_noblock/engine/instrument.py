@@ -175,9 +175,15 @@ def _collect(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:
-    """The callback in `gc.callbacks`, called by the thread that triggers the collection."""
+    """The callback in `gc.callbacks`, called by the thread that triggers the collection.
+
+    It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
+    """
     meter = STEPPING.get(_ident())
-    if meter is not None and not getattr(_in_collect, "explicit", False):
+    if meter is None:
+        return
+    meter.another_thread_called()
+    if not getattr(_in_collect, "explicit", False):
         meter.deductions.collection(phase)
 
 

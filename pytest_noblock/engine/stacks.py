@@ -18,6 +18,8 @@ _DEEPEST = 200
 
 _borders: dict[str, "_Border"] = {}
 """The files of those modules of ours that call the app or run its steps; each registers itself with `border`."""
+_IN_TEMPLATE = frozenset({"__jinja_template__", "_template_uri"})
+"""The globals by which compiled templates of Jinja and Mako are known; see `calls.templates`."""
 _BETWEEN = contextlib.__file__
 """The frames of a context manager of ours, and of those who enter it, are the stdlib's."""
 
@@ -103,7 +105,7 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     stack: list[Frame] = []
     inside = True  # no frame of the user's, and none of an ASGI app, has come yet
     for code, line, lasti, namespace in frames:
-        frame = _frame(code, line, namespace, user)
+        frame = frame_at(code, line, namespace, user)
         if frame.user and frame.call is None:
             frame = frame._replace(call=names.called(code, line, namespace, lasti))
         elif inside and not frame.user:
@@ -113,18 +115,19 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     return tuple(stack)
 
 
-def _frame(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:
+def frame_at(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:
     """The frame without its call. A template's is named by the line of the template as the user wrote it."""
     if _IN_TEMPLATE.isdisjoint(namespace):
-        return Frame(code.co_filename, line, code.co_name, user=code.co_filename in user, asgi=is_asgi(code))
+        return plain_frame(code, line, user=code.co_filename in user)
     from pytest_noblock.calls import templates
 
     written = templates.written(code, line, namespace)
     return written._replace(user=written.file in user)
 
 
-_IN_TEMPLATE = frozenset({"__jinja_template__", "_template_uri"})
-"""The globals by which compiled templates of Jinja and Mako are known; see `calls.templates`."""
+def plain_frame(code: CodeType, line: int, *, user: bool) -> Frame:
+    """The frame as Python has it, without its call."""
+    return Frame(code.co_filename, line, code.co_name, user=user, asgi=is_asgi(code))
 
 
 def is_asgi(code: CodeType) -> bool:
@@ -137,7 +140,7 @@ def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
     frames: list[Frame] = []
     named = False
     for each in walk_out(frame):
-        seen = _frame(each.f_code, line_of(each), each.f_globals, user)
+        seen = frame_at(each.f_code, line_of(each), each.f_globals, user)
         if seen.user and not named and seen.call is None:
             seen = seen._replace(call=called_from(each, line_of(each), each.f_lasti))
         named = named or seen.user
@@ -157,8 +160,7 @@ def first_line(function: object, user: UserCode) -> Frame | None:
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return None
-    file = code.co_filename
-    return Frame(file, code.co_firstlineno, code.co_name, user=file in user, asgi=is_asgi(code))
+    return plain_frame(code, code.co_firstlineno, user=code.co_filename in user)
 
 
 def describe_error(error: BaseException, user: UserCode, trace: TracebackType | None = None) -> str:

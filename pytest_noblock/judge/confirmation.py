@@ -76,7 +76,7 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
 
     A kind to which counters add time counts only where the first run, which has no counters, shows it as well.
     """
-    runs = [{key(finding): finding for finding in run} for run in again]
+    runs = [{key(finding): finding for finding in reversed(run)} for run in again]  # the longest of each key
     candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
     result = []
     for exact in candidates.values():
@@ -149,6 +149,15 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
     )
     if exact.evidence == before.evidence == "endpoint":  # counters do not name the library's function, samples do
         return replace(exact, call=before.call, replacement=before.replacement, stack=before.stack)
-    if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better
-        exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
+    if exact.evidence == "hot loop" and before.evidence == "sample":  # samples show the line of a loop better
+        return replace(
+            exact,
+            file=before.file,
+            line=before.line,
+            function=before.function,
+            code=before.code,
+            call=before.call,
+            replacement=before.replacement,
+            stack=before.stack,
+        )
     return exact

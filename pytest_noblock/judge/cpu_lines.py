@@ -5,12 +5,14 @@ them, in the framework or in a library that no user line called, or where no loo
 endpoint is blamed, and the library's function is named.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.known import is_plumbing
+from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
@@ -28,6 +30,9 @@ _MOST_LOOKS = 8
 _UNSEEN = 2
 """The end of a step counts as seen by nobody where it is so many times longer than the time from the begin of the step
 to the last look: at most, the next look is due after the time between the first and the last one."""
+
+_AWAITS_APP = r"\bawait\b.*\(\s*(?:scope\b|$)"
+"""Matches the line, or the first line, of `await self.app(scope, receive, send)`."""
 
 _FIRST_USE = (
     ("importlib/_bootstrap", ""),
@@ -156,7 +161,7 @@ def _inside(stack: Stack) -> Iterable[Frame]:
 
 def _hands_on(frame: Frame) -> bool:
     """Whether the line is that of a middleware of the user's that awaits the app inside of it."""
-    return frame.asgi and (frame.call or "").rpartition(".")[2] in ("app", "_app", "inner")
+    return frame.asgi and re.search(_AWAITS_APP, source_line(frame.file, frame.line) or "") is not None
 
 
 def _is_first_use(stack: Stack) -> bool:

@@ -240,7 +240,8 @@ class StepMeter:
             self._calls.ended(name, effect, began, frame, asked)
 
     def another_thread_called(self) -> None:
-        """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
+        """Another thread makes a known call, so it has the GIL now. Runs on that thread; or on the meter's own, where a
+        function of ours has just been called."""
         if self._watchdog is not None:
             self._watchdog.sample_if_late()
 

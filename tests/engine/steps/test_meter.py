@@ -249,7 +249,9 @@ def test_line_counters_have_every_step_charged(clock, meter):
     """However short: what a line cost is not known before."""
     told = []
     meter.attach_lines(
-        types.SimpleNamespace(enter=lambda: told.append("enter"), leave=lambda: told.append("leave") or ())
+        types.SimpleNamespace(
+            enter=lambda: told.append("enter"), leave=lambda: told.append("leave") or (), exhausted=False
+        )
     )
     meter.begin(MINE)
     meter.end()
