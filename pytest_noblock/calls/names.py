@@ -25,6 +25,8 @@ _CHEAP_NAMES = (
 )
 _CHEAP = frozenset(_CHEAP_NAMES.split())
 """Builtins that are called on the way to what takes long."""
+_CONSUMERS = frozenset("list tuple set frozenset dict sum any all".split())
+"""Builtins that take what another call yields, as `list(csv.reader(file))`: the other call computes."""
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 
@@ -86,9 +88,15 @@ def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scop
     # The position of `with` and `for` (up to 3.12) and of an assert that pytest rewrote is the whole statement.
     inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
     name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
+    if name in _CONSUMERS and (inner := _likeliest([site for site in sites if _within(site, exact[-1])], code, scope)):
+        return inner if known(inner) else name
     if name in _CHEAP and at.opcode.startswith(_ITERATING):
         return _likeliest(_around(sites, code), code, scope)
     return name
+
+
+def _within(site: CallSite, outer: CallSite) -> bool:
+    return site is not outer and outer.begin <= site.begin and site.end <= outer.end
 
 
 def _on_line(sites: list[CallSite], line: int) -> list[CallSite]:

@@ -182,7 +182,7 @@ def _collection(phase: str, _details: dict[str, int]) -> None:
     meter = STEPPING.get(_ident())
     if meter is None:
         return
-    meter.another_thread_called()
+    meter.look_if_late()
     if not getattr(_in_collect, "explicit", False):
         meter.deductions.collection(phase)
 

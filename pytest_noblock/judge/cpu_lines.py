@@ -8,10 +8,10 @@ endpoint is blamed, and the library's function is named.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_noblock.calls.callsites import def_line
-from pytest_noblock.calls.known import is_plumbing
+from pytest_noblock.calls.known import is_on_the_way, is_plumbing
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
@@ -113,22 +113,27 @@ def burning(stack: Stack) -> Frame | None:
 
 
 def _heaviest(seen: Sequence[tuple[Frame, _Look]]) -> BlamedLine:
-    weights: Counter[tuple[str, int]] = Counter()
-    for frame, look in seen:
-        weights[frame.file, frame.line] += look.weight
-    (at, _weight), *_ = weights.most_common(1)
-    frame, look = next((frame, look) for frame, look in seen if (frame.file, frame.line) == at)
+    """The line with most weight, with that call of the line that has most."""
+    at = _most((frame.file, frame.line, look.weight) for frame, look in seen)
+    here = [(frame, look) for frame, look in seen if (frame.file, frame.line) == at]
+    (call,) = _most([(frame.call, look.weight) for frame, look in here if frame.call] or [(None, 1)])
+    frame, look = next((frame, look) for frame, look in here if frame.call == call)
     return BlamedLine(frame, look.sample.stack, "sample", look.sample.syscall)
+
+
+def _most(weighted: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Of tuples that end with a weight: what has most of it in sum."""
+    weights: Counter[tuple[Any, ...]] = Counter()
+    for *what, weight in weighted:
+        weights[tuple(what)] += weight
+    return weights.most_common(1)[0][0]
 
 
 def _of_definition(segment: Segment, exchange: Exchange | None, looks: Sequence[_Look]) -> BlamedLine:
     """The `def` of the endpoint, or of the background task, and the library function that most of the looks show."""
     frame = _definition(segment, exchange)
-    names: Counter[str] = Counter()
-    for look in looks:
-        if (name := _library(look.sample.stack)) is not None:
-            names[name] += look.weight
-    call = names.most_common(1)[0][0] if names else None
+    named = [(name, look.weight) for look in looks if (name := _library(look.sample.stack)) is not None]
+    call = _most(named)[0] if named else None
     stack = next((look.sample.stack for look in looks if call in (None, _library(look.sample.stack))), ())
     return BlamedLine(frame, stack, "endpoint" if frame else "none", call=call)
 
@@ -148,7 +153,7 @@ def _overlaps(segment: Segment, began: int | None, ended: int | None) -> bool:
 
 def _library(stack: Stack) -> str | None:
     """The function that the framework called, by its public name; the framework's own where it called none."""
-    inner = [frame.name for frame in _inside(stack) if frame.name is not None]
+    inner = [frame.name for frame in _inside(stack) if frame.name is not None and not is_on_the_way(frame.name)]
     return next((name for name in reversed(inner) if not is_plumbing(name)), inner[0] if inner else None)
 
 

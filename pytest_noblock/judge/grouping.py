@@ -66,7 +66,9 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         function=frame.function if frame else None,
         code=code,
         call=call,
-        replacement=advice.replacement(call, worst.kind, phase=worst.phase, code=code),
+        replacement=advice.replacement(
+            call, worst.kind, phase=worst.phase, code=code, by_framework=place.evidence == "endpoint"
+        ),
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),

@@ -240,8 +240,11 @@ class StepMeter:
             self._calls.ended(name, effect, began, frame, asked)
 
     def another_thread_called(self) -> None:
-        """Another thread makes a known call, so it has the GIL now. Runs on that thread; or on the meter's own, where a
-        function of ours has just been called."""
+        """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
+        self.look_if_late()
+
+    def look_if_late(self) -> None:
+        """A look at the step, if it is overdue and none came. The caller has the GIL; it may be the meter's thread."""
         if self._watchdog is not None:
             self._watchdog.sample_if_late()
 
