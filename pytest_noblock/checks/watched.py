@@ -75,7 +75,11 @@ def _check(
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
-        Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
+        Verdict(
+            sure,
+            (*notes, *_unjudged(observation, exchange, rules.limits)),
+            inconclusive.unseen(exchange),
+        ),
         relative,
         loop=observation.loop,
     )
@@ -128,6 +132,15 @@ def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
         (most, _cpu), *_ = done.most_common(1)
         more = f" and {len(done) - 1} more" if len(done) > 1 else ""
         yield f"cold: {most}{more}, {words(done.total())} of CPU, the first time only"
+
+
+def _unjudged(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
+    """Notes on what was taken off the CPU of the exchange."""
+    yield from _first_use(observation, exchange)
+    if observation.slowdown > 1:
+        from pytest_noblock.judge import traced
+
+        yield from traced.notes(observation, exchange, limits)
 
 
 def sure_in_one_run(stall: "Stall") -> bool:

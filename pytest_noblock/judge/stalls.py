@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from pytest_noblock.judge import attribution, cpu_lines, gil_waits
+from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation
@@ -32,6 +33,7 @@ _IN_TIME_NS = 15_000_000
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
+    observation = without_tracing(observation)
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall

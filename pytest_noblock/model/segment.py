@@ -25,6 +25,8 @@ class Sample(NamedTuple):
     syscall: str
     """The kernel call in which the loop thread was, `poll`; `running` for none, `unknown` where the kernel does not
     tell."""
+    rang: int | None = None
+    """When the watchdog's timer rang; None: not known. From then to `due` the watchdog waited for the GIL."""
 
 
 class SocketExchange(NamedTuple):
