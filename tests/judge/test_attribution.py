@@ -118,3 +118,9 @@ def test_a_sample_inside_a_known_call_counts_as_one():
     later = Sample(40 * MS, 40 * MS, 45 * MS, (user(3, "time.sleep"),), "unknown")
     elsewhere = Sample(80 * MS, 80 * MS, 90 * MS, (user(4, "compute"),), "unknown")
     assert attribution.waited_in_known_calls(segment(samples=(inside, later, elsewhere))) == 35 * MS
+
+
+def test_a_sample_inside_a_known_computation_shows_no_wait():
+    """On a busy machine the thread waits for a processor meanwhile, and the portable meter cannot tell."""
+    inside = Sample(10 * MS, 10 * MS, 40 * MS, (user(3, "json.loads"),), "unknown")
+    assert attribution.waited_in_known_calls(segment(samples=(inside,))) == 0
