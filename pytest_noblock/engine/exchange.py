@@ -62,6 +62,8 @@ class LiveExchange:
     error: BaseException | None = None
     steps = 0
     """How many of its steps a meter has begun."""
+    phase_began = 0
+    """When the present phase began, where it is not the first: no segment may lie in two phases."""
     task: "asyncio.Task[None] | None" = None
     """The task that runs the app's call, where the fixture's transport made one."""
     raised: BaseException | None = None

@@ -14,9 +14,10 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 import functools
 import gc
 import importlib
+import itertools
 import subprocess
 import threading
-from asyncio import events
+from asyncio import base_events, events
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 border(__file__)
@@ -40,10 +42,13 @@ _lock = threading.RLock()
 _users: Counter[Patches] = Counter()
 """By set of patches: how many `install` calls no `uninstall` has ended yet."""
 _ident = threading.get_ident
+_turns = itertools.count(1)
+"""Numbers for the turns of all loops: a request's steps in two threads never share one."""
 
 
 def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
+    yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
     yield Patch(gc, "collect", _collect)
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield Patch(threading.Thread, "start", lambda original: _first_turn(_noting_birth(original)))
@@ -118,7 +123,9 @@ def metered(meter: StepMeter) -> Iterator[None]:
 
 
 def register(meter: StepMeter) -> None:
-    """The steps of its thread are metered from now on, while the patches are installed."""
+    """The steps of its thread are metered from now on, while the patches are installed. Called on that thread."""
+    if other_loops.counts_turns():
+        meter.turn = next(_turns)  # the present one has begun already
     _meters[meter.ident] = meter
 
 
@@ -142,7 +149,10 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
         if owner is None or (meter := meters.get(ident())) is None:
-            original(handle)
+            try:
+                original(handle)
+            finally:
+                handle = None  # type: ignore[assignment]  # as in CPython's: what a callback raised keeps this frame
             if stepping and (meter := stepping.get(ident())) is not None:
                 meter.end()  # a request entered the app in this very step
             return
@@ -150,9 +160,26 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
         try:
             original(handle)
         finally:
+            handle = None  # type: ignore[assignment]
             meter.end()
 
     return _run
+
+
+def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable[[base_events.BaseEventLoop], None]:
+    """Count the turns of the loop: `run_forever` calls `self._run_once` for each (CPython 3.4 to 3.14).
+
+    A turn polls the selector once, and then runs the callbacks that are ready. A loop that turns in another way
+    (uvloop, qasync) is not counted.
+    """
+    meters, ident, turns = _meters, _ident, _turns
+
+    def _run_once(loop: base_events.BaseEventLoop) -> None:
+        if meters and (meter := meters.get(ident())) is not None:
+            meter.turn = next(turns)
+        original(loop)
+
+    return _run_once
 
 
 _in_collect = threading.local()

@@ -77,6 +77,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         waiter=_waiter(worst.waiter.frame, shown) if worst.waiter and worst.waiter.frame else None,
         rule=worst.rule,
         readings=worst.readings,
+        parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
     )
 
 

@@ -28,7 +28,11 @@ class Phase(StrEnum):
     HANDLER = "handler"
     """Until the response is complete; middleware, dependencies and streaming included."""
     BACKGROUND = "background"
-    """From when the response is complete."""
+    """From when the response is complete, until the app's call has returned."""
+    DETACHED = "detached"
+    """After the app's call has returned: what the request started and nobody awaited."""
+    APP = "app"
+    """A step of the app that no request of the run owns, while a request was under way."""
 
 
 LOOP = "the event loop"
@@ -39,7 +43,8 @@ thread of asyncio's default executor. Built-in probes pass no middleware: they c
 no database session of the app."""
 
 LIFESPAN = "LIFESPAN"
-"""`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path."""
+"""`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
+when the app had started, its `completed` when the app was told to stop."""
 
 
 class Task(NamedTuple):
@@ -115,9 +120,12 @@ class Exchange(NamedTuple):
         return f"{self.method} {self.path}"
 
     def phase_at(self, moment: int) -> Phase:
-        """The phase of a moment. A segment lies in one phase: the engine cuts a step where the response is complete."""
+        """The phase of a moment. A segment lies in one phase: the engine cuts a step where a phase ends."""
         if self.method == LIFESPAN:
-            return Phase.LIFESPAN
+            runs = self.started is not None and self.started <= moment < (self.completed or moment + 1)
+            return Phase.APP if runs else Phase.LIFESPAN
+        if self.returned is not None and moment >= self.returned:
+            return Phase.DETACHED
         if self.completed is not None and moment >= self.completed:
             return Phase.BACKGROUND
         return Phase.HANDLER

@@ -57,8 +57,10 @@ class ItemRecorder:
 
     def uneventful(self) -> list[LiveExchange] | None:
         """The recorded requests, if there is nothing to say of any of them; else None."""
-        concern = self._limits.concern
-        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self._watch.segments):
+        segments = self._watch.segments
+        if segments and (
+            self._limits.concern(segments) or any(each.answered or each.imported >= NOTE_NS for each in segments)
+        ):
             return None
         records = self._watch.records
         return records if all(record.steps and not record.tasks for record in records) else None

@@ -17,7 +17,7 @@ UNEVENTFUL = f"""{INERT}
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
-    model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
+    judge.turns model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"

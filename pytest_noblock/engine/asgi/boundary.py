@@ -21,6 +21,10 @@ border(__file__)
 
 T = TypeVar("T")
 
+_SUSPENDS_IN_SEND = "starlette.testclient"
+"""The client in process whose `send` waits until the test has read the part before (Starlette 1.10). No server does so:
+it hands a part to the kernel and returns. Where this `send` suspends, the app's turn of the loop counts as going on."""
+
 
 class Watcher(Protocol):
     """Who wants to know of requests."""
@@ -48,7 +52,7 @@ class ExchangeRecorder:
     ) -> None:
         if error is not None:
             self.record.error = error
-        self.record.returned = now()
+        self.record.returned = self.record.phase_began = now()
 
     async def before(self, message: Message) -> None:
         """Yield to the loop before the body passes, so that a background task can show that it begins too early."""
@@ -61,7 +65,7 @@ class ExchangeRecorder:
             self.record.started = moment
             self.record.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.record.completed = moment
+            self.record.completed = self.record.phase_began = moment
             return True
         return False
 
@@ -105,18 +109,23 @@ class _ClientSide(ExchangeRecorder):
         self._meter = meter
         self._receive = receive
         self._send = send
+        self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
         return await self._uncharged(self._receive())
 
     async def send(self, message: Message) -> None:
+        turn = self._meter.turn
         if self.record.tasks:
-            await self._uncharged(self.before(message))
+            await self._uncharged(self.before(message), turn)
         self.passed(message)  # `_uncharged` cuts the segment right after this: each segment lies in one phase
-        await self._uncharged(self._send(message))
+        await self._uncharged(self._send(message), turn if self._server_would_go_on else 0)
 
-    async def _uncharged(self, call: Awaitable[T]) -> T:
-        """Await the call outside of the request: neither the call nor the tasks that it starts are charged to it."""
+    async def _uncharged(self, call: Awaitable[T], turn: int = 0) -> T:
+        """Await the call outside of the request: neither the call nor the tasks that it starts are charged to it.
+
+        `turn`: the turn of the loop that counts as going on afterwards; 0: the one that runs then.
+        """
         owner = self._meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)
@@ -125,4 +134,5 @@ class _ClientSide(ExchangeRecorder):
             return await call
         finally:
             CURRENT.set(request)
+            self._meter.turn = turn or self._meter.turn
             self._meter.switch_owner(owner)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 
@@ -40,11 +41,25 @@ def install_steps(meter: StepMeter) -> Undo | None:
     return None if _has_handles(loop) else _task_factory(loop, meter)
 
 
+def counts_turns() -> bool:
+    """Whether the running loop turns as those of the stdlib do, so that `instrument` counts its turns.
+
+    A loop derived from them may turn in a way of its own (nest_asyncio, qasync).
+    """
+    loop = _running_loop()
+    if loop is None or not _has_handles(loop):
+        return False
+    turns = getattr(type(loop), "_run_once", None)
+    return unwrapped(turns) is not turns and type(loop).run_forever.__module__.partition(".")[0] == "asyncio"
+
+
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
     """The call, with each of its steps metered; unchanged where the loop's steps are metered already."""
     loop = _running_loop()
-    metered = _in_trio() if loop is None else _has_handles(loop)
-    return call if metered else Stepped(call, meter)
+    if loop is not None and _has_handles(loop):
+        return call
+    meter.turn = 0  # an earlier loop of this thread may have been counted
+    return call if loop is None and _in_trio() else Stepped(call, meter)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -20,6 +20,7 @@ class Meter:
     """Knows only whose the running step is."""
 
     owner = None
+    turn = 0
 
     def end(self):
         self.owner = None
