@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMap
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
@@ -20,6 +20,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -125,14 +127,26 @@ CURRENT: ContextVar[LiveExchange | None] = ContextVar("pytest_noblock_exchange",
 so child tasks, timers and background tasks inherit the value."""
 
 
+OURS = LiveExchange("", "")
+"""Stands in the context of our own tasks on the fixture's loop: their steps are neither a request's nor the app's."""
+
+
 @contextmanager
 def owned(exchange: LiveExchange) -> Iterator[None]:
     """Tasks that the block starts belong to the exchange."""
+    before = CURRENT.get()
     CURRENT.set(exchange)
     try:
         yield
     finally:
-        CURRENT.set(None)
+        CURRENT.set(before)
+
+
+def as_ours(function: Callable[..., T], *args: object) -> T:
+    """Call the function; the tasks and callbacks that it starts are our own."""
+    context = contextvars.copy_context()
+    context.run(CURRENT.set, OURS)
+    return context.run(function, *args)
 
 
 def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:

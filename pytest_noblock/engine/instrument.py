@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
@@ -36,6 +36,9 @@ border(__file__)
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
+_apps: dict[int, LiveExchange] = {}
+"""By the same ident: whose the steps are that carry no request. Only the fixture's loop has such an owner: there all
+steps but our own are the app's. In a watched test they are the test's."""
 _imported: set[str] = set()
 """The modules that were imported, or imported again, since the last `catch_up`."""
 _lock = threading.RLock()
@@ -133,8 +136,14 @@ def unregister(meter: StepMeter) -> None:
     """End what `register` began. The meter of a later thread stays, which may have got the same ident."""
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
+        _apps.pop(meter.ident, None)
     if STEPPING.get(meter.ident) is meter:
         del STEPPING[meter.ident]
+
+
+def adopt(meter: StepMeter, app: LiveExchange) -> None:
+    """Until `unregister`, the steps of the meter's thread that carry no request are charged to `app`."""
+    _apps[meter.ident] = app
 
 
 def current_meter() -> StepMeter | None:
@@ -144,11 +153,13 @@ def current_meter() -> StepMeter | None:
 
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
     # Locals, because every step of every loop looks these up, and most steps belong to no request.
-    meters, ident, current, stepping = _meters, _ident, CURRENT, STEPPING
+    meters, apps, ident, current, stepping, ours = _meters, _apps, _ident, CURRENT, STEPPING, OURS
 
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
-        if owner is None or (meter := meters.get(ident())) is None:
+        if owner is None and apps:
+            owner = apps.get(ident())
+        if owner is None or owner is ours or (meter := meters.get(ident())) is None:
             try:
                 original(handle)
             finally:

@@ -12,6 +12,7 @@ import httpx
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
@@ -24,7 +25,7 @@ from pytest_noblock.engine.threads.pools import of_running_loop
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
-from pytest_noblock.model.observation import Exchange, Meter, Observation
+from pytest_noblock.model.observation import APP, Exchange, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 
@@ -120,6 +121,7 @@ class _Sensors:
                 await self._probes.measure_alone()
             meter = metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact)
             metered = stack.enter_context(meter)
+            adopt(metered.steps, LiveExchange(APP, ""))
             if run.probes is not None:
                 ticks = await stack.enter_async_context(self._probes.running(self._sample))
                 metered.steps.attach_step_begin(ticks.wake)
@@ -137,7 +139,7 @@ class _Sensors:
         return Observation(
             meter=self._context.meter,
             exchanges=tuple(starlette.as_exchange(each, self._context.user) for each in self._exchanges),
-            segments=segments,
+            segments=tuple(each for each in segments if each.exchange not in self._probes.exchanges),
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
             gaps=self._gaps.gaps(),

@@ -97,7 +97,7 @@ def _of_app(stall: Stall) -> Stall:
     doing = f"asleep {words(stall.asleep)}, CPU {words(stall.cpu)}"
     return stall._replace(
         of_app=True,
-        proof=f"the app ran it, and no request of its own, while {stall.exchange.request} was under way: {doing}",
+        proof=f"no step of the request's: the app ran it while {stall.exchange.request} was under way; {doing}",
     )
 
 

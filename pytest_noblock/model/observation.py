@@ -46,6 +46,9 @@ LIFESPAN = "LIFESPAN"
 """`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
 when the app had started, its `completed` when the app was told to stop."""
 
+APP = "APP"
+"""`Exchange.method` of what the app runs by itself, of no request and not of its lifespan. It is in no observation."""
+
 
 class Task(NamedTuple):
     """One background task that a request added."""
@@ -156,7 +159,8 @@ class Observation(NamedTuple):
     exchanges: tuple[Exchange, ...]
     """In the order in which they entered the app."""
     segments: tuple[Segment, ...] = ()
-    """In order of time."""
+    """In order of time. In the fixture also those that the app ran by itself, or for earlier requests: their
+    `exchange` is none of `exchanges`."""
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
     """Ns that each probe takes with no request in flight, by the probe's path."""

@@ -58,10 +58,18 @@ class ExchangeRecorder:
         """Yield to the loop before the body passes, so that a background task can show that it begins too early."""
         await let_begin(self.record, message)
 
+    def told(self, message: Message) -> Message:
+        """Note when the app is told to stop; from then on the steps of its lifespan are its stop."""
+        if message["type"] == "lifespan.shutdown":
+            self.record.completed = self.record.phase_began = now()
+        return message
+
     def passed(self, message: Message) -> bool:
         """Note the times of the response's start and end (ns); returns whether the response is complete now."""
         moment = now()
-        if message["type"] == "http.response.start":
+        if message["type"] == "lifespan.startup.complete":
+            self.record.started = self.record.phase_began = moment
+        elif message["type"] == "http.response.start":
             self.record.started = moment
             self.record.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
@@ -112,7 +120,10 @@ class _ClientSide(ExchangeRecorder):
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
-        return await self._uncharged(self._receive())
+        return await self._uncharged(self._told())
+
+    async def _told(self) -> Message:
+        return self.told(await self._receive())
 
     async def send(self, message: Message) -> None:
         turn = self._meter.turn

@@ -26,6 +26,9 @@ _CLIENT = ("127.0.0.1", 123)
 """The client's address, the same as with `httpx.ASGITransport`, for apps that log or limit by address."""
 
 
+_PORTS = {"http": 80, "https": 443}
+
+
 class AppTransport(httpx.AsyncBaseTransport):
     """Every request that goes through is one exchange."""
 
@@ -50,7 +53,8 @@ class AppTransport(httpx.AsyncBaseTransport):
         context = contextvars.copy_context()
         context.run(CURRENT.set, record)
         record.sent = now()
-        task = asyncio.get_running_loop().create_task(call.run(), context=context)
+        # Not by the loop's factory: an eager task would run the app in the client's step.
+        task = asyncio.Task(call.run(), loop=asyncio.get_running_loop(), context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -159,8 +163,8 @@ def _scope(request: httpx.Request) -> Scope:
         "path": url.path,
         "raw_path": url.raw_path.partition(b"?")[0],
         "query_string": url.query,
-        "server": (url.host, url.port),
+        "server": (url.host, url.port or _PORTS.get(url.scheme)),
         "client": _CLIENT,
         "root_path": "",
-        "extensions": {},
+        "state": {},
     }

@@ -54,10 +54,14 @@ def counts_turns() -> bool:
 
 
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
-    """The call, with each of its steps metered; unchanged where the loop's steps are metered already."""
+    """The call, with each of its steps metered; unchanged where the loop's steps are metered already.
+
+    A task factory may make eager tasks (`asyncio.eager_task_factory`): where such a task suspends, no step of the loop
+    ends, and whoever made the task goes on.
+    """
     loop = _running_loop()
     if loop is not None and _has_handles(loop):
-        return call
+        return call if loop.get_task_factory() is None else Stepped(call, meter)
     meter.turn = 0  # an earlier loop of this thread may have been counted
     return call if loop is None and _in_trio() else Stepped(call, meter)
 
