@@ -65,7 +65,11 @@ def _check(
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
-        Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
+        Verdict(
+            sure,
+            (*notes, *_first_use(observation, exchange), *assemble.left(exchange, rules.limits, relative)),
+            inconclusive.unseen(exchange),
+        ),
         relative,
         loop=observation.loop,
     )

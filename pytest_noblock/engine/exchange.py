@@ -13,7 +13,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
-from pytest_noblock.model.observation import Exchange, Task
+from pytest_noblock.model.observation import Ending, Exchange, Left, Task
 
 Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
@@ -51,6 +51,7 @@ class Known(TypedDict, total=False):
     tasks: tuple[Task, ...]
     raised: str | None
     framework: str | None
+    left: tuple[Left, ...]
 
 
 class LiveExchange:
@@ -79,6 +80,8 @@ class LiveExchange:
         self.path = path
         self.scope = {} if scope is None else scope
         self.tasks: list[LiveTask] = []
+        self.left: list[tuple[Ending, list[RawFrame]]] = []
+        """Detached work that was not measured to its end, each with its stack."""
         self.number = next(_numbers)
         self.sent = now()
 

@@ -11,13 +11,14 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 `uninstall`, and the next one does not call `install`.
 """
 
+import asyncio
 import functools
 import gc
 import importlib
 import itertools
 import subprocess
 import threading
-from asyncio import base_events, events
+from asyncio import base_events, events, runners
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ _turns = itertools.count(1)
 def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
+    yield Patch(runners, "_cancel_all_tasks", _noting_cancelled)
     yield Patch(gc, "collect", _collect)
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield Patch(threading.Thread, "start", lambda original: _first_turn(_noting_birth(original)))
@@ -192,6 +194,23 @@ def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable
 
     return _run_once
 
+
+def _noting_cancelled(original: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[..., None]:
+    """Tell who watches what a closing loop cancels: `asyncio.Runner` closes by this function (CPython 3.11 to 3.14).
+
+    The test client's portal (anyio) and the runners of pytest's plugins are such runners.
+    """
+
+    def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
+        for tell in tuple(on_loop_closing):
+            tell(loop)
+        original(loop)
+
+    return _cancel_all_tasks
+
+
+on_loop_closing: "set[Callable[[asyncio.AbstractEventLoop], None]]" = set()
+"""Called on the thread of a loop that closes, before its tasks are cancelled."""
 
 _in_collect = threading.local()
 

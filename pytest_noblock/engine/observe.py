@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from pytest_noblock.engine import detached
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
@@ -61,6 +62,8 @@ class Run:
     """How old a step is when the watchdog samples it, and how long a GIL gap must be to be recorded."""
     give_up_after: int = 30_000_000_000
     """The run raises Stuck when the app's calls have not returned by then."""
+    linger: int = 0
+    """How long the run waits for detached work after that."""
 
 
 _AT_ONCE = 10
@@ -78,7 +81,9 @@ class Stuck(Exception):
 
 
 async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Response | None]:
-    """Send the requests of the run and wait until the app's calls have returned. Runs on the loop that runs the app.
+    """Send the requests of the run and wait until the app's calls have returned, and what they started is done.
+
+    Runs on the loop that runs the app.
 
     Returns the first request's response as well; None where the app gave none. Raises
     Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part
@@ -89,6 +94,9 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
     _collect_before(run)
     async with sensors.running() as metering:
         responses = await _responses(context, run, exchanges)
+        if run.linger:
+            await detached.linger(exchanges, now() + run.linger, context.user)
+            detached.note_left(asyncio.get_running_loop(), exchanges, context.user, "lingered")
     return sensors.observation(metering.segments), responses[0]
 
 

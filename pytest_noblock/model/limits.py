@@ -21,6 +21,9 @@ class Limits(NamedTuple):
 
     max_block: int = 50_000_000
     """Ns for which the request may hold the loop in one go."""
+    linger: int = 1_000_000_000
+    """Ns: how long the fixture waits, after the app's call has returned, for what the request started and nobody
+    awaited."""
 
     def concern(self, segments: "Iterable[Segment]") -> bool:
         """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn reached the limit."""

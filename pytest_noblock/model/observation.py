@@ -77,6 +77,19 @@ class Task(NamedTuple):
         return name in (self.name, self.qualname, f"{self.module}.{self.qualname}")
 
 
+Ending = Literal["running", "lingered", "cancelled", "due"]
+"""How detached work was left: it still ran when the watched test ended; it still ran after `noblock_linger`; the loop
+of the test's client closed and cancelled it; its timer was not due yet."""
+
+
+class Left(NamedTuple):
+    """Work that a request started, and that was not measured to its end."""
+
+    ending: Ending
+    frame: Frame
+    """Where it waited; for a timer or a callback, the function's `def`."""
+
+
 class Exchange(NamedTuple):
     """One request with the moments of its ASGI messages. A moment is None where its message never passed."""
 
@@ -116,6 +129,8 @@ class Exchange(NamedTuple):
     """Whether the app's call was cancelled."""
     framework: str | None = None
     """Starlette's version, where the app is Starlette's. None for any other app: no background task of it is seen."""
+    left: tuple[Left, ...] = ()
+    """Detached work that was not measured to its end."""
 
     @property
     def request(self) -> str:

@@ -63,7 +63,7 @@ class ItemRecorder:
         ):
             return None
         records = self._watch.records
-        return records if all(record.steps and not record.tasks for record in records) else None
+        return records if all(record.steps and not (record.tasks or record.left) for record in records) else None
 
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""

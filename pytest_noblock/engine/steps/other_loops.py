@@ -27,7 +27,7 @@ def loop_name() -> str:
 
     "" where the coroutine is driven by hand.
     """
-    loop = _running_loop()
+    loop = running_loop()
     if loop is None:
         return "trio" if _in_trio() else ""
     return "asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0]
@@ -35,7 +35,7 @@ def loop_name() -> str:
 
 def install_steps(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered. Returns what undoes it; None where `Handle._run` does it already."""
-    loop = _running_loop()
+    loop = running_loop()
     if loop is None:
         return _instrument(meter) if _in_trio() else None
     return None if _has_handles(loop) else _task_factory(loop, meter)
@@ -46,7 +46,7 @@ def counts_turns() -> bool:
 
     A loop derived from them may turn in a way of its own (nest_asyncio, qasync).
     """
-    loop = _running_loop()
+    loop = running_loop()
     if loop is None or not _has_handles(loop):
         return False
     turns = getattr(type(loop), "_run_once", None)
@@ -59,14 +59,14 @@ def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitab
     A task factory may make eager tasks (`asyncio.eager_task_factory`): where such a task suspends, no step of the loop
     ends, and whoever made the task goes on.
     """
-    loop = _running_loop()
+    loop = running_loop()
     if loop is not None and _has_handles(loop):
         return call if loop.get_task_factory() is None else Stepped(call, meter)
     meter.turn = 0  # an earlier loop of this thread may have been counted
     return call if loop is None and _in_trio() else Stepped(call, meter)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:  # trio, or a coroutine that is driven by hand
