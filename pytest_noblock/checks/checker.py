@@ -41,13 +41,16 @@ class Checker:
 
     def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
         """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
-        self.client = httpx.AsyncClient(
-            transport=AppTransport(app.app), base_url="http://testserver", timeout=_GIVE_UP_S
-        )
+        self._transport = AppTransport(app.app)
+        self.client = httpx.AsyncClient(transport=self._transport, base_url="http://testserver", timeout=_GIVE_UP_S)
         self._app = app
         self._user = user
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
+
+    def ask_for_tasks(self) -> None:
+        """The test asks when its background tasks began."""
+        self._transport.asks_for_tasks = True
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
         """The Check of one request. What the app does raises nothing here: the Check tells it."""

@@ -36,8 +36,9 @@ class RequestWatch:
     that runs the app. After `stop` the values are complete.
     """
 
-    def __init__(self, kit: Kit, sample_after: int) -> None:
-        """`sample_after`: how old a step is when the watchdog samples it (ns)."""
+    def __init__(self, kit: Kit, sample_after: int, *, asks_for_tasks: bool = False) -> None:
+        """`sample_after`: how old a step is when the watchdog samples it (ns). `asks_for_tasks`: see `Watcher`."""
+        self.asks_for_tasks = asks_for_tasks
         self.records: list[LiveExchange] = []
         self.segments: tuple[Segment, ...] = ()
         self._kit = kit

@@ -29,10 +29,12 @@ class Limits(NamedTuple):
         """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn reached the limit."""
         walls: Counter[tuple[int, int]] = Counter()
         for segment in segments:
-            turn = segment.exchange, segment.turn or segment.began
-            walls[turn] += segment.wall
+            wall = segment.wall
+            if segment.turn:
+                wall += walls[segment.exchange, segment.turn]
+                walls[segment.exchange, segment.turn] = wall
             recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
-            if recorded or walls[turn] >= self.max_block:
+            if recorded or wall >= self.max_block:
                 return True
         return False
 

@@ -29,6 +29,9 @@ it hands a part to the kernel and returns. Where this `send` suspends, the app's
 class Watcher(Protocol):
     """Who wants to know of requests."""
 
+    asks_for_tasks: bool
+    """Whether somebody asks when the background tasks began."""
+
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
 
@@ -41,8 +44,10 @@ class ExchangeRecorder:
     caller knows whether the client's code runs in `send`.
     """
 
-    def __init__(self, record: LiveExchange) -> None:
+    def __init__(self, record: LiveExchange, *, asks_for_tasks: bool) -> None:
+        """`asks_for_tasks`: see `before`."""
         self.record = record
+        self._asks_for_tasks = asks_for_tasks
 
     def __enter__(self) -> None:
         """The app's call begins; `sent` stands in the record already."""
@@ -55,8 +60,12 @@ class ExchangeRecorder:
         self.record.returned = self.record.phase_began = now()
 
     async def before(self, message: Message) -> None:
-        """Yield to the loop before the body passes, so that a background task can show that it begins too early."""
-        await let_begin(self.record, message)
+        """Yield to the loop before the body passes, so that a background task can show that it begins too early.
+
+        Only where somebody asks: the turn of the loop changes which of several requests goes first.
+        """
+        if self._asks_for_tasks:
+            await let_begin(self.record, message)
 
     def told(self, message: Message) -> Message:
         """Note when the app is told to stop; from then on the steps of its lifespan are its stop."""
@@ -90,7 +99,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     meter = watcher.request_enters(app, record)
     CURRENT.set(record)
     meter.switch_owner(record)
-    client = _ClientSide(record, meter, receive, send)
+    client = _ClientSide(record, meter, receive, send, asks_for_tasks=watcher.asks_for_tasks)
     try:
         with client:
             await metered_coroutine(call(scope, client.receive, client.send), meter)
@@ -112,8 +121,10 @@ def _new_record(scope: Scope) -> LiveExchange | None:
 class _ClientSide(ExchangeRecorder):
     """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
-    def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send) -> None:
-        super().__init__(record)
+    def __init__(
+        self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, *, asks_for_tasks: bool
+    ) -> None:
+        super().__init__(record, asks_for_tasks=asks_for_tasks)
         self._meter = meter
         self._receive = receive
         self._send = send
@@ -127,7 +138,7 @@ class _ClientSide(ExchangeRecorder):
 
     async def send(self, message: Message) -> None:
         turn = self._meter.turn
-        if self.record.tasks:
+        if self._asks_for_tasks and self.record.tasks:
             await self._uncharged(self.before(message), turn)
         self.passed(message)  # `_uncharged` cuts the segment right after this: each segment lies in one phase
         await self._uncharged(self._send(message), turn if self._server_would_go_on else 0)

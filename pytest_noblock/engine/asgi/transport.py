@@ -32,6 +32,9 @@ _PORTS = {"http": 80, "https": 443}
 class AppTransport(httpx.AsyncBaseTransport):
     """Every request that goes through is one exchange."""
 
+    asks_for_tasks = False
+    """Whether somebody asks when the background tasks began."""
+
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._running: set[asyncio.Task[None]] = set()
@@ -42,7 +45,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         record = LiveExchange(request.method, request.url.path)
         request.extensions.get(EXTENSION, []).append(record)
         body = await request.aread()
-        call = AppCall(self._app, record, body)
+        call = AppCall(self._app, record, body, asks_for_tasks=self.asks_for_tasks)
         record.scope = _scope(request)
         self._start(call, record)
         start = await call.response_start()
@@ -62,10 +65,10 @@ class AppTransport(httpx.AsyncBaseTransport):
 class AppCall(httpx.AsyncByteStream):
     """One call of the app; iterating gives the body as it comes."""
 
-    def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes) -> None:
+    def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes, *, asks_for_tasks: bool = False) -> None:
         self._app = app
         self._record = record
-        self._recorder = ExchangeRecorder(record)
+        self._recorder = ExchangeRecorder(record, asks_for_tasks=asks_for_tasks)
         self._unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         self._response_start: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._body: asyncio.Queue[bytes | None] = asyncio.Queue()
