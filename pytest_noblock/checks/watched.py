@@ -12,7 +12,7 @@ from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.units import words
 
 if TYPE_CHECKING:
@@ -28,9 +28,12 @@ class WatchRules(NamedTuple):
     lifespan_fails: bool = False
     """Whether a stall in the app's lifespan is a finding; False: it is a note."""
 
-    def fail(self, exchange: Exchange) -> bool:
-        """Whether a stall in this exchange is a finding; False: it is a note."""
-        return self.lifespan_fails or exchange.method != LIFESPAN
+    def fail(self, exchange: Exchange, phase: Phase = Phase.LIFESPAN) -> bool:
+        """Whether a stall in this phase of the exchange is a finding; False: it is a note.
+
+        What the app runs by itself between start and stop keeps nobody waiting unless a request is under way.
+        """
+        return exchange.method != LIFESPAN or (self.lifespan_fails and phase is Phase.LIFESPAN)
 
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
@@ -43,7 +46,7 @@ def judge_watched(id: str, observation: Observation, rules: WatchRules, relative
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not any(limits.concern(segment) for segment in observation.segments):
+    if not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 
@@ -62,7 +65,11 @@ def _check(
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
-        Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
+        Verdict(
+            sure,
+            (*notes, *_first_use(observation, exchange), *assemble.left(exchange, rules.limits, relative)),
+            inconclusive.unseen(exchange),
+        ),
         relative,
         loop=observation.loop,
     )
@@ -77,7 +84,9 @@ def _concluded(
     from pytest_noblock.judge import grouping
     from pytest_noblock.judge.stalls import breaking
 
-    sure = [each for each in breaking(found, rules.limits) if rules.fail(exchange) and sure_in_one_run(each)]
+    sure = [
+        each for each in breaking(found, rules.limits) if rules.fail(exchange, each.phase) and sure_in_one_run(each)
+    ]
     final = grouping.findings(sure, relative)
     return final, grouping.notes(final, grouping.findings(found, relative), [], rules.limits)
 

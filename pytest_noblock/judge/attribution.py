@@ -96,9 +96,11 @@ def of_sleep(segment: Segment) -> BlamedLine:
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
         return _of_line(longest)
-    call = max(segment.calls, key=lambda each: each.ended - each.began, default=None)
-    if call is not None and 2 * (call.ended - call.began) >= segment.off_cpu:
-        return _of_call(call)
+    took: Counter[Key | None] = Counter()
+    for call in segment.calls:
+        took[_key(_of_call(call))] += call.ended - call.began
+    if took and 2 * max(took.values()) >= segment.off_cpu:
+        return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
     waiting = [sample for sample in segment.samples if sample.syscall != "running"]
     return _by_samples(waiting or segment.samples)
 

@@ -133,6 +133,7 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
         asleep=before.asleep,
         count=before.count,
         readings=before.readings,
+        parts=before.parts,
     )
     if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better
         exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)

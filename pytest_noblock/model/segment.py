@@ -69,6 +69,9 @@ class LineCost(NamedTuple):
 class Segment(NamedTuple):
     """One uninterrupted run of the loop thread for one exchange: a step of the loop, or the part of one.
 
+    Steps of one exchange that follow each other at once, without a poll of the selector, are one run. The judges join
+    those that other steps separate, too (`judge.turns`).
+
     `wall` is the sum of `cpu`, `collected`, `queued` and the sleep. The portable meter knows neither `queued` nor
     `switches`: both are None, and run-queue delay and sleep cannot be told apart.
     """
@@ -104,11 +107,16 @@ class Segment(NamedTuple):
     """Known blocking calls that ended without sleeping and without using a socket: a mock answered them."""
     exchanged: tuple[SocketExchange, ...] = ()
     """One for each of the `round_trips` or `doubtful_trips`."""
+    turn: int = 0
+    """The turn of the event loop, unique in the process: the loop polls its selector once in a turn, before the turn's
+    first step. 0 where nobody counted the turns (uvloop, trio)."""
+    elsewhere: int = 0
+    """Ns between `began` and `ended` that are not this exchange's: others ran between its steps of the same turn."""
 
     @property
     def wall(self) -> int:
-        """Ns from `began` to `ended`."""
-        return self.ended - self.began
+        """Ns from `began` to `ended` that are the exchange's."""
+        return self.ended - self.began - self.elsewhere
 
     @property
     def asleep(self) -> int:

@@ -118,7 +118,10 @@ class Session:
             problem = str(error)
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
-        return Noblock(checker, self._run(item).outcome)
+        run = self._run(item)
+        if run.ours.named("noblock_background"):
+            checker.ask_for_tasks()
+        return Noblock(checker, run.outcome)
 
     def _run(self, item: pytest.Item) -> ItemRun:
         run = item.stash.get(_RUN, None)

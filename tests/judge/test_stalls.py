@@ -261,7 +261,7 @@ def test_the_portable_rules_never_go_by_wall_time_alone(step, expected):
 
 
 def test_stalls_of_other_exchanges_are_not_judged():
-    other = Exchange(2, "GET", "/other", sent=0)
+    other = Exchange(2, "GET", "/other", sent=0, returned=0)
     assert stalls(Observation("full", (other,), (segment(wall=80, cpu=80),)), LIMITS) == []
 
 
@@ -343,7 +343,7 @@ CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(
     ],
 )
 def test_a_step_that_is_of_no_concern_breaks_nothing_and_has_no_line(step, concerned):
-    assert LIMITS.concern(step) is concerned
+    assert LIMITS.concern((step,)) is concerned
     found = stalls(observation(step), LIMITS)
     told = [stall for stall in found if stall.breaks(LIMITS) or stall.place.frame is not None]
     assert concerned or not told

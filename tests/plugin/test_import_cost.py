@@ -8,7 +8,8 @@ INERT = """
     model.limits model.units plugin plugin.markers plugin.options plugin.reporter plugin.session plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
+    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.exchange
+    engine.frameworks.background_tasks
     engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
     engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
@@ -17,7 +18,7 @@ UNEVENTFUL = f"""{INERT}
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
-    model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
+    judge.turns model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"

@@ -128,9 +128,10 @@ def test_the_marker_takes_what_the_table_says():
     assert sorted(taken) == sorted(option.marker for option in OPTIONS if option.marker.endswith("="))
 
 
-def test_the_default_of_the_limit_stands_in_one_place():
-    (default,) = [option.default for option in OPTIONS if option.name == "max_block"]
-    assert units.parse(default) == Limits().max_block
+def test_the_default_of_a_limit_stands_in_one_place():
+    defaults = {option.name: option.default for option in OPTIONS}
+    assert units.parse(defaults["max_block"]) == Limits().max_block
+    assert units.parse(defaults["linger"]) == Limits().linger
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)

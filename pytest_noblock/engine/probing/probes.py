@@ -55,6 +55,8 @@ class Probes:
         """By path or built-in probe: its time (ns) with nothing else under way."""
         self.answered: list[Probe] = []
         self.under_way: set[ProbeInFlight] = set()
+        self.exchanges: set[int] = set()
+        """The numbers of all calls of the app that the probes made."""
         self.failed: ProbeFailed | None = None
         """The first failure of a probe while the request was under way."""
         self._client = client
@@ -127,6 +129,7 @@ class Probes:
             raise ProbeFailed(f"the probe GET {probe.path} {how}") from None
         finally:
             self.under_way.discard(probe)
+            self.exchanges.update(record.number for record in probe.records)
         self.answered.append(Probe(probe.path, probe.due, now(), response.status_code))
         _require_success(probe.path, response.status_code)
 

@@ -84,6 +84,10 @@ class LineCounters:
         self._line = None
         return tuple(_line_cost(key, cost) for key, cost in self._costs.items() if _notable(cost))
 
+    def notable(self) -> bool:
+        """Whether the step has a notable line by now."""
+        return any(map(_notable, self._costs.values()))
+
     def at(self, line: Key | None, frame: FrameType | None) -> None:
         """From now on `line` runs; None: no user line does.
 

@@ -33,8 +33,8 @@ _NOTABLE_NS = 500_000
 """Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
 moment. A C driver takes longer than this to open one and to talk.)"""
 _RESUME_NS = 1_000_000
-"""ns. The same where a request's step goes on at once after a cut. What the request did since the reading counts twice
-then: 1 ms at most, and only more than that is worth a note."""
+"""ns. The same where a request's step goes on at once after a cut, and nobody counts the turns of the loop. What the
+request did since the reading counts twice then: 1 ms at most, and only more than that is worth a note."""
 
 
 class LineObserver(Protocol):
@@ -46,6 +46,10 @@ class LineObserver(Protocol):
 
     def leave(self) -> tuple[LineCost, ...]:
         """The step has ended; its notable lines."""
+        ...
+
+    def notable(self) -> bool:
+        """Whether the step has a notable line by now."""
         ...
 
 
@@ -76,6 +80,8 @@ class StepMeter:
 
     owner: LiveExchange | None = None
     """The request whose step runs now."""
+    turn = 0
+    """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
     closed = False
     _watchdog: Watchdog | None = None
     _lines: LineObserver | None = None
@@ -89,6 +95,12 @@ class StepMeter:
     _watchdog_cpu = 0
     """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
     _step = _began = _ended_at = 0
+    _chain_of: LiveExchange | None = None
+    """The owner of the last step. A step of the same owner that follows at once, in the same turn of the loop, goes on
+    with the chain: no poll of the selector lies in between. A chain is measured and sampled as if it were one step."""
+    _chain_turn = _chain_began = 0
+    _between = 0
+    """Ns between the steps of the chain since `_began`: they belong to nobody, and are taken off."""
 
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
         self.ident = threading.get_ident()
@@ -138,23 +150,47 @@ class StepMeter:
         self.owner = owner
         STEPPING[self.ident] = self
         owner.steps += 1
+        moment = now()
+        since = moment - self._ended_at
+        if since > SHORT_NS:
+            self._trips.stale = True
+        elif owner is self._chain_of and self.turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:
+            self._go_on(moment, since)
+            return
+        resumed = since <= SHORT_NS and owner is self._read_for
         self._step = next(_steps)
+        self._chain_of = owner
+        self._chain_turn = self.turn
+        self._chain_began = self._begin_at(moment, _RESUME_NS if resumed else _REUSE_NS)
+        if self._watchdog is not None:
+            self._watchdog.step_began(self.ident, self._native, self._step, self._began)
+
+    def _go_on(self, moment: int, since: int) -> None:
+        """The chain goes on at `moment`, `since` ns after its last step."""
+        if self._read_at:
+            self._between += since
+        else:
+            self._begin_at(moment, 0)
+        if self._watchdog is not None:
+            self._watchdog.step_resumed(self.ident, (self._native, self._step, self._chain_began))
+
+    def _begin_at(self, moment: int, usable: int) -> int:
+        """What is charged next begins at `moment`, or a little later, which is returned.
+
+        The last reading serves if it is no older than `usable` ns.
+        """
+        if self._between:
+            self._between = 0
         if self.deductions.used:
             self.deductions.reset()
         if self._lines is not None:
             self._lines.enter()
-        moment = now()
-        at_once = moment - self._ended_at <= SHORT_NS
-        if not at_once:
-            self._trips.stale = True
-        resumed = at_once and owner is self._read_for
-        if moment - self._read_at > (_RESUME_NS if resumed else _REUSE_NS):
+        if moment - self._read_at > usable:
             self._read()
-            self._read_for = owner
+            self._read_for = self.owner
             moment = self._start[WALL]
         self._began = moment  # `_start` may be older: the phase of the request is that of this moment
-        if self._watchdog is not None:
-            self._watchdog.step_began(self.ident, self._native, self._step, moment)
+        return moment
 
     def _read(self) -> None:
         self._start = self.clock.begin()
@@ -171,11 +207,16 @@ class StepMeter:
             return
         STEPPING.pop(self.ident, None)
         self._ended_at = ended = now()
-        wall = ended - self._began
+        wall = ended - self._began - self._between
         if self._watchdog is not None:
             self._watchdog.step_ended(self.ident)
         notable = wall > _NOTABLE_NS or (wall > SHORT_NS and self._trips.count_now())
-        if notable or self._calls.blocking or self._calls.answered or self._lines is not None:
+        if (
+            notable
+            or self._calls.blocking
+            or self._calls.answered
+            or (self._lines is not None and self._lines.notable())
+        ):
             self._charge(owner)
             self._calls.clear()
             self._read_at = 0
@@ -206,13 +247,13 @@ class StepMeter:
             others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
         trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(self._began, end[WALL] - out.wall)
-        cpu = end[CPU] - start[CPU] - out.collected - out.cpu
+        cpu = end[CPU] - start[CPU] - out.collected - out.cpu - self._between
         split = self.clock.splits_waiting
         return Segment(
             exchange=owner.number,
             began=self._began,
             ended=ended,
-            cpu=max(0, min(cpu, ended - self._began)),  # the reading may be older than the step
+            cpu=max(0, min(cpu, ended - self._began - self._between)),  # the reading may be older than the step
             collected=out.collected,
             queued=max(0, queued(end[QUEUED]) - queued(start[QUEUED]) - out.queued) if split else None,
             switches=end[SWITCHES] - start[SWITCHES] if split else None,
@@ -224,6 +265,8 @@ class StepMeter:
             answered=tuple(calls.answered),
             lines=lines,
             exchanged=exchanged,
+            turn=self._chain_turn,
+            elsewhere=min(self._between, ended - self._began),
         )
 
     def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
