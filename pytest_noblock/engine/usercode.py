@@ -26,6 +26,11 @@ class UserCode:
         """The apps whose packages have been included."""
         self.include(packages)
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal keys have equal answers."""
+        return self._root, *self._packages
+
     def include(self, packages: Iterable[str]) -> None:
         """Count these top-level packages as user code."""
         new = set(packages) - self._included

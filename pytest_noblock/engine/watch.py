@@ -52,6 +52,7 @@ class RequestWatch:
             instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        instrument.cover_c_calls(self._kit.user)
         self._kit.meters.watchdog.after = self._sample_after
         entry_points.watcher = self
 
@@ -81,6 +82,7 @@ class RequestWatch:
         if app not in self._kit.user.apps:
             self._kit.user.apps.add(app)
             self._kit.user.include(starlette.packages_of(app))
+            instrument.cover_c_calls(self._kit.user)
         self.records.append(record)
         meter = instrument.current_meter()
         if meter is None or not meter.of_this_thread():

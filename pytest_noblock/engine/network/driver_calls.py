@@ -62,10 +62,11 @@ def _of_sqlalchemy() -> Iterator[DriverCall]:
 
 def _with_subclasses(base: type) -> Iterator[type]:
     """Each once: a class with two parents is a subclass of both."""
-    found = {base: None}
+    found: dict[type, None] = {base: None}
     waiting = [base]
     while waiting:
-        for each in waiting.pop().__subclasses__():
+        subclasses: list[type] = waiting.pop().__subclasses__()
+        for each in subclasses:
             if each not in found:
                 found[each] = None
                 waiting.append(each)
@@ -147,6 +148,7 @@ _DRIVERS: "tuple[tuple[str, str, str, Callable[..., Effect | None]], ...]" = (
     ("grpc._channel", "_SingleThreadedRendezvous", "_next result", _if_seen),
     ("zmq.sugar.socket", "Socket", "recv recv_into", _of_zmq),
     ("zmq.sugar.poll", "Poller", "poll", _of_poller),
+    ("dns.query", "", "udp tcp tls https", _always),
     ("pika.adapters.blocking_connection", "BlockingConnection", "_flush_output", _if_seen),
     ("kafka.producer.future", "FutureRecordMetadata", "get", _if_seen),
     ("cassandra.cluster", "ResponseFuture", "result", _if_seen),

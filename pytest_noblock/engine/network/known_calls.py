@@ -7,11 +7,12 @@ not be removed. Of a C driver we wrap the function in which it opens its connect
 Four tables say what blocks, for four questions:
 
 - here: which functions are wrapped, so that a call is seen as it happens? Two dozen, below all drivers.
-- `driver_calls`: which methods does a driver's call go through, whichever socket carries it and whoever moves the bytes?
+- `driver_calls`: which methods does a driver's call go through, whichever socket carries it?
 - `client_calls`: which methods does a client's call go through, even if a mock answers it and no socket is used?
 - `calls.table`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
 """
 
+import asyncio
 import concurrent.futures
 import functools
 import ipaddress
@@ -61,9 +62,7 @@ class Observer(Protocol):
     def exchange_begins(self) -> int:
         """On the loop thread: a call begins that may make a round trip. Returns how often the thread has slept."""
 
-    def known_call_ended(
-        self, name: str, effect: Effect, began: int, frame: FrameType, asked: int, slept: int
-    ) -> None:
+    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int, slept: int) -> None:
         """On the loop thread: `frame` has made a known call, which has just ended.
 
         `began`: when (ns); `asked`: see `segment.BlockingCall`; `slept`: what `exchange_begins` returned, else 0.
@@ -102,7 +101,7 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
             return original(*args, **kwargs)
         try:
             effect = effect_of(*args, **kwargs)
-        except Exception:  # odd arguments, of which the call itself will complain
+        except Exception:  # noqa: BLE001  # odd arguments, of which the call itself will complain
             effect = None
         if effect is None:
             return original(*args, **kwargs)
@@ -171,6 +170,13 @@ MODULES = (
 """The modules besides the standard library's: once one more of them is imported, there is more to patch."""
 
 
+C_DRIVERS = frozenset(
+    "psycopg2 pyodbc pymssql cx_Oracle ibm_db _mysql MySQLdb pycurl cimpl confluent_kafka turbodbc "
+    "adbc_driver_manager _ldap".split()
+)
+"""Top-level packages with classes in C that talk to a server (`cimpl` is confluent_kafka's): see `c_calls`."""
+
+
 def _c_drivers() -> list[_KnownCall]:
     """Where the imported C drivers open their connections, whatever alias people call.
 
@@ -197,7 +203,7 @@ def _drivers() -> list[_KnownCall]:
         (getattr(connection, "_ConnectionBase", None), "recv"),  # private; without it, only the kernel's sleep is seen
     )
     waits = [_KnownCall(owner, name, _always("sleep")) for owner, name in places if hasattr(owner, name)]
-    return [*waits, *map(_KnownCall._make, driver_calls.driver_calls())]
+    return [*waits, *(_KnownCall(*each) for each in driver_calls.driver_calls())]
 
 
 def _clients() -> list[_KnownCall]:
@@ -242,7 +248,7 @@ def _waits_for_the_network(waiter: Any = (), *args: Any, **kwargs: Any) -> bool:
         timeout = kwargs.get("timeout", args[0] if args else None)
         fileobjs = [key.fileobj for key in (waiter.get_map() or {}).values()]
     else:
-        timeout = args[2] if len(args) > 2 else None  # noqa: PLR2004  # `select.select(read, write, except, timeout)`
+        timeout = args[2] if len(args) > 2 else None  # `select.select(read, write, except, timeout)`
         fileobjs = [*waiter, *(args[0] if args else ())]
     may_wait = timeout is None or timeout > 0
     return may_wait and not _is_of_running_loop(waiter) and any(map(_of_network, fileobjs))
@@ -250,9 +256,10 @@ def _waits_for_the_network(waiter: Any = (), *args: Any, **kwargs: Any) -> bool:
 
 def _is_of_running_loop(waiter: object) -> bool:
     """`_selector` is private (asyncio of CPython 3.11 to 3.14); asyncio calls it between the steps, if not nested."""
-    asyncio = sys.modules.get("asyncio")
-    loop = asyncio._get_running_loop() if asyncio is not None else None
-    return loop is not None and getattr(loop, "_selector", None) is waiter
+    try:
+        return getattr(asyncio.get_running_loop(), "_selector", None) is waiter
+    except RuntimeError:  # there is none: trio
+        return False
 
 
 def _of_network(fileobj: Any) -> bool:

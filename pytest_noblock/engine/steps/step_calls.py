@@ -4,10 +4,10 @@ from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from pytest_noblock.engine.clocks import voluntary_switches
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.clocks import voluntary_switches
 from pytest_noblock.engine.stacks import current_stack, line_of, walk_out
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.usercode import UserCode
