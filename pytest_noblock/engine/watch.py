@@ -79,8 +79,7 @@ class RequestWatch:
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
-        if app not in self._kit.user.apps:
-            self._kit.user.apps.add(app)
+        if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
             instrument.cover_c_calls(self._kit.user)
         self.records.append(record)
