@@ -84,7 +84,10 @@ class Checker:
             exchange,
             Verdict(
                 sure,
-                grouping.notes(sure, self._findings(found), cold, plan.limits),
+                (
+                    *grouping.notes(sure, self._findings(found), cold, plan.limits),
+                    *assemble.doubts(observation.segments, exchange, sure),
+                ),
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
             ),
             self._user.relative,

@@ -59,10 +59,11 @@ def _check(
     relative: Callable[[str], str],
 ) -> Check:
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    doubts = assemble.doubts(observation.segments, exchange, sure)
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
-        Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
+        Verdict(sure, (*notes, *doubts, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
         relative,
         loop=observation.loop,
     )
