@@ -89,7 +89,11 @@ class Checker:
             exchange,
             Verdict(
                 sure,
-                (*grouping.notes(sure, self._findings(found), cold, plan.limits), *dict.fromkeys(left)),
+                (
+                    *grouping.notes(sure, self._findings(found), cold, plan.limits),
+                    *assemble.doubts(observation.segments, exchange, sure),
+                    *dict.fromkeys(left),
+                ),
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
             ),
             self._user.relative,

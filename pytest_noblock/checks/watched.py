@@ -62,12 +62,13 @@ def _check(
     relative: Callable[[str], str],
 ) -> Check:
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    doubts = assemble.doubts(observation.segments, exchange, sure)
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
         Verdict(
             sure,
-            (*notes, *_first_use(observation, exchange), *assemble.left(exchange, rules.limits, relative)),
+            (*notes, *doubts, *_first_use(observation, exchange), *assemble.left(exchange, rules.limits, relative)),
             inconclusive.unseen(exchange),
         ),
         relative,

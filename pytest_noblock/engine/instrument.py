@@ -17,12 +17,13 @@ import gc
 import importlib
 import itertools
 import subprocess
+import sys
 import threading
 from asyncio import base_events, events, runners
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
@@ -32,6 +33,10 @@ from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.network.c_calls import CCalls
+    from pytest_noblock.engine.usercode import UserCode
 
 border(__file__)
 
@@ -48,6 +53,8 @@ _users: Counter[Patches] = Counter()
 _ident = threading.get_ident
 _turns = itertools.count(1)
 """Numbers for the turns of all loops: a request's steps in two threads never share one."""
+_c_calls: "CCalls | None" = None
+"""Made when the first C driver is imported."""
 
 
 def _python_patches() -> Iterator[Patch]:
@@ -100,6 +107,22 @@ def uninstall(entry_points: Patches | None = None) -> None:
                 each.uninstall()
         if not _users:
             gc.callbacks.remove(_collection)
+            if _c_calls is not None:
+                _c_calls.give_back()
+
+
+def cover_c_calls(user: "UserCode") -> None:
+    """Have calls of C drivers seen in all code of the user's that is imported by now, until the last `uninstall`."""
+    global _c_calls  # noqa: PLW0603  # the interpreter has one set of tools
+    if known_calls.C_DRIVERS.isdisjoint(sys.modules):
+        return
+    with _lock:
+        if _c_calls is None:
+            from pytest_noblock.engine.network.c_calls import CCalls  # most processes have no such driver
+
+            _c_calls = CCalls(STEPPING)
+        if _users:
+            _c_calls.cover(user)
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:

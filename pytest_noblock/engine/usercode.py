@@ -28,6 +28,11 @@ class UserCode:
         """The apps whose packages have been included, by `id`."""
         self.include(packages)
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal keys have equal answers."""
+        return self._root, *self._packages
+
     def is_new(self, app: object) -> bool:
         """Whether nobody has asked so for this app before.
 

@@ -56,6 +56,7 @@ class RequestWatch:
             instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        instrument.cover_c_calls(self._kit.user)
         self._kit.meters.watchdog.after = self._sample_after
         entry_points.watcher = self
         instrument.on_loop_closing.add(self._loop_closes)
@@ -88,6 +89,7 @@ class RequestWatch:
         """See `boundary.Watcher`."""
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
+            instrument.cover_c_calls(self._kit.user)
         self.records.append(record)
         if (loop := other_loops.running_loop()) is not None:
             self._open.add(loop)

@@ -165,7 +165,7 @@ def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]
 def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
     """One stall for each line that made a round trip."""
     for trip in attribution.of_network(segment):
-        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep(segment))
+        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep_in(trip, segment))
         yield Stall(
             "sync-network",
             exchange,
@@ -177,6 +177,14 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
             trip.rule,
             readings_of(segment),
         )
+
+
+def _asleep_in(trip: attribution.RoundTrip, segment: Segment) -> int:
+    """The most that the loop thread can have slept for this round trip.
+
+    A known call is witnessed: whatever the thread waited for in it, nobody else had their turn.
+    """
+    return segment.asleep if trip.witnessed and segment.queued is not None else _asleep(segment)
 
 
 def _asleep(segment: Segment) -> int:

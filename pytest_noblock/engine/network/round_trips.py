@@ -66,11 +66,16 @@ class RoundTrips:
     def opened(self, within: int) -> bool:
         """Scan all connections; returns whether one made a round trip. A new one must be no older than `within` ns.
 
-        Called after a known call that opens a connection, which may be closed again before the step ends.
+        Called after a known call that may have opened a connection, which may be closed again before the step ends.
         """
         found = self._sockets.scan_all(within) if self._sockets is not None else []
         self._found += found
         return bool(found)
+
+    def exchanged(self, within: int) -> bool:
+        """As `opened`, after a known call that most often used a connection which is known already."""
+        before = len(self._found)
+        return self.count_now() > before or self.opened(within)
 
     def end_step(self, start: Reading, end: Reading, others: int, *, called: bool) -> StepTrips:
         """The round trips of the step between two readings.

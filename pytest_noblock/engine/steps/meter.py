@@ -110,7 +110,7 @@ class StepMeter:
         self.deductions = Deductions(clock)
         self._native = _native_id()
         self._trips = RoundTrips(sockets)
-        self._calls = StepCalls(user, self._trips, self.deductions)
+        self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
@@ -269,10 +269,16 @@ class StepMeter:
             elsewhere=min(self._between, ended - self._began),
         )
 
-    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
+    def exchange_begins(self) -> int:
+        """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""
+        return self._calls.exchange_begins() if self.owner is not None else 0
+
+    def known_call_ended(
+        self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0, slept: int = 0
+    ) -> None:
         """A known blocking call on this thread has just ended; see `known_calls.Observer`."""
         if self.owner is not None:
-            self._calls.ended(name, effect, began, frame, asked)
+            self._calls.ended(name, effect, began, frame, asked, slept)
 
     def another_thread_called(self) -> None:
         """Another thread makes a known call, so it has the GIL now. Runs on that thread."""

@@ -71,7 +71,7 @@ def test_to_note_a_call_is_our_own_work(calls, out):
 
 def test_calls_beyond_a_hundred_are_not_kept(calls):
     for _ in range(150):
-        end(calls, "sleep")
+        end(calls, "sleep", began=now())
     assert len(calls.blocking) == 100
 
 
