@@ -41,7 +41,7 @@ class Checker:
 
     def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
         """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
-        self._transport = AppTransport(app.app)
+        self._transport = AppTransport(app.app, app.given)
         self.client = httpx.AsyncClient(transport=self._transport, base_url="http://testserver", timeout=_GIVE_UP_S)
         self._app = app
         self._user = user

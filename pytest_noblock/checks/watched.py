@@ -3,7 +3,8 @@
 This module is loaded only for tests that may have blocked somebody. It imports late what only some of these need.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.checks import assemble
@@ -38,11 +39,18 @@ class WatchRules(NamedTuple):
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
-    found = _stalls(observation, rules.limits)
+    found = _stalls(_without_first_use(observation), rules.limits)
     return [
         _check(id, observation, exchange, [stall for stall in found if stall.exchange is exchange], rules, relative)
         for exchange in observation.exchanges
     ]
+
+
+def _without_first_use(observation: Observation) -> Observation:
+    """There is no warm-up run, so what a process does once is taken off, and told in a note."""
+    return observation._replace(
+        segments=tuple(each.without_first_use() if each.first_use else each for each in observation.segments)
+    )
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
@@ -92,14 +100,21 @@ def _concluded(
     return final, grouping.notes(final, grouping.findings(found, relative), [], rules.limits)
 
 
-def _first_use(observation: Observation, exchange: Exchange) -> tuple[str, ...]:
-    """A note on the request's first imports, if they took long enough: a watched test has no warm-up run."""
-    imported = sum(segment.imported for segment in observation.segments if segment.exchange == exchange.number)
-    if imported < NOTE_NS:
-        return ()
-    return (f"cold: imports, {words(imported)}, the first time only",)
+def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
+    """Notes on what the request did as the first one, if it took long enough: a watched test has no warm-up run."""
+    own = [segment for segment in observation.segments if segment.exchange == exchange.number]
+    imported = sum(segment.imported for segment in own)
+    if imported >= NOTE_NS:
+        yield f"cold: imports, {words(imported)}, the first time only"
+    done: Counter[str] = Counter()
+    for segment in own:
+        done.update(dict(segment.first_uses))
+    if done.total() >= NOTE_NS:
+        (most, _cpu), *_ = done.most_common(1)
+        more = f" and {len(done) - 1} more" if len(done) > 1 else ""
+        yield f"cold: {most}{more}, {words(done.total())} of CPU, the first time only"
 
 
 def sure_in_one_run(stall: "Stall") -> bool:
-    """Whether one run is proof: the stall is sure and, if it is `cpu`, at a user line and no first use."""
-    return stall.sure and (stall.kind != "cpu" or (stall.place.frame is not None and not stall.place.first_use))
+    """Whether one run is proof: the stall is sure, and is no first use if it is `cpu`."""
+    return stall.sure and not (stall.kind == "cpu" and stall.place.first_use)

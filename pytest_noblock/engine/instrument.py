@@ -31,14 +31,14 @@ from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
-from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
     from pytest_noblock.engine.usercode import UserCode
 
-border(__file__)
+border(__file__, inside=("collect", "_collection", "_find_and_load", "first_turn", "start"))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
@@ -75,6 +75,7 @@ _STARLETTE: Patches = Patches(
     starlette.MODULES,
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
+_FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
 
 
 def install(entry_points: Patches | None = None) -> None:
@@ -126,7 +127,8 @@ def cover_c_calls(user: "UserCode") -> None:
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
-    return (_PYTHON, _STARLETTE) if entry_points is None else (_PYTHON, _STARLETTE, entry_points)
+    ours = (_PYTHON, _STARLETTE, _FIRST_USES)
+    return ours if entry_points is None else (*ours, entry_points)
 
 
 def _install_at_once(module: str) -> None:
@@ -252,9 +254,15 @@ def _collect(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:
-    """The callback in `gc.callbacks`, called by the thread that triggers the collection."""
+    """The callback in `gc.callbacks`, called by the thread that triggers the collection.
+
+    It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
+    """
     meter = STEPPING.get(_ident())
-    if meter is not None and not getattr(_in_collect, "explicit", False):
+    if meter is None:
+        return
+    meter.look_if_late()
+    if not getattr(_in_collect, "explicit", False):
         meter.deductions.collection(phase)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, gil_waits
+from pytest_noblock.judge import attribution, cpu_lines, gil_waits
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.kinds import StallKind
@@ -124,7 +124,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
-            place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
+            place = cpu_lines.of_cpu(segment, exchange) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part

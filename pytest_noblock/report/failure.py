@@ -214,7 +214,7 @@ def _once(check: Check, finding: Finding) -> str:
     return f"once, {_evidence(finding.evidence)}{hint}"
 
 
-def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
+def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
     match evidence:
         case "call" | "known blocking call, answered by a mock":
             return "as the call was made"
@@ -228,6 +228,8 @@ def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
             return "by where its tasks waited"
         case "timeline":
             return "by the times of its task"
+        case "endpoint":
+            return "by the CPU clock; most of it was burned outside of the user's lines"
         case "none":
             return "by the counters of the step alone"
         case _:

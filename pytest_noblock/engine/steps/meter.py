@@ -40,6 +40,11 @@ request did since the reading counts twice then: 1 ms at most, and only more tha
 class LineObserver(Protocol):
     """Counts what each user line costs, while a run is exact (see `line_costs`)."""
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has given up counting."""
+        ...
+
     def enter(self) -> None:
         """A step of a request begins."""
         ...
@@ -267,6 +272,9 @@ class StepMeter:
             exchanged=exchanged,
             turn=self._chain_turn,
             elsewhere=min(self._between, ended - self._began),
+            first_use=min(out.once_cpu, max(0, cpu)),
+            first_uses=out.once,
+            counted=not (self._lines is not None and self._lines.exhausted),
         )
 
     def exchange_begins(self) -> int:
@@ -282,6 +290,10 @@ class StepMeter:
 
     def another_thread_called(self) -> None:
         """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
+        self.look_if_late()
+
+    def look_if_late(self) -> None:
+        """A look at the step, if it is overdue and none came. The caller has the GIL; it may be the meter's thread."""
         if self._watchdog is not None:
             self._watchdog.sample_if_late()
 

@@ -83,7 +83,9 @@ class Watchdog:
                 self._arm(self.after)
 
     def sample_if_late(self) -> None:
-        """Called by a thread that has the GIL and is no loop thread. The watchdog may still wait for the GIL.
+        """Called by a thread that has the GIL: another one than the loop thread, or this one in a function of ours.
+
+        The watchdog may still wait for the GIL.
 
         When a C call that kept the GIL ends, the thread that is first gets the GIL. Often that
         is the test client's thread, which then waits for its answer. When the watchdog gets
