@@ -108,4 +108,6 @@ def _counting_lines(kit: MeterKit, meter: StepMeter) -> AbstractContextManager[b
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall)
+    return Sample(
+        sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall, sample.gil_wait
+    )
