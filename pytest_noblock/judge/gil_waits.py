@@ -24,16 +24,16 @@ _FUTILE_SHARE = 3 / 4
 4 busy processes, 72 switches in 118 ms for many short waits."""
 
 _LEAST_SHARE_OF_CPU = 1 / 10
-"""The share of the loop thread's time off the processor that the threads with the GIL compute, at least. Measured on two
-processors: 16 % and more for a thread that computes beside 4 or 8 busy processes, 4 to 8 % for one that works 20 us
+"""The share of the loop thread's time off the processor that the threads with the GIL compute, at least. Measured on
+two processors: 16 % and more for a thread that computes beside 4 or 8 busy processes, 4 to 8 % for one that works 20 us
 every 0.3 ms."""
 
 _FEWEST_LOOKS = 2
 _FREE_SHARE = 3 / 4
-"""The share of the watchdog's looks that found the GIL free, at least. The loop thread itself may have had it at one."""
+"""The share of the watchdog's looks that found the GIL free, at least. The loop thread may have had the GIL at one."""
 _GIL_FREE_NS = 1_000_000
-"""Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay taken
-off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, mostly over 3 ms."""
+"""Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
+taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
 
 _HANDS_OVER_AFTER_NS = 4 * SWITCH_INTERVAL_NS // 5
 """Ns, a little under the switch interval: nobody made a thread hand over the GIL that had it for less."""

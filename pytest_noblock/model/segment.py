@@ -23,7 +23,7 @@ class Sample(NamedTuple):
     """The kernel call in which the loop thread was, `poll`; `running` for none, `unknown` where the kernel does not
     tell."""
     gil_wait: int | None = None
-    """Ns that the watchdog waited for the GIL before it saw the stack: about 0 where the GIL was free. None: unknown."""
+    """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
 
 
 class SocketExchange(NamedTuple):
@@ -107,8 +107,8 @@ class Segment(NamedTuple):
     exchanged: tuple[SocketExchange, ...] = ()
     """One for each of the `round_trips` or `doubtful_trips`."""
     threads_cpu: int | None = None
-    """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A library's own threads cannot.
-    None: nobody knows, then `others_cpu` is the bound."""
+    """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A C library's own threads
+    cannot. None: nobody knows."""
 
     @property
     def wall(self) -> int:

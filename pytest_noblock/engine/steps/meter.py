@@ -34,7 +34,7 @@ _NOTABLE_NS = 500_000
 """Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
 moment. A C driver takes longer than this to open one and to talk.)"""
 _SLEPT_NS = 5_000_000
-"""Wall ns without CPU. A step that may have slept less needs no answer to the question whether it waited for the GIL."""
+"""Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
 """ns. The same where a request's step goes on at once after a cut. What the request did since the reading counts twice
 then: 1 ms at most, and only more than that is worth a note."""

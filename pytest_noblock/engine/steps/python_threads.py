@@ -20,13 +20,17 @@ WATCHDOG = "noblock watchdog"
 _clock_ns = getattr(time, "clock_gettime_ns", None)
 _get_ident = threading.get_ident
 _enumerate = threading.enumerate
-_starts = 0
+
+
+class _Starts:
+    """How many threads have been started so far, while the patches were in."""
+
+    number = 0
 
 
 def note_start() -> None:
     """A thread is about to be started, by whomever."""
-    global _starts
-    _starts += 1
+    _Starts.number += 1
 
 
 class PythonThreads:
@@ -43,7 +47,7 @@ class PythonThreads:
         """`moment` (ns) is now. Marks the threads, unless they were marked a moment ago."""
         if moment - self._marked_at > _AGE_NS:
             self._marked_at = moment
-            self._starts = _starts
+            self._starts = _Starts.number
             self._marks = self._read()
 
     def burned(self) -> int | None:
@@ -53,7 +57,7 @@ class PythonThreads:
         """
         present = self._read()
         born = sum(each not in self._marks for each in present)
-        if not present or self._starts + born < _starts or not self._marks.keys() <= present.keys():
+        if not present or self._starts + born < _Starts.number or not self._marks.keys() <= present.keys():
             return None
         return sum(cpu - self._marks.get(each, 0) for each, cpu in present.items())
 
