@@ -145,6 +145,7 @@ class _Sensors:
             waits=self._waits.waits(),
             uses=self._pools.uses(),
             loop=loop_name(),
+            probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
         )
 

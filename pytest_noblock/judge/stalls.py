@@ -39,13 +39,18 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
         if segment.exchange in exchanges
         for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
     )
-    off_loop = _off_loop(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
+    off_loop = _off_loop(observation, limits) if _is_recorded_off_loop(observation) else ()
     return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
 
 
-def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    from pytest_noblock.judge import contention, gil, pool  # only the fixture records what they judge
+def _is_recorded_off_loop(observation: Observation) -> bool:
+    return bool(observation.gaps or observation.waits or observation.pools or observation.probe_exchanges)
 
+
+def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
+    from pytest_noblock.judge import contention, gil, pool, probe_steps  # few watched tests record what they judge
+
+    yield from probe_steps.kept_waiting(observation, lambda exchange, segment: _stalls_of(exchange, segment, limits))
     yield from gil.kept(observation)
     yield from contention.kept_waiting(observation)
     yield from pool.starved(observation, limits)

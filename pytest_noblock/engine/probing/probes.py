@@ -43,8 +43,8 @@ class ProbeInFlight:
 
     path: str
     dues: Sequence[int]
-    """When it was due. Where the loop was held, one is sent for all that fell due meanwhile: many at once would hold the
-    loop themselves, and wait for each other."""
+    """When it was due. Where the loop was held, one is sent for all that fell due meanwhile: many at once would hold
+    the loop themselves, and wait for each other."""
     records: list[LiveExchange] = field(default_factory=list)
     """The calls of the app that it made."""
 
