@@ -33,6 +33,7 @@ from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.python_threads import note_start
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
@@ -293,6 +294,7 @@ def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[thr
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         thread.noblock_born = now()  # type: ignore[attr-defined]
+        note_start()
         original(thread)
 
     return start

@@ -120,4 +120,6 @@ def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall)
+    return Sample(
+        sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall, sample.gil_wait
+    )

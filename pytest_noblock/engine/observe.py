@@ -147,7 +147,7 @@ class _Sensors:
         return Observation(
             meter=self._context.meter,
             exchanges=tuple(starlette.as_exchange(each, self._context.user) for each in self._exchanges),
-            segments=tuple(each for each in segments if each.exchange not in self._probes.exchanges),
+            segments=segments,
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
             gaps=self._gaps.gaps(),
@@ -155,6 +155,7 @@ class _Sensors:
             waits=self._waits.waits(),
             uses=self._pools.uses(),
             loop=loop_name(),
+            probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
         )
 

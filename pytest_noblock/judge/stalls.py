@@ -39,12 +39,18 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall
-        for turn in turns(observation.segments, exchanges)
+        for turn in turns(_not_of_probes(observation), exchanges)
         for whose in _whose(turn.segment, exchanges)
         for stall in _stalls_in(whose, turn, limits)
     )
-    off_loop = _off_loop(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
+    off_loop = _off_loop(observation, limits) if _is_recorded_off_loop(observation) else ()
     return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
+
+
+def _not_of_probes(observation: Observation) -> Iterator[Segment]:
+    """The segments that a judge of steps reads; `probe_steps` reads those of the probes."""
+    probes = {exchange.number for exchange in observation.probe_exchanges}
+    return (segment for segment in observation.segments if segment.exchange not in probes)
 
 
 class _Whose(NamedTuple):
@@ -78,9 +84,14 @@ def under_way(exchanges: Iterable[Exchange], began: int, ended: int) -> Exchange
     return next(overlapping, None)
 
 
-def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    from pytest_noblock.judge import contention, gil, pool  # only the fixture records what they judge
+def _is_recorded_off_loop(observation: Observation) -> bool:
+    return bool(observation.gaps or observation.waits or observation.pools or observation.probe_exchanges)
 
+
+def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
+    from pytest_noblock.judge import contention, gil, pool, probe_steps  # few watched tests record what they judge
+
+    yield from probe_steps.kept_waiting(observation, lambda exchange, segment: _stalls_of(exchange, segment, limits))
     yield from gil.kept(observation)
     yield from contention.kept_waiting(observation)
     yield from pool.starved(observation, limits)
@@ -88,7 +99,8 @@ def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
 
 def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
     """The stalls of one turn of the loop, with the lines that shared in each."""
-    for stall in _stalls_of(whose.exchange, turn.segment, limits):
+    owner = None if whose.of_app else whose.exchange
+    for stall in _stalls_of(whose.exchange, turn.segment, limits, owner):
         told = stall._replace(parts=_parts(stall, turn.pieces))
         yield _of_app(told) if whose.of_app else told
 
@@ -107,7 +119,7 @@ def _parts(stall: Stall, pieces: Sequence[Segment]) -> tuple[Part, ...]:
         return ()
     parts: dict[tuple[str, int], Part] = {}
     for piece in pieces:
-        place = attribution.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
+        place = cpu_lines.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
         if place.frame is not None:
             key = place.frame.file, place.frame.line
             before = parts[key].blocked_ns if key in parts else 0
@@ -116,7 +128,8 @@ def _parts(stall: Stall, pieces: Sequence[Segment]) -> tuple[Part, ...]:
     return tuple(longest_first) if len(longest_first) > 1 else ()
 
 
-def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
+def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exchange | None = None) -> Iterator[Stall]:
+    """`owner`: the exchange whose endpoint is to blame where no line is known; None: no endpoint is."""
     network = list(_network(exchange, segment))
     yield from network
     asked = attribution.slept_on_request(segment)
@@ -124,7 +137,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
-            place = cpu_lines.of_cpu(segment, exchange) if kind == "cpu" else attribution.of_sleep(segment)
+            place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part

@@ -195,6 +195,8 @@ class Observation(NamedTuple):
     loop: str = ""
     """The event loops that ran the app, joined by ", ": `asyncio`, `uvloop`, `rloop`, `trio`, or the package of another
     loop; empty where none ran."""
+    probe_exchanges: tuple[Exchange, ...] = ()
+    """The calls of the app that the probes of the user made."""
     probe_failed: str | None = None
     """A sentence that says how a probe of the user ended without a status below 400; None where none did. The probe may
     have waited for what the request held."""

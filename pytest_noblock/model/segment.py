@@ -25,6 +25,8 @@ class Sample(NamedTuple):
     syscall: str
     """The kernel call in which the loop thread was, `poll`; `running` for none, `unknown` where the kernel does not
     tell."""
+    gil_wait: int | None = None
+    """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
 
 
 class SocketExchange(NamedTuple):
@@ -126,6 +128,10 @@ class Segment(NamedTuple):
     def without_first_use(self) -> "Segment":
         """The segment of a request that finds all of it done already."""
         return self._replace(cpu=self.cpu - self.first_use, ended=self.ended - self.first_use, first_use=0)
+
+    threads_cpu: int | None = None
+    """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A C library's own threads
+    cannot. None: nobody knows."""
 
     @property
     def wall(self) -> int:

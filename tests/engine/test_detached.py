@@ -63,7 +63,7 @@ def a_timer(done):
 
 def a_partial(done):
     asyncio.get_running_loop().call_later(0.02, functools.partial(done.append, "partial"))
-    asyncio.get_running_loop().call_later(0.03, functools.partial(lambda name: done.append(name), "user's"))
+    asyncio.get_running_loop().call_later(0.03, functools.partial(lambda name: done.append(name), "user's"))  # noqa: PLW0108  # a function of the user's
 
 
 def a_chain(done):

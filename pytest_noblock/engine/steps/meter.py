@@ -13,6 +13,7 @@ from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.deductions import Deductions
+from pytest_noblock.engine.steps.python_threads import PythonThreads
 from pytest_noblock.engine.steps.step_calls import StepCalls
 from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
@@ -32,6 +33,8 @@ _REUSE_NS = 50_000
 _NOTABLE_NS = 500_000
 """Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
 moment. A C driver takes longer than this to open one and to talk.)"""
+_SLEPT_NS = 5_000_000
+"""Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
 """ns. The same where a request's step goes on at once after a cut, and nobody counts the turns of the loop. What the
 request did since the reading counts twice then: 1 ms at most, and only more than that is worth a note."""
@@ -114,6 +117,7 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
         self._native = _native_id()
+        self._threads = PythonThreads()
         self._trips = RoundTrips(sockets)
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
 
@@ -203,6 +207,7 @@ class StepMeter:
             self.close_gap_interval()
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
+        self._threads.step_begins(self._read_at)
         self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
 
     def end(self) -> None:
@@ -275,7 +280,11 @@ class StepMeter:
             first_use=min(out.once_cpu, max(0, cpu)),
             first_uses=out.once,
             counted=not (self._lines is not None and self._lines.exhausted),
+            threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
         )
+
+    def _threads_cpu(self, off_cpu: int) -> int | None:
+        return self._threads.burned() if off_cpu >= _SLEPT_NS else None
 
     def exchange_begins(self) -> int:
         """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""

@@ -13,12 +13,12 @@ import asyncio
 import os
 import sys
 import threading
-import time
 from collections.abc import Container, Iterable
 from types import FrameType
 from typing import Any
 
 from pytest_noblock.engine.stacks import RawFrame, capture
+from pytest_noblock.engine.steps.python_threads import cpu_of
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO_FILE = "_backends/_asyncio.py"
@@ -102,18 +102,7 @@ class ThreadClocks:
     @staticmethod
     def read() -> dict[threading.Thread, int]:
         """The CPU time of each living thread since it began; may serve as marks."""
-        return {each: cpu for each in threading.enumerate() if (cpu := _cpu_of(each.native_id)) is not None}
-
-
-def _cpu_of(native: int | None) -> int | None:
-    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
-
-    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
-    """
-    try:
-        return time.clock_gettime_ns(~native << 3 | 6) if native is not None else None
-    except OSError:
-        return None
+        return {each: cpu for each in threading.enumerate() if (cpu := cpu_of(each.native_id)) is not None}
 
 
 class RunQueue:
