@@ -61,9 +61,13 @@ def a_timer(done):
     asyncio.get_running_loop().call_later(0.02, lambda: done.append("timer"))
 
 
+def note(done, name):
+    done.append(name)
+
+
 def a_partial(done):
     asyncio.get_running_loop().call_later(0.02, functools.partial(done.append, "partial"))
-    asyncio.get_running_loop().call_later(0.03, functools.partial(lambda name: done.append(name), "user's"))  # noqa: PLW0108  # a function of the user's
+    asyncio.get_running_loop().call_later(0.03, functools.partial(note, done, "user's"))
 
 
 def a_chain(done):

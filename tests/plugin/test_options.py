@@ -41,6 +41,7 @@ def test_the_defaults(settings):
         ({"mark": "@pytest.mark.noblock(max_block='7 ms')"}, Settings(limits=Limits(7 * MS))),
         ({"options": ["--noblock-max-block=7ms"]}, Settings(limits=Limits(7 * MS))),
         ({"ini": "noblock_max_block = 7 ms"}, Settings(limits=Limits(7 * MS))),
+        ({"ini": "noblock_linger = 2 s"}, Settings(limits=Limits(linger=2000 * MS))),
         ({"ini": "noblock_known_calls = fail"}, Settings(mocked_calls_fail=True)),
         ({"ini": "noblock_known_calls = note"}, Settings()),
         ({"ini": "noblock_lifespan = fail"}, Settings(lifespan_fails=True)),

@@ -230,6 +230,7 @@ class StepMeter:
             self._charge(owner)
             self._calls.clear()
             self._read_at = 0
+            self._ended_at = now()  # our own work lies between this step and the next, and nothing else
         self.owner = None
 
     def switch_owner(self, owner: LiveExchange | None) -> None:
