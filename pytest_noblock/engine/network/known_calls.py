@@ -283,8 +283,9 @@ def _runs(process: "subprocess.Popen[bytes]", *_: object, **__: object) -> bool:
     return process.returncode is None
 
 
-def _is_empty(items: "queue.Queue[object]", block: bool = True, *_: object, **__: object) -> bool:
-    return block and not items.qsize()
+def _is_empty(items: "queue.Queue[object]", *args: object, **kwargs: object) -> bool:
+    waits = kwargs.get("block", args[0] if args else True)
+    return bool(waits) and not items.qsize()
 
 
 def _lives(thread: threading.Thread, *_: object, **__: object) -> bool:
