@@ -1,6 +1,9 @@
 """The counters of a thread tell a sleep from a computation, and both from the machine."""
 
+import hashlib
 import os
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,8 +19,11 @@ from pytest_noblock.engine.clocks import (
     LinuxClock,
     PortableClock,
     best_clock,
+    cpu_of,
     longest_queued,
+    native_threads,
     others_cpu,
+    others_exactly,
     others_so_far,
     queued,
 )
@@ -184,3 +190,30 @@ def test_a_platform_without_usage_per_thread_has_no_linux_clock(monkeypatch):
     with pytest.raises(OSError, match="per-thread"):
         LinuxClock()
     assert isinstance(best_clock(), PortableClock)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_thread_that_is_on_a_processor_now_has_burned_what_its_own_clock_says():
+    """The kernel adds it to the clock of the process at the next tick only."""
+    thread = threading.Thread(
+        target=hashlib.pbkdf2_hmac, args=("sha256", b"secret", b"salt", 200_000)
+    )  # without the GIL
+    thread.start()
+    try:
+        before, own = others_exactly(), cpu_of(thread.native_id)
+        for _ in range(50):
+            end = now() + MS // 5
+            while now() < end:
+                pass
+            burned = others_exactly() - before
+            assert burned >= cpu_of(thread.native_id) - own - MS // 10
+    finally:
+        thread.join()
+
+
+def test_a_thread_that_has_ended_has_no_clock():
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+    assert cpu_of(thread.native_id) is None
+    assert threading.get_native_id() in native_threads() or sys.platform != "linux"

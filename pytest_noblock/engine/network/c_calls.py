@@ -222,7 +222,7 @@ def _with_nested(code: CodeType) -> Iterator[CodeType]:
 def _inside(value: object) -> list[object]:
     """What a decorator has hidden: wrapped functions, those in a closure, those of methods and properties."""
     if type(value) in (staticmethod, classmethod):
-        return [value.__func__]
+        return [value.__func__]  # type: ignore[attr-defined]
     if type(value) is property:
         return [value.fget, value.fset]
     found = [inspect.getattr_static(value, "__wrapped__", None)]  # a proxy is not asked for what it stands for
