@@ -221,7 +221,11 @@ def _with_nested(code: CodeType) -> Iterator[CodeType]:
 
 def _inside(value: object) -> list[object]:
     """What a decorator has hidden: wrapped functions, those in a closure, those of methods and properties."""
-    found = [inspect.getattr_static(value, name, None) for name in ("__wrapped__", "__func__", "fget")]
+    if type(value) in (staticmethod, classmethod):
+        return [value.__func__]  # type: ignore[attr-defined]
+    if type(value) is property:
+        return [value.fget, value.fset]
+    found = [inspect.getattr_static(value, "__wrapped__", None)]  # a proxy is not asked for what it stands for
     for cell in (type(value) is FunctionType and value.__closure__) or ():
         try:
             found.append(cell.cell_contents)

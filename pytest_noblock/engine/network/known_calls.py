@@ -144,10 +144,10 @@ def _standard_library() -> tuple[_KnownCall, ...]:
         (selectors.SelectSelector, "select", waits),
         *((getattr(selectors, name), "select", waits) for name in _SELECTORS if hasattr(selectors, name)),
         (time, "sleep", _always("sleep")),
-        (subprocess.Popen, "wait", _always("sleep")),
+        (subprocess.Popen, "wait", _where("sleep", _runs)),
         (concurrent.futures.Future, "result", _where("sleep", _is_pending)),
-        (queue.Queue, "get", _always("sleep")),
-        (threading.Thread, "join", _always("sleep")),
+        (queue.Queue, "get", _where("sleep", _is_empty)),
+        (threading.Thread, "join", _where("sleep", _lives)),
     )
     return tuple(
         _KnownCall(owner, name, effect)
@@ -208,9 +208,16 @@ def _drivers() -> list[_KnownCall]:
 
 def _clients() -> list[_KnownCall]:
     return [
-        *(_KnownCall(each.owner, each.name, _where("client", each.counts)) for each in client_calls.entry_points()),
-        *(_KnownCall(each.owner, each.name, _where("mock", each.counts)) for each in client_calls.mock_entry_points()),
+        *(_KnownCall(each.owner, each.name, _counted("client", each)) for each in client_calls.entry_points()),
+        *(_KnownCall(each.owner, each.name, _counted("mock", each)) for each in client_calls.mock_entry_points()),
     ]
+
+
+def _counted(effect: Effect, point: client_calls.EntryPoint) -> EffectOf:
+    def effect_of(*args: Any, **_: Any) -> Effect | None:
+        return effect if point.counts(*args) else None
+
+    return effect_of
 
 
 def _nanoseconds(asked: object) -> int:
@@ -270,6 +277,19 @@ def _of_network(fileobj: Any) -> bool:
 
 def _is_pending(future: concurrent.futures.Future[object], *_: object, **__: object) -> bool:
     return not future.done()
+
+
+def _runs(process: "subprocess.Popen[bytes]", *_: object, **__: object) -> bool:
+    return process.returncode is None
+
+
+def _is_empty(items: "queue.Queue[object]", *args: object, **kwargs: object) -> bool:
+    waits = kwargs.get("block", args[0] if args else True)
+    return bool(waits) and not items.qsize()
+
+
+def _lives(thread: threading.Thread, *_: object, **__: object) -> bool:
+    return thread.is_alive()
 
 
 def _asks_a_name_server(host: str | bytes | None = None, *_: object, **__: object) -> bool:

@@ -92,12 +92,17 @@ def test_what_waits_on_this_machine(calls):
     with contextlib.suppress(TimeoutError):
         concurrent.futures.Future().result(timeout=0.001)
     items = queue.Queue()
+    with contextlib.suppress(queue.Empty):
+        items.get(timeout=0.001)
     items.put(1)
     items.get()
+    with contextlib.suppress(queue.Empty):
+        items.get(block=False)
     subprocess.run([sys.executable, "-c", ""], check=True)
     names = {name for name, *_ in calls}
     assert names == {"Future.result", "Queue.get", "Popen.wait"}
     assert [name for name, *_ in calls].count("Future.result") == 1  # a future that is done waits for nobody
+    assert [name for name, *_ in calls].count("Queue.get") == 1
     assert {effect for _, effect, *_ in calls} == {"sleep"}
 
 
