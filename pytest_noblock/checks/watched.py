@@ -5,6 +5,7 @@ This module is loaded only for tests that may have blocked somebody. It imports 
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.checks import assemble
@@ -14,6 +15,7 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
+from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.units import words
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ class WatchRules(NamedTuple):
     """Whether a known blocking call that a mock answered is a finding; False: it is a note."""
     lifespan_fails: bool = False
     """Whether a stall in the app's lifespan is a finding; False: it is a note."""
+
+    pace: Callable[[], Pace] = lambda: STEADY
+    """How fast the machine computes now; asked only where a computation is near the limit."""
 
     def fail(self, exchange: Exchange, phase: Phase = Phase.LIFESPAN) -> bool:
         """Whether a stall in this phase of the exchange is a finding; False: it is a note.
@@ -76,7 +81,12 @@ def _check(
         exchange,
         Verdict(
             sure,
-            (*notes, *doubts, *_first_use(observation, exchange), *assemble.left(exchange, rules.limits, relative)),
+            (
+                *notes,
+                *doubts,
+                *_unjudged(observation, exchange, rules.limits),
+                *assemble.left(exchange, rules.limits, relative),
+            ),
             inconclusive.unseen(exchange),
         ),
         relative,
@@ -90,14 +100,34 @@ def _concluded(
     exchange: Exchange, found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
     """The findings, and notes on the stalls that are no findings."""
-    from pytest_noblock.judge import grouping
+    from pytest_noblock.judge import grouping, near
     from pytest_noblock.judge.stalls import breaking
 
     sure = [
         each for each in breaking(found, rules.limits) if rules.fail(exchange, each.phase) and sure_in_one_run(each)
     ]
+    if any(near.is_near(each, rules.limits) for each in sure):
+        return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)
     return final, grouping.notes(final, grouping.findings(found, relative), [], rules.limits)
+
+
+def _near_the_limit(
+    sure: "Sequence[Stall]", found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
+) -> tuple[Sequence[Finding], tuple[str, ...]]:
+    """As `_concluded`, where a computation is over the limit by little: the machine may have been slow."""
+    from pytest_noblock.judge import grouping, near
+
+    pace, limits = rules.pace(), rules.limits
+    slow = [each for each in sure if near.is_near(each, limits) and not near.too_long(each, limits, pace)]
+    final = [
+        replace(each, near=near.told(each, limits, pace))
+        for each in grouping.findings((each for each in sure if each not in slow), relative)
+    ]
+    let_pass = [near.let_pass(each, limits, pace) for each in grouping.findings(slow, relative)]
+    rest = grouping.findings((each for each in found if each not in slow), relative)
+    stay = [f"near: {each.kind} at {each.place}, {each.near}" for each in final if each.near]
+    return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
 
 
 def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
@@ -113,6 +143,15 @@ def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
         (most, _cpu), *_ = done.most_common(1)
         more = f" and {len(done) - 1} more" if len(done) > 1 else ""
         yield f"cold: {most}{more}, {words(done.total())} of CPU, the first time only"
+
+
+def _unjudged(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
+    """Notes on what was taken off the CPU of the exchange."""
+    yield from _first_use(observation, exchange)
+    if observation.slowdown > 1:
+        from pytest_noblock.judge import traced
+
+        yield from traced.notes(observation, exchange, limits)
 
 
 def sure_in_one_run(stall: "Stall") -> bool:

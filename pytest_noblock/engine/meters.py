@@ -120,6 +120,5 @@ def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(
-        sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall, sample.gil_wait
-    )
+    stack = as_stack(sample.frames, user)
+    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait, sample.rang)

@@ -23,6 +23,7 @@ from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import of_running_loop
+from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
@@ -157,6 +158,7 @@ class _Sensors:
             loop=loop_name(),
             probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
+            slowdown=slowdown(),
         )
 
 

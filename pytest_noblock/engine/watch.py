@@ -11,6 +11,7 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
 from pytest_noblock.model.segment import Segment
@@ -84,7 +85,9 @@ class RequestWatch:
 
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
-        return Observation(meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop)
+        return Observation(
+            meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop, slowdown=slowdown()
+        )
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""

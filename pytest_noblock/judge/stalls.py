@@ -8,6 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from pytest_noblock.judge import attribution, cpu_lines, gil_waits
+from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.kinds import StallKind
@@ -36,6 +37,7 @@ _IN_TIME_NS = 15_000_000
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
+    observation = without_tracing(observation)
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall

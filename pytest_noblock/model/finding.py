@@ -117,6 +117,8 @@ class Finding:
     """The reason for which the user accepts the finding; None where the user does not accept it."""
     route: str = ""
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
+    near: str | None = None
+    """What is to be said of a computation in one run that is over the limit by little; None for all others."""
     rule: Rule | None = None
     """The rule that found the longest stall; None for a background task."""
     readings: Readings | None = None

@@ -200,3 +200,5 @@ class Observation(NamedTuple):
     probe_failed: str | None = None
     """A sentence that says how a probe of the user ended without a status below 400; None where none did. The probe may
     have waited for what the request held."""
+    slowdown: int = 1
+    """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""

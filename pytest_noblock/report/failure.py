@@ -128,6 +128,8 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     for name in _during(check, finding):
         yield from _row("task", name)
     yield from _row("why", _why(finding))
+    if finding.near is not None:
+        yield from _row("near", finding.near)
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
     yield from _row("instead", finding.replacement)
