@@ -9,6 +9,8 @@ from weakref import WeakSet
 PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]), "")
 """The folder of this package, with a separator at the end: no file in it is user code."""
 _INSTALLED = {"site-packages", "dist-packages"}
+_TESTS = {"test", "tests"}
+"""Folders whose files belong to a test: a server that a fixture starts is not the app."""
 
 
 class UserCode:
@@ -40,6 +42,10 @@ class UserCode:
             answer = self._known[file] = self._decide(file)
         return answer
 
+    def is_the_apps(self, file: str) -> bool:
+        """Whether the file belongs to a package of the app, and is no test's."""
+        return file.startswith(self._packages) and not _is_a_tests(file.split(os.sep))
+
     def relative(self, file: str) -> str:
         """The path that reports show: relative to `root`, with slashes; absolute where the file lies outside."""
         path = os.path.abspath(file)
@@ -54,6 +60,11 @@ class UserCode:
         if path.startswith(self._packages):
             return True
         return path.startswith(self._root) and not _installed(path)
+
+
+def _is_a_tests(parts: list[str]) -> bool:
+    name = parts[-1]
+    return name.startswith(("test_", "conftest.")) or name.endswith("_test.py") or not _TESTS.isdisjoint(parts)
 
 
 def _installed(path: str) -> bool:

@@ -68,7 +68,7 @@ class Session:
         kind, missing = self.meter
         if kind == "full":
             return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)"]
-        return [f"noblock: portable rules (not seen here: {missing})"]
+        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)"]
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
