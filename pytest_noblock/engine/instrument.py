@@ -294,7 +294,7 @@ def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[thr
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         thread.noblock_born = now()  # type: ignore[attr-defined]
-        note_start()
+        note_start(thread)
         original(thread)
 
     return start

@@ -22,7 +22,7 @@ from pytest_noblock.engine.probing.probes import Probes
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
-from pytest_noblock.engine.threads.pools import of_running_loop
+from pytest_noblock.engine.threads.pools import awaited_in_own_pools, of_running_loop
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
@@ -111,7 +111,14 @@ class _Sensors:
         full = context.meter == "full"
         pools = of_running_loop() if run.probes is not None else []
         self._probes = Probes(context.client, run.probes or (), pools)
-        self._pools = PoolSampler(pools, context.user, exchanges, self._probes, splits_waiting=full)
+        self._pools = PoolSampler(
+            pools,
+            context.user,
+            exchanges,
+            self._probes,
+            splits_waiting=full,
+            awaited_elsewhere=awaited_in_own_pools,
+        )
         self._waits = WaitSampler(context.user, exchanges, splits_waiting=full)
         self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
 

@@ -123,11 +123,22 @@ def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]])
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
     """The findings of the first run that a later run shows as well.
 
-    Where the first run does not know a line, the finding of the later run takes its place.
+    Where the first run does not know a line, the finding of the later run takes its place; so does one that two later
+    runs show at another line than the first.
     """
     later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
     pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
-    return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+    result = [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+    return [*result, *_at_another_line([finding for finding, match in pairs if not match], again)]
+
+
+def _at_another_line(alone: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """What two later runs show, and the first run may have shown too late, at a line after the one that did it."""
+    kinds = {(finding.kind, finding.phase) for finding in alone if KINDS[finding.kind].identity == "line"}
+    *earlier, last = again or [()]
+    before = {key(finding) for run in earlier for finding in run}
+    moved = [each for each in last if (each.kind, each.phase) in kinds and each.file and key(each) in before]
+    return [replace(finding, confirmed=True) for finding in moved]
 
 
 def _same(finding: Finding, other: Finding) -> bool:

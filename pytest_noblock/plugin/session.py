@@ -75,7 +75,7 @@ class Session:
         tracer = [_TRACED] if slowdown() > 1 else []
         if kind == "full":
             return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *tracer]
-        return [f"noblock: portable rules (not seen here: {missing})", *tracer]
+        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *tracer]
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""

@@ -150,6 +150,10 @@ SAME_POOL = {"pool": "the thread pool"}
         ([finding("gil", line=7)], [[]], []),
         ([finding("gil", line=7)], [[], [finding("gil", line=7)]], [7]),
         ([finding("gil", line=7)], [[finding("gil", line=9)]], []),
+        ([finding("gil", line=7)], [[finding("gil", line=9)], [finding("gil", line=9)]], [9]),
+        ([finding("gil", line=7)], [[finding("gil", line=9)], [finding("gil", line=8)]], []),
+        ([], [[finding("gil", line=9)], [finding("gil", line=9)]], []),
+        ([finding("gil", line=7)], [[finding("gil", line=9)], [finding("gil", line=7), finding("gil", line=9)]], [7]),
         ([finding("gil", line=None)], [[finding("gil", line=9)]], [9]),
         ([finding("gil", line=7)], [[finding("gil", line=None)]], [7]),
         ([finding("gil", line=None)], [[finding("gil", line=None), finding("gil", line=9)]], [9]),
@@ -159,7 +163,8 @@ SAME_POOL = {"pool": "the thread pool"}
         ([finding("gil", line=7), finding("gil", line=8)], [[finding("gil", line=8)]], [8]),
     ],
     ids=(
-        "again gone second other-line line-later no-line-later best-line other-kind one-pool two-pools one-of-two"
+        "again gone second other-line other-line-twice three-lines new-twice beside-another"
+        " line-later no-line-later best-line other-kind one-pool two-pools one-of-two"
     ).split(),
 )
 def test_what_is_seen_beside_the_steps_must_come_again(first, again, lines):

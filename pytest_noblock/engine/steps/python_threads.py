@@ -7,6 +7,10 @@ know them.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytest_noblock.engine.exchange import CURRENT
 
 _AGE_NS = 10_000_000
 """ns. Marks that are older are taken anew when a step begins: what a thread burned before the step counts for no longer
@@ -28,9 +32,31 @@ class _Starts:
     number = 0
 
 
-def note_start() -> None:
-    """A thread is about to be started, by whomever."""
+def note_start(thread: threading.Thread) -> None:
+    """The calling thread is about to start a thread. What the app starts, and what that starts, is the app's."""
     _Starts.number += 1
+    if CURRENT.get() is not None or is_the_apps(threading.current_thread()):
+        mark_as_the_apps(thread)
+
+
+def mark_as_the_apps(thread: threading.Thread) -> None:
+    """It works for the app, however long it has lived: its pools, its schedulers, its clients."""
+    thread.noblock_app = True  # type: ignore[attr-defined]
+
+
+def is_the_apps(thread: threading.Thread) -> bool:
+    return getattr(thread, "noblock_app", False)
+
+
+@contextmanager
+def app_starts() -> Iterator[None]:
+    """The app starts in the block, as by its lifespan: a thread that is there afterwards, and was not, is the app's."""
+    before = set(_enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(_enumerate()) - before:
+            mark_as_the_apps(thread)
 
 
 class PythonThreads:
@@ -38,7 +64,7 @@ class PythonThreads:
 
     def __init__(self) -> None:
         self._ident = _get_ident()
-        self._marks: dict[threading.Thread, int] = {}
+        self._marks: dict[threading.Thread, int] | None = None
         """CPU time (ns) of each thread when it was marked. By thread: a later thread may have the same identity."""
         self._starts = 0
         self._marked_at = 0
@@ -55,19 +81,25 @@ class PythonThreads:
 
         None where nobody knows: a thread has ended since, or the system has no clock for it.
         """
-        present = self._read()
-        born = sum(each not in self._marks for each in present)
-        if not present or self._starts + born < _Starts.number or not self._marks.keys() <= present.keys():
+        before, present = self._marks, self._read()
+        if before is None or present is None:
             return None
-        return sum(cpu - self._marks.get(each, 0) for each, cpu in present.items())
+        born = sum(each not in before for each in present)
+        if self._starts + born < _Starts.number or not before.keys() <= present.keys():
+            return None
+        return sum(cpu - before.get(each, 0) for each, cpu in present.items())
 
-    def _read(self) -> dict[threading.Thread, int]:
-        """Empty where there are too many threads, and where the system has no clock of a thread."""
+    def _read(self) -> dict[threading.Thread, int] | None:
+        """None where there are too many threads, and where the system has no clock of another thread."""
         threads = _enumerate()
-        if len(threads) > _MOST_THREADS:
-            return {}
-        clocks = {each: cpu_of(each.native_id) for each in threads if each.ident != self._ident}
-        return {each: cpu for each, cpu in clocks.items() if cpu is not None and each.name != WATCHDOG}
+        if len(threads) > _MOST_THREADS or _clock_ns is None:
+            return None
+        clocks = {
+            each: cpu_of(each.native_id) for each in threads if each.ident != self._ident and each.name != WATCHDOG
+        }
+        if clocks and all(cpu is None for cpu in clocks.values()):
+            return None
+        return {each: cpu for each, cpu in clocks.items() if cpu is not None}
 
 
 def cpu_of(native: int | None) -> int | None:
@@ -79,5 +111,5 @@ def cpu_of(native: int | None) -> int | None:
         return None
     try:
         return int(_clock_ns(~native << 3 | 6))
-    except OSError:
+    except (OSError, OverflowError):
         return None

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from pytest_noblock.engine.exchange import LiveExchange, owned
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.python_threads import PythonThreads, cpu_of
@@ -24,7 +25,7 @@ class Burner:
         self._go, self._done = threading.Semaphore(0), threading.Semaphore(0)
         self._seconds = 0.0
         self._thread = threading.Thread(target=self._run, daemon=True)
-        python_threads.note_start()  # as the patch of `Thread.start` does
+        python_threads.note_start(self._thread)  # as the patch of `Thread.start` does
         self._thread.start()
 
     def _run(self):
@@ -124,6 +125,35 @@ def test_more_threads_than_it_pays_to_read_are_not_read(monkeypatch, burner):
     threads = PythonThreads()
     threads.step_begins(now())
     assert threads.burned() is None
+
+
+def test_where_no_other_thread_is_there_none_burned(monkeypatch):
+    monkeypatch.setattr(python_threads, "_enumerate", lambda: [threading.current_thread()])
+    threads = PythonThreads()
+    threads.step_begins(now())
+    assert threads.burned() == 0
+
+
+def test_what_the_app_starts_is_the_apps_and_what_that_starts(burner):
+    assert not python_threads.is_the_apps(burner._thread)
+    with owned(LiveExchange("GET", "/")):
+        first = Burner()
+    assert python_threads.is_the_apps(first._thread)
+    with python_threads.app_starts():
+        second = Burner()
+    assert python_threads.is_the_apps(second._thread)
+    nested = []
+
+    def starts():
+        nested.append(Burner())
+
+    starter = threading.Thread(target=starts)
+    python_threads.mark_as_the_apps(starter)
+    starter.start()
+    starter.join()
+    assert python_threads.is_the_apps(nested[0]._thread)
+    for each in (first, second, *nested):
+        each.end()
 
 
 def test_threading_may_be_replaced_by_a_test(monkeypatch):
