@@ -91,6 +91,7 @@ NETWORK = {
     "paramiko fabric": "asyncssh.connect",
     "ldap3 ldap": "bonsai",
     "dns.resolver": "dns.asyncresolver.{name}",
+    "dns.query": "dns.asyncquery.{name}",
     "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": "asyncio.get_running_loop().getaddrinfo",
     "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "asyncio.get_running_loop().getnameinfo",
     "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
@@ -102,6 +103,8 @@ NETWORK = {
     "pika": "aio_pika.connect_robust",
     "kafka confluent_kafka": "aiokafka.AIOKafkaProducer",
     "paho.mqtt": "aiomqtt.Client",
+    "zmq": "zmq.asyncio.Context().socket",
+    "opentelemetry.sdk opentelemetry.exporter": "",
     "rq huey dramatiq": "",
 }
 
@@ -133,6 +136,7 @@ WAITING = {
     "threading.Barrier threading.Thread": "",
     "queue": "asyncio.Queue",
     "multiprocessing": "anyio.to_process.run_sync",
+    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.queues multiprocessing.connection": "",
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit": "await asyncio.wrap_future(...)",
     "concurrent.futures": "await asyncio.get_running_loop().run_in_executor(...)",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync": "await the coroutine itself",
@@ -217,6 +221,9 @@ THREADS = {
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit concurrent.futures": "",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync anyio.from_thread": "",
     "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
+    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.queues multiprocessing.connection": (
+        "await asyncio.to_thread({call}, ...)"
+    ),
 }
 
 # Most constructors do not block. These do: they connect, open or start something.

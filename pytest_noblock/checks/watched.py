@@ -14,7 +14,7 @@ from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.units import words
 
@@ -34,9 +34,12 @@ class WatchRules(NamedTuple):
     pace: Callable[[], Pace] = lambda: STEADY
     """How fast the machine computes now; asked only where a computation is near the limit."""
 
-    def fail(self, exchange: Exchange) -> bool:
-        """Whether a stall in this exchange is a finding; False: it is a note."""
-        return self.lifespan_fails or exchange.method != LIFESPAN
+    def fail(self, exchange: Exchange, phase: Phase = Phase.LIFESPAN) -> bool:
+        """Whether a stall in this phase of the exchange is a finding; False: it is a note.
+
+        What the app runs by itself between start and stop keeps nobody waiting unless a request is under way.
+        """
+        return exchange.method != LIFESPAN or (self.lifespan_fails and phase is Phase.LIFESPAN)
 
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
@@ -56,7 +59,7 @@ def _without_first_use(observation: Observation) -> Observation:
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not any(limits.concern(segment) for segment in observation.segments):
+    if not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 
@@ -72,12 +75,18 @@ def _check(
     relative: Callable[[str], str],
 ) -> Check:
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    doubts = assemble.doubts(observation.segments, exchange, sure)
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
         Verdict(
             sure,
-            (*notes, *_unjudged(observation, exchange, rules.limits)),
+            (
+                *notes,
+                *doubts,
+                *_unjudged(observation, exchange, rules.limits),
+                *assemble.left(exchange, rules.limits, relative),
+            ),
             inconclusive.unseen(exchange),
         ),
         relative,
@@ -94,7 +103,9 @@ def _concluded(
     from pytest_noblock.judge import grouping, near
     from pytest_noblock.judge.stalls import breaking
 
-    sure = [each for each in breaking(found, rules.limits) if rules.fail(exchange) and sure_in_one_run(each)]
+    sure = [
+        each for each in breaking(found, rules.limits) if rules.fail(exchange, each.phase) and sure_in_one_run(each)
+    ]
     if any(near.is_near(each, rules.limits) for each in sure):
         return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)

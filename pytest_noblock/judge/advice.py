@@ -62,13 +62,13 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
 
 
 def _plain_def(phase: Phase | None) -> str:
-    """Starlette runs an endpoint or a background task that is a plain `def` in a thread, and a lifespan never."""
+    """Starlette runs an endpoint or a background task that is a plain `def` in a thread, and nothing else."""
     match phase:
         case Phase.HANDLER:
             return "make the endpoint a plain def"
         case Phase.BACKGROUND:
             return "make the task a plain def"
-        case Phase.LIFESPAN | None:
+        case Phase.LIFESPAN | Phase.DETACHED | Phase.APP | None:
             return ""
         case _:
             assert_never(phase)

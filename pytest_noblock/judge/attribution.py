@@ -13,6 +13,10 @@ from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 
 _KNOWN_CALL = Rule("known-call", "a known blocking call to the network ended on the loop thread; red at any speed")
+_KNOWN_WAIT = Rule(
+    "known-wait",
+    "the loop thread waited for another thread in a call that is known to use the network; red at any speed",
+)
 _ROUND_TRIP = Rule(
     "round-trip", "a socket that no event loop awaits sent and received within the step; red at any speed"
 )
@@ -35,6 +39,11 @@ class RoundTrip(NamedTuple):
     rule: Rule
     cpu: int
     asleep: int
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether a recorded call is the evidence, and its times."""
+        return self.rule in (_KNOWN_CALL, _KNOWN_WAIT)
 
 
 def of_network(segment: Segment) -> list[RoundTrip]:
@@ -66,9 +75,11 @@ def of_sleep(segment: Segment) -> BlamedLine:
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
         return _of_line(longest)
-    call = max(segment.calls, key=lambda each: each.ended - each.began, default=None)
-    if call is not None and 2 * (call.ended - call.began) >= segment.off_cpu:
-        return _of_call(call)
+    took: Counter[Key | None] = Counter()
+    for call in segment.calls:
+        took[_key(_of_call(call))] += call.ended - call.began
+    if took and 2 * max(took.values()) >= segment.off_cpu:
+        return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
     waiting = [sample for sample in segment.samples if sample.syscall != "running"]
     return _by_samples(waiting or segment.samples)
 
@@ -131,12 +142,23 @@ def _covered(spans: list[tuple[int, int]]) -> int:
 
 
 def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
-    calls = [(_of_call(call), call) for call in segment.calls if call.network]
+    calls = [(_of_call(call), call) for call in segment.calls if call.network or _waits_for_client(call)]
     trips: dict[Key | None, RoundTrip] = {}
-    for place, _call in calls:
+    for place, first in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
-        trips.setdefault(_key(place), RoundTrip(place, _KNOWN_CALL, 0, _covered(spans)))
+        rule = _KNOWN_CALL if first.network else _KNOWN_WAIT
+        trips.setdefault(_key(place), RoundTrip(place, rule, 0, _covered(spans)))
     return trips
+
+
+def _waits_for_client(call: BlockingCall) -> bool:
+    """Whether a thread of a client moves the bytes, and the loop thread waits: `publisher.publish(...).result()`.
+
+    A call that sleeps for as long as it is told to (`asked`) waits for nobody.
+    """
+    frame = user_frame(call.stack)
+    entry = known(frame.call) if frame else None
+    return entry is not None and entry.network and call.asked == 0 and call.name != "time.sleep"
 
 
 def _counted(line: LineCost, rule: Rule) -> RoundTrip:

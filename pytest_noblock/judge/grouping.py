@@ -79,6 +79,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         waiter=_waiter(worst.waiter.frame, shown) if worst.waiter and worst.waiter.frame else None,
         rule=worst.rule,
         readings=worst.readings,
+        parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
     )
 
 
@@ -146,6 +147,8 @@ def notes(
 
 def _note(finding: Finding, limits: Limits) -> str:
     what = f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
+    if finding.phase is Phase.APP and finding.reason is None:
+        return f"{what}: the app ran it while no request was under way"
     if KINDS[finding.kind].always or finding.blocked_ns >= limits.max_block:
         return f"{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from pytest_noblock.model.frames import Stack
+from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.model.rules import Readings, Rule
@@ -25,6 +25,14 @@ that a mock answered. `none`: no line was caught.
 
 MOCKED: Mocked = "known blocking call, answered by a mock"
 """The evidence of a call that stops nobody in the test: its finding has no time."""
+
+
+class Part(NamedTuple):
+    """What one line did to hold the loop, where several did in one turn of the loop."""
+
+    frame: Frame
+    """Its file is absolute in a Stall, and as in `Finding.file` in a Finding."""
+    blocked_ns: int
 
 
 class NoblockWarning(UserWarning):
@@ -115,6 +123,8 @@ class Finding:
     """The rule that found the longest stall; None for a background task."""
     readings: Readings | None = None
     """What this rule read; None for a background task."""
+    parts: tuple[Part, ...] = ()
+    """The lines that held the loop together in one turn, the longest first; empty where one line did."""
 
     @property
     def identity(self) -> "FindingIdentity":

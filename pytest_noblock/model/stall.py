@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from pytest_noblock.model.finding import Evidence
+from pytest_noblock.model.finding import Evidence, Part
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.kinds import KINDS, StallKind
 from pytest_noblock.model.limits import Limits
@@ -57,6 +57,10 @@ class Stall(NamedTuple):
     """The thread pool that was full; only for `pool-starved`."""
     waiter: BlamedLine | None = None
     """Where a probe waited for what the exchange held; only for `contention`."""
+    parts: tuple[Part, ...] = ()
+    """The lines that held the loop together, in one turn, the longest first; empty where one line did."""
+    of_app: bool = False
+    """Whether the step was none of the exchange's: the app ran it, while the exchange was under way."""
 
     @property
     def blocked_ns(self) -> int:
@@ -66,7 +70,7 @@ class Stall(NamedTuple):
     @property
     def phase(self) -> Phase:
         """The phase of the exchange in which the stall began."""
-        return self.exchange.phase_at(self.began)
+        return Phase.APP if self.of_app else self.exchange.phase_at(self.began)
 
     def breaks(self, limits: Limits) -> bool:
         """Whether the stall is long enough to fail a test; some kinds fail it however short the stall is."""

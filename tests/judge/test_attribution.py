@@ -124,3 +124,24 @@ def test_a_sample_inside_a_known_computation_shows_no_wait():
     """On a busy machine the thread waits for a processor meanwhile, and the portable meter cannot tell."""
     inside = Sample(10 * MS, 10 * MS, 40 * MS, (user(3, "json.loads"),), "unknown")
     assert attribution.waited_in_known_calls(segment(samples=(inside,))) == 0
+
+
+def test_a_wait_for_a_clients_thread_is_a_round_trip():
+    """`publisher.publish(...).result()`: another thread moves the bytes."""
+    result = BlockingCall("Future.result", False, 0, 8 * MS, stack(5, "google.cloud.pubsub_v1.PublisherClient.publish"))
+    [trip] = attribution.of_network(segment(calls=(result,)))
+    assert (trip.place.frame.line, trip.asleep // MS, trip.rule.id, trip.witnessed) == (5, 8, "known-wait", True)
+
+
+@pytest.mark.parametrize(
+    "waited",
+    [
+        BlockingCall("Future.result", False, 0, 8 * MS, stack(5, "pool.submit")),
+        BlockingCall("time.sleep", False, 0, 8 * MS, stack(5, "requests.get")),
+        BlockingCall("time.sleep", False, 0, 8 * MS, stack(5, "requests.get"), asked=8 * MS),
+        BlockingCall("Future.result", False, 0, 8 * MS, ()),
+    ],
+    ids=["no client", "a sleep of a retry", "a sleep that was asked for", "no user line"],
+)
+def test_other_waits_are_none(waited):
+    assert attribution.of_network(segment(calls=(waited,))) == []

@@ -27,10 +27,10 @@ from typing import Any
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import background_tasks
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame, describe_error, first_line
+from pytest_noblock.engine.stacks import RawFrame, as_stack, describe_error, first_line
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange
+from pytest_noblock.model.frames import Frame, user_frame
+from pytest_noblock.model.observation import Exchange, Left
 
 MODULES = ("starlette.background", "fastapi.routing")
 """The modules that `patches` patches, as far as they are imported."""
@@ -118,8 +118,16 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
         tasks=background_tasks.values(record, user),
         raised=_error_text(record.raised, user, record.raised_at),
         framework=_starlette_version() if "app" in record.scope else None,
+        left=tuple(_left(record, user)),
         defined=defined_at(record, user),
     )
+
+
+def _left(record: LiveExchange, user: UserCode) -> Iterator[Left]:
+    for ending, frames in record.left:
+        frame = user_frame(as_stack(frames, user))
+        if frame is not None:
+            yield Left(ending, frame)
 
 
 def _error_text(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
