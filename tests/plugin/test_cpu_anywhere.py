@@ -226,7 +226,7 @@ async def test_async(name):
 WAYS = ["test_fixture", "test_client", "test_async"]
 ENCODER = "fastapi.encoders.jsonable_encoder"
 VALIDATES = ("pydantic.TypeAdapter.", "fastapi.routing.serialize_response")
-READS = ("fastapi.dependencies.utils.request_body_to_args", "starlette.requests.Request.json")
+READS = ("fastapi.dependencies.utils.request_body_to_args", "starlette.requests.Request.", "pydantic.")
 LOADS = ("pickle.loads",)
 PLACES = {
     "app/model": ("async def model():", VALIDATES),
