@@ -33,6 +33,8 @@ def make_app():
     async def page():
         return HTMLResponse(templates.get_template("page.html").render(x=1))
 
+    app.post("/page")(page)
+
     @app.get("/compiles")
     async def compiles():
         return HTMLResponse(Environment().from_string(WHOLE).render(x=1))
@@ -93,6 +95,10 @@ def test_pattern():
 
 def test_fixture_page(noblock):
     noblock.get("/page")
+
+
+def test_fixture_post(noblock):
+    noblock.post("/page", warmup=False)
 
 
 def test_fixture_compiles(noblock):
