@@ -230,7 +230,7 @@ READS = ("fastapi.dependencies.utils.request_body_to_args", "starlette.requests.
 LOADS = ("pickle.loads",)
 PLACES = {
     "app/model": ("async def model():", VALIDATES),
-    "app/encoder": ("async def encoder():", (ENCODER,)),
+    "app/encoder": ("async def encoder():", (ENCODER, "starlette.responses.")),
     "app/body": ("async def body(items: list[Item]):", READS),
     "app/pickle": ("found = pickle.loads(PICKLED)", LOADS),
     "app/page": ("<li>{{ i * 3 }}</li>", ("jinja2.Template.render",)),
