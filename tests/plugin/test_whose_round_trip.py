@@ -5,6 +5,7 @@ Each request is sent beside a thread that computes 20 us every 0.3 ms, and witho
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.one_python
 SHOP = """
 import asyncio
 import os
+import sys
 import time
 
 import asyncpg
@@ -165,7 +167,12 @@ async def test_async(path):
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         assert (await client.get(path)).status_code == 200
 """
-BLOCKING = ("psycopg", "psycopg2", "raw", "lazy")
+BLOCKING = (
+    "psycopg",
+    "psycopg2",
+    "lazy",
+    *(["raw"] if sys.version_info >= (3, 12) else []),
+)  # see `engine.network.c_calls`
 FREE = ("def", "dependency", "beside", "asyncpg", "awaits", "sqlite")
 
 
