@@ -174,6 +174,36 @@ INSIDE_GIL = {
     "importlib.import_module": "the import at the top of the module",
 }
 
+# A computation of a framework, or one that the framework calls for an endpoint. The answers say all there is to say.
+FRAMEWORK = {
+    "fastapi.encoders.jsonable_encoder fastapi.routing.serialize_response": (
+        'a Response of bytes that pydantic writes: Response(adapter.dump_json(items), media_type="application/json"),'
+        " or fewer items in one answer, or a StreamingResponse that writes them in pieces"
+    ),
+    "starlette.responses fastapi.responses": (
+        "a Response of ready bytes (orjson.dumps, or dump_json of a pydantic.TypeAdapter), or fewer items in one"
+        " answer, or a StreamingResponse that writes them in pieces"
+    ),
+    "fastapi.dependencies.utils.request_body_to_args": (
+        "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
+        " await asyncio.sleep(0) between them"
+    ),
+    "starlette.requests.Request.json fastapi.Request.json": (
+        "fewer items in one request, or orjson.loads(await request.body()) (faster, though it keeps the GIL too)"
+    ),
+    "jinja2.Template jinja2.Environment mako.template.Template starlette.templating fastapi.templating": (
+        "a smaller page, or a StreamingResponse that writes it in pieces (template.generate)"
+    ),
+    "prometheus_client": (
+        "a plain def route that returns Response(generate_latest(registry)): in a thread it hands over the GIL"
+    ),
+    "starlette.middleware.gzip": "compression in the proxy, or a lower compresslevel",
+    "gc.collect": "gc.freeze() at the end of start-up, and the collector left to itself",
+}
+
+# Computations in pure Python: a thread that runs one hands the GIL over every 5 ms, so that it does not stop the loop.
+HANDS_OVER = "jinja2 mako starlette.templating fastapi.templating"
+
 # What to advise where `asyncio.to_thread` of the call itself would be wrong or pointless; empty: no thread at all.
 THREADS = {
     "time.sleep": "",
@@ -221,3 +251,13 @@ SYNC = "AsyncResult"
 
 # Those calls of WAITING that take long on any machine.
 LONG = "time.sleep subprocess os.system os.popen"
+
+# Functions of frameworks that call what really works: they are named only where nothing further in has a name.
+PLUMBING = (
+    "fastapi.routing fastapi.applications fastapi.dependencies.utils.solve_dependencies fastapi.concurrency"
+    " fastapi.BackgroundTasks starlette.routing starlette.applications starlette.middleware.base starlette.background"
+    " starlette.middleware.errors starlette.middleware.exceptions starlette.concurrency"
+)
+
+# Functions that are on the way to everything: they are never named.
+ON_THE_WAY = "asyncio anyio contextlib contextvars functools threading concurrent.futures inspect"

@@ -53,24 +53,6 @@ def test_the_users_innermost_line_is_named_not_the_drivers():
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        ({"lines": (cost(3, cpu=10), cost(4, cpu=60))}, (4, "line counters")),
-        ({"lines": (cost(4, cpu=60, hits=1000),)}, (4, "line counters")),
-        ({"lines": (cost(4, cpu=60, hits=1001),)}, (4, "hot loop")),
-        ({"samples": (sample(3), sample(4), sample(4))}, (4, "sample")),
-        ({"samples": (sample(3, "poll"), sample(3, "poll"), sample(4, "running"))}, (4, "sample")),
-        ({"samples": (sample(3, "poll"),)}, (3, "sample")),
-        ({"samples": (sample(None),)}, (None, "none")),
-        ({}, (None, "none")),
-    ],
-    ids="counters often hot most-often running-before-waiting anything driver-only nothing".split(),
-)
-def test_the_line_that_burned(seen, expected):
-    assert line_and_evidence(attribution.of_cpu(segment(**seen))) == expected
-
-
-@pytest.mark.parametrize(
-    ("seen", "expected"),
-    [
         ({"lines": (cost(3, asleep=10), cost(4, asleep=60, cpu=1))}, (4, "line counters")),
         ({"lines": (cost(3, cpu=10),), "calls": (call(5, 80),)}, (5, "call")),
         ({"calls": (call(3, 20), call(5, 80))}, (5, "call")),
