@@ -169,5 +169,15 @@ This table answers: which call of a driver that ends on the loop thread was a ro
 other tables of calls.
 """
 
-MODULES = ("sqlalchemy.engine.default", *dict.fromkeys(module for module, *_ in _DRIVERS))
+_DIALECTS = (
+    "postgresql._psycopg_common postgresql.psycopg2 mysql.mysqldb mysql.pymysql mysql.mysqlconnector mssql.base "
+    "mssql.pyodbc oracle.cx_oracle"
+)
+"""Modules of `sqlalchemy.dialects` whose classes have such methods of their own. An engine that is made imports its."""
+
+MODULES = (
+    "sqlalchemy.engine.default",
+    *(f"sqlalchemy.dialects.{name}" for name in _DIALECTS.split()),
+    *dict.fromkeys(module for module, *_ in _DRIVERS),
+)
 """The modules of this table: once one more of them is imported, there is more to patch."""
