@@ -208,7 +208,7 @@ class StepMeter:
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
         self._threads.step_begins(self._read_at)
-        self._watchdog_cpu = self._watchdog.burned() if self._watchdog is not None else 0
+        self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
 
     def end(self) -> None:
         """The owner's step ends, or is cut here; the owner is charged for it."""
@@ -255,7 +255,7 @@ class StepMeter:
         start, out, calls = self._start, self.deductions, self._calls
         others = others_cpu(start, end)
         if self._watchdog is not None:  # the watchdog makes no round trips
-            others = max(0, others - (self._watchdog.burned() - self._watchdog_cpu))
+            others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
         trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(self._began, end[WALL] - out.wall)
         cpu = end[CPU] - start[CPU] - out.collected - out.cpu - self._between

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.exchange import CURRENT
 
 _AGE_NS = 10_000_000
@@ -100,16 +101,3 @@ class PythonThreads:
         if clocks and all(cpu is None for cpu in clocks.values()):
             return None
         return {each: cpu for each, cpu in clocks.items() if cpu is not None}
-
-
-def cpu_of(native: int | None) -> int | None:
-    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
-
-    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
-    """
-    if native is None or _clock_ns is None:
-        return None
-    try:
-        return int(_clock_ns(~native << 3 | 6))
-    except (OSError, OverflowError):
-        return None

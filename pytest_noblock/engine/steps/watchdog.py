@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Container
 
-from pytest_noblock.engine.clocks import best_clock, cpu_of, longest_queued, queued
+from pytest_noblock.engine.clocks import best_clock, longest_queued, queued
 from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
@@ -65,11 +65,6 @@ class Watchdog:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=WATCHDOG, daemon=True)
         self._thread.start()
-
-    def burned(self) -> int:
-        """CPU time (ns) of the watchdog's thread until now; where no other thread can know: until its last look."""
-        cpu = cpu_of(self._thread.native_id or 0)
-        return self.cpu if cpu is None else cpu
 
     def step_began(self, ident: int, native: int, step: int, began: int) -> None:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
