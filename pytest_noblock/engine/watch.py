@@ -86,8 +86,7 @@ class RequestWatch:
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
-        if app not in self._kit.user.apps:
-            self._kit.user.apps.add(app)
+        if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
         self.records.append(record)
         if (loop := other_loops.running_loop()) is not None:

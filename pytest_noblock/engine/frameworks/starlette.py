@@ -20,7 +20,7 @@ were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -138,7 +138,8 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
 
 
 def _module(thing: object) -> str:
-    return getattr(thing, "__module__", None) or type(thing).__module__
+    module = getattr(thing, "__module__", None)
+    return module if isinstance(module, str) else type(thing).__module__
 
 
 def _endpoints(app: ASGIApp) -> Iterator[object]:
@@ -147,10 +148,23 @@ def _endpoints(app: ASGIApp) -> Iterator[object]:
 
 def _routes(owner: object) -> Iterator[object]:
     """All routes, those of included routers and of mounted apps as well."""
-    flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
-    routes: Iterable[object] = getattr(owner, "routes", None) or ()
-    for route in flatten(routes) if flatten is not None else routes:
+    for route in _own_routes(owner):
         yield route
         mounted = getattr(getattr(route, "original_route", route), "app", None)
-        if getattr(mounted, "routes", None):
+        if mounted is not None:
             yield from _routes(mounted)
+
+
+def _own_routes(owner: object) -> list[object]:
+    """The routes that the app shows; none where its `routes` is anything but a list.
+
+    An ASGI app is any callable. Its `routes` may be a method, and a property may raise.
+    """
+    flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
+    try:
+        routes = getattr(owner, "routes", None)
+        if not isinstance(routes, list | tuple):
+            return []
+        return list(routes if flatten is None else flatten(routes))
+    except Exception:  # noqa: BLE001  # what a property of the app raises is not the request's failure
+        return []
