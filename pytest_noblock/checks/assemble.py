@@ -84,6 +84,16 @@ def measured(
     return _with_routes(replace(check, **more))
 
 
+def doubts(segments: Iterable[Segment], exchange: Exchange, found: Sequence[Finding]) -> tuple[str, ...]:
+    """A note on each round trip of which nobody can say which thread made it. `found`: the findings of the exchange."""
+    unsettled = [each for each in segments if each.doubtful_trips]
+    if not unsettled:
+        return ()
+    from pytest_noblock.judge import doubts  # most runs leave none
+
+    return doubts.notes(unsettled, exchange.number, found)
+
+
 def unmeasured(
     subject: Subject, reason: str, exchange: Exchange | None = None, relative: Callable[[str], str] = str
 ) -> Check:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
+from typing import Literal
 
 import httpx
 
@@ -16,7 +17,7 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, grouping, inconclusive, pool
+from pytest_noblock.judge import confirmation, grouping, inconclusive, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -41,7 +42,7 @@ class Checker:
 
     def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
         """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
-        self._transport = AppTransport(app.app)
+        self._transport = AppTransport(app.app, app.given)
         self.client = httpx.AsyncClient(transport=self._transport, base_url="http://testserver", timeout=_GIVE_UP_S)
         self._app = app
         self._user = user
@@ -76,10 +77,11 @@ class Checker:
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
-        cold, left = self._warm_up(request, plan)
+        warm_up, left = self._warm_up(request, plan)
+        cold = self._findings(warm_up)
         observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
-        sure = self._sure(request, plan, observation, found)
+        sure = self._sure(request, plan, observation, found, warm_up)
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
@@ -89,7 +91,12 @@ class Checker:
             exchange,
             Verdict(
                 sure,
-                (*grouping.notes(sure, self._findings(found), cold, plan.limits), *dict.fromkeys(left)),
+                (
+                    *grouping.notes(sure, self._findings(found), cold, plan.limits),
+                    *assemble.doubts(observation.segments, exchange, sure),
+                    *dict.fromkeys(left),
+                    *traced.notes(observation, exchange, plan.limits),
+                ),
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
             ),
             self._user.relative,
@@ -115,8 +122,10 @@ class Checker:
         notes = (assemble.left(each, plan.limits, self._user.relative) for each in observation.exchanges)
         return list(chain.from_iterable(notes))
 
-    def _warm_up(self, request: Request, plan: Plan) -> tuple[list[Finding], list[str]]:
-        """What a warm-up shows (imports, templates, connections), and what it leaves behind; empty where none is sent.
+    def _warm_up(self, request: Request, plan: Plan) -> tuple[list[Stall], list[str]]:
+        """What broke the limits in a warm-up (imports, templates, connections), and what the warm-up left behind.
+
+        Empty where no warm-up is sent.
 
         By default the running app gets one warm-up for each method and path.
         """
@@ -126,30 +135,43 @@ class Checker:
         if not wanted:
             return [], []
         observation = self._again(request, plan, Run((request,) * plan.concurrency))
-        found = self._findings(breaking(stalls(observation, plan.limits), plan.limits))
-        return found, self._left(observation, plan)
+        return breaking(stalls(observation, plan.limits), plan.limits), self._left(observation, plan)
 
-    def _sure(self, request: Request, plan: Plan, observation: Observation, found: list[Stall]) -> list[Finding]:
-        """The findings that are beyond doubt: later runs showed them again or, without later runs, one was proof.
+    def _sure(
+        self, request: Request, plan: Plan, observation: Observation, found: list[Stall], warm_up: list[Stall]
+    ) -> list[Finding]:
+        """The findings that are beyond doubt: other runs showed them, too, or, without other runs, one was proof.
 
-        Sends the request up to six times more, up to seven times on the portable meter. Each kind has its own way.
+        Sends the request up to eight times more, up to nine times on the portable meter. Each kind has its own way.
         """
         broken = breaking(found, plan.limits)
         if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
             return self._findings(stall for stall in broken if stall.sure)
         return [
-            *self._confirmed_on_loop(request, plan, observation, confirmation.confirmed_by("line counters", found)),
+            *self._confirmed_on_loop(request, plan, observation, found, warm_up),
             *self._confirmed_off_loop(request, plan, "probes again", broken),
             *self._confirmed_off_loop(request, plan, "alone again", broken),
         ]
 
     def _confirmed_on_loop(
-        self, request: Request, plan: Plan, observation: Observation, found: list[Stall]
+        self, request: Request, plan: Plan, observation: Observation, found: list[Stall], warm_up: list[Stall]
     ) -> list[Finding]:
-        """Findings confirmed by runs with counters at every user line; on the portable meter without counters."""
+        """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
+        found = confirmation.confirmed_by("line counters", found)
         broken = breaking(found, plan.limits)
         if not broken and not doubtful(observation, found):
             return []
+        result = self._confirmed_by_counters(request, plan, broken)
+        sure = self._findings(stall for stall in broken if stall.sure)
+        warm = self._findings(stall for stall in warm_up if stall.sure)
+        result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
+        left = confirmation.open_after(sure, result)
+        if left and (plan.concurrency > 1 or plan.probes):
+            result += self._came_again(request, plan, "as sent", left)
+        return result
+
+    def _confirmed_by_counters(self, request: Request, plan: Plan, broken: list[Stall]) -> list[Finding]:
+        """Runs with counters at every user line; on the portable meter without counters."""
         repeat = confirmation.repeat_for("line counters", self._context.meter)
         nearly = confirmation.nearly(plan.limits)
         first = self._findings(broken)
@@ -163,8 +185,12 @@ class Checker:
 
     def _confirmed_off_loop(self, request: Request, plan: Plan, how: Confirmation, found: list[Stall]) -> list[Finding]:
         """Findings confirmed by runs with probes: what happens off the loop shows in no step of the request."""
+        return self._came_again(request, plan, how, self._findings(confirmation.confirmed_by(how, found)))
+
+    def _came_again(
+        self, request: Request, plan: Plan, how: Confirmation | Literal["as sent"], first: list[Finding]
+    ) -> list[Finding]:
         repeat = confirmation.repeat_for(how, self._context.meter)
-        first = self._findings(confirmation.confirmed_by(how, found))
         runs: list[list[Finding]] = []
         while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
             again = breaking(

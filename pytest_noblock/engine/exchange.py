@@ -13,6 +13,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Ending, Exchange, Left, Task
 
 Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
@@ -52,6 +53,7 @@ class Known(TypedDict, total=False):
     raised: str | None
     framework: str | None
     left: tuple[Left, ...]
+    defined: Frame | None
 
 
 class LiveExchange:
@@ -74,6 +76,8 @@ class LiveExchange:
     """Kept apart from `raised`: Starlette's handlers take the traceback off an exception that they answer."""
     own_background = False
     """Whether the endpoint returned a response that has a `background`."""
+    app: object = None
+    """The app that was called."""
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
         self.method = method

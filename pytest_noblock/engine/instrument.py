@@ -17,12 +17,13 @@ import gc
 import importlib
 import itertools
 import subprocess
+import sys
 import threading
 from asyncio import base_events, events, runners
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
@@ -30,10 +31,15 @@ from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
-from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.python_threads import note_start
 
-border(__file__)
+if TYPE_CHECKING:
+    from pytest_noblock.engine.network.c_calls import CCalls
+    from pytest_noblock.engine.usercode import UserCode
+
+border(__file__, inside=("collect", "_collection", "_find_and_load", "first_turn", "start"))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
@@ -48,6 +54,8 @@ _users: Counter[Patches] = Counter()
 _ident = threading.get_ident
 _turns = itertools.count(1)
 """Numbers for the turns of all loops: a request's steps in two threads never share one."""
+_c_calls: "CCalls | None" = None
+"""Made when the first C driver is imported."""
 
 
 def _python_patches() -> Iterator[Patch]:
@@ -68,6 +76,7 @@ _STARLETTE: Patches = Patches(
     starlette.MODULES,
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
+_FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
 
 
 def install(entry_points: Patches | None = None) -> None:
@@ -100,10 +109,27 @@ def uninstall(entry_points: Patches | None = None) -> None:
                 each.uninstall()
         if not _users:
             gc.callbacks.remove(_collection)
+            if _c_calls is not None:
+                _c_calls.give_back()
+
+
+def cover_c_calls(user: "UserCode") -> None:
+    """Have calls of C drivers seen in all code of the user's that is imported by now, until the last `uninstall`."""
+    global _c_calls  # noqa: PLW0603  # the interpreter has one set of tools
+    if known_calls.C_DRIVERS.isdisjoint(sys.modules):
+        return
+    with _lock:
+        if _c_calls is None:
+            from pytest_noblock.engine.network.c_calls import CCalls  # most processes have no such driver
+
+            _c_calls = CCalls(STEPPING)
+        if _users:
+            _c_calls.cover(user)
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
-    return (_PYTHON, _STARLETTE) if entry_points is None else (_PYTHON, _STARLETTE, entry_points)
+    ours = (_PYTHON, _STARLETTE, _FIRST_USES)
+    return ours if entry_points is None else (*ours, entry_points)
 
 
 def _install_at_once(module: str) -> None:
@@ -229,9 +255,15 @@ def _collect(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:
-    """The callback in `gc.callbacks`, called by the thread that triggers the collection."""
+    """The callback in `gc.callbacks`, called by the thread that triggers the collection.
+
+    It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
+    """
     meter = STEPPING.get(_ident())
-    if meter is not None and not getattr(_in_collect, "explicit", False):
+    if meter is None:
+        return
+    meter.look_if_late()
+    if not getattr(_in_collect, "explicit", False):
         meter.deductions.collection(phase)
 
 
@@ -262,6 +294,7 @@ def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[thr
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         thread.noblock_born = now()  # type: ignore[attr-defined]
+        note_start(thread)
         original(thread)
 
     return start

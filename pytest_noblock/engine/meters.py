@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock
-from pytest_noblock.engine.instrument import metered
+from pytest_noblock.engine.instrument import cover_c_calls, metered
 from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.stacks import as_stack
@@ -97,6 +97,7 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         stack.callback(meter.close)
         result = Metering(meter)
         stack.enter_context(metered(meter))
+        cover_c_calls(user)
         if not (exact and stack.enter_context(_counting_lines(kit, meter))):
             kit.watchdog.after = sample_after
             meter.attach_watchdog(kit.watchdog)
@@ -119,4 +120,5 @@ def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall)
+    stack = as_stack(sample.frames, user)
+    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait, sample.rang)

@@ -22,7 +22,8 @@ from pytest_noblock.engine.probing.probes import Probes
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
-from pytest_noblock.engine.threads.pools import of_running_loop
+from pytest_noblock.engine.threads.pools import awaited_in_own_pools, of_running_loop
+from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
@@ -110,7 +111,14 @@ class _Sensors:
         full = context.meter == "full"
         pools = of_running_loop() if run.probes is not None else []
         self._probes = Probes(context.client, run.probes or (), pools)
-        self._pools = PoolSampler(pools, context.user, exchanges, self._probes, splits_waiting=full)
+        self._pools = PoolSampler(
+            pools,
+            context.user,
+            exchanges,
+            self._probes,
+            splits_waiting=full,
+            awaited_elsewhere=awaited_in_own_pools,
+        )
         self._waits = WaitSampler(context.user, exchanges, splits_waiting=full)
         self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
 
@@ -147,7 +155,7 @@ class _Sensors:
         return Observation(
             meter=self._context.meter,
             exchanges=tuple(starlette.as_exchange(each, self._context.user) for each in self._exchanges),
-            segments=tuple(each for each in segments if each.exchange not in self._probes.exchanges),
+            segments=segments,
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
             gaps=self._gaps.gaps(),
@@ -155,7 +163,9 @@ class _Sensors:
             waits=self._waits.waits(),
             uses=self._pools.uses(),
             loop=loop_name(),
+            probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
+            slowdown=slowdown(),
         )
 
 

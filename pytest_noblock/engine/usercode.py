@@ -11,6 +11,8 @@ PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]]._
 _join, _normal = os.path.join, os.path.normpath
 """Bound here: a test may put a stand-in in the place of a function of `os`, and counts its calls."""
 _INSTALLED = {"site-packages", "dist-packages"}
+_TESTS = {"test", "tests"}
+"""Folders whose files belong to a test: a server that a fixture starts is not the app."""
 
 
 class UserCode:
@@ -27,6 +29,11 @@ class UserCode:
         self._apps: dict[int, Callable[[], object]] = {}
         """The apps whose packages have been included, by `id`."""
         self.include(packages)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal keys have equal answers."""
+        return self._root, *self._packages
 
     def is_new(self, app: object) -> bool:
         """Whether nobody has asked so for this app before.
@@ -52,6 +59,10 @@ class UserCode:
         if answer is None:
             answer = self._known[file] = self._decide(file)
         return answer
+
+    def is_the_apps(self, file: str) -> bool:
+        """Whether the file belongs to a package of the app, and is no test's."""
+        return file.startswith(self._packages) and not _is_a_tests(file.split(os.sep))
 
     def relative(self, file: str) -> str:
         """The path that reports show: relative to `root`, with slashes; absolute where the file lies outside.
@@ -83,6 +94,11 @@ def _reference(app: object) -> Callable[[], object]:
         return weakref.ref(app)
     except TypeError:
         return lambda: app
+
+
+def _is_a_tests(parts: list[str]) -> bool:
+    name = parts[-1]
+    return name.startswith(("test_", "conftest.")) or name.endswith("_test.py") or not _TESTS.isdisjoint(parts)
 
 
 def _installed(path: str) -> bool:

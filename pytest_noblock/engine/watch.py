@@ -9,8 +9,9 @@ from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
-from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
 from pytest_noblock.model.segment import Segment
@@ -56,6 +57,8 @@ class RequestWatch:
             instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        instrument.cover_c_calls(self._kit.user)
+        first_uses.forget()
         self._kit.meters.watchdog.after = self._sample_after
         entry_points.watcher = self
         instrument.on_loop_closing.add(self._loop_closes)
@@ -82,12 +85,16 @@ class RequestWatch:
 
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
-        return Observation(meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop)
+        return Observation(
+            meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop, slowdown=slowdown()
+        )
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
+            instrument.cover_c_calls(self._kit.user)
+        record.app = app
         self.records.append(record)
         if (loop := other_loops.running_loop()) is not None:
             self._open.add(loop)

@@ -3,16 +3,19 @@
 The first run has no counters at the user lines. So its times are the true ones, and its lines may be unknown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, assert_never
+from typing import Literal, NamedTuple, assert_never
 
-from pytest_noblock.judge.grouping import key
+from pytest_noblock.judge.grouping import Key, key
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, Confirmation
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.stall import Stall
+
+_UNCERTAIN = ("sample", "endpoint")
+"""Evidence that may name another function in the next run."""
 
 
 class Repeat(NamedTuple):
@@ -32,7 +35,7 @@ class Repeat(NamedTuple):
     """Whether only a stall that is `sure` in its own run counts as having come again."""
 
 
-def repeat_for(how: Confirmation, meter: Meter) -> Repeat:
+def repeat_for(how: Confirmation | Literal["as sent"], meter: Meter) -> Repeat:
     """How a kind with this `KindRow.confirmation` is confirmed on this meter."""
     match how:
         case "line counters" if (
@@ -41,6 +44,8 @@ def repeat_for(how: Confirmation, meter: Meter) -> Repeat:
             return Repeat(at_most=3, needed=4, alone=True, probes=False)
         case "line counters":
             return Repeat(at_most=2, needed=2, alone=True, probes=False, counters=True)
+        case "as sent":
+            return Repeat(at_most=2, needed=2, alone=False, probes=True, only_sure=True)
         case "probes again":
             return Repeat(at_most=2, needed=2, alone=False, probes=True)
         case "alone again":
@@ -71,17 +76,43 @@ def may_show_more(
 def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, needed: int) -> list[Finding]:
     """The findings that `needed` of the runs show at the same line, as the later runs name it; the longest first.
 
-    A kind to which counters add time counts only where the first run, which has no counters, shows it as well.
+    The later runs have a lower bar, and counters, which take time. So what the limit decides counts only where the
+    first run shows it as well; a kind to which counters add time at that place, any other kind at any line.
     """
-    runs = [{key(finding): finding for finding in run} for run in again]
+    runs = [{key(finding): finding for finding in reversed(run)} for run in again]  # the longest of each key
     candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
     result = []
-    for place, exact in candidates.items():
+    for exact in candidates.values():
         before = _matching(first, exact)
-        times = sum(place in run for run in runs) + (before is not None)
-        if times >= needed and (before is not None or not KINDS[exact.kind].counters_add_to_it):
+        times = sum(_shows(run, exact) for run in runs) + (before is not None)
+        if times >= needed and (before is not None or _needs_no_limit(exact) or _moved(exact, first, runs)):
             result.append(_merged(before, exact))
     return sorted(result, key=lambda finding: -finding.blocked_ns)
+
+
+def _needs_no_limit(finding: Finding) -> bool:
+    return KINDS[finding.kind].always
+
+
+def _moved(exact: Finding, first: Sequence[Finding], runs: Sequence[dict[Key, Finding]]) -> bool:
+    """Whether the first run may have shown the finding at a wrong line, which no later run shows."""
+    if KINDS[exact.kind].counters_add_to_it:
+        return False
+    same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
+    return any(all(key(each) not in run for run in runs) for each in same)
+
+
+def open_after(first: Sequence[Finding], confirmed: Sequence[Finding]) -> list[Finding]:
+    """The findings of the first run that have a line and are not among the confirmed ones."""
+    known, before = {key(each) for each in confirmed}, {key(each) for each in first}
+    moved = {(each.kind, each.phase) for each in confirmed if key(each) not in before}  # the same, at a better line
+    return [each for each in first if each.file and key(each) not in known and (each.kind, each.phase) not in moved]
+
+
+def shown_by_warm_up(first: Sequence[Finding], warm_up: Sequence[Finding]) -> list[Finding]:
+    """The findings of the first run that the warm-up showed as well. Both runs must be proof by themselves."""
+    known = {key(each) for each in warm_up}
+    return [replace(each, confirmed=True) for each in first if each.file and key(each) in known]
 
 
 def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> bool:
@@ -92,11 +123,22 @@ def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]])
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
     """The findings of the first run that a later run shows as well.
 
-    Where the first run does not know a line, the finding of the later run takes its place.
+    Where the first run does not know a line, the finding of the later run takes its place; so does one that two later
+    runs show at another line than the first.
     """
     later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
     pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
-    return [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+    result = [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+    return [*result, *_at_another_line([finding for finding, match in pairs if not match], again)]
+
+
+def _at_another_line(alone: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """What two later runs show, and the first run may have shown too late, at a line after the one that did it."""
+    kinds = {(finding.kind, finding.phase) for finding in alone if KINDS[finding.kind].identity == "line"}
+    *earlier, last = again or [()]
+    before = {key(finding) for run in earlier for finding in run}
+    moved = [each for each in last if (each.kind, each.phase) in kinds and each.file and key(each) in before]
+    return [replace(finding, confirmed=True) for finding in moved]
 
 
 def _same(finding: Finding, other: Finding) -> bool:
@@ -109,16 +151,27 @@ def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
     """The finding of the first run at the same place; else one of the same kind and phase without a certain line."""
     same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
     exactly = [each for each in same if key(each) == key(exact)]
-    by_function = KINDS[exact.kind].identity == "function"
-    vague = [each for each in same if each.file is None or (by_function and each.evidence == "sample")]
+    vague = [each for each in same if each.file is None or _may_be_the_same(each, exact)]
     return next(iter(exactly + vague), None)
+
+
+def _may_be_the_same(finding: Finding, other: Finding) -> bool:
+    """Whether two runs may have named two lines for one computation: of a loop, or of a library below two functions."""
+    if (finding.kind, finding.phase) != (other.kind, other.phase) or KINDS[other.kind].identity != "function":
+        return False
+    return finding.evidence in _UNCERTAIN or other.evidence == "endpoint"
+
+
+def _shows(run: Mapping[Key, Finding], exact: Finding) -> bool:
+    return key(exact) in run or any(_may_be_the_same(each, exact) for each in run.values())
 
 
 def _merged(before: Finding | None, exact: Finding) -> Finding:
     """The finding of the later run; where counters add time to its kind, with the times of the first run."""
     if before is None:
         return replace(exact, confirmed=True)
-    if KINDS[exact.kind].counters_add_to_it:
+    longer_before = before.blocked_ns > exact.blocked_ns and key(before) == key(exact)
+    if longer_before or KINDS[exact.kind].counters_add_to_it:
         exact = _as_in_first_run(before, exact)
     if key(before) == key(exact):
         exact = replace(exact, count=before.count)
@@ -135,6 +188,17 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
         readings=before.readings,
         parts=before.parts,
     )
-    if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better
-        exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
+    if exact.evidence == before.evidence == "endpoint":  # counters do not name the library's function, samples do
+        return replace(exact, call=before.call, replacement=before.replacement, stack=before.stack)
+    if exact.evidence == "hot loop" and before.evidence == "sample":  # samples show the line of a loop better
+        return replace(
+            exact,
+            file=before.file,
+            line=before.line,
+            function=before.function,
+            code=before.code,
+            call=before.call,
+            replacement=before.replacement,
+            stack=before.stack,
+        )
     return exact

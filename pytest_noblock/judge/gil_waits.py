@@ -24,8 +24,16 @@ _FUTILE_SHARE = 3 / 4
 4 busy processes, 72 switches in 118 ms for many short waits."""
 
 _LEAST_SHARE_OF_CPU = 1 / 10
-"""The share of the wait that the threads with the GIL compute, at least. Measured: 202 ms in 717 ms beside 4 busy
-processes."""
+"""The share of the loop thread's time off the processor that the threads with the GIL compute, at least. Measured on
+two processors: 16 % and more for a thread that computes beside 4 or 8 busy processes, 4 to 8 % for one that works 20 us
+every 0.3 ms."""
+
+_FEWEST_LOOKS = 2
+_FREE_SHARE = 3 / 4
+"""The share of the watchdog's looks that found the GIL free, at least. The loop thread may have had the GIL at one."""
+_GIL_FREE_NS = 1_000_000
+"""Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
+taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
 
 _HANDS_OVER_AFTER_NS = 4 * SWITCH_INTERVAL_NS // 5
 """Ns, a little under the switch interval: nobody made a thread hand over the GIL that had it for less."""
@@ -67,8 +75,7 @@ def waited_for_threads(segment: Segment) -> int:
     wait for a processor, and then computes less than the loop thread waits.
     """
     waits = max(0, (segment.switches or 0) - len(segment.calls))  # each known call slept once itself
-    computed = segment.others_cpu >= segment.asleep * _LEAST_SHARE_OF_CPU
-    if not (computed and looks_like_gil_wait(waits, segment.asleep)):
+    if not (_threads_computed(segment) and looks_like_gil_wait(waits, segment.asleep)):
         return 0
     return min(segment.asleep, waits * _NS_OF_ONE_WAKE)
 
@@ -78,13 +85,32 @@ def slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
 
     After a switch interval another thread may make the loop thread hand over the GIL. On a busy machine the other
     thread then waits for a processor, and the loop thread sleeps for as long. This did not happen where the loop
-    thread was seen in another wait, or had the GIL for less than the interval. In all other cases a user line must
-    have been sampled, and the watchdog's samples must not explain the sleep.
+    thread was seen in another wait, or had the GIL for less than the interval, or where nobody else had the GIL for
+    long. In all other cases a user line must have been sampled, and the watchdog's samples must not explain the sleep.
     """
     if place.witnessed or segment.cpu + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
         return True
     by_watchdog = 2 * _sampling(segment) >= segment.asleep
-    return segment.cpu < _HANDS_OVER_AFTER_NS and place.frame is not None and not by_watchdog
+    kept_to_itself = segment.cpu < _HANDS_OVER_AFTER_NS or gil_was_free(segment)
+    return kept_to_itself and place.frame is not None and not by_watchdog
+
+
+def gil_was_free(segment: Segment) -> bool:
+    """Whether nobody had the GIL for long while the loop thread slept.
+
+    Two things show it: the watchdog got the GIL at once when it asked, and the threads that can have the GIL hardly
+    computed. A thread that has the GIL and waits for a processor computes little, and keeps the watchdog waiting.
+    """
+    waits = [sample.gil_wait for sample in segment.samples if sample.gil_wait is not None]
+    free = sum(wait < _GIL_FREE_NS for wait in waits)
+    at_once = free >= _FEWEST_LOOKS and free >= _FREE_SHARE * len(waits)
+    return at_once and segment.threads_cpu is not None and not _threads_computed(segment)
+
+
+def _threads_computed(segment: Segment) -> bool:
+    """Whether other threads computed as much as the threads would that kept the GIL for the whole sleep."""
+    known = segment.others_cpu if segment.threads_cpu is None else min(segment.others_cpu, segment.threads_cpu)
+    return known >= segment.off_cpu * _LEAST_SHARE_OF_CPU
 
 
 def _sampling(segment: Segment) -> int:

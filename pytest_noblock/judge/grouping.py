@@ -50,7 +50,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     worst = max(group, key=lambda stall: stall.blocked_ns)
     place = worst.place
     frame = place.frame
-    call = frame.call if frame else None
+    call = place.call or (frame.call if frame else None)
     if place.evidence == "hot loop" and known(call) is None:
         call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
@@ -66,7 +66,9 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         function=frame.function if frame else None,
         code=code,
         call=call,
-        replacement=advice.replacement(call, worst.kind, phase=worst.phase, code=code),
+        replacement=advice.replacement(
+            call, worst.kind, phase=worst.phase, code=code, by_framework=place.evidence == "endpoint"
+        ),
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),

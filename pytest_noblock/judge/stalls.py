@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, gil_waits
+from pytest_noblock.judge import attribution, cpu_lines, gil_waits
+from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.kinds import StallKind
@@ -37,15 +38,22 @@ _IN_TIME_NS = 15_000_000
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
+    observation = without_tracing(observation)
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall
-        for turn in turns(observation.segments, exchanges)
+        for turn in turns(_not_of_probes(observation), exchanges)
         for whose in _whose(turn.segment, exchanges)
         for stall in _stalls_in(whose, turn, limits)
     )
-    off_loop = _off_loop(observation, limits) if observation.gaps or observation.waits or observation.pools else ()
+    off_loop = _off_loop(observation, limits) if _is_recorded_off_loop(observation) else ()
     return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
+
+
+def _not_of_probes(observation: Observation) -> Iterator[Segment]:
+    """The segments that a judge of steps reads; `probe_steps` reads those of the probes."""
+    probes = {exchange.number for exchange in observation.probe_exchanges}
+    return (segment for segment in observation.segments if segment.exchange not in probes)
 
 
 class _Whose(NamedTuple):
@@ -79,9 +87,14 @@ def under_way(exchanges: Iterable[Exchange], began: int, ended: int) -> Exchange
     return next(overlapping, None)
 
 
-def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    from pytest_noblock.judge import contention, gil, pool  # only the fixture records what they judge
+def _is_recorded_off_loop(observation: Observation) -> bool:
+    return bool(observation.gaps or observation.waits or observation.pools or observation.probe_exchanges)
 
+
+def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
+    from pytest_noblock.judge import contention, gil, pool, probe_steps  # few watched tests record what they judge
+
+    yield from probe_steps.kept_waiting(observation, lambda exchange, segment: _stalls_of(exchange, segment, limits))
     yield from gil.kept(observation)
     yield from contention.kept_waiting(observation)
     yield from pool.starved(observation, limits)
@@ -89,9 +102,10 @@ def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
 
 def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
     """The stalls of one turn of the loop, with the lines that shared in each."""
-    for stall in _stalls_of(whose.exchange, turn.segment, limits):
-        shared = len(turn.pieces) > 1 and stall.kind in ("cpu", "sync-io")
-        told = _with_parts(stall, turn.pieces) if shared else stall
+    owner = None if whose.of_app else whose.exchange
+    shared = len(turn.pieces) > 1
+    for stall in _stalls_of(whose.exchange, turn.segment, limits, owner):
+        told = _with_parts(stall, turn.pieces) if shared and stall.kind in ("cpu", "sync-io") else stall
         yield _of_app(told) if whose.of_app else told
 
 
@@ -112,7 +126,7 @@ def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
     places: dict[tuple[str, int], BlamedLine] = {}
     held: Counter[tuple[str, int]] = Counter()
     for piece in pieces:
-        place = attribution.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
+        place = cpu_lines.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
         if place.frame is not None:
             key = place.frame.file, place.frame.line
             places.setdefault(key, place)
@@ -126,16 +140,18 @@ def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
     return stall._replace(parts=parts, place=places[longest_first[0][0]] if known else stall.place)
 
 
-def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
-    network = list(_network(exchange, segment))
+def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exchange | None = None) -> Iterator[Stall]:
+    """`owner`: the exchange whose endpoint is to blame where no line is known; None: no endpoint is."""
+    network = list(_network(exchange, segment, owner))
     yield from network
     asked = attribution.slept_on_request(segment)
     measured = _asleep(segment) - sum(stall.asleep for stall in network)
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
-            place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
+            place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
+            place = cpu_lines.or_definition(place, segment, owner)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
             yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure)
@@ -172,10 +188,10 @@ def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]
     return [("cpu" if cpu > asleep else "sync-io", cpu, asleep)]
 
 
-def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
+def _network(exchange: Exchange, segment: Segment, owner: Exchange | None) -> Iterator[Stall]:
     """One stall for each line that made a round trip."""
     for trip in attribution.of_network(segment):
-        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep(segment))
+        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep_in(trip, segment))
         yield Stall(
             "sync-network",
             exchange,
@@ -183,10 +199,18 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
             segment.ended,
             cpu,
             asleep,
-            trip.place,
+            cpu_lines.or_definition(trip.place, segment, owner),
             trip.rule,
             readings_of(segment),
         )
+
+
+def _asleep_in(trip: attribution.RoundTrip, segment: Segment) -> int:
+    """The most that the loop thread can have slept for this round trip.
+
+    A known call is witnessed: whatever the thread waited for in it, nobody else had their turn.
+    """
+    return segment.asleep if trip.witnessed and segment.queued is not None else _asleep(segment)
 
 
 def _asleep(segment: Segment) -> int:

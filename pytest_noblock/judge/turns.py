@@ -46,11 +46,13 @@ def _joined(pieces: Sequence[Segment]) -> Segment:
 
 
 _ADDED = set(Segment._fields) - {"exchange", "began", "ended", "turn", "elsewhere", "lines"}  # noqa: SLF001  # public
-"""Fields that are numbers to add up, or tuples to join."""
+"""Fields that are numbers to add up, tuples to join, or a yes or no that must hold of all pieces."""
 
 
 def _added(values: Sequence[Any]) -> Any:
-    """None where one piece does not know the number."""
+    """None where one piece does not know the number; a yes or no is yes where it is yes of every piece."""
+    if isinstance(values[0], bool):
+        return all(values)
     if isinstance(values[0], tuple):
         return tuple(each for value in values for each in value)
     return None if None in values else sum(values)

@@ -10,13 +10,17 @@ from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.units import milliseconds
 
 Mocked = Literal["known blocking call, answered by a mock"]
-Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"] | Mocked
+Evidence = (
+    Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "endpoint", "none"] | Mocked
+)
 """What points to a finding's line.
 
 `line counters`: counters at every user line. `hot loop`: counters as well, where counting a line costs as much as
 running it. `call`: a known blocking call, recorded as the loop thread made it. `sample`: the loop thread's stack,
 sampled by the watchdog. `worker`: the stacks of worker threads. `await`: the awaits at which tasks sat. `timeline`: the
-times of a background task. `MOCKED`: a known blocking call that a mock answered. `none`: no line was caught.
+times of a background task. `endpoint`: the line is the `def` of the endpoint, of the task or of the app, because most
+of the CPU was burned outside of the user's lines, or because no look at the stack came. `MOCKED`: a known blocking call
+that a mock answered. `none`: no line was caught.
 """
 
 MOCKED: Mocked = "known blocking call, answered by a mock"
@@ -113,6 +117,8 @@ class Finding:
     """The reason for which the user accepts the finding; None where the user does not accept it."""
     route: str = ""
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
+    near: str | None = None
+    """What is to be said of a computation in one run that is over the limit by little; None for all others."""
     rule: Rule | None = None
     """The rule that found the longest stall; None for a background task."""
     readings: Readings | None = None

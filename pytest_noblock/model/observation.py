@@ -71,6 +71,8 @@ class Task(NamedTuple):
     """The line of the endpoint that awaited the task; None where the framework awaited it, as it should."""
     batch: int | None
     """A number that all tasks of one `BackgroundTasks` object share; None for a task outside of such an object."""
+    defined: Frame | None = None
+    """The first line of the function's code, a decorator's where it has one; None for a function in C."""
 
     def is_called(self, name: str) -> bool:
         """Whether `name` is the function's `__name__`, its qualified name or `module.qualname`."""
@@ -131,6 +133,9 @@ class Exchange(NamedTuple):
     """Starlette's version, where the app is Starlette's. None for any other app: no background task of it is seen."""
     left: tuple[Left, ...] = ()
     """Detached work that was not measured to its end."""
+    defined: Frame | None = None
+    """The first line of the endpoint's code, a decorator's where it has one; of the app's own code where no endpoint is
+    known. None where neither is written in Python, or where the app is a framework's own object."""
 
     @property
     def request(self) -> str:
@@ -190,6 +195,10 @@ class Observation(NamedTuple):
     loop: str = ""
     """The event loops that ran the app, joined by ", ": `asyncio`, `uvloop`, `rloop`, `trio`, or the package of another
     loop; empty where none ran."""
+    probe_exchanges: tuple[Exchange, ...] = ()
+    """The calls of the app that the probes of the user made."""
     probe_failed: str | None = None
     """A sentence that says how a probe of the user ended without a status below 400; None where none did. The probe may
     have waited for what the request held."""
+    slowdown: int = 1
+    """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from pytest_noblock.model.frames import Frame, Stack
 
+FIRST_TIME = "noblock_first_time"
+"""The function on a stack, ours, below which a process does what it does once."""
+
 
 class Sample(NamedTuple):
     """The loop thread's stack, as the watchdog saw it in the middle of a step."""
@@ -22,6 +25,10 @@ class Sample(NamedTuple):
     syscall: str
     """The kernel call in which the loop thread was, `poll`; `running` for none, `unknown` where the kernel does not
     tell."""
+    gil_wait: int | None = None
+    """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
+    rang: int | None = None
+    """When the watchdog's timer rang; None: not known. From then to `due` the watchdog waited for the GIL."""
 
 
 class SocketExchange(NamedTuple):
@@ -112,6 +119,21 @@ class Segment(NamedTuple):
     first step. 0 where nobody counted the turns (uvloop, trio)."""
     elsewhere: int = 0
     """Ns between `began` and `ended` that are not this exchange's: others ran between its steps of the same turn."""
+    first_use: int = 0
+    """Ns of `cpu` below functions that a process runs once (loading a template, building a schema), less the imports
+    and the garbage collection in them."""
+    first_uses: tuple[tuple[str, int], ...] = ()
+    """What was done there, in words, and its part of `first_use`: `("the template page.html", 20_000_000)`."""
+    counted: bool = True
+    """Whether `lines`, where there are any, holds all lines that ran: the counters give up in a hot loop."""
+
+    def without_first_use(self) -> "Segment":
+        """The segment of a request that finds all of it done already."""
+        return self._replace(cpu=self.cpu - self.first_use, ended=self.ended - self.first_use, first_use=0)
+
+    threads_cpu: int | None = None
+    """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A C library's own threads
+    cannot. None: nobody knows."""
 
     @property
     def wall(self) -> int:

@@ -24,7 +24,9 @@ class BlamedLine(NamedTuple):
     """Whether the line is proof of the wait by itself: a counter, a recorded call or a stack other than a sample names
     the line, or a sample shows the loop thread in a kernel call that is no wait for the GIL."""
     first_use: bool = False
-    """Whether most samples at the line show work that a process does once: compiling a template, building a schema."""
+    """Whether most samples of the step show work that a process does once: an import that no hook sees, a compiler."""
+    call: str | None = None
+    """The call to name instead of the frame's: the library function that computed, where no user line called it."""
 
 
 class Stall(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
@@ -72,7 +73,7 @@ class ItemRecorder:
         """One check for each request that was recorded."""
         from pytest_noblock.checks.watched import WatchRules, judge_watched
 
-        rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails)
+        rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
         return judge_watched(id, self._watch.observation(), rules, self._kit.user.relative)
 
 

@@ -128,6 +128,8 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     for name in _during(check, finding):
         yield from _row("task", name)
     yield from _row("why", _why(finding))
+    if finding.near is not None:
+        yield from _row("near", finding.near)
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
     yield from _row("instead", finding.replacement)
@@ -214,7 +216,7 @@ def _once(check: Check, finding: Finding) -> str:
     return f"once, {_evidence(finding.evidence)}{hint}"
 
 
-def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
+def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
     match evidence:
         case "call" | "known blocking call, answered by a mock":
             return "as the call was made"
@@ -228,6 +230,8 @@ def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
             return "by where its tasks waited"
         case "timeline":
             return "by the times of its task"
+        case "endpoint":
+            return "by the counters of the step; most of it lay outside of the user's lines"
         case "none":
             return "by the counters of the step alone"
         case _:

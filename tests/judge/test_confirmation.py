@@ -47,7 +47,9 @@ def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line 
         ([finding(line=7)], [[finding(line=9)], [finding(line=9)]], [9]),
         ([finding(line=None)], [[finding(line=9)]], [9]),
         ([], [[finding(line=9)]], []),
-        ([], [[finding(line=9)], [finding(line=9)]], [9]),
+        ([], [[finding(line=9)], [finding(line=9)]], []),  # 48 ms, and 2 ms of the counters
+        ([], [[finding("sync-network", line=9)], [finding("sync-network", line=9)]], [9]),
+        ([finding(line=7)], [[finding(line=7), finding(line=9)], [finding(line=7), finding(line=9)]], [7]),
         ([], [[finding("cpu", line=9)], [finding("cpu", line=9)]], []),
         ([finding(line=7), finding(line=8)], [[finding(line=8)]], [8]),
         ([finding("cpu", line=7)], [[finding(line=7)]], []),
@@ -57,7 +59,8 @@ def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line 
         ([finding(line=7)], [[finding(line=7, phase=Phase.BACKGROUND)]], []),
     ],
     ids=(
-        "again gone third-run never other-line other-line-twice unnamed-before new-once new-twice new-cpu one-of-two"
+        "again gone third-run never other-line other-line-twice unnamed-before new-once new-twice new-round-trip"
+        " beside-another new-cpu one-of-two"
         " other-kind same-loop other-function sampled-elsewhere other-phase"
     ).split(),
 )
@@ -65,6 +68,32 @@ def test_a_finding_must_come_in_two_runs(first, again, lines):
     result = confirmation.confirmed(first, again, needed=2)
     assert [each.line for each in result] == lines
     assert all(each.confirmed for each in result)
+
+
+def test_a_sleep_that_broke_the_limit_in_the_first_run_has_the_time_of_that_run():
+    """The later runs have a lower bar: the failure would say that 41 ms break a limit of 50 ms."""
+    (one,) = confirmation.confirmed([finding(ms=51)], [[finding(ms=41)]], needed=2)
+    assert one.blocked_ns == 51 * MS
+
+
+@pytest.mark.parametrize(
+    ("first", "confirmed", "lines"),
+    [
+        ([finding(line=7)], [], [7]),
+        ([finding(line=7)], [finding(line=7)], []),
+        ([finding(line=7)], [finding(line=9)], []),  # the same, at a better line
+        ([finding(line=7), finding(line=8)], [finding(line=8)], [7]),
+        ([finding(line=7)], [finding("cpu", line=9)], [7]),
+        ([finding(line=None)], [], []),
+    ],
+)
+def test_what_is_still_open(first, confirmed, lines):
+    assert [each.line for each in confirmation.open_after(first, confirmed)] == lines
+
+
+def test_what_the_warm_up_showed_at_the_same_line_is_confirmed():
+    (one,) = confirmation.shown_by_warm_up([finding(line=7), finding(line=8), finding(line=None)], [finding(line=8)])
+    assert (one.line, one.confirmed) == (8, True)
 
 
 def test_portable_rules_may_ask_for_every_run():
@@ -80,7 +109,7 @@ def test_a_computation_keeps_the_times_of_the_run_without_counters():
     assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
 
 
-@pytest.mark.parametrize(("evidence", "function", "line"), [("hot loop", "report", 7), ("hot loop", "other", 9),
+@pytest.mark.parametrize(("evidence", "function", "line"), [("hot loop", "report", 7), ("hot loop", "other", 7),
     ("line counters", "report", 9)])  # fmt: skip
 def test_samples_show_the_line_of_a_hot_loop_better_than_counters(evidence, function, line):
     first = finding("cpu", line=7, evidence="sample", call="json.dumps", code="dumps(x)")
@@ -121,6 +150,10 @@ SAME_POOL = {"pool": "the thread pool"}
         ([finding("gil", line=7)], [[]], []),
         ([finding("gil", line=7)], [[], [finding("gil", line=7)]], [7]),
         ([finding("gil", line=7)], [[finding("gil", line=9)]], []),
+        ([finding("gil", line=7)], [[finding("gil", line=9)], [finding("gil", line=9)]], [9]),
+        ([finding("gil", line=7)], [[finding("gil", line=9)], [finding("gil", line=8)]], []),
+        ([], [[finding("gil", line=9)], [finding("gil", line=9)]], []),
+        ([finding("gil", line=7)], [[finding("gil", line=9)], [finding("gil", line=7), finding("gil", line=9)]], [7]),
         ([finding("gil", line=None)], [[finding("gil", line=9)]], [9]),
         ([finding("gil", line=7)], [[finding("gil", line=None)]], [7]),
         ([finding("gil", line=None)], [[finding("gil", line=None), finding("gil", line=9)]], [9]),
@@ -130,7 +163,8 @@ SAME_POOL = {"pool": "the thread pool"}
         ([finding("gil", line=7), finding("gil", line=8)], [[finding("gil", line=8)]], [8]),
     ],
     ids=(
-        "again gone second other-line line-later no-line-later best-line other-kind one-pool two-pools one-of-two"
+        "again gone second other-line other-line-twice three-lines new-twice beside-another"
+        " line-later no-line-later best-line other-kind one-pool two-pools one-of-two"
     ).split(),
 )
 def test_what_is_seen_beside_the_steps_must_come_again(first, again, lines):
@@ -190,6 +224,10 @@ def test_runs_with_counters_go_on_while_something_is_open(repeat, first, again, 
 )
 def test_the_runs_that_a_kind_needs(kind, meter, repeat):
     assert confirmation.repeat_for(KINDS[kind].confirmation, meter) == repeat
+
+
+def test_what_only_several_requests_show_is_sent_as_it_was():
+    assert confirmation.repeat_for("as sent", "full") == Repeat(2, 2, alone=False, probes=True, only_sure=True)
 
 
 def test_each_stall_is_confirmed_in_one_way():

@@ -15,23 +15,29 @@ CALL = BlockingCall("time.sleep", False, 0, 5 * MS, (FRAME,))
 
 def segment(asleep, switches, *, cpu=0, queued=0, others_cpu=0, collected=0, **more):
     """One step in ms."""
+    asleep, cpu, queued, others_cpu, collected = (round(x * MS) for x in (asleep, cpu, queued, others_cpu, collected))
     return Segment(
         exchange=1,
         began=0,
-        ended=(asleep + cpu + queued + collected) * MS,
-        cpu=cpu * MS,
-        collected=collected * MS,
-        queued=queued * MS,
+        ended=asleep + cpu + queued + collected,
+        cpu=cpu,
+        collected=collected,
+        queued=queued,
         switches=switches,
-        others_cpu=others_cpu * MS,
+        others_cpu=others_cpu,
         round_trips=0,
         doubtful_trips=0,
         **more,
     )
 
 
-def sample(due, ended, syscall="futex"):
-    return Sample(due * MS, due * MS, ended * MS, (), syscall)
+def sample(due, ended, syscall="futex", gil_wait=None):
+    return Sample(due * MS, due * MS, ended * MS, (), syscall, None if gil_wait is None else round(gil_wait * MS))
+
+
+def looks(*gil_waits):
+    """Short samples, for each of which the watchdog waited for the GIL so long (ms)."""
+    return tuple(sample(20 * number, 20 * number, gil_wait=wait) for number, wait in enumerate(gil_waits))
 
 
 @pytest.mark.parametrize(
@@ -68,10 +74,16 @@ def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep
         (segment(99, 1, others_cpu=99), 0),  # one sleep beside a busy thread
         (segment(99, 21, others_cpu=99, calls=(CALL,) * 20), 0),  # twenty sleeps, all of them seen
         (segment(99, 21, others_cpu=99, calls=(CALL,) * 2), 99),
+        (segment(97.6, 21, cpu=8.8, queued=4.4, others_cpu=177.4, threads_cpu=0), 0),  # argon2's own four threads
+        (segment(89, 22, cpu=8.4, queued=15.6, others_cpu=150.7, threads_cpu=int(4.5 * MS)), 0),  # and a small thread
+        (segment(77.8, 21, cpu=10.3, queued=168.8, others_cpu=194, threads_cpu=14 * MS), 0),  # beside busy processes
+        (segment(60.8, 13, cpu=7.3, queued=59.3, others_cpu=19, threads_cpu=19 * MS), 60.8),  # json.dumps, beside 4
+        (segment(110.9, 17, cpu=0.9, queued=9.3, others_cpu=26.8, threads_cpu=26 * MS), 102),
+        (segment(62.3, 47, cpu=70, queued=11.7, others_cpu=66.8, threads_cpu=67 * MS), 62.3),  # in pure Python
     ],
 )
 def test_what_of_the_sleep_was_a_wait_for_threads_that_computed(step, waited):
-    assert gil_waits.waited_for_threads(step) == waited * MS
+    assert gil_waits.waited_for_threads(step) == round(waited * MS)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +119,25 @@ def test_what_of_the_sleep_was_a_wait_for_the_watchdog(step, waited):
 )
 def test_a_sleep_is_the_apps_own_where_nobody_could_make_it_hand_over_the_gil(step, place, own):
     assert gil_waits.slept_by_itself(step, place) is own
+
+
+@pytest.mark.parametrize(
+    ("step", "free"),
+    [
+        (segment(97.6, 21, cpu=8.8, others_cpu=177, threads_cpu=0, samples=looks(0.08, 0.17, 0.09, 0.07)), True),
+        (segment(132, 22, cpu=7.7, others_cpu=149, threads_cpu=0, samples=looks(0.05, 0.05, 6.05, 0.04, 0.06)), True),
+        (segment(97.6, 21, cpu=8.8, others_cpu=177, threads_cpu=0, samples=looks(0.08)), False),  # one is by chance
+        (segment(97.6, 21, cpu=8.8, others_cpu=177, threads_cpu=0, samples=looks(None, None)), False),
+        (segment(97.6, 21, cpu=8.8, others_cpu=177, samples=looks(0.08, 0.17)), False),  # perhaps a Python thread's CPU
+        (segment(113, 41, cpu=1.2, others_cpu=131, threads_cpu=131 * MS, samples=looks(0.2, 0.1)), False),
+        (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(62.8, 8.7)), False),  # it had no processor
+        (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(0.1, 0.1, 13.6, 8.7)), False),
+    ],
+)
+def test_the_gil_was_free_where_the_watchdog_got_it_and_no_python_thread_computed(step, free):
+    assert gil_waits.gil_was_free(step) is free
+    assert gil_waits.slept_by_itself(step, CAUGHT) is (free or step.cpu < 4 * MS)
+    assert not gil_waits.slept_by_itself(step._replace(cpu=5 * MS), BlamedLine())
 
 
 @pytest.mark.parametrize(

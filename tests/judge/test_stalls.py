@@ -447,3 +447,10 @@ def test_the_portable_meter_reads_neither_delay_nor_sleep_nor_switches():
     (stall,) = stalls(observation(segment(wall=80, cpu=80, **PORTABLE), meter="portable"), LIMITS)
     assert (stall.readings.queued, stall.readings.asleep, stall.readings.switches) == (None, None, None)
     assert (stall.readings.wall, stall.readings.cpu) == (80 * MS, 80 * MS)
+
+
+def test_a_recorded_round_trip_keeps_its_time_where_the_loop_thread_waited_for_the_gil_in_it():
+    """Beside a thread that computes, its 200 ms look like a wait for the GIL. The call waited, all the same."""
+    call = BlockingCall("Cursor.execute", True, 0, 200 * MS, (NETWORK,))
+    step = segment(wall=208, cpu=2, switches=40, others_cpu=190, calls=(call,))
+    assert [each for each in judged(step) if each[0] == "sync-network"] == [("sync-network", 0, 200, "red")]

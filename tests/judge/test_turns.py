@@ -21,7 +21,8 @@ def frame(line):
 
 def piece(began, wall, *, turn=7, line=7, exchange=1, cpu=None, **more):
     """One step in ms, that computes unless `cpu` says otherwise; the watchdog saw it at `line`."""
-    looked = Sample(began * MS, began * MS, began * MS, (frame(line),), "running")
+    at = round((began + 2 * wall / 3) * MS)
+    looked = Sample(at, at, at, (frame(line),), "running")
     values = {"collected": 0, "queued": 0, "switches": 0, "others_cpu": 0, "round_trips": 0, "doubtful_trips": 0}
     cpu = wall if cpu is None else cpu
     more = {"samples": (looked,)} | values | more
@@ -91,7 +92,7 @@ def test_the_line_of_the_greatest_part_is_named_and_the_others_are_told():
 
 def test_a_part_weighs_by_its_time_and_not_by_its_looks():
     """The watchdog looks often at first, and ever more rarely."""
-    looks = tuple(Sample(n * MS, n * MS, n * MS, (frame(7),), "running") for n in range(3))
+    looks = tuple(Sample(n * MS, n * MS, n * MS, (frame(7),), "running") for n in (10, 15, 20))
     (stall,) = stalls(
         Observation("full", (REQUEST,), (piece(0, 30, samples=looks), piece(40, 45, line=9), piece(90, 2, line=11))),
         LIMITS,

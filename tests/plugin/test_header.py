@@ -22,7 +22,9 @@ def test_nothing_is_said_where_nothing_is_asked(shop):
 def test_the_portable_rules_say_what_they_do_not_see(shop):
     shop.makepyfile("def test_it(): pass")
     result = shop.runpytest("--noblock-app=shop:app", "-o", "noblock_meter=portable")
-    result.stdout.fnmatch_lines(["noblock: portable rules (not seen here: noblock_meter = portable)"])
+    result.stdout.fnmatch_lines(
+        ["noblock: portable rules (not seen here: noblock_meter = portable; `gil` is not judged)"]
+    )
 
 
 def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
@@ -31,7 +33,7 @@ def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
     monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: "a sleep, a round trip")
     shop.makepyfile("def test_it(): pass")
     result = shop.runpytest("--noblock-app=shop:app")
-    result.stdout.fnmatch_lines(["noblock: portable rules (not seen here: a sleep, a round trip)"])
+    result.stdout.fnmatch_lines(["noblock: portable rules (not seen here: a sleep, a round trip; `gil` is not judged)"])
 
 
 def test_the_full_meter_can_be_insisted_on(shop, monkeypatch, refused):

@@ -50,7 +50,9 @@ def test_the_machine_is_asked_once(session, monkeypatch):
 
 
 def test_the_header_says_what_is_not_seen(session):
-    assert session(missing="a sleep").header() == ["noblock: portable rules (not seen here: a sleep)"]
+    assert session(missing="a sleep").header() == [
+        "noblock: portable rules (not seen here: a sleep; `gil` is not judged)"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-border(__file__)
+border(__file__, sending=("send", "receive", "_uncharged", "before", "passed"))
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from asgi_lifespan import LifespanManager, LifespanNotSupported
 
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, Message, Receive, Scope, Send, owned
 from pytest_noblock.engine.stacks import describe_error
+from pytest_noblock.engine.steps.python_threads import app_starts
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN
 
@@ -29,7 +30,7 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
     """
     manager = LifespanManager(_as_under_server(_raising_failures(app)), LIMIT_S, LIMIT_S)
     try:
-        with owned(LiveExchange(LIFESPAN, "")):
+        with owned(LiveExchange(LIFESPAN, "")), app_starts():
             await manager.__aenter__()
     except LifespanNotSupported:
         yield app

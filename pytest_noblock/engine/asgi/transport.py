@@ -17,7 +17,7 @@ from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 
-border(__file__)
+border(__file__, sending=("_send", "_receive", "_deliver", "_cut_segment", "_check"))
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app adds its LiveExchange. A redirect is one more call."""
@@ -35,8 +35,10 @@ class AppTransport(httpx.AsyncBaseTransport):
     asks_for_tasks = False
     """Whether somebody asks when the background tasks began."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, given: ASGIApp | None = None) -> None:
+        """`given`: the user's own app, where `app` is a wrapper around it."""
         self._app = app
+        self._given = app if given is None else given
         self._running: set[asyncio.Task[None]] = set()
         """Keeps the tasks alive: the loop has weak references only. A background task may outlive the client's call."""
 
@@ -46,7 +48,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         request.extensions.get(EXTENSION, []).append(record)
         body = await request.aread()
         call = AppCall(self._app, record, body, asks_for_tasks=self.asks_for_tasks)
-        record.scope = _scope(request)
+        record.scope, record.app = _scope(request), self._given
         self._start(call, record)
         start = await call.response_start()
         return httpx.Response(start["status"], headers=start.get("headers", []), stream=call)

@@ -27,9 +27,9 @@ from typing import Any
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import background_tasks
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame, as_stack, describe_error
+from pytest_noblock.engine.stacks import RawFrame, as_stack, describe_error, first_line
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import user_frame
+from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Exchange, Left
 
 MODULES = ("starlette.background", "fastapi.routing")
@@ -37,8 +37,8 @@ MODULES = ("starlette.background", "fastapi.routing")
 
 _FRAMEWORKS = {"starlette", "fastapi"}
 _ROUTING = {"fastapi.routing", "starlette.routing"}
-_DECORATOR_LINES = 30
-"""The `def` is searched in so many lines from the first decorator on. Without a `def` the decorator's line is taken."""
+_MOST_MIDDLEWARES = 20
+"""So many wrappers of an app are looked through."""
 
 
 def packages_of(app: ASGIApp) -> set[str]:
@@ -67,14 +67,42 @@ def endpoint_def(record: LiveExchange) -> RawFrame | None:
     return None if code is None else (code, _line_of_def(code), 0, getattr(endpoint, "__globals__", {}))
 
 
-@functools.lru_cache
-def _line_of_def(code: CodeType) -> int:
-    """`co_firstlineno` is the line of the first decorator, where there is one."""
-    from pytest_noblock.calls import names
+def defined_at(record: LiveExchange, user: UserCode) -> Frame | None:
+    """The first line of the endpoint's code; where no endpoint is known, of the app's, if that is the user's."""
+    endpoint = _function_of(record.scope.get("endpoint"), record.method)
+    if endpoint is not None:
+        return first_line(endpoint, user)
+    return next((frame for each in _nested(record.app) if (frame := first_line(each, user)) and frame.user), None)
 
-    first = code.co_firstlineno
-    following = (names.source_line(code.co_filename, line) or "" for line in range(first, first + _DECORATOR_LINES))
-    return next((first + n for n, text in enumerate(following) if text.startswith(("def ", "async def "))), first)
+
+def _function_of(endpoint: object, method: str) -> object:
+    """The function itself: of a partial, of an endpoint class (`HTTPEndpoint`), of an object that is called."""
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    if inspect.isclass(endpoint):
+        names = (method.lower(), "on_receive", "__call__")
+        return next((found for name in names if (found := vars(endpoint).get(name)) is not None), None)
+    endpoint = inspect.unwrap(endpoint) if callable(endpoint) else None
+    if endpoint is None or hasattr(endpoint, "__code__"):
+        return endpoint
+    return vars(type(endpoint)).get("__call__")
+
+
+def _nested(app: object) -> Iterator[object]:
+    """The functions that are called for an app, from the outermost middleware in."""
+    for _ in range(_MOST_MIDDLEWARES):
+        function = _function_of(app, "")
+        yield function
+        inner = getattr(app, "__dict__", {}).get("app")
+        if inner is None:
+            return
+        app = inner
+
+
+def _line_of_def(code: CodeType) -> int:
+    from pytest_noblock.calls.callsites import def_line  # most tests name no call
+
+    return def_line(code.co_filename, code.co_firstlineno)
 
 
 def is_routing(frame: RawFrame) -> bool:
@@ -91,6 +119,7 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
         raised=_error_text(record.raised, user, record.raised_at),
         framework=_starlette_version() if "app" in record.scope else None,
         left=tuple(_left(record, user)),
+        defined=defined_at(record, user),
     )
 
 

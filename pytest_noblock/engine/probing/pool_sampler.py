@@ -5,7 +5,7 @@ calls `PoolSampler.awaited` when the loop thread has waited for the GIL.
 """
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -85,8 +85,13 @@ class PoolSampler:
         probes: Probes,
         *,
         splits_waiting: bool,
+        awaited_elsewhere: Callable[[], Sequence[Holder]] = list,
     ) -> None:
-        """`splits_waiting`: whether the run-queue delay of threads can be read, as by the full meter."""
+        """`splits_waiting`: whether the run-queue delay of threads can be read, as by the full meter.
+
+        `awaited_elsewhere`: who waits for a thread of a pool that is not among `pools`.
+        """
+        self._awaited_elsewhere = awaited_elsewhere
         self._histories = [_History(pool) for pool in pools]
         self._user = user
         self._records = records
@@ -112,7 +117,8 @@ class PoolSampler:
 
     def awaited(self) -> list[Holder]:
         """The threads that observed requests wait for."""
-        return [each for history in self._histories for each in history.pool.awaited() if each.record in self._records]
+        in_pools = [each for history in self._histories for each in history.pool.awaited()]
+        return [each for each in (*in_pools, *self._awaited_elsewhere()) if each.record in self._records]
 
     def readings(self) -> tuple[PoolReading, ...]:
         """All of them, once the run is over."""

@@ -1,7 +1,7 @@
 """Probes: what everybody else feels while the request is under way. All of it runs on the loop thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,10 +39,12 @@ class ProbeFailed(Exception):
 
 @dataclass(slots=True, eq=False)
 class ProbeInFlight:
-    """A user's probe under way; `due` in ns."""
+    """A user's probe under way; times in ns."""
 
     path: str
-    due: int
+    dues: Sequence[int]
+    """When it was due. Where the loop was held, one is sent for all that fell due meanwhile: many at once would hold
+    the loop themselves, and wait for each other."""
     records: list[LiveExchange] = field(default_factory=list)
     """The calls of the app that it made."""
 
@@ -55,8 +57,8 @@ class Probes:
         """By path or built-in probe: its time (ns) with nothing else under way."""
         self.answered: list[Probe] = []
         self.under_way: set[ProbeInFlight] = set()
-        self.exchanges: set[int] = set()
-        """The numbers of all calls of the app that the probes made."""
+        self.sent: list[ProbeInFlight] = []
+        """All of them, in order."""
         self.failed: ProbeFailed | None = None
         """The first failure of a probe while the request was under way."""
         self._client = client
@@ -76,6 +78,7 @@ class Probes:
         for path in self._paths:
             self.alone[path] = await _median_time(f"GET {path}", partial(self._send_now, path))
         self.answered.clear()  # those are not part of the run
+        self.sent.clear()
 
     @asynccontextmanager
     async def running(self, sample: Sample) -> AsyncIterator[LoopTicks]:
@@ -109,18 +112,20 @@ class Probes:
         sent: list[asyncio.Task[None]] = []
         try:
             while True:
-                await timetable.next()
-                sent.append(asyncio.create_task(self._send(ProbeInFlight(path, timetable.due))))
+                dues = await timetable.next()
+                sent.append(asyncio.create_task(self._send(ProbeInFlight(path, dues))))
         finally:
-            sent.extend(asyncio.create_task(self._send(ProbeInFlight(path, due))) for due in timetable.missed())
+            if dues := timetable.missed():
+                sent.append(asyncio.create_task(self._send(ProbeInFlight(path, dues))))
             await _all_answered(path, sent)
 
     async def _send_now(self, path: str) -> None:
-        await self._send(ProbeInFlight(path, now()))
+        await self._send(ProbeInFlight(path, [now()]))
 
     async def _send(self, probe: ProbeInFlight) -> None:
         """Raises ProbeFailed where no response comes, or one of status 400 and above."""
         self.under_way.add(probe)
+        self.sent.append(probe)
         try:
             response = await self._client.get(probe.path, extensions={EXTENSION: probe.records})
         except NoResponse as error:
@@ -129,8 +134,8 @@ class Probes:
             raise ProbeFailed(f"the probe GET {probe.path} {how}") from None
         finally:
             self.under_way.discard(probe)
-            self.exchanges.update(record.number for record in probe.records)
-        self.answered.append(Probe(probe.path, probe.due, now(), response.status_code))
+        answered = now()
+        self.answered.extend(Probe(probe.path, due, answered, response.status_code) for due in probe.dues)
         _require_success(probe.path, response.status_code)
 
     def _note_answer(self, name: str, due: int) -> None:
@@ -176,18 +181,25 @@ class _Timetable:
     def __init__(self) -> None:
         self.due = now()
         self._number = 0
-
-    async def next(self) -> None:
-        """Wait until the next one is due."""
         self._advance()
-        await asyncio.sleep(max(0, self.due - now()) / 1e9)
 
-    def missed(self) -> Iterator[int]:
+    async def next(self) -> list[int]:
+        """Wait until the next one is due; returns when (ns), and when those after it up to now."""
+        await asyncio.sleep(max(0, self.due - now()) / 1e9)
+        return self.missed() or [self._taken()]
+
+    def missed(self) -> list[int]:
         """The due times (ns) of the probes that were not sent: the next one, and those after it up to now."""
         stopped = now()
+        dues = []
         while self.due < stopped:
-            yield self.due
-            self._advance()
+            dues.append(self._taken())
+        return dues
+
+    def _taken(self) -> int:
+        due = self.due
+        self._advance()
+        return due
 
     def _advance(self) -> None:
         self._number += 1

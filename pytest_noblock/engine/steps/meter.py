@@ -13,6 +13,7 @@ from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.deductions import Deductions
+from pytest_noblock.engine.steps.python_threads import PythonThreads
 from pytest_noblock.engine.steps.step_calls import StepCalls
 from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
@@ -35,6 +36,8 @@ moment. A C driver takes longer than this to open one and to talk.)"""
 _KEPT_NS = _NOTABLE_NS // 2
 """ns of CPU, of sleep or of imports. A segment with less of each is dropped. Of a notable step the machine may have
 taken a part; what remains still adds up with the other steps of its turn."""
+_SLEPT_NS = 5_000_000
+"""Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
 """ns. The same where a request's step goes on at once after a cut, and nobody counts the turns of the loop. What the
 request did since the reading counts twice then: 1 ms at most, and only more than that is worth a note."""
@@ -42,6 +45,11 @@ request did since the reading counts twice then: 1 ms at most, and only more tha
 
 class LineObserver(Protocol):
     """Counts what each user line costs, while a run is exact (see `line_costs`)."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has given up counting."""
+        ...
 
     def enter(self) -> None:
         """A step of a request begins."""
@@ -112,8 +120,9 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
         self._native = _native_id()
+        self._threads = PythonThreads()
         self._trips = RoundTrips(sockets)
-        self._calls = StepCalls(user, self._trips, self.deductions)
+        self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
@@ -201,7 +210,8 @@ class StepMeter:
             self.close_gap_interval()
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
-        self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
+        self._threads.step_begins(self._read_at)
+        self._watchdog_cpu = self._watchdog.burned() if self._watchdog is not None else 0
 
     def end(self) -> None:
         """The owner's step ends, or is cut here; the owner is charged for it."""
@@ -248,7 +258,7 @@ class StepMeter:
         start, out, calls = self._start, self.deductions, self._calls
         others = others_cpu(start, end)
         if self._watchdog is not None:  # the watchdog makes no round trips
-            others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
+            others = max(0, others - (self._watchdog.burned() - self._watchdog_cpu))
         trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(self._began, end[WALL] - out.wall)
         cpu = end[CPU] - start[CPU] - out.collected - out.cpu - self._between
@@ -271,15 +281,32 @@ class StepMeter:
             exchanged=exchanged,
             turn=self._chain_turn,
             elsewhere=min(self._between, ended - self._began),
+            first_use=min(out.once_cpu, max(0, cpu)),
+            first_uses=out.once,
+            counted=not (self._lines is not None and self._lines.exhausted),
+            threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
         )
 
-    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
+    def _threads_cpu(self, off_cpu: int) -> int | None:
+        return self._threads.burned() if off_cpu >= _SLEPT_NS else None
+
+    def exchange_begins(self) -> int:
+        """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""
+        return self._calls.exchange_begins() if self.owner is not None else 0
+
+    def known_call_ended(
+        self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0, slept: int = 0
+    ) -> None:
         """A known blocking call on this thread has just ended; see `known_calls.Observer`."""
         if self.owner is not None:
-            self._calls.ended(name, effect, began, frame, asked)
+            self._calls.ended(name, effect, began, frame, asked, slept)
 
     def another_thread_called(self) -> None:
         """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
+        self.look_if_late()
+
+    def look_if_late(self) -> None:
+        """A look at the step, if it is overdue and none came. The caller has the GIL; it may be the meter's thread."""
         if self._watchdog is not None:
             self._watchdog.sample_if_late()
 

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Container
 
-from pytest_noblock.engine.clocks import best_clock, longest_queued
+from pytest_noblock.engine.clocks import best_clock, cpu_of, longest_queued, queued
 from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import RawFrame, capture
+from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.timer import best_timer
 
 _MOST_SAMPLES = 8
@@ -37,10 +38,12 @@ class RawSample:
     """A sample as it was taken; `segment.Sample` is made of it after the run. Times in ns."""
 
     syscall = "unknown"
+    gil_wait: int | None = None
 
-    def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
+    def __init__(self, step: int, began: int, frames: list[RawFrame], rang: int) -> None:
         self.step = step
         self.due = self.began = began
+        self.rang = min(rang, began)
         self.ended = now()
         self.frames = frames
 
@@ -61,8 +64,13 @@ class Watchdog:
         """When the timer rings, or last rang (ns)."""
         self._timer = best_timer()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="noblock watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=WATCHDOG, daemon=True)
         self._thread.start()
+
+    def burned(self) -> int:
+        """CPU time (ns) of the watchdog's thread until now; where no other thread can know: until its last look."""
+        cpu = cpu_of(self._thread.native_id or 0)
+        return self.cpu if cpu is None else cpu
 
     def step_began(self, ident: int, native: int, step: int, began: int) -> None:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
@@ -83,7 +91,9 @@ class Watchdog:
                 self._arm(self.after)
 
     def sample_if_late(self) -> None:
-        """Called by a thread that has the GIL and is no loop thread. The watchdog may still wait for the GIL.
+        """Called by a thread that has the GIL: another one than the loop thread, or this one in a function of ours.
+
+        The watchdog may still wait for the GIL.
 
         When a C call that kept the GIL ends, the thread that is first gets the GIL. Often that
         is the test client's thread, which then waits for its answer. When the watchdog gets
@@ -116,7 +126,10 @@ class Watchdog:
             if on_late is not None and now() - self._due >= self.after:
                 on_late()
             taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
-            delayed = longest_queued(before, clock.delay())
+            after = clock.delay()
+            delayed = longest_queued(before, after)
+            for _, sample in taken:
+                sample.gil_wait = max(0, sample.began - self._due - queued(after) + queued(before))
             self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
             self.cpu = time.thread_time_ns()
         clock.close()
@@ -141,7 +154,7 @@ class Watchdog:
             wanted = moment - began >= self.after // 2 and step not in not_of
             frames = capture(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
-                taken.append((ident, RawSample(step, moment, frames)))
+                taken.append((ident, RawSample(step, moment, frames, self._due)))
         self.samples.extend(sample for _, sample in taken)
         return taken
 

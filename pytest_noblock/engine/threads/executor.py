@@ -1,25 +1,27 @@
-"""An event loop that remembers the calls in its default executor: the executor's threads carry no context."""
+"""An event loop that remembers the calls in thread pools of asyncio: the pools' threads carry no context."""
 
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.steps.python_threads import mark_as_the_apps
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job:
-    """One call that was given to the default executor. The loop thread makes it, a worker calls it."""
+    """One call that was given to an executor. The loop thread makes it, a worker calls it."""
 
     call: Callable[..., Any]
     jobs: "set[Job]"
-    """The loop's jobs that have not ended, this one included."""
+    """The jobs that have not ended, this one included."""
     unanswered: "set[Job]"
-    """The loop's jobs whose future is not done; a job that has ended is in it until the loop takes the answer."""
+    """The jobs whose future is not done; a job that has ended is in it until the loop takes the answer."""
     task: "asyncio.Task[Any] | None"
     """The task that gave it; None where a callback did."""
     record: LiveExchange | None = field(default_factory=CURRENT.get)
@@ -34,6 +36,7 @@ class Job:
     def __call__(self, *args: Any) -> Any:
         """On a worker: make the call."""
         self.worker = threading.get_ident()
+        mark_as_the_apps(threading.current_thread())
         try:
             return self.call(*args)
         finally:
@@ -47,19 +50,23 @@ class Job:
 
 
 class SeesExecutor(asyncio.BaseEventLoop):
-    """A loop whose default executor's calls are jobs. Other executors' calls are let through."""
+    """A loop whose default executor's calls are jobs, and those of the app's own thread pools."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.jobs: set[Job] = set()
         self.unanswered: set[Job] = set()
+        self.own_jobs: set[Job] = set()
+        self.own_unanswered: set[Job] = set()
+        """The same two of the app's own pools."""
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]
-        if executor is not None:
+        if executor is not None and not isinstance(executor, ThreadPoolExecutor):  # a process cannot take a job
             return super().run_in_executor(executor, func, *args)
-        job = Job(call=func, jobs=self.jobs, unanswered=self.unanswered, task=asyncio.current_task(self))
-        self.jobs.add(job)
-        self.unanswered.add(job)
-        future = super().run_in_executor(None, job, *args)
+        jobs, unanswered = (self.jobs, self.unanswered) if executor is None else (self.own_jobs, self.own_unanswered)
+        job = Job(call=func, jobs=jobs, unanswered=unanswered, task=asyncio.current_task(self))
+        jobs.add(job)
+        unanswered.add(job)
+        future = super().run_in_executor(executor, job, *args)
         future.add_done_callback(job.future_done)
         return future

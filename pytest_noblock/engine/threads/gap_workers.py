@@ -68,7 +68,8 @@ class GapWorkers:
         return samples, ended
 
     def _samples(self, stacks: Stacks, *, awaited: bool) -> list[WorkerSample]:
-        burned = sorted(self._clocks.burned().items(), key=lambda each: -each[1])[:_MOST_WORKERS]
+        burned = self._clocks.burned(lambda thread: self._runs_app(stacks.get(thread.ident or 0, [])))
+        most = sorted(burned.items(), key=lambda each: -each[1])[:_MOST_WORKERS]
         return [
             WorkerSample(
                 at=now(),
@@ -77,8 +78,11 @@ class GapWorkers:
                 frames=stacks.get(thread.ident or 0, []),
                 awaited=self._awaiting(thread.ident or 0) if awaited else [],
             )
-            for thread, cpu in burned
+            for thread, cpu in most
         ]
+
+    def _runs_app(self, frames: list[RawFrame]) -> bool:
+        return any(self._user.is_the_apps(code.co_filename) for code, *_ in frames)
 
     def _awaiting(self, ident: int) -> list[RawFrame]:
         """The await chain of the task that waits for the thread; of any waiting task, where the pool does not tell."""

@@ -23,6 +23,7 @@ from pytest_noblock.engine.clocks import (
     others_cpu,
     queued,
 )
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, WorkerSample, other_stacks
 from pytest_noblock.engine.threads.pools import Holder
@@ -90,17 +91,22 @@ class GilGapDetector:
         `may_sleep_s`: how long the loop thread may have slept by itself, None for ever; `own_sleeps`: how many times.
         Returns whether it was a gap.
         """
+        stacks = other_stacks() if self._is_late(may_sleep_s) else {}
         began, ended = self._last, self._clock.end()
         self._last = ended
         switches = ended[SWITCHES] - began[SWITCHES] - own_sleeps
         if may_sleep_s is None or ended[WALL] - began[WALL] < self._shortest or switches <= 1:
             return False
-        stacks = other_stacks()
+        stacks = stacks or other_stacks()
         gap = _gap(began, ended, switches, max(0, round(may_sleep_s * 1e9)))
         if gap.late < self._shortest:
             return False
         self._record(gap, stacks)
         return True
+
+    def _is_late(self, may_sleep_s: float | None) -> bool:
+        """Whether to sample at once: to read the clock takes time, in which the thread that kept the GIL may go on."""
+        return may_sleep_s is not None and now() - self._last[WALL] - may_sleep_s * 1e9 >= self._shortest
 
     def in_step(self, segment: Segment) -> None:
         """On the loop thread: a step has ended that may have waited for the GIL. The sooner the sample, the better."""

@@ -159,6 +159,12 @@ def of_running_loop() -> list[Pool]:
     return [TokenPool(), *([ExecutorPool(loop)] if isinstance(loop, SeesExecutor) else [])]
 
 
+def awaited_in_own_pools() -> Sequence[Holder]:
+    """Who waits for a worker of the app's own thread pools, in the running loop."""
+    loop = asyncio.get_running_loop()
+    return _begun(loop.own_unanswered) if isinstance(loop, SeesExecutor) else []
+
+
 def _holder(borrower: object) -> Holder:
     return Holder(record_of(borrower), borrower) if isinstance(borrower, asyncio.Task) else Holder(None, None)
 

@@ -13,12 +13,12 @@ import asyncio
 import os
 import sys
 import threading
-import time
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from types import FrameType
 from typing import Any
 
 from pytest_noblock.engine.stacks import RawFrame, capture
+from pytest_noblock.engine.steps.python_threads import cpu_of, is_the_apps
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO_FILE = "_backends/_asyncio.py"
@@ -67,8 +67,9 @@ def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFr
 class ThreadClocks:
     """CPU time (ns) of other threads, one by one, since their marks. Made on the loop thread.
 
-    Two sorts of thread count: those that began after this was made, and the workers of the running loop. All others
-    are strangers, such as a server that a fixture started.
+    Four sorts of thread count: those that began after this was made, the workers of the running loop, those that are
+    known to be the app's, and those that run code of the app. All others are strangers, such as a server that a fixture
+    started.
     """
 
     def __init__(self) -> None:
@@ -77,12 +78,17 @@ class ThreadClocks:
         self.marks: dict[threading.Thread, int] = {}
         """CPU time from which `burned` counts. By thread: a new thread may have the identity of one that has ended."""
 
-    def burned(self) -> dict[threading.Thread, int]:
-        """CPU time of each thread that burned any since the marks."""
+    def burned(self, runs_app: Callable[[threading.Thread], bool]) -> dict[threading.Thread, int]:
+        """CPU time of each thread that burned any since the marks. `runs_app`: whether it runs code of the app."""
         ours = {*of_anyio(self._loop), *of_executor(self._loop)}
         return {
-            each: cpu for each, cpu in self._since().items() if cpu and (each in ours or each not in self._strangers)
+            each: cpu
+            for each, cpu in self._since().items()
+            if cpu and (each in ours or not self._is_stranger(each) or runs_app(each))
         }
+
+    def _is_stranger(self, thread: threading.Thread) -> bool:
+        return thread in self._strangers and not is_the_apps(thread)
 
     def ended(self, all_burned: int, seen: Container[threading.Thread]) -> int:
         """CPU time of the one thread that has ended since the marks and is not `seen`.
@@ -92,7 +98,7 @@ class ThreadClocks:
         """
         since = self._since()
         gone = [each for each in self.marks if each not in since and each not in seen]
-        if len(gone) != 1 or gone[0] in self._strangers:
+        if len(gone) != 1 or self._is_stranger(gone[0]):
             return 0
         return max(0, all_burned - sum(since.values()))
 
@@ -102,18 +108,7 @@ class ThreadClocks:
     @staticmethod
     def read() -> dict[threading.Thread, int]:
         """The CPU time of each living thread since it began; may serve as marks."""
-        return {each: cpu for each in threading.enumerate() if (cpu := _cpu_of(each.native_id)) is not None}
-
-
-def _cpu_of(native: int | None) -> int | None:
-    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
-
-    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
-    """
-    try:
-        return time.clock_gettime_ns(~native << 3 | 6) if native is not None else None
-    except OSError:
-        return None
+        return {each: cpu for each in threading.enumerate() if (cpu := cpu_of(each.native_id)) is not None}
 
 
 class RunQueue:

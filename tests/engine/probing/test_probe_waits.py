@@ -53,7 +53,7 @@ def scene(run, user, clock):
             lock, gate = asyncio.Lock(), asyncio.Event()
             request = start(holds())
             await turns()
-            probe = ProbeInFlight("/probe", 0, [start(waits(), "/probe")])
+            probe = ProbeInFlight("/probe", [0], [start(waits(), "/probe")])
             await turns()
             sampler = WaitSampler(user, [request] if observed else [], splits_waiting=False)
             parts = SimpleNamespace(sampler=sampler, probe=probe, request=request, gate=gate)
@@ -99,7 +99,7 @@ def test_a_wait_that_nobodys_step_ends_is_put_down_to_nobody(run, user, clock):
             await event.wait()
 
         gate, other = asyncio.Event(), asyncio.Event()
-        request, probe = start(waits(gate)), ProbeInFlight("/probe", 0, [start(waits(other))])
+        request, probe = start(waits(gate)), ProbeInFlight("/probe", [0], [start(waits(other))])
         await turns()
         sampler = WaitSampler(user, [request], splits_waiting=False)
         sampler.sample({probe})
@@ -131,7 +131,7 @@ def test_two_that_wait_in_methods_of_one_object_share_it(run, user, clock):
                 pass
 
         async def seen(probes_lock):
-            probe = ProbeInFlight("/probe", 0, [start(waits(probes_lock))])
+            probe = ProbeInFlight("/probe", [0], [start(waits(probes_lock))])
             await turns()
             sampler.sample({probe})
             probes_lock.release()

@@ -129,6 +129,8 @@ def test_what_fell_due_while_the_loop_was_held_is_sent_and_waited_since_it_was_d
     assert len(held) >= 2
     assert all(each.answered >= ended and each.status == 200 for each in held)
     assert {after.due - before.due for before, after in itertools.pairwise(held)} == {INTERVAL}
+    (sent,) = [each for each in probes.sent if began < each.dues[0] < ended]
+    assert list(sent.dues) == [each.due for each in held]  # one for all: they must not hold the loop, one after another
 
 
 def test_the_loop_is_probed_by_its_ticks(probing_app):
@@ -244,9 +246,9 @@ def test_one_that_waits_to_the_end_has_waited_until_then(pool_probes, monkeypatc
 
 def test_a_paths_probes_are_a_tenth_as_many_after_a_hundred():
     timetable = probing._Timetable()
-    began = timetable.due
-    for _ in range(100):
+    began = timetable.due  # of the first
+    for _ in range(99):
         timetable._advance()
-    assert timetable.due - began == 100 * INTERVAL
+    assert timetable.due - began == 99 * INTERVAL
     timetable._advance()
-    assert timetable.due - began == 110 * INTERVAL
+    assert timetable.due - began == 109 * INTERVAL

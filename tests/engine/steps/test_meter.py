@@ -151,6 +151,9 @@ class Dog:
     cpu = 0
     on_late = None
 
+    def burned(self):
+        return self.cpu
+
     def __init__(self):
         self.told = []
 
@@ -250,7 +253,10 @@ def test_line_counters_have_a_step_charged_that_has_a_notable_line_however_short
     told = []
     meter.attach_lines(
         types.SimpleNamespace(
-            enter=lambda: told.append("enter"), leave=lambda: told.append("leave") or (), notable=lambda: notable
+            enter=lambda: told.append("enter"),
+            leave=lambda: told.append("leave") or (),
+            notable=lambda: notable,
+            exhausted=False,
         )
     )
     meter.begin(MINE)

@@ -14,7 +14,7 @@ from pytest_noblock.engine.threads.workers import RunQueue, ThreadClocks
 MS = 1_000_000
 
 needs_clocks = pytest.mark.skipif(
-    workers._cpu_of(threading.get_native_id()) is None, reason="this kernel has no clock of another thread"
+    workers.cpu_of(threading.get_native_id()) is None, reason="this kernel has no clock of another thread"
 )
 
 
@@ -91,6 +91,10 @@ def test_a_thread_is_busy_where_it_is_in_user_code(user, thread, tmp_path):
     assert workers.busy([mine], UserCode(str(tmp_path))) == []
 
 
+def no_app(_thread):
+    return False
+
+
 def burn():
     end = time.thread_time_ns() + 20 * MS
     while time.thread_time_ns() < end:
@@ -104,7 +108,7 @@ def test_what_a_thread_burned_since_the_marks(run, thread):
         before = thread(burn)
         clocks.marks = clocks.read()
         after = thread(burn)
-        return clocks.burned().get(before, 0), clocks.burned()[after]
+        return clocks.burned(no_app).get(before, 0), clocks.burned(no_app)[after]
 
     before, after = run(main())
     assert before < 10 * MS
@@ -122,7 +126,7 @@ def test_what_a_stranger_burned_does_not_count(run):
         clocks.marks = clocks.read()
         begin.set()
         burned.wait()
-        alive = clocks.burned()
+        alive = clocks.burned(no_app)
         assert clocks._since()[stranger] >= 20 * MS
         end.set()
         stranger.join()
@@ -153,10 +157,10 @@ def test_the_clock_of_a_thread_that_is_gone_reads_nothing():
     thread = threading.Thread(target=int)
     thread.start()
     thread.join()
-    while workers._cpu_of(thread.native_id) is not None:  # the kernel's thread ends a moment later
+    while workers.cpu_of(thread.native_id) is not None:  # the kernel's thread ends a moment later
         time.sleep(0.001)
-    assert workers._cpu_of(None) is None
-    assert workers._cpu_of(threading.get_native_id()) > 0
+    assert workers.cpu_of(None) is None
+    assert workers.cpu_of(threading.get_native_id()) > 0
 
 
 def test_the_run_queue_counts_from_the_first_reading_of_each(monkeypatch):

@@ -1,0 +1,115 @@
+"""What the threads burned that can hold the GIL: Python's own, and not those of a C library.
+
+A library that computes on threads of its own (argon2, zstd) lets go of the GIL and waits for them. The CPU clock of
+the process counts them, and so they look like threads that keep the GIL from the loop thread. `threading` does not
+know them.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytest_noblock.engine.exchange import CURRENT
+
+_AGE_NS = 10_000_000
+"""ns. Marks that are older are taken anew when a step begins: what a thread burned before the step counts for no longer
+than that. To take them costs 1 us and 0.5 us a thread (measured, CPython 3.12)."""
+_MOST_THREADS = 60
+"""More threads than these are not read one by one: it would cost a step 30 us and more."""
+
+WATCHDOG = "noblock watchdog"
+"""The name of our own thread. What it burns is known to the meter, which takes it off."""
+
+_clock_ns = getattr(time, "clock_gettime_ns", None)
+_get_ident = threading.get_ident
+_enumerate = threading.enumerate
+
+
+class _Starts:
+    """How many threads have been started so far, while the patches were in."""
+
+    number = 0
+
+
+def note_start(thread: threading.Thread) -> None:
+    """The calling thread is about to start a thread. What the app starts, and what that starts, is the app's."""
+    _Starts.number += 1
+    if CURRENT.get() is not None or is_the_apps(threading.current_thread()):
+        mark_as_the_apps(thread)
+
+
+def mark_as_the_apps(thread: threading.Thread) -> None:
+    """It works for the app, however long it has lived: its pools, its schedulers, its clients."""
+    thread.noblock_app = True  # type: ignore[attr-defined]
+
+
+def is_the_apps(thread: threading.Thread) -> bool:
+    return getattr(thread, "noblock_app", False)
+
+
+@contextmanager
+def app_starts() -> Iterator[None]:
+    """The app starts in the block, as by its lifespan: a thread that is there afterwards, and was not, is the app's."""
+    before = set(_enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(_enumerate()) - before:
+            mark_as_the_apps(thread)
+
+
+class PythonThreads:
+    """The other Python threads, as one loop thread meters them. All of it runs on that thread."""
+
+    def __init__(self) -> None:
+        self._ident = _get_ident()
+        self._marks: dict[threading.Thread, int] | None = None
+        """CPU time (ns) of each thread when it was marked. By thread: a later thread may have the same identity."""
+        self._starts = 0
+        self._marked_at = 0
+
+    def step_begins(self, moment: int) -> None:
+        """`moment` (ns) is now. Marks the threads, unless they were marked a moment ago."""
+        if moment - self._marked_at > _AGE_NS:
+            self._marked_at = moment
+            self._starts = _Starts.number
+            self._marks = self._read()
+
+    def burned(self) -> int | None:
+        """CPU (ns) that the other Python threads have burned since the step began, or a little more.
+
+        None where nobody knows: a thread has ended since, or the system has no clock for it.
+        """
+        before, present = self._marks, self._read()
+        if before is None or present is None:
+            return None
+        born = sum(each not in before for each in present)
+        if self._starts + born < _Starts.number or not before.keys() <= present.keys():
+            return None
+        return sum(cpu - before.get(each, 0) for each, cpu in present.items())
+
+    def _read(self) -> dict[threading.Thread, int] | None:
+        """None where there are too many threads, and where the system has no clock of another thread."""
+        threads = _enumerate()
+        if len(threads) > _MOST_THREADS or _clock_ns is None:
+            return None
+        clocks = {
+            each: cpu_of(each.native_id) for each in threads if each.ident != self._ident and each.name != WATCHDOG
+        }
+        if clocks and all(cpu is None for cpu in clocks.values()):
+            return None
+        return {each: cpu for each, cpu in clocks.items() if cpu is not None}
+
+
+def cpu_of(native: int | None) -> int | None:
+    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
+
+    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
+    """
+    if native is None or _clock_ns is None:
+        return None
+    try:
+        return int(_clock_ns(~native << 3 | 6))
+    except (OSError, OverflowError):
+        return None
