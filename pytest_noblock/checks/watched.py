@@ -43,7 +43,7 @@ def judge_watched(id: str, observation: Observation, rules: WatchRules, relative
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not any(limits.concern(segment) for segment in observation.segments):
+    if not observation.gaps and not any(limits.concern(segment) for segment in observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 

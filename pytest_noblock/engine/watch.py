@@ -1,5 +1,6 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -10,8 +11,10 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.python_threads import Marks
+from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import Meter, Observation
+from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 
@@ -44,6 +47,9 @@ class RequestWatch:
         self._metered: list[_MeteredThread] = []
         self._ended: list[tuple[Segment, int]] = []
         self._loops: dict[str, None] = {}
+        self._entered: list[UnderWay] = []
+        self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
+        """True where one was recorded."""
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
@@ -52,12 +58,17 @@ class RequestWatch:
             instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
-        self._kit.meters.watchdog.after = self._sample_after
+        watchdog = self._kit.meters.watchdog
+        watchdog.after = self._sample_after
+        if self._kit.kind == "full":
+            watchdog.between_steps = self.gaps
         entry_points.watcher = self
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
+        self._kit.meters.watchdog.catch_up()
+        self._kit.meters.watchdog.between_steps = None
         for thread in list(self._metered):
             self._finish(thread)
         if self._ended:
@@ -74,7 +85,13 @@ class RequestWatch:
 
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
-        return Observation(meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop)
+        return Observation(
+            meter=self._kit.kind,
+            exchanges=exchanges,
+            segments=self.segments,
+            gaps=self.gaps.gaps(self._kit.user) if self.gaps else (),
+            loop=self.loop,
+        )
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
@@ -85,7 +102,18 @@ class RequestWatch:
         meter = instrument.current_meter()
         if meter is None or not meter.of_this_thread():
             meter = self._new_meter()
+        if record.method != LIFESPAN:
+            self._entered.append(UnderWay(record, meter.ident, _running_loop()))
         return meter
+
+    def _requests(self) -> list[UnderWay]:
+        """On the watchdog's thread: the requests of the test, each with its loop."""
+        return list(self._entered)
+
+    def _marks(self) -> Marks | None:
+        """On the watchdog's thread: what the threads had burned when the last step began."""
+        marks = (each.meter.threads.marks for each in list(self._metered))
+        return max(filter(None, marks), key=lambda each: each.at, default=None)
 
     def _new_meter(self) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:
@@ -101,6 +129,13 @@ class RequestWatch:
         self._metered.remove(thread)
         thread.close()
         self._ended.extend(thread.meter.segments)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:  # trio, or a coroutine that is driven by hand
+        return None
 
 
 class _MeteredThread:

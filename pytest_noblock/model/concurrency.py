@@ -83,6 +83,11 @@ class Gap:
     """Ns that the other threads of the process computed in the gap."""
     workers: tuple[Worker, ...] = ()
     """The threads that computed in the gap; the thread that computed most stands first."""
+    exchange: int | None = None
+    """The number of the exchange that waits for a thread; None where nobody looked."""
+    seen_by: Literal["loop thread", "watchdog"] = "loop thread"
+    """Who waited for the GIL: whose switches and sleep these are. In a watched test it is the watchdog, while no step
+    runs: the loop thread cannot go on either."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class ItemRecorder:
         concern = self._limits.concern
         if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self._watch.segments):
             return None
+        if self._watch.gaps:
+            return None
         records = self._watch.records
         return records if all(record.steps and not record.tasks for record in records) else None
 

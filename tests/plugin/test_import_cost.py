@@ -12,9 +12,9 @@ UNEVENTFUL = f"""{INERT}
     engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
     engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
     engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
-    engine.steps.python_threads engine.steps.step_calls engine.steps.timer engine.steps.watchdog engine.usercode
-    engine.watch model.frames model.observation model.segment plugin.watching report.json_v1 report.summary
-    report.uneventful
+    engine.steps.python_threads engine.steps.step_calls engine.steps.timer engine.steps.watchdog
+    engine.threads.await_chains engine.threads.watched_gaps engine.usercode engine.watch model.frames
+    model.observation model.segment plugin.watching report.json_v1 report.summary report.uneventful
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
