@@ -211,3 +211,14 @@ def _implied_calls(statement: ast.AST) -> Iterator[CallSite]:
 
 def _end(node: ast.expr) -> Position:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+
+
+_DECORATOR_LINES = 30
+"""The `def` is searched in so many lines from the first decorator on. Without a `def` the decorator's line is taken."""
+
+
+def def_line(file: str, first: int) -> int:
+    """The line of a function's `def`, where `first` is the first line of its code: a decorator's, if it has one."""
+    lines = source_lines(file)
+    following = enumerate(lines[first - 1 : first - 1 + _DECORATOR_LINES], first)
+    return next((number for number, text in following if text.lstrip().startswith(("def ", "async def "))), first)

@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 from pytest_noblock.calls.table import (
     CONNECTING,
+    FRAMEWORK,
+    HANDS_OVER,
     HARMLESS,
     INSIDE_GIL,
     LONG,
     MODULES,
     NETWORK,
+    ON_THE_WAY,
     OUTSIDE_GIL,
+    PLUMBING,
     PREPARING,
     SYNC,
     THREADS,
@@ -23,6 +27,9 @@ from pytest_noblock.calls.table import (
 _CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
     frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
 )
+_HANDS_OVER = tuple(f"{name}." for name in HANDS_OVER.split())
+_PLUMBING = tuple(f"{name}." for name in PLUMBING.split())
+_ON_THE_WAY = tuple(f"{name}." for name in ON_THE_WAY.split())
 KNOWN_MODULES = frozenset(MODULES.split())
 """Dotted names of modules that look like names of classes."""
 IN_THREAD = "await asyncio.to_thread({call}, ...)"
@@ -41,6 +48,10 @@ class Entry(NamedTuple):
     """It computes rather than waits."""
     frees_gil: bool = False
     """It runs outside the GIL, or mostly so: in a thread it does not block the loop."""
+    says_all: bool = False
+    """Nothing is to be advised besides `instead`: it is a framework's work."""
+    hands_over: bool = False
+    """It is pure Python: in a thread it hands the GIL over every 5 ms, and does not stop the loop."""
     thread: str = IN_THREAD
     """How to move it to a thread; empty where that makes no sense."""
 
@@ -59,6 +70,16 @@ def known(call: str | None) -> Entry | None:
 def is_async(path: str) -> bool:
     """Whether a dotted path names something asynchronous, as `redis.asyncio.Redis` or `httpx.AsyncClient`."""
     return any(_is_async_part(part) for part in path.split("."))
+
+
+def is_plumbing(name: str) -> bool:
+    """Whether the function of this dotted name is a framework's own way to what works: routing, a task, a context."""
+    return f"{name}.".startswith(_PLUMBING)
+
+
+def is_on_the_way(name: str) -> bool:
+    """Whether the function of this dotted name is the standard library's way to anything, as `contextlib`."""
+    return f"{name}.".startswith(_ON_THE_WAY)
 
 
 def entry_of(call: str | None) -> Entry | None:
@@ -82,7 +103,13 @@ def _is_async_part(part: str) -> bool:
 
 
 def _entries() -> Iterator[Entry]:
-    tables = ((NETWORK, "network"), (WAITING, ""), (OUTSIDE_GIL, "outside"), (INSIDE_GIL, "inside"))
+    tables = (
+        (NETWORK, "network"),
+        (WAITING, ""),
+        (OUTSIDE_GIL, "outside"),
+        (INSIDE_GIL, "inside"),
+        (FRAMEWORK, "framework"),
+    )
     threads = {prefix: text for prefixes, text in THREADS.items() for prefix in prefixes.split()}
     for rows, kind in tables:
         for prefixes, instead in rows.items():
@@ -91,7 +118,9 @@ def _entries() -> Iterator[Entry]:
                     prefix,
                     instead,
                     network=kind == "network",
-                    cpu=kind in ("outside", "inside"),
+                    cpu=kind in ("outside", "inside", "framework"),
+                    says_all=kind == "framework",
+                    hands_over=kind == "framework" and f"{prefix}.".startswith(_HANDS_OVER),
                     frees_gil=kind == "outside" or prefix == "sqlite3",
                     thread=_thread_way(prefix, threads),
                 )

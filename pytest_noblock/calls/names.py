@@ -9,6 +9,7 @@ import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pytest_noblock.calls import public_names
 from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
 from pytest_noblock.calls.inference import FrameScope
 from pytest_noblock.calls.known import known
@@ -24,6 +25,8 @@ _CHEAP_NAMES = (
 )
 _CHEAP = frozenset(_CHEAP_NAMES.split())
 """Builtins that are called on the way to what takes long."""
+_CONSUMERS = frozenset("list tuple set frozenset dict sum any all".split())
+"""Builtins that take what another call yields, as `list(csv.reader(file))`: the other call computes."""
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 
@@ -58,6 +61,16 @@ def called(code: types.CodeType, line: int, namespace: Mapping[str, object], las
     return _running(at, sites, code, scope)
 
 
+def own_name(code: types.CodeType, namespace: Mapping[str, object]) -> str | None:
+    """The public dotted name of the function that `code` is of, `jinja2.Template.render`; None where it has none."""
+    module = namespace.get("__name__")
+    thing = public_names.found_at(f"{module}.{code.co_qualname}") if type(module) is str else None
+    if isinstance(thing, staticmethod | classmethod):
+        thing = thing.__func__
+    path = public_names.path_of(thing)
+    return None if path is None or public_names.is_private(path) else path
+
+
 def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None:
     if lasti is None or not 0 <= lasti < len(code.co_code):
         return None
@@ -75,9 +88,15 @@ def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scop
     # The position of `with` and `for` (up to 3.12) and of an assert that pytest rewrote is the whole statement.
     inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
     name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
+    if name in _CONSUMERS and (inner := _likeliest([site for site in sites if _within(site, exact[-1])], code, scope)):
+        return inner if known(inner) else name
     if name in _CHEAP and at.opcode.startswith(_ITERATING):
         return _likeliest(_around(sites, code), code, scope)
     return name
+
+
+def _within(site: CallSite, outer: CallSite) -> bool:
+    return site is not outer and outer.begin <= site.begin and site.end <= outer.end
 
 
 def _on_line(sites: list[CallSite], line: int) -> list[CallSite]:

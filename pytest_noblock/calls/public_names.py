@@ -84,10 +84,10 @@ def member_path(module: object, attribute: str) -> str | None:
     member = module_contents(module).get(attribute)
     written = f"{_PUBLIC_MODULES.get(name, name)}.{attribute}"
     path = path_of(member)
-    if path is None or (_is_private(_origin(member)[0] or "") and not _is_private(written)):
+    if path is None or (is_private(_origin(member)[0] or "") and not is_private(written)):
         return written
     same_package = _top(path) == _top(written)
-    return written if same_package and _length(written) <= _length(path) and not _is_private(written) else path
+    return written if same_package and _length(written) <= _length(path) and not is_private(written) else path
 
 
 def method_path(cls: type, method: str, own_package: str) -> str | None:
@@ -144,7 +144,7 @@ def origin_module(thing: object) -> str | None:
 
 
 def _method_of(paths: list[str], method: str) -> str | None:
-    public = next((path for path in paths if not _is_private(path)), paths[0] if paths else None)
+    public = next((path for path in paths if not is_private(path)), paths[0] if paths else None)
     return f"{public}.{method}" if public else None
 
 
@@ -172,7 +172,7 @@ def _shortest_path(thing: object, module: str, qualname: str) -> str | None:
         return qualname
     if module == "builtins":  # a compiled class that names no module says so
         return None
-    homes = [name for name in _homes_of(holder, module, head) if not _is_private(name)]
+    homes = [name for name in _homes_of(holder, module, head) if not is_private(name)]
     home = min(homes, key=lambda name: (_length(name), not f"{module}.".startswith(f"{name}."), name), default=None)
     path = f"{home}.{qualname}" if home else _path_in_twin(thing, module, qualname)
     return _ALIASES.get(path, path)
@@ -196,7 +196,8 @@ def _public_twin(module: str) -> str:
     return twin if twin in sys.modules else module
 
 
-def _is_private(path: str) -> bool:
+def is_private(path: str) -> bool:
+    """Whether a dotted path has a part that nobody is meant to write."""
     return path in _PUBLIC_MODULES or any(
         part.startswith("_") and not part.startswith("__") for part in path.split(".")
     )

@@ -91,6 +91,7 @@ NETWORK = {
     "paramiko fabric": "asyncssh.connect",
     "ldap3 ldap": "bonsai",
     "dns.resolver": "dns.asyncresolver.{name}",
+    "dns.query": "dns.asyncquery.{name}",
     "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": "asyncio.get_running_loop().getaddrinfo",
     "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "asyncio.get_running_loop().getnameinfo",
     "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
@@ -102,6 +103,8 @@ NETWORK = {
     "pika": "aio_pika.connect_robust",
     "kafka confluent_kafka": "aiokafka.AIOKafkaProducer",
     "paho.mqtt": "aiomqtt.Client",
+    "zmq": "zmq.asyncio.Context().socket",
+    "opentelemetry.sdk opentelemetry.exporter": "",
     "rq huey dramatiq": "",
 }
 
@@ -133,6 +136,7 @@ WAITING = {
     "threading.Barrier threading.Thread": "",
     "queue": "asyncio.Queue",
     "multiprocessing": "anyio.to_process.run_sync",
+    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.queues multiprocessing.connection": "",
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit": "await asyncio.wrap_future(...)",
     "concurrent.futures": "await asyncio.get_running_loop().run_in_executor(...)",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync": "await the coroutine itself",
@@ -170,6 +174,36 @@ INSIDE_GIL = {
     "importlib.import_module": "the import at the top of the module",
 }
 
+# A computation of a framework, or one that the framework calls for an endpoint. The answers say all there is to say.
+FRAMEWORK = {
+    "fastapi.encoders.jsonable_encoder fastapi.routing.serialize_response": (
+        'a Response of bytes that pydantic writes: Response(adapter.dump_json(items), media_type="application/json"),'
+        " or fewer items in one answer, or a StreamingResponse that writes them in pieces"
+    ),
+    "starlette.responses fastapi.responses": (
+        "a Response of ready bytes (orjson.dumps, or dump_json of a pydantic.TypeAdapter), or fewer items in one"
+        " answer, or a StreamingResponse that writes them in pieces"
+    ),
+    "fastapi.dependencies.utils.request_body_to_args": (
+        "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
+        " await asyncio.sleep(0) between them"
+    ),
+    "starlette.requests.Request.json fastapi.Request.json": (
+        "fewer items in one request, or orjson.loads(await request.body()) (faster, though it keeps the GIL too)"
+    ),
+    "jinja2.Template jinja2.Environment mako.template.Template starlette.templating fastapi.templating": (
+        "a smaller page, or a StreamingResponse that writes it in pieces (template.generate)"
+    ),
+    "prometheus_client": (
+        "a plain def route that returns Response(generate_latest(registry)): in a thread it hands over the GIL"
+    ),
+    "starlette.middleware.gzip": "compression in the proxy, or a lower compresslevel",
+    "gc.collect": "gc.freeze() at the end of start-up, and the collector left to itself",
+}
+
+# Computations in pure Python: a thread that runs one hands the GIL over every 5 ms, so that it does not stop the loop.
+HANDS_OVER = "jinja2 mako starlette.templating fastapi.templating"
+
 # What to advise where `asyncio.to_thread` of the call itself would be wrong or pointless; empty: no thread at all.
 THREADS = {
     "time.sleep": "",
@@ -187,6 +221,9 @@ THREADS = {
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit concurrent.futures": "",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync anyio.from_thread": "",
     "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
+    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.queues multiprocessing.connection": (
+        "await asyncio.to_thread({call}, ...)"
+    ),
 }
 
 # Most constructors do not block. These do: they connect, open or start something.
@@ -214,3 +251,13 @@ SYNC = "AsyncResult"
 
 # Those calls of WAITING that take long on any machine.
 LONG = "time.sleep subprocess os.system os.popen"
+
+# Functions of frameworks that call what really works: they are named only where nothing further in has a name.
+PLUMBING = (
+    "fastapi.routing fastapi.applications fastapi.dependencies.utils.solve_dependencies fastapi.concurrency"
+    " fastapi.BackgroundTasks starlette.routing starlette.applications starlette.middleware.base starlette.background"
+    " starlette.middleware.errors starlette.middleware.exceptions starlette.concurrency"
+)
+
+# Functions that are on the way to everything: they are never named.
+ON_THE_WAY = "asyncio anyio contextlib contextvars functools threading concurrent.futures inspect"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.segment import Segment
 
@@ -83,6 +84,16 @@ def measured(
     return _with_routes(replace(check, **more))
 
 
+def doubts(segments: Iterable[Segment], exchange: Exchange, found: Sequence[Finding]) -> tuple[str, ...]:
+    """A note on each round trip of which nobody can say which thread made it. `found`: the findings of the exchange."""
+    unsettled = [each for each in segments if each.doubtful_trips]
+    if not unsettled:
+        return ()
+    from pytest_noblock.judge import doubts  # most runs leave none
+
+    return doubts.notes(unsettled, exchange.number, found)
+
+
 def unmeasured(
     subject: Subject, reason: str, exchange: Exchange | None = None, relative: Callable[[str], str] = str
 ) -> Check:
@@ -119,6 +130,15 @@ def with_task_faults(checks: Sequence[Check], faults: "Sequence[Fault]", relativ
     from pytest_noblock.judge import background
 
     return [_with_routes(check) for check in background.shared_out(checks, faults, relative)]
+
+
+def left(exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> tuple[str, ...]:
+    """Notes on what the exchange left behind. Most leave nothing, and need no import for that."""
+    if not exchange.left:
+        return ()
+    from pytest_noblock.judge import left
+
+    return tuple(left.notes(exchange, limits, relative))
 
 
 def _with_routes(check: Check) -> Check:

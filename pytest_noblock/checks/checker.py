@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Literal
 
 import httpx
@@ -16,7 +17,7 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, grouping, inconclusive, pool
+from pytest_noblock.judge import confirmation, grouping, inconclusive, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -41,13 +42,16 @@ class Checker:
 
     def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
         """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
-        self.client = httpx.AsyncClient(
-            transport=AppTransport(app.app), base_url="http://testserver", timeout=_GIVE_UP_S
-        )
+        self._transport = AppTransport(app.app, app.given)
+        self.client = httpx.AsyncClient(transport=self._transport, base_url="http://testserver", timeout=_GIVE_UP_S)
         self._app = app
         self._user = user
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
+
+    def ask_for_tasks(self) -> None:
+        """The test asks when its background tasks began."""
+        self._transport.asks_for_tasks = True
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
         """The Check of one request. What the app does raises nothing here: the Check tells it."""
@@ -73,7 +77,7 @@ class Checker:
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
-        warm_up = self._warm_up(request, plan)
+        warm_up, left = self._warm_up(request, plan)
         cold = self._findings(warm_up)
         observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
         found = stalls(observation, plan.limits)
@@ -81,12 +85,18 @@ class Checker:
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
+        left += self._left(observation, plan)
         check = assemble.measured(
             subject,
             exchange,
             Verdict(
                 sure,
-                grouping.notes(sure, self._findings(found), cold, plan.limits),
+                (
+                    *grouping.notes(sure, self._findings(found), cold, plan.limits),
+                    *assemble.doubts(observation.segments, exchange, sure),
+                    *dict.fromkeys(left),
+                    *traced.notes(observation, exchange, plan.limits),
+                ),
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
             ),
             self._user.relative,
@@ -107,8 +117,15 @@ class Checker:
             path = request.url.partition("?")[0]
         return f"{request.method} {path}"
 
-    def _warm_up(self, request: Request, plan: Plan) -> list[Stall]:
-        """What broke the limits in a warm-up (imports, templates, connections); empty where no warm-up is sent.
+    def _left(self, observation: Observation, plan: Plan) -> list[str]:
+        """Notes on what the requests left behind."""
+        notes = (assemble.left(each, plan.limits, self._user.relative) for each in observation.exchanges)
+        return list(chain.from_iterable(notes))
+
+    def _warm_up(self, request: Request, plan: Plan) -> tuple[list[Stall], list[str]]:
+        """What broke the limits in a warm-up (imports, templates, connections), and what the warm-up left behind.
+
+        Empty where no warm-up is sent.
 
         By default the running app gets one warm-up for each method and path.
         """
@@ -116,9 +133,9 @@ class Checker:
         wanted = request.method in _SAFE and key not in self._warm if plan.warmup is None else plan.warmup
         self._warm.add(key)
         if not wanted:
-            return []
+            return [], []
         observation = self._again(request, plan, Run((request,) * plan.concurrency))
-        return breaking(stalls(observation, plan.limits), plan.limits)
+        return breaking(stalls(observation, plan.limits), plan.limits), self._left(observation, plan)
 
     def _sure(
         self, request: Request, plan: Plan, observation: Observation, found: list[Stall], warm_up: list[Stall]
@@ -192,8 +209,13 @@ class Checker:
 
     def _run(self, request: Request, run: Run, limits: Limits) -> tuple[Observation, httpx.Response | None]:
         seconds = self._seconds(request)
-        run = replace(run, give_up_after=round(seconds * 1e9), sample_after=sample_after(limits.max_block))
-        return self._app.call(observe, self._context, run, timeout_s=seconds + _GRACE_S)
+        run = replace(
+            run,
+            give_up_after=round(seconds * 1e9),
+            sample_after=sample_after(limits.max_block),
+            linger=limits.linger,
+        )
+        return self._app.call(observe, self._context, run, timeout_s=seconds + limits.linger / 1e9 + _GRACE_S)
 
     def _seconds(self, request: Request) -> float:
         """Seconds that a request may take: the `read` of httpx's timeout; `_GIVE_UP_S` where it has none."""

@@ -3,7 +3,9 @@
 This module is loaded only for tests that may have blocked somebody. It imports late what only some of these need.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.checks import assemble
@@ -12,7 +14,8 @@ from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
+from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.units import words
 
 if TYPE_CHECKING:
@@ -28,22 +31,35 @@ class WatchRules(NamedTuple):
     lifespan_fails: bool = False
     """Whether a stall in the app's lifespan is a finding; False: it is a note."""
 
-    def fail(self, exchange: Exchange) -> bool:
-        """Whether a stall in this exchange is a finding; False: it is a note."""
-        return self.lifespan_fails or exchange.method != LIFESPAN
+    pace: Callable[[], Pace] = lambda: STEADY
+    """How fast the machine computes now; asked only where a computation is near the limit."""
+
+    def fail(self, exchange: Exchange, phase: Phase = Phase.LIFESPAN) -> bool:
+        """Whether a stall in this phase of the exchange is a finding; False: it is a note.
+
+        What the app runs by itself between start and stop keeps nobody waiting unless a request is under way.
+        """
+        return exchange.method != LIFESPAN or (self.lifespan_fails and phase is Phase.LIFESPAN)
 
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
-    found = _stalls(observation, rules.limits)
+    found = _stalls(_without_first_use(observation), rules.limits)
     return [
         _check(id, observation, exchange, [stall for stall in found if stall.exchange is exchange], rules, relative)
         for exchange in observation.exchanges
     ]
 
 
+def _without_first_use(observation: Observation) -> Observation:
+    """There is no warm-up run, so what a process does once is taken off, and told in a note."""
+    return observation._replace(
+        segments=tuple(each.without_first_use() if each.first_use else each for each in observation.segments)
+    )
+
+
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not observation.gaps and not any(limits.concern(segment) for segment in observation.segments):
+    if not observation.gaps and not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 
@@ -59,10 +75,20 @@ def _check(
     relative: Callable[[str], str],
 ) -> Check:
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    doubts = assemble.doubts(observation.segments, exchange, sure)
     check = assemble.measured(
         Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
         exchange,
-        Verdict(sure, (*notes, *_first_use(observation, exchange)), inconclusive.unseen(exchange)),
+        Verdict(
+            sure,
+            (
+                *notes,
+                *doubts,
+                *_unjudged(observation, exchange, rules.limits),
+                *assemble.left(exchange, rules.limits, relative),
+            ),
+            inconclusive.unseen(exchange),
+        ),
         relative,
         loop=observation.loop,
     )
@@ -74,22 +100,60 @@ def _concluded(
     exchange: Exchange, found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
     """The findings, and notes on the stalls that are no findings."""
-    from pytest_noblock.judge import grouping
+    from pytest_noblock.judge import grouping, near
     from pytest_noblock.judge.stalls import breaking
 
-    sure = [each for each in breaking(found, rules.limits) if rules.fail(exchange) and sure_in_one_run(each)]
+    sure = [
+        each for each in breaking(found, rules.limits) if rules.fail(exchange, each.phase) and sure_in_one_run(each)
+    ]
+    if any(near.is_near(each, rules.limits) for each in sure):
+        return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)
     return final, grouping.notes(final, grouping.findings(found, relative), [], rules.limits)
 
 
-def _first_use(observation: Observation, exchange: Exchange) -> tuple[str, ...]:
-    """A note on the request's first imports, if they took long enough: a watched test has no warm-up run."""
-    imported = sum(segment.imported for segment in observation.segments if segment.exchange == exchange.number)
-    if imported < NOTE_NS:
-        return ()
-    return (f"cold: imports, {words(imported)}, the first time only",)
+def _near_the_limit(
+    sure: "Sequence[Stall]", found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
+) -> tuple[Sequence[Finding], tuple[str, ...]]:
+    """As `_concluded`, where a computation is over the limit by little: the machine may have been slow."""
+    from pytest_noblock.judge import grouping, near
+
+    pace, limits = rules.pace(), rules.limits
+    slow = [each for each in sure if near.is_near(each, limits) and not near.too_long(each, limits, pace)]
+    final = [
+        replace(each, near=near.told(each, limits, pace))
+        for each in grouping.findings((each for each in sure if each not in slow), relative)
+    ]
+    let_pass = [near.let_pass(each, limits, pace) for each in grouping.findings(slow, relative)]
+    rest = grouping.findings((each for each in found if each not in slow), relative)
+    stay = [f"near: {each.kind} at {each.place}, {each.near}" for each in final if each.near]
+    return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
+
+
+def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
+    """Notes on what the request did as the first one, if it took long enough: a watched test has no warm-up run."""
+    own = [segment for segment in observation.segments if segment.exchange == exchange.number]
+    imported = sum(segment.imported for segment in own)
+    if imported >= NOTE_NS:
+        yield f"cold: imports, {words(imported)}, the first time only"
+    done: Counter[str] = Counter()
+    for segment in own:
+        done.update(dict(segment.first_uses))
+    if done.total() >= NOTE_NS:
+        (most, _cpu), *_ = done.most_common(1)
+        more = f" and {len(done) - 1} more" if len(done) > 1 else ""
+        yield f"cold: {most}{more}, {words(done.total())} of CPU, the first time only"
+
+
+def _unjudged(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
+    """Notes on what was taken off the CPU of the exchange."""
+    yield from _first_use(observation, exchange)
+    if observation.slowdown > 1:
+        from pytest_noblock.judge import traced
+
+        yield from traced.notes(observation, exchange, limits)
 
 
 def sure_in_one_run(stall: "Stall") -> bool:
-    """Whether one run is proof: the stall is sure and, if it is `cpu`, at a user line and no first use."""
-    return stall.sure and (stall.kind != "cpu" or (stall.place.frame is not None and not stall.place.first_use))
+    """Whether one run is proof: the stall is sure, and is no first use if it is `cpu`."""
+    return stall.sure and not (stall.kind == "cpu" and stall.place.first_use)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import list_folder, now
 
 try:
     import resource
@@ -40,6 +40,7 @@ _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
 
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
+_clock_ns: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
 
 _UNDISTURBED_NS = 50_000
 """Wall ns. A reading takes about 3 us. One that took longer than this was interrupted between two of its parts: the
@@ -224,6 +225,36 @@ def longest_queued(before: bytes, after: bytes) -> int:
 def others_so_far() -> int:
     """CPU (ns) that the process has burned outside the calling thread since it began."""
     return _process() - _cpu()
+
+
+def others_exactly() -> int:
+    """As `others_so_far`, with what threads have burned that are on a processor now.
+
+    The kernel adds that to the clock of the process at its next tick (4 ms), or when such a thread sleeps. It adds it
+    at once for a thread whose own clock is read.
+    """
+    for native in native_threads():
+        cpu_of(native)
+    return others_so_far()
+
+
+def native_threads() -> list[int]:
+    """The threads of this process, Python's and all others; empty where the system does not tell."""
+    try:
+        return [int(name) for name in list_folder("/proc/self/task")]
+    except OSError:
+        return []
+
+
+def cpu_of(native: int) -> int | None:
+    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
+
+    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
+    """
+    try:
+        return int(_clock_ns(~native << 3 | 6)) if _clock_ns is not None else None
+    except OSError:
+        return None
 
 
 def others_cpu(began: Reading, ended: Reading) -> int:

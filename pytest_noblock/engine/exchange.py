@@ -9,17 +9,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMap
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
-from pytest_noblock.model.observation import Exchange, Task
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Ending, Exchange, Left, Task
 
 Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -49,6 +52,8 @@ class Known(TypedDict, total=False):
     tasks: tuple[Task, ...]
     raised: str | None
     framework: str | None
+    left: tuple[Left, ...]
+    defined: Frame | None
 
 
 class LiveExchange:
@@ -62,6 +67,8 @@ class LiveExchange:
     error: BaseException | None = None
     steps = 0
     """How many of its steps a meter has begun."""
+    phase_began = 0
+    """When the present phase began, where it is not the first: no segment may lie in two phases."""
     task: "asyncio.Task[None] | None" = None
     """The task that runs the app's call, where the fixture's transport made one."""
     raised: BaseException | None = None
@@ -69,12 +76,16 @@ class LiveExchange:
     """Kept apart from `raised`: Starlette's handlers take the traceback off an exception that they answer."""
     own_background = False
     """Whether the endpoint returned a response that has a `background`."""
+    app: object = None
+    """The app that was called."""
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
         self.method = method
         self.path = path
         self.scope = {} if scope is None else scope
         self.tasks: list[LiveTask] = []
+        self.left: list[tuple[Ending, list[RawFrame]]] = []
+        """Detached work that was not measured to its end, each with its stack."""
         self.number = next(_numbers)
         self.sent = now()
 
@@ -123,14 +134,26 @@ CURRENT: ContextVar[LiveExchange | None] = ContextVar("pytest_noblock_exchange",
 so child tasks, timers and background tasks inherit the value."""
 
 
+OURS = LiveExchange("", "")
+"""Stands in the context of our own tasks on the fixture's loop: their steps are neither a request's nor the app's."""
+
+
 @contextmanager
 def owned(exchange: LiveExchange) -> Iterator[None]:
     """Tasks that the block starts belong to the exchange."""
+    before = CURRENT.get()
     CURRENT.set(exchange)
     try:
         yield
     finally:
-        CURRENT.set(None)
+        CURRENT.set(before)
+
+
+def as_ours(function: Callable[..., T], *args: object) -> T:
+    """Call the function; the tasks and callbacks that it starts are our own."""
+    context = contextvars.copy_context()
+    context.run(CURRENT.set, OURS)
+    return context.run(function, *args)
 
 
 def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:

@@ -11,40 +11,57 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 `uninstall`, and the next one does not call `install`.
 """
 
+import asyncio
 import functools
 import gc
 import importlib
+import itertools
 import subprocess
+import sys
 import threading
-from asyncio import events
+from asyncio import base_events, events, runners
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.steps.python_threads import note_start
 
-border(__file__)
+if TYPE_CHECKING:
+    from pytest_noblock.engine.network.c_calls import CCalls
+    from pytest_noblock.engine.usercode import UserCode
+
+border(__file__, inside=("collect", "_collection", "_find_and_load", "first_turn", "start"))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
+_apps: dict[int, LiveExchange] = {}
+"""By the same ident: whose the steps are that carry no request. Only the fixture's loop has such an owner: there all
+steps but our own are the app's. In a watched test they are the test's."""
 _imported: set[str] = set()
 """The modules that were imported, or imported again, since the last `catch_up`."""
 _lock = threading.RLock()
 _users: Counter[Patches] = Counter()
 """By set of patches: how many `install` calls no `uninstall` has ended yet."""
 _ident = threading.get_ident
+_turns = itertools.count(1)
+"""Numbers for the turns of all loops: a request's steps in two threads never share one."""
+_c_calls: "CCalls | None" = None
+"""Made when the first C driver is imported."""
 
 
 def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
+    yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
+    yield Patch(runners, "_cancel_all_tasks", _noting_cancelled)
     yield Patch(gc, "collect", _collect)
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield Patch(threading.Thread, "start", lambda original: _first_turn(_noting_birth(original)))
@@ -59,6 +76,7 @@ _STARLETTE: Patches = Patches(
     starlette.MODULES,
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
+_FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
 
 
 def install(entry_points: Patches | None = None) -> None:
@@ -91,10 +109,27 @@ def uninstall(entry_points: Patches | None = None) -> None:
                 each.uninstall()
         if not _users:
             gc.callbacks.remove(_collection)
+            if _c_calls is not None:
+                _c_calls.give_back()
+
+
+def cover_c_calls(user: "UserCode") -> None:
+    """Have calls of C drivers seen in all code of the user's that is imported by now, until the last `uninstall`."""
+    global _c_calls  # noqa: PLW0603  # the interpreter has one set of tools
+    if known_calls.C_DRIVERS.isdisjoint(sys.modules):
+        return
+    with _lock:
+        if _c_calls is None:
+            from pytest_noblock.engine.network.c_calls import CCalls  # most processes have no such driver
+
+            _c_calls = CCalls(STEPPING)
+        if _users:
+            _c_calls.cover(user)
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
-    return (_PYTHON, _STARLETTE) if entry_points is None else (_PYTHON, _STARLETTE, entry_points)
+    ours = (_PYTHON, _STARLETTE, _FIRST_USES)
+    return ours if entry_points is None else (*ours, entry_points)
 
 
 def _install_at_once(module: str) -> None:
@@ -119,7 +154,9 @@ def metered(meter: StepMeter) -> Iterator[None]:
 
 
 def register(meter: StepMeter) -> None:
-    """The steps of its thread are metered from now on, while the patches are installed."""
+    """The steps of its thread are metered from now on, while the patches are installed. Called on that thread."""
+    if other_loops.counts_turns():
+        meter.turn = next(_turns)  # the present one has begun already
     _meters[meter.ident] = meter
 
 
@@ -127,8 +164,14 @@ def unregister(meter: StepMeter) -> None:
     """End what `register` began. The meter of a later thread stays, which may have got the same ident."""
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
+        _apps.pop(meter.ident, None)
     if STEPPING.get(meter.ident) is meter:
         del STEPPING[meter.ident]
+
+
+def adopt(meter: StepMeter, app: LiveExchange) -> None:
+    """Until `unregister`, the steps of the meter's thread that carry no request are charged to `app`."""
+    _apps[meter.ident] = app
 
 
 def current_meter() -> StepMeter | None:
@@ -138,12 +181,17 @@ def current_meter() -> StepMeter | None:
 
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
     # Locals, because every step of every loop looks these up, and most steps belong to no request.
-    meters, ident, current, stepping = _meters, _ident, CURRENT, STEPPING
+    meters, apps, ident, current, stepping, ours = _meters, _apps, _ident, CURRENT, STEPPING, OURS
 
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
-        if owner is None or (meter := meters.get(ident())) is None:
-            original(handle)
+        if owner is None and apps:
+            owner = apps.get(ident())
+        if owner is None or owner is ours or (meter := meters.get(ident())) is None:
+            try:
+                original(handle)
+            finally:
+                handle = None  # type: ignore[assignment]  # as in CPython's: what a callback raised keeps this frame
             if stepping and (meter := stepping.get(ident())) is not None:
                 meter.end()  # a request entered the app in this very step
             return
@@ -151,10 +199,44 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
         try:
             original(handle)
         finally:
+            handle = None  # type: ignore[assignment]
             meter.end()
 
     return _run
 
+
+def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable[[base_events.BaseEventLoop], None]:
+    """Count the turns of the loop: `run_forever` calls `self._run_once` for each (CPython 3.4 to 3.14).
+
+    A turn polls the selector once, and then runs the callbacks that are ready. A loop that turns in another way
+    (uvloop, qasync) is not counted.
+    """
+    meters, ident, turns = _meters, _ident, _turns
+
+    def _run_once(loop: base_events.BaseEventLoop) -> None:
+        if meters and (meter := meters.get(ident())) is not None:
+            meter.turn = next(turns)
+        original(loop)
+
+    return _run_once
+
+
+def _noting_cancelled(original: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[..., None]:
+    """Tell who watches what a closing loop cancels: `asyncio.Runner` closes by this function (CPython 3.11 to 3.14).
+
+    The test client's portal (anyio) and the runners of pytest's plugins are such runners.
+    """
+
+    def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
+        for tell in tuple(on_loop_closing):
+            tell(loop)
+        original(loop)
+
+    return _cancel_all_tasks
+
+
+on_loop_closing: "set[Callable[[asyncio.AbstractEventLoop], None]]" = set()
+"""Called on the thread of a loop that closes, before its tasks are cancelled."""
 
 _in_collect = threading.local()
 
@@ -173,9 +255,15 @@ def _collect(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _collection(phase: str, _details: dict[str, int]) -> None:
-    """The callback in `gc.callbacks`, called by the thread that triggers the collection."""
+    """The callback in `gc.callbacks`, called by the thread that triggers the collection.
+
+    It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
+    """
     meter = STEPPING.get(_ident())
-    if meter is not None and not getattr(_in_collect, "explicit", False):
+    if meter is None:
+        return
+    meter.look_if_late()
+    if not getattr(_in_collect, "explicit", False):
         meter.deductions.collection(phase)
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 
 from pytest_noblock.engine.clocks import LinuxClock, PortableClock
-from pytest_noblock.engine.instrument import metered
+from pytest_noblock.engine.instrument import cover_c_calls, metered
 from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.stacks import as_stack
@@ -54,12 +54,16 @@ class MeterKit:
     def with_samples(self, segments: Sequence[tuple[Segment, int]]) -> tuple[Segment, ...]:
         """Each segment with the samples of its step. `segments` has pairs: a segment, and the number of its step.
 
-        The watchdog forgets its samples.
+        Several segments may have one number, as they follow each other at once. The watchdog forgets its samples.
         """
         by_step: defaultdict[int, list[Sample]] = defaultdict(list)
         for sample in self.watchdog.take() if self._has_watchdog() else ():
             by_step[sample.step].append(_sample(sample, self.user))
-        return tuple(segment._replace(samples=tuple(by_step[step])) for segment, step in segments)
+        last = {step: number for number, (_segment, step) in enumerate(segments)}
+        return tuple(
+            segment._replace(samples=_up_to(None if last[step] == number else segment.ended, by_step[step]))
+            for number, (segment, step) in enumerate(segments)
+        )
 
     def close(self) -> None:
         if self._has_watchdog():
@@ -93,6 +97,7 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         stack.callback(meter.close)
         result = Metering(meter)
         stack.enter_context(metered(meter))
+        cover_c_calls(user)
         if not (exact and stack.enter_context(_counting_lines(kit, meter))):
             kit.watchdog.after = sample_after
             meter.attach_watchdog(kit.watchdog)
@@ -107,7 +112,13 @@ def _counting_lines(kit: MeterKit, meter: StepMeter) -> AbstractContextManager[b
     return counting(meter, LineCounters(meter, kit.user, kit.new_sockets()), kit.user)
 
 
+def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
+    """Takes those samples out of the list that were begun by then; None: all."""
+    count = sum(ended is None or sample.began <= ended for sample in samples)
+    taken, samples[:count] = tuple(samples[:count]), []
+    return taken
+
+
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    return Sample(
-        sample.due, sample.began, sample.ended, as_stack(sample.frames, user), sample.syscall, sample.gil_wait
-    )
+    stack = as_stack(sample.frames, user)
+    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait, sample.rang)

@@ -1,6 +1,7 @@
 """Functions that the engine needs and that a test may freeze or replace. This module keeps the originals."""
 
 import functools
+import os
 import time
 from collections.abc import Callable
 
@@ -17,3 +18,11 @@ not one, so freezegun leaves it alone. time-machine moves `CLOCK_REALTIME` only.
 
 open_file = open
 """For files of /proc. A test that replaces `builtins.open` by a mock must not change what the engine reads."""
+
+list_folder = os.listdir
+link_of = os.readlink
+status_of = os.stat
+status_of_fd = os.fstat
+copy_fd = os.dup
+close_fd = os.close
+"""The same, for functions of `os`: they run on the loop thread, within a request of the user's."""

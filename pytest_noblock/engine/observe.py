@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 
+from pytest_noblock.engine import detached
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
@@ -21,10 +23,11 @@ from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import awaited_in_own_pools, of_running_loop
+from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
-from pytest_noblock.model.observation import Exchange, Meter, Observation
+from pytest_noblock.model.observation import APP, Exchange, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 
@@ -60,6 +63,8 @@ class Run:
     """How old a step is when the watchdog samples it, and how long a GIL gap must be to be recorded."""
     give_up_after: int = 30_000_000_000
     """The run raises Stuck when the app's calls have not returned by then."""
+    linger: int = 0
+    """How long the run waits for detached work after that."""
 
 
 _AT_ONCE = 10
@@ -77,7 +82,9 @@ class Stuck(Exception):
 
 
 async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Response | None]:
-    """Send the requests of the run and wait until the app's calls have returned. Runs on the loop that runs the app.
+    """Send the requests of the run and wait until the app's calls have returned, and what they started is done.
+
+    Runs on the loop that runs the app.
 
     Returns the first request's response as well; None where the app gave none. Raises
     Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part
@@ -88,6 +95,9 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
     _collect_before(run)
     async with sensors.running() as metering:
         responses = await _responses(context, run, exchanges)
+        if run.linger:
+            await detached.linger(exchanges, now() + run.linger, context.user)
+            detached.note_left(asyncio.get_running_loop(), exchanges, context.user, "lingered")
     return sensors.observation(metering.segments), responses[0]
 
 
@@ -127,6 +137,7 @@ class _Sensors:
                 await self._probes.measure_alone()
             meter = metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact)
             metered = stack.enter_context(meter)
+            adopt(metered.steps, LiveExchange(APP, ""))
             if run.probes is not None:
                 ticks = await stack.enter_async_context(self._probes.running(self._sample))
                 metered.steps.attach_step_begin(ticks.wake)
@@ -154,6 +165,7 @@ class _Sensors:
             loop=loop_name(),
             probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
+            slowdown=slowdown(),
         )
 
 

@@ -1,11 +1,13 @@
 """Stacks of running frames, as values; errors, in words."""
 
+import contextlib
 import traceback
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
+from typing import NamedTuple
 
-from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame, Stack
 
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
@@ -14,21 +16,40 @@ RawFrame = tuple[CodeType, int, int, dict[str, object]]
 _DEEPEST = 200
 """Frames further out are left off: a recursion repeats itself."""
 
-_borders: set[str] = set()
+_borders: dict[str, "_Border"] = {}
 """The files of those modules of ours that call the app or run its steps; each registers itself with `border`."""
+_IN_TEMPLATE = frozenset({"__jinja_template__", "_template_uri"})
+"""The globals by which compiled templates of Jinja and Mako are known; see `calls.templates`."""
+_BETWEEN = contextlib.__file__
+"""The frames of a context manager of ours, and of those who enter it, are the stdlib's."""
 
 
-def border(file: str) -> None:
-    """A stack ends at the frames of this file: beyond it lies the client, the test or the event loop."""
-    _borders.add(file)
+class _Border(NamedTuple):
+    """Names of functions in a file at which a stack does not end."""
+
+    inside: frozenset[str] = frozenset()
+    sending: frozenset[str] = frozenset()
+
+
+def border(file: str, *, inside: Iterable[str] = (), sending: Iterable[str] = ()) -> None:
+    """A stack ends at the frames of this file: beyond it lies the client, the test or the event loop.
+
+    `inside`: functions that the app calls, or the interpreter in the app's midst; they are left out of the stack.
+    `sending`: functions to which the app hands a message, or that it asks for one. What they call is the client's.
+    """
+    _borders[file] = _Border(frozenset(inside), frozenset(sending))
 
 
 def walk_out(frame: FrameType | None) -> Iterator[FrameType]:
     """The frame, its caller, and so on, out to where the request entered the app."""
     for _ in range(_DEEPEST):
-        if frame is None or frame.f_code.co_filename in _borders:
+        if frame is None:
             return
-        yield frame
+        ours = _borders.get(frame.f_code.co_filename)
+        if ours is None:
+            yield frame
+        elif frame.f_code.co_name not in ours.inside:
+            return
         frame = frame.f_back
 
 
@@ -38,20 +59,80 @@ def line_of(frame: FrameType) -> int:
 
 
 def capture(frame: FrameType | None) -> list[RawFrame]:
-    """Innermost first. It must be quick: the watchdog runs it while the loop thread waits for the GIL."""
-    return [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in walk_out(frame)]
+    """Innermost first. It must be quick: the watchdog runs it while the loop thread waits for the GIL.
+
+    A thread that computed in C is often seen in a function of ours that runs next: a callback of the garbage
+    collector, a wrapper, our `send`. The app's own frame is what counts.
+    """
+    inner, sends = _without_ours(frame)
+    frames = [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in walk_out(inner)]
+    if sends and frames:  # to send takes no time: what took long came before that line
+        code, _line, _lasti, namespace = frames[0]
+        frames[0] = (code, code.co_firstlineno, 0, namespace)
+    return frames
+
+
+def _without_ours(frame: FrameType | None) -> tuple[FrameType | None, bool]:
+    """The innermost frame that is not ours, and whether the app was about to send; None at the border."""
+    sends = False
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename.startswith(PACKAGE):
+            ours = _borders.get(code.co_filename)
+            if ours is not None and code.co_name not in ours.inside | ours.sending:
+                return None, False
+            sends = sends or (ours is not None and code.co_name in ours.sending)
+        elif not (code.co_filename == _BETWEEN and _called_by_us(frame)):
+            break
+        frame = frame.f_back
+    return frame, sends
+
+
+def _called_by_us(frame: FrameType) -> bool:
+    caller = frame.f_back
+    while caller is not None and caller.f_code.co_filename == _BETWEEN:
+        caller = caller.f_back
+    return caller is not None and caller.f_code.co_filename.startswith(PACKAGE)
 
 
 def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
-    """A raw stack as values. In each user frame the call that its line makes is named, from the globals alone."""
+    """A raw stack as values. In each user frame the call that its line makes is named, from the globals alone.
+
+    Where the innermost frames are a library's, they carry their own public names.
+    """
     from pytest_noblock.calls import names  # to import it and what it needs takes 20 ms, and most runs name no call
 
-    return tuple(
-        Frame(code.co_filename, line, code.co_name, names.called(code, line, namespace, lasti), user=True)
-        if code.co_filename in user
-        else Frame(code.co_filename, line, code.co_name)
-        for code, line, lasti, namespace in frames
-    )
+    stack: list[Frame] = []
+    inside = True  # no frame of the user's, and none of an ASGI app, has come yet
+    for code, line, lasti, namespace in frames:
+        frame = frame_at(code, line, namespace, user)
+        if frame.user and frame.call is None:
+            frame = frame._replace(call=names.called(code, line, namespace, lasti))
+        elif inside and not frame.user:
+            frame = frame._replace(name=names.own_name(code, namespace))
+        inside = inside and not (frame.user or frame.asgi)
+        stack.append(frame)
+    return tuple(stack)
+
+
+def frame_at(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:
+    """The frame without its call. A template's is named by the line of the template as the user wrote it."""
+    if _IN_TEMPLATE.isdisjoint(namespace):
+        return plain_frame(code, line, user=code.co_filename in user)
+    from pytest_noblock.calls import templates
+
+    written = templates.written(code, line, namespace)
+    return written._replace(user=written.file in user)
+
+
+def plain_frame(code: CodeType, line: int, *, user: bool) -> Frame:
+    """The frame as Python has it, without its call."""
+    return Frame(code.co_filename, line, code.co_name, user=user, asgi=is_asgi(code))
+
+
+def is_asgi(code: CodeType) -> bool:
+    """Whether the code is an ASGI app's: a middleware, a router, a mounted app. Its caller only hands a request on."""
+    return code.co_varnames[code.co_argcount - 3 : code.co_argcount] == ("scope", "receive", "send")
 
 
 def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
@@ -59,10 +140,11 @@ def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
     frames: list[Frame] = []
     named = False
     for each in walk_out(frame):
-        mine = each.f_code.co_filename in user
-        call = called_from(each, line_of(each), each.f_lasti) if mine and not named else None
-        frames.append(Frame(each.f_code.co_filename, line_of(each), each.f_code.co_name, call, mine))
-        named = named or mine
+        seen = frame_at(each.f_code, line_of(each), each.f_globals, user)
+        if seen.user and not named and seen.call is None:
+            seen = seen._replace(call=called_from(each, line_of(each), each.f_lasti))
+        named = named or seen.user
+        frames.append(seen)
     return tuple(frames)
 
 
@@ -71,6 +153,14 @@ def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | 
     from pytest_noblock.calls import names
 
     return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)
+
+
+def first_line(function: object, user: UserCode) -> Frame | None:
+    """The first line of a function's code, a decorator's where it has one; None where it is written in C."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return None
+    return plain_frame(code, code.co_firstlineno, user=code.co_filename in user)
 
 
 def describe_error(error: BaseException, user: UserCode, trace: TracebackType | None = None) -> str:

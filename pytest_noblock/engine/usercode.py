@@ -3,11 +3,13 @@
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable
-from weakref import WeakSet
+import weakref
+from collections.abc import Callable, Iterable
 
 PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]), "")
 """The folder of this package, with a separator at the end: no file in it is user code."""
+_join, _normal = os.path.join, os.path.normpath
+"""Bound here: a test may put a stand-in in the place of a function of `os`, and counts its calls."""
 _INSTALLED = {"site-packages", "dist-packages"}
 _TESTS = {"test", "tests"}
 """Folders whose files belong to a test: a server that a fixture starts is not the app."""
@@ -24,9 +26,25 @@ class UserCode:
         self._packages: tuple[str, ...] = ()
         self._included: set[str] = set()
         self._known: dict[str, bool] = {}
-        self.apps: WeakSet[object] = WeakSet()
-        """The apps whose packages have been included."""
+        self._apps: dict[int, Callable[[], object]] = {}
+        """The apps whose packages have been included, by `id`."""
         self.include(packages)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal keys have equal answers."""
+        return self._root, *self._packages
+
+    def is_new(self, app: object) -> bool:
+        """Whether nobody has asked so for this app before.
+
+        An ASGI app is any callable: it may have no hash, and it may allow no weak reference.
+        """
+        known = self._apps.get(id(app))
+        if known is not None and known() is app:
+            return False
+        self._apps[id(app)] = _reference(app)
+        return True
 
     def include(self, packages: Iterable[str]) -> None:
         """Count these top-level packages as user code."""
@@ -47,19 +65,35 @@ class UserCode:
         return file.startswith(self._packages) and not _is_a_tests(file.split(os.sep))
 
     def relative(self, file: str) -> str:
-        """The path that reports show: relative to `root`, with slashes; absolute where the file lies outside."""
-        path = os.path.abspath(file)
+        """The path that reports show: relative to `root`, with slashes; absolute where the file lies outside.
+
+        What is no file, as `<string>`, is shown as it is.
+        """
+        if file.startswith("<"):
+            return file
+        path = self._absolute(file)
         return path[len(self._root) :].replace(os.sep, "/") if path.startswith(self._root) else path
 
     def _decide(self, file: str) -> bool:
         if file.startswith("<"):  # no file: `<string>`, `<frozen importlib._bootstrap>`
             return False
-        path = os.path.abspath(file)
+        path = self._absolute(file)
         if path.startswith(PACKAGE):
             return False
         if path.startswith(self._packages):
             return True
         return path.startswith(self._root) and not _installed(path)
+
+    def _absolute(self, file: str) -> str:
+        """The name without `..`. Not from the working folder: a test may change it, and may remove it."""
+        return _normal(_join(self._root, file))
+
+
+def _reference(app: object) -> Callable[[], object]:
+    try:
+        return weakref.ref(app)
+    except TypeError:
+        return lambda: app
 
 
 def _is_a_tests(parts: list[str]) -> bool:

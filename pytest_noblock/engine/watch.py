@@ -4,17 +4,18 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from pytest_noblock.engine import instrument
+from pytest_noblock.engine import detached, instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
-from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.python_threads import Marks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
+from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
+from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 
@@ -38,8 +39,9 @@ class RequestWatch:
     that runs the app. After `stop` the values are complete.
     """
 
-    def __init__(self, kit: Kit, sample_after: int) -> None:
-        """`sample_after`: how old a step is when the watchdog samples it (ns)."""
+    def __init__(self, kit: Kit, sample_after: int, *, asks_for_tasks: bool = False) -> None:
+        """`sample_after`: how old a step is when the watchdog samples it (ns). `asks_for_tasks`: see `Watcher`."""
+        self.asks_for_tasks = asks_for_tasks
         self.records: list[LiveExchange] = []
         self.segments: tuple[Segment, ...] = ()
         self._kit = kit
@@ -50,6 +52,8 @@ class RequestWatch:
         self._entered: list[UnderWay] = []
         self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
         """True where one was recorded."""
+        self._open: set[asyncio.AbstractEventLoop] = set()
+        """The loops that ran requests and have not closed."""
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
@@ -58,17 +62,23 @@ class RequestWatch:
             instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        instrument.cover_c_calls(self._kit.user)
+        first_uses.forget()
         watchdog = self._kit.meters.watchdog
         watchdog.after = self._sample_after
         if self._kit.kind == "full":
             watchdog.between_steps = self.gaps
         entry_points.watcher = self
+        instrument.on_loop_closing.add(self._loop_closes)
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
         self._kit.meters.watchdog.catch_up()
         self._kit.meters.watchdog.between_steps = None
+        instrument.on_loop_closing.discard(self._loop_closes)
+        for loop in [each for each in self._open if not each.is_closed()]:
+            self._note_left(loop, "running")
         for thread in list(self._metered):
             self._finish(thread)
         if self._ended:
@@ -91,14 +101,18 @@ class RequestWatch:
             segments=self.segments,
             gaps=self.gaps.gaps(self._kit.user) if self.gaps else (),
             loop=self.loop,
+            slowdown=slowdown(),
         )
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
-        if app not in self._kit.user.apps:
-            self._kit.user.apps.add(app)
+        if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
+            instrument.cover_c_calls(self._kit.user)
+        record.app = app
         self.records.append(record)
+        if (loop := other_loops.running_loop()) is not None:
+            self._open.add(loop)
         meter = instrument.current_meter()
         if meter is None or not meter.of_this_thread():
             meter = self._new_meter()
@@ -114,6 +128,15 @@ class RequestWatch:
         """On the watchdog's thread: what the threads had burned when the last step began."""
         marks = (each.meter.threads.marks for each in list(self._metered))
         return max(filter(None, marks), key=lambda each: each.at, default=None)
+
+    def _loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop in self._open:
+            self._open.discard(loop)
+            self._note_left(loop, "cancelled")
+
+    def _note_left(self, loop: asyncio.AbstractEventLoop, ending: Ending) -> None:
+        requests = [record for record in self.records if record.method != LIFESPAN]
+        detached.note_left(loop, requests, self._kit.user, ending)
 
     def _new_meter(self) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:

@@ -8,25 +8,42 @@ import re
 from collections.abc import Iterator
 from typing import assert_never
 
-from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of, is_async, known
+from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known
 from pytest_noblock.model.kinds import Kind, TaskKind
 from pytest_noblock.model.observation import Phase
 
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """Matches the name of a class. It yields the last word of `PoolManager`, `Manager`, and the classes that begin with a
 small letter."""
+_UNKNOWN = Entry("", "")
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
 
 
-def replacement(call: str | None, kind: Kind, *, phase: Phase | None = None, code: str | None = None) -> str:
+def replacement(
+    call: str | None,
+    kind: Kind,
+    *,
+    phase: Phase | None = None,
+    code: str | None = None,
+    by_framework: bool = False,
+) -> str:
     """What to write instead, as text to read: the async way first, then a thread or process where that helps.
 
     `phase`: the phase of the finding; None leaves out the ways that depend on it. `code`: the line that makes the
-    call; the text uses the client's name of that line.
+    call; the text uses the client's name of that line. `by_framework`: no line of the user's makes the call.
     """
+    if by_framework and kind == "cpu" and not (entry_of(call) or _UNKNOWN).says_all:
+        return _of_framework(call)
     ways = [*_ways(call, kind), _plain_def(phase) if helps_plain_def(kind, call) else ""]
     return _as_written(", or ".join(way for way in ways if way), call, code)
+
+
+def _of_framework(call: str | None) -> str:
+    """What to do about CPU that the framework burned for the endpoint, or that no line was seen to burn."""
+    if call is not None and f"{call}.".startswith("pydantic."):
+        return "fewer items in one request, or a Response of ready bytes where nothing has to be validated"
+    return f"a process: await anyio.to_process.run_sync(...), or {_SMALLER}"
 
 
 def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
@@ -35,7 +52,7 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
         case "sync-network" | "sync-io":
             return True
         case "cpu":
-            return _frees_gil(call)
+            return _frees_gil(call) or _hands_over(call)
         case "gil" | "pool-starved" | "contention":
             return False
         case "background-early" | "background-lost" | "background-missing" | "background-failed" | "background-order":
@@ -45,13 +62,13 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
 
 
 def _plain_def(phase: Phase | None) -> str:
-    """Starlette runs an endpoint or a background task that is a plain `def` in a thread, and a lifespan never."""
+    """Starlette runs an endpoint or a background task that is a plain `def` in a thread, and nothing else."""
     match phase:
         case Phase.HANDLER:
             return "make the endpoint a plain def"
         case Phase.BACKGROUND:
             return "make the task a plain def"
-        case Phase.LIFESPAN | None:
+        case Phase.LIFESPAN | Phase.DETACHED | Phase.APP | None:
             return ""
         case _:
             assert_never(phase)
@@ -119,6 +136,9 @@ def _ways_to_wait(call: str | None) -> Iterator[str]:
 
 def _ways_to_compute(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
+    if entry is not None and entry.says_all:
+        yield entry.instead
+        return
     if entry is not None and entry.frees_gil:
         yield "" if entry.cpu else _filled(entry.instead, call, entry.prefix)
         yield _filled(entry.thread, call, entry.prefix) + (", which lets go of the GIL" if entry.cpu else "")
@@ -132,7 +152,7 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
 
 def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
-    yield entry.instead if entry is not None and entry.cpu else ""
+    yield entry.instead if entry is not None and entry.cpu and not entry.says_all else ""
     yield _in_process(call)
     yield "smaller pieces: the GIL is kept until each returns"
 
@@ -160,6 +180,11 @@ def _makes_client(call: str | None) -> bool:
 def _frees_gil(call: str | None) -> bool:
     entry = entry_of(call)
     return entry is not None and entry.frees_gil
+
+
+def _hands_over(call: str | None) -> bool:
+    entry = entry_of(call)
+    return entry is not None and entry.hands_over
 
 
 def _filled(template: str, call: str | None, prefix: str) -> str:

@@ -1,4 +1,4 @@
-"""Which user line a stall is put down to: pure functions of one segment."""
+"""Which user line a stall is put down to: pure functions of one segment. `cpu_lines` has those of the kind `cpu`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +13,10 @@ from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 
 _KNOWN_CALL = Rule("known-call", "a known blocking call to the network ended on the loop thread; red at any speed")
+_KNOWN_WAIT = Rule(
+    "known-wait",
+    "the loop thread waited for another thread in a call that is known to use the network; red at any speed",
+)
 _ROUND_TRIP = Rule(
     "round-trip", "a socket that no event loop awaits sent and received within the step; red at any speed"
 )
@@ -25,25 +29,6 @@ _DOUBTFUL_TRIP = Rule(
 Key = tuple[str, int]
 """File and line."""
 
-_HOT = 1000
-"""Runs of one line in one segment. Above this number, counting a line costs as much as running it: the counters cannot
-say which line of a loop costs most."""
-
-_FIRST_USE = (
-    ("importlib/_bootstrap", ""),
-    ("<frozen importlib._bootstrap", ""),
-    ("jinja2/environment.py", "compile"),
-    ("re/_compiler.py", "compile"),
-    ("pydantic/_internal/_model_construction.py", ""),
-    ("pydantic/_internal/_generate_schema.py", ""),
-    ("pydantic/type_adapter.py", "__init__"),
-    ("fastapi/openapi/utils.py", ""),
-    ("sqlalchemy/orm/mapper.py", "_configure_registries"),
-    ("mimetypes.py", "init"),
-)
-"""(part of a file name, function) of work that a process does once, so that only a first request shows it. An empty
-function stands for any."""
-
 _NETWORK_WAITS = {"poll", "ppoll", "select", "pselect6", "recvfrom", "recvmsg", "read", "connect", "epoll_wait"}
 
 
@@ -54,6 +39,11 @@ class RoundTrip(NamedTuple):
     rule: Rule
     cpu: int
     asleep: int
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether a recorded call is the evidence, and its times."""
+        return self.rule in (_KNOWN_CALL, _KNOWN_WAIT)
 
 
 def of_network(segment: Segment) -> list[RoundTrip]:
@@ -80,25 +70,16 @@ def _seen_in_network_call(segment: Segment) -> bool:
     return False
 
 
-def of_cpu(segment: Segment) -> BlamedLine:
-    """The line that computed most. Samples in a kernel call count only where there are no others."""
-    costliest = max(segment.lines, key=lambda line: line.cpu, default=None)
-    if costliest is not None and costliest.hits > _HOT:
-        return _of_line(costliest)._replace(evidence="hot loop")
-    if costliest is not None:
-        return _of_line(costliest)
-    running = [sample for sample in segment.samples if may_want_gil(sample)]
-    return _by_samples(running or segment.samples)
-
-
 def of_sleep(segment: Segment) -> BlamedLine:
     """The line that slept longest."""
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
         return _of_line(longest)
-    call = max(segment.calls, key=lambda each: each.ended - each.began, default=None)
-    if call is not None and 2 * (call.ended - call.began) >= segment.off_cpu:
-        return _of_call(call)
+    took: Counter[Key | None] = Counter()
+    for call in segment.calls:
+        took[_key(_of_call(call))] += call.ended - call.began
+    if took and 2 * max(took.values()) >= segment.off_cpu:
+        return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
     waiting = [sample for sample in segment.samples if sample.syscall != "running"]
     return _by_samples(waiting or segment.samples)
 
@@ -159,12 +140,23 @@ def _covered(spans: list[tuple[int, int]]) -> int:
 
 
 def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
-    calls = [(_of_call(call), call) for call in segment.calls if call.network]
+    calls = [(_of_call(call), call) for call in segment.calls if call.network or _waits_for_client(call)]
     trips: dict[Key | None, RoundTrip] = {}
-    for place, _call in calls:
+    for place, first in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
-        trips.setdefault(_key(place), RoundTrip(place, _KNOWN_CALL, 0, _covered(spans)))
+        rule = _KNOWN_CALL if first.network else _KNOWN_WAIT
+        trips.setdefault(_key(place), RoundTrip(place, rule, 0, _covered(spans)))
     return trips
+
+
+def _waits_for_client(call: BlockingCall) -> bool:
+    """Whether a thread of a client moves the bytes, and the loop thread waits: `publisher.publish(...).result()`.
+
+    A call that sleeps for as long as it is told to (`asked`) waits for nobody.
+    """
+    frame = user_frame(call.stack)
+    entry = known(frame.call) if frame else None
+    return entry is not None and entry.network and call.asked == 0 and call.name != "time.sleep"
 
 
 def _counted(line: LineCost, rule: Rule) -> RoundTrip:
@@ -180,13 +172,7 @@ def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     frame, sample = here[0]
-    here_only = [each for _, each in here]
-    first_use = 2 * sum(_is_first_use(each.stack) for each in here_only) > len(here_only)
-    return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting(here_only), first_use)
-
-
-def _is_first_use(stack: Stack) -> bool:
-    return any(part in frame.file and name in ("", frame.function) for frame in stack for part, name in _FIRST_USE)
+    return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting([each for _, each in here]))
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:

@@ -3,7 +3,7 @@
 The first run has no counters at the user lines. So its times are the true ones, and its lines may be unknown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple, assert_never
 
@@ -13,6 +13,9 @@ from pytest_noblock.model.kinds import KINDS, Confirmation
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.stall import Stall
+
+_UNCERTAIN = ("sample", "endpoint")
+"""Evidence that may name another function in the next run."""
 
 
 class Repeat(NamedTuple):
@@ -76,12 +79,12 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
     The later runs have a lower bar, and counters, which take time. So what the limit decides counts only where the
     first run shows it as well; a kind to which counters add time at that place, any other kind at any line.
     """
-    runs = [{key(finding): finding for finding in run} for run in again]
+    runs = [{key(finding): finding for finding in reversed(run)} for run in again]  # the longest of each key
     candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
     result = []
-    for place, exact in candidates.items():
+    for exact in candidates.values():
         before = _matching(first, exact)
-        times = sum(place in run for run in runs) + (before is not None)
+        times = sum(_shows(run, exact) for run in runs) + (before is not None)
         if times >= needed and (before is not None or _needs_no_limit(exact) or _moved(exact, first, runs)):
             result.append(_merged(before, exact))
     return sorted(result, key=lambda finding: -finding.blocked_ns)
@@ -148,9 +151,19 @@ def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:
     """The finding of the first run at the same place; else one of the same kind and phase without a certain line."""
     same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
     exactly = [each for each in same if key(each) == key(exact)]
-    by_function = KINDS[exact.kind].identity == "function"
-    vague = [each for each in same if each.file is None or (by_function and each.evidence == "sample")]
+    vague = [each for each in same if each.file is None or _may_be_the_same(each, exact)]
     return next(iter(exactly + vague), None)
+
+
+def _may_be_the_same(finding: Finding, other: Finding) -> bool:
+    """Whether two runs may have named two lines for one computation: of a loop, or of a library below two functions."""
+    if (finding.kind, finding.phase) != (other.kind, other.phase) or KINDS[other.kind].identity != "function":
+        return False
+    return finding.evidence in _UNCERTAIN or other.evidence == "endpoint"
+
+
+def _shows(run: Mapping[Key, Finding], exact: Finding) -> bool:
+    return key(exact) in run or any(_may_be_the_same(each, exact) for each in run.values())
 
 
 def _merged(before: Finding | None, exact: Finding) -> Finding:
@@ -173,7 +186,19 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
         asleep=before.asleep,
         count=before.count,
         readings=before.readings,
+        parts=before.parts,
     )
-    if exact.evidence == "hot loop" and before.function == exact.function:  # samples show the line of a loop better
-        exact = replace(exact, line=before.line, code=before.code, call=before.call, stack=before.stack)
+    if exact.evidence == before.evidence == "endpoint":  # counters do not name the library's function, samples do
+        return replace(exact, call=before.call, replacement=before.replacement, stack=before.stack)
+    if exact.evidence == "hot loop" and before.evidence == "sample":  # samples show the line of a loop better
+        return replace(
+            exact,
+            file=before.file,
+            line=before.line,
+            function=before.function,
+            code=before.code,
+            call=before.call,
+            replacement=before.replacement,
+            stack=before.stack,
+        )
     return exact

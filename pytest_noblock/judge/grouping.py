@@ -50,7 +50,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     worst = max(group, key=lambda stall: stall.blocked_ns)
     place = worst.place
     frame = place.frame
-    call = frame.call if frame else None
+    call = place.call or (frame.call if frame else None)
     if place.evidence == "hot loop" and known(call) is None:
         call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
@@ -66,7 +66,9 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         function=frame.function if frame else None,
         code=code,
         call=call,
-        replacement=advice.replacement(call, worst.kind, phase=worst.phase, code=code),
+        replacement=advice.replacement(
+            call, worst.kind, phase=worst.phase, code=code, by_framework=place.evidence == "endpoint"
+        ),
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),
@@ -77,6 +79,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         waiter=_waiter(worst.waiter.frame, shown) if worst.waiter and worst.waiter.frame else None,
         rule=worst.rule,
         readings=worst.readings,
+        parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
     )
 
 
@@ -144,6 +147,8 @@ def notes(
 
 def _note(finding: Finding, limits: Limits) -> str:
     what = f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
+    if finding.phase is Phase.APP and finding.reason is None:
+        return f"{what}: the app ran it while no request was under way"
     if KINDS[finding.kind].always or finding.blocked_ns >= limits.max_block:
         return f"{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"

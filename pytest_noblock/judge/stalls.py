@@ -3,16 +3,21 @@
 The rules of the steps stand here; `gil`, `contention` and `pool` judge what was recorded beside the steps.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, gil_waits
+from pytest_noblock.judge import attribution, cpu_lines, gil_waits
+from pytest_noblock.judge.traced import without_tracing
+from pytest_noblock.judge.turns import Turn, turns
+from pytest_noblock.model.finding import Part
 from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
+from pytest_noblock.model.units import words
 
 _CPU_CLOCK = Rule("cpu-clock", "the loop thread's CPU clock; garbage collection and first imports are taken off")
 _SLEPT = Rule(
@@ -32,15 +37,53 @@ _IN_TIME_NS = 15_000_000
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
+    observation = without_tracing(observation)
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     in_steps = (
         stall
-        for segment in observation.segments
-        if segment.exchange in exchanges
-        for stall in _stalls_of(exchanges[segment.exchange], segment, limits)
+        for turn in turns(_not_of_probes(observation), exchanges)
+        for whose in _whose(turn.segment, exchanges)
+        for stall in _stalls_in(whose, turn, limits)
     )
     off_loop = _off_loop(observation, limits) if _is_recorded_off_loop(observation) else ()
     return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
+
+
+def _not_of_probes(observation: Observation) -> Iterator[Segment]:
+    """The segments that a judge of steps reads; `probe_steps` reads those of the probes."""
+    probes = {exchange.number for exchange in observation.probe_exchanges}
+    return (segment for segment in observation.segments if segment.exchange not in probes)
+
+
+class _Whose(NamedTuple):
+    """Whose check a segment belongs to."""
+
+    exchange: Exchange
+    of_app: bool = False
+    """Whether the app ran it, and no request."""
+
+
+def _whose(segment: Segment, exchanges: Mapping[int, Exchange]) -> Iterator[_Whose]:
+    """The segment's exchange. What the app runs by itself belongs to the request that was under way, if one was."""
+    exchange = exchanges.get(segment.exchange)
+    if exchange is not None and exchange.phase_at(segment.began) is not Phase.APP:
+        yield _Whose(exchange)
+        return
+    waiting = under_way(exchanges.values(), segment.began, segment.ended)
+    if waiting is not None:
+        yield _Whose(waiting, of_app=True)
+    elif exchange is not None:
+        yield _Whose(exchange)
+
+
+def under_way(exchanges: Iterable[Exchange], began: int, ended: int) -> Exchange | None:
+    """The first request that was under way at any time between two moments; None where none was."""
+    overlapping = (
+        each
+        for each in exchanges
+        if each.method != LIFESPAN and each.sent < ended and (ended if each.returned is None else each.returned) > began
+    )
+    return next(overlapping, None)
 
 
 def _is_recorded_off_loop(observation: Observation) -> bool:
@@ -56,7 +99,39 @@ def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
     yield from pool.starved(observation, limits)
 
 
-def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator[Stall]:
+def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
+    """The stalls of one turn of the loop, with the lines that shared in each."""
+    owner = None if whose.of_app else whose.exchange
+    for stall in _stalls_of(whose.exchange, turn.segment, limits, owner):
+        told = stall._replace(parts=_parts(stall, turn.pieces))
+        yield _of_app(told) if whose.of_app else told
+
+
+def _of_app(stall: Stall) -> Stall:
+    doing = f"asleep {words(stall.asleep)}, CPU {words(stall.cpu)}"
+    return stall._replace(
+        of_app=True,
+        proof=f"no step of the request's: the app ran it while {stall.exchange.request} was under way; {doing}",
+    )
+
+
+def _parts(stall: Stall, pieces: Sequence[Segment]) -> tuple[Part, ...]:
+    """What each line held the loop for; empty where one line did it all."""
+    if len(pieces) == 1:
+        return ()
+    parts: dict[tuple[str, int], Part] = {}
+    for piece in pieces:
+        place = cpu_lines.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
+        if place.frame is not None:
+            key = place.frame.file, place.frame.line
+            before = parts[key].blocked_ns if key in parts else 0
+            parts[key] = Part(place.frame, before + (piece.cpu if stall.kind == "cpu" else _asleep(piece)))
+    longest_first = sorted(parts.values(), key=lambda part: -part.blocked_ns)
+    return tuple(longest_first) if len(longest_first) > 1 else ()
+
+
+def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exchange | None = None) -> Iterator[Stall]:
+    """`owner`: the exchange whose endpoint is to blame where no line is known; None: no endpoint is."""
     network = list(_network(exchange, segment))
     yield from network
     asked = attribution.slept_on_request(segment)
@@ -64,7 +139,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits) -> Iterator
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
-            place = attribution.of_cpu(segment) if kind == "cpu" else attribution.of_sleep(segment)
+            place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
@@ -105,7 +180,7 @@ def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]
 def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
     """One stall for each line that made a round trip."""
     for trip in attribution.of_network(segment):
-        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep(segment))
+        cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep_in(trip, segment))
         yield Stall(
             "sync-network",
             exchange,
@@ -117,6 +192,14 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
             trip.rule,
             readings_of(segment),
         )
+
+
+def _asleep_in(trip: attribution.RoundTrip, segment: Segment) -> int:
+    """The most that the loop thread can have slept for this round trip.
+
+    A known call is witnessed: whatever the thread waited for in it, nobody else had their turn.
+    """
+    return segment.asleep if trip.witnessed and segment.queued is not None else _asleep(segment)
 
 
 def _asleep(segment: Segment) -> int:

@@ -3,24 +3,36 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from pytest_noblock.model.frames import Stack
+from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.units import milliseconds
 
 Mocked = Literal["known blocking call, answered by a mock"]
-Evidence = Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "none"] | Mocked
+Evidence = (
+    Literal["line counters", "hot loop", "call", "sample", "timeline", "worker", "await", "endpoint", "none"] | Mocked
+)
 """What points to a finding's line.
 
 `line counters`: counters at every user line. `hot loop`: counters as well, where counting a line costs as much as
 running it. `call`: a known blocking call, recorded as the loop thread made it. `sample`: the loop thread's stack,
 sampled by the watchdog. `worker`: the stacks of worker threads. `await`: the awaits at which tasks sat. `timeline`: the
-times of a background task. `MOCKED`: a known blocking call that a mock answered. `none`: no line was caught.
+times of a background task. `endpoint`: the line is the `def` of the endpoint, of the task or of the app, because most
+of the CPU was burned outside of the user's lines, or because no look at the stack came. `MOCKED`: a known blocking call
+that a mock answered. `none`: no line was caught.
 """
 
 MOCKED: Mocked = "known blocking call, answered by a mock"
 """The evidence of a call that stops nobody in the test: its finding has no time."""
+
+
+class Part(NamedTuple):
+    """What one line did to hold the loop, where several did in one turn of the loop."""
+
+    frame: Frame
+    """Its file is absolute in a Stall, and as in `Finding.file` in a Finding."""
+    blocked_ns: int
 
 
 class NoblockWarning(UserWarning):
@@ -105,10 +117,14 @@ class Finding:
     """The reason for which the user accepts the finding; None where the user does not accept it."""
     route: str = ""
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
+    near: str | None = None
+    """What is to be said of a computation in one run that is over the limit by little; None for all others."""
     rule: Rule | None = None
     """The rule that found the longest stall; None for a background task."""
     readings: Readings | None = None
     """What this rule read; None for a background task."""
+    parts: tuple[Part, ...] = ()
+    """The lines that held the loop together in one turn, the longest first; empty where one line did."""
 
     @property
     def identity(self) -> "FindingIdentity":

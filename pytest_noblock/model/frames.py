@@ -16,6 +16,11 @@ class Frame(NamedTuple):
     """The call that the line was making, `requests.get`; None where it is not known."""
     user: bool = False
     """Whether the line is in the user's code."""
+    asgi: bool = False
+    """Whether the function is an ASGI app: it takes scope, receive and send."""
+    name: str | None = None
+    """The function's own public name, `fastapi.encoders.jsonable_encoder`; None where it has none, or where a frame of
+    the user's lies further in."""
 
     def named(self, file: str) -> "Frame":
         """The same line under another name of its file."""

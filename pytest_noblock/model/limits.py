@@ -1,8 +1,11 @@
 """What a request may do, and from which size on the plugin looks at a step."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_noblock.model.segment import Segment
 
 NOTE_NS = 1_000_000
@@ -18,11 +21,22 @@ class Limits(NamedTuple):
 
     max_block: int = 50_000_000
     """Ns for which the request may hold the loop in one go."""
+    linger: int = 1_000_000_000
+    """Ns: how long the fixture waits, after the app's call has returned, for what the request started and nobody
+    awaited."""
 
-    def concern(self, segment: "Segment") -> bool:
-        """Whether a segment is worth judging: its wall time reached the limit, or it has a sample, a call or a trip."""
-        recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
-        return bool(recorded) or segment.wall >= self.max_block
+    def concern(self, segments: "Iterable[Segment]") -> bool:
+        """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn reached the limit."""
+        walls: Counter[tuple[int, int]] = Counter()
+        for segment in segments:
+            wall = segment.wall
+            if segment.turn:
+                wall += walls[segment.exchange, segment.turn]
+                walls[segment.exchange, segment.turn] = wall
+            recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
+            if recorded or wall >= self.max_block:
+                return True
+        return False
 
 
 def sample_after(max_block: int) -> int:

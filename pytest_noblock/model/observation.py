@@ -28,7 +28,11 @@ class Phase(StrEnum):
     HANDLER = "handler"
     """Until the response is complete; middleware, dependencies and streaming included."""
     BACKGROUND = "background"
-    """From when the response is complete."""
+    """From when the response is complete, until the app's call has returned."""
+    DETACHED = "detached"
+    """After the app's call has returned: what the request started and nobody awaited."""
+    APP = "app"
+    """A step of the app that no request of the run owns, while a request was under way."""
 
 
 LOOP = "the event loop"
@@ -39,7 +43,11 @@ thread of asyncio's default executor. Built-in probes pass no middleware: they c
 no database session of the app."""
 
 LIFESPAN = "LIFESPAN"
-"""`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path."""
+"""`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
+when the app had started, its `completed` when the app was told to stop."""
+
+APP = "APP"
+"""`Exchange.method` of what the app runs by itself, of no request and not of its lifespan. It is in no observation."""
 
 
 class Task(NamedTuple):
@@ -63,10 +71,25 @@ class Task(NamedTuple):
     """The line of the endpoint that awaited the task; None where the framework awaited it, as it should."""
     batch: int | None
     """A number that all tasks of one `BackgroundTasks` object share; None for a task outside of such an object."""
+    defined: Frame | None = None
+    """The first line of the function's code, a decorator's where it has one; None for a function in C."""
 
     def is_called(self, name: str) -> bool:
         """Whether `name` is the function's `__name__`, its qualified name or `module.qualname`."""
         return name in (self.name, self.qualname, f"{self.module}.{self.qualname}")
+
+
+Ending = Literal["running", "lingered", "cancelled", "due"]
+"""How detached work was left: it still ran when the watched test ended; it still ran after `noblock_linger`; the loop
+of the test's client closed and cancelled it; its timer was not due yet."""
+
+
+class Left(NamedTuple):
+    """Work that a request started, and that was not measured to its end."""
+
+    ending: Ending
+    frame: Frame
+    """Where it waited; for a timer or a callback, the function's `def`."""
 
 
 class Exchange(NamedTuple):
@@ -108,6 +131,11 @@ class Exchange(NamedTuple):
     """Whether the app's call was cancelled."""
     framework: str | None = None
     """Starlette's version, where the app is Starlette's. None for any other app: no background task of it is seen."""
+    left: tuple[Left, ...] = ()
+    """Detached work that was not measured to its end."""
+    defined: Frame | None = None
+    """The first line of the endpoint's code, a decorator's where it has one; of the app's own code where no endpoint is
+    known. None where neither is written in Python, or where the app is a framework's own object."""
 
     @property
     def request(self) -> str:
@@ -115,9 +143,12 @@ class Exchange(NamedTuple):
         return f"{self.method} {self.path}"
 
     def phase_at(self, moment: int) -> Phase:
-        """The phase of a moment. A segment lies in one phase: the engine cuts a step where the response is complete."""
+        """The phase of a moment. A segment lies in one phase: the engine cuts a step where a phase ends."""
         if self.method == LIFESPAN:
-            return Phase.LIFESPAN
+            runs = self.started is not None and self.started <= moment < (self.completed or moment + 1)
+            return Phase.APP if runs else Phase.LIFESPAN
+        if self.returned is not None and moment >= self.returned:
+            return Phase.DETACHED
         if self.completed is not None and moment >= self.completed:
             return Phase.BACKGROUND
         return Phase.HANDLER
@@ -148,7 +179,8 @@ class Observation(NamedTuple):
     exchanges: tuple[Exchange, ...]
     """In the order in which they entered the app."""
     segments: tuple[Segment, ...] = ()
-    """In order of time."""
+    """In order of time. In the fixture also those that the app ran by itself, or for earlier requests: their
+    `exchange` is none of `exchanges`."""
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
     """Ns that each probe takes with no request in flight, by the probe's path."""
@@ -168,3 +200,5 @@ class Observation(NamedTuple):
     probe_failed: str | None = None
     """A sentence that says how a probe of the user ended without a status below 400; None where none did. The probe may
     have waited for what the request held."""
+    slowdown: int = 1
+    """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""

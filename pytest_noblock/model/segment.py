@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from pytest_noblock.model.frames import Frame, Stack
 
+FIRST_TIME = "noblock_first_time"
+"""The function on a stack, ours, below which a process does what it does once."""
+
 
 class Sample(NamedTuple):
     """The loop thread's stack, as the watchdog saw it in the middle of a step."""
@@ -24,6 +27,8 @@ class Sample(NamedTuple):
     tell."""
     gil_wait: int | None = None
     """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
+    rang: int | None = None
+    """When the watchdog's timer rang; None: not known. From then to `due` the watchdog waited for the GIL."""
 
 
 class SocketExchange(NamedTuple):
@@ -71,6 +76,9 @@ class LineCost(NamedTuple):
 class Segment(NamedTuple):
     """One uninterrupted run of the loop thread for one exchange: a step of the loop, or the part of one.
 
+    Steps of one exchange that follow each other at once, without a poll of the selector, are one run. The judges join
+    those that other steps separate, too (`judge.turns`).
+
     `wall` is the sum of `cpu`, `collected`, `queued` and the sleep. The portable meter knows neither `queued` nor
     `switches`: both are None, and run-queue delay and sleep cannot be told apart.
     """
@@ -106,14 +114,31 @@ class Segment(NamedTuple):
     """Known blocking calls that ended without sleeping and without using a socket: a mock answered them."""
     exchanged: tuple[SocketExchange, ...] = ()
     """One for each of the `round_trips` or `doubtful_trips`."""
+    turn: int = 0
+    """The turn of the event loop, unique in the process: the loop polls its selector once in a turn, before the turn's
+    first step. 0 where nobody counted the turns (uvloop, trio)."""
+    elsewhere: int = 0
+    """Ns between `began` and `ended` that are not this exchange's: others ran between its steps of the same turn."""
+    first_use: int = 0
+    """Ns of `cpu` below functions that a process runs once (loading a template, building a schema), less the imports
+    and the garbage collection in them."""
+    first_uses: tuple[tuple[str, int], ...] = ()
+    """What was done there, in words, and its part of `first_use`: `("the template page.html", 20_000_000)`."""
+    counted: bool = True
+    """Whether `lines`, where there are any, holds all lines that ran: the counters give up in a hot loop."""
+
+    def without_first_use(self) -> "Segment":
+        """The segment of a request that finds all of it done already."""
+        return self._replace(cpu=self.cpu - self.first_use, ended=self.ended - self.first_use, first_use=0)
+
     threads_cpu: int | None = None
     """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A C library's own threads
     cannot. None: nobody knows."""
 
     @property
     def wall(self) -> int:
-        """Ns from `began` to `ended`."""
-        return self.ended - self.began
+        """Ns from `began` to `ended` that are the exchange's."""
+        return self.ended - self.began - self.elsewhere
 
     @property
     def asleep(self) -> int:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from pytest_noblock.model.finding import Evidence
+from pytest_noblock.model.finding import Evidence, Part
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.kinds import KINDS, StallKind
 from pytest_noblock.model.limits import Limits
@@ -24,7 +24,9 @@ class BlamedLine(NamedTuple):
     """Whether the line is proof of the wait by itself: a counter, a recorded call or a stack other than a sample names
     the line, or a sample shows the loop thread in a kernel call that is no wait for the GIL."""
     first_use: bool = False
-    """Whether most samples at the line show work that a process does once: compiling a template, building a schema."""
+    """Whether most samples of the step show work that a process does once: an import that no hook sees, a compiler."""
+    call: str | None = None
+    """The call to name instead of the frame's: the library function that computed, where no user line called it."""
 
 
 class Stall(NamedTuple):
@@ -55,6 +57,10 @@ class Stall(NamedTuple):
     """The thread pool that was full; only for `pool-starved`."""
     waiter: BlamedLine | None = None
     """Where a probe waited for what the exchange held; only for `contention`."""
+    parts: tuple[Part, ...] = ()
+    """The lines that held the loop together, in one turn, the longest first; empty where one line did."""
+    of_app: bool = False
+    """Whether the step was none of the exchange's: the app ran it, while the exchange was under way."""
 
     @property
     def blocked_ns(self) -> int:
@@ -64,7 +70,7 @@ class Stall(NamedTuple):
     @property
     def phase(self) -> Phase:
         """The phase of the exchange in which the stall began."""
-        return self.exchange.phase_at(self.began)
+        return Phase.APP if self.of_app else self.exchange.phase_at(self.began)
 
     def breaks(self, limits: Limits) -> bool:
         """Whether the stall is long enough to fail a test; some kinds fail it however short the stall is."""

@@ -31,6 +31,7 @@ class Option:
         repeatable: bool = False,
         marker: str = "",
         choices: tuple[str, ...] = (),
+        ini_only: bool = False,
         read: settings.Reader | None = None,
     ) -> None:
         """`name` is empty for the option that is called just `noblock`.
@@ -48,6 +49,7 @@ class Option:
         self.repeatable = repeatable
         self.marker = marker
         self.choices = choices
+        self.ini_only = ini_only or bool(choices)
         self.read = read
 
     @property
@@ -57,7 +59,7 @@ class Option:
     @property
     def cli(self) -> str:
         """The name on the command line; empty where the option stands in the ini file only."""
-        return "" if self.choices else f"--{self.ini.replace('_', '-')}"
+        return "" if self.ini_only else f"--{self.ini.replace('_', '-')}"
 
 
 OPTIONS = (
@@ -106,6 +108,13 @@ OPTIONS = (
         "`note`",
         choices=("note", "fail"),
         read=settings.read_known_calls,
+    ),
+    Option(
+        "linger",
+        "how long after its end a request's own detached work is waited for",
+        "1 s",
+        ini_only=True,
+        read=settings.read_linger,
     ),
     Option(
         "meter",

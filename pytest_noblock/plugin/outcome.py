@@ -84,7 +84,13 @@ class ItemOutcome:
     def _warn(self, check: "Check") -> None:
         from pytest_noblock.model.finding import NoblockWarning
 
-        warnings.warn_explicit(self._text([check]).partition("\n")[0], NoblockWarning, *self._where())
+        text, (file, line) = self._text([check]).partition("\n")[0], self._where()
+        try:
+            warnings.warn_explicit(text, NoblockWarning, file, line)
+        except NoblockWarning:  # `filterwarnings = error`; who says `action=warn` wants no red
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", NoblockWarning)
+                warnings.warn_explicit(text, NoblockWarning, file, line)
 
     def fail_if_red(self, check: "Check") -> None:
         """Fails the test for a request of the fixture that blocked, and for a request that was not measured."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pytest_noblock.report.wire import Environment
 
 _LOOP_OF_THE_FIXTURE = "asyncio"
+_TRACED = (
+    "noblock: a tracer is on (coverage, a debugger): of CPU only calls in C are judged; COVERAGE_CORE=sysmon slows "
+    "nothing down"
+)
 
 
 class ItemRun:
@@ -65,10 +69,13 @@ class Session:
 
     def header(self) -> list[str]:
         """The lines in the header of the run. They name no event loop: no test has run yet."""
+        from pytest_noblock.engine.tracers import slowdown
+
         kind, missing = self.meter
+        tracer = [_TRACED] if slowdown() > 1 else []
         if kind == "full":
-            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)"]
-        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)"]
+            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *tracer]
+        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *tracer]
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
@@ -118,7 +125,10 @@ class Session:
             problem = str(error)
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
-        return Noblock(checker, self._run(item).outcome)
+        run = self._run(item)
+        if run.ours.named("noblock_background"):
+            checker.ask_for_tasks()
+        return Noblock(checker, run.outcome)
 
     def _run(self, item: pytest.Item) -> ItemRun:
         run = item.stash.get(_RUN, None)

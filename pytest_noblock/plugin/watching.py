@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
 class ItemRecorder:
     """Records the requests of one test. Hooks start, stop and leave it: they cannot share a `with` block."""
 
-    def __init__(self, kit: Kit, limits: Limits, *, shares_kit: bool) -> None:
-        """`shares_kit`: other tests use the kit as well; otherwise it is closed with this recorder."""
+    def __init__(self, kit: Kit, limits: Limits, *, shares_kit: bool, asks_for_tasks: bool = False) -> None:
+        """`shares_kit`: other tests use the kit as well; otherwise it is closed with this recorder.
+
+        `asks_for_tasks`: whether the test asks when its background tasks began.
+        """
         self._kit = kit
         self._limits = limits
         self._shares_kit = shares_kit
-        self._watch = RequestWatch(kit, sample_after(limits.max_block))
+        self._watch = RequestWatch(kit, sample_after(limits.max_block), asks_for_tasks=asks_for_tasks)
 
     def start(self, *, inherits: bool = False) -> None:
         """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on."""
@@ -57,19 +61,21 @@ class ItemRecorder:
 
     def uneventful(self) -> list[LiveExchange] | None:
         """The recorded requests, if there is nothing to say of any of them; else None."""
-        concern = self._limits.concern
-        if any(concern(each) or each.answered or each.imported >= NOTE_NS for each in self._watch.segments):
+        segments = self._watch.segments
+        if segments and (
+            self._limits.concern(segments) or any(each.answered or each.imported >= NOTE_NS for each in segments)
+        ):
             return None
         if self._watch.gaps:
             return None
         records = self._watch.records
-        return records if all(record.steps and not record.tasks for record in records) else None
+        return records if all(record.steps and not (record.tasks or record.left) for record in records) else None
 
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""
         from pytest_noblock.checks.watched import WatchRules, judge_watched
 
-        rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails)
+        rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
         return judge_watched(id, self._watch.observation(), rules, self._kit.user.relative)
 
 
@@ -124,7 +130,9 @@ class Watching:
         """Begins to watch at the test's setup, because fixtures make requests as well."""
         settings = run.outcome.settings if run.ours.marks else self._of_run
         kit = self._shared_kit if self._every_test else Kit(self._meter, self._user)
-        run.recorder = ItemRecorder(kit, settings.limits, shares_kit=self._every_test)
+        run.recorder = ItemRecorder(
+            kit, settings.limits, shares_kit=self._every_test, asks_for_tasks=bool(run.ours.named("noblock_background"))
+        )
         self._handover.start(run.recorder)
 
     @cached_property

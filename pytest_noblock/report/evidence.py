@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.observation import Exchange
+from pytest_noblock.model.observation import LIFESPAN, Exchange
 from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.units import words
 
@@ -40,6 +40,17 @@ def _counts(read: Readings) -> Iterator[str]:
     return (f"{name} {'not read' if count is None else count}" for name, count in named.items())
 
 
+_MOST_PARTS = 5
+"""The most lines of one turn that are shown."""
+
+
+def parts(finding: Finding) -> Iterator[str]:
+    """Lines with what else held the loop in the same turn, where several lines did."""
+    for part in finding.parts[:_MOST_PARTS]:
+        where = f"{part.frame.file}:{part.frame.line} in {part.frame.function}"
+        yield f"  {'part':<7} {words(part.blocked_ns)} by {where}"
+
+
 def stack(finding: Finding) -> Iterator[str]:
     """Lines with the stack of the finding."""
     yield "  stack   innermost first"
@@ -59,11 +70,20 @@ def timeline(check: Check) -> Iterator[str]:
 
 
 def _moments(check: Check, exchange: Exchange) -> Iterator[tuple[int, str]]:
-    stages = {
-        "the response started": exchange.started,
-        "the response was complete": exchange.completed,
-        "the app returned": exchange.returned,
-    }
+    of_app = exchange.method == LIFESPAN
+    stages = (
+        {
+            "the app had started": exchange.started,
+            "the app was told to stop": exchange.completed,
+            "the app returned": exchange.returned,
+        }
+        if of_app
+        else {
+            "the response started": exchange.started,
+            "the response was complete": exchange.completed,
+            "the app returned": exchange.returned,
+        }
+    )
     yield from ((moment, what) for what, moment in stages.items() if moment is not None)
     for finding in check.findings:
         for began, ended in finding.stalls[:_MOST_STALLS]:

@@ -26,6 +26,8 @@ _KERNEL_CALLS = {
 }
 """What the loop thread waits for in these calls of Linux; in all others it waits "in the kernel"."""
 
+_WHERE = {Phase.BACKGROUND: " in the background", Phase.DETACHED: " in detached work"}
+
 _UNPROBED = "every other request of this worker waited meanwhile"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
@@ -33,8 +35,9 @@ _IN_PRODUCTION = "in production every other request of this worker waits meanwhi
 def failure(check: Check, verbosity: int = 0, *, readings: bool = False) -> str:
     """The whole report of a check.
 
-    `verbosity` -1 (`-q`) gives the first line only; 1 (`-v`) adds a timeline of the exchange, 2 (`-vv`) stacks and
-    probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings` adds these at any verbosity.
+    `verbosity` -1 (`-q`) gives the first line only; 1 (`-v`) adds the lines that shared in the stall and a timeline of
+    the exchange, 2 (`-vv`) stacks and probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings`
+    adds these at any verbosity.
     """
     lines = list(_failure(check, verbosity, readings=readings or verbosity >= 3))
     return "\n".join(lines[:1] if verbosity < 0 else lines)
@@ -55,6 +58,8 @@ def _findings(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
         yield headline(check, finding)
         yield ""
         yield from _rows(check, finding)
+        if verbosity >= 1:
+            yield from evidence.parts(finding)
         if readings:
             yield from evidence.readings(finding)
         if verbosity >= 2:
@@ -76,7 +81,9 @@ def headline(check: Check, finding: Finding) -> str:
     what = row.headline.format(time=words(finding.blocked_ns), pool=finding.pool, call=finding.call)
     if is_background(finding.kind):
         return f"{check.request}: {what}"
-    where = " in the background" if row.on_loop and finding.phase is Phase.BACKGROUND else ""
+    if finding.phase is Phase.APP:
+        return f"{check.request}: the app itself {what}{_limit(check, finding)}"
+    where = _WHERE.get(finding.phase, "") if row.on_loop else ""
     return f"{check.request} {what}{where}{_limit(check, finding)}"
 
 
@@ -121,6 +128,8 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     for name in _during(check, finding):
         yield from _row("task", name)
     yield from _row("why", _why(finding))
+    if finding.near is not None:
+        yield from _row("near", finding.near)
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
     yield from _row("instead", finding.replacement)
@@ -207,7 +216,7 @@ def _once(check: Check, finding: Finding) -> str:
     return f"once, {_evidence(finding.evidence)}{hint}"
 
 
-def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
+def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
     match evidence:
         case "call" | "known blocking call, answered by a mock":
             return "as the call was made"
@@ -221,6 +230,8 @@ def _evidence(evidence: Evidence) -> str:  # noqa: PLR0911  # one for each
             return "by where its tasks waited"
         case "timeline":
             return "by the times of its task"
+        case "endpoint":
+            return "by the CPU clock; most of it was burned outside of the user's lines"
         case "none":
             return "by the counters of the step alone"
         case _:

@@ -102,12 +102,12 @@ def test_the_loop_is_the_observations():
         ("sync-io", False, LINE, False, False),
         ("sync-network", True, LINE, True, True),
         ("cpu", True, LINE, False, True),
-        ("cpu", True, None, False, False),
+        ("cpu", True, None, False, True),
         ("cpu", True, LINE, True, False),
         ("cpu", False, LINE, False, False),
     ],
 )
-def test_one_run_is_proof_of_a_sleep_and_of_computing_at_a_line(kind, sure, frame, first_use, counts):
+def test_one_run_is_proof_of_a_sleep_and_of_computing_wherever_that_was(kind, sure, frame, first_use, counts):
     place = BlamedLine(frame, first_use=first_use)
     stall = Stall(kind, HOME, 0, 1, 1, 0, place, rule=Rule("slept", "by the clock"), readings=Readings(1), sure=sure)
     assert sure_in_one_run(stall) is counts

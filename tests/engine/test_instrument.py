@@ -1,6 +1,8 @@
 """One install and one uninstall of everything that is patched, however many want it at once."""
 
 import asyncio
+import contextlib
+import contextvars
 import gc
 import importlib
 import subprocess
@@ -8,13 +10,14 @@ import sys
 import threading
 import time
 import types
-from asyncio import events
+import weakref
+from asyncio import base_events, events, runners
 
 import pytest
 
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import PortableClock
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange, as_ours
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
@@ -26,6 +29,8 @@ def patched():
     """What the interpreter has at the attributes that are patched."""
     return {
         "step": events.Handle._run,
+        "turn": base_events.BaseEventLoop._run_once,
+        "cancelling": runners._cancel_all_tasks,
         "collect": gc.collect,
         "import": importlib._bootstrap._find_and_load,
         "thread": threading.Thread.start,
@@ -286,3 +291,122 @@ def test_how_long_a_new_thread_waits_for_its_first_turn_is_not_the_steps(meter):
     starts()
     assert meter.deductions.wall >= 20 * MS
     assert closed
+
+
+def in_loop(meter, function):
+    """Await the function on a loop of the stdlib, with the meter registered."""
+
+    async def main():
+        instrument.register(meter)
+        try:
+            return await function()
+        finally:
+            instrument.unregister(meter)
+
+    return asyncio.run(main())
+
+
+def test_the_turns_of_the_loop_are_counted(installed, meter):
+    async def turns():
+        seen = [meter.turn]
+        for _ in range(3):
+            await asyncio.sleep(0)
+            seen.append(meter.turn)
+        return seen
+
+    seen = in_loop(meter, turns)
+    assert 0 < seen[0] < seen[1] < seen[2] < seen[3]
+
+
+def test_the_turns_of_a_loop_that_turns_in_its_own_way_are_not_counted(installed, meter, monkeypatch):
+    """As of qasync and nest_asyncio: everything would seem to be one turn."""
+
+    class OwnWay(asyncio.SelectorEventLoop):
+        def run_forever(self):
+            super().run_forever()
+
+    async def turn():
+        instrument.register(meter)
+        instrument.unregister(meter)
+        return meter.turn
+
+    loop = OwnWay()
+    assert loop.run_until_complete(turn()) == 0
+    loop.close()
+
+
+def test_what_carries_no_request_is_the_apps_where_an_app_was_adopted(installed, meter):
+    app, mine = LiveExchange("APP", ""), LiveExchange("GET", "/")
+    owners = {}
+
+    async def steps():
+        loop = asyncio.get_running_loop()
+        instrument.adopt(meter, app)
+        bare, owned = contextvars.Context(), contextvars.copy_context()
+        owned.run(CURRENT.set, mine)
+        loop.call_soon(lambda: owners.update(bare=meter.owner), context=bare)
+        loop.call_soon(lambda: owners.update(owned=meter.owner), context=owned)
+        as_ours(loop.call_soon, lambda: owners.update(ours=meter.owner))
+        thread = threading.Thread(target=loop.call_soon_threadsafe, args=(lambda: owners.update(thread=meter.owner),))
+        thread.start()
+        while len(owners) < 4:
+            await asyncio.sleep(0.001)
+
+    in_loop(meter, steps)
+    assert owners == {"bare": app, "owned": mine, "ours": None, "thread": app}
+    assert OURS.steps == 0
+
+
+def test_what_carries_no_request_is_nobodys_in_a_watched_test(installed, meter):
+    async def steps():
+        done = asyncio.Event()
+        asyncio.get_running_loop().call_soon(lambda: (owners.append(meter.owner), done.set()))
+        await done.wait()
+
+    owners = []
+    in_loop(meter, steps)
+    assert owners == [None]
+
+
+def test_an_exception_on_the_loop_leaves_no_cycle(installed):
+    """CPython's own `Handle._run` forgets its handle for that; without it only the collector frees what a task held."""
+
+    class Held:
+        pass
+
+    async def fails(held):
+        await asyncio.sleep(0)
+        raise ValueError
+
+    async def main():
+        held = Held()
+        reference = weakref.ref(held)
+        task = asyncio.ensure_future(fails(held))
+        del held
+        with contextlib.suppress(ValueError):
+            await task
+        del task
+        await asyncio.sleep(0)
+        return reference
+
+    gc.disable()
+    try:
+        assert asyncio.run(main())() is None
+    finally:
+        gc.enable()
+
+
+def test_who_watches_is_told_before_a_closing_loop_cancels_its_tasks(installed):
+    async def main():
+        task = asyncio.ensure_future(asyncio.sleep(30))
+        await asyncio.sleep(0)
+        return task
+
+    seen = []
+    note = lambda loop: seen.extend(task.get_coro().__name__ for task in asyncio.all_tasks(loop))  # noqa: E731
+    instrument.on_loop_closing.add(note)
+    try:
+        task = asyncio.run(main())
+    finally:
+        instrument.on_loop_closing.discard(note)
+    assert (seen, task.cancelled()) == (["sleep"], True)

@@ -36,6 +36,26 @@ def test_a_machine_has_the_full_meter_where_its_kernel_counts_all_that():
     assert (meter, bool(missing)) == (("full", False) if kernel_counts() else ("portable", True))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the full meter is Linux's")
+def test_a_thread_that_works_all_the_time_does_not_make_a_machine_portable():
+    """As exporters, schedulers and pollers do: they may be there before the first test."""
+    before = meter_of_this_machine()
+    ended = threading.Event()
+
+    def work():
+        while not ended.is_set():
+            sum(range(1000))
+            time.sleep(0.0001)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert [meter_of_this_machine() for _ in range(5)] == [before] * 5
+    finally:
+        ended.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("answer", ["a sleep", "a CPU burn, a round trip"])
 def test_a_machine_that_does_not_show_all_is_judged_by_the_portable_rules(monkeypatch, answer):
     monkeypatch.setattr(selfcheck, "_in_a_thread", lambda: answer)

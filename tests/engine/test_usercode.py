@@ -69,3 +69,35 @@ def test_a_module_without_a_folder_counts_by_its_file(monkeypatch):
     user = UserCode("/project", ["noblock_single", "noblock_not_imported"])
     assert "/installed/site-packages/noblock_single.py" in user
     assert "/installed/site-packages/other.py" not in user
+
+
+class _Slotted:
+    __slots__ = ()
+
+
+class _Unhashable:
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("kind", [_Slotted, _Unhashable], ids=lambda kind: kind.__name__)
+def test_an_app_needs_neither_a_hash_nor_a_weak_reference(kind):
+    user = UserCode("/project")
+    first, second = kind(), kind()
+    assert [user.is_new(each) for each in (first, first, second, second)] == [True, False, True, False]
+
+
+def test_names_do_not_depend_on_the_working_folder(tmp_path, monkeypatch):
+    """A test may change it, and may remove it."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    user = UserCode("/project")
+    assert user.relative("<frozen posixpath>") == "<frozen posixpath>"
+    assert user.relative("/project/app/../main.py") == "main.py"
+    assert user.relative("/elsewhere/app.py") == "/elsewhere/app.py"
+    assert user.relative("app/main.py") == "app/main.py"
+    assert "app/main.py" in user

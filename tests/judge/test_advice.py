@@ -15,6 +15,7 @@ TABLES = (
     table.WAITING,
     table.OUTSIDE_GIL,
     table.INSIDE_GIL,
+    table.FRAMEWORK,
 )
 IN_A_THREAD = "asyncio.to_thread"
 OWN_CONNECTION = "opens, uses and closes its own connection"
@@ -361,3 +362,27 @@ def test_no_prefix_stands_in_two_rows() -> None:
 def test_every_word_about_threads_is_about_a_row() -> None:
     for prefix in (prefix for row in table.THREADS for prefix in row.split()):
         assert any(f"{known_prefix}.".startswith(f"{prefix}.") for known_prefix in TABLE), prefix
+
+
+@pytest.mark.parametrize(
+    ("call", "by_framework", "part"),
+    [
+        ("fastapi.encoders.jsonable_encoder", True, "a Response of bytes that pydantic writes"),
+        ("fastapi.encoders.jsonable_encoder", False, "a Response of bytes that pydantic writes"),
+        ("fastapi.dependencies.utils.request_body_to_args", True, "fewer items in one request"),
+        ("pydantic.TypeAdapter.validate_python", True, "fewer items in one request"),
+        ("pydantic.TypeAdapter.validate_python", False, "a process"),
+        ("jinja2.Template.render", False, "make the endpoint a plain def"),
+        (
+            "prometheus_client.generate_latest",
+            True,
+            "a plain def route that returns Response(generate_latest(registry))",
+        ),
+        ("gc.collect", False, "gc.freeze()"),
+        (None, True, "a process"),
+    ],
+)
+def test_what_a_framework_computes_has_a_remedy_of_its_own(call, by_framework, part):
+    text = replacement(call, "cpu", phase=Phase.HANDLER, by_framework=by_framework)
+    assert part in text
+    assert ("a process" in text) == (part == "a process")

@@ -53,24 +53,6 @@ def test_the_users_innermost_line_is_named_not_the_drivers():
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        ({"lines": (cost(3, cpu=10), cost(4, cpu=60))}, (4, "line counters")),
-        ({"lines": (cost(4, cpu=60, hits=1000),)}, (4, "line counters")),
-        ({"lines": (cost(4, cpu=60, hits=1001),)}, (4, "hot loop")),
-        ({"samples": (sample(3), sample(4), sample(4))}, (4, "sample")),
-        ({"samples": (sample(3, "poll"), sample(3, "poll"), sample(4, "running"))}, (4, "sample")),
-        ({"samples": (sample(3, "poll"),)}, (3, "sample")),
-        ({"samples": (sample(None),)}, (None, "none")),
-        ({}, (None, "none")),
-    ],
-    ids="counters often hot most-often running-before-waiting anything driver-only nothing".split(),
-)
-def test_the_line_that_burned(seen, expected):
-    assert line_and_evidence(attribution.of_cpu(segment(**seen))) == expected
-
-
-@pytest.mark.parametrize(
-    ("seen", "expected"),
-    [
         ({"lines": (cost(3, asleep=10), cost(4, asleep=60, cpu=1))}, (4, "line counters")),
         ({"lines": (cost(3, cpu=10),), "calls": (call(5, 80),)}, (5, "call")),
         ({"calls": (call(3, 20), call(5, 80))}, (5, "call")),
@@ -136,3 +118,24 @@ def test_a_sample_inside_a_known_call_counts_as_one():
     later = Sample(40 * MS, 40 * MS, 45 * MS, (user(3, "time.sleep"),), "unknown")
     elsewhere = Sample(80 * MS, 80 * MS, 90 * MS, (user(4, "compute"),), "unknown")
     assert attribution.waited_in_known_calls(segment(samples=(inside, later, elsewhere))) == 35 * MS
+
+
+def test_a_wait_for_a_clients_thread_is_a_round_trip():
+    """`publisher.publish(...).result()`: another thread moves the bytes."""
+    result = BlockingCall("Future.result", False, 0, 8 * MS, stack(5, "google.cloud.pubsub_v1.PublisherClient.publish"))
+    [trip] = attribution.of_network(segment(calls=(result,)))
+    assert (trip.place.frame.line, trip.asleep // MS, trip.rule.id, trip.witnessed) == (5, 8, "known-wait", True)
+
+
+@pytest.mark.parametrize(
+    "waited",
+    [
+        BlockingCall("Future.result", False, 0, 8 * MS, stack(5, "pool.submit")),
+        BlockingCall("time.sleep", False, 0, 8 * MS, stack(5, "requests.get")),
+        BlockingCall("time.sleep", False, 0, 8 * MS, stack(5, "requests.get"), asked=8 * MS),
+        BlockingCall("Future.result", False, 0, 8 * MS, ()),
+    ],
+    ids=["no client", "a sleep of a retry", "a sleep that was asked for", "no user line"],
+)
+def test_other_waits_are_none(waited):
+    assert attribution.of_network(segment(calls=(waited,))) == []

@@ -109,7 +109,7 @@ def test_a_computation_keeps_the_times_of_the_run_without_counters():
     assert (one.blocked_ns, one.cpu, one.count, one.stalls) == (60 * MS, 60 * MS, 3, ((0, 60),))
 
 
-@pytest.mark.parametrize(("evidence", "function", "line"), [("hot loop", "report", 7), ("hot loop", "other", 9),
+@pytest.mark.parametrize(("evidence", "function", "line"), [("hot loop", "report", 7), ("hot loop", "other", 7),
     ("line counters", "report", 9)])  # fmt: skip
 def test_samples_show_the_line_of_a_hot_loop_better_than_counters(evidence, function, line):
     first = finding("cpu", line=7, evidence="sample", call="json.dumps", code="dumps(x)")

@@ -261,14 +261,54 @@ def test_the_portable_rules_never_go_by_wall_time_alone(step, expected):
 
 
 def test_stalls_of_other_exchanges_are_not_judged():
-    other = Exchange(2, "GET", "/other", sent=0)
+    other = Exchange(2, "GET", "/other", sent=0, returned=0)
     assert stalls(Observation("full", (other,), (segment(wall=80, cpu=80),)), LIMITS) == []
 
 
-@pytest.mark.parametrize(("began", "phase"), [(0, Phase.HANDLER), (9, Phase.HANDLER), (10, Phase.BACKGROUND)])
+@pytest.mark.parametrize(
+    ("began", "phase"),
+    [
+        (0, Phase.HANDLER),
+        (9, Phase.HANDLER),
+        (10, Phase.BACKGROUND),
+        (19, Phase.BACKGROUND),
+        (20, Phase.DETACHED),
+    ],
+)
 def test_a_step_belongs_to_the_phase_in_which_it_began(began, phase):
-    (stall,) = stalls(observation(segment(wall=80, cpu=80, began=began), completed=10), LIMITS)
+    exchange = Exchange(1, "GET", "/", sent=0, completed=10 * MS, returned=20 * MS, steps=1)
+    (stall,) = stalls(Observation("full", (exchange,), (segment(wall=80, cpu=80, began=began),)), LIMITS)
     assert stall.phase is phase
+
+
+def app_started(**more):
+    return Exchange(2, "LIFESPAN", "", sent=0, started=100 * MS, completed=500 * MS, **more)
+
+
+def request(sent, returned):
+    return Exchange(3, "GET", "/queue", sent=sent * MS, returned=returned and returned * MS, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "owner", "began", "expected"),
+    [
+        pytest.param((request(200, 300),), 9, 250, ("GET", Phase.APP), id="nobody's, during the request"),
+        pytest.param((request(200, None),), 9, 250, ("GET", Phase.APP), id="the request has not returned"),
+        pytest.param((request(255, 300),), 9, 250, ("GET", Phase.APP), id="the request came meanwhile"),
+        pytest.param((request(100, 200),), 9, 250, None, id="nobody's, after the request"),
+        pytest.param((request(340, 400),), 9, 250, None, id="nobody's, before the request"),
+        pytest.param((app_started(), request(200, 300)), 2, 250, ("GET", Phase.APP), id="the lifespan's task"),
+        pytest.param((app_started(), request(200, 300)), 2, 50, ("LIFESPAN", Phase.LIFESPAN), id="the start"),
+        pytest.param((app_started(), request(500, 600)), 2, 550, ("LIFESPAN", Phase.LIFESPAN), id="the stop"),
+        pytest.param((app_started(),), 2, 250, ("LIFESPAN", Phase.APP), id="the lifespan's task, and no request"),
+        pytest.param((request(200, 300), request(0, 900)), 3, 250, ("GET", Phase.HANDLER), id="a request's own"),
+    ],
+)
+def test_what_the_app_runs_by_itself_is_told_of_the_request_that_was_under_way(exchanges, owner, began, expected):
+    step = segment(wall=80, cpu=80, began=began)._replace(exchange=owner)
+    found = stalls(Observation("full", exchanges, (step,)), LIMITS)
+    assert [(each.exchange.method, each.phase) for each in found] == ([expected] if expected else [])
+    assert all((each.proof is not None) is each.of_app for each in found)
 
 
 def test_only_what_breaks_the_limits_is_kept():
@@ -343,7 +383,7 @@ CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(
     ],
 )
 def test_a_step_that_is_of_no_concern_breaks_nothing_and_has_no_line(step, concerned):
-    assert LIMITS.concern(step) is concerned
+    assert LIMITS.concern((step,)) is concerned
     found = stalls(observation(step), LIMITS)
     told = [stall for stall in found if stall.breaks(LIMITS) or stall.place.frame is not None]
     assert concerned or not told
@@ -407,3 +447,10 @@ def test_the_portable_meter_reads_neither_delay_nor_sleep_nor_switches():
     (stall,) = stalls(observation(segment(wall=80, cpu=80, **PORTABLE), meter="portable"), LIMITS)
     assert (stall.readings.queued, stall.readings.asleep, stall.readings.switches) == (None, None, None)
     assert (stall.readings.wall, stall.readings.cpu) == (80 * MS, 80 * MS)
+
+
+def test_a_recorded_round_trip_keeps_its_time_where_the_loop_thread_waited_for_the_gil_in_it():
+    """Beside a thread that computes, its 200 ms look like a wait for the GIL. The call waited, all the same."""
+    call = BlockingCall("Cursor.execute", True, 0, 200 * MS, (NETWORK,))
+    step = segment(wall=208, cpu=2, switches=40, others_cpu=190, calls=(call,))
+    assert [each for each in judged(step) if each[0] == "sync-network"] == [("sync-network", 0, 200, "red")]

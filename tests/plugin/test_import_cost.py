@@ -8,16 +8,19 @@ INERT = """
     model.limits model.units plugin plugin.markers plugin.options plugin.reporter plugin.session plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.exchange engine.frameworks.background_tasks
+    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.exchange
+    engine.frameworks.background_tasks
     engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
-    engine.network.known_calls engine.network.round_trips engine.network.tcp_info engine.now engine.patches
-    engine.selfcheck engine.stacks engine.steps.deductions engine.steps.meter engine.steps.other_loops
-    engine.steps.python_threads engine.steps.step_calls engine.steps.timer engine.steps.watchdog
-    engine.threads.await_chains engine.threads.watched_gaps engine.usercode engine.watch model.frames
-    model.observation model.segment plugin.watching report.json_v1 report.summary report.uneventful
+    engine.network.driver_calls engine.network.known_calls engine.network.round_trips engine.network.tcp_info
+    engine.now engine.patches engine.selfcheck engine.stacks engine.steps.deductions engine.steps.first_uses
+    engine.steps.meter engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.timer
+    engine.steps.watchdog engine.threads.await_chains engine.threads.watched_gaps engine.tracers engine.usercode
+    engine.watch model.frames model.observation model.pace model.segment plugin.watching report.json_v1 report.summary
+    report.uneventful
 """
 JUDGEMENT = """
-    checks.assemble checks.watched judge.advice judge.attribution judge.gil_waits judge.grouping judge.stalls
+    checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.gil_waits judge.grouping
+    judge.near judge.stalls judge.traced judge.turns
     model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""

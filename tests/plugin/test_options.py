@@ -41,6 +41,7 @@ def test_the_defaults(settings):
         ({"mark": "@pytest.mark.noblock(max_block='7 ms')"}, Settings(limits=Limits(7 * MS))),
         ({"options": ["--noblock-max-block=7ms"]}, Settings(limits=Limits(7 * MS))),
         ({"ini": "noblock_max_block = 7 ms"}, Settings(limits=Limits(7 * MS))),
+        ({"ini": "noblock_linger = 2 s"}, Settings(limits=Limits(linger=2000 * MS))),
         ({"ini": "noblock_known_calls = fail"}, Settings(mocked_calls_fail=True)),
         ({"ini": "noblock_known_calls = note"}, Settings()),
         ({"ini": "noblock_lifespan = fail"}, Settings(lifespan_fails=True)),
@@ -128,9 +129,10 @@ def test_the_marker_takes_what_the_table_says():
     assert sorted(taken) == sorted(option.marker for option in OPTIONS if option.marker.endswith("="))
 
 
-def test_the_default_of_the_limit_stands_in_one_place():
-    (default,) = [option.default for option in OPTIONS if option.name == "max_block"]
-    assert units.parse(default) == Limits().max_block
+def test_the_default_of_a_limit_stands_in_one_place():
+    defaults = {option.name: option.default for option in OPTIONS}
+    assert units.parse(defaults["max_block"]) == Limits().max_block
+    assert units.parse(defaults["linger"]) == Limits().linger
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)

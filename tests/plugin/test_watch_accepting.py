@@ -125,11 +125,32 @@ def test_the_markers_action_goes_before_the_command_lines(suite):
     suite(marked('noblock(action="fail")'), "--noblock-action=warn").assert_outcomes(failed=1)
 
 
-def test_warn_under_warnings_as_errors(suite):
-    """Whoever makes every warning an error gets one."""
-    result = suite(marked('noblock(action="warn")'), "-W", "error::pytest_noblock.NoblockWarning")
-    result.assert_outcomes(failed=1)
-    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+@pytest.mark.parametrize("category", [":GET:UserWarning", "::pytest_noblock.NoblockWarning"])
+def test_warn_makes_no_test_red_where_warnings_are_errors(suite, category):
+    """Who says `warn` wants no red, and each test keeps its own outcome."""
+    result = suite(
+        """
+def test_green():
+    client.get("/blocks")
+
+def test_skips():
+    client.get("/blocks")
+    pytest.skip("no")
+
+@pytest.mark.xfail(raises=ValueError, strict=True)
+def test_xfails():
+    client.get("/blocks")
+    raise ValueError
+
+def test_fails():
+    client.get("/blocks")
+    assert 1 == 2
+""",
+        "-p", "no:randomly", "-W", f"error{category}", "--noblock", "--noblock-action=warn",
+    )  # fmt: skip
+    result.assert_outcomes(passed=1, skipped=1, xfailed=1, failed=1, warnings=4)
+    result.stdout.fnmatch_lines(["*NoblockWarning: GET /blocks blocked the event loop * ms (limit 50 ms)"])
+    result.stdout.fnmatch_lines(["FAILED *::test_fails - assert 1 == 2"])
 
 
 def test_the_summary_groups_by_line_worst_first(suite):

@@ -83,7 +83,7 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 # --- what is uneventful
 
 
-METERED = SimpleNamespace(steps=1, tasks=[])
+METERED = SimpleNamespace(steps=1, tasks=[], left=[])
 
 
 def a_recorder(*segments, records=(METERED,)):
@@ -113,7 +113,14 @@ def test_one_segment_of_which_there_is_something_to_say_is_enough(changed):
     assert a_recorder(a_segment(), a_segment(**changed)).uneventful() is None
 
 
-@pytest.mark.parametrize("record", [SimpleNamespace(steps=0, tasks=[]), SimpleNamespace(steps=1, tasks=[1])])
+@pytest.mark.parametrize(
+    "record",
+    [
+        SimpleNamespace(steps=0, tasks=[], left=[]),
+        SimpleNamespace(steps=1, tasks=[1]),
+        SimpleNamespace(steps=1, tasks=[], left=[1]),
+    ],
+)
 def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
     assert a_recorder(records=[METERED, record]).uneventful() is None
 

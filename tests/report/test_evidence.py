@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_noblock.model.finding import Part
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.segment import SocketExchange
 from pytest_noblock.report.evidence import readings
@@ -75,3 +77,11 @@ def test_quiet_is_one_line_all_the_same():
 def test_the_notes_of_what_was_not_measured_are_told():
     text = failure(replace(CHECKS["inconclusive"], notes=("a note",)), readings=True)
     assert text.splitlines()[-2:] == ["  notes   seen, and fails nothing", "            a note"]
+
+
+def test_the_lines_that_held_the_loop_together_are_told_at_v():
+    parts = tuple(Part(Frame("app.py", line, "report"), ms * MS) for line, ms in ((7, 40), (9, 20)))
+    told = ["  part    40 ms by app.py:7 in report", "  part    20 ms by app.py:9 in report"]
+    check = replace(CHECK, findings=tuple(replace(each, parts=parts) for each in CHECK.findings))
+    assert not set(told) & set(failure(check).splitlines())
+    assert set(told) <= set(failure(check, 1).splitlines())

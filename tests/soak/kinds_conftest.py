@@ -1,11 +1,14 @@
 """The soak's side of the suite of kinds: how often each runs, and what was observed, kept for those that are missed.
 
 NOBLOCK_KINDS names the kinds, NOBLOCK_KINDS_TURNS how often each is to run in this
-process. The observations are written to observed.json, as text by the test's id.
+process; with NOBLOCK_KINDS_POLLER a thread works a little all the time, as exporters, schedulers
+and pollers do. The observations are written to observed.json, as text by the test's id.
 """
 
 import json
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,26 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("turn", range(int(os.environ["NOBLOCK_KINDS_TURNS"])))
     metafunc.parametrize("kind", os.environ["NOBLOCK_KINDS"].split())
     metafunc.parametrize("how", ["blocks", "awaits"])
+
+
+def pytest_sessionstart():
+    if "NOBLOCK_KINDS_POLLER" in os.environ:
+        threading.Thread(target=_poll, daemon=True).start()
+
+
+def _poll():
+    while True:
+        ended = time.thread_time_ns() + 20_000
+        while time.thread_time_ns() < ended:
+            sum(range(50))
+        time.sleep(0.0003)
+
+
+@pytest.fixture
+def noblock_app():
+    from kinds_app import app
+
+    return app
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -23,6 +23,11 @@ def test_client(turn, kind, how):
         assert client.get(f"/{kind}/{how}").status_code == 200
 
 
+def test_fixture(noblock, turn, kind, how):
+    if kind not in ("websocket", "lifespan"):
+        noblock.get(f"/{kind}/{how}")
+
+
 @pytest.mark.asyncio
 async def test_asyncio(turn, kind, how):
     await visit(kind, how)

@@ -66,7 +66,7 @@ def watched(user, meter):
     kit = Kit(meter, user)
 
     def checks(send: Callable[[Case], None], case: Case) -> list[Check]:
-        watch = ItemRecorder(kit, Limits(), shares_kit=True)
+        watch = ItemRecorder(kit, Limits(), shares_kit=True, asks_for_tasks=True)
         watch.start()
         try:
             send(case)

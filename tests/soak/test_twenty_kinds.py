@@ -1,8 +1,8 @@
 """Twenty kinds of blocking in a suite that knows nothing of noblock: each found at its line, its repaired twin green.
 
-NOBLOCK_SOAK_KINDS (default 1) turns of the suite, quiet and beside NOBLOCK_SOAK_HOGS (4)
-processes that burn CPU: TestClient, AsyncClient under pytest-asyncio and under anyio.
-Up to five turns share a process: the first of them meets everything for the first time.
+NOBLOCK_SOAK_KINDS (default 1) turns of the suite, quiet, beside NOBLOCK_SOAK_HOGS (4)
+processes that burn CPU, and beside a thread of the same process that works 20 us every
+0.3 ms: TestClient, AsyncClient under pytest-asyncio and under anyio, and the fixture. Up to five turns share a process: the first of them meets everything for the first time.
 """
 
 import json
@@ -29,7 +29,9 @@ KINDS = (
     "sleep requests urllib psycopg2 sqlite subprocess lock future file python regex json pbkdf2 gil "
     "dependency middleware background stream websocket lifespan"
 ).split()
-CLIENTS = ("client", "asyncio", "anyio")
+CLIENTS = ("client", "asyncio", "anyio", "fixture")
+NOT_BY_FIXTURE = {"websocket", "lifespan"}
+"""The fixture speaks no websocket, and `kinds_app.app` has no lifespan."""
 HERE = Path(__file__).parent
 
 _MOST_TURNS = 5
@@ -76,8 +78,9 @@ def suite(tmp_path, ports):
         shutil.copy(HERE / name, tmp_path / copied)
     (tmp_path / "pytest.ini").write_text("[pytest]\nnoblock_lifespan = fail\n")
 
-    def run(turns: int) -> list[Case]:
+    def run(turns: int, *, poller: bool) -> list[Case]:
         wanted = {"NOBLOCK_KINDS": " ".join(KINDS), "NOBLOCK_KINDS_TURNS": str(turns)}
+        wanted |= {"NOBLOCK_KINDS_POLLER": "1"} if poller else {}
         done = subprocess.run(
             [sys.executable, *_COMMAND],
             cwd=tmp_path, env=os.environ | ports | wanted, capture_output=True, text=True, check=False,
@@ -90,6 +93,7 @@ def suite(tmp_path, ports):
             for client in CLIENTS
             for turn in range(turns)
             for kind in KINDS
+            if client != "fixture" or kind not in NOT_BY_FIXTURE
             for how in ("blocks", "awaits")
         ]
 
@@ -124,18 +128,23 @@ def lines(kind: str) -> set[int]:
     return {number for number, line in enumerate(text, 1) if line.endswith(f"# blocks {kind}")}
 
 
-@pytest.mark.parametrize("load", [0, HOGS], ids=["quiet", "hogs"])
+LOADS = {"quiet": (0, False), "hogs": (HOGS, False), "poller": (0, True), "hogs and poller": (HOGS, True)}
+
+
+@pytest.mark.parametrize("load", LOADS)
 def test_every_kind_is_found_and_every_twin_is_green(suite, figure, load):
     began = time.monotonic()
-    with hogs(load):
-        cases = [each for first in range(0, TURNS, _MOST_TURNS) for each in suite(min(_MOST_TURNS, TURNS - first))]
+    count, poller = LOADS[load]
+    with hogs(count):
+        turns = [min(_MOST_TURNS, TURNS - first) for first in range(0, TURNS, _MOST_TURNS)]
+        cases = [each for some in turns for each in suite(some, poller=poller)]
     for kind in KINDS:
-        figure(f"{kind}, {load} hogs", "  ".join(f"{client}: {counted(cases, kind, client)}" for client in CLIENTS))
+        figure(f"{kind}, {load}", "  ".join(f"{client}: {counted(cases, kind, client)}" for client in CLIENTS))
     odd = [each for each in cases if each.result not in ("found", "green")]
     for each in odd:
-        figure(f"{each.result}, {load} hogs", f"{each.client}, {each.kind} {each.how}\n    {each.shown}")
+        figure(f"{each.result}, {load}", f"{each.client}, {each.kind} {each.how}\n    {each.shown}")
     took = f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}"
-    figure(f"all, {load} hogs, N={TURNS}", f"{counted(cases)}; {took}", odd=[each._asdict() for each in odd])
+    figure(f"all, {load}, N={TURNS}", f"{counted(cases)}; {took}", odd=[each._asdict() for each in odd])
     assert {each.result for each in odd} <= {"found without a line"}, odd
     for client in CLIENTS:  # a C call that holds the GIL may be over before anybody could look
         assert len({each.kind for each in odd if each.client == client}) <= 1, odd

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal
 
 from pytest_noblock.engine.asgi.lifespan import LIMIT_S, running
-from pytest_noblock.engine.exchange import ASGIApp
+from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, as_ours
 from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
@@ -80,8 +80,8 @@ class AppThread:
         """
         if self._portal is None:
             raise RuntimeError("the app is not running")
-        future: concurrent.futures.Future[T] = self._portal.start_task_soon(
-            _once_caller_sleeps, threading.get_native_id(), function, *args
+        future: concurrent.futures.Future[T] = as_ours(
+            self._portal.start_task_soon, _once_caller_sleeps, threading.get_native_id(), function, *args
         )
         either: tuple[concurrent.futures.Future[Any], ...] = (future, self._loop_error)
         concurrent.futures.wait(either, timeout_s, concurrent.futures.FIRST_COMPLETED)
@@ -96,7 +96,7 @@ class AppThread:
         portal, self._portal = self._portal, None
         if portal is None:
             return
-        portal.start_task_soon(portal.stop)
+        as_ours(portal.start_task_soon, portal.stop)
         self._thread.join(_STOP_S)
         if not self._reports.empty():
             report = self._reports.get()
@@ -104,6 +104,7 @@ class AppThread:
                 raise report
 
     def _run(self) -> None:
+        CURRENT.set(OURS)  # what the loop itself needs is not the app's
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 runner.run(self._serve())

@@ -17,13 +17,20 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-border(__file__)
+border(__file__, sending=("send", "receive", "_uncharged", "before", "passed"))
 
 T = TypeVar("T")
+
+_SUSPENDS_IN_SEND = "starlette.testclient"
+"""The client in process whose `send` waits until the test has read the part before (Starlette 1.10). No server does so:
+it hands a part to the kernel and returns. Where this `send` suspends, the app's turn of the loop counts as going on."""
 
 
 class Watcher(Protocol):
     """Who wants to know of requests."""
+
+    asks_for_tasks: bool
+    """Whether somebody asks when the background tasks began."""
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
@@ -37,8 +44,10 @@ class ExchangeRecorder:
     caller knows whether the client's code runs in `send`.
     """
 
-    def __init__(self, record: LiveExchange) -> None:
+    def __init__(self, record: LiveExchange, *, asks_for_tasks: bool) -> None:
+        """`asks_for_tasks`: see `before`."""
         self.record = record
+        self._asks_for_tasks = asks_for_tasks
 
     def __enter__(self) -> None:
         """The app's call begins; `sent` stands in the record already."""
@@ -48,20 +57,32 @@ class ExchangeRecorder:
     ) -> None:
         if error is not None:
             self.record.error = error
-        self.record.returned = now()
+        self.record.returned = self.record.phase_began = now()
 
     async def before(self, message: Message) -> None:
-        """Yield to the loop before the body passes, so that a background task can show that it begins too early."""
-        await let_begin(self.record, message)
+        """Yield to the loop before the body passes, so that a background task can show that it begins too early.
+
+        Only where somebody asks: the turn of the loop changes which of several requests goes first.
+        """
+        if self._asks_for_tasks:
+            await let_begin(self.record, message)
+
+    def told(self, message: Message) -> Message:
+        """Note when the app is told to stop; from then on the steps of its lifespan are its stop."""
+        if message["type"] == "lifespan.shutdown":
+            self.record.completed = self.record.phase_began = now()
+        return message
 
     def passed(self, message: Message) -> bool:
         """Note the times of the response's start and end (ns); returns whether the response is complete now."""
         moment = now()
-        if message["type"] == "http.response.start":
+        if message["type"] == "lifespan.startup.complete":
+            self.record.started = self.record.phase_began = moment
+        elif message["type"] == "http.response.start":
             self.record.started = moment
             self.record.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.record.completed = moment
+            self.record.completed = self.record.phase_began = moment
             return True
         return False
 
@@ -78,7 +99,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     meter = watcher.request_enters(app, record)
     CURRENT.set(record)
     meter.switch_owner(record)
-    client = _ClientSide(record, meter, receive, send)
+    client = _ClientSide(record, meter, receive, send, asks_for_tasks=watcher.asks_for_tasks)
     try:
         with client:
             await metered_coroutine(call(scope, client.receive, client.send), meter)
@@ -100,23 +121,33 @@ def _new_record(scope: Scope) -> LiveExchange | None:
 class _ClientSide(ExchangeRecorder):
     """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
-    def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send) -> None:
-        super().__init__(record)
+    def __init__(
+        self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, *, asks_for_tasks: bool
+    ) -> None:
+        super().__init__(record, asks_for_tasks=asks_for_tasks)
         self._meter = meter
         self._receive = receive
         self._send = send
+        self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
-        return await self._uncharged(self._receive())
+        return await self._uncharged(self._told())
+
+    async def _told(self) -> Message:
+        return self.told(await self._receive())
 
     async def send(self, message: Message) -> None:
-        if self.record.tasks:
-            await self._uncharged(self.before(message))
+        turn = self._meter.turn
+        if self._asks_for_tasks and self.record.tasks:
+            await self._uncharged(self.before(message), turn)
         self.passed(message)  # `_uncharged` cuts the segment right after this: each segment lies in one phase
-        await self._uncharged(self._send(message))
+        await self._uncharged(self._send(message), turn if self._server_would_go_on else 0)
 
-    async def _uncharged(self, call: Awaitable[T]) -> T:
-        """Await the call outside of the request: neither the call nor the tasks that it starts are charged to it."""
+    async def _uncharged(self, call: Awaitable[T], turn: int = 0) -> T:
+        """Await the call outside of the request: neither the call nor the tasks that it starts are charged to it.
+
+        `turn`: the turn of the loop that counts as going on afterwards; 0: the one that runs then.
+        """
         owner = self._meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)
@@ -125,4 +156,5 @@ class _ClientSide(ExchangeRecorder):
             return await call
         finally:
             CURRENT.set(request)
+            self._meter.turn = turn or self._meter.turn
             self._meter.switch_owner(owner)

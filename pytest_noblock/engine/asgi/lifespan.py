@@ -28,7 +28,7 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
 
     An app without a lifespan is given back as it is. Raises LifespanFailed.
     """
-    manager = LifespanManager(_raising_failures(app), LIMIT_S, LIMIT_S)
+    manager = LifespanManager(_as_under_server(_raising_failures(app)), LIMIT_S, LIMIT_S)
     try:
         with owned(LiveExchange(LIFESPAN, "")), app_starts():
             await manager.__aenter__()
@@ -42,6 +42,23 @@ async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
         await manager.__aexit__(None, None, None)
     except BaseException as error:
         raise _failure("shutdown", error, user) from error
+
+
+def _as_under_server(app: ASGIApp) -> ASGIApp:
+    """Give the app what asgi-lifespan (seen in 2.1) does not, and uvicorn does.
+
+    The scope of the lifespan names the version of ASGI. Each request has a copy of the lifespan's state: what one
+    request writes into it, the next does not see.
+    """
+
+    async def as_under_server(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            scope["asgi"] = {"version": "3.0", "spec_version": "2.0"}
+        else:
+            scope["state"] = scope["state"].copy()
+        await app(scope, receive, send)
+
+    return as_under_server
 
 
 def _raising_failures(app: ASGIApp) -> ASGIApp:

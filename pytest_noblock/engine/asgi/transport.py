@@ -17,7 +17,7 @@ from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 
-border(__file__)
+border(__file__, sending=("_send", "_receive", "_deliver", "_cut_segment", "_check"))
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app adds its LiveExchange. A redirect is one more call."""
@@ -26,11 +26,19 @@ _CLIENT = ("127.0.0.1", 123)
 """The client's address, the same as with `httpx.ASGITransport`, for apps that log or limit by address."""
 
 
+_PORTS = {"http": 80, "https": 443}
+
+
 class AppTransport(httpx.AsyncBaseTransport):
     """Every request that goes through is one exchange."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    asks_for_tasks = False
+    """Whether somebody asks when the background tasks began."""
+
+    def __init__(self, app: ASGIApp, given: ASGIApp | None = None) -> None:
+        """`given`: the user's own app, where `app` is a wrapper around it."""
         self._app = app
+        self._given = app if given is None else given
         self._running: set[asyncio.Task[None]] = set()
         """Keeps the tasks alive: the loop has weak references only. A background task may outlive the client's call."""
 
@@ -39,8 +47,8 @@ class AppTransport(httpx.AsyncBaseTransport):
         record = LiveExchange(request.method, request.url.path)
         request.extensions.get(EXTENSION, []).append(record)
         body = await request.aread()
-        call = AppCall(self._app, record, body)
-        record.scope = _scope(request)
+        call = AppCall(self._app, record, body, asks_for_tasks=self.asks_for_tasks)
+        record.scope, record.app = _scope(request), self._given
         self._start(call, record)
         start = await call.response_start()
         return httpx.Response(start["status"], headers=start.get("headers", []), stream=call)
@@ -50,7 +58,8 @@ class AppTransport(httpx.AsyncBaseTransport):
         context = contextvars.copy_context()
         context.run(CURRENT.set, record)
         record.sent = now()
-        task = asyncio.get_running_loop().create_task(call.run(), context=context)
+        # Not by the loop's factory: an eager task would run the app in the client's step.
+        task = asyncio.Task(call.run(), loop=asyncio.get_running_loop(), context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -58,10 +67,10 @@ class AppTransport(httpx.AsyncBaseTransport):
 class AppCall(httpx.AsyncByteStream):
     """One call of the app; iterating gives the body as it comes."""
 
-    def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes) -> None:
+    def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes, *, asks_for_tasks: bool = False) -> None:
         self._app = app
         self._record = record
-        self._recorder = ExchangeRecorder(record)
+        self._recorder = ExchangeRecorder(record, asks_for_tasks=asks_for_tasks)
         self._unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         self._response_start: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._body: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -159,8 +168,8 @@ def _scope(request: httpx.Request) -> Scope:
         "path": url.path,
         "raw_path": url.raw_path.partition(b"?")[0],
         "query_string": url.query,
-        "server": (url.host, url.port),
+        "server": (url.host, url.port or _PORTS.get(url.scheme)),
         "client": _CLIENT,
         "root_path": "",
-        "extensions": {},
+        "state": {},
     }

@@ -16,7 +16,7 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, first_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import Task
@@ -140,6 +140,7 @@ def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
         error=None if made.error is None else repr(made.error),
         called_at=user_frame(as_stack(_inside_handler(made.called, record), user)),
         batch=made.batch,
+        defined=first_line(function, user),
     )
 
 

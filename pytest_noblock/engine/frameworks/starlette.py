@@ -20,24 +20,25 @@ were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import background_tasks
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame, describe_error
+from pytest_noblock.engine.stacks import RawFrame, as_stack, describe_error, first_line
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import Exchange
+from pytest_noblock.model.frames import Frame, user_frame
+from pytest_noblock.model.observation import Exchange, Left
 
 MODULES = ("starlette.background", "fastapi.routing")
 """The modules that `patches` patches, as far as they are imported."""
 
 _FRAMEWORKS = {"starlette", "fastapi"}
 _ROUTING = {"fastapi.routing", "starlette.routing"}
-_DECORATOR_LINES = 30
-"""The `def` is searched in so many lines from the first decorator on. Without a `def` the decorator's line is taken."""
+_MOST_MIDDLEWARES = 20
+"""So many wrappers of an app are looked through."""
 
 
 def packages_of(app: ASGIApp) -> set[str]:
@@ -66,14 +67,42 @@ def endpoint_def(record: LiveExchange) -> RawFrame | None:
     return None if code is None else (code, _line_of_def(code), 0, getattr(endpoint, "__globals__", {}))
 
 
-@functools.lru_cache
-def _line_of_def(code: CodeType) -> int:
-    """`co_firstlineno` is the line of the first decorator, where there is one."""
-    from pytest_noblock.calls import names
+def defined_at(record: LiveExchange, user: UserCode) -> Frame | None:
+    """The first line of the endpoint's code; where no endpoint is known, of the app's, if that is the user's."""
+    endpoint = _function_of(record.scope.get("endpoint"), record.method)
+    if endpoint is not None:
+        return first_line(endpoint, user)
+    return next((frame for each in _nested(record.app) if (frame := first_line(each, user)) and frame.user), None)
 
-    first = code.co_firstlineno
-    following = (names.source_line(code.co_filename, line) or "" for line in range(first, first + _DECORATOR_LINES))
-    return next((first + n for n, text in enumerate(following) if text.startswith(("def ", "async def "))), first)
+
+def _function_of(endpoint: object, method: str) -> object:
+    """The function itself: of a partial, of an endpoint class (`HTTPEndpoint`), of an object that is called."""
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    if inspect.isclass(endpoint):
+        names = (method.lower(), "on_receive", "__call__")
+        return next((found for name in names if (found := vars(endpoint).get(name)) is not None), None)
+    endpoint = inspect.unwrap(endpoint) if callable(endpoint) else None
+    if endpoint is None or hasattr(endpoint, "__code__"):
+        return endpoint
+    return vars(type(endpoint)).get("__call__")
+
+
+def _nested(app: object) -> Iterator[object]:
+    """The functions that are called for an app, from the outermost middleware in."""
+    for _ in range(_MOST_MIDDLEWARES):
+        function = _function_of(app, "")
+        yield function
+        inner = getattr(app, "__dict__", {}).get("app")
+        if inner is None:
+            return
+        app = inner
+
+
+def _line_of_def(code: CodeType) -> int:
+    from pytest_noblock.calls.callsites import def_line  # most tests name no call
+
+    return def_line(code.co_filename, code.co_firstlineno)
 
 
 def is_routing(frame: RawFrame) -> bool:
@@ -89,7 +118,16 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
         tasks=background_tasks.values(record, user),
         raised=_error_text(record.raised, user, record.raised_at),
         framework=_starlette_version() if "app" in record.scope else None,
+        left=tuple(_left(record, user)),
+        defined=defined_at(record, user),
     )
+
+
+def _left(record: LiveExchange, user: UserCode) -> Iterator[Left]:
+    for ending, frames in record.left:
+        frame = user_frame(as_stack(frames, user))
+        if frame is not None:
+            yield Left(ending, frame)
 
 
 def _error_text(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
@@ -129,7 +167,8 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
 
 
 def _module(thing: object) -> str:
-    return getattr(thing, "__module__", None) or type(thing).__module__
+    module = getattr(thing, "__module__", None)
+    return module if isinstance(module, str) else type(thing).__module__
 
 
 def _endpoints(app: ASGIApp) -> Iterator[object]:
@@ -138,10 +177,23 @@ def _endpoints(app: ASGIApp) -> Iterator[object]:
 
 def _routes(owner: object) -> Iterator[object]:
     """All routes, those of included routers and of mounted apps as well."""
-    flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
-    routes: Iterable[object] = getattr(owner, "routes", None) or ()
-    for route in flatten(routes) if flatten is not None else routes:
+    for route in _own_routes(owner):
         yield route
         mounted = getattr(getattr(route, "original_route", route), "app", None)
-        if getattr(mounted, "routes", None):
+        if mounted is not None:
             yield from _routes(mounted)
+
+
+def _own_routes(owner: object) -> list[object]:
+    """The routes that the app shows; none where its `routes` is anything but a list.
+
+    An ASGI app is any callable. Its `routes` may be a method, and a property may raise.
+    """
+    flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
+    try:
+        routes = getattr(owner, "routes", None)
+        if not isinstance(routes, list | tuple):
+            return []
+        return list(routes if flatten is None else flatten(routes))
+    except Exception:  # noqa: BLE001  # what a property of the app raises is not the request's failure
+        return []

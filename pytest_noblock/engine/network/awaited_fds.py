@@ -4,12 +4,12 @@ Drivers such as psycopg's async one register their socket with the loop only whi
 read the epoll sets at the end of a step. The wrapper of `register` notes each call that asyncio makes.
 """
 
-import os
 import selectors
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from pytest_noblock.engine.now import status_of_fd
 from pytest_noblock.engine.patches import Patch
 
 
@@ -20,11 +20,11 @@ class AwaitedDescriptors:
         self._inodes: dict[int, int] = {}
 
     def add(self, fd: int) -> None:
-        self._inodes[fd] = os.fstat(fd).st_ino
+        self._inodes[fd] = status_of_fd(fd).st_ino
 
     def __contains__(self, fd: object) -> bool:
         try:
-            return isinstance(fd, int) and fd in self._inodes and os.fstat(fd).st_ino == self._inodes[fd]
+            return isinstance(fd, int) and fd in self._inodes and status_of_fd(fd).st_ino == self._inodes[fd]
         except OSError:  # closed
             return False
 

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-_WEB = ("http://", "https://")
+_WEB = ("http://", "https://", "http+docker://", "http+unix://")
+"""The last two go to a server of this machine, by a Unix socket."""
 
 
 class EntryPoint(NamedTuple):
@@ -44,25 +45,14 @@ def _answers_at_once(mock: object, *_: object) -> bool:
 
 
 def _to_the_web(_client: object, request: Any = "", *_: object) -> bool:
-    """Whether the request goes to neither a file nor a Unix socket (`http+docker://`)."""
+    """Whether the request goes to a server, and not to a file."""
     url = request if isinstance(request, str) else getattr(request, "full_url", getattr(request, "url", ""))
     return isinstance(url, str) and url.lower().startswith(_WEB)
 
 
-def _over_tcp(client: object, *_: object) -> bool:
-    """httpx and httpx2 keep the path of a Unix socket in `_transport._pool._uds`; without it, every call counts."""
-    pool = getattr(getattr(client, "_transport", None), "_pool", None)
-    return getattr(pool, "_uds", None) is None
-
-
 def _of_urllib3(pool: object, *_: object) -> bool:
-    """The Docker client's subclass connects to a Unix socket; botocore's calls are seen before they come here."""
+    """The calls of the Docker client and of botocore are seen before they come here."""
     return type(pool).__module__.startswith("urllib3.")
-
-
-def _not_by_unix_socket(client: Any, *_: object) -> bool:
-    kind = getattr(getattr(client, "connection_pool", None), "connection_class", None)
-    return "Unix" not in getattr(kind, "__name__", "")
 
 
 def _without_broker(task: Any, *_: object) -> bool:
@@ -77,19 +67,19 @@ def _always(*_: object) -> bool:
 
 _ENTRY_POINTS: tuple[tuple[str, str, str, Callable[..., bool]], ...] = (
     ("requests.sessions", "Session", "send", _to_the_web),
-    ("httpx", "Client", "send", _over_tcp),
-    ("httpx2", "Client", "send", _over_tcp),
+    ("httpx", "Client", "send", _always),
+    ("httpx2", "Client", "send", _always),
     ("urllib.request", "OpenerDirector", "open", _to_the_web),
     ("urllib3.connectionpool", "HTTPConnectionPool", "urlopen", _of_urllib3),
     ("botocore.client", "BaseClient", "_make_api_call", _always),
-    ("redis.client", "Redis", "execute_command", _not_by_unix_socket),
-    ("redis.client", "Pipeline", "execute", _not_by_unix_socket),
+    ("redis.client", "Redis", "execute_command", _always),
+    ("redis.client", "Pipeline", "execute", _always),
     ("celery.app.task", "Task", "apply_async", _without_broker),
     ("celery.result", "EagerResult", "get", _always),
 )
 """Module, class, method, and whether a call of it would leave this machine.
 
-This table answers: where can a client's call be seen even if a mock answers it? See `known_calls` for the other two
+This table answers: where can a client's call be seen even if a mock answers it? See `known_calls` for the other
 tables of calls.
 """
 

@@ -4,17 +4,21 @@ A connection that is opened and closed within one step leaves no socket to read 
 resolving are noted as they happen. Only attributes of Python classes and modules are wrapped: an audit hook could
 not be removed. Of a C driver we wrap the function in which it opens its connections.
 
-Three tables say what blocks, for three questions:
+Four tables say what blocks, for four questions:
 
-- here: which functions are wrapped, so that a call is seen as it happens? A dozen, below all drivers.
+- here: which functions are wrapped, so that a call is seen as it happens? Two dozen, below all drivers.
+- `driver_calls`: which methods does a driver's call go through, whichever socket carries it?
 - `client_calls`: which methods does a client's call go through, even if a mock answers it and no socket is used?
 - `calls.table`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
 """
 
+import asyncio
 import concurrent.futures
 import functools
 import ipaddress
 import queue
+import select
+import selectors
 import socket
 import ssl
 import subprocess
@@ -25,7 +29,8 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pytest_noblock.engine.network import client_calls
+from pytest_noblock.engine.network import client_calls, driver_calls
+from pytest_noblock.engine.network.tcp_info import peer_of
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
@@ -34,10 +39,12 @@ __tracebackhide__ = True
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
-Effect = Literal["network", "sleep", "connect", "client", "mock"]
+Effect = Literal["network", "exchange", "local", "sleep", "connect", "client", "mock"]
 """What a known call does.
 
 - `network`: it made a round trip.
+- `exchange`: it made a round trip if it slept, or if a socket shows one.
+- `local`: it received from a Unix socket; the client's call that did this had its answer from a real server.
 - `sleep`: it slept in the kernel.
 - `connect`: it opened a connection, which may have made a round trip; the sockets tell.
 - `client`: it is a client's, and a socket or a mock answered it.
@@ -45,13 +52,20 @@ Effect = Literal["network", "sleep", "connect", "client", "mock"]
 """
 
 
+EffectOf = Callable[..., Effect | None]
+"""What a call with these arguments does; None where it cannot block."""
+
+
 class Observer(Protocol):
     """The meter of a loop thread."""
 
-    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
+    def exchange_begins(self) -> int:
+        """On the loop thread: a call begins that may make a round trip. Returns how often the thread has slept."""
+
+    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int, slept: int) -> None:
         """On the loop thread: `frame` has made a known call, which has just ended.
 
-        `began`: when (ns); `asked`: see `segment.BlockingCall`.
+        `began`: when (ns); `asked`: see `segment.BlockingCall`; `slept`: what `exchange_begins` returned, else 0.
         """
 
     def another_thread_called(self) -> None:
@@ -62,21 +76,19 @@ class _KnownCall(NamedTuple):
     owner: Any
     """The class or module whose attribute is wrapped."""
     name: str
-    effect: Effect
-    blocks: Callable[..., bool]
-    """Whether a call with these positional arguments can block."""
+    effect: EffectOf
 
 
 def patches(observers: Mapping[int, Observer]) -> list[Patch]:
     """One for each known call. `observers` are read at each call, by identity of the thread."""
     return [
         Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
-        for known in (*_standard_library(), *_c_drivers(), *_clients())
+        for known in (*_standard_library(), *_c_drivers(), *_drivers(), *_clients())
     ]
 
 
 def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
-    label, effect, blocks = f"{known.owner.__name__}.{known.name}", known.effect, known.blocks
+    label, effect_of = f"{known.owner.__name__}.{known.name}", known.effect
     own = known.owner is time and isinstance(original, BuiltinFunctionType)  # a test's stand-in need not sleep
     sleep_asked = _nanoseconds if own else _zero
     ident = threading.get_ident
@@ -87,15 +99,20 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
             for other in list(observers.values()):
                 other.another_thread_called()
             return original(*args, **kwargs)
-        if args and not blocks(*args):
+        try:
+            effect = effect_of(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # odd arguments, of which the call itself will complain
+            effect = None
+        if effect is None:
             return original(*args, **kwargs)
+        slept = observer.exchange_begins() if effect == "exchange" else 0
         began, asked = now(), 0
         try:
             result = original(*args, **kwargs)
             asked = sleep_asked(*args)  # a call that raised may have been cut short
             return result
         finally:
-            observer.known_call_ended(label, effect, began, frame, asked)
+            observer.known_call_ended(label, effect, began, frame, asked, slept)
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -106,25 +123,58 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
     return wrapper
 
 
+def _where(effect: Effect, blocks: Callable[..., bool]) -> EffectOf:
+    """The effect of those calls that can block."""
+
+    def effect_of(*args: Any, **kwargs: Any) -> Effect | None:
+        return effect if blocks(*args, **kwargs) else None
+
+    return effect_of
+
+
 @functools.cache
 def _standard_library() -> tuple[_KnownCall, ...]:
-    return (
-        _KnownCall(socket.socket, "connect", "network", _connects),
-        _KnownCall(socket.socket, "recv", "network", _waits),
-        _KnownCall(socket.socket, "recv_into", "network", _waits),
-        _KnownCall(socket.socket, "recvfrom", "network", _waits),
-        _KnownCall(ssl.SSLSocket, "read", "network", _waits),
-        _KnownCall(socket, "getaddrinfo", "network", _asks_a_name_server),
-        _KnownCall(time, "sleep", "sleep", _always),
-        _KnownCall(subprocess.Popen, "wait", "sleep", _always),
-        _KnownCall(concurrent.futures.Future, "result", "sleep", _is_pending),
-        _KnownCall(queue.Queue, "get", "sleep", _always),
-        _KnownCall(threading.Thread, "join", "sleep", _always),
+    resolves, waits = _where("network", _asks_a_name_server), _where("network", _waits_for_the_network)
+    rows: tuple[tuple[Any, str, EffectOf], ...] = (
+        (socket.socket, "connect", _where("network", _connects)),
+        (socket.socket, "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into", _receives),
+        (ssl.SSLSocket, "read", _receives),
+        (socket, "getaddrinfo gethostbyname gethostbyname_ex gethostbyaddr", resolves),
+        (select, "select", waits),
+        (selectors.SelectSelector, "select", waits),
+        *((getattr(selectors, name), "select", waits) for name in _SELECTORS if hasattr(selectors, name)),
+        (time, "sleep", _always("sleep")),
+        (subprocess.Popen, "wait", _where("sleep", _runs)),
+        (concurrent.futures.Future, "result", _where("sleep", _is_pending)),
+        (queue.Queue, "get", _where("sleep", _is_empty)),
+        (threading.Thread, "join", _where("sleep", _lives)),
+    )
+    return tuple(
+        _KnownCall(owner, name, effect)
+        for owner, names, effect in rows
+        for name in names.split()
+        if hasattr(owner, name)
     )
 
 
-MODULES = ("psycopg2", "psycopg.waiting", "MySQLdb.connections", *client_calls.MODULES)
+_SELECTORS = ("_PollLikeSelector", "EpollSelector", "KqueueSelector")
+"""Of `selectors`; the first is private (CPython 3.11 to 3.14), and without it a wait by `PollSelector` is not seen."""
+
+_MULTIPROCESSING = "multiprocessing.queues", "multiprocessing.connection"
+
+MODULES = (
+    *("psycopg2", "psycopg.waiting", "MySQLdb.connections", *_MULTIPROCESSING),
+    *driver_calls.MODULES,
+    *client_calls.MODULES,
+)
 """The modules besides the standard library's: once one more of them is imported, there is more to patch."""
+
+
+C_DRIVERS = frozenset(
+    "psycopg2 pyodbc pymssql cx_Oracle ibm_db _mysql MySQLdb pycurl cimpl confluent_kafka turbodbc "
+    "adbc_driver_manager _ldap".split()
+)
+"""Top-level packages with classes in C that talk to a server (`cimpl` is confluent_kafka's): see `c_calls`."""
 
 
 def _c_drivers() -> list[_KnownCall]:
@@ -139,17 +189,35 @@ def _c_drivers() -> list[_KnownCall]:
         (getattr(sys.modules.get("MySQLdb.connections"), "Connection", None), "__init__"),
     )
     return [
-        _KnownCall(owner, name, "connect", _always)
+        _KnownCall(owner, name, _always("connect"))
         for owner, name in places
         if owner is not None and hasattr(owner, name)
     ]
 
 
+def _drivers() -> list[_KnownCall]:
+    queues, connection = (sys.modules.get(name) for name in _MULTIPROCESSING)
+    places = (
+        (getattr(queues, "Queue", None), "get"),
+        (getattr(queues, "SimpleQueue", None), "get"),
+        (getattr(connection, "_ConnectionBase", None), "recv"),  # private; without it, only the kernel's sleep is seen
+    )
+    waits = [_KnownCall(owner, name, _always("sleep")) for owner, name in places if hasattr(owner, name)]
+    return [*waits, *(_KnownCall(*each) for each in driver_calls.driver_calls())]
+
+
 def _clients() -> list[_KnownCall]:
     return [
-        *(_KnownCall(each.owner, each.name, "client", each.counts) for each in client_calls.entry_points()),
-        *(_KnownCall(each.owner, each.name, "mock", each.counts) for each in client_calls.mock_entry_points()),
+        *(_KnownCall(each.owner, each.name, _counted("client", each)) for each in client_calls.entry_points()),
+        *(_KnownCall(each.owner, each.name, _counted("mock", each)) for each in client_calls.mock_entry_points()),
     ]
+
+
+def _counted(effect: Effect, point: client_calls.EntryPoint) -> EffectOf:
+    def effect_of(*args: Any, **_: Any) -> Effect | None:
+        return effect if point.counts(*args) else None
+
+    return effect_of
 
 
 def _nanoseconds(asked: object) -> int:
@@ -160,30 +228,82 @@ def _zero(*_: object) -> int:
     return 0
 
 
-def _always(*_: object) -> bool:
-    return True
+def _always(effect: Effect) -> EffectOf:
+    def effect_of(*_: object, **__: object) -> Effect | None:
+        return effect
+
+    return effect_of
 
 
-def _waits(sock: socket.socket, *_: object) -> bool:
+def _receives(sock: socket.socket, *_: object, **__: object) -> Effect | None:
     """asyncio's own sockets are non-blocking, and a Unix socket is no network."""
-    return sock.gettimeout() != 0 and sock.family in _INTERNET
+    if sock.gettimeout() == 0:
+        return None
+    return "network" if sock.family in _INTERNET else "local"
 
 
-def _connects(sock: socket.socket, *_: object) -> bool:
-    return _waits(sock) and sock.type == socket.SOCK_STREAM
+def _connects(sock: socket.socket, *_: object, **__: object) -> bool:
+    return sock.gettimeout() != 0 and sock.family in _INTERNET and sock.type == socket.SOCK_STREAM
 
 
-def _is_pending(future: concurrent.futures.Future[object], *_: object) -> bool:
+def _waits_for_the_network(waiter: Any = (), *args: Any, **kwargs: Any) -> bool:
+    """Whether a `select` other than the running loop's own waits for a socket of the network.
+
+    A client that polls by itself (dnspython, kafka-python) has a socket that cannot block, and waits here.
+    """
+    if isinstance(waiter, selectors.BaseSelector):
+        timeout = kwargs.get("timeout", args[0] if args else None)
+        fileobjs = [key.fileobj for key in (waiter.get_map() or {}).values()]
+    else:
+        timeout = args[2] if len(args) > 2 else None  # `select.select(read, write, except, timeout)`
+        fileobjs = [*waiter, *(args[0] if args else ())]
+    may_wait = timeout is None or timeout > 0
+    return may_wait and not _is_of_running_loop(waiter) and any(map(_of_network, fileobjs))
+
+
+def _is_of_running_loop(waiter: object) -> bool:
+    """`_selector` is private (asyncio of CPython 3.11 to 3.14); asyncio calls it between the steps, if not nested."""
+    try:
+        return getattr(asyncio.get_running_loop(), "_selector", None) is waiter
+    except RuntimeError:  # there is none: trio
+        return False
+
+
+def _of_network(fileobj: Any) -> bool:
+    if isinstance(fileobj, int):
+        return peer_of(fileobj) is not None
+    return getattr(fileobj, "family", None) in _INTERNET
+
+
+def _is_pending(future: concurrent.futures.Future[object], *_: object, **__: object) -> bool:
     return not future.done()
 
 
-def _asks_a_name_server(host: str | bytes | None, *_: object) -> bool:
-    """Only names are asked for: an address, or this machine's own name, needs no server."""
-    name = host.decode("idna") if isinstance(host, bytes) else host
-    if not name or name == "localhost":
+def _runs(process: "subprocess.Popen[bytes]", *_: object, **__: object) -> bool:
+    return process.returncode is None
+
+
+def _is_empty(items: "queue.Queue[object]", *args: object, **kwargs: object) -> bool:
+    waits = kwargs.get("block", args[0] if args else True)
+    return bool(waits) and not items.qsize()
+
+
+def _lives(thread: threading.Thread, *_: object, **__: object) -> bool:
+    return thread.is_alive()
+
+
+def _asks_a_name_server(host: str | bytes | None = None, *_: object, **__: object) -> bool:
+    """Only names are asked for: an address, or a name that this machine knows by itself, needs no server."""
+    try:
+        name = host.decode("idna") if isinstance(host, bytes) else host
+    except UnicodeError:
+        return False
+    if not name:
         return False
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return True
+        from pytest_noblock.engine.network.hosts import known_here  # most runs resolve no name
+
+        return not known_here(name)
     return False

@@ -11,7 +11,6 @@ query): such sockets are left out.
 import ctypes
 import fcntl
 import functools
-import os
 import socket
 import struct
 import sys
@@ -19,7 +18,7 @@ import termios
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.engine.now import close_fd, copy_fd, link_of, list_folder, now, open_file, status_of
 from pytest_noblock.model.segment import SocketExchange
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
@@ -111,7 +110,7 @@ class SocketTable:
         oldest = None if since is None else since // 1_000_000 + _CLOCK_MS
         present: dict[int, Counters] = {}
         trips: list[_Trip] = []
-        for fd in self._last if self._nothing_new() else map(int, os.listdir("/proc/self/fd")):
+        for fd in self._last if self._nothing_new() else map(int, list_folder("/proc/self/fd")):
             counters = self._counters.of(fd)
             if counters is None:
                 continue
@@ -151,9 +150,9 @@ class SocketTable:
         again every 50 ms.
         """
         moment = now()
-        lowest = os.dup(_ANY)
-        os.close(lowest)
-        count = os.stat("/proc/self/fd").st_size
+        lowest = copy_fd(_ANY)
+        close_fd(lowest)
+        count = status_of("/proc/self/fd").st_size
         if count and (count, lowest) == self._descriptors and moment - self._listed < _LIST_EVERY_NS:
             return True
         self._descriptors = (count, lowest)
@@ -208,9 +207,9 @@ def peer_of(fd: int) -> str | None:
 def in_epoll_sets() -> set[int]:
     """The descriptors in any epoll set of this process, whichever loop it belongs to."""
     fds: set[int] = set()
-    for name in os.listdir("/proc/self/fd"):
+    for name in list_folder("/proc/self/fd"):
         try:
-            if "eventpoll" in os.readlink(f"/proc/self/fd/{name}"):
+            if "eventpoll" in link_of(f"/proc/self/fd/{name}"):
                 with open_file(f"/proc/self/fdinfo/{name}") as file:
                     fds.update(int(line.split()[1]) for line in file if line.startswith("tfd:"))
         except OSError:  # closed meanwhile

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.probes import ProbeInFlight
 from pytest_noblock.engine.stacks import RawFrame, as_stack
@@ -187,7 +187,8 @@ class WaitSampler:
     def _wait_ended(self, wait: _OpenWait) -> None:
         """Whoever runs now has just ended the wait."""
         wait.ended = now()
-        wait.by = CURRENT.get()
+        by = CURRENT.get()
+        wait.by = by if by is not OURS else None
         numbers = {number for number, *_ in wait.sightings}
         seen = [record for record in self._records if record.number in numbers]
         wait.let_go = any(_went_on(record, self._futures.get(record)) for record in seen)

@@ -1,4 +1,4 @@
-"""What is taken out of the present step: our own work, first imports, garbage collection.
+"""What is taken out of the present step: our own work, first imports, garbage collection; and what else is done once.
 
 All of it happens on the meter's thread, inside a step of the app's.
 """
@@ -22,6 +22,10 @@ class Deductions:
     the wall time of imports alone, `collected` the CPU time of collections that fell due.
     """
 
+    once: tuple[tuple[str, int], ...] = ()
+    """What was done in `once_cpu`, in words, and its part of it."""
+    once_cpu = 0
+    """CPU (ns) of what a process does once. It stays in the step's CPU: only a judge may take it off."""
     used = False
     """Whether there is anything to forget when the next step begins: most steps have nothing."""
     wall = cpu = queued = collected = imported = 0
@@ -29,6 +33,7 @@ class Deductions:
     """Whether an `excluded` block runs now."""
     watchdog: Watchdog | None = None
     _collection_began = 0
+    _in_first_use = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -36,7 +41,8 @@ class Deductions:
 
     def reset(self) -> None:
         self.used = False
-        self.wall = self.cpu = self.queued = self.collected = self.imported = 0
+        self.wall = self.cpu = self.queued = self.collected = self.imported = self.once_cpu = 0
+        self.once = ()
 
     def collection(self, phase: str) -> None:
         """The garbage collector starts or stops (`phase`, see `gc.callbacks`). The step is not charged."""
@@ -55,6 +61,23 @@ class Deductions:
             yield
         if not nested:
             self.imported += now() - began
+
+    @contextmanager
+    def first_use(self, what: str) -> Iterator[None]:
+        """The block does what a process does once. Imports in it, and collections, are deducted by themselves."""
+        if self._in_first_use or self.excluding:
+            yield
+            return
+        self._in_first_use = True
+        began = _thread_cpu() - self.cpu - self.collected
+        try:
+            yield
+        finally:
+            self._in_first_use = False
+            spent = _thread_cpu() - self.cpu - self.collected - began
+            self.once_cpu += spent
+            self.once = (*self.once, (what, spent))
+            self.used = True
 
     @contextmanager
     def excluded(self) -> Iterator[None]:

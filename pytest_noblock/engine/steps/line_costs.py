@@ -11,14 +11,14 @@ import time
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, others_cpu, queued
+from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, others_exactly, others_so_far, queued
 from pytest_noblock.engine.network.round_trips import own_and_doubtful
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import called_from, current_stack, walk_out
+from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, walk_out
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.frames import Stack
 from pytest_noblock.model.segment import LineCost
 
 _thread_cpu = time.thread_time_ns
@@ -43,7 +43,7 @@ class _Cost:
     asleep: int = 0
     round_trips: int = 0
     stack: Stack = ()
-    call: str | None = None
+    """Innermost the line itself."""
 
 
 class LineCounters:
@@ -65,6 +65,8 @@ class LineCounters:
         """When the line began, and the thread's CPU time then."""
         self._full = self._clock.begin()
         """The full reading from which waiting counts."""
+        self._others_at_scan = 0
+        """CPU (ns) that other threads had burned when the sockets were last read."""
         self._left = 0
         """When a user line ended and no other user line followed (ns), the last time."""
         self._own = 0
@@ -84,6 +86,10 @@ class LineCounters:
         self._line = None
         return tuple(_line_cost(key, cost) for key, cost in self._costs.items() if _notable(cost))
 
+    def notable(self) -> bool:
+        """Whether the step has a notable line by now."""
+        return any(map(_notable, self._costs.values()))
+
     def at(self, line: Key | None, frame: FrameType | None) -> None:
         """From now on `line` runs; None: no user line does.
 
@@ -102,7 +108,7 @@ class LineCounters:
             if line is None:
                 self._left = now()
             elif now() - self._full[WALL] > _SHORT_NS:  # nor is it charged for what the machine did before it
-                self._full = self._clock.begin()
+                self._begin_waiting()
             self._line = line
             self._wall, self._cpu = now(), _thread_cpu()
         self._own = own.cpu
@@ -117,7 +123,7 @@ class LineCounters:
         if wall > _SHORT_NS:
             self._charge_waiting(cost)
             if not cost.stack and _notable(cost):
-                cost.stack, cost.call = self._where(line, frame)
+                cost.stack = self._where(line, frame)
             self._full = self._clock.begin()
 
     def _charge_waiting(self, cost: _Cost) -> None:
@@ -127,23 +133,29 @@ class LineCounters:
             delay = queued(end[QUEUED]) - queued(start[QUEUED])
             cost.asleep += max(0, (end[WALL] - start[WALL]) - (end[CPU] - start[CPU]) - delay)
         if self._sockets is not None:
+            others = others_so_far()  # before the scan, which lets other threads run
             trips = len(self._sockets.scan_all(end[WALL] - start[WALL]))
-            own, _doubtful = own_and_doubtful(trips, others_cpu(start, end))
-            cost.round_trips += own
+            if trips:
+                own, _doubtful = own_and_doubtful(trips, others_exactly() - self._others_at_scan)
+                cost.round_trips += own
+            self._others_at_scan = others
 
     def _begin_waiting(self) -> None:
+        """What came before is no line's: neither its sleep nor its round trips."""
         if self._sockets is not None:
-            self._sockets.rebase_known()
+            self._others_at_scan = others_so_far()
+            self._sockets.scan_all()
         self._full = self._clock.begin()
 
-    def _where(self, line: Key, frame: FrameType | None) -> tuple[Stack, str | None]:
-        """The stack of the line and its call; empty where neither `frame` nor one of its callers runs the line."""
+    def _where(self, line: Key, frame: FrameType | None) -> Stack:
+        """The stack of the line; empty where neither `frame` nor one of its callers runs the line."""
         for each in walk_out(frame):
             if each.f_code is line[0]:
-                call = called_from(each, line[1])
-                top = Frame(line[0].co_filename, line[1], line[0].co_name, call, user=True)
-                return (top, *current_stack(each.f_back, self._user)), call
-        return (), None
+                top = frame_at(line[0], line[1], each.f_globals, self._user)
+                if top.call is None:
+                    top = top._replace(call=called_from(each, line[1]))
+                return (top, *current_stack(each.f_back, self._user))
+        return ()
 
 
 def _notable(cost: _Cost) -> bool:
@@ -153,7 +165,7 @@ def _notable(cost: _Cost) -> bool:
 def _line_cost(key: Key, cost: _Cost) -> LineCost:
     code, line = key
     return LineCost(
-        frame=Frame(code.co_filename, line, code.co_name, cost.call, user=True),
+        frame=cost.stack[0] if cost.stack else plain_frame(code, line, user=True),
         stack=cost.stack,
         hits=cost.hits,
         cpu=cost.cpu,

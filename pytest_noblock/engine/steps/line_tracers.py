@@ -44,27 +44,33 @@ if sys.version_info >= (3, 12):
     class _Monitor:
         """The callbacks of `sys.monitoring`. Each is called with the code object first, by whichever thread runs it."""
 
-        def __init__(self, counters: LineCounters, user: UserCode) -> None:
+        def __init__(self, tool: int, counters: LineCounters, user: UserCode) -> None:
+            self._tool = tool
             self._counters = counters
             self._user = user
             self._ident = threading.get_ident()
 
         def line(self, code: CodeType, number: int) -> object:
-            if code.co_filename not in self._user or self._counters.exhausted:
+            if code.co_filename not in self._user:
                 return sys.monitoring.DISABLE
             if threading.get_ident() == self._ident:
-                self._counters.at((code, number), sys._getframe(1))
+                self._at((code, number), sys._getframe(1))
             return None
 
         def resumed(self, code: CodeType, *_event: object) -> None:
             if self._mine(code):
                 frame = sys._getframe(1)
-                self._counters.at((code, line_of(frame)), frame)
+                self._at((code, line_of(frame)), frame)
 
         def left(self, code: CodeType, *_event: object) -> None:
             if self._mine(code):
                 frame = sys._getframe(1)
-                self._counters.at(_caller(frame, self._user), frame)
+                self._at(_caller(frame, self._user), frame)
+
+        def _at(self, line: Key | None, frame: FrameType) -> None:
+            self._counters.at(line, frame)
+            if self._counters.exhausted:  # of all events: a generator may be resumed a million times
+                sys.monitoring.set_events(self._tool, 0)
 
         def _mine(self, code: CodeType) -> bool:
             return code.co_filename in self._user and threading.get_ident() == self._ident
@@ -85,7 +91,7 @@ if sys.version_info >= (3, 12):
         tool = next((each for each in _TOOL_IDS if monitoring.get_tool(each) is None), None)
         if tool is None:
             return None
-        callbacks = _Monitor(counters, user).callbacks()
+        callbacks = _Monitor(tool, counters, user).callbacks()
         monitoring.use_tool_id(tool, "pytest-noblock")
         for event, callback in callbacks.items():
             monitoring.register_callback(tool, event, callback)

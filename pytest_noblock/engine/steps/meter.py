@@ -36,12 +36,17 @@ moment. A C driver takes longer than this to open one and to talk.)"""
 _SLEPT_NS = 5_000_000
 """Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
-"""ns. The same where a request's step goes on at once after a cut. What the request did since the reading counts twice
-then: 1 ms at most, and only more than that is worth a note."""
+"""ns. The same where a request's step goes on at once after a cut, and nobody counts the turns of the loop. What the
+request did since the reading counts twice then: 1 ms at most, and only more than that is worth a note."""
 
 
 class LineObserver(Protocol):
     """Counts what each user line costs, while a run is exact (see `line_costs`)."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has given up counting."""
+        ...
 
     def enter(self) -> None:
         """A step of a request begins."""
@@ -49,6 +54,10 @@ class LineObserver(Protocol):
 
     def leave(self) -> tuple[LineCost, ...]:
         """The step has ended; its notable lines."""
+        ...
+
+    def notable(self) -> bool:
+        """Whether the step has a notable line by now."""
         ...
 
 
@@ -79,6 +88,8 @@ class StepMeter:
 
     owner: LiveExchange | None = None
     """The request whose step runs now."""
+    turn = 0
+    """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
     closed = False
     _watchdog: Watchdog | None = None
     _lines: LineObserver | None = None
@@ -92,6 +103,12 @@ class StepMeter:
     _watchdog_cpu = 0
     """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
     _step = _began = _ended_at = 0
+    _chain_of: LiveExchange | None = None
+    """The owner of the last step. A step of the same owner that follows at once, in the same turn of the loop, goes on
+    with the chain: no poll of the selector lies in between. A chain is measured and sampled as if it were one step."""
+    _chain_turn = _chain_began = 0
+    _between = 0
+    """Ns between the steps of the chain since `_began`: they belong to nobody, and are taken off."""
 
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
         self.ident = threading.get_ident()
@@ -102,7 +119,7 @@ class StepMeter:
         self._native = _native_id()
         self.threads = PythonThreads()
         self._trips = RoundTrips(sockets)
-        self._calls = StepCalls(user, self._trips, self.deductions)
+        self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
@@ -142,23 +159,47 @@ class StepMeter:
         self.owner = owner
         STEPPING[self.ident] = self
         owner.steps += 1
+        moment = now()
+        since = moment - self._ended_at
+        if since > SHORT_NS:
+            self._trips.stale = True
+        elif owner is self._chain_of and self.turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:
+            self._go_on(moment, since)
+            return
+        resumed = since <= SHORT_NS and owner is self._read_for
         self._step = next(_steps)
+        self._chain_of = owner
+        self._chain_turn = self.turn
+        self._chain_began = self._begin_at(moment, _RESUME_NS if resumed else _REUSE_NS)
+        if self._watchdog is not None:
+            self._watchdog.step_began(self.ident, self._native, self._step, self._began)
+
+    def _go_on(self, moment: int, since: int) -> None:
+        """The chain goes on at `moment`, `since` ns after its last step."""
+        if self._read_at:
+            self._between += since
+        else:
+            self._begin_at(moment, 0)
+        if self._watchdog is not None:
+            self._watchdog.step_resumed(self.ident, (self._native, self._step, self._chain_began))
+
+    def _begin_at(self, moment: int, usable: int) -> int:
+        """What is charged next begins at `moment`, or a little later, which is returned.
+
+        The last reading serves if it is no older than `usable` ns.
+        """
+        if self._between:
+            self._between = 0
         if self.deductions.used:
             self.deductions.reset()
         if self._lines is not None:
             self._lines.enter()
-        moment = now()
-        at_once = moment - self._ended_at <= SHORT_NS
-        if not at_once:
-            self._trips.stale = True
-        resumed = at_once and owner is self._read_for
-        if moment - self._read_at > (_RESUME_NS if resumed else _REUSE_NS):
+        if moment - self._read_at > usable:
             self._read()
-            self._read_for = owner
+            self._read_for = self.owner
             moment = self._start[WALL]
         self._began = moment  # `_start` may be older: the phase of the request is that of this moment
-        if self._watchdog is not None:
-            self._watchdog.step_began(self.ident, self._native, self._step, moment)
+        return moment
 
     def _read(self) -> None:
         self._start = self.clock.begin()
@@ -167,7 +208,7 @@ class StepMeter:
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
         self.threads.step_begins(self._read_at)
-        self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
+        self._watchdog_cpu = self._watchdog.burned() if self._watchdog is not None else 0
 
     def end(self) -> None:
         """The owner's step ends, or is cut here; the owner is charged for it."""
@@ -176,14 +217,20 @@ class StepMeter:
             return
         STEPPING.pop(self.ident, None)
         self._ended_at = ended = now()
-        wall = ended - self._began
+        wall = ended - self._began - self._between
         if self._watchdog is not None:
             self._watchdog.step_ended(self.ident)
         notable = wall > _NOTABLE_NS or (wall > SHORT_NS and self._trips.count_now())
-        if notable or self._calls.blocking or self._calls.answered or self._lines is not None:
+        if (
+            notable
+            or self._calls.blocking
+            or self._calls.answered
+            or (self._lines is not None and self._lines.notable())
+        ):
             self._charge(owner)
             self._calls.clear()
             self._read_at = 0
+            self._ended_at = now()  # our own work lies between this step and the next, and nothing else
         self.owner = None
 
     def switch_owner(self, owner: LiveExchange | None) -> None:
@@ -208,16 +255,16 @@ class StepMeter:
         start, out, calls = self._start, self.deductions, self._calls
         others = others_cpu(start, end)
         if self._watchdog is not None:  # the watchdog makes no round trips
-            others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
+            others = max(0, others - (self._watchdog.burned() - self._watchdog_cpu))
         trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(self._began, end[WALL] - out.wall)
-        cpu = end[CPU] - start[CPU] - out.collected - out.cpu
+        cpu = end[CPU] - start[CPU] - out.collected - out.cpu - self._between
         split = self.clock.splits_waiting
         return Segment(
             exchange=owner.number,
             began=self._began,
             ended=ended,
-            cpu=max(0, min(cpu, ended - self._began)),  # the reading may be older than the step
+            cpu=max(0, min(cpu, ended - self._began - self._between)),  # the reading may be older than the step
             collected=out.collected,
             queued=max(0, queued(end[QUEUED]) - queued(start[QUEUED]) - out.queued) if split else None,
             switches=end[SWITCHES] - start[SWITCHES] if split else None,
@@ -229,19 +276,34 @@ class StepMeter:
             answered=tuple(calls.answered),
             lines=lines,
             exchanged=exchanged,
+            turn=self._chain_turn,
+            elsewhere=min(self._between, ended - self._began),
+            first_use=min(out.once_cpu, max(0, cpu)),
+            first_uses=out.once,
+            counted=not (self._lines is not None and self._lines.exhausted),
             threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
         )
 
     def _threads_cpu(self, off_cpu: int) -> int | None:
         return self.threads.burned() if off_cpu >= _SLEPT_NS else None
 
-    def known_call_ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0) -> None:
+    def exchange_begins(self) -> int:
+        """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""
+        return self._calls.exchange_begins() if self.owner is not None else 0
+
+    def known_call_ended(
+        self, name: str, effect: Effect, began: int, frame: FrameType, asked: int = 0, slept: int = 0
+    ) -> None:
         """A known blocking call on this thread has just ended; see `known_calls.Observer`."""
         if self.owner is not None:
-            self._calls.ended(name, effect, began, frame, asked)
+            self._calls.ended(name, effect, began, frame, asked, slept)
 
     def another_thread_called(self) -> None:
         """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
+        self.look_if_late()
+
+    def look_if_late(self) -> None:
+        """A look at the step, if it is overdue and none came. The caller has the GIL; it may be the meter's thread."""
         if self._watchdog is not None:
             self._watchdog.sample_if_late()
 

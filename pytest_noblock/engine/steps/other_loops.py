@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 
@@ -26,7 +27,7 @@ def loop_name() -> str:
 
     "" where the coroutine is driven by hand.
     """
-    loop = _running_loop()
+    loop = running_loop()
     if loop is None:
         return "trio" if _in_trio() else ""
     return "asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0]
@@ -34,20 +35,38 @@ def loop_name() -> str:
 
 def install_steps(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered. Returns what undoes it; None where `Handle._run` does it already."""
-    loop = _running_loop()
+    loop = running_loop()
     if loop is None:
         return _instrument(meter) if _in_trio() else None
     return None if _has_handles(loop) else _task_factory(loop, meter)
 
 
+def counts_turns() -> bool:
+    """Whether the running loop turns as those of the stdlib do, so that `instrument` counts its turns.
+
+    A loop derived from them may turn in a way of its own (nest_asyncio, qasync).
+    """
+    loop = running_loop()
+    if loop is None or not _has_handles(loop):
+        return False
+    turns = getattr(type(loop), "_run_once", None)
+    return unwrapped(turns) is not turns and type(loop).run_forever.__module__.partition(".")[0] == "asyncio"
+
+
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
-    """The call, with each of its steps metered; unchanged where the loop's steps are metered already."""
-    loop = _running_loop()
-    metered = _in_trio() if loop is None else _has_handles(loop)
-    return call if metered else Stepped(call, meter)
+    """The call, with each of its steps metered; unchanged where the loop's steps are metered already.
+
+    A task factory may make eager tasks (`asyncio.eager_task_factory`): where such a task suspends, no step of the loop
+    ends, and whoever made the task goes on.
+    """
+    loop = running_loop()
+    if loop is not None and _has_handles(loop):
+        return call if loop.get_task_factory() is None else Stepped(call, meter)
+    meter.turn = 0  # an earlier loop of this thread may have been counted
+    return call if loop is None and _in_trio() else Stepped(call, meter)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:  # trio, or a coroutine that is driven by hand

@@ -4,12 +4,14 @@ from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from pytest_noblock.engine.clocks import voluntary_switches
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import current_stack
+from pytest_noblock.engine.stacks import current_stack, line_of, walk_out
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.segment import BlockingCall
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ _MOST_CALLS = 100
 class StepCalls:
     """The calls of one meter. All of it runs on the meter's thread."""
 
-    def __init__(self, user: UserCode, trips: RoundTrips, deductions: Deductions) -> None:
+    def __init__(
+        self, user: UserCode, trips: RoundTrips, deductions: Deductions, *, counts_sleeps: bool = False
+    ) -> None:
+        """`counts_sleeps`: whether the platform counts how often a thread goes to sleep."""
         self.blocking: list[BlockingCall] = []
         """Those that slept or waited for the network."""
         self.answered: list[BlockingCall] = []
@@ -30,23 +35,61 @@ class StepCalls:
         self._user = user
         self._trips = trips
         self._deductions = deductions
+        self._sleeps = voluntary_switches if counts_sleeps else _unknown
         self._network_ended = 0
         """When the last call ended that may have used a socket (ns)."""
+        self._local_ended = 0
+        """When the last call ended that received from a Unix socket (ns)."""
 
-    def ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int) -> None:
+    def exchange_begins(self) -> int:
+        """See `known_calls.Observer`. What other calls and threads sent so far is not this call's."""
+        with self._deductions.excluded():
+            self._trips.count_now()
+        return self._sleeps()
+
+    def ended(self, name: str, effect: Effect, began: int, frame: FrameType, asked: int, slept: int = 0) -> None:
         """See `known_calls.Observer.known_call_ended`."""
         moment = now()
-        if effect in ("client", "mock"):
+        if effect == "local":
+            self._local_ended = moment
+        elif effect == "mock" or (effect == "client" and self._local_ended < began):
             self._add_answered(name, effect, began, moment, frame)
-            return
-        if effect != "sleep":
-            self._network_ended = moment
-        if len(self.blocking) < _MOST_CALLS:
+        elif self._counts(effect, moment - began, slept):
+            if effect != "sleep":
+                self._network_ended = moment
             asked = 0 if self._deductions.excluding else asked  # what an import sleeps is out of the step already
             with self._deductions.excluded():
-                if effect != "connect" or self._trips.opened(moment - began):
-                    stack = current_stack(frame, self._user)
-                    self.blocking.append(BlockingCall(name, effect != "sleep", began, moment, stack, asked))
+                self._add(BlockingCall(name, effect != "sleep", began, moment, (), asked), frame)
+
+    def _counts(self, effect: Effect, took: int, slept: int) -> bool:
+        """Whether the call slept or used a socket: whether it blocked."""
+        if effect == "exchange":
+            if self._sleeps() > slept:
+                return True
+            with self._deductions.excluded():
+                return self._trips.exchanged(took)
+        if effect == "connect":
+            self._network_ended = now()
+            with self._deductions.excluded():
+                return self._trips.opened(took)
+        return True
+
+    def _add(self, call: BlockingCall, frame: FrameType) -> None:
+        """Keep the call; calls that it made itself, for the same user line, are parts of it."""
+        inner = len(self.blocking)
+        while inner and self.blocking[inner - 1].began >= call.began:
+            inner -= 1
+        parts = self.blocking[inner:]
+        if parts and self._at_the_line_of(parts[0], frame) and len({_place(each) for each in parts}) == 1:
+            network = any(each.network for each in (call, *parts))
+            asked = call.asked + sum(each.asked for each in parts)
+            self.blocking[inner:] = [call._replace(network=network, asked=asked, stack=parts[0].stack)]
+        elif len(self.blocking) < _MOST_CALLS:
+            self.blocking.append(call._replace(stack=current_stack(frame, self._user)))
+
+    def _at_the_line_of(self, call: BlockingCall, frame: FrameType) -> bool:
+        mine = next((each for each in walk_out(frame) if each.f_code.co_filename in self._user), None)
+        return _place(call) == (None if mine is None else (mine.f_code.co_filename, line_of(mine)))
 
     def _add_answered(self, name: str, effect: Effect, began: int, ended: int, frame: FrameType) -> None:
         """Add a call of a client or of a mock, if nothing used a socket during the call."""
@@ -62,3 +105,12 @@ class StepCalls:
 
     def clear(self) -> None:
         self.blocking, self.answered = [], []
+
+
+def _unknown() -> int:
+    return 0
+
+
+def _place(call: BlockingCall) -> tuple[str, int] | None:
+    frame = user_frame(call.stack)
+    return (frame.file, frame.line) if frame is not None else None

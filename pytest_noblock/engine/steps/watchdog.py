@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Container
 from typing import Protocol
 
-from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
+from pytest_noblock.engine.clocks import Clock, best_clock, cpu_of, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
@@ -60,9 +60,10 @@ class RawSample:
     syscall = "unknown"
     gil_wait: int | None = None
 
-    def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
+    def __init__(self, step: int, began: int, frames: list[RawFrame], rang: int) -> None:
         self.step = step
         self.due = self.began = began
+        self.rang = min(rang, began)
         self.ended = now()
         self.frames = frames
 
@@ -92,6 +93,11 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name=WATCHDOG, daemon=True)
         self._thread.start()
 
+    def burned(self) -> int:
+        """CPU time (ns) of the watchdog's thread until now; where no other thread can know: until its last look."""
+        cpu = cpu_of(self._thread.native_id or 0)
+        return self.cpu if cpu is None else cpu
+
     def step_began(self, ident: int, native: int, step: int, began: int) -> None:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
         running = self._running
@@ -111,7 +117,9 @@ class Watchdog:
                 self._arm(self.after)
 
     def sample_if_late(self) -> None:
-        """Called by a thread that has the GIL and is no loop thread. The watchdog may still wait for the GIL.
+        """Called by a thread that has the GIL: another one than the loop thread, or this one in a function of ours.
+
+        The watchdog may still wait for the GIL.
 
         When a C call that kept the GIL ends, the thread that is first gets the GIL. Often that
         is the test client's thread, which then waits for its answer. When the watchdog gets
@@ -194,7 +202,7 @@ class Watchdog:
             wanted = moment - began >= self.after // 2 and step not in not_of
             frames = capture(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
-                taken.append((ident, RawSample(step, moment, frames)))
+                taken.append((ident, RawSample(step, moment, frames, self._due)))
         self.samples.extend(sample for _, sample in taken)
         return taken
 

@@ -16,6 +16,8 @@ from pytest_noblock.engine.steps.meter import StepMeter
 class Watcher:
     """Counts what enters."""
 
+    asks_for_tasks = False
+
     def __init__(self, user):
         self._user = user
         self.entered = []

@@ -87,6 +87,31 @@ def test_requests_see_the_state_of_the_lifespan(live):
     assert seen == ["startup"]
 
 
+def test_what_a_request_writes_into_the_state_the_next_one_does_not_see(live):
+    """As under uvicorn: else what the warm-up notes there lets the judged request skip its work."""
+
+    async def app(scope, receive, send):
+        if scope["type"] != "lifespan":
+            seen.append(scope["state"].pop("fresh", False))
+            scope["state"]["pool"].append("used")
+            return
+        await receive()
+        scope["state"].update(pool=[], fresh=True)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        pools.append(scope["state"]["pool"])
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def meanwhile(started):
+        for _ in range(3):
+            await started({"type": "http"}, None, None)
+
+    seen, pools = [], []
+    live(app, meanwhile)
+    assert seen == [True, True, True]
+    assert pools == [["used", "used", "used"]]  # the copy is shallow, as uvicorn's
+
+
 def test_an_app_without_a_lifespan_is_given_back(live):
     async def app(scope, receive, send):
         raise NotImplementedError

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import socket
+import sys
 import time
 
 import httpx
 import pytest
 
+from pytest_noblock.engine.asgi.lifespan import running
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.usercode import UserCode
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -79,6 +83,63 @@ def test_the_scope_is_what_a_server_would_give(asked, respond):
     assert (seen["method"], seen["path"], seen["raw_path"], seen["query_string"]) == ("POST", "/a b", b"/a%20b", b"q=1")
     assert (b"x-name", b"Value") in seen["headers"]
     assert seen["body"] == b"body"
+
+
+def test_the_scopes_are_those_of_uvicorn(run, user, respond):
+    uvicorn = pytest.importorskip("uvicorn")
+
+    async def app(scope, receive, send):
+        seen.append({key: value for key, value in scope.items() if key != "headers"})
+        if scope["type"] == "http":
+            await respond(send)
+            return
+        for stage in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{stage}.complete"})
+
+    async def under_uvicorn():
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            server = uvicorn.Server(uvicorn.Config(app, log_config=None, http="h11"))
+            serving = asyncio.create_task(server.serve([listening]))
+            while not server.started:
+                await asyncio.sleep(0.01)
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
+                await client.get("/a%20b?q=1")
+            server.should_exit = True
+            await serving
+
+    async def in_the_fixture():
+        async with running(app, user) as started:
+            transport = AppTransport(started)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                await client.get("/a%20b?q=1")
+
+    seen = []
+    run(under_uvicorn())
+    run(in_the_fixture())
+    theirs, ours = seen[:2], seen[2:]
+    for scope in (theirs[1], ours[1]):
+        assert isinstance(scope.pop("server")[1], int)
+        assert isinstance(scope.pop("client")[1], int)
+    assert ours == theirs
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_the_apps_call_is_no_eager_task(run, respond):
+    """Else it would run in the client's step, which is nobody's."""
+
+    async def app(scope, receive, send):
+        await respond(send)
+
+    async def main():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        records = []
+        with metering("full", UserCode("/nowhere"), sample_after=10_000_000):
+            async with httpx.AsyncClient(transport=AppTransport(app), base_url="http://testserver") as client:
+                await client.get("/", extensions={EXTENSION: records})
+        return records[0].steps
+
+    assert run(main()) > 0
 
 
 def test_the_apps_exception_is_on_record_and_not_raised(run):

@@ -116,6 +116,32 @@ def test_an_app_that_shows_no_routes_has_no_paths():
     assert starlette.packages_of(app) == {app.__module__.partition(".")[0]}
 
 
+class _RoutesMethod:
+    def routes(self):
+        return []
+
+
+class _RaisingRoutes:
+    @property
+    def routes(self):
+        raise RuntimeError("not yet")
+
+
+class _AnswersAnything:
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        return self
+
+
+@pytest.mark.parametrize(
+    "odd", [_RoutesMethod(), _RaisingRoutes(), _AnswersAnything()], ids=lambda app: type(app).__name__
+)
+def test_an_app_is_any_callable_and_nothing_else_is_asked_of_it(odd):
+    assert starlette.paths_of(odd) == []
+    assert starlette.packages_of(odd) <= {"tests", "test_starlette"}
+
+
 def test_the_packages_are_those_of_the_endpoints_and_not_the_frameworks(app):
     endpoint = SimpleNamespace(__module__="their_shop.views")
     app.routes.append(SimpleNamespace(path="/theirs", endpoint=endpoint))

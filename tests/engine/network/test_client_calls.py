@@ -33,15 +33,6 @@ def test_what_is_no_class_with_the_method_has_no_entry_point(monkeypatch, conten
     assert not [each for each in entry_points() if each.owner is contents.get("Session", module)]
 
 
-def test_httpx_by_tcp_and_by_a_unix_socket():
-    sends = counts(httpx.Client, "send")
-    with httpx.Client() as client, httpx.Client(transport=httpx.HTTPTransport(uds="/run/docker.sock")) as unix:
-        assert sends(client, object())
-        assert not sends(unix, object())
-    with httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))) as mocked:
-        assert sends(mocked, object())
-
-
 @pytest.mark.parametrize(
     ("request_", "leaves"),
     [
@@ -50,19 +41,13 @@ def test_httpx_by_tcp_and_by_a_unix_socket():
         (urllib.request.Request("http://example.org"), True),
         (SimpleNamespace(url="https://example.org"), True),
         ("file:///etc/hosts", False),
-        (SimpleNamespace(url="http+docker://localhost"), False),
+        (SimpleNamespace(url="http+docker://localhost"), True),
         (SimpleNamespace(url=None), False),
         (object(), False),
     ],
 )
 def test_a_request_to_the_web(request_, leaves):
     assert counts(urllib.request.OpenerDirector, "open")(object(), request_) is leaves
-
-
-@pytest.mark.parametrize(("kind", "leaves"), [("Connection", True), ("UnixDomainSocketConnection", False)])
-def test_redis_by_tcp_and_by_a_unix_socket(kind, leaves):
-    client = SimpleNamespace(connection_pool=SimpleNamespace(connection_class=type(kind, (), {})))
-    assert client_calls._not_by_unix_socket(client) is leaves
 
 
 @pytest.mark.parametrize(

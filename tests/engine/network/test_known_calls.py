@@ -24,7 +24,10 @@ class Observer:
         self.calls = []
         self.passed = 0
 
-    def known_call_ended(self, name, effect, began, frame, asked):
+    def exchange_begins(self):
+        return 0
+
+    def known_call_ended(self, name, effect, began, frame, asked, slept):
         self.calls.append((name, effect, frame.f_code.co_name, asked))
 
     def another_thread_called(self):
@@ -89,12 +92,17 @@ def test_what_waits_on_this_machine(calls):
     with contextlib.suppress(TimeoutError):
         concurrent.futures.Future().result(timeout=0.001)
     items = queue.Queue()
+    with contextlib.suppress(queue.Empty):
+        items.get(timeout=0.001)
     items.put(1)
     items.get()
+    with contextlib.suppress(queue.Empty):
+        items.get(block=False)
     subprocess.run([sys.executable, "-c", ""], check=True)
     names = {name for name, *_ in calls}
     assert names == {"Future.result", "Queue.get", "Popen.wait"}
     assert [name for name, *_ in calls].count("Future.result") == 1  # a future that is done waits for nobody
+    assert [name for name, *_ in calls].count("Queue.get") == 1
     assert {effect for _, effect, *_ in calls} == {"sleep"}
 
 
@@ -122,7 +130,7 @@ def test_a_socket_that_cannot_block_or_that_stays_on_this_machine(calls):
         waits_never.setblocking(False)
         with contextlib.suppress(OSError):  # it is not connected
             waits_never.recv(1)
-    assert calls == []
+    assert [(name, effect) for name, effect, *_ in calls] == [("socket.recv", "local")]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +139,8 @@ def test_a_socket_that_cannot_block_or_that_stays_on_this_machine(calls):
         ("db.example", True),
         (b"db.example", True),
         ("localhost", False),
+        ("api.localhost.", False),
+        (socket.gethostname(), False),
         ("127.0.0.1", False),
         ("::1", False),
         ("fe80::1%eth0", False),

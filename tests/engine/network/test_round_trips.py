@@ -1,7 +1,10 @@
 """Which round trips are a step's own, and when sockets are scanned at all."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from pytest_noblock.engine.network import round_trips as module
 from pytest_noblock.engine.network.round_trips import RoundTrips, StepTrips
 from pytest_noblock.model.segment import SocketExchange
 
@@ -40,7 +43,15 @@ def table():
 
 
 @pytest.fixture
-def trips(table):
+def exactly(monkeypatch):
+    """What the other threads have burned by now, those included that are on a processor."""
+    burned = SimpleNamespace(ns=0)
+    monkeypatch.setattr(module, "others_exactly", lambda: burned.ns)
+    return burned
+
+
+@pytest.fixture
+def trips(table, exactly):
     """In the middle of a quiet run: no other thread has burned anything."""
     trips = RoundTrips(table)
     trips.begin_step(0)
@@ -64,6 +75,21 @@ def test_a_round_trip_is_the_steps_own_where_other_threads_were_quiet(table, tri
 def test_a_round_trip_is_doubtful_where_another_thread_burned(table, trips):
     table.found = [ONE]
     assert trips.end_step(START, SHORT, others=11 * US, called=False) == StepTrips(0, 1, (ONE,))
+
+
+def test_a_thread_that_is_on_a_processor_all_the_time_seems_quiet_to_the_clock_of_the_process(table, trips, exactly):
+    table.found = [ONE]
+    exactly.ns = 60 * US
+    assert trips.end_step(START, SHORT, others=0, called=False) == StepTrips(0, 1, (ONE,))
+
+
+def test_a_thread_that_ran_while_the_sockets_were_read_may_have_used_them_then(table, trips, exactly):
+    trips.stale = True
+    trips.begin_step(100 * US)
+    table.found = [ONE]
+    exactly.ns = 160 * US
+    start, end = reading(others=160 * US), reading(wall=100 * US, cpu=50 * US, others=160 * US)
+    assert trips.end_step(start, end, others=0, called=False) == StepTrips(0, 1, (ONE,))
 
 
 def test_a_step_without_any(table, trips):

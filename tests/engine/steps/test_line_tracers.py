@@ -94,11 +94,13 @@ def test_a_frame_that_is_left_without_a_user_frame_around_it_is_nobodys(tracer, 
 
 
 def test_counters_that_are_exhausted_are_told_no_more(tracer, meter, counters, user):
+    """Of no event: lines, resumed generators, frames that are left."""
     counters.exhausted = True
     with counting(meter, counters, user):
         for _ in range(10):
             two_lines()
-    assert len(counters.lines) < 40  # instead of 60 and more
+        sum(number for number in range(10))
+    assert len(counters.lines) < 4  # instead of 80 and more
 
 
 def test_the_meter_has_the_counters_while_they_count(tracer, meter, counters, user):

@@ -151,6 +151,9 @@ class Dog:
     cpu = 0
     on_late = None
 
+    def burned(self):
+        return self.cpu
+
     def __init__(self):
         self.told = []
 
@@ -245,18 +248,70 @@ def test_a_gap_detector_is_called_by_a_watchdog_that_is_late(meter):
     assert dog.on_late is None
 
 
-def test_line_counters_have_every_step_charged(clock, meter):
-    """However short: what a line cost is not known before."""
+@pytest.mark.parametrize(("notable", "charged"), [(True, ["enter", "leave"]), (False, ["enter"])])
+def test_line_counters_have_a_step_charged_that_has_a_notable_line_however_short(clock, meter, notable, charged):
     told = []
     meter.attach_lines(
-        types.SimpleNamespace(enter=lambda: told.append("enter"), leave=lambda: told.append("leave") or ())
+        types.SimpleNamespace(
+            enter=lambda: told.append("enter"),
+            leave=lambda: told.append("leave") or (),
+            notable=lambda: notable,
+            exhausted=False,
+        )
     )
     meter.begin(MINE)
     meter.end()
     meter.attach_lines(None)
     meter.begin(MINE)
     meter.end()
-    assert told == ["enter", "leave"]
+    assert told == charged
+
+
+def run_steps(clock, meter, count, *, owner=MINE, worked=200 * US, outside=10 * US):
+    for _ in range(count):
+        meter.begin(owner)
+        clock.moment += worked
+        meter.end()
+        clock.moment += outside
+
+
+def test_short_steps_that_follow_at_once_in_one_turn_add_up(clock, meter):
+    """A thousand callbacks of 0.2 ms hold the loop for 200 ms: none of them alone is worth a segment."""
+    meter.turn = 7
+    run_steps(clock, meter, 1_000)
+    segments = [segment for segment, _step in meter.segments]
+    assert sum(segment.wall for segment in segments) > 199 * MS
+    assert {segment.turn for segment in segments} == {7}
+    assert sum(segment.elsewhere for segment in segments) > 6 * MS  # 10 us between each two of three that are a segment
+    assert len({step for _segment, step in meter.segments}) == 1
+
+
+def test_the_watchdog_is_told_of_such_steps_as_of_one_that_goes_on(clock, meter):
+    dog = Dog()
+    meter.attach_watchdog(dog)
+    meter.turn = 7
+    began = clock.moment
+    run_steps(clock, meter, 60)
+    assert [each for each in dog.told if each[0] == "began"] == [("began", began)]
+    [step] = {step for _segment, step in meter.segments}
+    assert {each[1] for each in dog.told if each[0] == "resumed"} == {(meter._native, step, began)}
+
+
+@pytest.mark.parametrize("between", ["a turn", "another's step", "time", "a phase", "nobody counts"])
+def test_short_steps_are_cut_where_somebody_else_may_have_had_a_turn(clock, meter, between):
+    mine = LiveExchange("GET", "/")
+    meter.turn = 0 if between == "nobody counts" else 7
+    for _ in range(10):
+        run_steps(clock, meter, 1, owner=mine)
+        if between == "a turn":
+            meter.turn += 1
+        if between == "another's step":
+            run_steps(clock, meter, 1, owner=OTHERS)
+        if between == "time":
+            clock.moment += MS
+        if between == "a phase":
+            mine.phase_began = clock.moment
+    assert not meter.segments
 
 
 def test_what_is_taken_out_of_one_step_is_not_taken_out_of_the_next(clock, meter):

@@ -80,7 +80,7 @@ def test_a_loop_of_the_standard_library_or_derived_from_one_is_asyncio():
 
 
 def test_another_loop_is_named_by_its_package(monkeypatch):
-    monkeypatch.setattr(other_loops, "_running_loop", lambda: ForeignLoop(None))
+    monkeypatch.setattr(other_loops, "running_loop", lambda: ForeignLoop(None))
     assert loop_name() == "fastloop"
 
 
@@ -154,7 +154,7 @@ def test_the_tasks_of_a_request_are_stepped_on_a_loop_without_handles(meter, exc
 
     foreign = ForeignLoop(None)
     foreign.factory = before
-    monkeypatch.setattr(other_loops, "_running_loop", lambda: foreign)
+    monkeypatch.setattr(other_loops, "running_loop", lambda: foreign)
     undo = install_steps(meter)
     foreign.factory(foreign, twice())
     token = CURRENT.set(None)
@@ -171,7 +171,7 @@ def test_a_task_in_a_context_of_its_own_is_that_contexts(meter, exchange, monkey
     made = []
     foreign = ForeignLoop(None)
     foreign.factory = lambda loop, coro, **options: made.append(type(coro)) or coro.close()
-    monkeypatch.setattr(other_loops, "_running_loop", lambda: foreign)
+    monkeypatch.setattr(other_loops, "running_loop", lambda: foreign)
     undo = install_steps(meter)
     foreign.factory(foreign, twice(), context=contextvars.Context())
     undo()
@@ -179,7 +179,7 @@ def test_a_task_in_a_context_of_its_own_is_that_contexts(meter, exchange, monkey
 
 
 def test_on_a_loop_without_handles_the_apps_call_is_stepped(meter, exchange, monkeypatch):
-    monkeypatch.setattr(other_loops, "_running_loop", lambda: ForeignLoop(None))
+    monkeypatch.setattr(other_loops, "running_loop", lambda: ForeignLoop(None))
     call = metered_coroutine(twice(), meter)
     assert isinstance(call, Stepped)
     call.close()

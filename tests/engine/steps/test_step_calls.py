@@ -7,6 +7,7 @@ import pytest
 
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps import step_calls as module
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.step_calls import StepCalls
 
@@ -20,6 +21,11 @@ class Trips:
 
     def opened(self, _within):
         return self.made
+
+    exchanged = opened
+
+    def count_now(self):
+        return 0
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_to_note_a_call_is_our_own_work(calls, out):
 
 def test_calls_beyond_a_hundred_are_not_kept(calls):
     for _ in range(150):
-        end(calls, "sleep")
+        end(calls, "sleep", began=now())
     assert len(calls.blocking) == 100
 
 
@@ -100,3 +106,58 @@ def test_a_sleep_within_a_clients_call_is_no_answer_of_a_socket(calls):
     end(calls, "sleep")
     end(calls, "client", began=began)
     assert len(calls.answered) == 1
+
+
+@pytest.fixture
+def sleeps(monkeypatch, user, trips, out):
+    """Calls on a platform that counts sleeps; `sleeps.n` is how often the thread has slept."""
+    counted = types.SimpleNamespace(n=3)
+    monkeypatch.setattr(module, "voluntary_switches", lambda: counted.n)
+    counted.calls = StepCalls(user, trips, out, counts_sleeps=True)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("slept", "exchanged", "kept"),
+    [(0, False, 0), (1, False, 1), (0, True, 1)],
+    ids=["neither", "it slept", "a socket shows it"],
+)
+def test_an_exchange_counts_where_it_slept_or_a_socket_shows_it(sleeps, trips, slept, exchanged, kept):
+    trips.made = exchanged
+    before = sleeps.calls.exchange_begins()
+    sleeps.n += slept
+    sleeps.calls.ended("name", "exchange", now(), sys._getframe(), 0, before)
+    assert [call.network for call in sleeps.calls.blocking] == [True] * kept
+
+
+def test_sleeps_that_nobody_counts_are_no_evidence(calls, trips):
+    trips.made = False
+    assert calls.exchange_begins() == 0
+    calls.ended("name", "exchange", now(), sys._getframe(), 0, 0)
+    assert calls.blocking == []
+
+
+def test_a_clients_call_over_a_unix_socket_is_a_round_trip_and_no_mocks_answer(calls):
+    calls._mocked = types.SimpleNamespace(calls=lambda *_: ["answered"])
+    began = now()
+    end(calls, "local", began=began)
+    end(calls, "client", began=began)
+    assert ([call.network for call in calls.blocking], calls.answered) == ([True], [])
+    end(calls, "client", began=now())
+    assert calls.answered == ["answered"]
+
+
+def test_a_call_within_a_call_of_the_same_line_is_a_part_of_it(calls):
+    before, outer, inner = now(), now(), now()
+    for effect, began, asked in (("sleep", before, 1), ("sleep", inner, 2), ("network", inner, 0), ("sleep", outer, 4)):
+        end(calls, effect, began=began, asked=asked)
+    assert [(call.began, call.network, call.asked) for call in calls.blocking] == [(before, False, 1), (outer, True, 6)]
+
+
+def test_a_call_within_a_call_of_another_user_line_stands_beside_it(user, trips, out):
+    user.include(["tests"])
+    calls = StepCalls(user, trips, out)
+    outer = now()
+    end(calls, "network", began=now())
+    calls.ended("outer", "network", outer, sys._getframe(), 0)
+    assert [call.name for call in calls.blocking] == ["name", "outer"]

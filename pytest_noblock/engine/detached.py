@@ -1,0 +1,114 @@
+"""Detached work: tasks, timers and callbacks that a request started, and that go on when its app's call has returned.
+
+The fixture waits for it (`linger`). Where it goes on after that, or a test's loop closes before, it is noted in the
+request's record (`note_left`): what was not measured is said.
+
+Read of asyncio's own loops (CPython 3.11 to 3.14): `_ready`, `_scheduled` of the loop; `_callback`, `_context` of a
+handle; `_callbacks` of a task. On another loop (uvloop) timers and callbacks are not seen; tasks are.
+"""
+
+import asyncio
+import functools
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, record_of
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.observation import Ending
+
+_MOST_LEFT = 20
+"""Notes of one request. An endpoint that leaves thousands of tasks behind leaves the same one many times."""
+
+
+async def linger(records: Collection[LiveExchange], until: int, user: UserCode) -> None:
+    """Wait until the records' detached work is done, and no longer than `until` (ns). On the loop that runs the app."""
+    loop = asyncio.get_running_loop()
+    while (left := until - now()) > 0:
+        tasks = [task for task, _record in _tasks(loop, records)]
+        timers = [handle.when() - loop.time() for handle, _record in _timers(loop, records, user)]
+        soonest = min([left / 1e9, *(seconds for seconds in timers if seconds * 1e9 < left)])
+        if any(_ready(loop, records)):
+            await asyncio.sleep(0)
+        elif tasks:
+            await asyncio.wait(tasks, timeout=max(0, soonest))
+        elif soonest < left / 1e9:
+            await asyncio.sleep(max(0, soonest))
+        else:
+            return
+
+
+def note_left(
+    loop: asyncio.AbstractEventLoop, records: Collection[LiveExchange], user: UserCode, ending: Ending
+) -> None:
+    """Note in the records what they left behind on the loop, where a user line shows in it."""
+    for task, record in _tasks(loop, records):
+        _note(record, ending, [*_chain(task), *_callbacks(task)], user)
+    for handle, record in [*_timers(loop, records, user), *_ready(loop, records)]:
+        _note(record, "due" if isinstance(handle, asyncio.TimerHandle) else ending, _at_def(_function(handle)), user)
+
+
+def _note(record: LiveExchange, ending: Ending, frames: list[RawFrame], user: UserCode) -> None:
+    if len(record.left) < _MOST_LEFT and any(code.co_filename in user for code, *_ in frames):
+        record.left.append((ending, frames))
+
+
+def _chain(task: "asyncio.Task[Any]") -> list[RawFrame]:
+    from pytest_noblock.engine.threads.await_chains import await_chain  # few watched tests leave a task behind
+
+    return await_chain(task)
+
+
+def _callbacks(task: Any) -> Iterator[RawFrame]:
+    """The functions that are called when the task is done: a library's task may be waited for in this way."""
+    for callback, _context in getattr(task, "_callbacks", None) or ():
+        yield from _at_def(callback)
+
+
+def _tasks(
+    loop: asyncio.AbstractEventLoop, records: Collection[LiveExchange]
+) -> Iterator[tuple["asyncio.Task[Any]", LiveExchange]]:
+    """The records' unfinished tasks, where the app's call has returned."""
+    for task in asyncio.all_tasks(loop):
+        record = record_of(task)
+        if record is not None and record.returned is not None and task is not record.task and record in records:
+            yield task, record
+
+
+def _timers(
+    loop: Any, records: Collection[LiveExchange], user: UserCode
+) -> Iterator[tuple[asyncio.TimerHandle, LiveExchange]]:
+    """The timers of the records that call a function of the user's."""
+    for handle, record in _of_records(getattr(loop, "_scheduled", ()), records):
+        code = _code(_function(handle))
+        if code is not None and code.co_filename in user:
+            yield handle, record
+
+
+def _ready(loop: Any, records: Collection[LiveExchange]) -> Iterator[tuple[asyncio.Handle, LiveExchange]]:
+    return _of_records(getattr(loop, "_ready", ()), records)
+
+
+def _of_records(handles: Iterable[Any], records: Collection[LiveExchange]) -> Iterator[tuple[Any, LiveExchange]]:
+    for handle in list(handles):
+        context = getattr(handle, "_context", None)
+        record = context.get(CURRENT) if context is not None and not handle.cancelled() else None
+        if record is not None and record.returned is not None and record in records:
+            yield handle, record
+
+
+def _function(handle: Any) -> Any:
+    return getattr(handle, "_callback", None)
+
+
+def _at_def(function: Any) -> list[RawFrame]:
+    code = _code(function)
+    return [] if code is None else [(code, code.co_firstlineno, 0, {})]
+
+
+def _code(function: Any) -> Any:
+    """The code of the function that a callback calls in the end; None where it is no Python function."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(getattr(function, "__func__", function), "__code__", None)

@@ -1,0 +1,177 @@
+"""Round trips that no counter of a TCP socket shows: red by the call that made them, at any speed."""
+
+import json
+
+SHOP = """
+import asyncio
+import queue
+import selectors
+import socket
+
+import httpx
+from fastapi import FastAPI
+
+app = FastAPI()
+addresses = {}
+
+def asked():
+    client = socket.socket(type=socket.SOCK_DGRAM)
+    client.settimeout(10)
+    client.sendto(b"?", addresses["udp"])
+    return client
+
+@app.get("/udp")
+async def udp():
+    with asked() as client:
+        client.recvfrom(10)  # /udp
+
+@app.get("/udp-recvmsg")
+async def recvmsg():
+    with asked() as client:
+        client.recvmsg(10)  # /udp-recvmsg
+
+@app.get("/selector")
+async def own_selector():
+    with asked() as client, selectors.DefaultSelector() as selector:
+        client.setblocking(False)
+        selector.register(client, selectors.EVENT_READ)
+        selector.select(10)  # /selector
+
+@app.get("/unix")
+async def by_unix_socket():
+    with httpx.Client(transport=httpx.HTTPTransport(uds=addresses["unix"])) as client:
+        client.get("http://docker/")  # /unix
+
+@app.get("/free/datagrams")
+async def datagrams():
+    loop = asyncio.get_running_loop()
+    with asked() as client:
+        client.setblocking(False)
+        await loop.sock_recv(client, 10)
+
+@app.get("/free/worker")
+async def in_worker():
+    with asked() as client:
+        await asyncio.to_thread(client.recvfrom, 10)
+
+@app.get("/free/unix")
+async def awaits_unix_socket():
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=addresses["unix"])) as client:
+        await client.get("http://docker/")
+
+@app.get("/free/looks")
+async def looks_once():
+    with asked() as client, selectors.DefaultSelector() as selector:
+        selector.register(client, selectors.EVENT_READ)
+        selector.select(0)
+
+@app.get("/free/name")
+async def own_name():
+    socket.getaddrinfo(socket.gethostname(), 80)
+"""
+TESTS = """
+import http.server
+import os
+import socketserver
+import tempfile
+import threading
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+from shop import addresses, app
+
+PATHS = %r
+paths = pytest.mark.parametrize("path", PATHS)
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request[1].sendto(b"!", self.client_address)
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+    def address_string(self):
+        return ""
+    def log_message(self, *_): pass
+
+class UnixServer(socketserver.ThreadingUnixStreamServer):
+    pass
+
+@pytest.fixture(scope="module", autouse=True)
+def servers():
+    with tempfile.TemporaryDirectory() as folder:
+        unix = os.path.join(folder, "socket")
+        servers = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Echo), UnixServer(unix, Web)
+        addresses.update(udp=servers[0].server_address, unix=unix)
+        threads = [threading.Thread(target=each.serve_forever, args=(0.01,)) for each in servers]
+        for each in threads:
+            each.start()
+        yield
+        for each in servers:
+            each.shutdown()
+            each.server_close()
+        for each in threads:
+            each.join()
+
+@pytest.fixture
+def noblock_app():
+    return app
+
+@paths
+def test_fixture(noblock, path):
+    noblock.get(path)
+
+@paths
+def test_client(path):
+    assert TestClient(app).get(path).status_code == 200
+
+@paths
+@pytest.mark.asyncio
+async def test_async(path):
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get(path)).status_code == 200
+"""
+BLOCKING = ["/udp", "/udp-recvmsg", "/selector", "/unix"]
+FREE = ["/free/datagrams", "/free/worker", "/free/unix", "/free/looks", "/free/name"]
+
+
+def test_a_call_that_waited_for_the_network_is_red_and_its_twin_green(pytester):
+    pytester.makepyfile(shop=SHOP, test_shop=TESTS % (BLOCKING + FREE,))
+    result = pytester.runpytest_subprocess("--noblock", "--noblock-report=report.json", "-p", "no:randomly")
+    told = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
+
+    result.assert_outcomes(failed=3 * len(BLOCKING), passed=3 * len(FREE))
+    code = SHOP.strip().splitlines()
+    for check in told:
+        path = check["request"].removeprefix("GET ")
+        lines = [1 + code.index(line) for line in code if line.endswith(f"  # {path}")]
+        assert [(each["kind"], each["line"]) for each in check["findings"]] == [("sync-network", n) for n in lines]
+
+
+def test_a_queue_to_another_process_is_seen_by_the_portable_rules(pytester):
+    pytester.makepyfile("""
+        import multiprocessing
+        import threading
+
+        from fastapi import FastAPI
+        from fastapi.testclient import TestClient
+
+        app = FastAPI()
+        tokens = multiprocessing.get_context("spawn").Queue()
+
+        @app.get("/")
+        async def next_token():
+            return tokens.get(timeout=10)  # here
+
+        def test_it():
+            threading.Timer(0.3, tokens.put, ["token"]).start()
+            assert TestClient(app).get("/").json() == "token"
+    """)
+    result = pytester.runpytest_subprocess("--noblock", "-onoblock_meter=portable")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["GET / blocked the event loop * ms (limit 50 ms)", "*return tokens.get(timeout=10)  # here"]
+    )
