@@ -91,6 +91,26 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class LongTurn:
+    """One turn of the loop that took long, from one poll of the selector to the next; durations in ns."""
+
+    began: int
+    ended: int
+    cpu: int
+    """Ns that the loop thread computed."""
+    queued: int
+    """Ns of its run-queue delay."""
+    asleep: int
+    """Ns that it slept."""
+    switches: int
+    """How often it went to sleep."""
+    collected: int
+    """Ns of CPU that garbage collection took on it."""
+    deducted: int
+    """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work."""
+
+
+@dataclass(frozen=True, slots=True)
 class HolderSighting:
     """A place where a request sat while a probe waited."""
 

@@ -36,9 +36,8 @@ def test_it_is_the_requests_at_the_line_where_the_probe_waits():
         (step("clock_nanosleep"), 1),  # the probe sleeps by itself
         (step(), 305),  # alone it takes as long
         (step(began=361), 1),  # the request is over
-        (step(exchange=3), 1),  # nobody's
     ],
-    ids=["other-call", "alone-too", "later", "other-request"],
+    ids=["other-call", "alone-too", "later"],
 )
 def test_what_a_probe_does_by_itself_is_not_the_requests(segment, alone):
     assert found(segment, alone=alone) == []
