@@ -59,7 +59,7 @@ def _without_first_use(observation: Observation) -> Observation:
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not observation.gaps and not limits.concern(observation.segments):
+    if not observation.gaps and not observation.pools and not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 

@@ -1,8 +1,10 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pytest_noblock.engine import detached, instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
@@ -17,6 +19,9 @@ from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
 from pytest_noblock.model.segment import Segment
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
 class Kit:
@@ -52,6 +57,7 @@ class RequestWatch:
         self._entered: list[UnderWay] = []
         self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
         """True where one was recorded."""
+        self._pools: WatchedPools | None = None
         self._open: set[asyncio.AbstractEventLoop] = set()
         """The loops that ran requests and have not closed."""
 
@@ -93,6 +99,11 @@ class RequestWatch:
         """See `Observation.loop`."""
         return ", ".join(filter(None, self._loops))
 
+    @property
+    def recorded_off_loop(self) -> bool:
+        """Whether something was recorded beside the steps."""
+        return bool(self.gaps) or (self._pools is not None and bool(self._pools.readings()))
+
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
         return Observation(
@@ -100,6 +111,7 @@ class RequestWatch:
             exchanges=exchanges,
             segments=self.segments,
             gaps=self.gaps.gaps(self._kit.user) if self.gaps else (),
+            pools=self._pools.readings() if self._pools is not None else (),
             loop=self.loop,
             slowdown=slowdown(),
         )
@@ -117,8 +129,24 @@ class RequestWatch:
         if meter is None or not meter.of_this_thread():
             meter = self._new_meter()
         if record.method != LIFESPAN:
-            self._entered.append(UnderWay(record, meter.ident, _running_loop()))
+            self._enters(UnderWay(record, meter.ident, loop))
         return meter
+
+    def _enters(self, request: UnderWay) -> None:
+        """Where another request is under way on the same loop, both may wait for the loop's thread pool."""
+        last = self._entered[-1] if self._entered else None
+        if self._kit.kind == "full" and last is not None and last.loop is request.loop and last.record.returned is None:
+            self._look_at_pools(request)
+        self._entered.append(request)
+
+    def _look_at_pools(self, request: UnderWay) -> None:
+        if isinstance(request.loop, asyncio.BaseEventLoop) and "anyio" in sys.modules:
+            if self._pools is None:
+                from pytest_noblock.engine.probing.watched_pools import WatchedPools  # most tests send one by one
+
+                self._pools = WatchedPools(self._kit.user, self.records)
+                self.gaps.also = self._pools.sample
+            self._pools.several(request.loop)
 
     def _requests(self) -> list[UnderWay]:
         """On the watchdog's thread: the requests of the test, each with its loop."""
@@ -152,13 +180,6 @@ class RequestWatch:
         self._metered.remove(thread)
         thread.close()
         self._ended.extend(thread.meter.segments)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:  # trio, or a coroutine that is driven by hand
-        return None
 
 
 class _MeteredThread:

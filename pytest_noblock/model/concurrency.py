@@ -41,6 +41,8 @@ class PoolReading:
     stacks: tuple[Stack, ...] = ()
     """The stacks that show a user line; `seen_in` says whose stacks."""
     seen_in: SeenIn = "workers"
+    seen_by: Literal["loop thread", "watchdog"] = "loop thread"
+    """Who read it. In a watched test it is the watchdog; a test may well fill a pool for less than the limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class ItemRecorder:
             self._limits.concern(segments) or any(each.answered or each.imported >= NOTE_NS for each in segments)
         ):
             return None
-        if self._watch.gaps:
+        if self._watch.recorded_off_loop:
             return None
         records = self._watch.records
         return records if all(record.steps and not (record.tasks or record.left) for record in records) else None

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import Clock, queued, voluntary_switches
@@ -88,9 +89,18 @@ class WatchedGaps:
         self._gaps: list[_RawGap] = []
         self._under_way: set[int] = set()
         self._wakes = 0
+        self.also: Callable[[], None] | None = None
+        """Called at each wake as well."""
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""
+        with suppress(
+            Exception
+        ):  # the loop goes on as soon as this thread lets go of the GIL: a set may change its size
+            self._note(due, ended, clock, delay, switches)
+        self._marks = read_clocks(now())
+
+    def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
         if asleep >= self._after and len(self._gaps) < _MOST_GAPS:
             stacks = {ident: capture(frame) for ident, frame in sys._current_frames().items()}
@@ -103,7 +113,6 @@ class WatchedGaps:
                 awaits = [*sorted(awaits, key=_waits_for_no_worker), *_endpoints(under_way)]
                 most = threads[:_MOST_THREADS]
                 self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits))
-        self._marks = read_clocks(now())
 
     def again(self) -> int:
         """In how many ns the watchdog is to wake again; 0 while no request is under way."""
@@ -114,6 +123,9 @@ class WatchedGaps:
         self._wakes += 1
         if not under_way:
             return 0
+        if self.also is not None:
+            with suppress(Exception):
+                self.also()
         return self._after if self._wakes <= _OFTEN else 2 * self._after
 
     def _threads(self, due: int, stacks: dict[int, list[RawFrame]], loops: Sequence[object]) -> list[_Thread]:
