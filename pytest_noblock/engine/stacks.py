@@ -136,16 +136,28 @@ def is_asgi(code: CodeType) -> bool:
 
 
 def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
-    """A stack of the calling thread. In the innermost user frame the call that it is making is named."""
-    frames: list[Frame] = []
-    named = False
-    for each in walk_out(frame):
-        seen = frame_at(each.f_code, line_of(each), each.f_globals, user)
-        if seen.user and not named and seen.call is None:
-            seen = seen._replace(call=called_from(each, line_of(each), each.f_lasti))
-        named = named or seen.user
-        frames.append(seen)
-    return tuple(frames)
+    """A stack of the calling thread. In the innermost user frame the call that it is making is named.
+
+    Where no frame is the user's, the innermost frames carry their own public names, as in `as_stack`.
+    """
+    frames = list(walk_out(frame))
+    stack = [frame_at(each.f_code, line_of(each), each.f_globals, user) for each in frames]
+    mine = next((place for place, each in enumerate(stack) if each.user), None)
+    if mine is None:
+        return tuple(_with_own_names(stack, frames))
+    if stack[mine].call is None:
+        seen = frames[mine]
+        stack[mine] = stack[mine]._replace(call=called_from(seen, line_of(seen), seen.f_lasti))
+    return tuple(stack)
+
+
+def _with_own_names(stack: Sequence[Frame], frames: Sequence[FrameType]) -> Iterator[Frame]:
+    from pytest_noblock.calls import names
+
+    inside = True  # no frame of an ASGI app has come yet
+    for each, frame in zip(stack, frames, strict=True):
+        inside = inside and not each.asgi
+        yield each._replace(name=names.own_name(frame.f_code, frame.f_globals)) if inside else each
 
 
 def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | None:

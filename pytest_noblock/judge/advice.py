@@ -35,7 +35,8 @@ def replacement(
     """
     if by_framework and kind == "cpu" and not (entry_of(call) or _UNKNOWN).says_all:
         return _of_framework(call)
-    ways = [*_ways(call, kind), _plain_def(phase) if helps_plain_def(kind, call) else ""]
+    plain_def = helps_plain_def(kind, call) and not by_framework  # it may be a middleware's, or a validator's
+    ways = [*_ways(call, kind), _plain_def(phase) if plain_def else ""]
     return _as_written(", or ".join(way for way in ways if way), call, code)
 
 

@@ -138,6 +138,15 @@ def _of_definition(segment: Segment, exchange: Exchange | None, looks: Sequence[
     return BlamedLine(frame, stack, "endpoint" if frame else "none", call=call)
 
 
+def or_definition(place: BlamedLine, segment: Segment, exchange: Exchange | None) -> BlamedLine:
+    """The place; where it has no line, the `def` of the endpoint or of the background task, with the library's call."""
+    frame = _definition(segment, exchange) if place.frame is None else None
+    if frame is None:
+        return place
+    evidence: Evidence = "call" if place.evidence == "call" else "endpoint"
+    return place._replace(frame=frame, evidence=evidence, call=place.call or _library(place.stack))
+
+
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:
     if exchange is None:
         return None

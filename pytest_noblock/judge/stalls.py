@@ -132,7 +132,7 @@ def _parts(stall: Stall, pieces: Sequence[Segment]) -> tuple[Part, ...]:
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exchange | None = None) -> Iterator[Stall]:
     """`owner`: the exchange whose endpoint is to blame where no line is known; None: no endpoint is."""
-    network = list(_network(exchange, segment))
+    network = list(_network(exchange, segment, owner))
     yield from network
     asked = attribution.slept_on_request(segment)
     measured = _asleep(segment) - sum(stall.asleep for stall in network)
@@ -141,6 +141,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
         if cpu_part + asleep_part >= NOTE_NS:
             place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else attribution.of_sleep(segment)
             sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
+            place = cpu_lines.or_definition(place, segment, owner)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
             yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure)
@@ -177,7 +178,7 @@ def _split(cpu: int, asleep: int, limit: int) -> list[tuple[StallKind, int, int]
     return [("cpu" if cpu > asleep else "sync-io", cpu, asleep)]
 
 
-def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
+def _network(exchange: Exchange, segment: Segment, owner: Exchange | None) -> Iterator[Stall]:
     """One stall for each line that made a round trip."""
     for trip in attribution.of_network(segment):
         cpu, asleep = min(trip.cpu, segment.cpu), min(trip.asleep, _asleep_in(trip, segment))
@@ -188,7 +189,7 @@ def _network(exchange: Exchange, segment: Segment) -> Iterator[Stall]:
             segment.ended,
             cpu,
             asleep,
-            trip.place,
+            cpu_lines.or_definition(trip.place, segment, owner),
             trip.rule,
             readings_of(segment),
         )

@@ -231,7 +231,7 @@ def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
         case "timeline":
             return "by the times of its task"
         case "endpoint":
-            return "by the CPU clock; most of it was burned outside of the user's lines"
+            return "by the counters of the step; most of it lay outside of the user's lines"
         case "none":
             return "by the counters of the step alone"
         case _:

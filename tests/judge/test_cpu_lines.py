@@ -6,6 +6,7 @@ from pytest_noblock.judge import cpu_lines
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Task
 from pytest_noblock.model.segment import FIRST_TIME, LineCost, Sample, Segment
+from pytest_noblock.model.stall import BlamedLine
 
 MS = 1_000_000
 FILE = __file__
@@ -134,3 +135,26 @@ def test_what_was_taken_off_has_no_looks():
     mixed = segment(look(80, once, user(3)), look(90, user(4)), first_use=70 * MS)
     assert cpu_lines.of_cpu(mixed).frame.line == 3
     assert cpu_lines.of_cpu(mixed.without_first_use()).frame.line == 4
+
+
+SEND = Frame("/site/redis/client.py", 4, "execute", name="redis.Redis.execute_command")
+
+
+@pytest.mark.parametrize(
+    ("found", "evidence"),
+    [
+        (BlamedLine(stack=(SEND, ROUTER), evidence="call", witnessed=True), "call"),
+        (BlamedLine(stack=(SEND, ROUTER)), "endpoint"),
+    ],
+    ids=["recorded", "sampled"],
+)
+def test_a_wait_outside_of_user_lines_is_put_down_to_the_endpoint_and_names_the_librarys_call(found, evidence):
+    blamed = cpu_lines.or_definition(found, segment(), EXCHANGE)
+    assert (blamed.frame.line, blamed.call, blamed.evidence) == (DEF, "redis.Redis.execute_command", evidence)
+    assert blamed.witnessed is found.witnessed
+
+
+def test_a_wait_at_a_user_line_stays_there_and_one_of_no_endpoint_has_no_line():
+    mine = BlamedLine(user(3), (user(3),), "sample")
+    assert cpu_lines.or_definition(mine, segment(), EXCHANGE) is mine
+    assert cpu_lines.or_definition(BlamedLine(), segment(), None) == BlamedLine()
