@@ -94,9 +94,7 @@ class WatchedGaps:
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""
-        with suppress(
-            Exception
-        ):  # the loop goes on as soon as this thread lets go of the GIL: a set may change its size
+        with suppress(Exception):  # the loop goes on once this thread lets go of the GIL: a set may change its size
             self._note(due, ended, clock, delay, switches)
         self._marks = read_clocks(now())
 
