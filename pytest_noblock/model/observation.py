@@ -185,7 +185,7 @@ class Observation(NamedTuple):
     alone: Mapping[str, int] = MappingProxyType({})
     """Ns that each probe takes with no request in flight, by the probe's path."""
     gaps: "tuple[Gap, ...]" = ()
-    """Empty in a watched test, as `pools`, `waits` and `uses`: only the fixture records beside the steps."""
+    """In a watched test the watchdog records them, and `pools`; `waits` and `uses` are the fixture's alone."""
     pools: "tuple[PoolReading, ...]" = ()
     """In order of time; readings of one `span` follow each other."""
     waits: "tuple[Wait, ...]" = ()
