@@ -120,7 +120,7 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
         self._native = _native_id()
-        self._threads = PythonThreads()
+        self.threads = PythonThreads()
         self._trips = RoundTrips(sockets)
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
 
@@ -210,7 +210,7 @@ class StepMeter:
             self.close_gap_interval()
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
-        self._threads.step_begins(self._read_at)
+        self.threads.step_begins(self._read_at)
         self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
 
     def end(self) -> None:
@@ -288,7 +288,7 @@ class StepMeter:
         )
 
     def _threads_cpu(self, off_cpu: int) -> int | None:
-        return self._threads.burned() if off_cpu >= _SLEPT_NS else None
+        return self.threads.burned() if off_cpu >= _SLEPT_NS else None
 
     def exchange_begins(self) -> int:
         """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""
