@@ -68,7 +68,7 @@ def own_name(code: types.CodeType, namespace: Mapping[str, object]) -> str | Non
     if isinstance(thing, staticmethod | classmethod):
         thing = thing.__func__
     path = public_names.path_of(thing)
-    return None if path is None or public_names.is_private(path) else path
+    return None if path is None or public_names.is_private(path) else path.removesuffix(".__init__")
 
 
 def _instruction(code: types.CodeType, lasti: int | None) -> _Instruction | None:

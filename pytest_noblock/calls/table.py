@@ -188,7 +188,7 @@ FRAMEWORK = {
         "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
         " await asyncio.sleep(0) between them"
     ),
-    "starlette.requests.Request.json fastapi.Request.json": (
+    "starlette.requests.Request fastapi.Request": (
         "fewer items in one request, or orjson.loads(await request.body()) (faster, though it keeps the GIL too)"
     ),
     "jinja2.Template jinja2.Environment mako.template.Template starlette.templating fastapi.templating": (

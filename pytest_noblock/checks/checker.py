@@ -17,7 +17,7 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, grouping, inconclusive, pool, traced
+from pytest_noblock.judge import confirmation, first_use, grouping, inconclusive, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -80,7 +80,8 @@ class Checker:
         warm_up, left = self._warm_up(request, plan)
         cold = self._findings(warm_up)
         observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
-        found = stalls(observation, plan.limits)
+        once = not _sent_again(request, plan)
+        found = stalls(first_use.taken_off(observation) if once else observation, plan.limits)
         sure = self._sure(request, plan, observation, found, warm_up)
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
@@ -96,6 +97,7 @@ class Checker:
                     *assemble.doubts(observation.segments, exchange, sure),
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
+                    *(first_use.notes(observation, exchange) if once else ()),
                 ),
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
             ),
@@ -145,7 +147,7 @@ class Checker:
         Sends the request up to eight times more, up to nine times on the portable meter. Each kind has its own way.
         """
         broken = breaking(found, plan.limits)
-        if not (request.method in _SAFE if plan.confirm is None else plan.confirm):
+        if not _sent_again(request, plan):
             return self._findings(stall for stall in broken if stall.sure)
         return [
             *self._confirmed_on_loop(request, plan, observation, found, warm_up),
@@ -227,6 +229,11 @@ class Checker:
 
     def _relative(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
+
+
+def _sent_again(request: Request, plan: Plan) -> bool:
+    """Whether the request may be sent again, to see whether what it showed comes again."""
+    return request.method in _SAFE if plan.confirm is None else plan.confirm
 
 
 def _run_of(repeat: confirmation.Repeat, request: Request, plan: Plan) -> Run:

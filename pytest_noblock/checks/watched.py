@@ -3,20 +3,18 @@
 This module is loaded only for tests that may have blocked somebody. It imports late what only some of these need.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.checks import assemble
 from pytest_noblock.checks.assemble import Subject, Verdict
-from pytest_noblock.judge import inconclusive
+from pytest_noblock.judge import first_use, inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.limits import NOTE_NS, Limits
+from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
-from pytest_noblock.model.units import words
 
 if TYPE_CHECKING:
     from pytest_noblock.model.stall import Stall
@@ -44,18 +42,11 @@ class WatchRules(NamedTuple):
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
-    found = _stalls(_without_first_use(observation), rules.limits)
+    found = _stalls(first_use.taken_off(observation), rules.limits)
     return [
         _check(id, observation, exchange, [stall for stall in found if stall.exchange is exchange], rules, relative)
         for exchange in observation.exchanges
     ]
-
-
-def _without_first_use(observation: Observation) -> Observation:
-    """There is no warm-up run, so what a process does once is taken off, and told in a note."""
-    return observation._replace(
-        segments=tuple(each.without_first_use() if each.first_use else each for each in observation.segments)
-    )
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
@@ -130,24 +121,9 @@ def _near_the_limit(
     return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
 
 
-def _first_use(observation: Observation, exchange: Exchange) -> Iterator[str]:
-    """Notes on what the request did as the first one, if it took long enough: a watched test has no warm-up run."""
-    own = [segment for segment in observation.segments if segment.exchange == exchange.number]
-    imported = sum(segment.imported for segment in own)
-    if imported >= NOTE_NS:
-        yield f"cold: imports, {words(imported)}, the first time only"
-    done: Counter[str] = Counter()
-    for segment in own:
-        done.update(dict(segment.first_uses))
-    if done.total() >= NOTE_NS:
-        (most, _cpu), *_ = done.most_common(1)
-        more = f" and {len(done) - 1} more" if len(done) > 1 else ""
-        yield f"cold: {most}{more}, {words(done.total())} of CPU, the first time only"
-
-
 def _unjudged(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange."""
-    yield from _first_use(observation, exchange)
+    yield from first_use.notes(observation, exchange)
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 

@@ -121,4 +121,4 @@ def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
     stack = as_stack(sample.frames, user)
-    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait, sample.rang)
+    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait)

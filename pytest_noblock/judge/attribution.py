@@ -126,8 +126,10 @@ def slept_on_request(segment: Segment) -> int:
 
 
 def _in_known_call(sample: Sample) -> bool:
+    """Whether the sample shows a call that waits. One that computes may have waited for a processor only."""
     frame = user_frame(sample.stack)
-    return frame is not None and known(frame.call) is not None
+    entry = known(frame.call) if frame else None
+    return entry is not None and not entry.cpu
 
 
 def _covered(spans: list[tuple[int, int]]) -> int:

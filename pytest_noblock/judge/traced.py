@@ -41,9 +41,8 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
 
 
 def _least(segment: Segment, slowdown: int) -> Segment:
-    waits = [each.due - each.rang for each in segment.samples if each.rang is not None]
-    lateness = [wait for wait in waits if wait > _LATE_NS]
+    lateness = [each.gil_wait for each in segment.samples if (each.gil_wait or 0) > _LATE_NS]
     waited = segment.off_cpu if segment.queued is None else segment.queued  # for a processor, with the GIL kept
-    in_c = min(segment.cpu, max(0, sum(lateness) - waited))
+    in_c = min(segment.cpu, max(0, sum(filter(None, lateness)) - waited))
     least = in_c + (segment.cpu - in_c) // slowdown
     return segment._replace(cpu=least, ended=segment.ended - (segment.cpu - least))

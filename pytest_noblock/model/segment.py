@@ -27,8 +27,6 @@ class Sample(NamedTuple):
     tell."""
     gil_wait: int | None = None
     """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
-    rang: int | None = None
-    """When the watchdog's timer rang; None: not known. From then to `due` the watchdog waited for the GIL."""
 
 
 class SocketExchange(NamedTuple):

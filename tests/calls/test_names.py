@@ -8,6 +8,7 @@ import dis
 import functools
 import hashlib
 import io
+import json.encoder
 import linecache
 import os
 import pathlib
@@ -27,7 +28,7 @@ from unittest import mock
 import httpx
 import pytest
 
-from pytest_noblock.calls.names import called, source_line
+from pytest_noblock.calls.names import called, own_name, source_line
 
 Write = Callable[[str], types.CodeType]
 
@@ -706,3 +707,11 @@ def test_a_coroutine_that_waits_is_named_by_what_it_awaits():
     frame = waiting.cr_frame
     assert called(frame.f_code, frame.f_lineno, {**globals(), **frame.f_locals}, frame.f_lasti) == "asyncio.sleep"
     waiting.close()
+
+
+def test_a_function_is_named_by_its_own_public_name():
+    scope = vars(json.encoder)
+    assert own_name(json.JSONEncoder.encode.__code__, scope) == "json.JSONEncoder.encode"
+    assert own_name(json.JSONEncoder.__init__.__code__, scope) == "json.JSONEncoder"
+    assert own_name(json.encoder._make_iterencode.__code__, scope) is None
+    assert own_name((lambda: None).__code__, {}) is None

@@ -1,5 +1,7 @@
 """Where stacks end, and which files are ours, wherever our modules lie."""
 
+import contextlib
+import json
 import sys
 from pathlib import Path
 from types import FunctionType
@@ -113,3 +115,99 @@ def test_no_file_of_this_package_is_the_users():
     assert [str(file) for file in package.rglob("*.py") if str(file) in user] == []
     installed = package.parent.name == "site-packages"  # where nothing is the user's
     assert (str(package.parent / "app.py") in user) is not installed
+
+
+def in_file(file, function, name):
+    """The function, as if it stood in that file under that name."""
+    code = function.__code__.replace(co_filename=file, co_name=name, co_qualname=name)
+    return FunctionType(code, globals(), name, function.__defaults__, function.__closure__)
+
+
+def seen_by(calls):
+    """What a look shows from within a chain of functions, given innermost first as (file, name)."""
+    seen = []
+
+    def look():
+        seen.extend(stacks.capture(sys._getframe(1)))
+
+    innermost = look
+    for file, name in calls:
+
+        def calling(inner=innermost):
+            inner()
+
+        innermost = in_file(file, calling, name)
+    innermost()
+    return [(code.co_name, line - code.co_firstlineno) for code, line, *_ in seen]
+
+
+OURS = str(Path(PACKAGE) / "engine/steps/deductions.py")
+APP = "/app/main.py"
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        ([(OURS, "collection"), (instrument.__file__, "_collection"), (APP, "report")], ["report"]),
+        ([(OURS, "excluded"), (contextlib.__file__, "__enter__"), (OURS, "first_turn"), (APP, "report")], ["report"]),
+        ([(contextlib.__file__, "__exit__"), (APP, "report")], ["__exit__", "report"]),
+        (
+            [("/lib/_weakrefset.py", "_remove"), (instrument.__file__, "collect"), (APP, "report")],
+            ["_remove", "report"],
+        ),
+        ([(OURS, "begin"), (instrument.__file__, "_run"), (APP, "test_it")], []),
+        ([(boundary.__file__, "enter"), (APP, "test_it")], []),
+        ([("/site/httpx.py", "read"), (boundary.__file__, "send"), (APP, "report")], ["read"]),
+    ],
+    ids="collector context-manager of-the-app callback-in-a-collection step-begins outside client-in-send".split(),
+)
+def test_our_frames_on_top_are_taken_off_and_the_look_counts(calls, expected):
+    assert [name for name, _line in seen_by(calls)][: len(expected) or None] == expected
+
+
+def test_where_the_app_is_about_to_send_the_time_went_before_that_line():
+    ((name, line), *_) = seen_by([(OURS, "end"), (boundary.__file__, "send"), (APP, "report")])
+    assert (name, line) == ("report", 0)
+
+
+def test_an_asgi_app_is_known_by_its_arguments():
+    async def app(scope, receive, send):
+        await send(scope)
+
+    class Middleware:
+        async def __call__(self, scope, receive, send):
+            """Calls another app."""
+
+    async def endpoint(request):
+        """No app."""
+
+    functions = (app, Middleware.__call__, endpoint, leaf)
+    assert [stacks.is_asgi(each.__code__) for each in functions] == [True, True, False, False]
+
+
+def test_library_frames_carry_their_public_names_where_no_user_frame_is_further_in(tmp_path):
+    frames = []
+
+    def look(_item):
+        frames.extend(stacks.capture(sys._getframe(1)))
+        return ""
+
+    json.dumps({1}, default=look)
+    names = {frame.function: frame.name for frame in stacks.as_stack(frames, UserCode(str(tmp_path)))}
+    assert names["encode"] == "json.JSONEncoder.encode"
+    assert names["dumps"] == "json.dumps"
+
+
+def test_a_frame_of_a_template_is_at_the_line_of_the_template(tmp_path):
+    jinja2 = pytest.importorskip("jinja2")
+    (tmp_path / "page.html").write_text("{% set x = 1 %}\n\n\n<p>{{ look() }}</p>\n", encoding="utf-8")
+    frames = []
+
+    def look():
+        frames.extend(stacks.capture(sys._getframe(1)))
+        return ""
+
+    jinja2.Environment(loader=jinja2.FileSystemLoader(tmp_path)).get_template("page.html").render(look=look)
+    stack = stacks.as_stack(frames, UserCode(str(tmp_path)))
+    (frame,) = [frame for frame in stack if frame.user]
+    assert (frame.file, frame.line, frame.call) == (str(tmp_path / "page.html"), 4, "jinja2.Template.render")

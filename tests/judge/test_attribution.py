@@ -120,6 +120,12 @@ def test_a_sample_inside_a_known_call_counts_as_one():
     assert attribution.waited_in_known_calls(segment(samples=(inside, later, elsewhere))) == 35 * MS
 
 
+def test_a_sample_inside_a_known_computation_shows_no_wait():
+    """On a busy machine the thread waits for a processor meanwhile, and the portable meter cannot tell."""
+    inside = Sample(10 * MS, 10 * MS, 40 * MS, (user(3, "json.loads"),), "unknown")
+    assert attribution.waited_in_known_calls(segment(samples=(inside,))) == 0
+
+
 def test_a_wait_for_a_clients_thread_is_a_round_trip():
     """`publisher.publish(...).result()`: another thread moves the bytes."""
     result = BlockingCall("Future.result", False, 0, 8 * MS, stack(5, "google.cloud.pubsub_v1.PublisherClient.publish"))

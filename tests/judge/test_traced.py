@@ -16,7 +16,8 @@ EXCHANGE = Exchange(1, "GET", "/", 0)
 
 def look(rang, came, queued=0):
     """The timer rang, and the look came so much later (ms), after so long a wait for a processor."""
-    return Sample((came - queued) * MS, came * MS, came * MS, (user(3),), "unknown", rang=rang * MS)
+    wait = came - rang - queued
+    return Sample((came - queued) * MS, came * MS, came * MS, (user(3),), "unknown", wait * MS)
 
 
 def observed(*looks, cpu=200, queued=0, lines=(), slowdown=25):

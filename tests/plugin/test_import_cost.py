@@ -18,8 +18,8 @@ UNEVENTFUL = f"""{INERT}
     model.segment plugin.watching report.json_v1 report.summary report.uneventful
 """
 JUDGEMENT = """
-    checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.gil_waits judge.grouping
-    judge.near judge.stalls judge.traced judge.turns
+    checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
+    judge.grouping judge.near judge.stalls judge.traced judge.turns
     model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""

@@ -33,6 +33,9 @@ _REUSE_NS = 50_000
 _NOTABLE_NS = 500_000
 """Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
 moment. A C driver takes longer than this to open one and to talk.)"""
+_KEPT_NS = _NOTABLE_NS // 2
+"""ns of CPU, of sleep or of imports. A segment with less of each is dropped. Of a notable step the machine may have
+taken a part; what remains still adds up with the other steps of its turn."""
 _SLEPT_NS = 5_000_000
 """Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
@@ -217,7 +220,7 @@ class StepMeter:
             return
         STEPPING.pop(self.ident, None)
         self._ended_at = ended = now()
-        wall = ended - self._began - self._between
+        wall = ended - self._began - self._between - self.deductions.wall
         if self._watchdog is not None:
             self._watchdog.step_ended(self.ident)
         notable = wall > _NOTABLE_NS or (wall > SHORT_NS and self._trips.count_now())
@@ -248,7 +251,7 @@ class StepMeter:
             self._gaps.close_interval()  # reading the sockets has released the GIL
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, segment.imported)
         trips = segment.round_trips or segment.doubtful_trips
-        if trips or segment.calls or segment.answered or longest >= _NOTABLE_NS:
+        if trips or segment.calls or segment.answered or longest >= _KEPT_NS:
             self.segments.append((segment, self._step))
 
     def _segment(self, owner: LiveExchange, end: Reading, lines: tuple[LineCost, ...]) -> Segment:

@@ -40,10 +40,9 @@ class RawSample:
     syscall = "unknown"
     gil_wait: int | None = None
 
-    def __init__(self, step: int, began: int, frames: list[RawFrame], rang: int) -> None:
+    def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
         self.step = step
         self.due = self.began = began
-        self.rang = min(rang, began)
         self.ended = now()
         self.frames = frames
 
@@ -149,7 +148,7 @@ class Watchdog:
             wanted = moment - began >= self.after // 2 and step not in not_of
             frames = capture(sys._current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
-                taken.append((ident, RawSample(step, moment, frames, self._due)))
+                taken.append((ident, RawSample(step, moment, frames)))
         self.samples.extend(sample for _, sample in taken)
         return taken
 

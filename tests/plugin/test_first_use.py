@@ -1,0 +1,129 @@
+"""What is done once is a note in a watched test; what is done in every request is red there, and in the fixture."""
+
+import json
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("jinja2")
+
+SHOP = '''
+import re
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import DictLoader, Environment
+from pydantic import create_model
+
+PIECE = "".join("{% if x > " + str(n) + " %}<b>{{ x|upper }}</b>{% endif %}" for n in range(60))
+PARTS = {f"part{n}.html": PIECE for n in range(12)}
+PAGE = "".join("{% include '" + name + "' %}" for name in PARTS)
+WHOLE = PIECE * 12
+PATTERN = "|".join(f"(?:a{n}b*c{n})" for n in range(2000))
+
+
+def make_app():
+    """As most suites do: each test has an app of its own."""
+    app = FastAPI()
+    templates = Environment(loader=DictLoader({"page.html": PAGE, **PARTS}))
+    for n in range(40):
+        app.post(f"/items/{n}")(handler(create_model(f"Item{n}", **{f"f{i}": (dict[str, int], {}) for i in range(12)})))
+
+    @app.get("/page")
+    async def page():
+        return HTMLResponse(templates.get_template("page.html").render(x=1))
+
+    app.post("/page")(page)
+
+    @app.get("/compiles")
+    async def compiles():
+        return HTMLResponse(Environment().from_string(WHOLE).render(x=1))
+
+    @app.get("/pattern")
+    async def pattern():
+        return bool(re.compile(PATTERN).match("x"))
+
+    @app.get("/imports")
+    async def imports():
+        import heavy
+        return heavy.NUMBER
+
+    return app
+
+
+def handler(model):
+    async def item(body: model):
+        return body
+    return item
+'''
+SUITE = """
+import re
+import sys
+
+import pytest
+from fastapi.testclient import TestClient
+from shop import make_app
+
+ONCE = ["/page", "/pattern", "/imports", "/openapi.json"]
+
+
+@pytest.fixture
+def noblock_app():
+    return make_app()
+
+
+@pytest.mark.parametrize("test", range(2))
+@pytest.mark.parametrize("path", ONCE)
+def test_once(path, test):
+    re.purge()
+    sys.modules.pop("heavy", None)
+    client = TestClient(make_app())
+    client.get(path)
+    client.get(path)
+
+
+def test_compiles():
+    TestClient(make_app()).get("/compiles")
+
+
+def test_pattern():
+    client = TestClient(make_app())
+    for _ in range(2):
+        re.purge()
+        client.get("/pattern")
+
+
+def test_fixture_page(noblock):
+    noblock.get("/page")
+
+
+def test_fixture_post(noblock):
+    noblock.post("/page", warmup=False)
+
+
+def test_fixture_compiles(noblock):
+    noblock.get("/compiles")
+"""
+HEAVY = """
+import time
+end = time.thread_time() + 0.06
+while time.thread_time() < end:
+    pass
+NUMBER = 1
+"""
+
+
+def test_first_use_is_a_note_and_work_of_every_request_is_red(pytester):
+    pytester.makepyfile(shop=SHOP, heavy=HEAVY, test_shop=SUITE)
+    result = pytester.runpytest_subprocess(
+        "--noblock", "--noblock-max-block=16ms", "--noblock-report=out.json", "-p", "no:randomly"
+    )
+    checks = json.loads(pytester.path.joinpath("out.json").read_text(encoding="utf-8"))["checks"]
+    found = {(check["id"].partition("::")[2], check["outcome"]): check for check in checks}
+    red = {name for name, outcome in found if outcome != "passed"}
+    assert red == {"test_compiles", "test_pattern", "test_fixture_compiles"}, result.stdout.str()
+    notes = " | ".join(note for check in checks for note in check["notes"])
+    for what in ("the template pa", "the pattern ", "imports, ", "the OpenAPI document"):
+        assert f"cold: {what}" in notes, notes
+    assert found["test_pattern", "failed"]["findings"][0]["call"] == "re.compile"
+    assert "from_string(WHOLE)" in found["test_compiles", "failed"]["findings"][0]["code"]
