@@ -17,7 +17,7 @@ from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, obser
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, first_use, grouping, inconclusive, pool, traced
+from pytest_noblock.judge import confirmation, first_use, grouping, inconclusive, last_net, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -99,7 +99,8 @@ class Checker:
                     *traced.notes(observation, exchange, plan.limits),
                     *(first_use.notes(observation, exchange) if once else ()),
                 ),
-                inconclusive.not_measured(exchange, starlette.paths_of(self._app.given)),
+                inconclusive.not_measured(exchange, starlette.paths_of(self._app.given))
+                or last_net.unexplained(observation, plan.limits),
             ),
             self._user.relative,
             loop=observation.loop,

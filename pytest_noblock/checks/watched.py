@@ -50,7 +50,7 @@ def judge_watched(id: str, observation: Observation, rules: WatchRules, relative
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not limits.concern(observation.segments):
+    if not observation.gaps and not observation.pools and not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 

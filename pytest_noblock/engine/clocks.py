@@ -246,14 +246,16 @@ def native_threads() -> list[int]:
         return []
 
 
-def cpu_of(native: int) -> int | None:
+def cpu_of(native: int | None) -> int | None:
     """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
 
     `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
     """
+    if native is None or _clock_ns is None:
+        return None
     try:
-        return int(_clock_ns(~native << 3 | 6)) if _clock_ns is not None else None
-    except OSError:
+        return int(_clock_ns(~native << 3 | 6))
+    except (OSError, OverflowError):
         return None
 
 

@@ -71,7 +71,7 @@ def _python_patches() -> Iterator[Patch]:
     yield from known_calls.patches(STEPPING)
 
 
-_PYTHON = Patches(_python_patches, known_calls.MODULES)
+_PYTHON = Patches(_python_patches, known_calls.MODULES, at_once=known_calls.MODULES)
 _STARLETTE: Patches = Patches(
     lambda: starlette.patches(_STARLETTE.join),
     starlette.MODULES,

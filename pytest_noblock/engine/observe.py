@@ -159,6 +159,7 @@ class _Sensors:
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
             gaps=self._gaps.gaps(),
+            long_turns=self._gaps.long_turns(),
             pools=self._pools.readings(),
             waits=self._waits.waits(),
             uses=self._pools.uses(),

@@ -1,8 +1,10 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pytest_noblock.engine import detached, instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
@@ -11,10 +13,15 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.python_threads import Marks
+from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
 from pytest_noblock.model.segment import Segment
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
 class Kit:
@@ -47,6 +54,10 @@ class RequestWatch:
         self._metered: list[_MeteredThread] = []
         self._ended: list[tuple[Segment, int]] = []
         self._loops: dict[str, None] = {}
+        self._entered: list[UnderWay] = []
+        self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
+        """True where one was recorded."""
+        self._pools: WatchedPools | None = None
         self._open: set[asyncio.AbstractEventLoop] = set()
         """The loops that ran requests and have not closed."""
 
@@ -59,13 +70,18 @@ class RequestWatch:
             instrument.install(entry_points.patches)
         instrument.cover_c_calls(self._kit.user)
         first_uses.forget()
-        self._kit.meters.watchdog.after = self._sample_after
+        watchdog = self._kit.meters.watchdog
+        watchdog.after = self._sample_after
+        if self._kit.kind == "full":
+            watchdog.between_steps = self.gaps
         entry_points.watcher = self
         instrument.on_loop_closing.add(self._loop_closes)
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
+        self._kit.meters.watchdog.catch_up()
+        self._kit.meters.watchdog.between_steps = None
         instrument.on_loop_closing.discard(self._loop_closes)
         for loop in [each for each in self._open if not each.is_closed()]:
             self._note_left(loop, "running")
@@ -83,10 +99,21 @@ class RequestWatch:
         """See `Observation.loop`."""
         return ", ".join(filter(None, self._loops))
 
+    @property
+    def recorded_off_loop(self) -> bool:
+        """Whether something was recorded beside the steps."""
+        return bool(self.gaps) or (self._pools is not None and bool(self._pools.readings()))
+
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
         return Observation(
-            meter=self._kit.kind, exchanges=exchanges, segments=self.segments, loop=self.loop, slowdown=slowdown()
+            meter=self._kit.kind,
+            exchanges=exchanges,
+            segments=self.segments,
+            gaps=self.gaps.gaps(self._kit.user) if self.gaps else (),
+            pools=self._pools.readings() if self._pools is not None else (),
+            loop=self.loop,
+            slowdown=slowdown(),
         )
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
@@ -101,7 +128,34 @@ class RequestWatch:
         meter = instrument.current_meter()
         if meter is None or not meter.of_this_thread():
             meter = self._new_meter()
+        if record.method != LIFESPAN:
+            self._enters(UnderWay(record, meter.ident, loop))
         return meter
+
+    def _enters(self, request: UnderWay) -> None:
+        """Where another request is under way on the same loop, both may wait for the loop's thread pool."""
+        last = self._entered[-1] if self._entered else None
+        if self._kit.kind == "full" and last is not None and last.loop is request.loop and last.record.returned is None:
+            self._look_at_pools(request)
+        self._entered.append(request)
+
+    def _look_at_pools(self, request: UnderWay) -> None:
+        if isinstance(request.loop, asyncio.BaseEventLoop) and "anyio" in sys.modules:
+            if self._pools is None:
+                from pytest_noblock.engine.probing.watched_pools import WatchedPools  # most tests send one by one
+
+                self._pools = WatchedPools(self._kit.user, self.records)
+                self.gaps.also = self._pools.sample
+            self._pools.several(request.loop)
+
+    def _requests(self) -> list[UnderWay]:
+        """On the watchdog's thread: the requests of the test, each with its loop."""
+        return list(self._entered)
+
+    def _marks(self) -> Marks | None:
+        """On the watchdog's thread: what the threads had burned when the last step began."""
+        marks = (each.meter.threads.marks for each in list(self._metered))
+        return max(filter(None, marks), key=lambda each: each.at, default=None)
 
     def _loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop in self._open:

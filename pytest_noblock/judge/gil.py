@@ -12,6 +12,12 @@ from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 
+_GIL_WATCHDOG = Rule(
+    "gil-watchdog",
+    f"the watchdog asked for the GIL while no step ran, woke {FEWEST_SWITCHES} times and more, once in "
+    f"{NS_PER_SWITCH // 1_000_000} ms at least, nearly always in vain, "
+    "while a thread of the app computed; the size is what that thread computed in this wait, at least",
+)
 _GIL_GAP = Rule(
     "gil-gap",
     f"the loop thread woke {FEWEST_SWITCHES} times and more, once in "
@@ -43,7 +49,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
                 cpu=cpu,
                 asleep=0,
                 place=place,
-                rule=_GIL_GAP,
+                rule=_GIL_WATCHDOG if gap.seen_by == "watchdog" else _GIL_GAP,
                 readings=_readings(gap, keepers[0]),
                 sure=alone,
                 proof=_proof(gap, cpu),
@@ -70,8 +76,9 @@ def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
 
 def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
     """The first request that was under way at any time in the gap; None where none was."""
-    overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
-    return next(overlapping, None)
+    overlapping = [each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began]
+    waiting = (each for each in overlapping if each.number == gap.exchange)
+    return next(waiting, next(iter(overlapping), None))
 
 
 def _readings(gap: Gap, keeper: Worker) -> Readings:
@@ -86,7 +93,8 @@ def _readings(gap: Gap, keeper: Worker) -> Readings:
 
 
 def _proof(gap: Gap, cpu: int) -> str:
+    who = "our watchdog, and with it the loop," if gap.seen_by == "watchdog" else "the loop"
     return (
         f"a thread computed {words(cpu)} without letting go of the GIL: "
-        f"the loop was {words(gap.late)} late, and woke {gap.switches} times for it in vain"
+        f"{who} was {words(gap.late)} late, and woke {gap.switches} times for it in vain"
     )

@@ -37,7 +37,8 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
         readings = [reading for reading in span if _full_of_requests(reading)]
         starved_ns = _all_at_work(readings)
         sure = all(reading.queued is not None for reading in readings)
-        if starved_ns >= (_SHORTEST_NS if sure else limits.max_block):
+        by_ticks = all(reading.seen_by == "loop thread" for reading in readings)
+        if starved_ns >= (_SHORTEST_NS if sure and by_ticks else limits.max_block):
             yield _stall(readings, exchanges, starved_ns, sure=sure)
 
 

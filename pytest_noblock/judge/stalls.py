@@ -3,6 +3,7 @@
 The rules of the steps stand here; `gil`, `contention` and `pool` judge what was recorded beside the steps.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -102,8 +103,9 @@ def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
 def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
     """The stalls of one turn of the loop, with the lines that shared in each."""
     owner = None if whose.of_app else whose.exchange
+    shared = len(turn.pieces) > 1
     for stall in _stalls_of(whose.exchange, turn.segment, limits, owner):
-        told = stall._replace(parts=_parts(stall, turn.pieces))
+        told = _with_parts(stall, turn.pieces) if shared and stall.kind in ("cpu", "sync-io") else stall
         yield _of_app(told) if whose.of_app else told
 
 
@@ -115,19 +117,27 @@ def _of_app(stall: Stall) -> Stall:
     )
 
 
-def _parts(stall: Stall, pieces: Sequence[Segment]) -> tuple[Part, ...]:
-    """What each line held the loop for; empty where one line did it all."""
-    if len(pieces) == 1:
-        return ()
-    parts: dict[tuple[str, int], Part] = {}
+def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
+    """The stall with what each line held the loop for, at the line of the greatest part. As it is, where one did it.
+
+    What each piece shows is closer than what all show together. But where all together show another line, or none, as
+    where a framework computes, that stays.
+    """
+    places: dict[tuple[str, int], BlamedLine] = {}
+    held: Counter[tuple[str, int]] = Counter()
     for piece in pieces:
         place = cpu_lines.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
         if place.frame is not None:
             key = place.frame.file, place.frame.line
-            before = parts[key].blocked_ns if key in parts else 0
-            parts[key] = Part(place.frame, before + (piece.cpu if stall.kind == "cpu" else _asleep(piece)))
-    longest_first = sorted(parts.values(), key=lambda part: -part.blocked_ns)
-    return tuple(longest_first) if len(longest_first) > 1 else ()
+            places.setdefault(key, place)
+            held[key] += piece.cpu if stall.kind == "cpu" else _asleep(piece)
+    if len(places) < 2:
+        return stall
+    longest_first = held.most_common()
+    parts = tuple(Part(frame, ns) for key, ns in longest_first if (frame := places[key].frame) is not None)
+    frame = stall.place.frame
+    known = frame is not None and (frame.file, frame.line) in places
+    return stall._replace(parts=parts, place=places[longest_first[0][0]] if known else stall.place)
 
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exchange | None = None) -> Iterator[Stall]:

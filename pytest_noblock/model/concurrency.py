@@ -41,6 +41,8 @@ class PoolReading:
     stacks: tuple[Stack, ...] = ()
     """The stacks that show a user line; `seen_in` says whose stacks."""
     seen_in: SeenIn = "workers"
+    seen_by: Literal["loop thread", "watchdog"] = "loop thread"
+    """Who read it. In a watched test it is the watchdog; a test may well fill a pool for less than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,31 @@ class Gap:
     """Ns that the other threads of the process computed in the gap."""
     workers: tuple[Worker, ...] = ()
     """The threads that computed in the gap; the thread that computed most stands first."""
+    exchange: int | None = None
+    """The number of the exchange that waits for a thread; None where nobody looked."""
+    seen_by: Literal["loop thread", "watchdog"] = "loop thread"
+    """Who waited for the GIL: whose switches and sleep these are. In a watched test it is the watchdog, while no step
+    runs: the loop thread cannot go on either."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongTurn:
+    """One turn of the loop that took long, from one poll of the selector to the next; durations in ns."""
+
+    began: int
+    ended: int
+    cpu: int
+    """Ns that the loop thread computed."""
+    queued: int
+    """Ns of its run-queue delay."""
+    asleep: int
+    """Ns that it slept."""
+    switches: int
+    """How often it went to sleep."""
+    collected: int
+    """Ns of CPU that garbage collection took on it."""
+    deducted: int
+    """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work."""
 
 
 @dataclass(frozen=True, slots=True)

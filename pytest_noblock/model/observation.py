@@ -13,7 +13,7 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
-    from pytest_noblock.model.concurrency import Gap, PoolReading, PoolUse, Wait
+    from pytest_noblock.model.concurrency import Gap, LongTurn, PoolReading, PoolUse, Wait
 
 Meter = Literal["full", "portable"]
 """The rules of a machine. `full`: run-queue delay and voluntary switches of each step are known (Linux with schedstat).
@@ -185,7 +185,7 @@ class Observation(NamedTuple):
     alone: Mapping[str, int] = MappingProxyType({})
     """Ns that each probe takes with no request in flight, by the probe's path."""
     gaps: "tuple[Gap, ...]" = ()
-    """Empty in a watched test, as `pools`, `waits` and `uses`: only the fixture records beside the steps."""
+    """In a watched test the watchdog records them, and `pools`; `waits` and `uses` are the fixture's alone."""
     pools: "tuple[PoolReading, ...]" = ()
     """In order of time; readings of one `span` follow each other."""
     waits: "tuple[Wait, ...]" = ()
@@ -195,6 +195,8 @@ class Observation(NamedTuple):
     loop: str = ""
     """The event loops that ran the app, joined by ", ": `asyncio`, `uvloop`, `rloop`, `trio`, or the package of another
     loop; empty where none ran."""
+    long_turns: "tuple[LongTurn, ...]" = ()
+    """The turns of the loop that took long; only the fixture's full meter records them."""
     probe_exchanges: tuple[Exchange, ...] = ()
     """The calls of the app that the probes of the user made."""
     probe_failed: str | None = None

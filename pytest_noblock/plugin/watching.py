@@ -66,6 +66,8 @@ class ItemRecorder:
             self._limits.concern(segments) or any(each.answered or each.imported >= NOTE_NS for each in segments)
         ):
             return None
+        if self._watch.recorded_off_loop:
+            return None
         records = self._watch.records
         return records if all(record.steps and not (record.tasks or record.left) for record in records) else None
 

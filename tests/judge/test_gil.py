@@ -1,5 +1,7 @@
 """Whether another thread kept the GIL from the loop thread: tables of literals; no loop, no thread."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_noblock.judge import gil
@@ -74,3 +76,22 @@ def test_the_words_of_the_rule_give_its_thresholds():
     assert f"{FEWEST_SWITCHES} times" in stall.rule.text
     assert f"once in {NS_PER_SWITCH // MS} ms" in stall.rule.text
     assert NS_PER_SWITCH > SWITCH_INTERVAL_NS
+
+
+SEEN_BY_WATCHDOG = Gap(
+    15 * MS, 149 * MS, 134 * MS, 28, 132 * MS, 131 * MS, (Worker(131 * MS, LINE),), exchange=2, seen_by="watchdog"
+)
+"""A worker in `sum(range(...))` of 134 ms, in a quiet watched test; beside busy processes: 360 ms, 37 switches."""
+
+
+def test_in_a_watched_test_the_watchdog_waited_and_the_request_is_the_one_that_waits_for_the_thread():
+    lifespan, request = EXCHANGE._replace(method="LIFESPAN", returned=None), EXCHANGE._replace(number=2)
+    (stall,) = gil.kept(Observation("full", (lifespan, request), gaps=(SEEN_BY_WATCHDOG,)))
+    assert (stall.exchange, stall.blocked_ns, stall.sure, stall.rule.id) == (request, 131 * MS, True, "gil-watchdog")
+    assert "our watchdog, and with it the loop, was 134 ms late, and woke 28 times" in stall.proof
+
+
+def test_where_nobody_looked_the_first_request_under_way_has_it():
+    unknown = replace(SEEN_BY_WATCHDOG, exchange=None)
+    (stall,) = gil.kept(Observation("full", (EXCHANGE,), gaps=(unknown,)))
+    assert stall.exchange == EXCHANGE

@@ -33,6 +33,8 @@ def reading(at, holders=(1, 1), queued=0, **more):
     [
         ([reading(0), reading(40)], [40]),
         ([reading(0), reading(40), reading(100)], [100]),
+        ([reading(0, seen_by="watchdog"), reading(40, seen_by="watchdog")], []),  # a watched test: under the limit
+        ([reading(0, seen_by="watchdog"), reading(60, seen_by="watchdog")], [60]),
         ([reading(0), reading(9)], []),  # as long as it takes the loop to fetch the answers of quick ones
         ([reading(0), reading(200, queued=195)], []),  # the workers had no processor
         ([reading(0), reading(200, at_work=1)], []),  # one is done, and its token waits for the loop

@@ -21,7 +21,8 @@ def frame(line):
 
 def piece(began, wall, *, turn=7, line=7, exchange=1, cpu=None, **more):
     """One step in ms, that computes unless `cpu` says otherwise; the watchdog saw it at `line`."""
-    looked = Sample(began * MS, began * MS, began * MS, (frame(line),), "running")
+    at = round((began + 2 * wall / 3) * MS)
+    looked = Sample(at, at, at, (frame(line),), "running")
     values = {"collected": 0, "queued": 0, "switches": 0, "others_cpu": 0, "round_trips": 0, "doubtful_trips": 0}
     cpu = wall if cpu is None else cpu
     more = {"samples": (looked,)} | values | more
@@ -87,6 +88,25 @@ def test_the_line_of_the_greatest_part_is_named_and_the_others_are_told():
     (stall,) = stalls(Observation("full", (REQUEST,), tuple(pieces)), LIMITS)
     assert stall.place.frame == frame(9)
     assert [(part.frame.line, part.blocked_ns // MS) for part in stall.parts] == [(9, 35), (7, 30), (11, 5)]
+
+
+def test_a_part_weighs_by_its_time_and_not_by_its_looks():
+    """The watchdog looks often at first, and ever more rarely."""
+    looks = tuple(Sample(n * MS, n * MS, n * MS, (frame(7),), "running") for n in (10, 15, 20))
+    (stall,) = stalls(
+        Observation("full", (REQUEST,), (piece(0, 30, samples=looks), piece(40, 45, line=9), piece(90, 2, line=11))),
+        LIMITS,
+    )
+    assert stall.place.frame == frame(9)
+    assert [part.frame.line for part in stall.parts] == [9, 7, 11]
+
+
+def test_a_round_trip_has_no_parts():
+    """It is told at its line, however many lines share the turn."""
+    call = BlockingCall("requests.get", network=True, began=0, ended=20 * MS, stack=(frame(7),))
+    trip = piece(0, 20, cpu=1, switches=1, calls=(call,))
+    found = stalls(Observation("full", (REQUEST,), (trip, piece(30, 20, line=9))), LIMITS)
+    assert [(each.place.frame.line, each.parts) for each in found if each.kind == "sync-network"] == [(7, ())]
 
 
 def test_one_line_alone_has_no_parts():

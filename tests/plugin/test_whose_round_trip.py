@@ -5,6 +5,7 @@ Each request is sent beside a thread that computes 20 us every 0.3 ms, and witho
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.one_python
 SHOP = """
 import asyncio
 import os
+import sys
 import time
 
 import asyncpg
@@ -165,7 +167,12 @@ async def test_async(path):
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         assert (await client.get(path)).status_code == 200
 """
-BLOCKING = ("psycopg", "psycopg2", "raw", "lazy")
+BLOCKING = (
+    "psycopg",
+    "psycopg2",
+    "lazy",
+    *(["raw"] if sys.version_info >= (3, 12) else []),
+)  # see `engine.network.c_calls`
 FREE = ("def", "dependency", "beside", "asyncpg", "awaits", "sqlite")
 
 
@@ -173,12 +180,12 @@ FREE = ("def", "dependency", "beside", "asyncpg", "awaits", "sqlite")
 def checks(pytester, monkeypatch):
     """Runs all ways to send these requests: the checks of the report."""
 
-    def checks(paths):
+    def checks(paths, tests=TESTS):
         try:
             monkeypatch.setenv("EXAMPLE_POSTGRESQL", services.postgresql())
         except Unavailable as reason:
             (pytest.fail if os.environ.get("EXAMPLE_SERVICES") == "required" else pytest.skip)(str(reason))
-        pytester.makepyfile(shop=SHOP, test_shop=TESTS % (paths,))
+        pytester.makepyfile(shop=SHOP, test_shop=tests % (paths,))
         options = ("--noblock", "--noblock-report=report.json", "-p", "no:randomly")
         result = pytester.runpytest_subprocess(*options)
         return result, json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
@@ -205,3 +212,32 @@ def test_a_query_of_a_worker_or_a_coroutine_is_green_whatever_else_the_process_d
 
     result.assert_outcomes(passed=2 * 3 * len(FREE))
     assert {check["outcome"] for check in told} == {"passed"}
+
+
+FIRST = """
+import pytest
+from fastapi.testclient import TestClient
+
+@pytest.fixture
+def app():
+    import shop
+    yield shop.app
+    shop.raw.close()
+    for engine in shop.engines.values():
+        engine.dispose()
+
+def test_first(app):
+    client = TestClient(app)
+    for path in %r:
+        client.get(path)
+"""
+
+
+def test_a_driver_that_a_fixture_is_the_first_to_import(checks):
+    """As in a suite whose first fixture makes the app."""
+    paths = [f"/{each}" for each in BLOCKING]
+    _result, told = checks(paths, FIRST)
+
+    assert {check["request"]: [each["kind"] for each in check["findings"]] for check in told} == {
+        f"GET {path}": ["sync-network"] for path in paths
+    }

@@ -4,6 +4,7 @@ Each route has a bad and a good twin. Each is asked for by the fixture, by TestC
 """
 
 import json
+import re
 import subprocess
 import sys
 
@@ -55,6 +56,17 @@ async def gather(how: str):
     else:
         for _ in range(5):
             await piece(False)
+
+async def shorter():
+    time.sleep(0.04)  # shorter
+
+async def longer():
+    time.sleep(0.06)  # longer
+
+@app.get("/mixed/{how}")
+async def mixed(how: str):
+    if how == "bad":
+        await asyncio.gather(shorter(), longer())
 
 @app.get("/callbacks/{how}")
 async def callbacks(how: str):
@@ -138,7 +150,7 @@ from api import app
 def both(*names):
     return pytest.mark.parametrize("path", [f"/{name}/{how}" for name in names for how in ("bad", "good")])
 
-EVERYWHERE = ["gather", "callbacks", "chunks", "queue"]
+EVERYWHERE = ["gather", "mixed", "callbacks", "chunks", "queue"]
 
 @pytest.fixture(scope="module")
 def noblock_app():
@@ -226,6 +238,15 @@ def test_what_one_request_runs_in_one_turn_adds_up(ran, client, name):
     marks = {"gather": "piece", "callbacks": "burns", "chunks": "chunk"}
     assert ran.found(client, f"/{name}/bad") == [("handler", marks[name])], ran.text
     assert ran.outcome(client, f"/{name}/good") == "passed", ran.text
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_of_several_lines_the_one_with_the_greatest_part_is_named_and_v_tells_all(ran, client):
+    assert ran.found(client, "/mixed/bad") == [("handler", "longer")], ran.text
+    failure = ran.text.partition(f"test_{client}[/mixed/bad] ___")[2].partition("____ test_")[0]
+    lines = [number for number, text in enumerate(API.splitlines(), 1) if text.endswith(("# shorter", "# longer"))]
+    parts = re.findall(r"part +\d+ ms by api.py:(\d+) in (\w+)", failure)
+    assert parts == [(str(lines[1]), "longer"), (str(lines[0]), "shorter")], failure
 
 
 @pytest.mark.parametrize(("name", "mark"), [("fire", "forgotten"), ("later", "tick")])

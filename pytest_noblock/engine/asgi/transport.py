@@ -109,12 +109,21 @@ class AppCall(httpx.AsyncByteStream):
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
-        await self._recorder.before(message)
+        await self._before(message)
         _check(message, started=self._record.started is not None)
         complete = self._recorder.passed(message)
         self._deliver(message, complete=complete)
         if complete:
             _cut_segment()
+
+    async def _before(self, message: Message) -> None:
+        """The turn of the loop that the recorder may take is ours: the app's own goes on after it."""
+        meter = current_meter()
+        turn = meter.turn if meter is not None else 0
+        await self._recorder.before(message)
+        if meter is not None and meter.turn != turn:
+            meter.turn = turn
+            meter.switch_owner(meter.owner)
 
     def _deliver(self, message: Message, *, complete: bool) -> None:
         """Hand the message to the client's task, which runs in a later step: no client code runs in `send`."""

@@ -74,15 +74,21 @@ def _with_subclasses(base: type) -> Iterator[type]:
 
 
 def _query(dialect: Any = None, cursor: Any = None, *_: object, **__: object) -> "Effect | None":
-    """A query of SQLAlchemy always goes to the server. A cursor of a stand-in must show that it did."""
+    """A query of SQLAlchemy always goes to the server. For a stand-in of a test, a socket must show that it did."""
     if not _to_a_server(dialect):
         return None
-    return "network" if _comes_from(cursor, getattr(dialect, "dbapi", None)) else "exchange"
+    return "network" if _comes_from(cursor, getattr(dialect, "dbapi", None)) else "connect"
 
 
-def _transaction(dialect: Any = None, *_: object, **__: object) -> "Effect | None":
-    """To end a transaction that has not begun asks nobody."""
-    return "exchange" if _to_a_server(dialect) else None
+def _transaction(dialect: Any = None, connection: Any = None, *_: object, **__: object) -> "Effect | None":
+    """To end a transaction that has not begun asks nobody, and does not sleep."""
+    if not _to_a_server(dialect):
+        return None
+    return "exchange" if _comes_from(connection, getattr(dialect, "dbapi", None)) else "connect"
+
+
+def _connection(dialect: Any = None, *_: object, **__: object) -> "Effect | None":
+    return "connect" if _to_a_server(dialect) else None
 
 
 def _to_a_server(dialect: Any) -> bool:
@@ -90,12 +96,12 @@ def _to_a_server(dialect: Any) -> bool:
     return not getattr(dialect, "is_async", False) and getattr(dialect, "name", None) not in _IN_PROCESS
 
 
-def _comes_from(cursor: object, driver: object) -> bool:
-    """Whether the cursor is of a class of the driver, or of one that is derived from it."""
+def _comes_from(made: object, driver: object) -> bool:
+    """Whether a cursor or connection is of a class of the driver, or of one that is derived from it."""
     if not isinstance(driver, ModuleType):
         return False
     package = driver.__name__.partition(".")[0]
-    return any(each.__module__.partition(".")[0] == package for each in type(cursor).__mro__)
+    return any(each.__module__.partition(".")[0] == package for each in type(made).__mro__)
 
 
 def _of_django(wrapper: Any = None, *_: object, **__: object) -> "Effect | None":
@@ -103,7 +109,7 @@ def _of_django(wrapper: Any = None, *_: object, **__: object) -> "Effect | None"
     if getattr(backend, "vendor", None) in _IN_PROCESS:
         return None
     driver = getattr(backend, "Database", None)
-    return "network" if _comes_from(getattr(wrapper, "cursor", None), driver) else "exchange"
+    return "network" if _comes_from(getattr(wrapper, "cursor", None), driver) else "connect"
 
 
 def _always(*_: object, **__: object) -> "Effect | None":
@@ -126,7 +132,8 @@ def _of_poller(_poller: object = None, timeout: Any = None, *_: object, **__: ob
 
 _SQLALCHEMY: "tuple[tuple[str, Callable[..., Effect | None]], ...]" = (
     ("do_execute do_executemany do_execute_no_params", _query),
-    ("do_ping do_commit do_rollback do_savepoint connect", _transaction),
+    ("do_ping do_commit do_rollback do_savepoint", _transaction),
+    ("connect", _connection),
 )
 
 _DRIVERS: "tuple[tuple[str, str, str, Callable[..., Effect | None]], ...]" = (
@@ -162,5 +169,15 @@ This table answers: which call of a driver that ends on the loop thread was a ro
 other tables of calls.
 """
 
-MODULES = ("sqlalchemy.engine.default", *dict.fromkeys(module for module, *_ in _DRIVERS))
+_DIALECTS = (
+    "postgresql._psycopg_common postgresql.psycopg2 mysql.mysqldb mysql.pymysql mysql.mysqlconnector mssql.base "
+    "mssql.pyodbc oracle.cx_oracle"
+)
+"""Modules of `sqlalchemy.dialects` whose classes have such methods of their own. An engine that is made imports its."""
+
+MODULES = (
+    "sqlalchemy.engine.default",
+    *(f"sqlalchemy.dialects.{name}" for name in _DIALECTS.split()),
+    *dict.fromkeys(module for module, *_ in _DRIVERS),
+)
 """The modules of this table: once one more of them is imported, there is more to patch."""

@@ -46,7 +46,7 @@ Effect = Literal["network", "exchange", "local", "sleep", "connect", "client", "
 - `exchange`: it made a round trip if it slept, or if a socket shows one.
 - `local`: it received from a Unix socket; the client's call that did this had its answer from a real server.
 - `sleep`: it slept in the kernel.
-- `connect`: it opened a connection, which may have made a round trip; the sockets tell.
+- `connect`: it opened a connection, or asked what may be a stand-in of a test; the sockets tell whether it made one.
 - `client`: it is a client's, and a socket or a mock answered it.
 - `mock`: a mock stood in for something.
 """

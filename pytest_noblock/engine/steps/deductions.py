@@ -33,6 +33,8 @@ class Deductions:
     """Whether an `excluded` block runs now."""
     watchdog: Watchdog | None = None
     _collection_began = 0
+    ever = 0
+    """Wall ns of all `excluded` blocks so far, of all steps."""
     _in_first_use = False
 
     def __init__(self, clock: Clock) -> None:
@@ -97,7 +99,9 @@ class Deductions:
             if watchdog is not None:
                 watchdog.step_resumed(self._ident, running)
             self.cpu += _thread_cpu() - cpu
-            self.wall += now() - wall
+            passed = now() - wall
+            self.wall += passed
+            self.ever += passed
             self._add_queued(delay)
             self.collected = collected  # the block's CPU time holds what was collected in it
             self.used = True

@@ -33,6 +33,9 @@ _REUSE_NS = 50_000
 _NOTABLE_NS = 500_000
 """Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
 moment. A C driver takes longer than this to open one and to talk.)"""
+_KEPT_NS = _NOTABLE_NS // 2
+"""ns of CPU, of sleep or of imports. A segment with less of each is dropped. Of a notable step the machine may have
+taken a part; what remains still adds up with the other steps of its turn."""
 _SLEPT_NS = 5_000_000
 """Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
@@ -117,7 +120,7 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
         self._native = _native_id()
-        self._threads = PythonThreads()
+        self.threads = PythonThreads()
         self._trips = RoundTrips(sockets)
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
 
@@ -207,8 +210,8 @@ class StepMeter:
             self.close_gap_interval()
             self._start = self.clock.begin()
         self._read_at = self._start[WALL]
-        self._threads.step_begins(self._read_at)
-        self._watchdog_cpu = self._watchdog.burned() if self._watchdog is not None else 0
+        self.threads.step_begins(self._read_at)
+        self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
 
     def end(self) -> None:
         """The owner's step ends, or is cut here; the owner is charged for it."""
@@ -217,7 +220,7 @@ class StepMeter:
             return
         STEPPING.pop(self.ident, None)
         self._ended_at = ended = now()
-        wall = ended - self._began - self._between
+        wall = ended - self._began - self._between - self.deductions.wall
         if self._watchdog is not None:
             self._watchdog.step_ended(self.ident)
         notable = wall > _NOTABLE_NS or (wall > SHORT_NS and self._trips.count_now())
@@ -248,14 +251,14 @@ class StepMeter:
             self._gaps.close_interval()  # reading the sockets has released the GIL
         longest = max(segment.cpu, segment.asleep, segment.off_cpu, segment.imported)
         trips = segment.round_trips or segment.doubtful_trips
-        if trips or segment.calls or segment.answered or longest >= _NOTABLE_NS:
+        if trips or segment.calls or segment.answered or longest >= _KEPT_NS:
             self.segments.append((segment, self._step))
 
     def _segment(self, owner: LiveExchange, end: Reading, lines: tuple[LineCost, ...]) -> Segment:
         start, out, calls = self._start, self.deductions, self._calls
         others = others_cpu(start, end)
         if self._watchdog is not None:  # the watchdog makes no round trips
-            others = max(0, others - (self._watchdog.burned() - self._watchdog_cpu))
+            others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
         trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(self._began, end[WALL] - out.wall)
         cpu = end[CPU] - start[CPU] - out.collected - out.cpu - self._between
@@ -285,7 +288,7 @@ class StepMeter:
         )
 
     def _threads_cpu(self, off_cpu: int) -> int | None:
-        return self._threads.burned() if off_cpu >= _SLEPT_NS else None
+        return self.threads.burned() if off_cpu >= _SLEPT_NS else None
 
     def exchange_begins(self) -> int:
         """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""

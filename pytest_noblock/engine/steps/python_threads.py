@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.exchange import CURRENT
 
 _AGE_NS = 10_000_000
@@ -59,13 +61,21 @@ def app_starts() -> Iterator[None]:
             mark_as_the_apps(thread)
 
 
+class Marks(NamedTuple):
+    """The CPU time of threads at one moment, in ns."""
+
+    at: int
+    cpu: dict[threading.Thread, int]
+    """By thread: a later thread may have the same identity."""
+
+
 class PythonThreads:
     """The other Python threads, as one loop thread meters them. All of it runs on that thread."""
 
     def __init__(self) -> None:
         self._ident = _get_ident()
-        self._marks: dict[threading.Thread, int] | None = None
-        """CPU time (ns) of each thread when it was marked. By thread: a later thread may have the same identity."""
+        self.marks: Marks | None = None
+        """None before the first step, and where no thread has a clock."""
         self._starts = 0
         self._marked_at = 0
 
@@ -74,42 +84,32 @@ class PythonThreads:
         if moment - self._marked_at > _AGE_NS:
             self._marked_at = moment
             self._starts = _Starts.number
-            self._marks = self._read()
+            self.marks = read_clocks(moment)
 
     def burned(self) -> int | None:
         """CPU (ns) that the other Python threads have burned since the step began, or a little more.
 
         None where nobody knows: a thread has ended since, or the system has no clock for it.
         """
-        before, present = self._marks, self._read()
-        if before is None or present is None:
+        marks, present = self.marks, read_clocks(0)
+        if marks is None or present is None:
             return None
-        born = sum(each not in before for each in present)
-        if self._starts + born < _Starts.number or not before.keys() <= present.keys():
+        before, after = marks.cpu, present.cpu
+        born = sum(each not in before for each in after)
+        if self._starts + born < _Starts.number or not before.keys() <= after.keys():
             return None
-        return sum(cpu - before.get(each, 0) for each, cpu in present.items())
-
-    def _read(self) -> dict[threading.Thread, int] | None:
-        """None where there are too many threads, and where the system has no clock of another thread."""
-        threads = _enumerate()
-        if len(threads) > _MOST_THREADS or _clock_ns is None:
-            return None
-        clocks = {
-            each: cpu_of(each.native_id) for each in threads if each.ident != self._ident and each.name != WATCHDOG
-        }
-        if clocks and all(cpu is None for cpu in clocks.values()):
-            return None
-        return {each: cpu for each, cpu in clocks.items() if cpu is not None}
+        return sum(cpu - before.get(each, 0) for each, cpu in after.items() if each.ident != self._ident)
 
 
-def cpu_of(native: int | None) -> int | None:
-    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
+def read_clocks(moment: int) -> Marks | None:
+    """Of all threads but the watchdog; `moment` (ns) is now.
 
-    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
+    None where there are too many threads, and where the system has no clock of another thread.
     """
-    if native is None or _clock_ns is None:
+    threads = _enumerate()
+    if len(threads) > _MOST_THREADS or _clock_ns is None:
         return None
-    try:
-        return int(_clock_ns(~native << 3 | 6))
-    except (OSError, OverflowError):
+    clocks = {each: cpu_of(each.native_id) for each in threads if each.name != WATCHDOG}
+    if all(cpu is None for cpu in clocks.values()):
         return None
+    return Marks(moment, {each: cpu for each, cpu in clocks.items() if cpu is not None})

@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Container
+from typing import Protocol
 
-from pytest_noblock.engine.clocks import best_clock, cpu_of, longest_queued, queued
+from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
@@ -19,6 +20,9 @@ from pytest_noblock.engine.steps.timer import best_timer
 
 _MOST_SAMPLES = 8
 """How many samples a step may have. They come ever more rarely: the eighth about 29 times `after` into the step."""
+
+_MOST_WAITS, _WAIT_S = 10, 0.001
+"""How often, and for how many seconds each time, the end of a test waits for a watchdog that is late."""
 
 _NUMBERS_OF_SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 44: "sendto",
@@ -29,6 +33,22 @@ _NUMBERS_OF_SYSCALLS = {
                 101: "nanosleep", 115: "clock_nanosleep", 203: "connect", 206: "sendto", 207: "recvfrom",
                 212: "recvmsg", 22: "epoll_pwait", 56: "openat", 95: "waitid", 260: "wait4"},
 }  # fmt: skip
+
+
+class BetweenSteps(Protocol):
+    """Who wants to know that the watchdog woke while no step ran; see `threads.watched_gaps`."""
+
+    def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
+        """Called as soon as the watchdog has the GIL, for which it waited from `due` to `ended` (ns).
+
+        `delay`, `switches`: of its thread, before it slept.
+        """
+        ...
+
+    def again(self) -> int:
+        """In how many ns the watchdog is to wake again; 0 for never."""
+        ...
+
 
 Running = tuple[int, int, int]
 """A step that runs now: the native id of its thread, its number, when it began (ns)."""
@@ -55,21 +75,22 @@ class Watchdog:
         self.samples: list[RawSample] = []
         self.on_late: Callable[[], None] | None = None
         """Called on the watchdog's thread where it waited long for the GIL, before it releases the GIL again."""
+        self.between_steps: BetweenSteps | None = None
         self.cpu = 0
         """CPU time (ns) of the watchdog's thread, up to its last sample."""
         self._running: dict[int, Running] = {}
         """By `threading.get_ident()` of the loop thread."""
         self._due = 0
         """When the timer rings, or last rang (ns)."""
+        self._seen = 0
+        """The `_due` at which the watchdog woke last (ns)."""
+        self._rang = (0, 0)
+        """When it rang before it was armed anew, and when it was (ns). A thread that gets the GIL before the watchdog,
+        which was due, arms the timer again."""
         self._timer = best_timer()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=WATCHDOG, daemon=True)
         self._thread.start()
-
-    def burned(self) -> int:
-        """CPU time (ns) of the watchdog's thread until now; where no other thread can know: until its last look."""
-        cpu = cpu_of(self._thread.native_id or 0)
-        return self.cpu if cpu is None else cpu
 
     def step_began(self, ident: int, native: int, step: int, began: int) -> None:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
@@ -101,6 +122,13 @@ class Watchdog:
         if self._running and now() > self._due:
             self._take_samples(not_of={sample.step for sample in self.samples[-_MOST_SAMPLES:]})
 
+    def catch_up(self) -> None:
+        """Wait a few ms for a watchdog that was due and has not got the GIL: the test may be over before."""
+        for _ in range(_MOST_WAITS):
+            if self._due == self._seen or now() < self._due:
+                return
+            time.sleep(_WAIT_S)
+
     def take(self) -> list[RawSample]:
         """The samples so far, which the watchdog then forgets."""
         samples, self.samples = self.samples, []
@@ -113,23 +141,33 @@ class Watchdog:
         self._timer.close()
 
     def _arm(self, ns: int) -> None:
-        self._due = now() + ns
+        moment = now()
+        if moment > self._due:
+            self._rang = self._due, moment
+        self._due = moment + ns
         self._timer.arm(ns)
 
     def _run(self) -> None:
         clock = best_clock()
         while not self._stopping:
             before = clock.delay()
+            switches = voluntary_switches() if clock.splits_waiting else 0
             self._timer.wait()
+            between = self.between_steps if not self._running and clock.splits_waiting else None
+            if between is not None:
+                between.woke(*self._last_wait(), clock, before, switches)
             on_late = self.on_late
             if on_late is not None and now() - self._due >= self.after:
                 on_late()
             taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
             after = clock.delay()
             delayed = longest_queued(before, after)
+            self._seen = min(self._due, now())
             for _, sample in taken:
                 sample.gil_wait = max(0, sample.began - self._due - queued(after) + queued(before))
             self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
+            if between is not None and not self._running and (ns := between.again()) and now() > self._due:
+                self._arm(ns)
             self.cpu = time.thread_time_ns()
         clock.close()
 
@@ -141,6 +179,11 @@ class Watchdog:
                 self._arm(self.after)
         elif any(0 < each < _MOST_SAMPLES for each in times):
             self._arm(max(times) * self.after)
+
+    def _last_wait(self) -> tuple[int, int]:
+        """From when to when (ns) the watchdog waited for the GIL at most. The wait ended where a loop thread had it."""
+        moment = now()
+        return (self._due, moment) if self._due <= moment else self._rang
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step

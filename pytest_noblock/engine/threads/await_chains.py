@@ -27,7 +27,7 @@ from pytest_noblock.model.frames import Frame, user_frame
 
 AnyTask = asyncio.Task[object]
 
-_WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
+WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """The functions of anyio (4.9 to 4.16) and asyncio that wait for a worker."""
 
 _TASKS_IN_LOCALS = {
@@ -46,7 +46,7 @@ These functions wait at a future of their own, which a callback of their tasks s
 def where(record: LiveExchange, user: UserCode) -> Frame | None:
     """The innermost user line that the request waits at, in any of its tasks or in a worker."""
     chains = [await_chain(task) for task in tasks_of(record)]
-    if any(chain and chain[0][0].co_name in _WAITS_FOR_WORKER for chain in chains):
+    if any(chain and chain[0][0].co_name in WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
         if line is not None:
             return line

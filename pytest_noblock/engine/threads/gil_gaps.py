@@ -5,7 +5,10 @@ that waits for the GIL wakes every `SWITCH_INTERVAL_NS`, so its voluntary contex
 """
 
 import asyncio
+import gc
 import selectors
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,11 +27,12 @@ from pytest_noblock.engine.clocks import (
     queued,
 )
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, WorkerSample, other_stacks
 from pytest_noblock.engine.threads.pools import Holder
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.concurrency import Gap
+from pytest_noblock.model.concurrency import Gap, LongTurn
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
@@ -45,8 +49,10 @@ class GapSelector(selectors.DefaultSelector):
         if detector is None:
             return super().select(timeout)
         detector.close_interval()
+        detector.turn_ends()
         ready = super().select(timeout)
         detector.close_interval(may_sleep_s=timeout)
+        detector.turn_begins()
         return ready
 
 
@@ -59,12 +65,18 @@ class GilGapDetector:
 
     def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
         self._shortest = shortest
+        self._ident = threading.get_ident()
         self._workers = GapWorkers(awaited, user)
         self._gaps: list[tuple[Gap, list[WorkerSample], int]] = []
         """Each gap with its samples, and with the CPU (ns) of a thread that had ended by then."""
         self._clock: Clock = PortableClock()
         self._last: Reading = (0, 0, b"", 0, 0)
         """Where the present interval began."""
+        self._turns: list[LongTurn] = []
+        self._turn: Reading | None = None
+        """Where the present turn of the loop began."""
+        self._deductions: Deductions | None = None
+        self._deducted = self._collected = self._collected_before = self._collection_began = 0
 
     @contextmanager
     def detecting(self, meter: StepMeter) -> Iterator[None]:
@@ -76,11 +88,14 @@ class GilGapDetector:
         self._clock = LinuxClock()
         self._workers.mark(self._workers.marks())  # a worker may have burned in the run before
         self._last = self._clock.end()
+        self._deductions = meter.deductions
         selector.detector = self
         meter.attach_gaps(self)
+        gc.callbacks.append(self._collection)
         try:
             yield
         finally:
+            gc.callbacks.remove(self._collection)
             selector.detector = None
             meter.attach_gaps(None)
             self._clock.close()
@@ -103,6 +118,33 @@ class GilGapDetector:
             return False
         self._record(gap, stacks)
         return True
+
+    def turn_begins(self) -> None:
+        """On the loop thread: `select` has returned."""
+        self._turn = self._last
+        self._collected_before = self._collected
+        self._deducted = self._deductions.ever if self._deductions is not None else 0
+
+    def turn_ends(self) -> None:
+        """On the loop thread: `select` is about to be called."""
+        began, ended = self._turn, self._last
+        if began is None or ended[WALL] - began[WALL] < self._shortest or len(self._turns) >= _MOST_GAPS:
+            return
+        deducted = self._deductions.ever - self._deducted if self._deductions is not None else 0
+        self._turns.append(_long_turn(began, ended, self._collected - self._collected_before, deducted))
+
+    def _collection(self, phase: str, _details: dict[str, int]) -> None:
+        """In `gc.callbacks`: a collection that falls due is nobody's."""
+        if threading.get_ident() != self._ident:
+            return
+        if phase == "start":
+            self._collection_began = time.thread_time_ns()
+        else:
+            self._collected += time.thread_time_ns() - self._collection_began
+
+    def long_turns(self) -> tuple[LongTurn, ...]:
+        """Those of the run, once it is over."""
+        return tuple(self._turns)
 
     def _is_late(self, may_sleep_s: float | None) -> bool:
         """Whether to sample at once: to read the clock takes time, in which the thread that kept the GIL may go on."""
@@ -135,6 +177,14 @@ class GilGapDetector:
         if len(self._gaps) < _MOST_GAPS:
             self._gaps.append((gap, *self._workers.in_gap(gap, stacks)))
         self._workers.mark(self._workers.marks())  # what was burned in this gap is not the next one's
+
+
+def _long_turn(began: Reading, ended: Reading, collected: int, deducted: int) -> LongTurn:
+    wall, cpu = ended[WALL] - began[WALL], ended[CPU] - began[CPU]
+    delay = queued(ended[QUEUED]) - queued(began[QUEUED])
+    switches = ended[SWITCHES] - began[SWITCHES]
+    asleep = max(0, wall - cpu - delay) if switches else 0
+    return LongTurn(began[WALL], ended[WALL], cpu, delay, asleep, switches, collected, deducted)
 
 
 def _gap(began: Reading, ended: Reading, switches: int, may_sleep: int) -> Gap:

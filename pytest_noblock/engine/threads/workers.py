@@ -17,8 +17,9 @@ from collections.abc import Callable, Container, Iterable
 from types import FrameType
 from typing import Any
 
+from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.stacks import RawFrame, capture
-from pytest_noblock.engine.steps.python_threads import cpu_of, is_the_apps
+from pytest_noblock.engine.steps.python_threads import is_the_apps
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO_FILE = "_backends/_asyncio.py"

@@ -264,3 +264,33 @@ def test_what_is_recorded_of_each_type_of_scope(scope, requests):
     asyncio.run(entering(watcher, app, scope))
     assert called == [scope["type"]]
     assert [record.request for record in watcher.records] == requests
+
+
+@pytest.mark.parametrize(
+    ("client", "suspends", "turns"),
+    [
+        pytest.param("uvicorn.protocols.http.h11_impl", False, 1, id="a server that has room"),
+        pytest.param("uvicorn.protocols.http.h11_impl", True, 3, id="a server whose client reads slowly"),
+        pytest.param("starlette.testclient", True, 1, id="the test client, which hands over to the test's thread"),
+    ],
+)
+def test_a_send_ends_the_turn_only_where_a_server_suspends(user, respond, client, suspends, turns):
+    async def app(scope, receive, send):
+        await respond(send, more_body=True)
+        for number in range(3):
+            time.sleep(0.002)
+            await send({"type": "http.response.body", "body": b"x", "more_body": number < 2})
+
+    async def send(_message):
+        if suspends:
+            await asyncio.sleep(0)
+
+    async def main():
+        with metering("full", user, sample_after=10_000_000) as metered:
+            await asyncio.create_task(entering(Watcher(metered.steps), app, send=send))
+        return [segment.turn for segment in metered.segments if segment.calls]
+
+    send.__module__ = client
+    counted = asyncio.run(main())
+    assert (len(counted), len(set(counted))) == (3, turns)
+    assert 0 not in counted

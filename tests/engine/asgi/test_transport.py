@@ -11,7 +11,7 @@ import pytest
 
 from pytest_noblock.engine.asgi.lifespan import running
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
-from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.exchange import CURRENT, LiveTask
 from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.usercode import UserCode
@@ -140,6 +140,29 @@ def test_the_apps_call_is_no_eager_task(run, respond):
         return records[0].steps
 
     assert run(main()) > 0
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_the_parts_of_a_response_are_sent_in_one_turn_of_the_loop(run, user, asks):
+    """Also where we take a turn, so that a background task can show that it begins too early."""
+
+    async def app(scope, receive, send):
+        CURRENT.get().tasks.append(LiveTask(None, []))
+        await send(START)
+        for number in range(4):
+            time.sleep(0.005)
+            await send({"type": "http.response.body", "body": b"x", "more_body": number < 3})
+
+    async def main():
+        transport = AppTransport(app)
+        transport.asks_for_tasks = asks
+        with metering("full", user, sample_after=10_000_000) as metered:
+            async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+                await client.get("/")
+        return [segment.turn for segment in metered.segments for _call in segment.calls]
+
+    turns = run(main())
+    assert (len(turns), len(set(turns))) == (4, 1)
 
 
 def test_the_apps_exception_is_on_record_and_not_raised(run):

@@ -28,8 +28,8 @@ def dialect(name: str = "postgresql", *, is_async: bool = False, dbapi: object =
     [
         (dialect(), cursor_of("fastdb"), "network"),
         (dialect(), type("Own", (type(cursor_of("fastdb")),), {"__module__": "shop"})(), "network"),
-        (dialect(), cursor_of("shop"), "exchange"),
-        (dialect(dbapi=SimpleNamespace()), cursor_of("fastdb"), "exchange"),
+        (dialect(), cursor_of("shop"), "connect"),
+        (dialect(dbapi=SimpleNamespace()), cursor_of("fastdb"), "connect"),
         (dialect("sqlite"), cursor_of("fastdb"), None),
         (dialect(is_async=True), cursor_of("fastdb"), None),
     ],
@@ -40,9 +40,15 @@ def test_a_query_of_sqlalchemy(asked, cursor, effect):
 
 
 def test_the_end_of_a_transaction_must_show_that_it_asked_the_server():
-    assert module._transaction(dialect(), object()) == "exchange"
+    assert module._transaction(dialect(), cursor_of("fastdb")) == "exchange"
+    assert module._transaction(dialect(), object()) == "connect"
     assert module._transaction(dialect("sqlite"), object()) is None
     assert module._transaction(dialect(is_async=True)) is None
+
+
+def test_a_connection_that_is_opened_shows_in_its_socket():
+    assert module._connection(dialect()) == "connect"
+    assert module._connection(dialect("sqlite")) is module._connection(dialect(is_async=True)) is None
 
 
 def test_the_dialects_that_have_the_method_of_their_own(monkeypatch):
@@ -84,7 +90,7 @@ def test_a_cursor_of_django():
         return SimpleNamespace(cursor=cursor, db=SimpleNamespace(vendor=vendor, Database=driver("fastdb")))
 
     assert module._of_django(wrapper("postgresql", cursor_of("fastdb"))) == "network"
-    assert module._of_django(wrapper("postgresql", cursor_of("django"))) == "exchange"
+    assert module._of_django(wrapper("postgresql", cursor_of("django"))) == "connect"
     assert module._of_django(wrapper("sqlite", cursor_of("sqlite3"))) is None
 
 

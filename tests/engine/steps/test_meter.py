@@ -151,9 +151,6 @@ class Dog:
     cpu = 0
     on_late = None
 
-    def burned(self):
-        return self.cpu
-
     def __init__(self):
         self.told = []
 

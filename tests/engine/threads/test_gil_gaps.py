@@ -51,7 +51,7 @@ def seen(turn):
 
     async def main():
         detector = GilGapDetector(list, UserCode(__file__.rpartition("/")[0], set()), 10 * MS)
-        with detector.detecting(SimpleNamespace(attach_gaps=lambda gaps: None)):
+        with detector.detecting(SimpleNamespace(attach_gaps=lambda gaps: None, deductions=SimpleNamespace(ever=0))):
             await asyncio.sleep(0)
             turn(detector)
             await asyncio.sleep(0)

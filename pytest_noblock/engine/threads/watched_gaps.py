@@ -1,0 +1,226 @@
+"""Gaps of watched tests: while a request is under way and no step runs, the watchdog asks for the GIL now and then.
+
+Nothing of ours runs on the loop thread between two steps, and the loop is the test's own. But a thread that keeps the
+GIL from the loop thread keeps it from the watchdog as well. All of it runs on the watchdog's thread, which has the GIL
+right after the C call that kept it.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_noblock.engine.clocks import Clock, queued, voluntary_switches
+from pytest_noblock.engine.exchange import LiveExchange, record_of
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.steps.python_threads import Marks, is_the_apps, read_clocks
+from pytest_noblock.engine.threads.await_chains import WAITS_FOR_WORKER, await_chain
+from pytest_noblock.engine.usercode import PACKAGE, UserCode
+from pytest_noblock.model.frames import Stack, user_frame
+
+if TYPE_CHECKING:
+    from pytest_noblock.model.concurrency import Gap
+
+_MOST_GAPS = 100
+_MOST_THREADS = 8
+"""Threads of a gap that are kept: those that burned most."""
+_OFTEN = 20
+"""So many times the watchdog wakes after `after` while the same requests are under way, later after twice that. It
+keeps the GIL for 30 to 60 us each time: half a per cent of the time at 10 ms."""
+
+
+_FRAMES_OF_START = 8
+"""`Thread.start`, and what it waits in, are so many frames at most, before our wrappers around it come."""
+
+
+class UnderWay(NamedTuple):
+    """A request that has entered the app."""
+
+    record: LiveExchange
+    ident: int
+    """`threading.get_ident()` of the thread that runs it."""
+    loop: asyncio.AbstractEventLoop | None
+    """None where it is no asyncio loop."""
+
+    def at(self, moment: int) -> bool:
+        """Whether it is under way then (ns)."""
+        return self.record.sent <= moment and (self.record.returned is None or self.record.returned > moment)
+
+
+class _Thread(NamedTuple):
+    """One thread in a gap."""
+
+    thread: threading.Thread
+    cpu: int
+    """ns, a lower bound: what it burned while the watchdog waited."""
+    frames: list[RawFrame]
+    is_the_apps: bool
+
+
+class _RawGap(NamedTuple):
+    """A wait of the watchdog; times in ns."""
+
+    due: int
+    ended: int
+    switches: int
+    asleep: int
+    others_cpu: int
+    threads: list[_Thread]
+    awaits: list[tuple[int, list[RawFrame]]]
+    """Where the requests wait: the numbers of their exchanges, and the await chains of their tasks or, where the loop
+    thread is in a step, its stack; the `def` of the endpoint. Those that wait for a worker come first."""
+
+
+class WatchedGaps:
+    """The gaps of one watched test in which the watchdog waited `after` ns and longer."""
+
+    def __init__(
+        self, after: int, requests: Callable[[], Sequence[UnderWay]], marks: Callable[[], Marks | None]
+    ) -> None:
+        """`marks`: the CPU time of the threads as it was when the last step began."""
+        self._after = after
+        self._requests = requests
+        self._marks_of_steps = marks
+        self._marks: Marks | None = None
+        self._gaps: list[_RawGap] = []
+        self._under_way: set[int] = set()
+        self._wakes = 0
+        self.also: Callable[[], None] | None = None
+        """Called at each wake as well."""
+
+    def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
+        """See `BetweenSteps`."""
+        with suppress(Exception):  # the loop goes on once this thread lets go of the GIL: a set may change its size
+            self._note(due, ended, clock, delay, switches)
+        self._marks = read_clocks(now())
+
+    def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
+        asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
+        if asleep >= self._after and len(self._gaps) < _MOST_GAPS:
+            stacks = {ident: capture(frame) for ident, frame in sys._current_frames().items()}
+            under_way = [each for each in self._requests() if each.at(due)]
+            awaits = [each for request in under_way for each in _awaits(request)]
+            woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
+            if under_way:
+                threads = self._threads(due, stacks, [each.loop for each in under_way])
+                others = sum(each.cpu for each in threads)
+                awaits = [*sorted(awaits, key=_waits_for_no_worker), *_endpoints(under_way)]
+                most = threads[:_MOST_THREADS]
+                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits))
+
+    def again(self) -> int:
+        """In how many ns the watchdog is to wake again; 0 while no request is under way."""
+        moment = now()
+        under_way = {each.record.number for each in self._requests() if each.at(moment)}
+        if under_way != self._under_way:
+            self._under_way, self._wakes = under_way, 0
+        self._wakes += 1
+        if not under_way:
+            return 0
+        if self.also is not None:
+            with suppress(Exception):
+                self.also()
+        return self._after if self._wakes <= _OFTEN else 2 * self._after
+
+    def _threads(self, due: int, stacks: dict[int, list[RawFrame]], loops: Sequence[object]) -> list[_Thread]:
+        """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
+        marks = max(filter(None, (self._marks, self._marks_of_steps())), key=lambda each: each.at, default=None)
+        present = read_clocks(now())
+        if marks is None or present is None:
+            return []
+        threads = [
+            _Thread(thread, _burned(thread, cpu, due, marks), stacks.get(thread.ident or 0, []), _works(thread, loops))
+            for thread, cpu in present.cpu.items()
+        ]
+        return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
+
+    def gaps(self, user: UserCode) -> "tuple[Gap, ...]":
+        """All gaps in which an app's thread burned most, once the test is over."""
+        return tuple(_gaps(self._gaps, user))
+
+    def __bool__(self) -> bool:
+        return bool(self._gaps)
+
+
+def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
+    """What the thread burned after `due`, at least: before that it may have burned all the time since the marks."""
+    born: int = getattr(thread, "noblock_born", 0)
+    since = max(marks.at, born)
+    return max(0, cpu - marks.cpu.get(thread, 0) - max(0, due - since))
+
+
+def _works(thread: threading.Thread, loops: Sequence[object]) -> bool:
+    """Whether the thread is known to work for the app. anyio's workers (4.9 to 4.16) have their loop in `loop`."""
+    loop = vars(thread).get("loop")
+    return is_the_apps(thread) or (loop is not None and any(loop is each for each in loops))
+
+
+def _awaits(request: UnderWay) -> Iterator[tuple[int, list[RawFrame]]]:
+    record, ident, loop = request
+    running = asyncio.current_task(loop) if loop is not None else None
+    if running is not None and record_of(running) is record:
+        yield record.number, _in_step(ident)
+    for task in asyncio.all_tasks(loop) if loop is not None else ():
+        if task is not running and record_of(task) is record:
+            yield record.number, await_chain(task)
+
+
+def _endpoints(under_way: Sequence[UnderWay]) -> Iterator[tuple[int, list[RawFrame]]]:
+    for record in (each.record for each in under_way):
+        endpoint = starlette.endpoint_def(record)
+        if endpoint is not None:
+            yield record.number, [endpoint]
+
+
+def _in_step(ident: int) -> list[RawFrame]:
+    """The stack of a loop thread that starts a thread, from the call on. The new thread took the GIL at once."""
+    frame = top = sys._current_frames().get(ident)
+    for _ in range(_FRAMES_OF_START):
+        if frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+            while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+                frame = frame.f_back
+            return capture(frame)
+        frame = frame.f_back if frame is not None else None
+    return capture(top)
+
+
+def _waits_for_no_worker(awaits: tuple[int, list[RawFrame]]) -> bool:
+    _number, frames = awaits
+    return not frames or frames[0][0].co_name not in WAITS_FOR_WORKER
+
+
+def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
+    from pytest_noblock.model.concurrency import Gap, Worker
+
+    for gap in raw:
+        apps = [each for each in gap.threads if each.is_the_apps or _runs_app(each, user)]
+        strangers = max((each.cpu for each in gap.threads if each not in apps), default=0)
+        if apps and 2 * strangers < apps[0].cpu:  # else nobody knows which of them kept it
+            number, awaited = _first_at_user_line(gap.awaits, user)
+            yield Gap(
+                began=gap.due,
+                ended=gap.ended,
+                late=gap.ended - gap.due,
+                switches=gap.switches,
+                asleep=gap.asleep,
+                others_cpu=gap.others_cpu,
+                workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited) for each in apps),
+                exchange=number,
+                seen_by="watchdog",
+            )
+
+
+def _runs_app(each: _Thread, user: UserCode) -> bool:
+    return any(user.is_the_apps(code.co_filename) for code, *_ in each.frames)
+
+
+def _first_at_user_line(awaits: Sequence[tuple[int, list[RawFrame]]], user: UserCode) -> tuple[int | None, Stack]:
+    for number, frames in awaits:
+        stack = as_stack(frames, user)
+        if user_frame(stack) is not None:
+            return number, stack
+    return (awaits[0][0] if awaits else None), ()

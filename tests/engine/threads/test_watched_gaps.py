@@ -1,0 +1,123 @@
+"""What the watchdog records when it had to wait for the GIL while no step ran."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_noblock.engine.clocks import best_clock, voluntary_switches
+from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps.python_threads import mark_as_the_apps, read_clocks
+from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
+
+MS = 1_000_000
+
+pytestmark = pytest.mark.skipif(not best_clock().splits_waiting, reason="the portable meter sees no gaps")
+CLOCK = SimpleNamespace(delay=lambda: b"0 0 0")
+
+
+class Burner:
+    """A thread that burns 60 ms once it is told to, and lives on."""
+
+    def __init__(self, *, apps=True):
+        self._go, self.done, self._over = (threading.Semaphore(0) for _ in range(3))
+        self.thread = threading.Thread(target=self._burn)
+        if apps:
+            mark_as_the_apps(self.thread)
+        self.thread.start()
+
+    def _burn(self):
+        self._go.acquire()
+        until = time.thread_time() + 0.06
+        while time.thread_time() < until:
+            pass
+        self.done.release()
+        self._over.acquire()
+
+    def burn(self):
+        self._go.release()
+        self.done.acquire()
+
+    def end(self):
+        self._go.release()
+        self._over.release()
+        self.thread.join()
+
+
+@pytest.fixture
+def burner():
+    burners = []
+
+    def burner(**how):
+        burners.append(Burner(**how))
+        return burners[-1]
+
+    yield burner
+    for each in burners:
+        each.end()
+
+
+def waited(user, *burners, requests=None, waited_ms=100):
+    """The gaps after the watchdog waited so long while these burned."""
+    request = LiveExchange("GET", "/")
+    under_way = [UnderWay(request, threading.get_ident(), None)] if requests is None else requests
+    marks = read_clocks(now())
+    gaps = WatchedGaps(10 * MS, lambda: under_way, lambda: marks)
+    due = now()
+    for each in burners:
+        each.burn()
+    gaps.woke(due, max(now(), due + waited_ms * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
+    return gaps.gaps(user)
+
+
+def test_the_thread_of_the_app_that_burned_and_the_request_that_was_under_way(user, burner):
+    (gap,) = waited(user, burner())
+    assert gap.late >= 100 * MS
+    assert gap.switches >= 20
+    assert gap.seen_by == "watchdog"
+    assert 59 * MS <= gap.workers[0].cpu <= gap.others_cpu
+    assert "_burn" in [frame.function for frame in gap.workers[0].stack]
+
+
+def test_a_thread_of_the_test_is_nobodys(user, burner):
+    assert waited(user, burner(apps=False)) == ()
+
+
+def test_where_a_thread_of_the_test_burned_as_much_nobody_knows_who_kept_it(user, burner):
+    assert waited(user, burner(), burner(apps=False)) == ()
+    assert waited(user, burner(), burner()) != ()
+
+
+def test_a_request_that_came_later_or_had_ended_was_not_under_way(user, burner):
+    ended, later = LiveExchange("GET", "/"), LiveExchange("GET", "/")
+    ended.returned = now()
+    later.sent = now() + 10**12
+    requests = [UnderWay(each, threading.get_ident(), None) for each in (ended, later)]
+    assert waited(user, burner(), requests=requests) == ()
+
+
+def test_a_watchdog_that_was_in_time_or_had_no_processor_saw_no_gap(user, monkeypatch):
+    assert waited(user, waited_ms=5) == ()
+    monkeypatch.setattr(CLOCK, "delay", lambda: b"0 95000000 9")
+    assert waited(user, waited_ms=100) == ()
+
+
+def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_the_wait(user, burner):
+    marks = read_clocks(now())
+    burning = burner()
+    burning.burn()
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    request.record.sent = 0
+    gaps = WatchedGaps(10 * MS, lambda: [request], lambda: marks)
+    gaps.woke(now(), now() + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
+    assert gaps.gaps(user) == ()
+
+
+def test_it_wakes_again_while_a_request_is_under_way_and_more_rarely_later():
+    record = LiveExchange("GET", "/")
+    gaps = WatchedGaps(10 * MS, lambda: [UnderWay(record, 0, None)], lambda: None)
+    assert [gaps.again() for _ in range(22)] == [10 * MS] * 20 + [20 * MS] * 2
+    record.returned = now()
+    assert gaps.again() == 0

@@ -1,0 +1,62 @@
+"""A probe that waited twice the limit has a cause, or nothing can be said of the request."""
+
+import pytest
+
+from pytest_noblock.judge import last_net
+from pytest_noblock.model.concurrency import LongTurn
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import LOOP, Exchange, Observation, Probe
+from pytest_noblock.model.segment import Segment
+
+MS = 1_000_000
+EXCHANGE = Exchange(1, "GET", "/report", sent=0, returned=10**12)
+
+
+def turn(wall=297, cpu=2, queued=3, asleep=292, switches=1, collected=0, deducted=0):
+    times = (each * MS for each in (0, wall, cpu, queued, asleep))
+    began, ended, cpu, queued, asleep = times
+    return LongTurn(began, ended, cpu, queued, asleep, switches, collected * MS, deducted * MS)
+
+
+def step(asleep=0, cpu=0):
+    ended = (asleep + cpu) * MS
+    return Segment(1, 0, ended, cpu * MS, 0, 0, 1 if asleep else 0, 0, 0, 0)
+
+
+def told(turn, *steps, waited=297, copies=1):
+    exchanges = (EXCHANGE,) * copies
+    probe = Probe(LOOP, 5 * MS, (5 + waited) * MS)
+    return last_net.unexplained(Observation("full", exchanges, steps, (probe,), long_turns=(turn,)), Limits(50 * MS))
+
+
+def test_a_sleep_in_no_step_is_told_with_what_was_measured():
+    assert told(turn()) == (
+        "a probe of the event loop waited 297 ms, and no cause was found: in one turn of the loop its thread slept "
+        "292 ms (in 1 goes), computed 2.0 ms and waited 3.0 ms for a processor, 294 ms of it in no step of a request"
+    )
+
+
+@pytest.mark.parametrize(
+    ("turn", "steps", "how"),
+    [
+        (turn(), (step(asleep=290),), {}),  # the rules of steps have judged it
+        (turn(asleep=0, cpu=290), (step(cpu=280),), {}),
+        (turn(asleep=0, cpu=290, collected=285), (), {}),  # a collection that fell due
+        (turn(asleep=4, queued=290), (), {}),  # it had no processor
+        (turn(switches=60), (), {}),  # it waited for the GIL, as for a watchdog that had no processor
+        (turn(deducted=290), (), {}),  # a new thread that had no processor
+        (turn(asleep=0, cpu=290), (), {"copies": 40}),  # a little for each of forty
+        (turn(), (), {"waited": 99}),  # under twice the limit
+    ],
+    ids="in-a-step computed-in-a-step collected queued gil deducted many short".split(),
+)
+def test_what_the_machine_or_a_known_step_explains_is_not_told(turn, steps, how):
+    assert told(turn, *steps, **how) is None
+
+
+def test_what_one_request_computes_in_no_step_is_told():
+    assert told(turn(asleep=0, switches=0, cpu=290))
+
+
+def test_a_turn_that_was_over_before_the_probe_was_due_is_not_its_cause():
+    assert told(turn(wall=4)) is None

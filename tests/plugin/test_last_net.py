@@ -1,0 +1,46 @@
+"""What holds the loop where no step is seen: the probes feel it, and the check is not green."""
+
+APP = """
+import asyncio
+import time
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+class Unseen(asyncio.Handle):
+    def _run(self):
+        time.sleep(self._args[0])
+
+def hold(seconds):
+    loop = asyncio.get_running_loop()
+    loop._ready.append(Unseen(print, (seconds,), loop))
+
+@app.get("/unseen")
+async def unseen():
+    hold(0.2)
+    await asyncio.sleep(0.02)
+
+@app.get("/short")
+async def short():
+    hold(0.01)
+    await asyncio.sleep(0.02)
+"""
+
+
+def test_a_probe_that_waited_without_a_cause_is_not_passed(pytester):
+    pytester.makepyfile(
+        unseen=APP,
+        test_it="""
+            def test_unseen(noblock):
+                noblock.get("/unseen")
+
+            def test_short(noblock):
+                noblock.get("/short")
+        """,
+    )
+    result = pytester.runpytest("--noblock-app=unseen:app", "-p", "no:randomly")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["a probe of the event loop waited * ms, and no cause was found: *slept * in no step of a request*"]
+    )

@@ -1,0 +1,124 @@
+"""A thread that keeps the GIL stops the loop of a watched test, too: the watchdog waits for it as the loop does."""
+
+from tests.burning import letters, rows
+
+APP = """
+import asyncio
+import hashlib
+import json
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import FastAPI
+
+app = FastAPI()
+LETTERS = int(os.environ["LETTERS"])
+BIG = [list(range(1000))] * int(os.environ["ROWS"])
+pool = ThreadPoolExecutor(1)
+
+def keep():
+    re.match(r"(a+)+$", "a" * LETTERS + "b")  # keep
+
+@app.get("/def")
+def plain():
+    keep()
+
+@app.get("/later")
+def later():
+    time.sleep(0.1)
+    keep()
+
+@app.get("/to-thread")
+async def to_thread():
+    await asyncio.to_thread(json.dumps, BIG)  # to-thread
+
+@app.get("/own-pool")
+async def own_pool():
+    await asyncio.get_running_loop().run_in_executor(pool, sum, range(20_000_000))  # own-pool
+
+@app.get("/python")
+def python():
+    until = time.thread_time() + 0.2
+    while time.thread_time() < until:
+        pass
+
+@app.get("/pbkdf2")
+def pbkdf2():
+    hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", 300_000)
+
+@app.get("/sleep")
+def sleep():
+    time.sleep(0.2)
+
+@app.get("/awaits")
+async def awaits():
+    await asyncio.sleep(0.3)
+"""
+TESTS = """
+import asyncio
+import re
+import threading
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from keeping import LETTERS, app
+
+def client_of(app):
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+BAD = ["/def", "/later", "/to-thread", "/own-pool"]
+GOOD = ["/python", "/pbkdf2", "/sleep", "/awaits"]
+PATHS = pytest.mark.parametrize("path", BAD + GOOD)
+
+@PATHS
+def test_client(path):
+    for _ in range(2 if path in BAD else 1):  # a busy machine may end the test before the watchdog gets the GIL
+        assert TestClient(app).get(path).status_code == 200
+
+@PATHS
+@pytest.mark.anyio
+async def test_async(path):
+    async with client_of(app) as client:
+        for _ in range(2 if path in BAD else 1):
+            await client.get(path)
+
+def keeps_it():
+    re.match(r"(a+)+$", "a" * LETTERS + "b")
+
+@pytest.mark.anyio
+async def test_own_coroutine():
+    async with client_of(app) as client:
+        sending = asyncio.create_task(client.get("/awaits"))
+        await asyncio.sleep(0.05)
+        keeps_it()
+        await sending
+
+def test_own_thread():
+    sending = threading.Thread(target=lambda: TestClient(app).get("/awaits"))
+    sending.start()
+    keeps_it()
+    sending.join()
+"""
+
+
+def line_of(name: str) -> int:
+    (line,) = [n for n, text in enumerate(APP.strip().splitlines(), 1) if text.endswith(f"# {name}")]
+    return line
+
+
+def test_it_is_red_at_its_line_and_what_lets_go_of_the_gil_is_green(pytester, monkeypatch):
+    monkeypatch.setenv("LETTERS", str(letters(200)))
+    monkeypatch.setenv("ROWS", str(rows(200)))
+    pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
+    pytester.makepyfile(keeping=APP, test_it=TESTS)
+    result = pytester.runpytest("--noblock", "-p", "no:randomly", "-rf")
+    result.assert_outcomes(failed=8, passed=10)
+    for path, line in [("def", "keep"), ("later", "keep"), ("to-thread", "to-thread"), ("own-pool", "own-pool")]:
+        told = [f"GET /{path} held the GIL * ms (limit 50 ms)", "", f"  by      keeping.py:{line_of(line)} in *"]
+        result.stdout.fnmatch_lines([*told, "  why     a thread computed * our watchdog, and with it the loop,*"])
+        for client in ("client", "async"):
+            result.stdout.fnmatch_lines([f"FAILED test_it.py::test_{client}[[]/{path}[]] - *GET /{path} held*"])
