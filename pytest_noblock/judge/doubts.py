@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pytest_noblock.judge import attribution
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.limits import UNSETTLED
 from pytest_noblock.model.segment import Segment
 
 
@@ -22,6 +23,6 @@ def notes(segments: Iterable[Segment], exchange: int, found: Iterable[Finding]) 
 def _sentence(peer: str | None, times: int) -> str:
     trips = "a round trip" if times == 1 else f"{times} round trips"
     return (
-        f"{trips} to {peer or 'a closed socket'} while the event loop was held: another thread computed at the same "
-        "time and may have made it, so it is not counted"
+        f"{UNSETTLED}{trips} to {peer or 'a closed socket'} while the event loop was held: another thread computed "
+        "at the same time and may have made it, so it is not counted"
     )

@@ -11,7 +11,7 @@ from pytest_noblock.model.check import ProbeWaits
 from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, Kind, StallKind
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Observation, Phase, Probe
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
@@ -140,7 +140,8 @@ def notes(
     """
     known = {key(finding) for finding in final}
     places = {(finding.file, finding.line) for finding in final}
-    rest = [each for each in found if each.file and key(each) not in known and (each.file, each.line) not in places]
+    told = [each for each in found if each.file or _breaks(each, limits)]
+    rest = [each for each in told if key(each) not in known and (each.file, each.line) not in places]
     gone = [each for each in cold if key(each) not in known and (each.file, each.line) not in places]
     return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
 
@@ -149,10 +150,16 @@ def _note(finding: Finding, limits: Limits) -> str:
     what = f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
     if finding.phase is Phase.APP and finding.reason is None:
         return f"{what}: the app ran it while no request was under way"
-    if KINDS[finding.kind].always or finding.blocked_ns >= limits.max_block:
-        return f"{what}: did not come again, or could not be told from the machine's doing; not counted"
+    if _breaks(finding, limits):
+        return f"{UNSETTLED}{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"
 
 
+def _breaks(finding: Finding, limits: Limits) -> bool:
+    return KINDS[finding.kind].always or finding.blocked_ns >= limits.max_block
+
+
 def _cold(finding: Finding) -> str:
+    if KINDS[finding.kind].always:  # what is kept now may be asked for again: a cache runs out, a connection is closed
+        return f"{UNSETTLED}{finding.kind}, {words(finding.blocked_ns)} at {finding.place}, in the first request only"
     return f"cold: {finding.kind}, {words(finding.blocked_ns)} at {finding.place}, the first time only"

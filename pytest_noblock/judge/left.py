@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import assert_never
 
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Ending, Exchange, Left
 from pytest_noblock.model.units import words
 
@@ -12,7 +12,7 @@ def notes(exchange: Exchange, limits: Limits, relative: Callable[[str], str]) ->
     """One sentence for each piece of detached work that was not measured to its end."""
     for left in dict.fromkeys(exchange.left):
         where = f"{relative(left.frame.file)}:{left.frame.line} in {left.frame.function}"
-        yield f"{exchange.request} left {_what(left)} at {where}, which {_ended(left.ending, limits)}"
+        yield f"{UNSETTLED}{exchange.request} left {_what(left)} at {where}, which {_ended(left.ending, limits)}"
 
 
 def _what(left: Left) -> str:

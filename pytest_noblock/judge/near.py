@@ -6,7 +6,7 @@ it, beside the finding.
 """
 
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
@@ -37,8 +37,8 @@ def let_pass(finding: Finding, limits: Limits, pace: Pace) -> str:
     """The note on a computation that is within the limit at the machine's best pace."""
     at_best = words(round(finding.asleep + finding.cpu / pace.slowness))
     return (
-        f"near: {finding.kind}, {words(finding.blocked_ns)} at {finding.place}, {at_best} at the machine's best pace, "
-        f"limit {words(limits.max_block)}; not counted. {_pace(pace)}"
+        f"{UNSETTLED}{finding.kind}, {words(finding.blocked_ns)} at {finding.place}, {at_best} at the machine's best "
+        f"pace, limit {words(limits.max_block)}; not counted. {_pace(pace)}"
     )
 
 

@@ -6,7 +6,7 @@ Python code hands the GIL over within a switch interval. So the lateness of the 
 
 from collections.abc import Iterator
 
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS, words
@@ -35,8 +35,9 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
     least = _least(worst, observation.slowdown).cpu
     if least < limits.max_block:
         yield (
-            f"traced: cpu, {words(worst.cpu)}, of which {words(least)} are sure: a tracer is on, as coverage's, which "
-            f"makes Python code up to {observation.slowdown} times slower; not counted. COVERAGE_CORE=sysmon does not"
+            f"{UNSETTLED}cpu, {words(worst.cpu)}, of which {words(least)} are sure: a tracer is on, as coverage's, "
+            f"which makes Python code up to {observation.slowdown} times slower; not counted. "
+            "COVERAGE_CORE=sysmon does not"
         )
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 NOTE_NS = 1_000_000
 """Ns: a stall that the limit decides is a note from this size up to the limit. A shorter one is not told."""
 
+UNSETTLED = "unsettled: "
+"""How a note begins of which nobody can say whether it should have been a finding. The summary of the run tells it."""
+
 SAMPLE_AFTER_NS = 10_000_000
 """Ns: the watchdog samples the loop thread's stack when a step has run for so long, or for half the limit if that is
 less."""

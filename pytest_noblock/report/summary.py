@@ -1,12 +1,14 @@
 """The end of a run: how many requests were watched, and what was found, each line of code once (pure)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pytest_noblock.model.limits import UNSETTLED
 from pytest_noblock.model.observation import LIFESPAN
 from pytest_noblock.report.json_v1 import Record
 
 _MOST_TESTS = 3
+_MOST_DOUBTS = 10
 
 
 def summary(
@@ -17,9 +19,25 @@ def summary(
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test):
         yield from _found(line, found)
+    yield from _unsettled(by_test)
     yield from _unused(by_test, unused)
     if notes:
         yield from _notes(by_test)
+
+
+def _unsettled(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """The doubts of requests that passed: a green test that leaves a doubt says so."""
+    doubts: defaultdict[str, list[str]] = defaultdict(list)
+    for test, records in by_test.items():
+        for check in records:
+            for note in () if check["findings"] else check["notes"]:
+                if note.startswith(UNSETTLED):
+                    doubts[note.removeprefix(UNSETTLED)].append(test)
+    for doubt, tests in list(doubts.items())[:_MOST_DOUBTS]:
+        yield f"  unsettled  {doubt}"
+        yield from _tests(tests)
+    if len(doubts) > _MOST_DOUBTS:
+        yield f"  unsettled  {len(doubts) - _MOST_DOUBTS} more; NOBLOCK_DEBUG=1 shows all"
 
 
 def _notes(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
@@ -64,7 +82,11 @@ def _found(line: str, found: Sequence[tuple[str, Record, Record]]) -> Iterator[s
     worst = max((finding for _, _, finding in found), key=lambda finding: float(finding["ms"]))
     accepted = "" if worst.get("accepted") is None else f"  accepted: {worst['accepted']}"
     yield f"  {line}  {worst['ms']:.1f} ms  {worst['call'] or worst['code'] or ''}{accepted}"
-    tests = list(dict.fromkeys(test for test, _, _ in found))
+    yield from _tests(test for test, _, _ in found)
+
+
+def _tests(names: Iterable[str]) -> Iterator[str]:
+    tests = list(dict.fromkeys(names))
     for test in tests[:_MOST_TESTS]:
         yield f"      {test}"
     if len(tests) > _MOST_TESTS:

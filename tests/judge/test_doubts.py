@@ -23,8 +23,8 @@ WHY = (
 def test_one_sentence_for_each_peer():
     closed = SocketExchange(None, 1, 2)
     assert notes([segment(TRIP), segment(TRIP, closed)], 1, []) == (
-        f"2 round trips to 127.0.0.1:5432 {WHY}",
-        f"a round trip to a closed socket {WHY}",
+        f"unsettled: 2 round trips to 127.0.0.1:5432 {WHY}",
+        f"unsettled: a round trip to a closed socket {WHY}",
     )
 
 

@@ -1,5 +1,7 @@
 """From stalls to findings, and what a second run must show: tables of literals."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_noblock.judge import grouping
@@ -164,13 +166,19 @@ GONE = "did not come again, or could not be told from the machine's doing; not c
             [],
             [finding(ms=80)],
             [],
-            (f"sync-io, 80 ms at app.py:7: {GONE}",),
+            (f"unsettled: sync-io, 80 ms at app.py:7: {GONE}",),
         ),
         (
             [],
             [finding("sync-network", ms=1)],
             [],
-            (f"sync-network, 1.0 ms at app.py:7: {GONE}",),
+            (f"unsettled: sync-network, 1.0 ms at app.py:7: {GONE}",),
+        ),
+        (
+            [],
+            [],
+            [finding("sync-network", ms=100)],
+            ("unsettled: sync-network, 100 ms at app.py:7, in the first request only",),
         ),
         ([finding()], [finding()], [finding()], ()),
         ([finding(line=7)], [finding("cpu", line=7, ms=5)], [finding("cpu", line=7)], ()),
@@ -178,7 +186,13 @@ GONE = "did not come again, or could not be told from the machine's doing; not c
         ([], [], [finding(ms=300), finding(ms=300)], ("cold: sync-io, 300 ms at app.py:7, the first time only",)),
         ([], [], [], ()),
     ],
-    ids="under cold gone gone-network known same-line other-line twice nothing".split(),
+    ids="under cold gone gone-network cold-network known same-line other-line twice nothing".split(),
 )
 def test_what_fails_nothing_is_a_note(final, found, cold, notes):
     assert grouping.notes(final, found, cold, LIMITS) == notes
+
+
+def test_what_broke_the_limit_at_no_line_is_not_passed_over():
+    (note,) = grouping.notes([], [replace(finding(ms=80), file=None, line=None)], [], LIMITS)
+    assert note == f"unsettled: sync-io, 80 ms at a line that was not caught: {GONE}"
+    assert grouping.notes([], [replace(finding(ms=5), file=None, line=None)], [], LIMITS) == ()

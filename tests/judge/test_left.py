@@ -26,7 +26,7 @@ def told(*endings):
 )
 def test_each_ending_has_its_words(ending, words):
     (note,) = told(ending)
-    assert note.startswith(f"GET /x {words}")
+    assert note.startswith(f"unsettled: GET /x {words}")
 
 
 def test_the_same_is_said_once():

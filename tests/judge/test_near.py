@@ -52,7 +52,7 @@ def test_both_figures_are_told():
         "this session"
     )
     assert near.let_pass(finding, LIMITS, pace).startswith(
-        "near: cpu, 60 ms at app/main.py:4, 40 ms at the machine's best pace, limit 50 ms; not counted. A planted work"
+        "unsettled: cpu, 60 ms at app/main.py:4, 40 ms at the machine's best pace, limit 50 ms; not counted."
     )
     (long,) = grouping.findings([stall(90)], str)
     assert near.told(long, LIMITS, pace) is None

@@ -110,3 +110,17 @@ def test_notes_are_told_to_those_who_ask_for_them():
         "  x",
     ]
     assert told(NOTED) == ["3 requests watched in 2 tests"]
+
+
+def test_a_doubt_of_a_request_that_passed_is_told_and_other_notes_are_not():
+    by_test = {
+        "a": [check(notes=("unsettled: work was left behind", "cold: imports"))],
+        "b": [check(notes=("unsettled: work was left behind",)), check(finding(), notes=("unsettled: of a red one",))],
+    }
+    assert told(by_test)[-3:] == ["  unsettled  work was left behind", "      a", "      b"]
+    assert not [line for line in told(by_test) if "imports" in line or "red one" in line]
+
+
+def test_many_doubts_are_counted():
+    by_test = {"a": [check(notes=[f"unsettled: {number}"]) for number in range(12)]}
+    assert told(by_test)[-3:] == ["  unsettled  9", "      a", "  unsettled  2 more; NOBLOCK_DEBUG=1 shows all"]
