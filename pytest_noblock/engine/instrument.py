@@ -23,13 +23,14 @@ from asyncio import base_events, events, runners
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.patches import Patch, Patches, unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import first_uses, other_loops
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
@@ -239,6 +240,9 @@ on_loop_closing: "set[Callable[[asyncio.AbstractEventLoop], None]]" = set()
 """Called on the thread of a loop that closes, before its tasks are cancelled."""
 
 _in_collect = threading.local()
+_unpatched_collect = unwrapped(gc.collect)
+_ALL = 2
+"""The generation that `gc.collect()` collects."""
 
 
 def _collect(original: Callable[..., int]) -> Callable[..., int]:
@@ -254,7 +258,7 @@ def _collect(original: Callable[..., int]) -> Callable[..., int]:
     return collect
 
 
-def _collection(phase: str, _details: dict[str, int]) -> None:
+def _collection(phase: str, details: dict[str, int]) -> None:
     """The callback in `gc.callbacks`, called by the thread that triggers the collection.
 
     It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
@@ -263,8 +267,15 @@ def _collection(phase: str, _details: dict[str, int]) -> None:
     if meter is None:
         return
     meter.look_if_late()
-    if not getattr(_in_collect, "explicit", False):
+    explicit = getattr(_in_collect, "explicit", False)
+    if not explicit and not (details.get("generation") == _ALL and _asks_for_it(sys._getframe(1))):
         meter.deductions.collection(phase)
+
+
+def _asks_for_it(frame: FrameType) -> bool:
+    """Whether the code that runs calls `collect` by a name of its own, as after `from gc import collect`."""
+    names = frame.f_globals
+    return any(names.get(name) is _unpatched_collect for name in frame.f_code.co_names)
 
 
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,12 +12,16 @@ from pytest_noblock.engine.clocks import LinuxClock, PortableClock
 from pytest_noblock.engine.instrument import cover_c_calls, metered
 from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
-from pytest_noblock.engine.stacks import as_stack
+from pytest_noblock.engine.stacks import RawFrame, as_stack, before_call
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.segment import Sample, Segment
+from pytest_noblock.model.units import SWITCH_INTERVAL_NS
+
+_LATE_NS = 2 * SWITCH_INTERVAL_NS
+"""A look that waited longer than this for the GIL waited for a computation in C: Python code hands the GIL over."""
 
 
 class MeterKit:
@@ -120,5 +124,11 @@ def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
-    stack = as_stack(sample.frames, user)
+    stack = as_stack(_settled(sample), user)
     return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait)
+
+
+def _settled(sample: RawSample) -> Sequence[RawFrame]:
+    """The frames of a sample; without those that have done nothing yet, where a computation in C kept the GIL."""
+    late = sample.gil_wait is not None and sample.gil_wait > _LATE_NS
+    return before_call(sample.frames) if late else sample.frames

@@ -1,6 +1,7 @@
 """Stacks of running frames, as values; errors, in words."""
 
 import contextlib
+import opcode
 import traceback
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from pytest_noblock.model.frames import Frame, Stack
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, offset of the last instruction, globals: all that another thread may safely keep of a running frame."""
 
+_NOWHERE = -1
+"""The offset in a raw frame whose line is not known."""
 _DEEPEST = 200
 """Frames further out are left off: a recursion repeats itself."""
 
@@ -66,10 +69,7 @@ def capture(frame: FrameType | None) -> list[RawFrame]:
     """
     inner, sends = _without_ours(frame)
     frames = [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in walk_out(inner)]
-    if sends and frames:  # to send takes no time: what took long came before that line
-        code, _line, _lasti, namespace = frames[0]
-        frames[0] = (code, code.co_firstlineno, 0, namespace)
-    return frames
+    return _anywhere_in_first(frames) if sends else frames  # to send takes no time: what took long came before
 
 
 def _without_ours(frame: FrameType | None) -> tuple[FrameType | None, bool]:
@@ -88,6 +88,30 @@ def _without_ours(frame: FrameType | None) -> tuple[FrameType | None, bool]:
     return frame, sends
 
 
+def before_call(frames: Sequence[RawFrame]) -> Sequence[RawFrame]:
+    """The frames without those that have just begun: a computation in C that ended there was their caller's.
+
+    It came before the caller's present line, or in it.
+    """
+    begun = next((depth for depth, frame in enumerate(frames) if not _has_just_begun(frame)), len(frames))
+    return _anywhere_in_first(frames[begun:]) if begun else frames
+
+
+def _has_just_begun(frame: RawFrame) -> bool:
+    """Whether the frame is at its first instruction, RESUME 0, where a thread may hand the GIL over (3.11 to 3.14)."""
+    code, _line, lasti, _namespace = frame
+    operation = code.co_code[lasti : lasti + 2]
+    return len(operation) == 2 and operation[0] == opcode.opmap["RESUME"] and operation[1] & 3 == 0
+
+
+def _anywhere_in_first(frames: Sequence[RawFrame]) -> list[RawFrame]:
+    """The frames, the first one at no certain line: at its function's first line, and at no instruction."""
+    if not frames:
+        return []
+    (code, _line, _lasti, namespace), *outer = frames
+    return [(code, code.co_firstlineno, _NOWHERE, namespace), *outer]
+
+
 def _called_by_us(frame: FrameType) -> bool:
     caller = frame.f_back
     while caller is not None and caller.f_code.co_filename == _BETWEEN:
@@ -100,13 +124,15 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
 
     Where the innermost frames are a library's, they carry their own public names.
     """
-    from pytest_noblock.calls import names  # to import it and what it needs takes 20 ms, and most runs name no call
+    from pytest_noblock.calls import callsites, names  # to import them takes 20 ms, and most runs name no call
 
     stack: list[Frame] = []
     inside = True  # no frame of the user's, and none of an ASGI app, has come yet
     for code, line, lasti, namespace in frames:
         frame = frame_at(code, line, namespace, user)
-        if frame.user and frame.call is None:
+        if frame.user and lasti == _NOWHERE:
+            frame = frame._replace(line=callsites.def_line(code.co_filename, line))
+        elif frame.user and frame.call is None:
             frame = frame._replace(call=names.called(code, line, namespace, lasti))
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))

@@ -19,10 +19,11 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange, as_ours
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.patches import Patch, Patches, unwrapped
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 MS = 1_000_000
+unpatched_collect = unwrapped(gc.collect)
 
 
 def patched():
@@ -268,6 +269,22 @@ def test_what_a_step_asks_the_collector_for_is_its_own(installed, meter):
         callback("stop", {})
     assert meter.deductions.collected > 0
     assert kept
+
+
+def test_the_collector_under_another_name_is_the_steps_own_too(installed, meter):
+    """After `from gc import collect` no attribute that we patch is read."""
+    meter.begin(LiveExchange("GET", "/"))
+    unpatched_collect()
+    assert meter.deductions.collected == 0
+    falls_due()
+    assert meter.deductions.collected > 0
+
+
+def falls_due():
+    """What the interpreter calls when it collects the oldest generation by itself."""
+    for phase in ("start", "stop"):
+        for callback in gc.callbacks:
+            callback(phase, {"generation": 2})
 
 
 def test_what_a_step_imports_is_kept_apart(installed, meter, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import opcode
 import sys
 from pathlib import Path
 from types import FunctionType
@@ -211,3 +212,26 @@ def test_a_frame_of_a_template_is_at_the_line_of_the_template(tmp_path):
     stack = stacks.as_stack(frames, UserCode(str(tmp_path)))
     (frame,) = [frame for frame in stack if frame.user]
     assert (frame.file, frame.line, frame.call) == (str(tmp_path / "page.html"), 4, "jinja2.Template.render")
+
+
+def has_begun(frames):
+    """A function that is looked at before it has done anything."""
+    return [(has_begun.__code__, 1, 2 * resume, {}) for resume in resumes(has_begun.__code__)][:1] + frames
+
+
+def resumes(code):
+    """The offsets of RESUME, in instructions."""
+    operations = code.co_code[::2]
+    return [at for at, operation in enumerate(operations) if operation == opcode.opmap["RESUME"]]
+
+
+def test_a_computation_that_ended_at_a_call_came_before_the_call(tmp_path):
+    here = stacks.capture(sys._getframe())
+    assert stacks.before_call(here) is here
+    (code, line, *_), *outer = stacks.before_call(has_begun(here))
+    assert (code, line) == (here[0][0], code.co_firstlineno)
+    assert outer == here[1:]
+    assert stacks.before_call(has_begun([])) == []
+    user = UserCode(str(Path(__file__).parent))
+    (frame, *_) = stacks.as_stack(stacks.before_call(has_begun(here)), user)
+    assert (frame.line, frame.call, frame.user) == (code.co_firstlineno, None, True)

@@ -280,4 +280,4 @@ def test_cpu_is_red_wherever_it_is_burned_and_named_by_weight(checks):
     assert "by      shop.py:" in text
     assert 'accept  @pytest.mark.noblock_allow("reason", call="fastapi.encoders.jsonable_encoder")' in text
     assert "instead a Response of bytes that pydantic writes" in text
-    assert "seen    once, by the CPU clock; most of it was burned outside of the user's lines" in text
+    assert "seen    once, by the counters of the step; most of it lay outside of the user's lines" in text
