@@ -152,10 +152,10 @@ class RequestWatch:
         """On the watchdog's thread: the requests of the test, each with its loop."""
         return list(self._entered)
 
-    def _marks(self) -> Marks | None:
-        """On the watchdog's thread: what the threads had burned when the last step began."""
-        marks = (each.meter.threads.marks for each in list(self._metered))
-        return max(filter(None, marks), key=lambda each: each.at, default=None)
+    def _marks(self) -> list[Marks | None]:
+        """On the watchdog's thread: what the threads had burned when the last steps began."""
+        threads = [each.meter.threads for each in list(self._metered)]
+        return [marks for each in threads for marks in (each.marks, each.earlier)]
 
     def _loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop in self._open:

@@ -76,6 +76,8 @@ class PythonThreads:
         self._ident = _get_ident()
         self.marks: Marks | None = None
         """None before the first step, and where no thread has a clock."""
+        self.earlier: Marks | None = None
+        """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
         self._starts = 0
         self._marked_at = 0
 
@@ -84,7 +86,7 @@ class PythonThreads:
         if moment - self._marked_at > _AGE_NS:
             self._marked_at = moment
             self._starts = _Starts.number
-            self.marks = read_clocks(moment)
+            self.earlier, self.marks = self.marks, read_clocks(moment)
 
     def burned(self) -> int | None:
         """CPU (ns) that the other Python threads have burned since the step began, or a little more.

@@ -79,9 +79,9 @@ class WatchedGaps:
     """The gaps of one watched test in which the watchdog waited `after` ns and longer."""
 
     def __init__(
-        self, after: int, requests: Callable[[], Sequence[UnderWay]], marks: Callable[[], Marks | None]
+        self, after: int, requests: Callable[[], Sequence[UnderWay]], marks: Callable[[], Sequence[Marks | None]]
     ) -> None:
-        """`marks`: the CPU time of the threads as it was when the last step began."""
+        """`marks`: the CPU time of the threads as it was when the last steps began."""
         self._after = after
         self._requests = requests
         self._marks_of_steps = marks
@@ -128,7 +128,8 @@ class WatchedGaps:
 
     def _threads(self, due: int, stacks: dict[int, list[RawFrame]], loops: Sequence[object]) -> list[_Thread]:
         """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
-        marks = max(filter(None, (self._marks, self._marks_of_steps())), key=lambda each: each.at, default=None)
+        before = (each for each in (self._marks, *self._marks_of_steps()) if each is not None and each.at <= due)
+        marks = max(before, key=lambda each: each.at, default=None)
         present = read_clocks(now())
         if marks is None or present is None:
             return []

@@ -64,7 +64,7 @@ def waited(user, *burners, requests=None, waited_ms=100):
     request = LiveExchange("GET", "/")
     under_way = [UnderWay(request, threading.get_ident(), None)] if requests is None else requests
     marks = read_clocks(now())
-    gaps = WatchedGaps(10 * MS, lambda: under_way, lambda: marks)
+    gaps = WatchedGaps(10 * MS, lambda: under_way, lambda: [marks, read_clocks(now())])
     due = now()
     for each in burners:
         each.burn()
@@ -110,14 +110,14 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     burning.burn()
     request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
     request.record.sent = 0
-    gaps = WatchedGaps(10 * MS, lambda: [request], lambda: marks)
+    gaps = WatchedGaps(10 * MS, lambda: [request], lambda: [marks, read_clocks(now())])
     gaps.woke(now(), now() + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
     assert gaps.gaps(user) == ()
 
 
 def test_it_wakes_again_while_a_request_is_under_way_and_more_rarely_later():
     record = LiveExchange("GET", "/")
-    gaps = WatchedGaps(10 * MS, lambda: [UnderWay(record, 0, None)], lambda: None)
+    gaps = WatchedGaps(10 * MS, lambda: [UnderWay(record, 0, None)], list)
     assert [gaps.again() for _ in range(22)] == [10 * MS] * 20 + [20 * MS] * 2
     record.returned = now()
     assert gaps.again() == 0
