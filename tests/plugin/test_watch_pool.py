@@ -10,7 +10,7 @@ app = FastAPI()
 
 @app.get("/slow")
 def slow():
-    time.sleep(0.15)  # slow
+    time.sleep(0.4)  # slow
 
 @app.get("/quick")
 def quick():

@@ -153,8 +153,8 @@ class Watchdog:
             before = clock.delay()
             switches = voluntary_switches() if clock.splits_waiting else 0
             self._timer.wait()
-            between = self.between_steps if not self._running and clock.splits_waiting else None
-            if between is not None:
+            between = self.between_steps if clock.splits_waiting else None
+            if between is not None and not self._running:
                 between.woke(*self._last_wait(), clock, before, switches)
             on_late = self.on_late
             if on_late is not None and now() - self._due >= self.after:
@@ -166,8 +166,8 @@ class Watchdog:
             for _, sample in taken:
                 sample.gil_wait = max(0, sample.began - self._due - queued(after) + queued(before))
             self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
-            if between is not None and not self._running and (ns := between.again()) and now() > self._due:
-                self._arm(ns)
+            if between is not None and now() > self._due and (ns := between.again()):
+                self._arm(ns)  # also where a step runs: none may follow it for long
             self.cpu = time.thread_time_ns()
         clock.close()
 
