@@ -10,7 +10,7 @@ app = FastAPI()
 
 @app.get("/slow")
 def slow():
-    time.sleep(0.4)  # slow
+    time.sleep(0.8)  # slow
 
 @app.get("/quick")
 def quick():

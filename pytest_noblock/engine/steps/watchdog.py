@@ -154,12 +154,12 @@ class Watchdog:
             switches = voluntary_switches() if clock.splits_waiting else 0
             self._timer.wait()
             between = self.between_steps if clock.splits_waiting else None
-            if between is not None and not self._running:
-                between.woke(*self._last_wait(), clock, before, switches)
             on_late = self.on_late
             if on_late is not None and now() - self._due >= self.after:
                 on_late()
             taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
+            if between is not None:  # a step that waits for the GIL itself is no better off than the watchdog
+                between.woke(*self._last_wait(), clock, before, switches)
             after = clock.delay()
             delayed = longest_queued(before, after)
             self._seen = min(self._due, now())
