@@ -32,9 +32,8 @@ from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, Patches, unwrapped
 from pytest_noblock.engine.stacks import border
-from pytest_noblock.engine.steps import first_uses, other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops, python_threads
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
-from pytest_noblock.engine.steps.python_threads import note_start
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
@@ -265,11 +264,17 @@ def _collection(phase: str, details: dict[str, int]) -> None:
     """
     meter = STEPPING.get(_ident())
     if meter is None:
+        if details.get("generation") == _ALL and not _is_asked_for(details, sys._getframe(1)):
+            python_threads.collection(phase)
         return
     meter.look_if_late()
-    explicit = getattr(_in_collect, "explicit", False)
-    if not explicit and not (details.get("generation") == _ALL and _asks_for_it(sys._getframe(1))):
+    if not _is_asked_for(details, sys._getframe(1)):
         meter.deductions.collection(phase)
+
+
+def _is_asked_for(details: dict[str, int], frame: FrameType) -> bool:
+    """Whether the code of `frame` asks for the collection, which then is its own work."""
+    return getattr(_in_collect, "explicit", False) or (details.get("generation") == _ALL and _asks_for_it(frame))
 
 
 def _asks_for_it(frame: FrameType) -> bool:
@@ -305,7 +310,7 @@ def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[thr
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         thread.noblock_born = now()  # type: ignore[attr-defined]
-        note_start(thread)
+        python_threads.note_start(thread)
         original(thread)
 
     return start

@@ -3,9 +3,10 @@
 A counter of a TCP socket cannot say which thread used the socket, and Unix sockets, UDP and sockets that a driver's own
 thread uses have no counter. A driver's method that ends on the loop thread says it: the loop thread made the call.
 
-Where a version lacks a method, only what sockets and counters show is found. Seen on SQLAlchemy 2.0 and 2.1, psycopg
-3.2 and 3.3, Django 4.2 to 5.2, mysqlclient 2.2, mysql-connector 9, oracledb 2 and 3, redis 5 to 8, grpc 1.60 to 1.76,
-pyzmq 26 and 27, pika 1.3, kafka-python 2.0, cassandra-driver 3.29, paho-mqtt 2.
+Where a version lacks a method, only what sockets and counters show is found. The methods were seen on SQLAlchemy 2.1,
+psycopg 3.3, Django 6.1, mysqlclient 2.3, oracledb 26, redis 8.1, valkey 6.2, grpc 1.85, pyzmq 27.3, dnspython 2.9, pika
+1.4, kafka-python 3.0, cassandra-driver 3.30, paho-mqtt 2.2. Not seen, written by their documentation: mariadb, pylibmc,
+python-ldap, the C extension of mysql-connector.
 """
 
 import sys

@@ -50,6 +50,30 @@ def is_the_apps(thread: threading.Thread) -> bool:
     return getattr(thread, "noblock_app", False)
 
 
+def collection(phase: str) -> None:
+    """The garbage collector starts or stops a full collection in the calling thread (`phase`, see `gc.callbacks`).
+
+    A collection falls due in whichever thread makes the next object. What it takes is not that thread's work.
+    """
+    thread = threading.current_thread()
+    if phase == "start":
+        thread.noblock_collection = time.thread_time_ns()  # type: ignore[attr-defined]
+    else:
+        began = getattr(thread, "noblock_collection", None)
+        if began is not None:
+            thread.noblock_collected = _collected(thread) + time.thread_time_ns() - began  # type: ignore[attr-defined]
+
+
+def _collected(thread: threading.Thread) -> int:
+    return getattr(thread, "noblock_collected", 0)
+
+
+def worked(thread: threading.Thread) -> int | None:
+    """CPU (ns) of a thread so far, less what full collections took in it; None where the system has no clock for it."""
+    cpu = cpu_of(thread.native_id)
+    return None if cpu is None else cpu - _collected(thread)
+
+
 @contextmanager
 def app_starts() -> Iterator[None]:
     """The app starts in the block, as by its lifespan: a thread that is there afterwards, and was not, is the app's."""
@@ -111,7 +135,7 @@ def read_clocks(moment: int) -> Marks | None:
     threads = _enumerate()
     if len(threads) > _MOST_THREADS or _clock_ns is None:
         return None
-    clocks = {each: cpu_of(each.native_id) for each in threads if each.name != WATCHDOG}
+    clocks = {each: worked(each) for each in threads if each.name != WATCHDOG}
     if all(cpu is None for cpu in clocks.values()):
         return None
     return Marks(moment, {each: cpu for each, cpu in clocks.items() if cpu is not None})

@@ -17,9 +17,8 @@ from collections.abc import Callable, Container, Iterable
 from types import FrameType
 from typing import Any
 
-from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.stacks import RawFrame, capture
-from pytest_noblock.engine.steps.python_threads import is_the_apps
+from pytest_noblock.engine.steps.python_threads import is_the_apps, worked
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO_FILE = "_backends/_asyncio.py"
@@ -109,7 +108,7 @@ class ThreadClocks:
     @staticmethod
     def read() -> dict[threading.Thread, int]:
         """The CPU time of each living thread since it began; may serve as marks."""
-        return {each: cpu for each in threading.enumerate() if (cpu := cpu_of(each.native_id)) is not None}
+        return {each: cpu for each in threading.enumerate() if (cpu := worked(each)) is not None}
 
 
 class RunQueue:

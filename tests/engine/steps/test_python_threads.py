@@ -165,3 +165,24 @@ def test_threading_may_be_replaced_by_a_test(monkeypatch):
     threads = PythonThreads()
     threads.step_begins(now())
     assert threads.burned() is not None
+
+
+def test_a_full_collection_is_no_work_of_the_thread_in_which_it_falls_due():
+    """One that the thread asks for is: see `instrument`."""
+    heap = [[number] for number in range(300_000)]
+    seen = []
+
+    def work():
+        mine = threading.current_thread()
+        before = cpu_of(mine.native_id), python_threads.worked(mine)
+        python_threads.collection("start")
+        sum(len(each) for each in heap)
+        python_threads.collection("stop")
+        after = cpu_of(mine.native_id), python_threads.worked(mine)
+        seen.append([end - begin for begin, end in zip(before, after, strict=True)])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    ((burned, worked),) = seen
+    assert worked < burned / 2

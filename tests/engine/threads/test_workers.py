@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import anyio.to_thread
 import pytest
 
+from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.threads import workers
 from pytest_noblock.engine.threads.workers import RunQueue, ThreadClocks
 
 MS = 1_000_000
 
 needs_clocks = pytest.mark.skipif(
-    workers.cpu_of(threading.get_native_id()) is None, reason="this kernel has no clock of another thread"
+    cpu_of(threading.get_native_id()) is None, reason="this kernel has no clock of another thread"
 )
 
 
@@ -157,10 +158,10 @@ def test_the_clock_of_a_thread_that_is_gone_reads_nothing():
     thread = threading.Thread(target=int)
     thread.start()
     thread.join()
-    while workers.cpu_of(thread.native_id) is not None:  # the kernel's thread ends a moment later
+    while cpu_of(thread.native_id) is not None:  # the kernel's thread ends a moment later
         time.sleep(0.001)
-    assert workers.cpu_of(None) is None
-    assert workers.cpu_of(threading.get_native_id()) > 0
+    assert cpu_of(None) is None
+    assert cpu_of(threading.get_native_id()) > 0
 
 
 def test_the_run_queue_counts_from_the_first_reading_of_each(monkeypatch):
