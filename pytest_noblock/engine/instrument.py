@@ -264,17 +264,19 @@ def _collection(phase: str, details: dict[str, int]) -> None:
     """
     meter = STEPPING.get(_ident())
     if meter is None:
-        if details.get("generation") == _ALL and not _is_asked_for(details, sys._getframe(1)):
+        if details.get("generation") == _ALL and not _is_asked_for(details, sys._getframe().f_back):
             python_threads.collection(phase)
         return
     meter.look_if_late()
-    if not _is_asked_for(details, sys._getframe(1)):
+    if not _is_asked_for(details, sys._getframe().f_back):
         meter.deductions.collection(phase)
 
 
-def _is_asked_for(details: dict[str, int], frame: FrameType) -> bool:
-    """Whether the code of `frame` asks for the collection, which then is its own work."""
-    return getattr(_in_collect, "explicit", False) or (details.get("generation") == _ALL and _asks_for_it(frame))
+def _is_asked_for(details: dict[str, int], frame: FrameType | None) -> bool:
+    """Whether the code of `frame` asks for the collection, which then is its own work. None: the interpreter ends."""
+    if getattr(_in_collect, "explicit", False):
+        return True
+    return frame is not None and details.get("generation") == _ALL and _asks_for_it(frame)
 
 
 def _asks_for_it(frame: FrameType) -> bool:

@@ -86,9 +86,10 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 METERED = SimpleNamespace(steps=1, tasks=[], left=[])
 
 
-def a_recorder(*segments, records=(METERED,)):
+def a_recorder(*segments, records=(METERED,), recorded_off_loop=False):
     recorder = ItemRecorder(SimpleNamespace(), Limits(), shares_kit=True)
-    recorder._watch = SimpleNamespace(segments=segments, records=list(records), loop="trio")
+    quiet = {"loop": "trio", "recorded_off_loop": recorded_off_loop}
+    recorder._watch = SimpleNamespace(segments=segments, records=list(records), **quiet)
     return recorder
 
 
@@ -102,6 +103,10 @@ def test_quiet_requests_are_uneventful():
     assert recorder.uneventful() == recorder._watch.records
     assert recorder.loop == "trio"
     assert a_recorder(records=()).uneventful() == []
+
+
+def test_what_was_recorded_between_the_steps_is_judged():
+    assert a_recorder(a_segment(), recorded_off_loop=True).uneventful() is None
 
 
 @pytest.mark.parametrize(
