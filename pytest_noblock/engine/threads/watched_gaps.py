@@ -59,6 +59,8 @@ class _Thread(NamedTuple):
     """ns, a lower bound: what it burned while the watchdog waited."""
     frames: list[RawFrame]
     is_the_apps: bool
+    runs_loop: bool
+    """Whether it is the loop thread of a request under way: it cannot keep the GIL from itself."""
 
 
 class _RawGap(NamedTuple):
@@ -106,7 +108,7 @@ class WatchedGaps:
             awaits = [each for request in under_way for each in _awaits(request)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             if under_way:
-                threads = self._threads(due, stacks, [each.loop for each in under_way])
+                threads = self._threads(due, stacks, under_way)
                 others = sum(each.cpu for each in threads)
                 awaits = [*sorted(awaits, key=_waits_for_no_worker), *_endpoints(under_way)]
                 most = threads[:_MOST_THREADS]
@@ -126,15 +128,22 @@ class WatchedGaps:
                 self.also()
         return self._after if self._wakes <= _OFTEN else 2 * self._after
 
-    def _threads(self, due: int, stacks: dict[int, list[RawFrame]], loops: Sequence[object]) -> list[_Thread]:
+    def _threads(self, due: int, stacks: dict[int, list[RawFrame]], under_way: Sequence[UnderWay]) -> list[_Thread]:
         """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
         before = (each for each in (self._marks, *self._marks_of_steps()) if each is not None and each.at <= due)
         marks = max(before, key=lambda each: each.at, default=None)
         present = read_clocks(now())
         if marks is None or present is None:
             return []
+        loops, runners = [each.loop for each in under_way], {each.ident for each in under_way}
         threads = [
-            _Thread(thread, _burned(thread, cpu, due, marks), stacks.get(thread.ident or 0, []), _works(thread, loops))
+            _Thread(
+                thread,
+                _burned(thread, cpu, due, marks),
+                stacks.get(thread.ident or 0, []),
+                _works(thread, loops),
+                thread.ident in runners,
+            )
             for thread, cpu in present.cpu.items()
         ]
         return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
@@ -198,7 +207,7 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
     from pytest_noblock.model.concurrency import Gap, Worker
 
     for gap in raw:
-        apps = [each for each in gap.threads if each.is_the_apps or _runs_app(each, user)]
+        apps = [each for each in gap.threads if not each.runs_loop and (each.is_the_apps or _runs_app(each, user))]
         strangers = max((each.cpu for each in gap.threads if each not in apps), default=0)
         if apps and 2 * strangers < apps[0].cpu:  # else nobody knows which of them kept it
             number, awaited = _first_at_user_line(gap.awaits, user)

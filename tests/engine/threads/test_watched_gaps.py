@@ -90,6 +90,13 @@ def test_where_a_thread_of_the_test_burned_as_much_nobody_knows_who_kept_it(user
     assert waited(user, burner(), burner()) != ()
 
 
+def test_a_loop_thread_cannot_keep_the_gil_from_itself(user, burner):
+    """It may be the app's by its stack: the test's own thread runs the loop, and the app stands in the test's file."""
+    loop_thread = burner()
+    under_way = [UnderWay(LiveExchange("GET", "/"), loop_thread.thread.ident, None)]
+    assert waited(user, loop_thread, requests=under_way) == ()
+
+
 def test_a_request_that_came_later_or_had_ended_was_not_under_way(user, burner):
     ended, later = LiveExchange("GET", "/"), LiveExchange("GET", "/")
     ended.returned = now()
