@@ -74,17 +74,21 @@ class ThreadClocks:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.current_thread()
         self._strangers = set(threading.enumerate())
         self.marks: dict[threading.Thread, int] = {}
         """CPU time from which `burned` counts. By thread: a new thread may have the identity of one that has ended."""
 
     def burned(self, runs_app: Callable[[threading.Thread], bool]) -> dict[threading.Thread, int]:
-        """CPU time of each thread that burned any since the marks. `runs_app`: whether it runs code of the app."""
+        """CPU time of each thread that burned any since the marks. `runs_app`: whether it runs code of the app.
+
+        The loop thread is left out: it cannot keep the GIL from itself.
+        """
         ours = {*of_anyio(self._loop), *of_executor(self._loop)}
         return {
             each: cpu
             for each, cpu in self._since().items()
-            if cpu and (each in ours or not self._is_stranger(each) or runs_app(each))
+            if cpu and each is not self._loop_thread and (each in ours or not self._is_stranger(each) or runs_app(each))
         }
 
     def _is_stranger(self, thread: threading.Thread) -> bool:

@@ -178,3 +178,16 @@ def test_the_run_queue_counts_from_the_first_reading_of_each(monkeypatch):
 
 def test_the_delay_of_a_thread_that_is_gone_is_unknown():
     assert workers._delay(SimpleNamespace()) is None
+
+
+def test_the_loop_thread_is_nobody_who_keeps_it_from_the_gil(run):
+    """Its stack shows code of the app whenever it runs a step."""
+
+    async def main():
+        clocks = ThreadClocks()
+        clocks.marks = clocks.read()
+        burn()
+        assert clocks._since()[threading.current_thread()] >= 20 * MS
+        return threading.current_thread() in clocks.burned(lambda _thread: True)
+
+    assert run(main()) is False
