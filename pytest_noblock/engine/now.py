@@ -16,6 +16,9 @@ freezegun replaces every module attribute that *is* a function of `time`. A part
 not one, so freezegun leaves it alone. time-machine moves `CLOCK_REALTIME` only.
 """
 
+sleep: Callable[[float], None] = functools.partial(time.sleep)
+"""For threads of ours and for seconds of real time: a test may put a mock in its place, which does not sleep."""
+
 open_file = open
 """For files of /proc. A test that replaces `builtins.open` by a mock must not change what the engine reads."""
 

@@ -35,3 +35,11 @@ def test_a_mock_in_the_place_of_open_is_the_tests_own(monkeypatch, tmp_path):
     monkeypatch.setattr(builtins, "open", mock.mock_open(read_data="the test's"))
     with open_file(tmp_path / "file", encoding="utf-8") as file:
         assert file.read() == "ours"
+
+
+def test_our_threads_sleep_where_a_test_has_a_mock_in_the_place_of_sleep(monkeypatch):
+    monkeypatch.setattr(time, "sleep", mock.Mock())
+    before = now()
+    module.sleep(0.002)
+    assert now() - before >= 2_000_000
+    assert not time.sleep.called

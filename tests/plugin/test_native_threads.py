@@ -73,7 +73,7 @@ def test_a_hash_on_four_threads_is_red_in_each_mode_beside_a_small_thread(pytest
     pytester.makepyfile(native=APP, test_it=TESTS)
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
     (line,) = [n for n, text in enumerate(APP.strip().splitlines(), 1) if text.endswith("# login")]
-    result = pytester.runpytest("--noblock", "--noblock-app=native:app", "-p", "no:randomly")
+    result = pytester.runpytest_subprocess("--noblock", "--noblock-app=native:app", "-p", "no:randomly")
     result.assert_outcomes(failed=3, passed=6)
     result.stdout.fnmatch_lines(
         ["GET /login blocked the event loop * ms (limit 50 ms)", "", f"  by *:{line} in login"] * 3

@@ -12,7 +12,7 @@ import os
 import struct
 import time
 
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, sleep
 
 
 class Timer:
@@ -54,7 +54,7 @@ class PollingTimer:
 
     def wait(self) -> None:
         while self._due is None or now() < self._due:
-            time.sleep(self._EVERY_S)
+            sleep(self._EVERY_S)
         self._due = None
 
     def close(self) -> None:

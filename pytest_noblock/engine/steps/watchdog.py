@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 from typing import Protocol
 
 from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
-from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.engine.now import now, open_file, sleep
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.timer import best_timer
@@ -127,7 +127,7 @@ class Watchdog:
         for _ in range(_MOST_WAITS):
             if self._due == self._seen or now() < self._due:
                 return
-            time.sleep(_WAIT_S)
+            sleep(_WAIT_S)
 
     def take(self) -> list[RawSample]:
         """The samples so far, which the watchdog then forgets."""
