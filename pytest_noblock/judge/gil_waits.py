@@ -28,7 +28,9 @@ _LEAST_SHARE_OF_CPU = 1 / 10
 two processors: 16 % and more for a thread that computes beside 4 or 8 busy processes, 4 to 8 % for one that works 20 us
 every 0.3 ms."""
 
-_FEWEST_LOOKS = 2
+_FEWEST_LOOKS, _FEWEST_BESIDE_THREADS = 2, 4
+"""So many looks must find the GIL free; the second where other threads computed as much as one that keeps the GIL and
+waits for a processor."""
 _FREE_SHARE = 3 / 4
 """The share of the watchdog's looks that found the GIL free, at least. The loop thread may have had the GIL at one."""
 _GIL_FREE_NS = 1_000_000
@@ -72,8 +74,10 @@ def waited_for_threads(segment: Segment) -> int:
     """Ns of the sleep in which the loop thread waited for the GIL while other threads had it and computed.
 
     The number of switches limits this time. The CPU of the other threads does not: the thread that has the GIL may
-    wait for a processor, and then computes less than the loop thread waits.
+    wait for a processor, and then computes less than the loop thread waits. Where the GIL was free, nobody waited.
     """
+    if gil_was_free(segment):
+        return 0
     waits = max(0, (segment.switches or 0) - len(segment.calls))  # each known call slept once itself
     if not (_threads_computed(segment) and looks_like_gil_wait(waits, segment.asleep)):
         return 0
@@ -98,13 +102,15 @@ def slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
 def gil_was_free(segment: Segment) -> bool:
     """Whether nobody had the GIL for long while the loop thread slept.
 
-    Two things show it: the watchdog got the GIL at once when it asked, and the threads that can have the GIL hardly
-    computed. A thread that has the GIL and waits for a processor computes little, and keeps the watchdog waiting.
+    Two things show it: the watchdog got the GIL at once when it asked, and the threads that can have the GIL computed
+    for less than half of the sleep. A thread that has the GIL and waits for a processor computes little, and keeps the
+    watchdog waiting.
     """
     waits = [sample.gil_wait for sample in segment.samples if sample.gil_wait is not None]
     free = sum(wait < _GIL_FREE_NS for wait in waits)
-    at_once = free >= _FEWEST_LOOKS and free >= _FREE_SHARE * len(waits)
-    return at_once and segment.threads_cpu is not None and not _threads_computed(segment)
+    fewest = _FEWEST_BESIDE_THREADS if _threads_computed(segment) else _FEWEST_LOOKS
+    at_once = free >= fewest and free >= _FREE_SHARE * len(waits)
+    return at_once and segment.threads_cpu is not None and 2 * segment.threads_cpu < segment.off_cpu
 
 
 def _threads_computed(segment: Segment) -> bool:

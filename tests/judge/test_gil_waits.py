@@ -130,6 +130,9 @@ def test_a_sleep_is_the_apps_own_where_nobody_could_make_it_hand_over_the_gil(st
         (segment(97.6, 21, cpu=8.8, others_cpu=177, threads_cpu=0, samples=looks(None, None)), False),
         (segment(97.6, 21, cpu=8.8, others_cpu=177, samples=looks(0.08, 0.17)), False),  # perhaps a Python thread's CPU
         (segment(113, 41, cpu=1.2, others_cpu=131, threads_cpu=131 * MS, samples=looks(0.2, 0.1)), False),
+        (segment(113, 41, cpu=1.2, others_cpu=131, threads_cpu=131 * MS, samples=looks(*[0.1] * 6)), False),
+        (segment(221, 30, cpu=8.7, others_cpu=300, threads_cpu=25 * MS, samples=looks(*[0.1] * 5)), True),
+        (segment(221, 30, cpu=8.7, others_cpu=300, threads_cpu=25 * MS, samples=looks(0.1, 0.1)), False),
         (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(62.8, 8.7)), False),  # it had no processor
         (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(0.1, 0.1, 13.6, 8.7)), False),
     ],
@@ -145,3 +148,10 @@ def test_the_gil_was_free_where_the_watchdog_got_it_and_no_python_thread_compute
 )
 def test_in_any_other_kernel_call_a_thread_does_not_want_the_gil(syscall, wants):
     assert gil_waits.may_want_gil(sample(0, 1, syscall)) is wants
+
+
+def test_beside_a_small_thread_the_free_gil_shows_that_the_loop_thread_slept_by_itself():
+    """argon2 on four threads of its own, for 221 ms, beside a thread that works 20 us every 0.3 ms."""
+    beside = {"cpu": 8.7, "others_cpu": 300, "threads_cpu": 25 * MS}
+    assert gil_waits.waited_for_threads(segment(221, 30, **beside, samples=looks(*[0.1] * 5))) == 0
+    assert gil_waits.waited_for_threads(segment(221, 30, **beside, samples=looks(0.1, *[5.2] * 5))) > 150 * MS
