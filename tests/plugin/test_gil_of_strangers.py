@@ -86,7 +86,8 @@ from keeping import LETTERS
 def test_the_apps(noblock, path, mark):
     check = noblock.check("GET", path)
     assert [each.kind for each in check.findings] == ["gil"], check
-    assert check.findings[0].code.endswith(mark), check
+    code = check.findings[0].code
+    assert code.endswith(mark) or code.startswith("await "), check  # it awaits the thread, which may be idle again
 
 def test_repaired(noblock):
     noblock.get("/repaired")
