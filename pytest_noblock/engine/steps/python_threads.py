@@ -59,19 +59,31 @@ def collection(phase: str) -> None:
     if phase == "start":
         thread.noblock_collection = time.thread_time_ns()  # type: ignore[attr-defined]
     else:
-        began = getattr(thread, "noblock_collection", None)
+        began = _collects_since(thread)
         if began is not None:
             thread.noblock_collected = _collected(thread) + time.thread_time_ns() - began  # type: ignore[attr-defined]
+            thread.noblock_collection = None  # type: ignore[attr-defined]
 
 
 def _collected(thread: threading.Thread) -> int:
     return getattr(thread, "noblock_collected", 0)
 
 
+def _collects_since(thread: threading.Thread) -> int | None:
+    """The thread's CPU time (ns) when the present full collection began in it; None where none runs.
+
+    Another thread may look in the midst of one: the callbacks of weak references are Python code.
+    """
+    return getattr(thread, "noblock_collection", None)
+
+
 def worked(thread: threading.Thread) -> int | None:
     """CPU (ns) of a thread so far, less what full collections took in it; None where the system has no clock for it."""
     cpu = cpu_of(thread.native_id)
-    return None if cpu is None else cpu - _collected(thread)
+    if cpu is None:
+        return None
+    began = _collects_since(thread)
+    return (cpu if began is None else min(cpu, began)) - _collected(thread)
 
 
 @contextmanager
