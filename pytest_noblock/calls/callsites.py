@@ -4,6 +4,7 @@ import ast
 import linecache
 import re
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ FRAME_OF = {
 }
 """By the name of a frame: the expression that runs in it."""
 
+_TRIES = 3
+_PARSING = threading.Lock()
 _MOST_SOURCES = 64
 """How many parsed files are kept: a run blames lines of a few files."""
 _VALID_ESCAPES = "\n\r\\'\"abfnrtvxNuU01234567"
@@ -127,10 +130,25 @@ def _source(file: str) -> _Source:
 
 
 def _parse(lines: list[str], file: str) -> ast.Module | None:
-    try:
-        return ast.parse(_without_stray_escapes("".join(lines)), file)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    tree = parsed(_without_stray_escapes("".join(lines)), file)
+    return tree if isinstance(tree, ast.Module) else None
+
+
+def parsed(source: str, file: str = "<annotation>", mode: str = "exec") -> ast.AST | None:
+    """The syntax tree; None where it cannot be parsed.
+
+    CPython 3.11 has one counter for all threads that make trees: where two make one at the same time, either gets a
+    SystemError ("AST constructor recursion depth mismatch", seen on 3.11.7). So ours take turns, and try once more.
+    """
+    for _ in range(_TRIES):
+        try:
+            with _PARSING:
+                return ast.parse(source, file, mode)
+        except SystemError:
+            continue
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+    return None
 
 
 def _without_stray_escapes(source: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
+from pytest_noblock.calls.callsites import parsed
 from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents
 
 NO_OBJECT = object()
@@ -171,9 +172,9 @@ def _annotated(function: object, owner: Inferred | None = None) -> Inferred | No
 
 
 def _class_named(note: str, scope: FrameScope) -> object:
-    try:
-        expression = ast.parse(note, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(note, mode="eval")
+    if not isinstance(tree, ast.Expression):
         return None
+    expression = tree.body
     inferred = infer(expression.value if isinstance(expression, ast.Subscript) else expression, scope)
     return inferred.thing if inferred else None
