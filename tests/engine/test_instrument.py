@@ -432,5 +432,8 @@ def test_who_watches_is_told_before_a_closing_loop_cancels_its_tasks(installed):
 def test_a_collection_at_the_end_of_the_interpreter_has_no_caller(monkeypatch):
     """It is called by nobody then: there is no frame to look at."""
     monkeypatch.setattr(instrument.sys, "_getframe", lambda *_: types.SimpleNamespace(f_back=None))
+    counted = []
+    monkeypatch.setattr(instrument.python_threads, "collection", counted.append)
     for phase in ("start", "stop"):
         instrument._collection(phase, {"generation": 2})
+    assert counted == ["start", "stop"]

@@ -7,12 +7,12 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Left
 
-FRAME = Frame("/root/app/main.py", 12, "worker", user=True)
+FRAME = Frame("/project/app/main.py", 12, "worker", user=True)
 
 
 def told(*endings):
     exchange = Exchange(1, "GET", "/x", sent=0, left=tuple(Left(each, FRAME) for each in endings))
-    return list(notes(exchange, Limits(), lambda file: file.removeprefix("/root/")))
+    return list(notes(exchange, Limits(), lambda file: file.removeprefix("/project/")))
 
 
 @pytest.mark.parametrize(
