@@ -46,7 +46,7 @@ def note_left(
 
     Most loops close empty: the test client makes one for each request, and this must cost next to nothing then.
     """
-    if not (asyncio.all_tasks(loop) or any(getattr(loop, name, None) for name in ("_scheduled", "_ready"))):
+    if not (asyncio.all_tasks(loop) or getattr(loop, "_scheduled", None) or getattr(loop, "_ready", None)):
         return
     for task, record in _tasks(loop, records):
         _note(record, ending, [*_chain(task), *_callbacks(task)], user)
