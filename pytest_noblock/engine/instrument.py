@@ -89,14 +89,18 @@ def install(entry_points: Patches | None = None) -> None:
             each.install()
 
 
-def catch_up(entry_points: Patches | None = None) -> None:
-    """Patch what was imported since the patches were put in. The caller knows that no wrapper was replaced."""
+def catch_up(entry_points: Patches | None = None) -> bool:
+    """Patch what was imported since the patches were put in. The caller knows that no wrapper was replaced.
+
+    Returns whether anything was imported.
+    """
     if not _imported:
-        return
+        return False
     _imported.clear()
     with _lock:
         for each in _sets(entry_points):
             each.catch_up()
+    return True
 
 
 def uninstall(entry_points: Patches | None = None) -> None:

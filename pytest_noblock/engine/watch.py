@@ -64,11 +64,13 @@ class RequestWatch:
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
         entry_points = self._kit.entry_points
+        imported = True
         if inherits:
-            instrument.catch_up(entry_points.patches)
+            imported = instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
-        instrument.cover_c_calls(self._kit.user)
+        if imported:
+            instrument.cover_c_calls(self._kit.user)
         first_uses.forget()
         watchdog = self._kit.meters.watchdog
         watchdog.after = self._sample_after
