@@ -12,7 +12,7 @@ from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.open_loops import OpenLoops
-from pytest_noblock.engine.steps import first_uses, other_loops
+from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.python_threads import Marks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
@@ -161,7 +161,7 @@ class RequestWatch:
         for ended in [each for each in self._metered if not each.alive()]:
             self._finish(ended)
         thread = threading.current_thread()
-        meter = self._kit.meters.new_meter(instrument.born_at(thread))
+        meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
         self._metered.append(_MeteredThread(thread, meter))
         self._loops[other_loops.loop_name()] = None
