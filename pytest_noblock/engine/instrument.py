@@ -11,13 +11,12 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 `uninstall`, and the next one does not call `install`.
 """
 
-import asyncio
 import gc
 import importlib
 import itertools
 import sys
 import threading
-from asyncio import base_events, events, runners
+from asyncio import base_events, events
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
-from pytest_noblock.engine.steps import collector, first_uses, other_loops, thread_starts
+from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ _c_calls: "CCalls | None" = None
 def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
-    yield Patch(runners, "_cancel_all_tasks", _noting_cancelled)
+    yield closing_loops.patch()
     yield collector.patch()
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield from thread_starts.patches()
@@ -218,24 +217,6 @@ def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable
         original(loop)
 
     return _run_once
-
-
-def _noting_cancelled(original: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[..., None]:
-    """Tell who watches what a closing loop cancels: `asyncio.Runner` closes by this function (CPython 3.11 to 3.14).
-
-    The test client's portal (anyio) and the runners of pytest's plugins are such runners.
-    """
-
-    def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
-        for tell in tuple(on_loop_closing):
-            tell(loop)
-        original(loop)
-
-    return _cancel_all_tasks
-
-
-on_loop_closing: "set[Callable[[asyncio.AbstractEventLoop], None]]" = set()
-"""Called on the thread of a loop that closes, before its tasks are cancelled."""
 
 
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:

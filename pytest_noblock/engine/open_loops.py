@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Collection
 
-from pytest_noblock.engine import detached, instrument
+from pytest_noblock.engine import detached
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.steps import closing_loops
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import LIFESPAN, Ending
 
@@ -22,14 +23,14 @@ class OpenLoops:
         self._loops: set[asyncio.AbstractEventLoop] = set()
 
     def start(self) -> None:
-        instrument.on_loop_closing.add(self._closes)
+        closing_loops.told.add(self._closes)
 
     def add(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loops.add(loop)
 
     def stop(self) -> None:
         """The test ends; a loop of a wider fixture goes on."""
-        instrument.on_loop_closing.discard(self._closes)
+        closing_loops.told.discard(self._closes)
         for loop in [each for each in self._loops if not each.is_closed()]:
             self._note_left(loop, "running")
 

@@ -338,19 +338,3 @@ def test_an_exception_on_the_loop_leaves_no_cycle(installed):
         assert asyncio.run(main())() is None
     finally:
         gc.enable()
-
-
-def test_who_watches_is_told_before_a_closing_loop_cancels_its_tasks(installed):
-    async def main():
-        task = asyncio.ensure_future(asyncio.sleep(30))
-        await asyncio.sleep(0)
-        return task
-
-    seen = []
-    note = lambda loop: seen.extend(task.get_coro().__name__ for task in asyncio.all_tasks(loop))  # noqa: E731
-    instrument.on_loop_closing.add(note)
-    try:
-        task = asyncio.run(main())
-    finally:
-        instrument.on_loop_closing.discard(note)
-    assert (seen, task.cancelled()) == (["sleep"], True)

@@ -5,18 +5,16 @@ import contextvars
 
 import pytest
 
-from pytest_noblock.engine import instrument
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.open_loops import OpenLoops
+from pytest_noblock.engine.steps import closing_loops
 from pytest_noblock.model.observation import LIFESPAN
 
 
 @pytest.fixture(autouse=True)
-def installed():
-    instrument.install()
+def forgotten(installed):
     yield
-    instrument.uninstall()
-    assert not instrument.on_loop_closing
+    assert not closing_loops.told
 
 
 async def forever():

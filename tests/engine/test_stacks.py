@@ -12,10 +12,10 @@ import pytest
 import pytest_noblock
 from pytest_noblock.engine import instrument, stacks
 from pytest_noblock.engine.asgi import boundary, transport
-from pytest_noblock.engine.steps import collector, other_loops, thread_starts
+from pytest_noblock.engine.steps import closing_loops, collector, other_loops, thread_starts
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 
-CALLING_THE_APP = [boundary, collector, instrument, other_loops, thread_starts, transport]
+CALLING_THE_APP = [boundary, closing_loops, collector, instrument, other_loops, thread_starts, transport]
 
 
 def seen_from(file: str) -> list[str]:
