@@ -65,7 +65,7 @@ class Checker:
             return self._checked(id, request, plan)
         except Exception:
             raise
-        except BaseException as interrupt:
+        except BaseException as interrupt:  # noqa: BLE001  # it goes on
             raise interrupt.with_traceback(None) from None
 
     def _checked(self, id: str, request: Request, plan: Plan) -> Check:

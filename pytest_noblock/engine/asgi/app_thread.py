@@ -36,6 +36,8 @@ first or second check finds the caller asleep. Where the caller gets no processo
 the error is worth."""
 
 T = TypeVar("T")
+Measured = Callable[[LiveExchange], AbstractContextManager[None]]
+"""Makes what stands around the app's start, and around its stop, on the loop thread."""
 
 
 class LoopBlocked(Exception):
@@ -57,18 +59,13 @@ class InForkedChild(Exception):
 class AppThread:
     """An app that runs from `start` to `stop`; `call` runs a coroutine function on its loop.
 
-    `start`, `call`, `stop` and `abandon` run on the test's thread, all that begins with an
-    underscore on the loop thread, but for `_looks_held` and what it calls. The loop thread is a daemon: an endpoint
-    that never gives the loop back must not keep pytest from ending. No call waits for it without a limit.
+    `start`, `call`, `stop` and `abandon` run on the test's thread; `_run`, `_serve` and
+    `_say` on the loop thread. The loop thread is a daemon: an endpoint that never gives
+    the loop back must not keep pytest from ending. No call waits for it without a limit.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        user: UserCode,
-        measured: Callable[[LiveExchange], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
-        """`measured`: stands around the app's start and around its stop, on the loop thread."""
+    def __init__(self, app: ASGIApp, user: UserCode, measured: "Measured | None" = None) -> None:
+        """`measured`: None where start and stop are not measured."""
         self._pid = os.getpid()
         self.app = app
         """The app to send requests to: with its lifespan state, once it has started."""
@@ -77,7 +74,7 @@ class AppThread:
         self.usable = True
         """False once its loop does not turn any more; whoever finds that out sets it."""
         self._user = user
-        self._measured = measured
+        self._measured: Measured = measured or (lambda _record: nullcontext())
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
         self._loop: Any = None
         self._stop_wanted: asyncio.Event | None = None
@@ -95,7 +92,7 @@ class AppThread:
         self._thread.start()
         try:
             concurrent.futures.wait((self._started,), lifespan.LIMIT_S + _GRACE_S)
-        except BaseException as interrupt:
+        except BaseException as interrupt:  # as in `call`
             self._note_interrupt(interrupt)
             self.abandon()
             raise
