@@ -289,7 +289,7 @@ FORKS = """
 
 def test_a_forked_child_ends_and_writes_no_report(ends, pytester):
     """The child of the second test comes to the end of the run as its parent does."""
-    result, said = ends(FORKS, "--noblock-report=report.json", "-p", "no:terminal", "-W", "ignore::DeprecationWarning")
+    result, said = ends(FORKS, "--noblock-report=report.json", "-W", "ignore::DeprecationWarning")
     assert result.ret == 0, said
     assert result.duration < 40
     report = (pytester.path / "report.json").read_text(encoding="utf-8")
