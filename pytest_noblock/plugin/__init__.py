@@ -73,7 +73,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     session = item.config.stash[_SESSION]
     session.end(item, passing=False)  # where the setup failed there was no call
     try:
-        return (yield)
+        result = yield
+        session.fixtures_ended(item)
+        return result
     finally:
         session.leave(item, nextitem)
 
