@@ -174,6 +174,12 @@ class Session:
             run.ended = True
             self._watching.end(item, run, run.recorder, passing=passing)
 
+    def fixtures_ended(self, item: pytest.Item) -> None:
+        """Judges what a watched test's fixtures did in their teardown. Not called where one of them failed."""
+        run = item.stash.get(_RUN, None)
+        if run is not None and run.recorder is not None:
+            self._watching.judge_stops(item, run, run.recorder)
+
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""
         run = item.stash.get(_RUN, None)

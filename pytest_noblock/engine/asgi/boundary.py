@@ -11,13 +11,14 @@ from typing import Protocol, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
+from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-border(__file__, sending=("send", "receive", "_uncharged", "before", "passed"))
+border(__file__, sending=("send", "receive", "_uncharged", "_go_on", "cut_segment", "before", "passed"))
 
 T = TypeVar("T")
 
@@ -34,6 +35,9 @@ class Watcher(Protocol):
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
+
+    def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
+        """An app is told to stop whose start was watched, in a test that is over; None where nobody wants to know."""
 
 
 class ExchangeRecorder:
@@ -87,6 +91,13 @@ class ExchangeRecorder:
         return False
 
 
+def cut_segment() -> None:
+    """A phase ends in this step: what follows is a segment of its own."""
+    meter = current_meter()
+    if meter is not None:
+        meter.switch_owner(meter.owner)
+
+
 async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Await `call`, which calls `app`, and record the request.
 
@@ -99,7 +110,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     meter = watcher.request_enters(app, record)
     CURRENT.set(record)
     meter.switch_owner(record)
-    client = _ClientSide(record, meter, receive, send, asks_for_tasks=watcher.asks_for_tasks)
+    client = _ClientSide(record, meter, receive, send, watcher)
     try:
         with client:
             await metered_coroutine(call(scope, client.receive, client.send), meter)
@@ -121,17 +132,26 @@ def _new_record(scope: Scope) -> LiveExchange | None:
 class _ClientSide(ExchangeRecorder):
     """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
-    def __init__(
-        self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, *, asks_for_tasks: bool
-    ) -> None:
-        super().__init__(record, asks_for_tasks=asks_for_tasks)
+    def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, watcher: Watcher) -> None:
+        super().__init__(record, asks_for_tasks=watcher.asks_for_tasks)
         self._meter = meter
+        self._watcher = watcher
         self._receive = receive
         self._send = send
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
-        return await self._uncharged(self._told())
+        message = await self._uncharged(self._told())
+        if self._meter.closed and message["type"] == "lifespan.shutdown":
+            self._go_on()
+        return message
+
+    def _go_on(self) -> None:
+        """The test that watched the app's start is over, at least its call; a fixture stops the app."""
+        meter = self._watcher.lifespan_stops(self.record)
+        if meter is not None:
+            self._meter = meter
+            meter.switch_owner(self.record)
 
     async def _told(self) -> Message:
         return self.told(await self._receive())
