@@ -61,6 +61,11 @@ def pending() -> bool:
     return bool(_faults)
 
 
+def last() -> str:
+    """The sentence of the last fault that nobody has taken."""
+    return _faults[-1].sentence
+
+
 def taken() -> list[Fault]:
     """The faults so far, each once; they are then forgotten."""
     faults = list(dict.fromkeys(_faults))

@@ -5,12 +5,13 @@ import json
 import pytest
 
 INERT = """
-    model.limits model.units plugin plugin.markers plugin.options plugin.reporter plugin.session plugin.settings
+    model.limits model.units plugin plugin.faults plugin.markers plugin.options plugin.reporter plugin.session
+    plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.exchange
-    engine.frameworks.background_tasks
-    engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
+    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.errors engine.exchange
+    engine.frameworks.background_tasks engine.frameworks.starlette engine.guard
+    engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
     engine.network.driver_calls engine.network.known_calls engine.network.round_trips engine.network.tcp_info
     engine.now engine.patches engine.selfcheck engine.stacks engine.steps.deductions engine.steps.first_uses
     engine.steps.meter engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.timer
