@@ -13,12 +13,14 @@ what its handler raises is the user's, and `noted` raises it again.
 
 import errno
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.usercode import PACKAGE
+
+T = TypeVar("T")
 
 _MOST_KEPT = 1000
 """Faults of one test. One of ours in a step comes again in each step."""
@@ -54,6 +56,15 @@ def noted(error: Exception) -> None:
         return  # the app recurses until its stack is full, and gets this error from its own next call
     if len(_faults) < _MOST_KEPT:
         _faults.append(Fault(_named(error), _place(error.__traceback__), _advice(error)))
+
+
+def guarded(function: Callable[..., T], *args: Any, otherwise: T | None = None) -> T | None:
+    """Call a function of ours, in a call of the user's that is none of the hot ones; `otherwise` where it fails."""
+    try:
+        return function(*args)
+    except Exception as error:  # noqa: BLE001  # ours, and not the user's
+        noted(error)
+        return otherwise
 
 
 def pending() -> bool:

@@ -8,12 +8,14 @@ import functools
 import reprlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message, ToldTask, code_of
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, first_line
@@ -48,10 +50,14 @@ def _making(single: type, join: Join, original: Callable[..., None]) -> Callable
         original(task, *args, **kwargs)
         record = CURRENT.get()
         if record is not None:
-            record.tasks.append(LiveTask(task, capture(sys._getframe(1))))
-            _record_runs_of(type(task), single, join)
+            guarded(_add, record, task, sys._getframe(1))
+            guarded(_record_runs_of, type(task), single, join)
 
     return __init__
+
+
+def _add(record: LiveExchange, task: object, caller: FrameType) -> None:
+    record.tasks.append(LiveTask(task, capture(caller)))
 
 
 def _record_runs_of(made: type, single: type, join: Join) -> None:
@@ -67,7 +73,7 @@ def _collecting(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def collecting(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        _mark_batch(self)
+        guarded(_mark_batch, self)
 
     return collecting
 
@@ -83,12 +89,13 @@ def _mark_batch(tasks: Any) -> None:
 def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def __call__(self: Any) -> None:
-        made = _record_of(self)
+        __tracebackhide__ = True
+        made = guarded(_record_of, self)
         if made is None or made.began is not None:  # awaited by the endpoint before, or `super().__call__()`
             await original(self)
             return
         made.began = now()
-        made.called = capture(sys._getframe(1))
+        made.called = guarded(capture, sys._getframe(1)) or ()
         try:
             await original(self)
         except BaseException as error:

@@ -188,6 +188,7 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
     """Note in the record that FastAPI calls the endpoint, and how that ends: a 422 never gets there."""
 
     async def run_endpoint_function(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
         record = CURRENT.get()
         if record is None:
             return await original(**kwargs)
@@ -197,10 +198,17 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
         except BaseException as error:
             record.raised, record.raised_at = error, error.__traceback__
             raise
-        record.own_background = getattr(answer, "background", None) is not None
+        record.own_background = _has_background(answer)
         return answer
 
     return run_endpoint_function
+
+
+def _has_background(answer: object) -> bool:
+    try:
+        return getattr(answer, "background", None) is not None
+    except Exception:  # noqa: BLE001  # a property of what the endpoint returned
+        return False
 
 
 def _module(thing: object) -> str:
