@@ -3,16 +3,18 @@
 The fixture waits for it (`linger`). Where it goes on after that, or a test's loop closes before, it is noted in the
 request's record (`note_left`): what was not measured is said.
 
-Read of asyncio's own loops (CPython 3.11 to 3.14): `_ready`, `_scheduled` of the loop; `_callback`, `_context` of a
-handle; `_callbacks` of a task. On another loop (uvloop) timers and callbacks are not seen; tasks are.
+Read of asyncio's own loops (CPython 3.11 to 3.14): `_ready`, `_scheduled` of the loop; `_context` of a handle;
+`_callbacks` of a task. On another loop (uvloop) timers and callbacks are not seen; tasks are.
 """
 
 import asyncio
-import functools
 from collections.abc import Collection, Iterable, Iterator
+from types import CodeType
 from typing import Any
 
+from pytest_noblock.engine import callbacks
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, record_of
+from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.engine.usercode import UserCode
@@ -51,7 +53,8 @@ def note_left(
     for task, record in _tasks(loop, records):
         _note(record, ending, [*_chain(task), *_callbacks(task)], user)
     for handle, record in [*_timers(loop, records, user), *_ready(loop, records)]:
-        _note(record, "due" if isinstance(handle, asyncio.TimerHandle) else ending, _at_def(_function(handle)), user)
+        frames = _called(handle, record, user)
+        _note(record, "due" if isinstance(handle, asyncio.TimerHandle) else ending, frames, user)
 
 
 def _note(record: LiveExchange, ending: Ending, frames: list[RawFrame], user: UserCode) -> None:
@@ -68,7 +71,9 @@ def _chain(task: "asyncio.Task[Any]") -> list[RawFrame]:
 def _callbacks(task: Any) -> Iterator[RawFrame]:
     """The functions that are called when the task is done: a library's task may be waited for in this way."""
     for callback, _context in getattr(task, "_callbacks", None) or ():
-        yield from _at_def(callback)
+        code = callbacks.code_of(callback)
+        if code is not None:
+            yield _at_def(code)
 
 
 def _tasks(
@@ -84,10 +89,9 @@ def _tasks(
 def _timers(
     loop: Any, records: Collection[LiveExchange], user: UserCode
 ) -> Iterator[tuple[asyncio.TimerHandle, LiveExchange]]:
-    """The timers of the records that call a function of the user's."""
+    """The timers of the records that may take long when they are due; not the timeouts and sleeps of libraries."""
     for handle, record in _of_records(getattr(loop, "_scheduled", ()), records):
-        code = _code(_function(handle))
-        if code is not None and code.co_filename in user:
+        if callbacks.may_hold(handle, user):
             yield handle, record
 
 
@@ -103,17 +107,14 @@ def _of_records(handles: Iterable[Any], records: Collection[LiveExchange]) -> It
             yield handle, record
 
 
-def _function(handle: Any) -> Any:
-    return getattr(handle, "_callback", None)
+def _called(handle: Any, record: LiveExchange, user: UserCode) -> list[RawFrame]:
+    """The `def` of what the handle calls; of the endpoint, where that is a function in C."""
+    code = callbacks.user_code(handle, user)
+    if code is not None:
+        return [_at_def(code)]
+    endpoint = starlette.endpoint_def(record) if callbacks.may_hold(handle, user) else None
+    return [] if endpoint is None else [endpoint]
 
 
-def _at_def(function: Any) -> list[RawFrame]:
-    code = _code(function)
-    return [] if code is None else [(code, code.co_firstlineno, 0, {})]
-
-
-def _code(function: Any) -> Any:
-    """The code of the function that a callback calls in the end; None where it is no Python function."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(getattr(function, "__func__", function), "__code__", None)
+def _at_def(code: CodeType) -> RawFrame:
+    return code, code.co_firstlineno, 0, {}

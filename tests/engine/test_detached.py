@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import functools
+import threading
+import time
 
 import pytest
 
@@ -17,6 +19,7 @@ MS = 1_000_000
 def record():
     record = LiveExchange("GET", "/")
     record.returned = record.sent
+    record.scope["endpoint"] = a_timer_in_c
     return record
 
 
@@ -80,6 +83,37 @@ def a_callback_of_a_librarys_task(done):
     return task
 
 
+def a_timer_that_starts_a_timer(done):
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.01, loop.call_later, 0.01, note, done, "chain")
+
+
+def a_timer_for_an_object(done):
+    class Instance:
+        def __call__(self):
+            done.append("object")
+
+    asyncio.get_running_loop().call_later(0.02, Instance())
+
+
+def a_timer_in_c(done):
+    asyncio.get_running_loop().call_later(0.02, done.append, "in C")
+
+
+def a_timer_of_the_standard_library(done):
+    event = threading.Event()
+    done.append(event)
+    asyncio.get_running_loop().call_later(0.02, event.set)
+
+
+def a_timer_for_a_coroutine(done):
+    async def child():
+        done.append("coroutine")
+
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.02, loop.create_task, child())
+
+
 @pytest.mark.parametrize(
     ("start", "done"),
     [
@@ -88,6 +122,10 @@ def a_callback_of_a_librarys_task(done):
         (a_partial, ["partial", "user's"]),
         (a_chain, ["timer"]),
         (a_callback_of_a_librarys_task, ["callback"]),
+        (a_timer_that_starts_a_timer, ["chain"]),
+        (a_timer_for_an_object, ["object"]),
+        (a_timer_in_c, ["in C"]),
+        (a_timer_for_a_coroutine, ["coroutine"]),
     ],
 )
 def test_detached_work_is_waited_for(lingering, start, done):
@@ -117,7 +155,12 @@ def a_spinning_callback(_done):
 
 
 def a_librarys_timer(_done):
-    asyncio.get_running_loop().call_later(60, print)
+    asyncio.get_running_loop().call_later(60, asyncio.get_running_loop().create_future().cancel)
+    asyncio.get_running_loop().call_later(60, asyncio.Event().set)
+
+
+def a_far_timer_in_c(_done):
+    asyncio.get_running_loop().call_later(60, time.sleep, 0.1)
 
 
 def a_cancelled_timer(done):
@@ -128,6 +171,12 @@ def a_librarys_task(_done):
     return asyncio.ensure_future(asyncio.sleep(60))
 
 
+def test_a_function_of_the_standard_library_is_waited_for(lingering):
+    ((event,), notes) = lingering(a_timer_of_the_standard_library)
+    assert event.is_set()
+    assert notes == []
+
+
 @pytest.mark.parametrize(
     ("start", "noted"),
     [
@@ -135,6 +184,7 @@ def a_librarys_task(_done):
         (a_far_timer, [("due", ["tick"])]),
         (a_spinning_callback, [("lingered", ["spin"])]),
         (a_librarys_timer, []),
+        (a_far_timer_in_c, [("due", ["a_timer_in_c"])]),
         (a_cancelled_timer, []),
         (a_librarys_task, []),
     ],
