@@ -118,6 +118,7 @@ class LiveExchange:
     started: int | None = None
     completed: int | None = None
     returned: int | None = None
+    settled: int | None = None
     status: int | None = None
     entered: bool | None = None
     error: BaseException | None = None
@@ -210,6 +211,7 @@ class LiveExchange:
             steps=self.steps,
             own_background=self.own_background,
             cancelled=self.cancelled,
+            settled=self.settled,
             **known,
         )
 

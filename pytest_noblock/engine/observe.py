@@ -72,6 +72,11 @@ _AT_ONCE = 10
 had a turn of its own, the first would have ended on a busy machine before the last began."""
 
 
+_TURNS_AFTER = 3
+"""Turns of the loop. A worker of the app's that a request wakes, as by `Queue.put_nowait`, runs in the turn after next at
+the latest; an endpoint that awaits nothing has returned before."""
+
+
 class Stuck(Exception):
     """The request did not end in time; `frame` is the user line where it sits, `exchange` how far it came."""
 
@@ -97,6 +102,7 @@ async def observe(
     _collect_before(run)
     async with sensors.running() as metering:
         responses = await _responses(context, run, exchanges)
+        await _settle(exchanges)
         if run.linger:
             await detached.linger(exchanges, now() + run.linger, context.user)
             detached.note_left(asyncio.get_running_loop(), exchanges, context.user, "lingered")
@@ -209,6 +215,15 @@ async def _responses(context: RunContext, run: Run, exchanges: list[LiveExchange
             if task is not None and not task.done():
                 task.cancel()
     return responses
+
+
+async def _settle(exchanges: list[LiveExchange]) -> None:
+    """Let what the requests woke run: a task of the app's own that got work from one of them."""
+    for _ in range(_TURNS_AFTER):
+        await asyncio.sleep(0)
+    moment = now()
+    for each in exchanges:
+        each.settled = moment
 
 
 async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[asyncio.Task[Any]]:

@@ -158,7 +158,8 @@ def _what(finding: Finding) -> str:
 def _note(finding: Finding, limits: Limits) -> str:
     what = _what(finding)
     if finding.phase is Phase.APP and finding.reason is None:
-        return f"{what}: the app ran it while no request was under way"
+        open_end = UNSETTLED if _breaks(finding, limits) else ""
+        return f"{open_end}{what}: the app ran it while no request was under way"
     if _breaks(finding, limits):
         return f"{UNSETTLED}{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"

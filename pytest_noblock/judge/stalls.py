@@ -78,11 +78,11 @@ def _whose(segment: Segment, exchanges: Mapping[int, Exchange]) -> Iterator[_Who
 
 
 def under_way(exchanges: Iterable[Exchange], began: int, ended: int) -> Exchange | None:
-    """The first request that was under way at any time between two moments; None where none was."""
+    """The first request that was under way at any time between two moments, or had ended just before; else None."""
     overlapping = (
         each
         for each in exchanges
-        if each.method != LIFESPAN and each.sent < ended and (ended if each.returned is None else each.returned) > began
+        if each.method != LIFESPAN and each.sent < ended and (ended if each.over_at is None else each.over_at) > began
     )
     return next(overlapping, None)
 
@@ -111,10 +111,9 @@ def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
 
 def _of_app(stall: Stall) -> Stall:
     doing = f"asleep {words(stall.asleep)}, CPU {words(stall.cpu)}"
-    return stall._replace(
-        of_app=True,
-        proof=f"no step of the request's: the app ran it while {stall.exchange.request} was under way; {doing}",
-    )
+    request, returned = stall.exchange.request, stall.exchange.returned
+    when = f"while {request} was under way" if returned is None or stall.began < returned else f"right after {request}"
+    return stall._replace(of_app=True, proof=f"no step of the request's: the app ran it {when}; {doing}")
 
 
 def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:

@@ -136,11 +136,19 @@ class Exchange(NamedTuple):
     defined: Frame | None = None
     """The first line of the endpoint's code, a decorator's where it has one; of the app's own code where no endpoint is
     known. None where neither is written in Python, or where the app is a framework's own object."""
+    settled: int | None = None
+    """Until when a step that the app makes by itself counts as woken by the request: a few turns of the loop after
+    `returned`. None where nobody waited for them, as in a watched test."""
 
     @property
     def request(self) -> str:
         """`GET /report`."""
         return f"{self.method} {self.path}"
+
+    @property
+    def over_at(self) -> int | None:
+        """From when on no step of the app is laid to the request (ns); None: it was under way to the end."""
+        return self.returned if self.settled is None else self.settled
 
     def phase_at(self, moment: int) -> Phase:
         """The phase of a moment. A segment lies in one phase: the engine cuts a step where a phase ends."""

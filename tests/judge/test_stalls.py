@@ -296,6 +296,9 @@ def request(sent, returned):
         pytest.param((request(200, None),), 9, 250, ("GET", Phase.APP), id="the request has not returned"),
         pytest.param((request(255, 300),), 9, 250, ("GET", Phase.APP), id="the request came meanwhile"),
         pytest.param((request(100, 200),), 9, 250, None, id="nobody's, after the request"),
+        pytest.param(
+            (request(100, 200)._replace(settled=260 * MS),), 9, 250, ("GET", Phase.APP), id="woken by the request"
+        ),
         pytest.param((request(340, 400),), 9, 250, None, id="nobody's, before the request"),
         pytest.param((app_started(), request(200, 300)), 2, 250, ("GET", Phase.APP), id="the lifespan's task"),
         pytest.param((app_started(), request(200, 300)), 2, 50, ("LIFESPAN", Phase.LIFESPAN), id="the start"),

@@ -121,6 +121,10 @@ async def queue(how: str):
     await app.state.queue.put((how == "bad", answer))
     await answer
 
+@app.get("/feed/{how}")
+async def feed(how: str):
+    app.state.queue.put_nowait((how == "bad", None))
+
 @app.get("/thread/{how}")
 async def thread(how: str):
     loop = asyncio.get_running_loop()
@@ -156,7 +160,7 @@ EVERYWHERE = ["gather", "mixed", "callbacks", "chunks", "queue"]
 def noblock_app():
     return app
 
-@both(*EVERYWHERE, "fire", "later", "thread", "context")
+@both(*EVERYWHERE, "fire", "later", "feed", "thread", "context")
 def test_fixture(noblock, path):
     noblock.get(path)
 
@@ -287,6 +291,12 @@ def test_what_no_request_owns_is_told_of_the_request_that_was_under_way(ran, cli
     assert ran.outcome(client, f"/{name}/good") == "passed", ran.text
     assert f"GET /{name}/bad: the app itself blocked the event loop" in ran.text
     assert f"no step of the request's: the app ran it while GET /{name}/bad was under way" in ran.text
+
+
+def test_a_worker_that_a_request_wakes_and_does_not_wait_for_is_told_of_that_request(ran):
+    assert ran.found("fixture", "/feed/bad") == [("app", "worker")], ran.text
+    assert ran.outcome("fixture", "/feed/good") == "passed", ran.text
+    assert "no step of the request's: the app ran it right after GET /feed/bad" in ran.text
 
 
 def test_what_the_app_runs_while_nobody_waits_is_a_note(ran):
