@@ -73,8 +73,8 @@ had a turn of its own, the first would have ended on a busy machine before the l
 
 
 _TURNS_AFTER = 3
-"""Turns of the loop. A worker of the app's that a request wakes, as by `Queue.put_nowait`, runs in the turn after next at
-the latest; an endpoint that awaits nothing has returned before."""
+"""Turns of the loop. A worker of the app's that a request wakes, as by `Queue.put_nowait`, runs in the turn after next
+at the latest; an endpoint that awaits nothing has returned before."""
 
 
 class Stuck(Exception):
