@@ -18,6 +18,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
+from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import confirmation, first_use, grouping, inconclusive, last_net, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
@@ -50,6 +51,7 @@ class Checker:
         self._user = user
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
+        first_uses.forget()
 
     def ask_for_tasks(self) -> None:
         """The test asks when its background tasks began."""
@@ -113,7 +115,8 @@ class Checker:
                     *assemble.doubts(observation.segments, exchange, sure),
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
-                    *(first_use.notes(observation, exchange) if once else ()),
+                    *(first_use.notes(observation, exchange, plan.limits) if once else ()),
+                    *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
                 inconclusive.not_measured(exchange, starlette.paths_of(self._app.given))
                 or last_net.unexplained(observation, plan.limits),

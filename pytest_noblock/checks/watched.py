@@ -138,7 +138,7 @@ def _near_the_limit(
 
 def _unjudged(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange."""
-    yield from first_use.notes(observation, exchange)
+    yield from first_use.notes(observation, exchange, limits)
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 

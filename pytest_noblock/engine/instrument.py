@@ -19,7 +19,7 @@ import threading
 from asyncio import base_events, events
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
@@ -222,6 +222,8 @@ def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """The import hook. A process imports a module once, so the step that imports it is not charged for it.
 
+    A step that imports it a second time is: somebody takes it out of `sys.modules` each time.
+
     CPython (3.3 and later) looks up `importlib._bootstrap._find_and_load` for every import of
     a module that is not in `sys.modules`; import statements do so, too.
     """
@@ -232,7 +234,7 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
             if meter is None:
                 module = original(name, import_)
             else:
-                with meter.deductions.importing():
+                with meter.deductions.importing() if first_uses.is_first_import(name) else nullcontext():
                     module = original(name, import_)
         finally:
             _imported.add(name)

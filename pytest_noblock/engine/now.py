@@ -16,6 +16,9 @@ freezegun replaces every module attribute that *is* a function of `time`. A part
 not one, so freezegun leaves it alone. time-machine moves `CLOCK_REALTIME` only.
 """
 
+thread_cpu: Callable[[], int] = functools.partial(time.thread_time_ns)
+"""CPU time of the calling thread, in ns. A partial, as `now`."""
+
 sleep: Callable[[float], None] = functools.partial(time.sleep)
 """For threads of ours and for seconds of real time: a test may put a mock in its place, which does not sleep."""
 

@@ -7,7 +7,7 @@ taken off its CPU there, and told in a note. Where a request is sent again, the 
 from collections import Counter
 from collections.abc import Iterator
 
-from pytest_noblock.model.limits import NOTE_NS
+from pytest_noblock.model.limits import NOTE_NS, UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.units import words
 
@@ -19,7 +19,7 @@ def taken_off(observation: Observation) -> Observation:
     )
 
 
-def notes(observation: Observation, exchange: Exchange) -> Iterator[str]:
+def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
     """Notes on the first imports of the exchange, and on what else it did once, if they took long enough."""
     own = [segment for segment in observation.segments if segment.exchange == exchange.number]
     imported = sum(segment.imported for segment in own)
@@ -32,4 +32,34 @@ def notes(observation: Observation, exchange: Exchange) -> Iterator[str]:
     if done.total() >= NOTE_NS:
         (most, _cpu), *_ = done.most_common(1)
         more = f" and {len(done) - 1} more" if len(done) > 1 else ""
-        yield f"cold: {most}{more}, {words(done.total())} of CPU, the first time only"
+        told = f"{most}{more}, {words(done.total())} of CPU"
+        if done.total() >= limits.max_block and _is_usual(observation, exchange, most):
+            yield f"{UNSETTLED}{told}, taken off as a first time, and another {exchange.request} had one as well"
+        else:
+            yield f"cold: {told}, the first time only"
+
+
+def _is_usual(observation: Observation, exchange: Exchange, what: str) -> bool:
+    """Whether another request of the same route did another piece of the same sort of work for the first time."""
+    others = {
+        each.number
+        for each in observation.exchanges
+        if each.number != exchange.number and (each.method, each.route) == (exchange.method, exchange.route)
+    }
+    done = (other for segment in observation.segments if segment.exchange in others for other, _ in segment.first_uses)
+    return any(_sort(other) == _sort(what) for other in done)
+
+
+def _sort(what: str) -> list[str]:
+    """`the pattern`, of `the pattern a|b`."""
+    return what.split()[:2]
+
+
+def imported_again(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
+    """A note where a request still imports although one like it was answered before: each may import a new module."""
+    imported = sum(segment.imported for segment in observation.segments if segment.exchange == exchange.number)
+    if imported >= limits.max_block:
+        yield (
+            f"{UNSETTLED}imports, {words(imported)}, in a request that is not the first of its path; "
+            "imports are not counted"
+        )

@@ -235,6 +235,10 @@ def test_what_a_step_imports_is_kept_apart(installed, meter, tmp_path, monkeypat
     assert meter.deductions.imported >= 20 * MS
     assert meter.deductions.wall >= 20 * MS
     del sys.modules["noblock_slow"]
+    before = meter.deductions.imported
+    importlib.import_module("noblock_slow")
+    assert meter.deductions.imported == before, "a second import of the same module is the step's own work"
+    del sys.modules["noblock_slow"]
 
 
 def in_loop(meter, function):

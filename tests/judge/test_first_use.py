@@ -1,11 +1,15 @@
 """What a request did as the first one is taken off, and told."""
 
+import pytest
+
 from pytest_noblock.judge import first_use
+from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
 
 MS = 1_000_000
 EXCHANGE = Exchange(1, "GET", "/", 0)
+LIMITS = Limits(50 * MS)
 
 
 def observed(*first_uses, cpu=100, asleep=0, imported=0):
@@ -25,9 +29,32 @@ def test_it_is_neither_cpu_nor_sleep():
 
 def test_the_note_names_what_took_most_of_it():
     seen = observed(("the pattern a", 2 * MS), ("the template page.html", 60 * MS), ("the pattern b", MS), imported=20)
-    assert list(first_use.notes(seen, EXCHANGE)) == [
+    assert list(first_use.notes(seen, EXCHANGE, LIMITS)) == [
         "cold: imports, 20 ms, the first time only",
         "cold: the template page.html and 2 more, 63 ms of CPU, the first time only",
     ]
-    assert list(first_use.notes(seen, EXCHANGE._replace(number=2))) == []
-    assert list(first_use.notes(observed(("the pattern a", MS // 2)), EXCHANGE)) == []
+    assert list(first_use.notes(seen, EXCHANGE._replace(number=2), LIMITS)) == []
+    assert list(first_use.notes(observed(("the pattern a", MS // 2)), EXCHANGE, LIMITS)) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "unsettled"),
+    [
+        (("GET", "the pattern b"), True),
+        (("GET", "the template b"), False),
+        (("POST", "the pattern b"), False),
+    ],
+)
+def test_what_each_request_of_a_route_does_for_the_first_time_is_in_doubt(other, unsettled):
+    method, what = other
+    seen = observed(("the pattern a", 60 * MS))
+    second = seen.segments[0]._replace(exchange=2, first_uses=((what, 60 * MS),))
+    both = seen._replace(exchanges=(EXCHANGE, Exchange(2, method, "/", 0)), segments=(*seen.segments, second))
+    (note,) = first_use.notes(both, EXCHANGE, LIMITS)
+    assert note.startswith("unsettled: the pattern a, 60 ms" if unsettled else "cold: the pattern a, 60 ms")
+
+
+def test_imports_in_a_request_that_is_not_the_first_are_in_doubt():
+    assert list(first_use.imported_again(observed(imported=49), EXCHANGE, LIMITS)) == []
+    (note,) = first_use.imported_again(observed(imported=60), EXCHANGE, LIMITS)
+    assert note.startswith("unsettled: imports, 60 ms")

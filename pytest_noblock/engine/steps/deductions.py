@@ -4,15 +4,12 @@ All of it happens on the meter's thread, inside a step of the app's.
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pytest_noblock.engine.clocks import Clock, queued
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, thread_cpu
 from pytest_noblock.engine.steps.watchdog import Watchdog
-
-_thread_cpu = time.thread_time_ns
 
 
 class Deductions:
@@ -49,9 +46,9 @@ class Deductions:
     def collection(self, phase: str) -> None:
         """The garbage collector starts or stops (`phase`, see `gc.callbacks`). The step is not charged."""
         if phase == "start":
-            self._collection_began = _thread_cpu()
+            self._collection_began = thread_cpu()
         else:
-            self.collected += _thread_cpu() - self._collection_began
+            self.collected += thread_cpu() - self._collection_began
             self.used = True
 
     @contextmanager
@@ -71,12 +68,12 @@ class Deductions:
             yield
             return
         self._in_first_use = True
-        began = _thread_cpu() - self.cpu - self.collected
+        began = thread_cpu() - self.cpu - self.collected
         try:
             yield
         finally:
             self._in_first_use = False
-            spent = _thread_cpu() - self.cpu - self.collected - began
+            spent = thread_cpu() - self.cpu - self.collected - began
             self.once_cpu += spent
             self.once = (*self.once, (what, spent))
             self.used = True
@@ -90,7 +87,7 @@ class Deductions:
         self.excluding = True
         collected = self.collected
         delay = self._clock.delay()
-        wall, cpu = now(), _thread_cpu()
+        wall, cpu = now(), thread_cpu()
         watchdog = self.watchdog
         running = watchdog.step_ended(self._ident) if watchdog is not None else None  # no sample of the block is wanted
         try:
@@ -98,7 +95,7 @@ class Deductions:
         finally:
             if watchdog is not None:
                 watchdog.step_resumed(self._ident, running)
-            self.cpu += _thread_cpu() - cpu
+            self.cpu += thread_cpu() - cpu
             passed = now() - wall
             self.wall += passed
             self.ever += passed

@@ -91,9 +91,20 @@ _done_by: dict[int, tuple[Any, set[tuple[str, Hashable]]]] = {}
 """What an object keeps, by its `id`, with a weak reference to it: not every such object has a hash."""
 
 
+_IMPORT = "import"
+
+
 def forget() -> None:
     """The next test begins: it may run an app of its own, with a schema or a pattern of the same name."""
     _done.clear()
+
+
+def is_first_import(module: str) -> bool:
+    """Whether no step of the present test has imported the module before; notes that one does now."""
+    work = (_IMPORT, module)
+    first = work not in _done
+    _done.add(work)
+    return first
 
 
 def patches() -> Iterator[Patch]:

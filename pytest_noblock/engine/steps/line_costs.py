@@ -7,21 +7,18 @@ over 20 us: a shorter line holds no round trip and no sleep. So to count a line 
 and not 100 us.
 """
 
-import time
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
 from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, others_exactly, others_so_far, queued
 from pytest_noblock.engine.network.round_trips import own_and_doubtful
 from pytest_noblock.engine.network.tcp_info import SocketTable
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, thread_cpu
 from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, walk_out
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Stack
 from pytest_noblock.model.segment import LineCost
-
-_thread_cpu = time.thread_time_ns
 
 _SHORT_NS = 20_000
 """Wall ns. A shorter line holds no round trip and no sleep, so it is not charged for waiting."""
@@ -102,7 +99,7 @@ class LineCounters:
         with own.excluded():
             if self._line is not None:
                 ours = own.cpu - self._own  # what we did in the line, where it made a known call
-                self._charge(self._line, called - self._wall - ours, _thread_cpu() - self._cpu - ours, frame)
+                self._charge(self._line, called - self._wall - ours, thread_cpu() - self._cpu - ours, frame)
             elif called - self._left > _SHORT_NS:  # code outside the user's ran: the next line is not charged for it
                 self._begin_waiting()
             if line is None:
@@ -110,7 +107,7 @@ class LineCounters:
             elif now() - self._full[WALL] > _SHORT_NS:  # nor is it charged for what the machine did before it
                 self._begin_waiting()
             self._line = line
-            self._wall, self._cpu = now(), _thread_cpu()
+            self._wall, self._cpu = now(), thread_cpu()
         self._own = own.cpu
         self.spent += now() - called
 

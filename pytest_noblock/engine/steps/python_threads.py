@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.now import thread_cpu
 
 _AGE_NS = 10_000_000
 """ns. Marks that are older are taken anew when a step begins: what a thread burned before the step counts for no longer
@@ -57,11 +58,11 @@ def collection(phase: str) -> None:
     """
     thread = threading.current_thread()
     if phase == "start":
-        thread.noblock_collection = time.thread_time_ns()  # type: ignore[attr-defined]
+        thread.noblock_collection = thread_cpu()  # type: ignore[attr-defined]
     else:
         began = _collects_since(thread)
         if began is not None:
-            thread.noblock_collected = _collected(thread) + time.thread_time_ns() - began  # type: ignore[attr-defined]
+            thread.noblock_collected = _collected(thread) + thread_cpu() - began  # type: ignore[attr-defined]
             thread.noblock_collection = None  # type: ignore[attr-defined]
 
 

@@ -8,12 +8,12 @@ thread that made the watchdog. The rest runs on the watchdog's own thread, excep
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Container
 from typing import Protocol
 
 from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
-from pytest_noblock.engine.now import now, open_file, sleep
+from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.now import now, open_file, sleep, thread_cpu
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.timer import best_timer
@@ -153,23 +153,30 @@ class Watchdog:
             before = clock.delay()
             switches = voluntary_switches() if clock.splits_waiting else 0
             self._timer.wait()
-            between = self.between_steps if clock.splits_waiting else None
-            on_late = self.on_late
-            if on_late is not None and now() - self._due >= self.after:
-                on_late()
-            taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
-            if between is not None:  # a step that waits for the GIL itself is no better off than the watchdog
-                between.woke(*self._last_wait(), clock, before, switches)
-            after = clock.delay()
-            delayed = longest_queued(before, after)
-            self._seen = min(self._due, now())
-            for _, sample in taken:
-                sample.gil_wait = max(0, sample.began - self._due - queued(after) + queued(before))
-            self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
-            if between is not None and now() > self._due and (ns := between.again()):
-                self._arm(ns)  # also where a step runs: none may follow it for long
-            self.cpu = time.thread_time_ns()
+            try:
+                self._woke(clock, before, switches)
+            except Exception as error:  # noqa: BLE001  # without this thread, every later test would be half blind
+                noted(error)
         clock.close()
+
+    def _woke(self, clock: Clock, before: bytes, switches: int) -> None:
+        """`before`, `switches`: run-queue delay and switches of this thread before it slept."""
+        between = self.between_steps if clock.splits_waiting else None
+        on_late = self.on_late
+        if on_late is not None and now() - self._due >= self.after:
+            on_late()
+        taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
+        if between is not None:  # a step that waits for the GIL itself is no better off than the watchdog
+            between.woke(*self._last_wait(), clock, before, switches)
+        after = clock.delay()
+        delayed = longest_queued(before, after)
+        self._seen = min(self._due, now())
+        for _, sample in taken:
+            sample.gil_wait = max(0, sample.began - self._due - queued(after) + queued(before))
+        self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
+        if between is not None and now() > self._due and (ns := between.again()):
+            self._arm(ns)  # also where a step runs: none may follow it for long
+        self.cpu = thread_cpu()
 
     def _arm_again(self, times: list[int]) -> None:
         """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import selectors
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,7 +25,7 @@ from pytest_noblock.engine.clocks import (
     others_cpu,
     queued,
 )
-from pytest_noblock.engine.now import now
+from pytest_noblock.engine.now import now, thread_cpu
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, WorkerSample, other_stacks
@@ -138,9 +137,9 @@ class GilGapDetector:
         if threading.get_ident() != self._ident:
             return
         if phase == "start":
-            self._collection_began = time.thread_time_ns()
+            self._collection_began = thread_cpu()
         else:
-            self._collected += time.thread_time_ns() - self._collection_began
+            self._collected += thread_cpu() - self._collection_began
 
     def long_turns(self) -> tuple[LongTurn, ...]:
         """Those of the run, once it is over."""
