@@ -4,7 +4,7 @@ Moments are `time.perf_counter_ns` readings, durations ns, stacks innermost fram
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_noblock.model.frames import Stack
 
@@ -67,6 +67,16 @@ class Worker:
     """The stack of the thread."""
     awaited: Stack = ()
     """The stack of the task that waits for the thread; empty where no task does."""
+
+
+class HeldTurn(NamedTuple):
+    """A turn of the loop that lasted long, in steps that no request owns, while a request was under way."""
+
+    exchange: int
+    ns: int
+    """At least so long; the loop thread's run-queue delay is off."""
+    stack: Stack
+    """Of the last look at it."""
 
 
 @dataclass(frozen=True, slots=True)

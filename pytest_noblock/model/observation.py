@@ -212,3 +212,5 @@ class Observation(NamedTuple):
     have waited for what the request held."""
     slowdown: int = 1
     """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""
+    held: tuple[HeldTurn, ...] = ()
+    """Of watched tests."""

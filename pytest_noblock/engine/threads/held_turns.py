@@ -1,0 +1,111 @@
+"""Turns of a loop that last long while a request is under way, outside of all steps of requests.
+
+In a watched test such a step is nobody's: the test may have made it, or the app in a context of its own. The watchdog
+sees it: it wakes twice, and the loop is in the same turn, and does not poll. All of it runs on the watchdog's thread.
+"""
+
+import sys
+from collections.abc import Callable, Container, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_noblock.engine.clocks import queued
+from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.frames import user_frame
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.threads.watched_gaps import UnderWay
+    from pytest_noblock.model.concurrency import HeldTurn
+
+_MOST = 50
+"""Turns of one test that are kept."""
+_TURN = "_run_once"
+"""The function of asyncio's loops that makes one turn (CPython 3.4 to 3.14): what stands above it runs in the turn."""
+_POLLS = "select"
+"""The method of the selectors in which a loop rests."""
+
+
+class LoopThread(NamedTuple):
+    """A loop thread as it is now."""
+
+    native: int
+    turn: int
+    """The number of its turn; 0 where nobody counts."""
+
+
+class _Look(NamedTuple):
+    """What was seen of one turn at first."""
+
+    at: int
+    queued: int
+    """The thread's run-queue delay so far."""
+
+
+class _Held(NamedTuple):
+    exchange: int
+    ns: int
+    frames: list[RawFrame]
+
+
+class HeldTurns:
+    """The long turns of one test's loops. Each is looked at whenever the watchdog wakes."""
+
+    def __init__(self, thread_of: Callable[[int], LoopThread | None], stepping: Container[int]) -> None:
+        """`thread_of`: by `threading.get_ident()`; `stepping`: the identities of threads in a step of a request."""
+        self._thread_of = thread_of
+        self._stepping = stepping
+        self._first: dict[int, _Look] = {}
+        """By number of the turn: those that run now."""
+        self._held: dict[int, _Held] = {}
+        """By number of the turn: the longest that was seen of it."""
+
+    def look(self, under_way: Sequence["UnderWay"]) -> None:
+        """The watchdog is awake, while these requests are under way."""
+        running: dict[int, _Look] = {}
+        for ident in {each.ident for each in under_way}:
+            thread = self._thread_of(ident)
+            if thread is None or not thread.turn or ident in self._stepping:
+                continue
+            frames = _in_turn(ident)
+            if frames:
+                first = self._first.get(thread.turn) or _Look(now(), _queued(thread.native))
+                running[thread.turn] = first
+                self._note(thread, first, frames, next(each for each in under_way if each.ident == ident))
+        self._first = running
+
+    def _note(self, thread: LoopThread, first: _Look, frames: list[RawFrame], request: "UnderWay") -> None:
+        ns = now() - first.at - (_queued(thread.native) - first.queued)
+        if ns > 0 and (thread.turn in self._held or len(self._held) < _MOST):
+            self._held[thread.turn] = _Held(request.record.number, ns, frames)
+
+    def longer_than(self, least: int) -> bool:
+        """Whether a turn was held longer than so many ns."""
+        return any(each.ns >= least for each in self._held.values())
+
+    def turns(self, user: UserCode) -> "tuple[HeldTurn, ...]":
+        """Those in which a line of the user's ran, once the test is over."""
+        from pytest_noblock.model.concurrency import HeldTurn
+
+        held = (HeldTurn(each.exchange, each.ns, as_stack(each.frames, user)) for each in self._held.values())
+        return tuple(each for each in held if user_frame(each.stack) is not None)
+
+
+def _in_turn(ident: int) -> list[RawFrame]:
+    """The stack of the loop thread in its turn, innermost first; empty where the loop polls, or does not turn."""
+    top = frame = sys._current_frames().get(ident)
+    called: list[str] = []
+    while frame is not None and frame.f_code.co_name != _TURN:
+        called.append(frame.f_code.co_name)
+        frame = frame.f_back
+    polls = _POLLS in called[-2:]  # a wrapper of ours may stand in between
+    return [] if frame is None or polls else capture(top)
+
+
+def _queued(native: int) -> int:
+    """The run-queue delay of a thread so far (ns); 0 where the kernel does not tell, or the thread has ended."""
+    try:
+        with open_file(f"/proc/self/task/{native}/schedstat", "rb") as file:
+            return queued(file.read(64))
+    except (OSError, ValueError, IndexError):
+        return 0
