@@ -6,22 +6,27 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_noblock.engine import detached, instrument
+from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
-from pytest_noblock.engine.steps import first_uses, other_loops
+from pytest_noblock.engine.open_loops import OpenLoops
+from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.python_threads import Marks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
+from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
+
+
+_of_fixtures: "list[RequestWatch]" = []
+"""The watch of the test whose fixtures end now: at most one. It is told of apps that these fixtures stop."""
 
 
 class Kit:
@@ -58,8 +63,9 @@ class RequestWatch:
         self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
         """True where one was recorded."""
         self._pools: WatchedPools | None = None
-        self._open: set[asyncio.AbstractEventLoop] = set()
-        """The loops that ran requests and have not closed."""
+        self._open_loops = OpenLoops(self.records, kit.user)
+        self._stops: list[LiveExchange] = []
+        """The lifespans that ended in the fixtures' teardown."""
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
@@ -77,23 +83,46 @@ class RequestWatch:
         if self._kit.kind == "full":
             watchdog.between_steps = self.gaps
         entry_points.watcher = self
-        instrument.on_loop_closing.add(self._loop_closes)
+        self._open_loops.start()
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
         self._kit.meters.watchdog.catch_up()
         self._kit.meters.watchdog.between_steps = None
-        instrument.on_loop_closing.discard(self._loop_closes)
-        for loop in [each for each in self._open if not each.is_closed()]:
-            self._note_left(loop, "running")
+        self._open_loops.stop()
         for thread in list(self._metered):
             self._finish(thread)
         if self._ended:
             self.segments = self._kit.meters.with_samples(self._ended)
+        _of_fixtures[:] = [self]
+
+    def fixtures_ended(self) -> bool:
+        """The test's fixtures are over; whether they stopped an app. The values are of these stops alone, then."""
+        _of_fixtures.clear()
+        if not self._stops:
+            return False
+        self._ended.clear()
+        for thread in list(self._metered):
+            self._finish(thread)
+        self.segments = self._kit.meters.with_samples(self._ended)
+        self.records = self._stops
+        self.gaps = WatchedGaps(self._sample_after, self._requests, self._marks)
+        self._pools = None
+        return True
+
+    def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
+        """See `boundary.Watcher`. The app may have started for another test, as where a module shares its client."""
+        return _of_fixtures[0].stop_of(record) if _of_fixtures else None
+
+    def stop_of(self, record: LiveExchange) -> StepMeter:
+        """One of the test's fixtures stops the app; on the thread that runs it."""
+        self._stops.append(record)
+        return self._meter()
 
     def leave(self) -> None:
         """Remove the patches. To be called after the fixtures, which may put back a wrapper of ours."""
+        _of_fixtures.clear()
         instrument.uninstall(self._kit.entry_points.patches)
 
     @property
@@ -126,13 +155,16 @@ class RequestWatch:
         record.app = app
         self.records.append(record)
         if (loop := other_loops.running_loop()) is not None:
-            self._open.add(loop)
-        meter = instrument.current_meter()
-        if meter is None or not meter.of_this_thread():
-            meter = self._new_meter()
+            self._open_loops.add(loop)
+        meter = self._meter()
         if record.method != LIFESPAN:
             self._enters(UnderWay(record, meter.ident, loop))
         return meter
+
+    def _meter(self) -> StepMeter:
+        """Of the calling thread."""
+        meter = instrument.current_meter()
+        return meter if meter is not None and meter.of_this_thread() else self._new_meter()
 
     def _enters(self, request: UnderWay) -> None:
         """Where another request is under way on the same loop, both may wait for the loop's thread pool."""
@@ -159,20 +191,11 @@ class RequestWatch:
         threads = [each.meter.threads for each in list(self._metered)]
         return [marks for each in threads for marks in (each.marks, each.earlier)]
 
-    def _loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
-        if loop in self._open:
-            self._open.discard(loop)
-            self._note_left(loop, "cancelled")
-
-    def _note_left(self, loop: asyncio.AbstractEventLoop, ending: Ending) -> None:
-        requests = [record for record in self.records if record.method != LIFESPAN]
-        detached.note_left(loop, requests, self._kit.user, ending)
-
     def _new_meter(self) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:
             self._finish(ended)
         thread = threading.current_thread()
-        meter = self._kit.meters.new_meter(instrument.born_at(thread))
+        meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
         self._metered.append(_MeteredThread(thread, meter))
         self._loops[other_loops.loop_name()] = None

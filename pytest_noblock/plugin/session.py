@@ -54,6 +54,8 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._current: pytest.Item | None = None
+        """The test that runs, or ran last: it bears what an app does that is stopped now."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -117,6 +119,18 @@ class Session:
         failures = apps.stop()
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
+        if self._current is not None:
+            self._judge_lifespan(apps, self._run(self._current))
+
+    def _judge_lifespan(self, apps: "RunningApps", run: ItemRun) -> None:
+        """Puts on record how the apps started and stopped, if it says something; fails where the settings want that."""
+        from pytest_noblock.checks.watched import WatchRules
+        from pytest_noblock.engine.selfcheck import pace_now
+
+        settings = run.outcome.settings
+        rules = WatchRules(settings.limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
+        for check in apps.lifespan_checks(run.outcome.id, rules):
+            run.outcome.fail_if_red(run.outcome.record(check))
 
     def client(self, item: pytest.Item, app: object, apps: "RunningApps") -> "Noblock":
         """The fixture's value for one test."""
@@ -133,6 +147,7 @@ class Session:
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
         run = self._run(item)
+        self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
             checker.ask_for_tasks()
         return Noblock(checker, run.outcome)
@@ -155,6 +170,7 @@ class Session:
 
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""
+        self._current = item
         if self._watches_all or markers.watches(item):
             run = self._run(item)
             with GUARD:
@@ -172,6 +188,12 @@ class Session:
                     self._watching.end(item, run, run.recorder, passing=passing)
         finally:
             self._attach_faults(item)
+
+    def fixtures_ended(self, item: pytest.Item) -> None:
+        """Judges what a watched test's fixtures did in their teardown. Not called where one of them failed."""
+        run = item.stash.get(_RUN, None)
+        if run is not None and run.recorder is not None:
+            self._watching.judge_stops(item, run, run.recorder)
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""

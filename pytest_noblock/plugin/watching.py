@@ -61,6 +61,10 @@ class ItemRecorder:
         if not self._shares_kit:
             self._kit.close()
 
+    def fixtures_ended(self) -> bool:
+        """After the test's fixtures: whether they stopped an app. `checks` gives the checks of these stops then."""
+        return self._watch.fixtures_ended()
+
     @property
     def loop(self) -> str:
         """The event loops that ran the requests; see `Observation.loop`."""
@@ -173,6 +177,13 @@ class Watching:
             attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration))
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
+
+    def judge_stops(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder) -> None:
+        """Judges the apps that the test's fixtures stopped: what says something is put on record, what is red fails."""
+        if recorder.fixtures_ended():
+            for check in recorder.checks(item.nodeid, run.outcome.settings):
+                if check.findings or check.notes:
+                    run.outcome.fail_if_red(run.outcome.record(check))
 
     def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
         """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""
