@@ -64,17 +64,32 @@ class RequestWatch:
         """True where one was recorded."""
         self._pools: WatchedPools | None = None
         self._open_loops = OpenLoops(self.records, kit.user)
+        self._patched = False
+        """Whether this watch has the patches in."""
         self._stops: list[LiveExchange] = []
         """The lifespans that ended in the fixtures' teardown."""
 
     def start(self, *, inherits: bool = False) -> None:
-        """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
+        """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches.
+
+        Where it raises, no patch of its own is in, and none that it was to inherit.
+        """
+        try:
+            self._start(inherits=inherits)
+        except BaseException:
+            self._kit.entry_points.watcher = None
+            if self._patched or inherits:
+                instrument.uninstall(self._kit.entry_points.patches)
+            raise
+
+    def _start(self, *, inherits: bool) -> None:
         entry_points = self._kit.entry_points
         imported = True
         if inherits:
             imported = instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        self._patched = True
         if imported:
             instrument.cover_c_calls(self._kit.user)
         first_uses.forget()
@@ -88,11 +103,13 @@ class RequestWatch:
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
-        self._kit.meters.watchdog.catch_up()
-        self._kit.meters.watchdog.between_steps = None
-        self._open_loops.stop()
-        for thread in list(self._metered):
-            self._finish(thread)
+        try:
+            self._kit.meters.watchdog.catch_up()
+            self._kit.meters.watchdog.between_steps = None
+            self._open_loops.stop()
+        finally:  # no later test may find a meter of this one
+            for thread in list(self._metered):
+                self._finish(thread)
         if self._ended:
             self.segments = self._kit.meters.with_samples(self._ended)
         _of_fixtures[:] = [self]
