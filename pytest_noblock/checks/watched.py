@@ -75,7 +75,7 @@ def _check(
             (
                 *notes,
                 *doubts,
-                *_unjudged(observation, exchange, rules.limits),
+                *_unjudged(observation, exchange, rules.limits, relative),
                 *assemble.left(exchange, rules.limits, relative),
             ),
             inconclusive.unseen(exchange),
@@ -136,13 +136,19 @@ def _near_the_limit(
     return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
 
 
-def _unjudged(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
-    """Notes on what was taken off the CPU of the exchange."""
+def _unjudged(
+    observation: Observation, exchange: Exchange, limits: Limits, relative: Callable[[str], str]
+) -> Iterator[str]:
+    """Notes on what was taken off the CPU of the exchange, and on what no rule judges."""
     yield from first_use.notes(observation, exchange, limits)
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 
         yield from traced.notes(observation, exchange, limits)
+    if observation.held:
+        from pytest_noblock.judge import unowned
+
+        yield from unowned.notes(observation, exchange, limits, relative)
 
 
 def sure_in_one_run(stall: "Stall") -> bool:

@@ -14,6 +14,7 @@ what its handler raises is the user's, and `noted` raises it again.
 import errno
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple, TypeVar
 
@@ -65,6 +66,33 @@ def guarded(function: Callable[..., T], *args: Any, otherwise: T | None = None) 
     except Exception as error:  # noqa: BLE001  # ours, and not the user's
         noted(error)
         return otherwise
+
+
+class Around:
+    """A context manager of ours around a call of the user's: where it fails, the call is made all the same."""
+
+    def __init__(self, make: Callable[..., AbstractContextManager[object]], *args: Any) -> None:
+        self._make = make
+        self._args = args
+        self._entered: AbstractContextManager[object] | None = None
+
+    def __enter__(self) -> None:
+        try:
+            manager = self._make(*self._args)
+            manager.__enter__()
+            self._entered = manager
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._entered is not None:
+            try:
+                self._entered.__exit__(kind, error, trace)
+            except Exception as ours:  # noqa: BLE001  # as above
+                if ours is not error:
+                    noted(ours)
 
 
 def pending() -> bool:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
     from pytest_noblock.engine.usercode import UserCode
 
-border(__file__, inside=("_find_and_load",))
+border(__file__, inside=("_find_and_load", "_install_at_once"))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
@@ -74,13 +75,20 @@ _FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses
 
 
 def install(entry_points: Patches | None = None) -> None:
-    """Install all patches, and those of `asgi.entry_points` where they are given; ended by one `uninstall`."""
+    """Install all patches, and those of `asgi.entry_points` where they are given; ended by one `uninstall`.
+
+    Where it raises, it has put nothing in.
+    """
     with _lock:
         if not _users:
             gc.callbacks.append(collector.collection)
-        for each in _sets(entry_points):
-            _users[each] += 1
-            each.install()
+        _users.update(_sets(entry_points))
+        try:
+            for each in _sets(entry_points):
+                each.install()
+        except BaseException:
+            uninstall(entry_points)
+            raise
 
 
 def catch_up(entry_points: Patches | None = None) -> bool:
@@ -191,14 +199,20 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
             finally:
                 handle = None  # type: ignore[assignment]  # as in CPython's: what a callback raised keeps this frame
             if stepping and (meter := stepping.get(ident())) is not None:
-                meter.end()  # a request entered the app in this very step
+                guarded(meter.end)  # a request entered the app in this very step
             return
-        meter.begin(owner)
+        try:
+            meter.begin(owner)
+        except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+            noted(error)
         try:
             original(handle)
         finally:
             handle = None  # type: ignore[assignment]
-            meter.end()
+            try:
+                meter.end()
+            except Exception as error:  # noqa: BLE001  # as above
+                noted(error)
 
     return _run
 
@@ -229,16 +243,17 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def _find_and_load(name: str, import_: Any) -> Any:
+        __tracebackhide__ = True
         meter = STEPPING.get(_ident())
         try:
             if meter is None:
                 module = original(name, import_)
             else:
-                with meter.deductions.importing() if first_uses.is_first_import(name) else nullcontext():
+                with Around(meter.deductions.importing) if first_uses.is_first_import(name) else nullcontext():
                     module = original(name, import_)
         finally:
             _imported.add(name)
-        _install_at_once(name)
+        guarded(_install_at_once, name)
         return module
 
     return _find_and_load

@@ -8,6 +8,7 @@ ours after `uninstall`. Such a wrapper counts as the function that it wraps.
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import repeat
 from operator import call
@@ -167,9 +168,16 @@ class Patches:
         while self._joined:
             self._joined.popitem()[1].uninstall()
         if self._standing() == self._wrappers:
-            _exhaust(map(call, self._undoings))
+            try:
+                _exhaust(map(call, self._undoings))
+            except Exception:  # noqa: BLE001  # one owner refuses: the others are bare again
+                self._uninstall_one_by_one()
         else:
-            for patch in self._patches:
+            self._uninstall_one_by_one()
+
+    def _uninstall_one_by_one(self) -> None:
+        for patch in self._patches:
+            with suppress(Exception):  # a class that has become a stand-in's, and refuses
                 patch.uninstall()
 
     def join(self, patch: Patch) -> None:

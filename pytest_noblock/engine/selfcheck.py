@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.now import now, thread_cpu
 from pytest_noblock.engine.steps.meter import StepMeter
@@ -75,11 +76,11 @@ def _work() -> int:
 
 def _in_a_thread() -> str:
     """Runs the check in a new thread: the calling thread may be metered already."""
-    answer: list[str] = []
-    thread = threading.Thread(target=lambda: answer.append(_unseen()), name="noblock self-check")
+    answer: list[str | None] = []
+    thread = threading.Thread(target=lambda: answer.append(guarded(_unseen)), name="noblock self-check")
     thread.start()
     thread.join()
-    return answer[0] if answer else "the self-check itself failed"
+    return "the self-check itself failed" if answer[0] is None else answer[0]
 
 
 def _unseen() -> str:

@@ -13,11 +13,13 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
-from pytest_noblock.engine.steps.meter import StepMeter
+from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.steps.python_threads import Marks
+from pytest_noblock.engine.threads.held_turns import HeldTurns, LoopThread
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
@@ -62,19 +64,36 @@ class RequestWatch:
         self._entered: list[UnderWay] = []
         self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
         """True where one was recorded."""
+        self._held = HeldTurns(self._thread, STEPPING)
+        self.gaps.also.append(self._held.look)
         self._pools: WatchedPools | None = None
         self._open_loops = OpenLoops(self.records, kit.user)
+        self._patched = False
+        """Whether this watch has the patches in."""
         self._stops: list[LiveExchange] = []
         """The lifespans that ended in the fixtures' teardown."""
 
     def start(self, *, inherits: bool = False) -> None:
-        """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
+        """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches.
+
+        Where it raises, no patch of its own is in, and none that it was to inherit.
+        """
+        try:
+            self._start(inherits=inherits)
+        except BaseException:
+            self._kit.entry_points.watcher = None
+            if self._patched or inherits:
+                instrument.uninstall(self._kit.entry_points.patches)
+            raise
+
+    def _start(self, *, inherits: bool) -> None:
         entry_points = self._kit.entry_points
         imported = True
         if inherits:
             imported = instrument.catch_up(entry_points.patches)
         else:
             instrument.install(entry_points.patches)
+        self._patched = True
         if imported:
             instrument.cover_c_calls(self._kit.user)
         first_uses.forget()
@@ -88,11 +107,13 @@ class RequestWatch:
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
-        self._kit.meters.watchdog.catch_up()
-        self._kit.meters.watchdog.between_steps = None
-        self._open_loops.stop()
-        for thread in list(self._metered):
-            self._finish(thread)
+        try:
+            self._kit.meters.watchdog.catch_up()
+            self._kit.meters.watchdog.between_steps = None
+            self._open_loops.stop()
+        finally:  # no later test may find a meter of this one
+            for thread in list(self._metered):
+                self._finish(thread)
         if self._ended:
             self.segments = self._kit.meters.with_samples(self._ended)
         _of_fixtures[:] = [self]
@@ -133,7 +154,9 @@ class RequestWatch:
     @property
     def recorded_off_loop(self) -> bool:
         """Whether something was recorded beside the steps."""
-        return bool(self.gaps) or (self._pools is not None and bool(self._pools.readings()))
+        if self.gaps or self._held.longer_than(NOTE_NS):
+            return True
+        return self._pools is not None and bool(self._pools.readings())
 
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
@@ -145,6 +168,7 @@ class RequestWatch:
             pools=self._pools.readings() if self._pools is not None else (),
             loop=self.loop,
             slowdown=slowdown(),
+            held=self._held.turns(self._kit.user),
         )
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
@@ -179,12 +203,17 @@ class RequestWatch:
                 from pytest_noblock.engine.probing.watched_pools import WatchedPools  # most tests send one by one
 
                 self._pools = WatchedPools(self._kit.user, self.records)
-                self.gaps.also = self._pools.sample
+                self.gaps.also.append(self._pools.sample)
             self._pools.several(request.loop)
 
     def _requests(self) -> list[UnderWay]:
         """On the watchdog's thread: the requests of the test, each with its loop."""
         return list(self._entered)
+
+    def _thread(self, ident: int) -> LoopThread | None:
+        """On the watchdog's thread."""
+        meters = (each.meter for each in list(self._metered) if each.meter.ident == ident)
+        return next((LoopThread(each.native, each.turn) for each in meters), None)
 
     def _marks(self) -> list[Marks | None]:
         """On the watchdog's thread: what the threads had burned when the last steps began."""

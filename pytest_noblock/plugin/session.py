@@ -73,7 +73,7 @@ class Session:
 
         with GUARD:
             return meter_of_this_machine()
-        return "portable", "the self-check failed"
+        return "portable", "the self-check itself failed"
 
     def header(self) -> list[str]:
         """The lines in the header of the run. They name no event loop: no test has run yet."""
@@ -193,7 +193,8 @@ class Session:
         """Judges what a watched test's fixtures did in their teardown. Not called where one of them failed."""
         run = item.stash.get(_RUN, None)
         if run is not None and run.recorder is not None:
-            self._watching.judge_stops(item, run, run.recorder)
+            with GUARD:
+                self._watching.judge_stops(item, run, run.recorder)
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""

@@ -131,7 +131,7 @@ async def thread(how: str):
     answer = loop.create_future()
     def called():
         if how == "bad":
-            time.sleep(0.12)  # called
+            time.sleep(0.3)  # called
         answer.set_result(None)
     threading.Thread(target=loop.call_soon_threadsafe, args=(called,)).start()
     await answer
@@ -140,7 +140,7 @@ async def thread(how: str):
 async def context(how: str):
     async def alone():
         if how == "bad":
-            time.sleep(0.12)  # alone
+            time.sleep(0.3)  # alone
     await asyncio.get_running_loop().create_task(alone(), context=contextvars.Context())
 """
 
@@ -176,7 +176,7 @@ async def test_async_far():
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         await client.get("/far")
 
-@both(*EVERYWHERE)
+@both(*EVERYWHERE, "thread", "context")
 def test_client(path):
     if "queue" in path:
         with TestClient(app) as client:
@@ -184,7 +184,7 @@ def test_client(path):
     else:
         TestClient(app).get(path)
 
-@both(*EVERYWHERE)
+@both(*EVERYWHERE, "thread", "context")
 @pytest.mark.asyncio
 async def test_async(path):
     transport = httpx.ASGITransport(app)
@@ -297,6 +297,18 @@ def test_a_worker_that_a_request_wakes_and_does_not_wait_for_is_told_of_that_req
     assert ran.found("fixture", "/feed/bad") == [("app", "worker")], ran.text
     assert ran.outcome("fixture", "/feed/good") == "passed", ran.text
     assert "no step of the request's: the app ran it right after GET /feed/bad" in ran.text
+
+
+@pytest.mark.parametrize(("name", "mark"), [("thread", "called"), ("context", "alone")])
+@pytest.mark.parametrize("client", ["client", "async"])
+def test_what_no_request_owns_is_said_aloud_in_a_watched_test(ran, client, name, mark):
+    """Whose it is nobody knows there: the test may have made the step."""
+    line = next(number for number, text in enumerate(API.splitlines(), 1) if text.endswith(f"# {mark}"))
+    note = f"while GET /{name}/bad was under way, api.py:{line} in {mark} held the event loop for more than 50 ms"
+    assert ran.outcome(client, f"/{name}/bad") == "passed"
+    assert f"unsettled: {note}, in a step that no request owns" in ran.notes(client, f"/{name}/bad"), ran.text
+    assert "held the event loop" not in ran.notes(client, f"/{name}/good")
+    assert f"unsettled  {note}" in ran.text
 
 
 def test_what_the_app_runs_while_nobody_waits_is_a_note(ran):

@@ -31,7 +31,7 @@ class WatchedPools:
             pools = [TokenPool()]
             self._samplers[id(loop)] = PoolSampler(pools, self._user, self._records, _NO_PROBES, splits_waiting=True)
 
-    def sample(self) -> None:
+    def sample(self, _under_way: object = None) -> None:
         """On the watchdog's thread, which no loop runs on."""
         for sampler in list(self._samplers.values()):
             sampler.sample()

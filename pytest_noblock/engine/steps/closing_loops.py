@@ -4,6 +4,7 @@ import asyncio
 from asyncio import runners
 from collections.abc import Callable
 
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import border
 
@@ -25,7 +26,7 @@ def _noting_cancelled(original: Callable[[asyncio.AbstractEventLoop], None]) -> 
 
     def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
         for tell in tuple(told):
-            tell(loop)
+            guarded(tell, loop)
         original(loop)
 
     return _cancel_all_tasks

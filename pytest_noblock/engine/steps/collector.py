@@ -7,12 +7,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch, unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
 
-border(__file__, inside=("collect", "collection"))
+border(__file__, inside=("collect", "collection", "_note"))
 
 _ident = threading.get_ident
 _in_collect = threading.local()
@@ -44,13 +45,17 @@ def collection(phase: str, details: dict[str, int]) -> None:
 
     It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
     """
+    guarded(_note, phase, details, sys._getframe().f_back)
+
+
+def _note(phase: str, details: dict[str, int], caller: FrameType | None) -> None:
     meter = STEPPING.get(_ident())
     if meter is None:
-        if details.get("generation") == _ALL and not _is_asked_for(details, sys._getframe().f_back):
+        if details.get("generation") == _ALL and not _is_asked_for(details, caller):
             python_threads.collection(phase)
         return
     meter.look_if_late()
-    if not _is_asked_for(details, sys._getframe().f_back):
+    if not _is_asked_for(details, caller):
         meter.deductions.collection(phase)
 
 

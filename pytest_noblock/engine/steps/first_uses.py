@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
-from pytest_noblock.engine.guard import guarded
+from pytest_noblock.engine.guard import Around, guarded
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.steps.meter import STEPPING
 
@@ -125,7 +125,7 @@ def _wrapper(row: _Row, original: Callable[..., Any]) -> Callable[..., Any]:
         meter = stepping.get(ident())
         if what is None or meter is None:
             return original(*args, **kwargs)
-        with meter.deductions.first_use(what):
+        with Around(meter.deductions.first_use, what):
             return original(*args, **kwargs)
 
     @functools.wraps(original)

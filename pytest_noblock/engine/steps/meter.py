@@ -79,7 +79,8 @@ class StepMeter:
         self.segments: list[tuple[Segment, int]] = []
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
-        self._native = _native_id()
+        self.native = _native_id()
+        """By which the kernel knows the thread."""
         self._trips = RoundTrips(sockets)
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
         self._counters = Counters(clock, self._trips, self._calls, self.deductions)
@@ -112,11 +113,11 @@ class StepMeter:
 
     def of_this_thread(self) -> bool:
         """A later thread may have the ident of one that has ended."""
-        return _native_id() == self._native
+        return _native_id() == self.native
 
     def begin(self, owner: LiveExchange) -> None:
         """A step of the owner begins, or goes on after a cut."""
-        if self.closed or _native_id() != self._native:
+        if self.closed or _native_id() != self.native:
             return
         if self._on_step_begin is not None:
             self._on_step_begin()
@@ -136,7 +137,7 @@ class StepMeter:
         self._chain_turn = self.turn
         self._chain_began = self._begin_at(moment, _RESUME_NS if resumed else _REUSE_NS)
         if self._watchdog is not None:
-            self._watchdog.step_began(self.ident, self._native, self._step, self._began)
+            self._watchdog.step_began(self.ident, self.native, self._step, self._began)
 
     def _go_on(self, moment: int, since: int) -> None:
         """The chain goes on at `moment`, `since` ns after its last step."""
@@ -145,7 +146,7 @@ class StepMeter:
         else:
             self._begin_at(moment, 0)
         if self._watchdog is not None:
-            self._watchdog.step_resumed(self.ident, (self._native, self._step, self._chain_began))
+            self._watchdog.step_resumed(self.ident, (self.native, self._step, self._chain_began))
 
     def _begin_at(self, moment: int, usable: int) -> int:
         """What is charged next begins at `moment`, or a little later, which is returned.

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pytest_noblock.engine.guard import Around, guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
 
-border(__file__, inside=("first_turn", "start"))
+border(__file__, inside=("first_turn", "start", "_note"))
 
 _ident = threading.get_ident
 
@@ -26,11 +27,16 @@ def patches() -> Iterator[Patch]:
 def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
-        thread.noblock_born = now()  # type: ignore[attr-defined]
-        python_threads.note_start(thread)
+        __tracebackhide__ = True
+        guarded(_note, thread)
         original(thread)
 
     return start
+
+
+def _note(thread: threading.Thread) -> None:
+    thread.noblock_born = now()  # type: ignore[attr-defined]
+    python_threads.note_start(thread)
 
 
 def born_at(thread: threading.Thread) -> int | None:
@@ -48,13 +54,14 @@ def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def first_turn(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         meter = STEPPING.get(_ident())
         if meter is None:
             return original(*args, **kwargs)
-        with meter.deductions.excluded():
+        with Around(meter.deductions.excluded):
             try:
                 return original(*args, **kwargs)
-            finally:
-                meter.close_gap_interval()  # the new thread may have taken the GIL in its first turn, and kept it
+            finally:  # the new thread may have taken the GIL in its first turn, and kept it
+                guarded(meter.close_gap_interval)
 
     return first_turn

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container
 from typing import Protocol
 
 from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
-from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, open_file, sleep, thread_cpu
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
@@ -89,8 +89,17 @@ class Watchdog:
         which was due, arms the timer again."""
         self._timer = best_timer()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=WATCHDOG, daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=lambda: guarded(self._run), name=WATCHDOG, daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:  # the process can start no thread more
+            self._timer.close()
+            raise
+
+    @property
+    def works(self) -> bool:
+        """False where it failed, and has ended."""
+        return self._thread.is_alive()
 
     def step_began(self, ident: int, native: int, step: int, began: int) -> None:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
@@ -153,10 +162,7 @@ class Watchdog:
             before = clock.delay()
             switches = voluntary_switches() if clock.splits_waiting else 0
             self._timer.wait()
-            try:
-                self._woke(clock, before, switches)
-            except Exception as error:  # noqa: BLE001  # without this thread, every later test would be half blind
-                noted(error)
+            guarded(self._woke, clock, before, switches)  # without this thread, each later test would be half blind
         clock.close()
 
     def _woke(self, clock: Clock, before: bytes, switches: int) -> None:

@@ -91,8 +91,8 @@ class WatchedGaps:
         self._gaps: list[_RawGap] = []
         self._under_way: set[int] = set()
         self._wakes = 0
-        self.also: Callable[[], None] | None = None
-        """Called at each wake as well."""
+        self.also: list[Callable[[Sequence[UnderWay]], None]] = []
+        """Called at each wake as well, with the requests under way."""
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""
@@ -117,15 +117,16 @@ class WatchedGaps:
     def again(self) -> int:
         """In how many ns the watchdog is to wake again; 0 while no request is under way."""
         moment = now()
-        under_way = {each.record.number for each in self._requests() if each.at(moment)}
+        requests = [each for each in self._requests() if each.at(moment)]
+        under_way = {each.record.number for each in requests}
         if under_way != self._under_way:
             self._under_way, self._wakes = under_way, 0
         self._wakes += 1
         if not under_way:
             return 0
-        if self.also is not None:
-            with suppress(Exception):
-                self.also()
+        for look in self.also:
+            with suppress(Exception):  # as in `woke`
+                look(requests)
         return self._after if self._wakes <= _OFTEN else 2 * self._after
 
     def _threads(self, due: int, stacks: dict[int, list[RawFrame]], under_way: Sequence[UnderWay]) -> list[_Thread]:

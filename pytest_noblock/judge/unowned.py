@@ -1,0 +1,31 @@
+"""Turns of the loop that lasted long while a request was under way, in steps that no request owns. Pure functions.
+
+In a watched test the loop is the test's. Nobody knows whether the step was the app's, in a context of its own, or the
+test's own: it is told, and not counted.
+"""
+
+from collections.abc import Callable, Iterator
+
+from pytest_noblock.model.frames import Stack, user_frame
+from pytest_noblock.model.limits import UNSETTLED, Limits
+from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.units import words
+
+
+def notes(
+    observation: Observation, exchange: Exchange, limits: Limits, relative: Callable[[str], str]
+) -> Iterator[str]:
+    """One sentence for each line that was seen in such a turn."""
+    long = (each for each in observation.held if each.exchange == exchange.number and each.ns >= limits.max_block)
+    frames = (user_frame(each.stack) for each in long if not _is_the_tests(each.stack))
+    for frame in dict.fromkeys(filter(None, frames)):
+        yield (
+            f"{UNSETTLED}while {exchange.request} was under way, {relative(frame.file)}:{frame.line} in "
+            f"{frame.function} held the event loop for more than {words(limits.max_block)}, in a step that no request "
+            "owns: the test's own, or the app's in a context of its own; not counted"
+        )
+
+
+def _is_the_tests(stack: Stack) -> bool:
+    """Whether the test's own function runs: pytest collects those that are named so, unless told otherwise."""
+    return any(frame.user and frame.function.startswith("test") for frame in stack)

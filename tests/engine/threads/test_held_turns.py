@@ -1,0 +1,108 @@
+"""What the watchdog sees of turns of the loop in which no step of a request runs."""
+
+import asyncio
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.now import sleep
+from pytest_noblock.engine.threads.held_turns import HeldTurns, LoopThread
+from pytest_noblock.engine.threads.watched_gaps import UnderWay
+
+MS = 1_000_000
+
+
+class Loop:
+    """A loop in a thread of its own, which is held until `go_on`."""
+
+    def __init__(self, *, holds):
+        self.holds = holds
+        self.turn = 1
+        self.stepping = set()
+        self._go_on = threading.Event()
+        self._held = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+        self._thread.start()
+        self._held.wait()
+        self.held = HeldTurns(self._of, self.stepping)
+
+    async def _main(self):
+        if self.holds:
+            self._held.set()
+            self._go_on.wait()
+        else:
+            self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
+            asyncio.get_running_loop().call_later(0.01, self._held.set)
+            await self._done.wait()
+
+    def _of(self, ident):
+        return LoopThread(self._thread.native_id, self.turn) if ident == self._thread.ident else None
+
+    def look_twice(self, *, between=lambda: None, apart=0.03):
+        under_way = [UnderWay(LiveExchange("GET", "/"), self._thread.ident, None)]
+        self.held.look(under_way)
+        between()
+        sleep(apart)
+        self.held.look(under_way)
+
+    def end(self):
+        self._go_on.set()
+        if not self.holds:
+            self._loop.call_soon_threadsafe(self._done.set)
+        self._thread.join()
+
+
+@pytest.fixture
+def loop():
+    loops = []
+
+    def loop(*, holds=True):
+        loops.append(Loop(holds=holds))
+        return loops[-1]
+
+    yield loop
+    for each in loops:
+        each.end()
+
+
+def test_a_turn_that_two_looks_find_was_held_from_one_to_the_other(loop, user):
+    held = loop()
+    held.look_twice(apart=0.1)
+    (turn,) = held.held.turns(user)
+    assert turn.ns > 10 * MS  # a busy machine may keep this thread, and the loop thread, waiting
+    assert "_main" in [frame.function for frame in turn.stack]
+    assert held.held.longer_than(10 * MS)
+
+
+def test_another_turn_is_not_the_same(loop, user):
+    held = loop()
+    held.look_twice(between=lambda: setattr(held, "turn", 2))
+    assert not held.held.longer_than(20 * MS)
+
+
+def test_a_loop_that_polls_is_not_held(loop, user):
+    resting = loop(holds=False)
+    resting.look_twice()
+    assert resting.held.turns(user) == ()
+
+
+def test_a_request_s_own_step_is_left_to_its_meter(loop, user):
+    held = loop()
+    held.stepping.add(held._thread.ident)
+    held.look_twice()
+    assert held.held.turns(user) == ()
+
+
+def test_a_loop_whose_turns_nobody_counts_is_not_looked_at(loop, user):
+    held = loop()
+    held.turn = 0
+    held.look_twice()
+    assert held.held.turns(user) == ()
+
+
+def test_a_thread_that_nobody_meters_is_not_looked_at(user):
+    held = HeldTurns(lambda ident: None, set())
+    held.look([UnderWay(LiveExchange("GET", "/"), 1, None), SimpleNamespace(ident=2)])
+    assert held.turns(user) == ()

@@ -1,0 +1,38 @@
+"""A long turn of the loop in which no request's step ran is told, with its line."""
+
+import pytest
+
+from pytest_noblock.judge import unowned
+from pytest_noblock.model.concurrency import HeldTurn
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Observation
+
+MS = 1_000_000
+SLOW = Frame("/app/main.py", 7, "slow", user=True)
+LIBRARY = Frame("/lib/futures.py", 80, "set_result")
+
+
+def notes(*held):
+    exchange = Exchange(1, "GET", "/report", 0)
+    observation = Observation("full", (exchange,), (), held=held)
+    return list(unowned.notes(observation, exchange, Limits(50 * MS), lambda file: file.removeprefix("/")))
+
+
+def test_the_line_is_told_once():
+    (note,) = notes(HeldTurn(1, 60 * MS, (LIBRARY, SLOW)), HeldTurn(1, 90 * MS, (LIBRARY, SLOW)))
+    assert note.startswith("unsettled: while GET /report was under way, app/main.py:7 in slow held the event loop")
+    assert "for more than 50 ms, in a step that no request owns" in note
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param(HeldTurn(1, 49 * MS, (SLOW,)), id="under the limit"),
+        pytest.param(HeldTurn(2, 90 * MS, (SLOW,)), id="another request's"),
+        pytest.param(HeldTurn(1, 90 * MS, (LIBRARY,)), id="no line of the user's"),
+        pytest.param(HeldTurn(1, 90 * MS, (SLOW, SLOW._replace(function="test_it"))), id="the test's own"),
+    ],
+)
+def test_else_nothing_is_told(held):
+    assert notes(held) == []
