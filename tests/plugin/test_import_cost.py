@@ -9,7 +9,8 @@ INERT = """
     plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.callbacks engine.clocks engine.detached engine.errors engine.exchange
+    engine.asgi.boundary engine.asgi.entry_points engine.callbacks engine.clocks engine.detached
+    engine.errors engine.exchange
     engine.frameworks.background_tasks engine.frameworks.starlette engine.guard engine.instrument engine.meters
     engine.network.awaited_fds engine.network.client_calls engine.network.driver_calls engine.network.known_calls
     engine.network.may_block engine.network.round_trips engine.network.tcp_info engine.now engine.open_loops
