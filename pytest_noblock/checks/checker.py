@@ -20,7 +20,7 @@ from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, first_use, grouping, inconclusive, last_net, pool, traced
+from pytest_noblock.judge import confirmation, first_use, gil, grouping, inconclusive, last_net, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -115,6 +115,7 @@ class Checker:
                     *assemble.doubts(observation.segments, exchange, sure),
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
+                    *gil.kept_asleep(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),

@@ -6,7 +6,7 @@ from pytest_noblock.calls.known import known
 from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
-from pytest_noblock.model.limits import NOTE_NS
+from pytest_noblock.model.limits import NOTE_NS, UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
@@ -24,6 +24,11 @@ _GIL_GAP = Rule(
     f"{NS_PER_SWITCH // 1_000_000} ms at least, nearly always in vain, "
     "while a thread of the request computed; the size is that thread's CPU",
 )
+
+
+_LEAST_SHARE_OF_CPU = 1 / 10
+"""Of a wait for the GIL: the thread that keeps it computes at least so much of the time, beside 8 busy processes, too.
+See `gil_waits`, where it was measured."""
 
 
 def kept(observation: Observation) -> Iterator[Stall]:
@@ -54,6 +59,25 @@ def kept(observation: Observation) -> Iterator[Stall]:
                 sure=alone,
                 proof=_proof(gap, cpu),
             )
+
+
+def kept_asleep(observation: Observation, limits: Limits) -> Iterator[str]:
+    """A note on the longest wait for the GIL that no thread's CPU explains, from twice the limit on."""
+    waits = (
+        gap
+        for gap in observation.gaps
+        if gap.late >= 2 * limits.max_block
+        and looks_like_gil_wait(gap.switches, gap.late)
+        and mostly_futile(gap.switches, gap.asleep)
+        and gap.others_cpu < _LEAST_SHARE_OF_CPU * gap.late
+        and _under_way(observation.exchanges, gap) is not None
+    )
+    longest = max(waits, key=lambda gap: gap.late, default=None)
+    if longest is not None:
+        yield (
+            f"{UNSETTLED}the event loop waited {words(longest.late)} for the GIL, and no thread computed meanwhile: "
+            "one kept it asleep, as an extension in C may do, or had no processor; not counted"
+        )
 
 
 def _frees_gil(worker: Worker) -> bool:
