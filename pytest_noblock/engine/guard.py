@@ -36,12 +36,13 @@ class Fault(NamedTuple):
 
     error: str
     place: str
-    """`pytest_noblock/engine/watch.py:112 in request_enters`."""
+    """`pytest_noblock/engine/watch.py:112 in request_enters`; empty where it is not our line that is wrong."""
     advice: str = _PLEASE
 
     @property
     def sentence(self) -> str:
-        return f"noblock failed, and did not judge this test: {self.error} at {self.place}; {self.advice}"
+        place = f" at {self.place}" if self.place else ""
+        return f"noblock failed, and did not judge this test: {self.error}{place}; {self.advice}"
 
 
 _faults: list[Fault] = []
@@ -56,7 +57,7 @@ def noted(error: Exception) -> None:
     if isinstance(error, RecursionError) and len(codes) < _DEEP:
         return  # the app recurses until its stack is full, and gets this error from its own next call
     if len(_faults) < _MOST_KEPT:
-        _faults.append(Fault(_named(error), _place(error.__traceback__), _advice(error)))
+        _faults.append(_lack(error) or Fault(_named(error), _place(error.__traceback__)))
 
 
 def guarded(function: Callable[..., T], *args: Any, otherwise: T | None = None) -> T | None:
@@ -120,12 +121,17 @@ def _named(error: Exception) -> str:
     return " ".join(text.split())[:300]
 
 
-def _advice(error: Exception) -> str:
+def _lack(error: Exception) -> Fault | None:
+    """What the machine lacks is told once, wherever we needed it."""
     if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
-        return "this process has no file descriptor left: close what the tests leave open, or raise `ulimit -n`"
+        advice = "this process has no file descriptor left: close what the tests leave open, or raise `ulimit -n`"
+        return Fault(f"OSError: {error.strerror}", "", advice)
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return "this process can start no thread more: end what the tests leave running, or raise the limit of threads"
-    return _PLEASE
+        advice = (
+            "this process can start no thread more: end what the tests leave running, or raise the limit of threads"
+        )
+        return Fault(_named(error), "", advice)
+    return None
 
 
 def _place(trace: TracebackType | None) -> str:

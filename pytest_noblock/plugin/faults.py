@@ -32,25 +32,36 @@ class Guard:
     ) -> bool:
         if not isinstance(error, Exception) or isinstance(error, pytest.UsageError | pytest.exit.Exception):
             return False
-        from pytest_noblock.engine.guard import noted  # a run without a fault needs no module for it
-
-        noted(error)
+        _note(error)
         return True
 
 
 GUARD = Guard()
+_unsaid: list[str] = []
+"""Sentences of faults for which not even the guard could be imported."""
+
+
+def _note(error: Exception) -> None:
+    try:
+        from pytest_noblock.engine.guard import noted  # a run without a fault needs no module for it
+    except Exception:  # noqa: BLE001  # no descriptor is left to open it
+        _unsaid.append(f"noblock failed, and did not judge this test: {type(error).__name__}: {error}")
+    else:
+        noted(error)
 
 
 def pending() -> bool:
     """Whether there are faults that nobody has taken."""
     guard = sys.modules.get("pytest_noblock.engine.guard")  # a run that watches nothing does not load it
-    return guard is not None and guard.pending()
+    return bool(_unsaid) or (guard is not None and guard.pending())
 
 
 def taken() -> list[str]:
     """The sentences of the faults since the last call."""
     guard = sys.modules.get("pytest_noblock.engine.guard")
-    return [] if guard is None else [fault.sentence for fault in guard.taken()]
+    sentences = [*_unsaid, *([] if guard is None else (fault.sentence for fault in guard.taken()))]
+    _unsaid.clear()
+    return sentences
 
 
 def or_fail(work: Callable[[], T]) -> T:
@@ -58,9 +69,8 @@ def or_fail(work: Callable[[], T]) -> T:
     __tracebackhide__ = True
     with GUARD:
         return work()
-    from pytest_noblock.engine import guard
-
-    pytest.fail(guard.last(), pytrace=False)
+    guard = sys.modules.get("pytest_noblock.engine.guard")
+    pytest.fail(_unsaid[-1] if guard is None or _unsaid else guard.last(), pytrace=False)
 
 
 class Told:

@@ -61,7 +61,8 @@ def attach_faults(item: pytest.Item, *, red: bool) -> None:
     """Attaches our own faults since the last call, if there are any. `red`: whether the run is red for them."""
     for sentence in faults.taken():
         item.user_properties.append((faults.RED if red else faults.ACCEPTED, sentence))
-        make_inconclusive(item, sentence)
+        with GUARD:  # it may be that nothing can be opened any more, and so nothing imported
+            make_inconclusive(item, sentence)
 
 
 def make_inconclusive(item: pytest.Item, why: str) -> None:
@@ -215,7 +216,7 @@ class Reporter:
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         option = session.config.option
         ran = not (option.collectonly or option.setuponly or option.setupplan)
-        self._vacuous = self._must_watch and ran and not self._texts
+        self._vacuous = self._must_watch and ran and not (self._texts or self._faults)
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._unwritten = list(self._write()) if self._files else []

@@ -218,3 +218,43 @@ def test_to_uninstall_what_is_not_installed_changes_nothing(owner):
     patch = patched(owner, told)
     patch.uninstall()
     assert owner.call is bare
+
+
+class Refuses:
+    """A class written in C refuses to be patched in the same way."""
+
+    def __init__(self):
+        vars(self)["call"] = bare
+
+    def __setattr__(self, name, value):
+        raise TypeError("cannot set attribute of immutable type")
+
+
+class RaisesWhenAsked:
+    def __getattr__(self, name):
+        raise RuntimeError("not yet")
+
+
+@pytest.mark.parametrize(
+    "odd", [Refuses(), RaisesWhenAsked(), types.SimpleNamespace()], ids="refuses raises lacks".split()
+)
+def test_what_cannot_be_patched_leaves_nothing_half_in(owner, odd):
+    patches = Patches(lambda: [Patch(owner, "call", told), Patch(odd, "call", told), Patch(last, "call", told)])
+    last = types.SimpleNamespace(call=other)
+    for _ in range(3):
+        patches.install()
+        assert (owner.call(), last.call()) == ("told of bare", "told of other")
+        patches.uninstall()
+        assert (owner.call, last.call) == (bare, other)
+
+
+def test_what_a_test_took_away_for_a_while_is_patched_again(owner):
+    patch = patched(owner, told)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delattr(owner, "call")
+        patch.install()
+        patch.uninstall()
+    patch.install()
+    assert owner.call() == "told of bare"
+    patch.uninstall()
+    assert owner.call is bare

@@ -1,6 +1,8 @@
 """The requests of one test: every thread on which one enters an app gets a meter, once."""
 
 import asyncio
+import contextlib
+import importlib
 import sys
 import threading
 import time
@@ -10,6 +12,8 @@ import httpx
 import pytest
 
 from pytest_noblock.engine import instrument
+from pytest_noblock.engine.patches import unwrapped
+from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 
@@ -210,3 +214,62 @@ def test_a_kit_that_nobody_used_has_nothing_to_close(user):
     threads = threading.active_count()
     Kit("full", user).close()
     assert threading.active_count() == threads
+
+
+def layers(function):
+    """How many wrappers of ours lie on each other."""
+    depth = 0
+    while (inner := unwrapped(function)) is not function:
+        function, depth = inner, depth + 1
+    return depth
+
+
+def hooks():
+    return [importlib._bootstrap._find_and_load, asyncio.events.Handle._run, httpx.ASGITransport.handle_async_request]
+
+
+def test_after_300_modules_there_is_one_layer_and_at_the_end_none(kit):
+    """At the border of two modules the next watch begins before the last one leaves. An import in between is seen."""
+    before = hooks()
+    last = None
+    for number in range(300):
+        watch = RequestWatch(kit, sample_after=10 * MS)
+        watch.start()
+        if last is not None:
+            last.leave()
+        sys.modules.pop("this_is_imported_late", None)
+        with contextlib.suppress(ImportError):
+            importlib.import_module("this_is_imported_late")
+        depths = [layers(each) for each in hooks()]
+        assert depths == [1, 1, 1], number
+        watch.stop()
+        last = watch
+    last.leave()
+    assert hooks() == before
+
+
+@pytest.mark.parametrize("inherits", [False, True])
+def test_a_watch_that_cannot_start_leaves_no_patch_in(kit, monkeypatch, inherits):
+    before = hooks()
+    if inherits:
+        last = RequestWatch(kit, sample_after=10 * MS)
+        last.start()
+        last.stop()
+    with monkeypatch.context() as patch:
+        patch.setattr(first_uses, "forget", None)
+        with pytest.raises(TypeError):
+            RequestWatch(kit, sample_after=10 * MS).start(inherits=inherits)
+    assert hooks() == before
+    assert kit.entry_points.watcher is None
+
+
+def test_a_watch_that_cannot_stop_leaves_no_meter_to_the_next(kit, app, monkeypatch):
+    watch = RequestWatch(kit, sample_after=10 * MS)
+    watch.start()
+    asyncio.run(send(app, "/"))
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.meters.watchdog, "catch_up", None)
+        with pytest.raises(TypeError):
+            watch.stop()
+    watch.leave()
+    assert instrument.current_meter() is None

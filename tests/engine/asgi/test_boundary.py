@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from pytest_noblock.engine import guard
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
 from pytest_noblock.engine.exchange import CURRENT, LiveTask
@@ -301,3 +302,81 @@ def test_a_send_ends_the_turn_only_where_a_server_suspends(user, respond, client
     counted = asyncio.run(main())
     assert (len(counted), len(set(counted))) == (3, turns)
     assert 0 not in counted
+
+
+class Unshowable:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+ODD_SCOPES = [
+    ({"type": "http"}, "GET"),
+    ({"type": "http", "method": None, "path": None}, "None None"),
+    ({"type": "http", "method": b"GET", "path": b"/"}, "b'GET' b'/'"),
+    ({"type": "http", "method": "GET", "path": Unshowable()}, "GET <Unshowable, whose repr raises>"),
+    ({"type": ["http"]}, None),
+    ({"type": None}, None),
+    ({}, None),
+    (None, None),
+    ("http", None),
+]
+ODD_MESSAGES = [
+    None,
+    7,
+    {},
+    {"type": 1},
+    {"type": "http.response.start"},
+    {"type": "http.response.start", "status": "200", "headers": [1, 2]},
+]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize(("scope", "request_"), ODD_SCOPES, ids=range(len(ODD_SCOPES)))
+def test_whatever_client_and_app_say_to_each_other_passes_as_it_is(scope, request_, asks):
+    """What is wrong in it they tell each other."""
+
+    async def app(scope, receive, send):
+        seen.append(scope)
+        if (record := CURRENT.get()) is not None:
+            record.tasks.append(LiveTask(None, []))
+        for message in ODD_MESSAGES:
+            await send(message)
+        seen.append(await receive())
+
+    async def receive():
+        return 5
+
+    async def send(message):
+        seen.append(message)
+
+    seen = []
+    watcher = Watcher(asks_for_tasks=asks)
+    asyncio.run(boundary.enter(watcher, app, app, scope, receive, send))
+    assert seen[0] is scope
+    assert seen[1:] == [*ODD_MESSAGES, 5]
+    assert [record.request for record in watcher.records] == [request_] * (request_ is not None)
+    assert [record.status for record in watcher.records] == [None] * len(watcher.records)
+    assert not guard.pending()
+
+
+def test_the_call_of_an_app_may_give_any_awaitable(respond):
+    class Given:
+        def __init__(self, call):
+            self._call = call
+
+        def __await__(self):
+            return self._call.__await__()
+
+    def app(scope, receive, send):
+        return Given(respond(send))
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for factory in (None, lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options)):
+            loop.set_task_factory(factory)
+            await entering(watcher, app)
+
+    watcher = Watcher()
+    asyncio.run(main())
+    assert [record.status for record in watcher.records] == [200, 200]
+    assert not guard.pending()
