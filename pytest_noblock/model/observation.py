@@ -92,6 +92,15 @@ class Left(NamedTuple):
     """Where it waited; for a timer or a callback, the function's `def`."""
 
 
+class Answerer(NamedTuple):
+    """What answered a request in the place of its endpoint."""
+
+    name: str
+    """`TrustedHostMiddleware`, `key`, `the validation of query.item`."""
+    frame: Frame | None
+    """Its line, where that is the user's; of a dependency, the line that raised."""
+
+
 class Exchange(NamedTuple):
     """One request with the moments of its ASGI messages. A moment is None where its message never passed."""
 
@@ -116,7 +125,7 @@ class Exchange(NamedTuple):
     endpoint: str | None = None
     """The endpoint's dotted name, `app.main.report`; None as for `route`."""
     entered: bool | None = None
-    """Whether the endpoint itself was called; None where the framework does not tell."""
+    """Whether the endpoint itself was called; None where nobody can know, as in an app that is not Starlette's."""
     error: str | None = None
     """The `repr` of the exception that the app's call raised; None where it raised none."""
     steps: int = 0
@@ -136,6 +145,8 @@ class Exchange(NamedTuple):
     defined: Frame | None = None
     """The first line of the endpoint's code, a decorator's where it has one; of the app's own code where no endpoint is
     known. None where neither is written in Python, or where the app is a framework's own object."""
+    answered: Answerer | None = None
+    """What answered where the endpoint was not entered; None where it was, and where that is not known."""
 
     @property
     def request(self) -> str:

@@ -9,7 +9,7 @@ INERT = """
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.exchange
-    engine.frameworks.background_tasks
+    engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.reached
     engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
     engine.network.driver_calls engine.network.known_calls engine.network.round_trips engine.network.tcp_info
     engine.now engine.patches engine.selfcheck engine.stacks engine.steps.deductions engine.steps.first_uses

@@ -7,12 +7,14 @@ Everything here runs on the loop thread.
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import AsyncIterator
 
 import httpx
 
 from pytest_noblock.engine.asgi.boundary import ExchangeRecorder
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
+from pytest_noblock.engine.frameworks.reached import note_answer
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
@@ -109,6 +111,7 @@ class AppCall(httpx.AsyncByteStream):
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
+        note_answer(self._record, message, sys._getframe(1))
         await self._before(message)
         _check(message, started=self._record.started is not None)
         complete = self._recorder.passed(message)

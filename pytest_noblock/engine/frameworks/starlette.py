@@ -5,8 +5,6 @@ were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 
 * `fastapi.routing.run_endpoint_function` calls the endpoint. Lost: whether the endpoint was
   entered, what it raised, whether it returned a `background` of its own.
-* `fastapi.routing.APIRoute`, which `scope["route"]` is an instance of. Lost: that an endpoint
-  was *not* entered; it counts as unknown.
 * `fastapi.routing.iter_route_contexts` (since 0.137) and its `original_route`. Without it
   `routes` is read, which is flat before 0.137. Lost: routes of included routers.
 * `scope["endpoint"]`, documented by Starlette. Lost: the line of the endpoint's `def`.
@@ -25,14 +23,14 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
-from pytest_noblock.engine.frameworks import background_tasks
+from pytest_noblock.engine.frameworks import background_tasks, reached
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import RawFrame, as_stack, describe_error, first_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Exchange, Left
 
-MODULES = ("starlette.background", "fastapi.routing")
+MODULES = ("starlette.background", *reached.MODULES)
 """The modules that `patches` patches, as far as they are imported."""
 
 _FRAMEWORKS = {"starlette", "fastapi"}
@@ -49,15 +47,25 @@ def packages_of(app: ASGIApp) -> set[str]:
 
 def paths_of(app: ASGIApp) -> list[str]:
     """The paths of the app's routes, sorted; empty where the app does not show its routes."""
-    return sorted({path for route in _routes(app) if (path := getattr(route, "path", None))})
+    inside = next((each for each in _wrapped(app) if _own_routes(each)), app)
+    return sorted(set(_paths(inside, "")))
 
 
-def endpoint_entered(record: LiveExchange) -> bool | None:
-    """Whether the endpoint was called; None where only the endpoint itself knows, as in plain Starlette."""
-    if record.entered:
-        return True
-    api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
-    return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
+def _wrapped(app: object) -> Iterator[object]:
+    """The app, and the apps that it is middleware around."""
+    for _ in range(_MOST_MIDDLEWARES):
+        yield app
+        app = getattr(app, "__dict__", {}).get("app")
+        if app is None:
+            return
+
+
+def _paths(owner: object, before: str) -> Iterator[str]:
+    """The paths of the owner's routes, with the path that it is mounted at."""
+    for route in _own_routes(owner):
+        path = before + (getattr(route, "path", None) or "")
+        inside = list(_paths(mounted, path)) if (mounted := _mounted(route)) is not None else []
+        yield from inside or filter(None, (path,))
 
 
 def endpoint_def(record: LiveExchange) -> RawFrame | None:
@@ -112,14 +120,16 @@ def is_routing(frame: RawFrame) -> bool:
 
 def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
     """The record as a frozen value, with what only the framework or a traceback can tell."""
+    entered = reached.entered(record)
     return record.value(
-        entered=endpoint_entered(record),
+        entered=entered,
         error=_error_text(record.error, user),
         tasks=background_tasks.values(record, user),
         raised=_error_text(record.raised, user, record.raised_at),
         framework=_starlette_version() if "app" in record.scope else None,
         left=tuple(_left(record, user)),
         defined=defined_at(record, user),
+        answered=reached.answerer(record, user) if entered is False else None,
     )
 
 
@@ -144,6 +154,7 @@ def patches(join: background_tasks.Join) -> Iterator[Patch]:
     routing = sys.modules.get("fastapi.routing")
     if hasattr(routing, "run_endpoint_function"):
         yield Patch(routing, "run_endpoint_function", _noting_endpoint)
+    yield from reached.patches()
     yield from background_tasks.patches(join)
 
 
@@ -154,9 +165,9 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
         record = CURRENT.get()
         if record is None:
             return await original(**kwargs)
-        record.entered = True
         try:
-            answer = await original(**kwargs)
+            with reached.entering(record, getattr(kwargs.get("dependant"), "call", None)):
+                answer = await original(**kwargs)
         except BaseException as error:
             record.raised, record.raised_at = error, error.__traceback__
             raise
@@ -179,9 +190,12 @@ def _routes(owner: object) -> Iterator[object]:
     """All routes, those of included routers and of mounted apps as well."""
     for route in _own_routes(owner):
         yield route
-        mounted = getattr(getattr(route, "original_route", route), "app", None)
-        if mounted is not None:
+        if (mounted := _mounted(route)) is not None:
             yield from _routes(mounted)
+
+
+def _mounted(route: object) -> object:
+    return getattr(getattr(route, "original_route", route), "app", None)
 
 
 def _own_routes(owner: object) -> list[object]:
