@@ -197,12 +197,20 @@ def is_starlettes(app: object) -> bool:
         getattr(sys.modules.get("starlette.routing"), "Router", None),
     )
     wanted = tuple(kind for kind in kinds if isinstance(kind, type))
+    return any(issubclass(type(each), wanted) for each in apps_in(app))  # an app's `__class__` may raise
+
+
+def apps_in(app: object) -> Iterator[object]:
+    """The app, and the apps that it is middleware around. An app is any callable: nothing else is asked of it."""
     for _ in range(_MOST_WRAPPERS):
-        if app is None or issubclass(type(app), wanted):  # not `isinstance`: an app's `__class__` may raise
-            return app is not None
-        inside = getattr(app, "__dict__", None)
+        yield app
+        try:
+            inside = getattr(app, "__dict__", None)
+        except Exception:  # noqa: BLE001  # the user's code
+            return
         app = inside.get("app") if isinstance(inside, dict) else None
-    return False
+        if app is None:
+            return
 
 
 def note_answer(record: LiveExchange, message: Message, frame: FrameType | None) -> None:

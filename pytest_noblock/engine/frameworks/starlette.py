@@ -47,17 +47,8 @@ def packages_of(app: ASGIApp) -> set[str]:
 
 def paths_of(app: ASGIApp) -> list[str]:
     """The paths of the app's routes, sorted; empty where the app does not show its routes."""
-    inside = next((each for each in _wrapped(app) if _own_routes(each)), app)
+    inside = next((each for each in reached.apps_in(app) if _own_routes(each)), app)
     return sorted(set(_paths(inside, "")))
-
-
-def _wrapped(app: object) -> Iterator[object]:
-    """The app, and the apps that it is middleware around."""
-    for _ in range(_MOST_MIDDLEWARES):
-        yield app
-        app = getattr(app, "__dict__", {}).get("app")
-        if app is None:
-            return
 
 
 def _paths(owner: object, before: str) -> Iterator[str]:
