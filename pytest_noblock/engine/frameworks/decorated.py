@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from types import CodeType
 
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, undecorated
 
 _TOOL_IDS = (4, 3)
 """Of `sys.monitoring`; 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
@@ -20,12 +20,7 @@ def innermost(endpoint: object) -> object:
     """The function that all decorators of the endpoint wrap, by `functools.partial` and `functools.wraps`."""
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
-    return inspect.unwrap(endpoint) if callable(endpoint) else endpoint
-
-
-def code_of(function: object) -> CodeType | None:
-    code = getattr(function, "__code__", None)
-    return code if isinstance(code, CodeType) else None
+    return undecorated(endpoint) if callable(endpoint) else endpoint
 
 
 def raised_in(code: CodeType | None, error: BaseException | None) -> bool:

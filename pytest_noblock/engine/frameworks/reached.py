@@ -16,12 +16,22 @@ A decorator of the endpoint may answer in its place, too: see `decorated`.
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Refusal, Scope, Send
-from pytest_noblock.engine.frameworks.decorated import code_of, innermost, raised_in, watch
+from pytest_noblock.engine.exchange import (
+    CURRENT,
+    ASGIApp,
+    LiveExchange,
+    Message,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+    code_of,
+)
+from pytest_noblock.engine.frameworks.decorated import Watch, innermost, raised_in, watch
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import is_asgi
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
@@ -76,13 +86,17 @@ def _noting_method(original: Callable[..., Awaitable[None]]) -> Callable[..., Aw
     """An endpoint class answers 405 by itself for a method that it does not have."""
 
     def dispatch(endpoint: Any) -> Awaitable[None]:
-        record = CURRENT.get()
-        if record is not None:
-            names = ("head", "get") if record.method == "HEAD" else (record.method.lower(),)
-            record.entered = any(getattr(endpoint, name, None) is not None for name in names)
+        guarded(_note_method, endpoint)
         return original(endpoint)
 
     return dispatch
+
+
+def _note_method(endpoint: Any) -> None:
+    record = CURRENT.get()
+    if record is not None:
+        names = ("head", "get") if record.method == "HEAD" else (record.method.lower(),)
+        record.entered = any(getattr(endpoint, name, None) is not None for name in names)
 
 
 def _noting_outcome(original: Callable[[ASGIApp, Any], ASGIApp]) -> Callable[[ASGIApp, Any], ASGIApp]:
@@ -96,10 +110,11 @@ def _noting_outcome(original: Callable[[ASGIApp, Any], ASGIApp]) -> Callable[[AS
 
 def _noted(app: ASGIApp) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
     async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        __tracebackhide__ = True
         record = CURRENT.get()
         if record is None:
             return await app(scope, receive, send)
-        if _is_fastapis_own(scope):
+        if guarded(_is_fastapis_own, scope):
             await _noting_refusal(app(scope, receive, send), record, scope)
             return None
         with entering(record, scope.get("endpoint")):
@@ -110,33 +125,44 @@ def _noted(app: ASGIApp) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any,
 
 async def _noting_refusal(call: Awaitable[None], record: LiveExchange, scope: Scope) -> None:
     """Notes where an exception comes from that something in front of the endpoint raised."""
+    __tracebackhide__ = True
     try:
         await call
     except Exception as error:
-        if not (record.started or raised_in(code_of(innermost(scope.get("endpoint"))), error)):
-            where = tuple(reversed(list(_places(error.__traceback__))))
-            record.refused = Refusal(where[:_MOST_WRAPPERS], _invalid(error))
+        guarded(_refused, record, scope.get("endpoint"), error)
         raise
 
 
-@contextmanager
-def entering(record: LiveExchange, endpoint: object) -> Iterator[None]:
+def _refused(record: LiveExchange, endpoint: object, error: Exception) -> None:
+    if not (record.started or raised_in(code_of(innermost(endpoint)), error)):
+        where = tuple(reversed(list(_places(error.__traceback__))))
+        record.refused = Refusal(where[:_MOST_WRAPPERS], _invalid(error))
+
+
+class entering:  # noqa: N801  # a context manager, which reads as a verb
     """Notes whether the endpoint is entered in the block, which calls it with its decorators."""
-    inside = watch(record, endpoint)
-    began: bool | None = None
-    try:
-        yield
-        began = True
-    except BaseException as error:
-        began = not isinstance(error, Exception) or raised_in(code_of(innermost(endpoint)), error)
-        raise
-    finally:
-        if inside is not None:
-            began = inside.end(record)
-            if not began and record.refused is None and (code := code_of(endpoint)) is not None:
+
+    def __init__(self, record: LiveExchange, endpoint: object) -> None:
+        self._record = record
+        self._endpoint = endpoint
+        self._inside: Watch | None = guarded(watch, record, endpoint)
+
+    def __enter__(self) -> None:
+        """Nothing is noted before the endpoint ends."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        guarded(self._note, error)
+
+    def _note(self, error: BaseException | None) -> None:
+        record = self._record
+        began = not isinstance(error, Exception) or raised_in(code_of(innermost(self._endpoint)), error)
+        if self._inside is not None:
+            began = self._inside.end(record)
+            if not began and record.refused is None and (code := code_of(self._endpoint)) is not None:
                 record.answered = code, code.co_firstlineno
-        if record.entered is None or began:
-            record.entered = began
+        record.entered = record.entered or began
 
 
 def _places(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
@@ -172,6 +198,8 @@ def entered(record: LiveExchange) -> bool | None:
     """
     if record.entered:
         return True
+    if record.remains is not None:
+        return record.remains.entered
     if not (is_starlettes(record.app) or "app" in record.scope):
         return None
     endpoint = record.scope.get("endpoint")
@@ -215,8 +243,12 @@ def apps_in(app: object) -> Iterator[object]:
 
 def note_answer(record: LiveExchange, message: Message, frame: FrameType | None) -> None:
     """At the start of a response: who sends it, where the endpoint was not called. `frame`: of who calls `send`."""
-    if not (record.entered or record.refused or record.answered) and message.get("type") == "http.response.start":
-        record.answered = _answering(_origin(frame))
+    if not (record.entered or record.refused or record.answered) and _starts(message):
+        record.answered = guarded(_answering_at, frame)
+
+
+def _answering_at(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    return _answering(_origin(frame))
 
 
 def _origin(frame: FrameType | None) -> FrameType | None:
@@ -231,14 +263,18 @@ def _origin(frame: FrameType | None) -> FrameType | None:
 def _is_given_message(frame: FrameType) -> bool:
     code = frame.f_code
     given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount])
-    return any(type(each) is dict and each.get("type") == "http.response.start" for each in given)
+    return any(map(_starts, given))
+
+
+def _starts(message: object) -> bool:
+    return type(message) is dict and message.get("type") == "http.response.start"
 
 
 def _is_response(frame: FrameType) -> bool:
     kind = getattr(sys.modules.get("starlette.responses"), "Response", None)
     code = frame.f_code
     name = code.co_varnames[0] if code.co_argcount else ""
-    return kind is not None and isinstance(frame.f_locals.get(name), kind)
+    return kind is not None and issubclass(type(frame.f_locals.get(name)), kind)
 
 
 def _answering(frame: FrameType | None) -> tuple[CodeType, int] | None:
