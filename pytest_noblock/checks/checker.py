@@ -51,6 +51,11 @@ class Checker:
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
 
+    @property
+    def beside(self) -> list[str]:
+        """Requests that were sent with `client` itself. The list grows while the test runs."""
+        return self._transport.beside
+
     def ask_for_tasks(self) -> None:
         """The test asks when its background tasks began."""
         self._transport.asks_for_tasks = True

@@ -22,6 +22,7 @@ from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
+    from pytest_noblock.engine.asgi.boundary import Watcher
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
@@ -115,6 +116,10 @@ class RequestWatch:
             loop=self.loop,
             slowdown=slowdown(),
         )
+
+    def current(self) -> "Watcher | None":
+        """See `boundary.Watcher`."""
+        return self._kit.entry_points.watcher
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""

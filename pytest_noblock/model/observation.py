@@ -46,6 +46,9 @@ LIFESPAN = "LIFESPAN"
 """`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
 when the app had started, its `completed` when the app was told to stop."""
 
+NO_REQUEST = "the test"
+"""`Check.request` of a test that asked to be measured and made no request."""
+
 APP = "APP"
 """`Exchange.method` of what the app runs by itself, of no request and not of its lifespan. It is in no observation."""
 

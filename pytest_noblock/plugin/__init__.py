@@ -52,12 +52,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     session = item.config.stash[_SESSION]
+    skipped: BaseException | None = None
+    result = None
     try:
         result = yield
+    except pytest.skip.Exception as skip:
+        skipped = skip  # what it did before may have blocked: that is told outside of the except block
     except BaseException:
-        session.end(item, passing=False)
+        session.end(item, "failed")
         raise
-    session.end(item, passing=True)
+    session.end(item, "passed" if skipped is None else "skipped")
+    if skipped is not None:
+        raise skipped
     return result
 
 
@@ -71,11 +77,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     session = item.config.stash[_SESSION]
-    session.end(item, passing=False)  # where the setup failed there was no call
+    session.end(item, "failed")  # where the setup failed there was no call
     try:
-        return (yield)
-    finally:
-        session.leave(item, nextitem)
+        result = yield
+    except BaseException:
+        session.leave(item, nextitem, "failed")
+        raise
+    session.leave(item, nextitem, "passed")
+    return result
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.late_watch import LateWatch
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.outcome import Ending
     from pytest_noblock.plugin.session import ItemRun
     from pytest_noblock.plugin.settings import Settings
 
@@ -39,6 +41,7 @@ class ItemRecorder:
         self._limits = limits
         self._shares_kit = shares_kit
         self._watch = RequestWatch(kit, sample_after(limits.max_block), asks_for_tasks=asks_for_tasks)
+        self._late = LateWatch(kit, sample_after(limits.max_block))
 
     def start(self, *, inherits: bool = False) -> None:
         """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on.
@@ -48,8 +51,18 @@ class ItemRecorder:
         self._watch.start(inherits=inherits)
 
     def stop(self) -> None:
-        """Ends the recording of requests. The patches stay on until `leave`."""
+        """Ends the recording of the test's requests. The patches stay on until `leave`.
+
+        From now on the requests of the teardown are recorded, until `stop_late`.
+        """
         self._watch.stop()
+        self._late.begin()
+
+    def stop_late(self) -> bool:
+        """Ends the recording of the teardown's requests; whether there is one. The values are theirs from now on."""
+        late = self._late.end()
+        self._watch = late or self._watch
+        return late is not None
 
     def leave(self) -> None:
         """Takes the patches off. To be called after the test's fixtures: these may put back what they found."""
@@ -157,15 +170,25 @@ class Watching:
         self._config.add_cleanup(kit.close)
         return kit
 
-    def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, *, passing: bool) -> None:
-        """Judges the requests at the end of the test's call. Fails the test only if it is `passing` up to here."""
+    def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
+        """Judges the requests at the end of the test's call. Fails the test unless it has `failed` up to here."""
         recorder.stop()
-        uneventful = None if run.ours.marks else recorder.uneventful()
+        uneventful = None if run.ours.marks or "noblock" in getattr(item, "fixturenames", ()) else recorder.uneventful()
         if uneventful is None:
             checks = recorder.checks(item.nodeid, run.outcome.settings)
-            run.outcome.conclude(checks, self._meter, self._user.relative, passing=passing)
+            run.outcome.conclude(checks, self._meter, self._user.relative, ending)
         else:
             self._attach(item, recorder, uneventful)
+
+    def _late(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
+        """Judges the requests that the teardown of fixtures made."""
+        if recorder.stop_late():
+            uneventful = recorder.uneventful()
+            if uneventful is None:
+                checks = recorder.checks(item.nodeid, run.outcome.settings)
+                run.outcome.conclude_late(checks, ending)
+            else:
+                self._attach(item, recorder, uneventful)
 
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
@@ -174,8 +197,21 @@ class Watching:
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 
-    def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
+    def leave(
+        self,
+        item: pytest.Item,
+        run: "ItemRun",
+        recorder: ItemRecorder,
+        following: pytest.Item | None,
+        ending: "Ending",
+    ) -> None:
         """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""
+        try:
+            self._late(item, run, recorder, ending)
+        finally:
+            self._hand_over(item, recorder, following)
+
+    def _hand_over(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
         if following is not None and self._every_test:
             self._handover.keep(recorder, sibling_follows=following.parent is item.parent)
         else:

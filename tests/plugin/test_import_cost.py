@@ -6,12 +6,13 @@ import pytest
 
 INERT = """
     model.limits model.units plugin plugin.faults plugin.markers plugin.options plugin.reporter plugin.session
-    plugin.settings
+    plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.errors engine.exchange
     engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.reached
-    engine.frameworks.starlette engine.guard engine.instrument engine.meters engine.network.awaited_fds
+    engine.frameworks.starlette engine.guard engine.instrument engine.late_watch
+    engine.meters engine.network.awaited_fds
     engine.network.client_calls engine.network.driver_calls engine.network.known_calls engine.network.may_block
     engine.network.round_trips engine.network.tcp_info engine.now engine.open_loops engine.patches engine.selfcheck
     engine.stacks engine.steps.closing_loops engine.steps.collector engine.steps.counters engine.steps.deductions

@@ -38,6 +38,9 @@ class Watcher(Protocol):
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
 
+    def current(self) -> "Watcher | None":
+        """Who wants to know now: a connection may outlive the test that opened it."""
+
 
 class ExchangeRecorder:
     """Writes into the record when the messages of the response passed and how the app's call ended.
@@ -127,7 +130,7 @@ def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, sen
         if record is None:
             return None
         meter = watcher.request_enters(app, record)
-        client = _ClientSide(record, meter, receive, send, asks_for_tasks=watcher.asks_for_tasks)
+        client = _ClientSide(record, meter, receive, send, watcher)
         CURRENT.set(record)
         meter.switch_owner(record)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
@@ -168,11 +171,10 @@ def _text(value: object) -> str:
 class _ClientSide(ExchangeRecorder):
     """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
-    def __init__(
-        self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, *, asks_for_tasks: bool
-    ) -> None:
-        super().__init__(record, asks_for_tasks=asks_for_tasks)
+    def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, watcher: Watcher) -> None:
+        super().__init__(record, asks_for_tasks=watcher.asks_for_tasks)
         self.meter = meter
+        self._watcher: Watcher = watcher
         self._receive = receive
         self._send = send
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
@@ -207,8 +209,20 @@ class _ClientSide(ExchangeRecorder):
             return await call
         finally:
             CURRENT.set(request)
+            if (current := self._watcher.current()) is not self._watcher:
+                self._continue(current)
             self.meter.turn = turn or self.meter.turn
             self._switch(owner)
+
+    def _continue(self, watcher: Watcher | None) -> None:
+        """Another test uses the connection: what follows is measured there. The app's start and stop are not."""
+        if watcher is None or self.record.method == LIFESPAN:
+            return
+        try:
+            self.meter = watcher.request_enters(self.record.app, self.record)  # type: ignore[arg-type]  # it was an app
+            self._watcher = watcher.current() or watcher
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
 
     def _switch(self, owner: LiveExchange | None) -> None:
         try:
