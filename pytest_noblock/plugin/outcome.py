@@ -153,7 +153,8 @@ class ItemOutcome:
         why = f"{seen[0].reason}: nothing was measured" if seen else unseen.sentence(self._item, self._first_beside())
         where = unseen.asked_at(self._item)
         if where != unseen.BY_ITSELF:
-            unseen.attach(self._item, where, why)
+            if where is not None or self.beside or unseen.has_fixture(self._item):
+                unseen.attach(self._item, where, why)
             return
         if not seen:
             from pytest_noblock.checks.assemble import Subject, unmeasured

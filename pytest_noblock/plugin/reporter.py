@@ -231,7 +231,8 @@ class Reporter:
         option = session.config.option
         ran = not (option.collectonly or option.setuponly or option.setupplan)
         self._vacuous = self._must_watch and ran and not self._seen
-        self._vain = self._unseen.vain(self._seen, whole=_is_whole(session.config)) if ran else []
+        if ran and self._unseen.asks:
+            self._vain = self._unseen.vain(self._seen, whole=_is_whole(session.config))
         if self._vain and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
@@ -282,14 +283,15 @@ class Reporter:
 
     @cached_property
     def _seen(self) -> set[str]:
-        """The tests in which a request was seen: of some only the app's start and stop are on record."""
+        """The tests in which a request was measured: of some only the app's start and stop are on record."""
+        if not self._texts:
+            return set()
         from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 
-        return {
-            test
-            for test, records in self._by_test.items()
-            if any(each["request"] not in (LIFESPAN, NO_REQUEST) for each in records)
-        }
+        def measured(record: "Record") -> bool:
+            return record["request"] not in (LIFESPAN, NO_REQUEST) and record["outcome"] != "inconclusive"
+
+        return {test for test, records in self._by_test.items() if any(map(measured, records))}
 
     def _write(self) -> "Iterable[str]":
         """Writes each report file; yields a sentence for each file that could not be written."""

@@ -32,14 +32,19 @@ _NOT_WITH_FIXTURE = (
     "  call noblock.get(...), or take the fixture off the test"
 )
 _BESIDE = (
-    "{request} was sent with noblock.client itself, which measures nothing: nothing was measured\n"
+    "{request} was sent with noblock.client itself, past the fixture: nothing was measured\n"
     "  send it with noblock.request(...); noblock.client is there for headers, cookies and auth"
 )
 
 
 def uses_fixture(item: pytest.Item) -> bool:
     """Whether `usefixtures("noblock")` asks: then the requests that the test makes by itself are meant."""
-    return "noblock" in getattr(item, "fixturenames", ()) and any(map(_names_fixture, item.iter_markers("usefixtures")))
+    return has_fixture(item) and any(map(_names_fixture, item.iter_markers("usefixtures")))
+
+
+def has_fixture(item: pytest.Item) -> bool:
+    """Whether the test has the fixture, by itself or by another fixture."""
+    return "noblock" in getattr(item, "fixturenames", ())
 
 
 def _names_fixture(mark: pytest.Mark) -> bool:
@@ -50,7 +55,8 @@ def asked_at(item: pytest.Item) -> str | None:
     """Who asks for a measurement: `BY_ITSELF`, the id of a class or a module, or None for nobody in particular."""
     if any(map(_asks, item.own_markers)) or _takes_fixture(item):
         return BY_ITSELF
-    return next((node.nodeid for node in reversed(item.listchain()) if any(map(_asks, node.own_markers))), None)
+    nodes = reversed(item.listchain()) if any(map(_asks, item.iter_markers())) else ()
+    return next((node.nodeid for node in nodes if any(map(_asks, node.own_markers))), None)
 
 
 def _asks(mark: pytest.Mark) -> bool:
@@ -59,7 +65,7 @@ def _asks(mark: pytest.Mark) -> bool:
 
 def _takes_fixture(item: pytest.Item) -> bool:
     """Whether `noblock` is among the arguments of the test's function; a fixture of the user's may have it as well."""
-    if "noblock" not in getattr(item, "fixturenames", ()):
+    if not has_fixture(item):
         return False
     import inspect
 
@@ -118,6 +124,11 @@ class Unseen:
         passed = [test for test in self._passed if test not in self._others and test not in seen]
         return passed if self._every_test else [test for test in passed if test in self._why]
 
+    @property
+    def asks(self) -> bool:
+        """Whether a marker of a class or a module covers a test in which nothing was seen."""
+        return bool(self._asked)
+
     def vain(self, seen: set[str], *, whole: bool) -> list[str]:
         """The classes and modules whose marker asserted nothing. `whole`: all of their tests were collected."""
         others = seen | self._others
@@ -127,15 +138,12 @@ class Unseen:
         """For the summary, ten at most. `seen`: the tests with a request; `vain`: see above."""
         red = [f"  the marker of {where} asserted nothing: no test under it made a request" for where in vain]
         tests = self._tests(seen)
+        beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
         head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
-        lines = [*red, *([head] if tests else []), *(f"      {self._named(test)}" for test in tests)]
+        lines = [*red, *beside, *([head] if tests else []), *(f"      {test}" for test in tests)]
         yield from lines[: _MOST_LINES - 1]
         if len(lines) >= _MOST_LINES:
             yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"
-
-    def _named(self, test: str) -> str:
-        why = self._why.get(test, "")
-        return f"{test}  ({why})" if "noblock.client" in why else test
 
 
 def _is_under(test: str, where: str) -> bool:

@@ -16,7 +16,7 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
 from pytest_noblock.model.observation import Meter
-from pytest_noblock.plugin import options
+from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.reporter import attach, carrier_of
 from pytest_noblock.report.uneventful import UneventfulTexts
 
@@ -173,7 +173,7 @@ class Watching:
     def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
         """Judges the requests at the end of the test's call. Fails the test unless it has `failed` up to here."""
         recorder.stop()
-        uneventful = None if run.ours.marks or "noblock" in getattr(item, "fixturenames", ()) else recorder.uneventful()
+        uneventful = None if run.ours.marks or unseen.has_fixture(item) else recorder.uneventful()
         if uneventful is None:
             checks = recorder.checks(item.nodeid, run.outcome.settings)
             run.outcome.conclude(checks, self._meter, self._user.relative, ending)
