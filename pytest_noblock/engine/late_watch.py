@@ -34,6 +34,7 @@ class LateWatch:
         """The watch, which is over; None where no request entered."""
         if self._watch is not None:
             self._watch.stop()
+            self._watch.take_in_stops()
         elif self._kit.entry_points.watcher is self:
             self._kit.entry_points.watcher = None
         return self._watch
@@ -42,11 +43,15 @@ class LateWatch:
         """See `boundary.Watcher`."""
         return self._kit.entry_points.watcher
 
+    def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
+        """See `boundary.Watcher`; a watch is asked that saw the app's start."""
+
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         with self._lock:
             if self._watch is None:
                 watch = RequestWatch(self._kit, self._sample_after)
                 watch.start(inherits=True)
+                watch.is_told_of_stops()
                 self._watch = watch
         return self._watch.request_enters(app, record)

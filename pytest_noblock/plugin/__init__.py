@@ -4,6 +4,7 @@ Every pytest run imports this module wherever the plugin is installed. So it imp
 httpx or the app: each function imports that on first use.
 """
 
+import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
 
 _SESSION = pytest.StashKey[Session]()
+_REPORTER = "noblock-reporter"
+_PID = pytest.StashKey[int]()
+"""The process that was configured. A test may fork, and its child may go on with the tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,11 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     options.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
+    config.stash[_PID] = os.getpid()
     carrier = session.carrier()
     if carrier is not None:
         config.pluginmanager.register(carrier, reporter.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
-        config.pluginmanager.register(session.reporter(), "noblock-reporter")
+        config.pluginmanager.register(session.reporter(), _REPORTER)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,15 +81,26 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    if os.getpid() != item.config.stash[_PID]:
+        _leave_the_reports_to_the_parent(item.config)
     session = item.config.stash[_SESSION]
     session.end(item, "failed")  # where the setup failed there was no call
     try:
         result = yield
     except BaseException:
-        session.leave(item, nextitem, "failed")
+        session.fixtures_ended(item, "failed")
+        session.leave(item, nextitem)
         raise
-    session.leave(item, nextitem, "passed")
-    return result
+    try:
+        session.fixtures_ended(item, "passed")
+        return result
+    finally:
+        session.leave(item, nextitem)
+
+
+def _leave_the_reports_to_the_parent(config: pytest.Config) -> None:
+    if config.pluginmanager.has_plugin(_REPORTER):
+        config.pluginmanager.unregister(name=_REPORTER)
 
 
 @pytest.fixture

@@ -192,15 +192,22 @@ class Session:
         finally:
             self._attach_faults(item)
 
-    def leave(self, item: pytest.Item, following: pytest.Item | None, ending: "Ending") -> None:
-        """Judges what the fixtures' teardown requested, and forgets the run of the test: it may be run again."""
+    def fixtures_ended(self, item: pytest.Item, ending: "Ending") -> None:
+        """Judges what a watched test's fixtures requested and stopped in their teardown. `ending`: the teardown's."""
+        run = item.stash.get(_RUN, None)
+        if run is not None and run.recorder is not None:
+            with GUARD:
+                self._watching.fixtures_ended(item, run, run.recorder, ending)
+
+    def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
+        """Forgets the run of the test after its fixtures: the test may be run again."""
         run = item.stash.get(_RUN, None)
         if run is None:
             return
         try:
             if run.recorder is not None:
                 with GUARD:
-                    self._watching.leave(item, run, run.recorder, following, ending)
+                    self._watching.leave(item, run.recorder, following)
         finally:
             self._attach_faults(item)
             del item.stash[_RUN]

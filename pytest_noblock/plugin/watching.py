@@ -15,13 +15,13 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
-from pytest_noblock.model.observation import Meter
+from pytest_noblock.model.observation import LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.reporter import attach, carrier_of
 from pytest_noblock.report.uneventful import UneventfulTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.plugin.outcome import Ending
@@ -53,16 +53,10 @@ class ItemRecorder:
     def stop(self) -> None:
         """Ends the recording of the test's requests. The patches stay on until `leave`.
 
-        From now on the requests of the teardown are recorded, until `stop_late`.
+        From now on the requests of the teardown are recorded, until `late_checks`.
         """
         self._watch.stop()
         self._late.begin()
-
-    def stop_late(self) -> bool:
-        """Ends the recording of the teardown's requests; whether there is one. The values are theirs from now on."""
-        late = self._late.end()
-        self._watch = late or self._watch
-        return late is not None
 
     def leave(self) -> None:
         """Takes the patches off. To be called after the test's fixtures: these may put back what they found."""
@@ -93,10 +87,23 @@ class ItemRecorder:
 
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""
+        return self._judged(id, self._watch, settings)
+
+    def late_checks(self, id: str, settings: "Callable[[], Settings]") -> "list[Check]":
+        """The checks of what the test's fixtures requested in their teardown, and of the apps that they stopped.
+
+        A stop of which there is nothing to say has none.
+        """
+        late = self._late.end()
+        over = [watch for watch in (self._watch if self._watch.fixtures_ended() else None, late) if watch is not None]
+        checks = [check for watch in over for check in self._judged(id, watch, settings())]
+        return [check for check in checks if check.request != LIFESPAN or check.findings or check.notes]
+
+    def _judged(self, id: str, watch: RequestWatch, settings: "Settings") -> "list[Check]":
         from pytest_noblock.checks.watched import WatchRules, judge_watched
 
         rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
-        return judge_watched(id, self._watch.observation(), rules, self._kit.user.relative)
+        return judge_watched(id, watch.observation(), rules, self._kit.user.relative)
 
 
 class _Left(Enum):
@@ -180,16 +187,6 @@ class Watching:
         else:
             self._attach(item, recorder, uneventful)
 
-    def _late(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
-        """Judges the requests that the teardown of fixtures made."""
-        if recorder.stop_late():
-            uneventful = recorder.uneventful()
-            if uneventful is None:
-                checks = recorder.checks(item.nodeid, run.outcome.settings)
-                run.outcome.conclude_late(checks, ending)
-            else:
-                self._attach(item, recorder, uneventful)
-
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
         for each in requests:
@@ -197,21 +194,14 @@ class Watching:
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 
-    def leave(
-        self,
-        item: pytest.Item,
-        run: "ItemRun",
-        recorder: ItemRecorder,
-        following: pytest.Item | None,
-        ending: "Ending",
-    ) -> None:
-        """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""
-        try:
-            self._late(item, run, recorder, ending)
-        finally:
-            self._hand_over(item, recorder, following)
+    def fixtures_ended(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
+        """Judges the requests that the test's fixtures made in their teardown, and the apps that they stopped."""
+        checks = recorder.late_checks(item.nodeid, lambda: run.outcome.settings)
+        if checks:
+            run.outcome.conclude_late(checks, ending)
 
-    def _hand_over(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
+    def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
+        """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""
         if following is not None and self._every_test:
             self._handover.keep(recorder, sibling_follows=following.parent is item.parent)
         else:

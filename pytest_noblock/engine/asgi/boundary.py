@@ -14,13 +14,14 @@ from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Messa
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
 from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-border(__file__, sending=("send", "receive", "_uncharged", "_switch", "before", "passed"))
+border(__file__, sending=("send", "receive", "_uncharged", "_switch", "_go_on", "cut_segment", "before", "passed"))
 
 T = TypeVar("T")
 
@@ -40,6 +41,9 @@ class Watcher(Protocol):
 
     def current(self) -> "Watcher | None":
         """Who wants to know now: a connection may outlive the test that opened it."""
+
+    def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
+        """An app is told to stop whose start was watched, in a test that is over; None where nobody wants to know."""
 
 
 class ExchangeRecorder:
@@ -94,6 +98,13 @@ class ExchangeRecorder:
         return False
 
 
+def cut_segment() -> None:
+    """A phase ends in this step: what follows is a segment of its own."""
+    meter = current_meter()
+    if meter is not None:
+        meter.switch_owner(meter.owner)
+
+
 def _type_of(message: object) -> str | None:
     """None where the app sends what is no message: the server, or the client, will say so."""
     kind = message.get("type") if isinstance(message, Mapping) else None
@@ -130,7 +141,7 @@ def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, sen
         if record is None:
             return None
         meter = watcher.request_enters(app, record)
-        client = _ClientSide(record, meter, receive, send, watcher)
+        client = _ClientSide(record, meter, receive, send, watcher.current() or watcher)
         CURRENT.set(record)
         meter.switch_owner(record)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
@@ -181,7 +192,20 @@ class _ClientSide(ExchangeRecorder):
 
     async def receive(self) -> Message:
         __tracebackhide__ = True
-        return await self._uncharged(self._told())
+        message = await self._uncharged(self._told())
+        if self.meter.closed and _type_of(message) == "lifespan.shutdown":
+            self._go_on()
+        return message
+
+    def _go_on(self) -> None:
+        """The test that watched the app's start is over, at least its call; a fixture stops the app."""
+        try:
+            meter = self._watcher.lifespan_stops(self.record)
+            if meter is not None:
+                self.meter = meter
+                meter.switch_owner(self.record)
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
 
     async def _told(self) -> Message:
         __tracebackhide__ = True

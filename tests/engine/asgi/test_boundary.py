@@ -21,6 +21,7 @@ class Meter:
 
     owner = None
     turn = 0
+    closed = False
 
     def end(self):
         self.owner = None
