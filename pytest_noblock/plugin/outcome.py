@@ -156,7 +156,7 @@ class ItemOutcome:
             if where is not None or self.beside or unseen.has_fixture(self._item):
                 unseen.attach(self._item, where, why)
             return
-        if not seen:
+        if not seen and unseen.is_marked(self._item):  # with the fixture each check is a request's
             from pytest_noblock.checks.assemble import Subject, unmeasured
 
             reason = why.partition(": nothing was measured")[0]

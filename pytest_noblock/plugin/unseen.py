@@ -53,10 +53,15 @@ def _names_fixture(mark: pytest.Mark) -> bool:
 
 def asked_at(item: pytest.Item) -> str | None:
     """Who asks for a measurement: `BY_ITSELF`, the id of a class or a module, or None for nobody in particular."""
-    if any(map(_asks, item.own_markers)) or _takes_fixture(item):
+    if is_marked(item) or _takes_fixture(item):
         return BY_ITSELF
     nodes = reversed(item.listchain()) if any(map(_asks, item.iter_markers())) else ()
     return next((node.nodeid for node in nodes if any(map(_asks, node.own_markers))), None)
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Whether a marker on the test itself asks."""
+    return any(map(_asks, item.own_markers))
 
 
 def _asks(mark: pytest.Mark) -> bool:

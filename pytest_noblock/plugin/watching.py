@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.frameworks.reached import entered
 from pytest_noblock.engine.late_watch import LateWatch
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
@@ -190,7 +191,8 @@ class Watching:
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
         for each in requests:
-            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration))
+            reached = entered(each) is not False
+            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration, reached=reached))
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 

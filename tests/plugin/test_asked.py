@@ -63,7 +63,6 @@ def test_fails(noblock): assert False, "mine"
 def shop(noblock): return noblock
 def test_through(shop): pass
 """,
-        "--noblock-report=out.json",
     )
     result.assert_outcomes(failed=3, passed=3)
     text = lines_of(result)
@@ -73,12 +72,6 @@ def test_through(shop): pass
     assert "send it with noblock.request(...)" in text
     assert "test_it.py::test_through" in text.partition("nothing was seen in")[2]
     assert "noblock.client itself, past the fixture: nothing was measured (test_it.py::test_both)" in text
-    checks = json.loads(Path("out.json").read_text())["checks"]
-    assert sorted(check["request"] for check in checks if check["outcome"] == "inconclusive") == [
-        "GET /nowhere",
-        "the test",
-        "the test",
-    ]
 
 
 def test_usefixtures_watches_what_the_test_requests_by_itself(suite):
@@ -148,8 +141,10 @@ def test_a_module_marker_is_as_a_classes_and_holds_across_processes(suite):
 
 def test_a_marked_test_that_only_starts_the_app_is_red_and_so_is_such_a_run(suite):
     tests = "def test_starts(client):\n    with client: pass\n"
-    result = suite("@pytest.mark.noblock\n" + tests)
+    result = suite("@pytest.mark.noblock\n" + tests, "--noblock-report=out.json")
     result.assert_outcomes(failed=1)
+    checks = json.loads(Path("out.json").read_text())["checks"]
+    assert [check["outcome"] for check in checks if check["request"] == "the test"] == ["inconclusive"]
     assert "test_starts made no request that noblock could watch: nothing was measured" in lines_of(result)
     result = suite(tests, "--noblock")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED

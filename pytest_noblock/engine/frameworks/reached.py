@@ -36,7 +36,7 @@ from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import is_asgi
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Answerer
+from pytest_noblock.model.observation import LIFESPAN, Answerer
 
 MODULES = ("starlette.routing", "fastapi.routing", "starlette.endpoints", "starlette.applications")
 """The modules that this one reads or patches, as far as they are imported."""
@@ -193,13 +193,15 @@ def _is_fastapis_own(scope: Scope) -> bool:
 def entered(record: LiveExchange) -> bool | None:
     """Whether the endpoint was reached; None where nobody can know.
 
-    Nobody knows for an app that is not Starlette's, for an app in a foreign app, and for an endpoint that is a plain
-    ASGI app, as a mounted one.
+    Nobody knows while the request is under way, for a connection that is not HTTP's, for an app that is not Starlette's,
+    and for an endpoint that is a plain ASGI app, as a mounted one.
     """
     if record.entered:
         return True
     if record.remains is not None:
         return record.remains.entered
+    if record.returned is None or record.method in (LIFESPAN, "WEBSOCKET"):
+        return None
     if not (is_starlettes(record.app) or "app" in record.scope):
         return None
     endpoint = record.scope.get("endpoint")
