@@ -235,3 +235,36 @@ def test_allowed(client):
     result.stdout.fnmatch_lines([AT])
     assert "During handling of the above" not in lines_of(result)
     assert "SKIPPED [1] test_it.py:16: later, too" in lines_of(result)
+
+
+def test_a_teardown_that_requests_and_stops_an_app_is_judged_for_both(pytester):
+    pytester.makepyfile(
+        api="""
+import contextlib, time
+from fastapi import FastAPI
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    yield
+    time.sleep(0.09)
+app = FastAPI(lifespan=lifespan)
+@app.get("/blocks")
+async def blocks():
+    time.sleep(0.08)
+""",
+        test_it="""
+import pytest
+from fastapi.testclient import TestClient
+from api import app
+@pytest.fixture
+def client():
+    with TestClient(app) as client:
+        yield client
+        client.get("/blocks")
+def test_it(client): pass
+def test_next(): pass
+""",
+    )
+    result = pytester.runpytest("--noblock", "-o", "noblock_lifespan=fail", "-p", "no:randomly")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["GET /blocks blocked the event loop *", "*by      api.py:10 in blocks"])
+    result.stdout.fnmatch_lines(["LIFESPAN blocked the event loop *", "*by      api.py:6 in lifespan"])

@@ -308,3 +308,56 @@ def test_raises(noblock): noblock.get("/raises")
     assert "it began, and had not ended when the test did" in text
     assert "no request of this test added a task" not in text
     assert "its background task broken raised OSError('full'): what ran until then blocked nobody" in text
+
+
+def test_a_watched_test_says_itself_what_it_wants_and_the_record_says_that_no_route_was_measured(pytester):
+    pytester.makepyfile(
+        api="""
+import time
+from fastapi import Depends, FastAPI, HTTPException, WebSocket
+from starlette.responses import JSONResponse
+app = FastAPI()
+def token(): raise HTTPException(401)
+@app.middleware("http")
+async def gate(request, call_next):
+    if "slow" in request.url.path:
+        time.sleep(0.08)
+    return JSONResponse({}, 403) if "gate" in request.url.path else await call_next(request)
+@app.get("/token", dependencies=[Depends(token)])
+async def needs_token(): return 1
+@app.get("/own")
+async def own(): raise HTTPException(404)
+@app.websocket("/ws")
+async def ws(socket: WebSocket):
+    await socket.accept()
+    await socket.close()
+""",
+        test_it="""
+from fastapi.testclient import TestClient
+from api import app
+def test_it():
+    with TestClient(app) as client:
+        for path, status in {"/gate": 403, "/token": 401, "/own": 404, "/nowhere": 404}.items():
+            assert client.get(path).status_code == status
+        with client.websocket_connect("/ws"):
+            pass
+def test_slow():
+    assert TestClient(app).get("/slow-gate").status_code == 403
+""",
+    )
+    result = pytester.runpytest("--noblock", "--noblock-report=out.json")
+    result.assert_outcomes(passed=1, failed=1)
+    checks = json.loads(pytester.path.joinpath("out.json").read_text())["checks"]
+    silent = "something in front of the endpoint answered: the endpoint was not reached, and not measured"
+    notes = {check["request"]: check["notes"][-1:] for check in checks}
+    assert {request: said for request, said in notes.items() if request != "GET /slow-gate"} == {
+        "LIFESPAN": [],
+        "GET /gate": [silent],
+        "GET /token": [silent],
+        "GET /own": [],
+        "GET /nowhere": [silent],
+        "WEBSOCKET /ws": [],
+    }
+    assert notes["GET /slow-gate"][0].endswith(
+        "before its endpoint was called: the endpoint was not reached, and not measured"
+    )

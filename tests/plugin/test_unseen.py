@@ -51,8 +51,9 @@ def test_usefixtures_asks_for_the_tests_own_requests_and_an_argument_does_not():
 
 
 def test_the_sentence_says_what_to_do():
-    assert sentence(an_item(), None).endswith("\n  make one with TestClient, AsyncClient or the noblock fixture, or take "
-                                              "the marker off the test")  # fmt: skip
+    assert sentence(an_item(), None).endswith(
+        "\n  make one with TestClient, AsyncClient or the noblock fixture, or take the marker off the test"
+    )
     assert sentence(an_item(with_fixture), None).endswith("\n  call noblock.get(...), or take the fixture off the test")
     assert sentence(an_item(with_fixture), "GET /a").startswith("GET /a was sent with noblock.client itself")
 

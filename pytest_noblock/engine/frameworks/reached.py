@@ -193,8 +193,8 @@ def _is_fastapis_own(scope: Scope) -> bool:
 def entered(record: LiveExchange) -> bool | None:
     """Whether the endpoint was reached; None where nobody can know.
 
-    Nobody knows while the request is under way, for a connection that is not HTTP's, for an app that is not Starlette's,
-    and for an endpoint that is a plain ASGI app, as a mounted one.
+    Nobody knows while the request is under way, of a connection that is not HTTP's, of an app that is not
+    Starlette's, and of an endpoint that is a plain ASGI app, as a mounted one.
     """
     if record.entered:
         return True
