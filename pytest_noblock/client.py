@@ -3,12 +3,12 @@
 import difflib
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import httpx
 
 from pytest_noblock.checks.checker import Checker
-from pytest_noblock.checks.plan import Plan, probe_paths
+from pytest_noblock.checks.plan import Plan, expected, probe_paths
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import units
 from pytest_noblock.model.check import Check
@@ -58,6 +58,9 @@ class Arguments(HttpxArguments, total=False):
     first time that the running app gets this method and path."""
     confirm: bool | None
     """Whether the request is sent again to confirm a finding. Default: yes for GET, HEAD and OPTIONS."""
+    expect: Literal["any"] | None
+    """`"any"`: the answer may come from a middleware, a dependency, the router or a cache in front of the endpoint. By
+    default such an answer is `inconclusive`, for the endpoint was not measured."""
 
 
 _HTTPX = set(inspect.signature(httpx.AsyncClient.request).parameters) - {"self", "method", "url"}
@@ -87,12 +90,13 @@ class Noblock:
 
     `get`, `post`, the other verbs and `request` return an `httpx.Response`. They return when the response is complete
     and the background tasks have ended. They fail the test (`pytest.fail`) when the outcome of the check is `failed`
-    (the request kept others waiting) or `inconclusive` (nothing was measured: no such route, the endpoint was not
-    entered). `check` returns the Check and never fails the test.
+    (the request kept others waiting) or `inconclusive` (nothing was measured: no such route, or something in front of
+    the endpoint answered; `expect="any"` takes such an answer). `check` returns the Check and never fails the test.
 
     All methods take the keywords of `httpx.AsyncClient.request` and, besides, `max_block` (text with a unit), `probe`
-    (one path or several), `concurrency` (1 or more), `warmup` and `confirm` (True or False); see `Arguments`. All
-    methods raise TypeError for an unknown keyword and ValueError for a wrong value, both before anything is sent.
+    (one path or several), `concurrency` (1 or more), `warmup` and `confirm` (True or False) and `expect` ("any"); see
+    `Arguments`. All methods raise TypeError for an unknown keyword and ValueError for a wrong value, both before
+    anything is sent.
     """
 
     def __init__(self, checker: Checker, test: RequestingTest) -> None:
@@ -197,6 +201,7 @@ _READERS: dict[str, Callable[[Plan, Any], Plan]] = {
     "concurrency": lambda plan, value: plan._replace(concurrency=_positive(value)),
     "warmup": lambda plan, value: plan._replace(warmup=_truth("warmup", value)),
     "confirm": lambda plan, value: plan._replace(confirm=_truth("confirm", value)),
+    "expect": lambda plan, value: plan._replace(expect=expected(value)),
 }
 
 

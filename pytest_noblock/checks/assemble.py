@@ -110,6 +110,7 @@ def unmeasured(
         background=task_runs(exchange, relative) if exchange is not None else (),
         reason=reason,
         exchange=exchange,
+        exchanges=(exchange,) if exchange is not None else (),
     )
 
 

@@ -27,7 +27,7 @@ from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.kinds import Confirmation
 from pytest_noblock.model.limits import Limits, sample_after
-from pytest_noblock.model.observation import Meter, Observation
+from pytest_noblock.model.observation import Exchange, Meter, Observation
 from pytest_noblock.model.stall import Stall
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -52,6 +52,11 @@ class Checker:
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
         first_uses.forget()
+
+    @property
+    def beside(self) -> list[str]:
+        """Requests that were sent with `client` itself. The list grows while the test runs."""
+        return self._transport.beside
 
     def ask_for_tasks(self) -> None:
         """The test asks when its background tasks began."""
@@ -113,14 +118,14 @@ class Checker:
                 (
                     *grouping.notes(sure, self._findings(found), cold, plan.limits),
                     *assemble.doubts(observation.segments, exchange, sure),
+                    *self._answered_elsewhere(plan, exchange),
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
-                inconclusive.not_measured(exchange, starlette.paths_of(self._app.given))
-                or last_net.unexplained(observation, plan.limits),
+                self._not_measured(plan, observation) or last_net.unexplained(observation, plan.limits),
             ),
             self._user.relative,
             loop=observation.loop,
@@ -139,6 +144,25 @@ class Checker:
         except (httpx.InvalidURL, TypeError):
             path = request.url.partition("?")[0]
         return f"{request.method} {path}"
+
+    def _not_measured(self, plan: Plan, observation: Observation) -> str | None:
+        """Why the request was not measured; of several copies, why one was not."""
+        sent = observation.exchanges if len(observation.exchanges) == plan.concurrency else observation.exchanges[-1:]
+        if plan.expect == "any":
+            return next(filter(None, map(inconclusive.without_an_answer, sent)), None)
+        paths = starlette.paths_of(self._app.given)
+        reasons = [inconclusive.not_measured(each, paths, self._user.relative) for each in sent]
+        why = next(filter(None, reasons), None)
+        if why is None or len(sent) == 1:
+            return why
+        return f"{why}; so did {sum(map(bool, reasons))} of {len(sent)} copies"
+
+    def _answered_elsewhere(self, plan: Plan, exchange: Exchange) -> list[str]:
+        """A note on an answer that the test takes, although it did not come from the endpoint."""
+        if plan.expect != "any":
+            return []
+        why = inconclusive.elsewhere(exchange, (), self._user.relative, past=False)
+        return [f"{why}; the test takes any answer, and the endpoint was not measured"] if why else []
 
     def _left(self, observation: Observation, plan: Plan) -> list[str]:
         """Notes on what the requests left behind."""

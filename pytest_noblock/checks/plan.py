@@ -1,8 +1,10 @@
 """How a request of the fixture is to be checked. Imported in every pytest run: it imports nothing that costs time."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pytest_noblock.model.limits import Limits
+
+Expect = Literal["endpoint", "any"]
 
 
 class Plan(NamedTuple):
@@ -19,6 +21,18 @@ class Plan(NamedTuple):
     """Whether a finding needs a second run that shows it again; None: where the request's method is safe to repeat."""
     mocked_calls_fail: bool = False
     """Whether a known blocking call that a mock answered is a finding; False: it is a note."""
+    expect: Expect = "endpoint"
+    """Who must answer: the endpoint, or anybody in front of it (a middleware, a dependency, the router) as well."""
+
+
+def expected(value: object) -> Expect:
+    """Raises ValueError, in one sentence, for anything but "any"."""
+    if value != "any":
+        raise ValueError(
+            f'expect={value!r} is not "any": leave it out, and the endpoint itself must answer; expect="any" takes the '
+            "answer of a middleware, a dependency or the router as well"
+        )
+    return "any"
 
 
 def probe_paths(value: object) -> tuple[str, ...]:

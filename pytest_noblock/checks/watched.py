@@ -77,6 +77,7 @@ def _check(
                 *doubts,
                 *_unjudged(observation, exchange, rules.limits, relative),
                 *assemble.left(exchange, rules.limits, relative),
+                *_answered_elsewhere(exchange, relative),
             ),
             inconclusive.unseen(exchange),
         ),
@@ -85,6 +86,12 @@ def _check(
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, observation.segments, relative, fail=fail)
+
+
+def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
+    """A note on an answer that measured no route. It is not red: the test's own assertions say what it wants."""
+    if exchange.entered is False:
+        yield f"{inconclusive.elsewhere(exchange, (), relative, past=False)}, and not measured"
 
 
 def _concluded(

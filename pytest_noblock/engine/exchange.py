@@ -17,7 +17,7 @@ from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Ending, Exchange, Left, Task
+from pytest_noblock.model.observation import Answerer, Ending, Exchange, Left, Task
 
 Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
@@ -97,6 +97,15 @@ EndpointCode = tuple[CodeType, dict[str, object]]
 """The code of an endpoint, without its decorators, and the globals of its module."""
 
 
+class Refusal(NamedTuple):
+    """Where an exception came from that an exception handler answered; holds neither the exception nor a frame."""
+
+    where: tuple[tuple[CodeType, int], ...]
+    """Code and line of the traceback's frames, the innermost first."""
+    invalid: str | None
+    """`query.item`: what did not validate, where FastAPI refused the request's parameters; else None."""
+
+
 class Known(TypedDict, total=False):
     """Fields of `Exchange` that only the framework or a traceback tells."""
 
@@ -107,6 +116,7 @@ class Known(TypedDict, total=False):
     framework: str | None
     left: tuple[Left, ...]
     defined: Frame | None
+    answered: Answerer | None
 
 
 class LiveExchange:
@@ -135,6 +145,12 @@ class LiveExchange:
     """Whether the endpoint returned a response that has a `background`."""
     app: object = None
     """The app that was called."""
+    began_inside = False
+    """Whether the function inside a decorated endpoint began, where somebody waits for that."""
+    refused: Refusal | None = None
+    """Where the exception came from that refused the request before its endpoint was called."""
+    answered: tuple[CodeType, int] | None = None
+    """Code and line of what sent the response, where that was not the endpoint."""
     remains: Remains | None = None
     """What is kept when the app's call has ended."""
 

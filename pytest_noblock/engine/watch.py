@@ -24,6 +24,7 @@ from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
+    from pytest_noblock.engine.asgi.boundary import Watcher
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
@@ -118,6 +119,14 @@ class RequestWatch:
             self.segments = self._kit.meters.with_samples(self._ended)
         _of_fixtures[:] = [self]
 
+    def is_told_of_stops(self) -> None:
+        """In a test's teardown: a thread has one meter, and from now on it is of this watch."""
+        _of_fixtures[:] = [self]
+
+    def take_in_stops(self) -> None:
+        """The values are of the requests and of the apps that were stopped."""
+        self.records += [each for each in self._stops if each not in self.records]
+
     def fixtures_ended(self) -> bool:
         """The test's fixtures are over; whether they stopped an app. The values are of these stops alone, then."""
         _of_fixtures.clear()
@@ -170,6 +179,10 @@ class RequestWatch:
             slowdown=slowdown(),
             held=self._held.turns(self._kit.user),
         )
+
+    def current(self) -> "Watcher | None":
+        """See `boundary.Watcher`."""
+        return self._kit.entry_points.watcher
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""

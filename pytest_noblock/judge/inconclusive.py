@@ -1,22 +1,38 @@
 """Why nothing can be said of a request: pure functions, one clear sentence each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange
+from pytest_noblock.model.observation import Answerer, Exchange
 
-_REFUSED = {404, 405, 307, 308}
+_ROUTERS = {404, 405, 307, 308}
+"""What a router answers by itself: no such path, not this method, and the same path with or without its last slash."""
+
+_WAYS_PAST = 'set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted'
+"""Short, and all that can be typed in."""
+
+Shown = Callable[[str], str]
+"""Turns an absolute file into the name that reports show."""
 
 
-def not_measured(exchange: Exchange, paths: Sequence[str]) -> str | None:
+def not_measured(exchange: Exchange, paths: Sequence[str], shown: Shown = str) -> str | None:
     """Why the request did not reach its endpoint, its answer or its end, as a sentence; None where it did.
 
     `paths`: the paths of the app's routes. The sentence suggests the path that is closest to the request's.
     """
+    return _failed_task(exchange) or _without_answer(exchange) or elsewhere(exchange, paths, shown) or unseen(exchange)
+
+
+def without_an_answer(exchange: Exchange) -> str | None:
+    """As `not_measured`, for a test that takes the answer of whoever answers."""
+    return _failed_task(exchange) or _without_answer(exchange) or unseen(exchange)
+
+
+def _failed_task(exchange: Exchange) -> str | None:
     failed = next((task for task in exchange.tasks if task.error is not None), None)
-    if failed is not None and exchange.completed is not None:
-        return f"{exchange.request} answered, and its background task {failed.name} raised {failed.error}"
-    return _without_answer(exchange) or _without_endpoint(exchange, paths) or unseen(exchange)
+    if failed is None or exchange.completed is None:
+        return None
+    return f"{exchange.request} answered, and its background task {failed.name} raised {failed.error}"
 
 
 def _without_answer(exchange: Exchange) -> str | None:
@@ -29,15 +45,40 @@ def _without_answer(exchange: Exchange) -> str | None:
     return None
 
 
-def _without_endpoint(exchange: Exchange, paths: Sequence[str]) -> str | None:
-    if exchange.endpoint is None and exchange.status in _REFUSED:
-        return f"{exchange.request} matched no route of the app (status {exchange.status}){_suggested(exchange, paths)}"
-    if exchange.status == 405 or (exchange.entered is False and (exchange.status or 0) >= 400):
-        return (
-            f"{exchange.request} answered {exchange.status} before its endpoint was called "
-            "(headers and cookies can be set on noblock.client)"
-        )
-    return None
+def elsewhere(exchange: Exchange, paths: Sequence[str], shown: Shown = str, *, past: bool = True) -> str | None:
+    """The sentence for an answer that did not come from the endpoint; None where it did, or counts as if it did.
+
+    `past`: the sentence says how to get to the endpoint, or to take the answer.
+
+    Of an app that is not Starlette's nobody knows: there an answer below 400 counts.
+    """
+    if exchange.entered is None and (exchange.status or 0) >= 400:
+        why = f"{exchange.request} answered {exchange.status}, and nobody can know whether its endpoint was reached"
+    elif exchange.entered is False:
+        why = _unrouted(exchange, paths) or _answered_before(exchange, shown)
+    else:
+        return None
+    return f"{why} ({_WAYS_PAST})" if past else why
+
+
+def _unrouted(exchange: Exchange, paths: Sequence[str]) -> str | None:
+    if exchange.answered is not None or exchange.status not in _ROUTERS:
+        return None
+    method = f": its route does not take {exchange.method}" if exchange.status == 405 else ""
+    close = "" if method else _suggested(exchange, paths)
+    return f"{exchange.request} matched no route of the app (status {exchange.status}){method}{close}"
+
+
+def _answered_before(exchange: Exchange, shown: Shown) -> str:
+    who = f"{_named(exchange.answered, shown)} answered, and " if exchange.answered is not None else ""
+    answered = f"{exchange.request} answered {exchange.status} before its endpoint was called"
+    return f"{answered}: {who}the endpoint was not reached"
+
+
+def _named(answered: Answerer, shown: Shown) -> str:
+    if answered.frame is None:
+        return answered.name
+    return f"{answered.name} ({shown(answered.frame.file)}:{answered.frame.line})"
 
 
 def unseen(exchange: Exchange) -> str | None:

@@ -115,8 +115,8 @@ class Check:
     """The request with its times; the last one where `concurrency` or redirects made several. None where no request
     entered the app, and where how far it came is not known."""
     exchanges: tuple[Exchange, ...] = ()
-    """All copies and redirects of the request, in the order in which they entered the app; empty where nothing was
-    measured."""
+    """All copies and redirects of the request, in the order in which they entered the app; of a request that did not
+    end, the one that did not. Empty where none is known."""
     probe_runs: tuple[Probe, ...] = ()
     """Every probe that was sent, in the order of `Probe.due`."""
     response: "httpx.Response | None" = None

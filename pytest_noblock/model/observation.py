@@ -46,6 +46,9 @@ LIFESPAN = "LIFESPAN"
 """`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
 when the app had started, its `completed` when the app was told to stop."""
 
+NO_REQUEST = "the test"
+"""`Check.request` of a test that asked to be measured and made no request."""
+
 APP = "APP"
 """`Exchange.method` of what the app runs by itself, of no request and not of its lifespan. It is in no observation."""
 
@@ -92,6 +95,15 @@ class Left(NamedTuple):
     """Where it waited; for a timer or a callback, the function's `def`."""
 
 
+class Answerer(NamedTuple):
+    """What answered a request in the place of its endpoint."""
+
+    name: str
+    """`TrustedHostMiddleware`, `key`, `the validation of query.item`."""
+    frame: Frame | None
+    """Its line, where that is the user's; of a dependency, the line that raised."""
+
+
 class Exchange(NamedTuple):
     """One request with the moments of its ASGI messages. A moment is None where its message never passed."""
 
@@ -116,7 +128,7 @@ class Exchange(NamedTuple):
     endpoint: str | None = None
     """The endpoint's dotted name, `app.main.report`; None as for `route`."""
     entered: bool | None = None
-    """Whether the endpoint itself was called; None where the framework does not tell."""
+    """Whether the endpoint itself was called; None where nobody can know, as in an app that is not Starlette's."""
     error: str | None = None
     """The `repr` of the exception that the app's call raised; None where it raised none."""
     steps: int = 0
@@ -139,6 +151,8 @@ class Exchange(NamedTuple):
     settled: int | None = None
     """Until when a step that the app makes by itself counts as woken by the request: a few turns of the loop after
     `returned`. None where nobody waited for them, as in a watched test."""
+    answered: Answerer | None = None
+    """What answered where the endpoint was not entered; None where it was, and where that is not known."""
 
     @property
     def request(self) -> str:

@@ -57,12 +57,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     session = item.config.stash[_SESSION]
+    skipped: BaseException | None = None
+    result = None
     try:
         result = yield
+    except pytest.skip.Exception as skip:
+        skipped = skip  # what it did before may have blocked: that is told outside of the except block
     except BaseException:
-        session.end(item, passing=False)
+        session.end(item, "failed")
         raise
-    session.end(item, passing=True)
+    session.end(item, "passed" if skipped is None else "skipped")
+    if skipped is not None:
+        raise skipped
     return result
 
 
@@ -78,10 +84,15 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if os.getpid() != item.config.stash[_PID]:
         _leave_the_reports_to_the_parent(item.config)
     session = item.config.stash[_SESSION]
-    session.end(item, passing=False)  # where the setup failed there was no call
+    session.end(item, "failed")  # where the setup failed there was no call
     try:
         result = yield
-        session.fixtures_ended(item)
+    except BaseException:
+        session.fixtures_ended(item, "failed")
+        session.leave(item, nextitem)
+        raise
+    try:
+        session.fixtures_ended(item, "passed")
         return result
     finally:
         session.leave(item, nextitem)

@@ -3,11 +3,12 @@
 import sys
 import warnings
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from pytest_noblock.plugin import markers, options
+from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
+from pytest_noblock.plugin import markers, options, unseen
 from pytest_noblock.plugin.reporter import attach, attach_unused, carrier_of, replace
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pytest_noblock.checks.plan import Plan
     from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
+
+
+Ending = Literal["passed", "skipped", "failed"]
+"""How the test's call ended, before noblock says anything."""
 
 
 class Recorded:
@@ -35,6 +40,10 @@ class ItemOutcome:
         self._allowances = markers.allowances(ours)
         self._background = markers.background_names(ours)
         self._recorded: list[Recorded] = []
+        self._sent_by_fixture = False
+        """Whether the test sent a request with the fixture; whatever came of it, the test was told."""
+        self.beside: list[str] = []
+        """The requests that were sent with the fixture's client itself; the client's transport adds to it."""
 
     @property
     def id(self) -> str:
@@ -99,23 +108,68 @@ class ItemOutcome:
             pytest.fail(self._text([check]), pytrace=False)
 
     def conclude(
-        self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]", *, passing: bool
+        self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]", ending: Ending
     ) -> None:
         """Puts the watched checks on record at the end of the test's call, and fails the test if one of them failed.
 
-        A test that failed already gets the text as a section of its report. `relative` turns a file into the name that
-        reports show.
+        A test that failed already gets the text as a section of its report. A test that skips itself is failed: the
+        block came before. `relative` turns a file into the name that reports show.
         """
-        failed = [check for check in self._record_all(watched, meter, relative) if check.outcome == "failed"]
+        self._sent_by_fixture = self._sent_by_fixture or any(map(_of_request, self._checks))
+        recorded = self._record_all(watched, meter, relative)
+        failed = [check for check in recorded if check.outcome == "failed"]
         attach_unused(self._item, self._unused())
-        if failed and passing:
+        if failed and ending != "failed":
             pytest.fail(self._text(failed), pytrace=False)
         elif failed:
             self._item.add_report_section("call", "noblock", self._text(failed))
-        elif passing and not self._recorded and _asks_for_itself(self._item):
-            pytest.fail(
-                f"{self._item.name} made no request that noblock could watch: nothing was measured", pytrace=False
-            )
+        elif ending == "passed":
+            self._measured_something(recorded, meter)
+
+    def conclude_late(self, watched: "Sequence[Check]", ending: Ending) -> None:
+        """As `conclude`, for the requests of the test's teardown. `ending`: how the teardown ended."""
+        failed = [check for check in map(self.record, watched) if check.outcome == "failed"]
+        if failed and ending != "failed":
+            pytest.fail(self._text(failed), pytrace=False)
+        elif failed:
+            self._item.add_report_section("teardown", "noblock", self._text(failed))
+
+    @property
+    def _checks(self) -> "list[Check]":
+        return [recorded.check for recorded in self._recorded]
+
+    def conclude_fixture(self, meter: "Meter", ending: Ending) -> None:
+        """As `conclude`, for a test whose own requests are not watched."""
+        self._sent_by_fixture = any(map(_of_request, self._checks))
+        if ending == "passed":
+            self._measured_something((), meter)
+
+    def _measured_something(self, watched: "Sequence[Check]", meter: "Meter") -> None:
+        """Fails a test that asks to be measured and was not; names it where its class, or nobody, asks."""
+        seen = [check for check in watched if _of_request(check)]
+        if self._sent_by_fixture or any(check.outcome != "inconclusive" for check in seen):
+            self._name_what_went_beside(watched=bool(seen))
+            return
+        why = f"{seen[0].reason}: nothing was measured" if seen else unseen.sentence(self._item, self._first_beside())
+        where = unseen.asked_at(self._item)
+        if where != unseen.BY_ITSELF:
+            if where is not None or self.beside or unseen.has_fixture(self._item):
+                unseen.attach(self._item, where, why)
+            return
+        if not seen and unseen.is_marked(self._item):  # with the fixture each check is a request's
+            from pytest_noblock.checks.assemble import Subject, unmeasured
+
+            reason = why.partition(": nothing was measured")[0]
+            self.record(unmeasured(Subject(self.id, NO_REQUEST, self.settings.limits.max_block, meter), reason))
+        pytest.fail(why, pytrace=False)
+
+    def _name_what_went_beside(self, *, watched: bool) -> None:
+        """A watch sees what is sent with the fixture's client; without one it was not measured."""
+        if self.beside and not watched:
+            unseen.attach(self._item, None, unseen.sentence(self._item, self.beside[0]))
+
+    def _first_beside(self) -> str | None:
+        return self.beside[0] if self.beside else None
 
     def _record_all(
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"
@@ -144,7 +198,7 @@ class ItemOutcome:
         from pytest_noblock.checks.assemble import Subject, unmeasured, with_task_faults
 
         if not checks:
-            subject = Subject(self.id, "the test", self.settings.limits.max_block, meter)
+            subject = Subject(self.id, NO_REQUEST, self.settings.limits.max_block, meter)
             checks = [unmeasured(subject, "the test made no request")]
         return with_task_faults(checks, found, relative)
 
@@ -171,6 +225,5 @@ class ItemOutcome:
         return "\n".join(failure(check, verbosity, readings=options.debugs()) for check in checks)
 
 
-def _asks_for_itself(item: pytest.Item) -> bool:
-    """Whether the marker stands on the test itself, and not on its class or module."""
-    return any(mark.name == "noblock" for mark in item.own_markers)
+def _of_request(check: "Check") -> bool:
+    return check.request != LIFESPAN

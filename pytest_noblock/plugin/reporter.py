@@ -14,9 +14,10 @@ import pytest
 
 from pytest_noblock.plugin import faults
 from pytest_noblock.plugin.faults import GUARD
+from pytest_noblock.plugin.unseen import UNSEEN, Unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _PROPERTY = "noblock"
 _UNUSED = "noblock-unused-allowance"
 
-_OURS = {_PROPERTY, _UNUSED, faults.RED, faults.ACCEPTED}
+_OURS = {_PROPERTY, _UNUSED, UNSEEN, faults.RED, faults.ACCEPTED}
 
 CARRIER = "noblock-carrier"
 """The name under which pytest knows the Carrier of this process."""
@@ -143,6 +144,13 @@ class Carrier:
         return report
 
 
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether all tests of the files were asked for: in xdist's controller nobody tells what was deselected."""
+    part = any("::" in argument for argument in config.args)
+    selected = config.option.keyword or config.option.markexpr if config.getoption("numprocesses", None) else None
+    return not part and not selected
+
+
 def _carried_by(report: pytest.TestReport) -> Carried:
     checks, loops = getattr(report, _ATTRIBUTE, ((), ()))
     return Carried(checks, loops)
@@ -177,15 +185,21 @@ class Reporter:
         self._unused: dict[str, list[str]] = {}
         self._unwritten: list[str] = []
         self._vacuous = False
+        self._unseen = Unseen(every_test=must_watch)
+        self._vain: list[str] = []
         self._faults = faults.Told()
         self._key = faults.ACCEPTED if warns else faults.RED
         self._session: pytest.Session | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
-        if report.when == "teardown":
-            with GUARD:
+        with GUARD:
+            self._unseen.ended(report)
+            if report.when == "teardown":
                 self._keep(report)
+
+    def pytest_deselected(self, items: "Sequence[pytest.Item]") -> None:
+        self._unseen.left_out(item.nodeid for item in items)
 
     def _keep(self, report: pytest.TestReport) -> None:
         for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
@@ -193,6 +207,7 @@ class Reporter:
             if mine:
                 kept[report.nodeid] = mine
         self._faults.add(report.nodeid, report.user_properties)
+        self._unseen.keep(report.nodeid, report.user_properties)
         if self._files:
             self._carried[report.nodeid] = _carried_by(report)
 
@@ -216,7 +231,11 @@ class Reporter:
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         option = session.config.option
         ran = not (option.collectonly or option.setuponly or option.setupplan)
-        self._vacuous = self._must_watch and ran and not (self._texts or self._faults)
+        self._vacuous = self._must_watch and ran and not (self._seen or self._faults)
+        if ran and self._unseen.asks:
+            self._vain = self._unseen.vain(self._seen, whole=_is_whole(session.config))
+        if self._vain and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._unwritten = list(self._write()) if self._files else []
@@ -249,16 +268,31 @@ class Reporter:
             terminalreporter.section("noblock")
             for line in self._unwritten:
                 terminalreporter.line(line, red=True)
-        if not self._texts and not self._vacuous:
+        unseen = list(self._unseen.lines(self._seen, self._vain))
+        if not self._texts and not self._vacuous and not unseen:
             return
         from pytest_noblock.report.summary import summary
 
         terminalreporter.section("noblock")
-        if not self._texts:
+        if self._vacuous:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
-            return
-        for line in summary(self._by_test, self._unused, notes=self._debug):
-            terminalreporter.line(line)
+        if self._texts:
+            for line in summary(self._by_test, self._unused, notes=self._debug):
+                terminalreporter.line(line)
+        for line in unseen if self._texts or not self._vacuous else ():
+            terminalreporter.line(line, red=bool(self._vain))
+
+    @cached_property
+    def _seen(self) -> set[str]:
+        """The tests in which a request was measured: of some only the app's start and stop are on record."""
+        if not self._texts:
+            return set()
+        from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
+
+        def measured(record: "Record") -> bool:
+            return record["request"] not in (LIFESPAN, NO_REQUEST) and record["outcome"] != "inconclusive"
+
+        return {test for test, records in self._by_test.items() if any(map(measured, records))}
 
     def _write(self) -> "Iterable[str]":
         """Writes each report file; yields a sentence for each file that could not be written."""

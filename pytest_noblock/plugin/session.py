@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import faults, markers, options
+from pytest_noblock.plugin import faults, markers, options, unseen
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.reporter import Carrier, Reporter, attach_faults
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
-    from pytest_noblock.plugin.outcome import ItemOutcome
+    from pytest_noblock.plugin.outcome import Ending, ItemOutcome
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment
 
@@ -150,6 +150,7 @@ class Session:
         self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
             checker.ask_for_tasks()
+        run.outcome.beside = checker.beside
         return Noblock(checker, run.outcome)
 
     def _run(self, item: pytest.Item) -> ItemRun:
@@ -171,41 +172,45 @@ class Session:
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""
         self._current = item
-        if self._watches_all or markers.watches(item):
+        if self._watches_all or markers.watches(item) or unseen.uses_fixture(item):
             run = self._run(item)
             with GUARD:
                 self._watching.begin(run)
 
-    def end(self, item: pytest.Item, *, passing: bool) -> None:
-        """Judges a watched test at the end of its call, once. A fault of ours does not change the test's outcome."""
+    def end(self, item: pytest.Item, ending: "Ending") -> None:
+        """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""
         run = item.stash.get(_RUN, None)
         if run is None or run.ended:
             return
         run.ended = True
         try:
-            if run.recorder is not None:
-                with GUARD:
-                    self._watching.end(item, run, run.recorder, passing=passing)
+            with GUARD:
+                if run.recorder is not None:
+                    self._watching.end(item, run, run.recorder, ending)
+                elif ending == "passed":
+                    run.outcome.conclude_fixture(self.meter[0], ending)
         finally:
             self._attach_faults(item)
 
-    def fixtures_ended(self, item: pytest.Item) -> None:
-        """Judges what a watched test's fixtures did in their teardown. Not called where one of them failed."""
+    def fixtures_ended(self, item: pytest.Item, ending: "Ending") -> None:
+        """Judges what a watched test's fixtures requested and stopped in their teardown. `ending`: the teardown's."""
         run = item.stash.get(_RUN, None)
         if run is not None and run.recorder is not None:
             with GUARD:
-                self._watching.judge_stops(item, run, run.recorder)
+                self._watching.fixtures_ended(item, run, run.recorder, ending)
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""
         run = item.stash.get(_RUN, None)
         if run is None:
             return
-        if run.recorder is not None:
-            with GUARD:
-                self._watching.leave(item, run.recorder, following)
-        self._attach_faults(item)
-        del item.stash[_RUN]
+        try:
+            if run.recorder is not None:
+                with GUARD:
+                    self._watching.leave(item, run.recorder, following)
+        finally:
+            self._attach_faults(item)
+            del item.stash[_RUN]
 
     def _attach_faults(self, item: pytest.Item) -> None:
         if faults.pending():

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.frameworks.reached import entered
+from pytest_noblock.engine.late_watch import LateWatch
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
-from pytest_noblock.model.observation import Meter
-from pytest_noblock.plugin import options
+from pytest_noblock.model.observation import LIFESPAN, Meter
+from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.reporter import attach, carrier_of
 from pytest_noblock.report.uneventful import UneventfulTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.outcome import Ending
     from pytest_noblock.plugin.session import ItemRun
     from pytest_noblock.plugin.settings import Settings
 
@@ -39,6 +42,7 @@ class ItemRecorder:
         self._limits = limits
         self._shares_kit = shares_kit
         self._watch = RequestWatch(kit, sample_after(limits.max_block), asks_for_tasks=asks_for_tasks)
+        self._late = LateWatch(kit, sample_after(limits.max_block))
 
     def start(self, *, inherits: bool = False) -> None:
         """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on.
@@ -48,8 +52,12 @@ class ItemRecorder:
         self._watch.start(inherits=inherits)
 
     def stop(self) -> None:
-        """Ends the recording of requests. The patches stay on until `leave`."""
+        """Ends the recording of the test's requests. The patches stay on until `leave`.
+
+        From now on the requests of the teardown are recorded, until `late_checks`.
+        """
         self._watch.stop()
+        self._late.begin()
 
     def leave(self) -> None:
         """Takes the patches off. To be called after the test's fixtures: these may put back what they found."""
@@ -60,10 +68,6 @@ class ItemRecorder:
         """What `leave` does where `start` raised: the patches are off already."""
         if not self._shares_kit:
             self._kit.close()
-
-    def fixtures_ended(self) -> bool:
-        """After the test's fixtures: whether they stopped an app. `checks` gives the checks of these stops then."""
-        return self._watch.fixtures_ended()
 
     @property
     def loop(self) -> str:
@@ -84,10 +88,23 @@ class ItemRecorder:
 
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""
+        return self._judged(id, self._watch, settings)
+
+    def late_checks(self, id: str, settings: "Callable[[], Settings]") -> "list[Check]":
+        """The checks of what the test's fixtures requested in their teardown, and of the apps that they stopped.
+
+        A stop of which there is nothing to say has none.
+        """
+        late = self._late.end()
+        over = [watch for watch in (self._watch if self._watch.fixtures_ended() else None, late) if watch is not None]
+        checks = [check for watch in over for check in self._judged(id, watch, settings())]
+        return [check for check in checks if check.request != LIFESPAN or check.findings or check.notes]
+
+    def _judged(self, id: str, watch: RequestWatch, settings: "Settings") -> "list[Check]":
         from pytest_noblock.checks.watched import WatchRules, judge_watched
 
         rules = WatchRules(self._limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
-        return judge_watched(id, self._watch.observation(), rules, self._kit.user.relative)
+        return judge_watched(id, watch.observation(), rules, self._kit.user.relative)
 
 
 class _Left(Enum):
@@ -161,29 +178,29 @@ class Watching:
         self._config.add_cleanup(kit.close)
         return kit
 
-    def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, *, passing: bool) -> None:
-        """Judges the requests at the end of the test's call. Fails the test only if it is `passing` up to here."""
+    def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
+        """Judges the requests at the end of the test's call. Fails the test unless it has `failed` up to here."""
         recorder.stop()
-        uneventful = None if run.ours.marks else recorder.uneventful()
+        uneventful = None if run.ours.marks or unseen.has_fixture(item) else recorder.uneventful()
         if uneventful is None:
             checks = recorder.checks(item.nodeid, run.outcome.settings)
-            run.outcome.conclude(checks, self._meter, self._user.relative, passing=passing)
+            run.outcome.conclude(checks, self._meter, self._user.relative, ending)
         else:
             self._attach(item, recorder, uneventful)
 
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
         for each in requests:
-            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration))
+            reached = entered(each) is not False
+            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration, reached=reached))
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 
-    def judge_stops(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder) -> None:
-        """Judges the apps that the test's fixtures stopped: what says something is put on record, what is red fails."""
-        if recorder.fixtures_ended():
-            for check in recorder.checks(item.nodeid, run.outcome.settings):
-                if check.findings or check.notes:
-                    run.outcome.fail_if_red(run.outcome.record(check))
+    def fixtures_ended(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
+        """Judges the requests that the test's fixtures made in their teardown, and the apps that they stopped."""
+        checks = recorder.late_checks(item.nodeid, lambda: run.outcome.settings)
+        if checks:
+            run.outcome.conclude_late(checks, ending)
 
     def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
         """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""

@@ -47,10 +47,16 @@ def _failure(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
     if check.findings:
         yield from _findings(check, verbosity, readings=readings)
     else:
-        yield f"{check.reason}: nothing was measured"
+        yield f"{check.reason}: {_extent(check)}"
     if readings and check.notes:
         yield "  notes   seen, and fails nothing"
         yield from (f"            {note}" for note in check.notes)
+
+
+def _extent(check: Check) -> str:
+    """What an inconclusive check can say: where a background task raised, the request was measured up to there."""
+    raised = any(run.error is not None and run.response_complete_ms is not None for run in check.background)
+    return "what ran until then blocked nobody" if raised else "nothing was measured"
 
 
 def _findings(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:

@@ -5,29 +5,35 @@ from json.encoder import encode_basestring_ascii as quoted
 from pytest_noblock.model.units import milliseconds
 from pytest_noblock.report.json_v1 import to_json, uneventful
 
+NOT_REACHED = "something in front of the endpoint answered: the endpoint was not reached, and not measured"
+"""The note on a request of a watched test that measured no route: the test's own assertions say what it wants."""
+
 _GAPS = ("\0id", "\0request", "\0duration_ms")
 """Placeholders for the values that differ from request to request, in the order of the record's keys."""
 
 
 class UneventfulTexts:
-    """Writes the three values into the text of a record. It makes this text once for each route and endpoint."""
+    """Writes the three values into the text of a record. It makes this text once for each route, endpoint and note."""
 
     def __init__(self) -> None:
-        self._around: dict[tuple[str | None, str | None], list[str]] = {}
+        self._around: dict[tuple[str | None, str | None, bool], list[str]] = {}
 
-    def text(self, id: str, request: str, route: str | None, endpoint: str | None, duration: int) -> str:
-        """What `to_json(uneventful(...))` gives; `duration` in ns."""
-        around = self._around.get((route, endpoint))
+    def text(  # the values of a record
+        self, id: str, request: str, route: str | None, endpoint: str | None, duration: int, *, reached: bool = True
+    ) -> str:
+        """What `to_json(uneventful(...))` gives; `duration` in ns. `reached`: without it the record has a note."""
+        around = self._around.get((route, endpoint, reached))
         if around is None:
-            around = self._around[route, endpoint] = _around(route, endpoint)
+            around = self._around[route, endpoint, reached] = _around(route, endpoint, reached=reached)
         first, second, third, fourth = around
         return f"{first}{quoted(id)}{second}{quoted(request)}{third}{milliseconds(duration)}{fourth}"
 
 
-def _around(route: str | None, endpoint: str | None) -> list[str]:
+def _around(route: str | None, endpoint: str | None, *, reached: bool) -> list[str]:
     """The four pieces of text before, between and after the values."""
     id, request, duration = _GAPS
-    rest = to_json({**uneventful(id, request, route, endpoint, 0), "duration_ms": duration})
+    notes = [] if reached else [NOT_REACHED]
+    rest = to_json({**uneventful(id, request, route, endpoint, 0), "duration_ms": duration, "notes": notes})
     around = []
     for gap in _GAPS:
         before, _, rest = rest.partition(quoted(gap))

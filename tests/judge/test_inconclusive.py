@@ -2,18 +2,28 @@
 
 import pytest
 
-from pytest_noblock.judge.inconclusive import loop_not_returned, not_measured, stuck, unseen
+from pytest_noblock.judge.inconclusive import (
+    elsewhere,
+    loop_not_returned,
+    not_measured,
+    stuck,
+    unseen,
+    without_an_answer,
+)
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange, Task
+from pytest_noblock.model.observation import Answerer, Exchange, Task
 
-HINT = "(headers and cookies can be set on noblock.client)"
+PAST = '(set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted)'
+BEFORE = "before its endpoint was called"
 PATHS = ("/report", "/orders/{id}", "/health")
 HERE = Frame("app.py", 7, "report", user=True)
 MEASURED = Exchange(
     1, "GET", "/report", sent=0, started=1, completed=2, returned=3, status=200, endpoint="app.report", entered=True,
     steps=1,
 )  # fmt: skip
-UNKNOWN = MEASURED._replace(path="/reprot", status=404, endpoint=None, entered=None)
+UNKNOWN = MEASURED._replace(path="/reprot", status=404, endpoint=None, entered=False)
+KEY = Answerer("key", Frame("app.py", 3, "key", user=True))
+HOST = Answerer("HostMiddleware", None)
 
 
 def task(*, ended=4, error=None):
@@ -25,24 +35,36 @@ def task(*, ended=4, error=None):
     [
         (MEASURED, None),
         (MEASURED._replace(status=404), None),  # the endpoint itself said so
-        (MEASURED._replace(status=422, entered=None), None),  # nobody can know, and there is an answer
+        (MEASURED._replace(status=405), None),  # and so may it say that
+        (MEASURED._replace(status=303, entered=None), None),  # nobody can know, and below 400 that is enough
+        (
+            MEASURED._replace(status=404, entered=None),
+            f"GET /report answered 404, and nobody can know whether its endpoint was reached {PAST}",
+        ),
         (MEASURED._replace(error="ValueError('no')"), "GET /report raised ValueError('no')"),
         (MEASURED._replace(started=None, completed=None), "GET /report ended without a response"),
         (MEASURED._replace(completed=None), "GET /report ended before its response was complete"),
-        (UNKNOWN, "GET /reprot matched no route of the app (status 404), did you mean /report"),
-        (UNKNOWN._replace(path="/zzz"), "GET /zzz matched no route of the app (status 404)"),
+        (UNKNOWN, f"GET /reprot matched no route of the app (status 404), did you mean /report {PAST}"),
+        (UNKNOWN._replace(path="/zzz"), f"GET /zzz matched no route of the app (status 404) {PAST}"),
         (
             UNKNOWN._replace(status=307, path="/report/"),
-            "GET /report/ matched no route of the app (status 307), did you mean /report",
+            f"GET /report/ matched no route of the app (status 307), did you mean /report {PAST}",
         ),
         (
-            MEASURED._replace(status=401, entered=False),
-            f"GET /report answered 401 before its endpoint was called {HINT}",
+            MEASURED._replace(method="PUT", status=405, entered=False),
+            f"PUT /report matched no route of the app (status 405): its route does not take PUT {PAST}",
         ),
-        (MEASURED._replace(status=200, entered=False), None),  # a cache, a middleware: an answer is an answer
         (
-            MEASURED._replace(status=405),
-            f"GET /report answered 405 before its endpoint was called {HINT}",
+            MEASURED._replace(status=401, entered=False, answered=KEY),
+            f"GET /report answered 401 {BEFORE}: key (app.py:3) answered, and the endpoint was not reached {PAST}",
+        ),
+        (
+            UNKNOWN._replace(answered=HOST),  # a middleware may say 404 as well
+            f"GET /reprot answered 404 {BEFORE}: HostMiddleware answered, and the endpoint was not reached {PAST}",
+        ),
+        (
+            MEASURED._replace(status=200, entered=False),  # a cache
+            f"GET /report answered 200 before its endpoint was called: the endpoint was not reached {PAST}",
         ),
         (MEASURED._replace(steps=0), "GET /report ran no step on an event loop that can be metered"),
         (
@@ -57,6 +79,21 @@ def task(*, ended=4, error=None):
 )
 def test_what_kept_a_request_from_being_measured(exchange, reason):
     assert not_measured(exchange, PATHS) == reason
+
+
+@pytest.mark.parametrize("exchange", [UNKNOWN, MEASURED._replace(status=401, entered=False), MEASURED])
+def test_a_test_may_take_any_answer(exchange):
+    assert without_an_answer(exchange) is None
+
+
+def test_to_take_any_answer_is_not_to_take_none():
+    assert without_an_answer(MEASURED._replace(started=None, completed=None)) == "GET /report ended without a response"
+    assert without_an_answer(MEASURED._replace(steps=0)) == unseen(MEASURED._replace(steps=0))
+
+
+def test_a_note_on_an_answer_that_is_taken_offers_no_way_past():
+    said = elsewhere(MEASURED._replace(status=401, entered=False), PATHS, past=False)
+    assert said == "GET /report answered 401 before its endpoint was called: the endpoint was not reached"
 
 
 def test_a_watched_test_asks_only_whether_a_step_was_metered():

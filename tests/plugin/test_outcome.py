@@ -32,6 +32,7 @@ def item(monkeypatch):
     )
     item = SimpleNamespace(
         nodeid="t", name="test_it", config=config, user_properties=[], own_markers=[], sections=[],
+        listchain=list, iter_markers=lambda: (),
         reportinfo=lambda: (__file__, 1, "test_it"),
     )  # fmt: skip
     item.add_report_section = lambda *section: item.sections.append(section)
@@ -55,7 +56,7 @@ def recorded(item):
 
 
 def conclude(outcome, *watched, passing=True):
-    outcome.conclude(watched, "full", lambda file: file, passing=passing)
+    outcome.conclude(watched, "full", lambda file: file, "passed" if passing else "failed")
 
 
 def with_task(check):

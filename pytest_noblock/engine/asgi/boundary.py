@@ -39,6 +39,9 @@ class Watcher(Protocol):
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
 
+    def current(self) -> "Watcher | None":
+        """Who wants to know now: a connection may outlive the test that opened it."""
+
     def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
         """An app is told to stop whose start was watched, in a test that is over; None where nobody wants to know."""
 
@@ -138,7 +141,7 @@ def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, sen
         if record is None:
             return None
         meter = watcher.request_enters(app, record)
-        client = _ClientSide(record, meter, receive, send, watcher)
+        client = _ClientSide(record, meter, receive, send, watcher.current() or watcher)
         CURRENT.set(record)
         meter.switch_owner(record)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
@@ -182,7 +185,7 @@ class _ClientSide(ExchangeRecorder):
     def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, watcher: Watcher) -> None:
         super().__init__(record, asks_for_tasks=watcher.asks_for_tasks)
         self.meter = meter
-        self._watcher = watcher
+        self._watcher: Watcher = watcher
         self._receive = receive
         self._send = send
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
@@ -230,8 +233,20 @@ class _ClientSide(ExchangeRecorder):
             return await call
         finally:
             CURRENT.set(request)
+            if (current := self._watcher.current()) is not self._watcher:
+                self._continue(current)
             self.meter.turn = turn or self.meter.turn
             self._switch(owner)
+
+    def _continue(self, watcher: Watcher | None) -> None:
+        """Another test uses the connection: what follows is measured there. The app's start and stop are not."""
+        if watcher is None or self.record.method == LIFESPAN:
+            return
+        try:
+            self.meter = watcher.request_enters(self.record.app, self.record)  # type: ignore[arg-type]  # it was an app
+            self._watcher = watcher.current() or watcher
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
 
     def _switch(self, owner: LiveExchange | None) -> None:
         try:

@@ -7,12 +7,14 @@ Everything here runs on the loop thread.
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import AsyncIterator
 
 import httpx
 
 from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
+from pytest_noblock.engine.frameworks.reached import note_answer
 from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
@@ -40,24 +42,33 @@ class AppTransport(httpx.AsyncBaseTransport):
         """`given`: the user's own app, where `app` is a wrapper around it."""
         self._app = app
         self._given = app if given is None else given
+        self.beside: list[str] = []
+        """Requests that a test sent with the client itself, past the fixture."""
         self._running: set[asyncio.Task[None]] = set()
         """Keeps the tasks alive: the loop has weak references only. A background task may outlive the client's call."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises NoResponse where the app's call ends before it starts a response."""
         record = LiveExchange(request.method, request.url.path)
-        request.extensions.get(EXTENSION, []).append(record)
+        ours = EXTENSION in request.extensions
+        if ours:
+            request.extensions[EXTENSION].append(record)
+        else:
+            self.beside.append(record.request)
         body = await request.aread()
         call = AppCall(self._app, record, body, asks_for_tasks=self.asks_for_tasks)
         record.scope, record.app = _scope(request), self._given
-        self._start(call, record)
+        self._start(call, record, owner=record if ours else None)
         start = await call.response_start()
         return httpx.Response(start["status"], headers=start.get("headers", []), stream=call)
 
-    def _start(self, call: "AppCall", record: LiveExchange) -> None:
-        """Start the call as a task whose steps belong to the record. The client's own task belongs to no request."""
+    def _start(self, call: "AppCall", record: LiveExchange, owner: LiveExchange | None) -> None:
+        """Start the call as a task whose steps belong to the owner. The client's own task belongs to no request.
+
+        Without an owner the call is like any other that a test makes: a watch of the test sees it.
+        """
         context = contextvars.copy_context()
-        context.run(CURRENT.set, record)
+        context.run(CURRENT.set, owner)
         record.sent = now()
         # Not by the loop's factory: an eager task would run the app in the client's step.
         task = asyncio.Task(call.run(), loop=asyncio.get_running_loop(), context=context)
@@ -111,6 +122,7 @@ class AppCall(httpx.AsyncByteStream):
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
+        note_answer(self._record, message, sys._getframe(1))
         await self._before(message)
         _check(message, started=self._record.started is not None)
         complete = self._recorder.passed(message)

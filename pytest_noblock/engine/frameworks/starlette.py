@@ -5,8 +5,6 @@ were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 
 * `fastapi.routing.run_endpoint_function` calls the endpoint. Lost: whether the endpoint was
   entered, what it raised, whether it returned a `background` of its own.
-* `fastapi.routing.APIRoute`, which `scope["route"]` is an instance of. Lost: that an endpoint
-  was *not* entered; it counts as unknown.
 * `fastapi.routing.iter_route_contexts` (since 0.137) and its `original_route`. Without it
   `routes` is read, which is flat before 0.137. Lost: routes of included routers.
 * `scope["endpoint"]`, documented by Starlette. Lost: the line of the endpoint's `def`.
@@ -26,7 +24,7 @@ from typing import Any
 
 from pytest_noblock.engine.errors import told, words
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Remains, code_of, undecorated
-from pytest_noblock.engine.frameworks import background_tasks
+from pytest_noblock.engine.frameworks import background_tasks, reached
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.stacks import RawFrame, as_stack, first_line
@@ -34,7 +32,7 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Exchange, Left
 
-MODULES = ("starlette.background", "fastapi.routing")
+MODULES = ("starlette.background", *reached.MODULES)
 """The modules that `patches` patches, as far as they are imported."""
 
 _FRAMEWORKS = {"starlette", "fastapi"}
@@ -51,17 +49,16 @@ def packages_of(app: ASGIApp) -> set[str]:
 
 def paths_of(app: ASGIApp) -> list[str]:
     """The paths of the app's routes, sorted; empty where the app does not show its routes."""
-    return sorted({path for route in _routes(app) if (path := getattr(route, "path", None))})
+    inside = next((each for each in reached.apps_in(app) if _own_routes(each)), app)
+    return sorted(set(_paths(inside, "")))
 
 
-def endpoint_entered(record: LiveExchange) -> bool | None:
-    """Whether the endpoint was called; None where only the endpoint itself knows, as in plain Starlette."""
-    if record.entered:
-        return True
-    if record.remains is not None:
-        return record.remains.entered
-    api_route = attribute("fastapi.routing", "APIRoute")
-    return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
+def _paths(owner: object, before: str) -> Iterator[str]:
+    """The paths of the owner's routes, with the path that it is mounted at."""
+    for route in _own_routes(owner):
+        path = before + (getattr(route, "path", None) or "")
+        inside = list(_paths(mounted, path)) if (mounted := _mounted(route)) is not None else []
+        yield from inside or filter(None, (path,))
 
 
 def endpoint_def(record: LiveExchange) -> RawFrame | None:
@@ -89,7 +86,7 @@ def _remains(record: LiveExchange) -> Remains:
     return Remains(
         route=record.route,
         endpoint=record.endpoint,
-        entered=endpoint_entered(record),
+        entered=reached.entered(record),
         framework=_starlette_version() if "app" in record.scope else None,
         error=None if record.error is None else told(record.error),
         cancelled=record.cancelled,
@@ -154,14 +151,16 @@ def is_routing(frame: RawFrame) -> bool:
 def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
     """The record as a frozen value, with what only the framework or a traceback can tell."""
     remains = record.remains or _remains(record)  # a request may be under way when the test ends
+    entered = reached.entered(record)
     return record.value(
-        entered=endpoint_entered(record),
+        entered=entered,
         error=None if remains.error is None else words(remains.error, user),
         tasks=background_tasks.values(record, user),
         raised=None if remains.raised is None else words(remains.raised, user),
         framework=remains.framework,
         left=tuple(_left(record, user)),
         defined=_defined_at(remains, user),
+        answered=reached.answerer(record, user) if entered is False else None,
     )
 
 
@@ -181,6 +180,7 @@ def patches(join: background_tasks.Join) -> Iterator[Patch]:
     """What is patched in Starlette and FastAPI while requests are observed."""
     if attribute("fastapi.routing", "run_endpoint_function") is not None:
         yield Patch(sys.modules["fastapi.routing"], "run_endpoint_function", _noting_endpoint)
+    yield from reached.patches()
     yield from background_tasks.patches(join)
 
 
@@ -192,9 +192,9 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
         record = CURRENT.get()
         if record is None:
             return await original(**kwargs)
-        record.entered = True
         try:
-            answer = await original(**kwargs)
+            with reached.entering(record, getattr(kwargs.get("dependant"), "call", None)):
+                answer = await original(**kwargs)
         except BaseException as error:
             record.raised, record.raised_at = error, error.__traceback__
             raise
@@ -224,9 +224,12 @@ def _routes(owner: object) -> Iterator[object]:
     """All routes, those of included routers and of mounted apps as well."""
     for route in _own_routes(owner):
         yield route
-        mounted = getattr(getattr(route, "original_route", route), "app", None)
-        if mounted is not None:
+        if (mounted := _mounted(route)) is not None:
             yield from _routes(mounted)
+
+
+def _mounted(route: object) -> object:
+    return getattr(getattr(route, "original_route", route), "app", None)
 
 
 def _own_routes(owner: object) -> list[object]:

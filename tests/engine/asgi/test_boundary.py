@@ -41,6 +41,9 @@ class Watcher:
         self.records.append(record)
         return self.meter
 
+    def current(self):
+        return self
+
 
 async def nothing_to_receive():
     return {"type": "http.request"}

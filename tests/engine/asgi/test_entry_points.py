@@ -26,6 +26,9 @@ class Watcher:
         self.entered.append((app, record.request))
         return StepMeter(PortableClock(), self._user)
 
+    def current(self):
+        return self
+
 
 @pytest.fixture
 def watcher(user):

@@ -157,7 +157,7 @@ def test_the_parts_of_a_response_are_sent_in_one_turn_of_the_loop(run, user, ask
         transport.asks_for_tasks = asks
         with metering("full", user, sample_after=10_000_000) as metered:
             async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-                await client.get("/")
+                await client.get("/", extensions={EXTENSION: []})
         return [segment.turn for segment in metered.segments for _call in segment.calls]
 
     turns = run(main())

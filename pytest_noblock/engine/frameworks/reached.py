@@ -1,0 +1,325 @@
+"""Did the request reach its endpoint? If not, what answered? Knows Starlette and FastAPI, and imports neither.
+
+The names of theirs that this module reads, and what is lost where a version lacks one. All were seen on Starlette 1.6
+and 1.10 with FastAPI 0.165; `fastapi.routing` has a `wrap_app_handling_exceptions` of its own since 0.113.
+
+* `wrap_app_handling_exceptions` in `starlette.routing` and `fastapi.routing`, called by both for every endpoint that is
+  a function. Lost: whether a function of plain Starlette was reached, and which dependency refused the request.
+* `Route.handle`, `Mount.handle`, `Host.handle`. Lost: the endpoint behind a middleware that hands on a copied scope.
+* `HTTPEndpoint.dispatch`. Lost: whether an endpoint class was reached.
+* `dispatch_func` of a `BaseHTTPMiddleware`, and the local name `response` of its `__call__`. Lost: the
+  middleware's name.
+
+A decorator of the endpoint may answer in its place, too: see `decorated`.
+"""
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+from pytest_noblock.engine.exchange import (
+    CURRENT,
+    ASGIApp,
+    LiveExchange,
+    Message,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+    code_of,
+)
+from pytest_noblock.engine.frameworks.decorated import Watch, innermost, raised_in, watch
+from pytest_noblock.engine.guard import guarded
+from pytest_noblock.engine.patches import Patch
+from pytest_noblock.engine.stacks import is_asgi
+from pytest_noblock.engine.usercode import PACKAGE, UserCode
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import LIFESPAN, Answerer
+
+MODULES = ("starlette.routing", "fastapi.routing", "starlette.endpoints", "starlette.applications")
+"""The modules that this one reads or patches, as far as they are imported."""
+
+_NOT_BY_ITSELF = {
+    "starlette._exception_handler",
+    "starlette.middleware.errors",
+    "starlette.middleware.exceptions",
+    "starlette.routing",
+    "fastapi.routing",
+    "fastapi.exception_handlers",
+}
+"""Modules whose functions answer on behalf of others: for an exception that was raised, or because no route matched."""
+
+_BASE = "starlette.middleware.base"
+_MOST_WRAPPERS = 20
+"""So many wrappers of an app, or frames of a traceback, are looked through."""
+
+
+def patches() -> Iterator[Patch]:
+    """What tells whether endpoints are reached."""
+    for name in ("starlette.routing", "fastapi.routing"):
+        if hasattr(sys.modules.get(name), "wrap_app_handling_exceptions"):
+            yield Patch(sys.modules[name], "wrap_app_handling_exceptions", _noting_outcome)
+    for name in ("Route", "Mount", "Host"):
+        route = getattr(sys.modules.get("starlette.routing"), name, None)
+        if hasattr(route, "handle"):
+            yield Patch(route, "handle", _noting_scope)
+    endpoint = getattr(sys.modules.get("starlette.endpoints"), "HTTPEndpoint", None)
+    if hasattr(endpoint, "dispatch"):
+        yield Patch(endpoint, "dispatch", _noting_method)
+
+
+def _noting_scope(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A middleware may hand on a copy of the scope: the route and its endpoint stand in the copy alone."""
+
+    def handle(route: Any, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        record = CURRENT.get()
+        if record is not None and "endpoint" not in record.scope:
+            record.scope = scope
+        return original(route, scope, receive, send)
+
+    return handle
+
+
+def _noting_method(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """An endpoint class answers 405 by itself for a method that it does not have."""
+
+    def dispatch(endpoint: Any) -> Awaitable[None]:
+        guarded(_note_method, endpoint)
+        return original(endpoint)
+
+    return dispatch
+
+
+def _note_method(endpoint: Any) -> None:
+    record = CURRENT.get()
+    if record is not None:
+        names = ("head", "get") if record.method == "HEAD" else (record.method.lower(),)
+        record.entered = any(getattr(endpoint, name, None) is not None for name in names)
+
+
+def _noting_outcome(original: Callable[[ASGIApp, Any], ASGIApp]) -> Callable[[ASGIApp, Any], ASGIApp]:
+    """Notes in the record how the endpoint's function ended, dependencies and decorators included."""
+
+    def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
+        return original(_noted(app), conn)
+
+    return wrap_app_handling_exceptions
+
+
+def _noted(app: ASGIApp) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        __tracebackhide__ = True
+        record = CURRENT.get()
+        if record is None:
+            return await app(scope, receive, send)
+        if guarded(_is_fastapis_own, scope):
+            await _noting_refusal(app(scope, receive, send), record, scope)
+            return None
+        with entering(record, scope.get("endpoint")):
+            return await _noting_refusal(app(scope, receive, send), record, scope)
+
+    return noted
+
+
+async def _noting_refusal(call: Awaitable[None], record: LiveExchange, scope: Scope) -> None:
+    """Notes where an exception comes from that something in front of the endpoint raised."""
+    __tracebackhide__ = True
+    try:
+        await call
+    except Exception as error:
+        guarded(_refused, record, scope.get("endpoint"), error)
+        raise
+
+
+def _refused(record: LiveExchange, endpoint: object, error: Exception) -> None:
+    if not (record.started or raised_in(code_of(innermost(endpoint)), error)):
+        where = tuple(reversed(list(_places(error.__traceback__))))
+        record.refused = Refusal(where[:_MOST_WRAPPERS], _invalid(error))
+
+
+class entering:  # noqa: N801  # a context manager, which reads as a verb
+    """Notes whether the endpoint is entered in the block, which calls it with its decorators."""
+
+    def __init__(self, record: LiveExchange, endpoint: object) -> None:
+        self._record = record
+        self._endpoint = endpoint
+        self._inside: Watch | None = guarded(watch, record, endpoint)
+
+    def __enter__(self) -> None:
+        """Nothing is noted before the endpoint ends."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        guarded(self._note, error)
+
+    def _note(self, error: BaseException | None) -> None:
+        record = self._record
+        began = not isinstance(error, Exception) or raised_in(code_of(innermost(self._endpoint)), error)
+        if self._inside is not None:
+            began = self._inside.end(record)
+            if not began and record.refused is None and (code := code_of(self._endpoint)) is not None:
+                record.answered = code, code.co_firstlineno
+        record.entered = record.entered or began
+
+
+def _places(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
+    while trace is not None:
+        yield trace.tb_frame.f_code, trace.tb_lineno or trace.tb_frame.f_code.co_firstlineno
+        trace = trace.tb_next
+
+
+def _invalid(error: Exception) -> str | None:
+    if type(error).__name__ != "RequestValidationError":
+        return None
+    try:
+        first = error.errors()[0]["loc"]  # type: ignore[attr-defined]  # FastAPI's
+        return ".".join(str(each) for each in first)
+    except Exception:  # noqa: BLE001  # of another version, or of a subclass of the user's
+        return "the request"
+
+
+def _is_fastapis_own(scope: Scope) -> bool:
+    """Whether `run_endpoint_function` tells that the endpoint is entered: FastAPI calls no generator through it."""
+    api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
+    if api_route is None or not isinstance(scope.get("route"), api_route):
+        return False
+    endpoint = innermost(scope.get("endpoint"))
+    return not (inspect.isasyncgenfunction(endpoint) or inspect.isgeneratorfunction(endpoint))
+
+
+def entered(record: LiveExchange) -> bool | None:
+    """Whether the endpoint was reached; None where nobody can know.
+
+    Nobody knows while the request is under way, of a connection that is not HTTP's, of an app that is not
+    Starlette's, and of an endpoint that is a plain ASGI app, as a mounted one.
+    """
+    if record.entered:
+        return True
+    if record.remains is not None:
+        return record.remains.entered
+    if record.returned is None or record.method in (LIFESPAN, "WEBSOCKET"):
+        return None
+    if not (is_starlettes(record.app) or "app" in record.scope):
+        return None
+    endpoint = record.scope.get("endpoint")
+    if endpoint is None or record.entered is False or is_starlettes(endpoint):
+        return False
+    return False if _is_told_of(endpoint, record.scope.get("route")) else None
+
+
+def _is_told_of(endpoint: object, route: object) -> bool:
+    """Whether one of the patches would have told that this endpoint is reached: not of a mounted function."""
+    known = hasattr(sys.modules.get("starlette.routing"), "wrap_app_handling_exceptions")
+    bare = innermost(endpoint)
+    if inspect.isfunction(bare) or inspect.ismethod(bare):
+        return known and getattr(route, "app", None) is not endpoint and not is_asgi(bare.__code__)
+    classed = getattr(sys.modules.get("starlette.endpoints"), "HTTPEndpoint", None)
+    return isinstance(bare, type) and classed is not None and issubclass(bare, classed)
+
+
+def is_starlettes(app: object) -> bool:
+    """Whether the app is Starlette's, or a router of its, middleware around it included."""
+    kinds = (
+        getattr(sys.modules.get("starlette.applications"), "Starlette", None),
+        getattr(sys.modules.get("starlette.routing"), "Router", None),
+    )
+    wanted = tuple(kind for kind in kinds if isinstance(kind, type))
+    return any(issubclass(type(each), wanted) for each in apps_in(app))  # an app's `__class__` may raise
+
+
+def apps_in(app: object) -> Iterator[object]:
+    """The app, and the apps that it is middleware around. An app is any callable: nothing else is asked of it."""
+    for _ in range(_MOST_WRAPPERS):
+        yield app
+        try:
+            inside = getattr(app, "__dict__", None)
+        except Exception:  # noqa: BLE001  # the user's code
+            return
+        app = inside.get("app") if isinstance(inside, dict) else None
+        if app is None:
+            return
+
+
+def note_answer(record: LiveExchange, message: Message, frame: FrameType | None) -> None:
+    """At the start of a response: who sends it, where the endpoint was not called. `frame`: of who calls `send`."""
+    if not (record.entered or record.refused or record.answered) and _starts(message):
+        record.answered = guarded(_answering_at, frame)
+
+
+def _answering_at(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    return _answering(_origin(frame))
+
+
+def _origin(frame: FrameType | None) -> FrameType | None:
+    """The frame that made the message: beyond all that were given it to pass it on, and beyond the response's own."""
+    while frame is not None and (_is_given_message(frame) or frame.f_code.co_filename.startswith(PACKAGE)):
+        frame = frame.f_back
+    while frame is not None and _is_response(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _is_given_message(frame: FrameType) -> bool:
+    code = frame.f_code
+    given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount])
+    return any(map(_starts, given))
+
+
+def _starts(message: object) -> bool:
+    return type(message) is dict and message.get("type") == "http.response.start"
+
+
+def _is_response(frame: FrameType) -> bool:
+    kind = getattr(sys.modules.get("starlette.responses"), "Response", None)
+    code = frame.f_code
+    name = code.co_varnames[0] if code.co_argcount else ""
+    return kind is not None and issubclass(type(frame.f_locals.get(name)), kind)
+
+
+def _answering(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """Code and line of what answers; None where it answers for somebody else, who is not known."""
+    if frame is None or (module := frame.f_globals.get("__name__")) in _NOT_BY_ITSELF:
+        return None
+    if module == _BASE:
+        return _dispatching(frame)
+    return frame.f_code, frame.f_lineno or frame.f_code.co_firstlineno
+
+
+def _dispatching(frame: FrameType) -> tuple[CodeType, int] | None:
+    """The user's function in a `BaseHTTPMiddleware`, where it answers by itself: `call_next` gives another response."""
+    response = frame.f_locals.get("response")
+    if response is None or type(response).__module__ == _BASE:
+        return None
+    code = getattr(getattr(frame.f_locals.get("self"), "dispatch_func", None), "__code__", None)
+    return (code, code.co_firstlineno) if isinstance(code, CodeType) else None
+
+
+def answerer(record: LiveExchange, user: UserCode) -> Answerer | None:
+    """What answered in the endpoint's place; None where that is not known."""
+    refused = record.refused
+    if refused is not None and refused.invalid is not None:
+        return Answerer(f"the validation of {refused.invalid}", None)
+    places = refused.where if refused is not None else (record.answered,) if record.answered is not None else ()
+    if not places:
+        return None
+    code, line = next((each for each in places if each[0].co_filename in user), places[0])
+    frame = Frame(code.co_filename, _line(code, line), code.co_name, user=code.co_filename in user)
+    return Answerer(_public(code, user=frame.user), frame if frame.user else None)
+
+
+def _line(code: CodeType, line: int) -> int:
+    """The line; the `def` where a whole function is meant, whose first line may be a decorator's."""
+    if line != code.co_firstlineno:
+        return line
+    from pytest_noblock.calls.callsites import def_line  # most tests name no call
+
+    return def_line(code.co_filename, line)
+
+
+def _public(code: CodeType, *, user: bool) -> str:
+    """`TrustedHostMiddleware` for its `__call__`, `key` for a function; of a library's functions the outermost."""
+    name = code.co_qualname.rpartition("<locals>.")[2] if user else code.co_qualname.partition(".<locals>")[0]
+    return name.removesuffix(".__call__").removesuffix(".dispatch")

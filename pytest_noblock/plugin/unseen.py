@@ -1,0 +1,155 @@
+"""Tests that ask to be measured, and in which nothing was: red, or named in the summary; never silently green.
+
+Who asks decides what happens to a passing test without a request:
+
+* The test itself (`@pytest.mark.noblock` or `usefixtures("noblock")` on the function, or `noblock` among its arguments)
+  is red and `inconclusive`: its author wanted a measurement.
+* A marker on a class or a module holds for all its tests, and some of them may need no request: these are named in
+  the summary. Where no test under the marker made a request, and each of them ran and passed, the run is red: then the
+  marker asserts nothing. A run of a part of these tests (`-k`, `file.py::test`) is not red for that.
+* `--noblock`, or a fixture that uses `noblock`, asks for nobody in particular: the tests are named in the summary.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+UNSEEN = "noblock-unseen"
+"""The user property of a passing test in which nothing was measured: JSON, the asking node's id and a sentence."""
+
+BY_ITSELF = "the test"
+"""In the place of a node's id: the test itself asks."""
+
+_MOST_LINES = 10
+
+_NO_REQUEST = (
+    "{name} made no request that noblock could watch: nothing was measured\n"
+    "  make one with TestClient, AsyncClient or the noblock fixture, or take the marker off the test"
+)
+_NOT_WITH_FIXTURE = (
+    "{name} has the noblock fixture and made no request with it: nothing was measured\n"
+    "  call noblock.get(...), or take the fixture off the test"
+)
+_BESIDE = (
+    "{request} was sent with noblock.client itself, past the fixture: nothing was measured\n"
+    "  send it with noblock.request(...); noblock.client is there for headers, cookies and auth"
+)
+
+
+def uses_fixture(item: pytest.Item) -> bool:
+    """Whether `usefixtures("noblock")` asks: then the requests that the test makes by itself are meant."""
+    return has_fixture(item) and any(map(_names_fixture, item.iter_markers("usefixtures")))
+
+
+def has_fixture(item: pytest.Item) -> bool:
+    """Whether the test has the fixture, by itself or by another fixture."""
+    return "noblock" in getattr(item, "fixturenames", ())
+
+
+def _names_fixture(mark: pytest.Mark) -> bool:
+    return mark.name == "usefixtures" and "noblock" in mark.args
+
+
+def asked_at(item: pytest.Item) -> str | None:
+    """Who asks for a measurement: `BY_ITSELF`, the id of a class or a module, or None for nobody in particular."""
+    if is_marked(item) or _takes_fixture(item):
+        return BY_ITSELF
+    nodes = reversed(item.listchain()) if any(map(_asks, item.iter_markers())) else ()
+    return next((node.nodeid for node in nodes if any(map(_asks, node.own_markers))), None)
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Whether a marker on the test itself asks."""
+    return any(map(_asks, item.own_markers))
+
+
+def _asks(mark: pytest.Mark) -> bool:
+    return mark.name == "noblock" or _names_fixture(mark)
+
+
+def _takes_fixture(item: pytest.Item) -> bool:
+    """Whether `noblock` is among the arguments of the test's function; a fixture of the user's may have it as well."""
+    if not has_fixture(item):
+        return False
+    import inspect
+
+    try:
+        return "noblock" in inspect.signature(item.function).parameters  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError):  # an item that is no function's, or no signature
+        return False
+
+
+def sentence(item: pytest.Item, beside: str | None) -> str:
+    """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself."""
+    if beside is not None:
+        return _BESIDE.format(request=beside)
+    form = _NOT_WITH_FIXTURE if _takes_fixture(item) else _NO_REQUEST
+    return form.format(name=item.name)
+
+
+def attach(item: pytest.Item, where: str | None, why: str) -> None:
+    """The test is green, and the summary names it."""
+    item.user_properties.append((UNSEEN, json.dumps([where, why.partition("\n")[0]])))
+
+
+class Unseen:
+    """The tests of a run in which nothing was seen; kept by the process that prints."""
+
+    def __init__(self, *, every_test: bool) -> None:
+        """`every_test`: whether every test is watched."""
+        self._every_test = every_test
+        self._passed: dict[str, None] = {}
+        self._others: set[str] = set()
+        """Tests that did not pass, and tests that were not run."""
+        self._why: dict[str, str] = {}
+        self._asked: dict[str, list[str]] = {}
+        """By the id of a class or a module: its tests without a request."""
+
+    def ended(self, report: pytest.TestReport) -> None:
+        """Of each phase."""
+        if report.when == "call" and report.passed:
+            self._passed[report.nodeid] = None
+        elif not report.passed:
+            self._others.add(report.nodeid)
+
+    def keep(self, test: str, properties: Iterable[tuple[str, object]]) -> None:
+        """What the test attached."""
+        for key, value in properties:
+            if key == UNSEEN:
+                where, self._why[test] = json.loads(str(value))
+                if where is not None:
+                    self._asked.setdefault(where, []).append(test)
+
+    def left_out(self, tests: Iterable[str]) -> None:
+        """Tests that were collected and are not run."""
+        self._others.update(tests)
+
+    def _tests(self, seen: set[str]) -> list[str]:
+        passed = [test for test in self._passed if test not in self._others and test not in seen]
+        return passed if self._every_test else [test for test in passed if test in self._why]
+
+    @property
+    def asks(self) -> bool:
+        """Whether a marker of a class or a module covers a test in which nothing was seen."""
+        return bool(self._asked)
+
+    def vain(self, seen: set[str], *, whole: bool) -> list[str]:
+        """The classes and modules whose marker asserted nothing. `whole`: all of their tests were collected."""
+        others = seen | self._others
+        return [where for where in self._asked if whole and not any(_is_under(test, where) for test in others)]
+
+    def lines(self, seen: set[str], vain: Iterable[str]) -> Iterator[str]:
+        """For the summary, ten at most. `seen`: the tests with a request; `vain`: see above."""
+        red = [f"  the marker of {where} asserted nothing: no test under it made a request" for where in vain]
+        tests = self._tests(seen)
+        beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
+        head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
+        lines = [*red, *beside, *([head] if tests else []), *(f"      {test}" for test in tests)]
+        yield from lines[: _MOST_LINES - 1]
+        if len(lines) >= _MOST_LINES:
+            yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"
+
+
+def _is_under(test: str, where: str) -> bool:
+    return test.startswith(f"{where}::")
