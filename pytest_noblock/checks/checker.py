@@ -7,13 +7,13 @@ from typing import Literal
 
 import httpx
 
-from pytest_noblock.checks import assemble
+from pytest_noblock.checks import assemble, unanswered
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.frameworks import starlette
-from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, observe
+from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
@@ -72,8 +72,8 @@ class Checker:
             reason = f"{subject.request} ended the event loop with {error}"
         except ProbeFailed as error:
             reason = str(error)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            reason = f"{subject.request} cannot be sent: {error}"
+        except NotAnswered as error:
+            reason = unanswered.reason(subject.request, error.__cause__)
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:

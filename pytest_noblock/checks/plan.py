@@ -24,6 +24,12 @@ class Plan(NamedTuple):
 def probe_paths(value: object) -> tuple[str, ...]:
     """The probe paths in `value`, which must be one path or a list of paths. Raises ValueError, in one sentence."""
     paths = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
-    if not paths or not all(isinstance(path, str) and path.startswith("/") for path in paths):
-        raise ValueError(f'{value!r} is not a path or a list of paths: write "/health"')
+    if not paths or not all(map(_is_path, paths)):
+        from pytest_noblock.model import shown
+
+        raise ValueError(f'{shown.value(value)} is not a path or a list of paths: write "/health"')
     return paths
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("/") and value.isprintable()
