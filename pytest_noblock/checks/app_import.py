@@ -46,9 +46,7 @@ def _imported(name: str, folder: str, source: str) -> object:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise NotAnApp(
-                f"{source} cannot be found: module {module_name!r} has no attribute {attribute!r}"
-            ) from None
+            raise NotAnApp(f"{source} cannot be found: module {module_name!r} has no attribute {attribute!r}") from None
         except Exception as error:  # a module's `__getattr__`, a property
             raise NotAnApp(f"{source} cannot be found: {shown.error(error)}") from error
     return found

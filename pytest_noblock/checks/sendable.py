@@ -10,10 +10,12 @@ from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import shown
 from pytest_noblock.model.units import LONGEST_S
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """What a method is made of: RFC 9110, 5.6.2."""
-_MOST_CONTENT = 2**30
-"""Bytes of an iterable's content. What has no end ends here: 1 GiB is more than a test sends, and fits into memory."""
+_MOST_CONTENT = 2**28
+"""Bytes of a content in pieces, 256 MiB: more than a test sends. A content without an end ends here."""
+_PIECE = 64
+"""Bytes that a piece counts at least, so that empty ones come to an end, too, in half a second."""
 _BUILT = ("content", "data", "files", "json", "params", "headers", "cookies", "extensions")
 """The arguments that httpx reads when it builds a request; the others it reads when it sends one."""
 
@@ -34,7 +36,7 @@ def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapp
 
 
 def _method(given: object) -> str:
-    if isinstance(given, str) and re.fullmatch(_TOKEN, given):
+    if isinstance(given, str) and re.fullmatch(_METHOD, given):
         return given.upper()
     raise ValueError(f'method={shown.value(given)} is not the name of a method: write "GET"')
 
@@ -53,19 +55,22 @@ def _content(given: Mapping[str, Any]) -> dict[str, bytes]:
         return {}  # what is no content at all, httpx refuses when it builds the request
     problem = ""
     try:
-        return {"content": b"".join(_bounded(content))}
+        return {"content": _joined(content)}
     except Exception as error:  # noqa: BLE001  # code of the user's
         problem = shown.error(error)
     raise ValueError(f"the content is neither bytes nor text nor an iterable of bytes: {problem}")
 
 
-def _bounded(pieces: Iterable[bytes]) -> Iterable[bytes]:
-    size = 0
-    for piece in pieces:
-        size += len(piece) + 1
+def _joined(content: Iterable[bytes]) -> bytes:
+    if isinstance(content, bytearray | memoryview):
+        return bytes(content)
+    joined, size = bytearray(), 0
+    for piece in content:
+        joined += piece
+        size += max(len(piece), _PIECE)
         if size > _MOST_CONTENT:
-            raise OverflowError(f"it has more than {_MOST_CONTENT} bytes")
-        yield piece
+            raise OverflowError(f"it has more than {_MOST_CONTENT >> 20} MiB, or no end")
+    return bytes(joined)
 
 
 def _valid_timeout(value: object) -> None:
@@ -89,9 +94,9 @@ def _try_to_build(client: httpx.AsyncClient, request: Request) -> None:
     problem = ""
     try:
         client.build_request(request.method, request.url, **arguments)
-        return
     except httpx.InvalidURL as error:
         problem = str(error).partition(": '")[0]  # what it quotes may be a part of a password
     except Exception as error:  # noqa: BLE001  # httpx raises whatever its own code happens to meet
         problem = shown.error(error)
-    raise ValueError(f"httpx cannot build a {request.method} request of these arguments: {problem}")
+    if problem:
+        raise ValueError(f"httpx cannot build a {request.method} request of these arguments: {problem}")

@@ -5,12 +5,12 @@ import re
 _LONGEST = 80
 """The most characters of a value that a sentence shows: the width of a terminal."""
 _UNSAFE = "\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-"""Control characters, which a terminal obeys, but for the tab; the marks that turn the direction of writing, which hide what a line
-says; lone surrogates, which no terminal can be sent."""
+"""Control characters, which a terminal obeys, but for the tab; the marks that turn the direction of writing, which
+hide what a line says; lone surrogates, which no terminal can be sent."""
 
 
 def printable(line: str) -> str:
-    """The line with its control characters as escapes: `\\x1b`, `\\n`. A terminal shows it as one line of text."""
+    r"""The line with its control characters as escapes: `\x1b`, `\n`. A terminal shows it as one line of text."""
     return re.sub(f"[{_UNSAFE}]", _escaped, line) if not (line.isascii() and line.isprintable()) else line
 
 

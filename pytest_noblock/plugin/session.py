@@ -109,7 +109,7 @@ class Session:
         """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
         failures = apps.stop()
         if failures:
-            pytest.fail("\n".join(failures), pytrace=False)
+            pytest.fail(_printable("\n".join(failures)), pytrace=False)
 
     def client(self, item: pytest.Item, app: object, apps: "RunningApps") -> "Noblock":
         """The fixture's value for one test."""
@@ -122,7 +122,7 @@ class Session:
         try:
             checker = apps.checker(asgi)
         except LifespanFailed as error:
-            problem = str(error)
+            problem = _printable(str(error))
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
         run = self._run(item)
@@ -166,6 +166,13 @@ class Session:
         if run.recorder is not None:
             self._watching.leave(item, run.recorder, following)
         del item.stash[_RUN]
+
+
+def _printable(text: str) -> str:
+    """An app's own words may hold what a terminal obeys."""
+    from pytest_noblock.model.shown import printable
+
+    return "\n".join(map(printable, text.splitlines()))
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":

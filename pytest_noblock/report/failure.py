@@ -7,6 +7,7 @@ from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
+from pytest_noblock.model.shown import printable
 from pytest_noblock.model.units import words
 from pytest_noblock.report import evidence
 
@@ -39,7 +40,7 @@ def failure(check: Check, verbosity: int = 0, *, readings: bool = False) -> str:
     the exchange, 2 (`-vv`) stacks and probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings`
     adds these at any verbosity.
     """
-    lines = list(_failure(check, verbosity, readings=readings or verbosity >= 3))
+    lines = [printable(line) for line in _failure(check, verbosity, readings=readings or verbosity >= 3)]
     return "\n".join(lines[:1] if verbosity < 0 else lines)
 
 

@@ -27,7 +27,8 @@ def test_a_number_and_a_unit_are_a_duration(text, ns):
 
 @pytest.mark.parametrize(
     "text", ["", " ", "50", "ms", "-5 ms", "+5 ms", "0 ms", "0.0s", "5 min", "5 MS", "1,5 ms", ".5 s", "5. s", "1e3 ms",
-             "inf s", "nan s", "5 ms 3", "ms 5", "5\n5 ms", "0.0000000001 s", "\u0663 ms", 50, 0.05, None, True, ["50 ms"], b"50 ms"]
+             "inf s", "nan s", "5 ms 3", "ms 5", "5\n5 ms", "0.0000000001 s", "\u0663 ms", 50,
+             0.05, None, True, ["50 ms"], b"50 ms"]
 )  # fmt: skip
 def test_anything_else_is_refused_in_one_sentence(text):
     with pytest.raises(ValueError, match="is not a duration: write a positive number and a unit") as error:
