@@ -1,6 +1,6 @@
 """A request of the fixture: the engine observes it, the judges find stalls, later runs confirm the findings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Literal
@@ -10,9 +10,11 @@ import httpx
 from pytest_noblock.checks import assemble, unanswered
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import Plan
-from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
+from pytest_noblock.engine.asgi.app_thread import AppThread, InForkedChild, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
@@ -54,7 +56,19 @@ class Checker:
         self._transport.asks_for_tasks = True
 
     def check(self, id: str, request: Request, plan: Plan) -> Check:
-        """The Check of one request. What the app does raises nothing here: the Check tells it."""
+        """The Check of one request. What the app does raises nothing here: the Check tells it.
+
+        What interrupts the test, as Ctrl-C and the alarm of pytest-timeout, goes on, without the frames of ours.
+        """
+        __tracebackhide__ = True
+        try:
+            return self._checked(id, request, plan)
+        except Exception:
+            raise
+        except BaseException as interrupt:  # noqa: BLE001  # it goes on
+            raise interrupt.with_traceback(None) from None
+
+    def _checked(self, id: str, request: Request, plan: Plan) -> Check:
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
         exchange = None
         try:
@@ -64,12 +78,14 @@ class Checker:
             where = self._relative(stuck.frame)
             reason = inconclusive.stuck(subject.request, self._seconds(request), where, exchange)
         except LoopBlocked as blocked:
-            self._app.usable = False
+            self._app.abandon()
             where = self._relative(user_frame(as_stack(blocked.frames, self._user)))
             reason = inconclusive.loop_not_returned(subject.request, self._seconds(request), where)
         except LoopEnded as error:
             self._app.usable = False
             reason = f"{subject.request} ended the event loop with {error}"
+        except InForkedChild:
+            reason = f"{subject.request} cannot be sent: the app runs in the process that forked this one"
         except ProbeFailed as error:
             reason = str(error)
         except NotAnswered as error:
@@ -218,7 +234,15 @@ class Checker:
             sample_after=sample_after(limits.max_block),
             linger=limits.linger,
         )
-        return self._app.call(observe, self._context, run, timeout_s=seconds + limits.linger / 1e9 + _GRACE_S)
+        sent: list[LiveExchange] = []
+        return self._app.call(
+            observe,
+            self._context,
+            run,
+            sent,
+            timeout_s=seconds + limits.linger / 1e9 + _GRACE_S,
+            overdue=lambda: _all_over(sent, run),
+        )
 
     def _seconds(self, request: Request) -> float:
         """Seconds that a request may take: the `read` of httpx's timeout; `_GIVE_UP_S` where it has none."""
@@ -230,6 +254,13 @@ class Checker:
 
     def _relative(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
+
+
+def _all_over(sent: Sequence[LiveExchange], run: Run) -> bool:
+    """Whether the app has answered all requests of the run so long ago that what they left is waited for no more."""
+    ends = [each.returned for each in list(sent)]
+    latest = now() - run.linger - round(_GRACE_S * 1e9)
+    return len(ends) >= len(run.requests) and all(end is not None and end < latest for end in ends)
 
 
 def _sent_again(request: Request, plan: Plan) -> bool:

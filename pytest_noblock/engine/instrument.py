@@ -11,35 +11,30 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 `uninstall`, and the next one does not call `install`.
 """
 
-import asyncio
-import functools
 import gc
 import importlib
 import itertools
-import subprocess
 import sys
 import threading
-from asyncio import base_events, events, runners
+from asyncio import base_events, events
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.network import awaited_fds, known_calls
-from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch, Patches, unwrapped
+from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
-from pytest_noblock.engine.steps import first_uses, other_loops, python_threads
+from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
     from pytest_noblock.engine.usercode import UserCode
 
-border(__file__, inside=("collect", "_collection", "_find_and_load", "first_turn", "start"))
+border(__file__, inside=("_find_and_load",))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
@@ -61,11 +56,10 @@ _c_calls: "CCalls | None" = None
 def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
-    yield Patch(runners, "_cancel_all_tasks", _noting_cancelled)
-    yield Patch(gc, "collect", _collect)
+    yield closing_loops.patch()
+    yield collector.patch()
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
-    yield Patch(threading.Thread, "start", lambda original: _first_turn(_noting_birth(original)))
-    yield Patch(subprocess.Popen, "_execute_child", _first_turn)
+    yield from thread_starts.patches()
     yield awaited_fds.patch()
     yield from known_calls.patches(STEPPING)
 
@@ -83,7 +77,7 @@ def install(entry_points: Patches | None = None) -> None:
     """Install all patches, and those of `asgi.entry_points` where they are given; ended by one `uninstall`."""
     with _lock:
         if not _users:
-            gc.callbacks.append(_collection)
+            gc.callbacks.append(collector.collection)
         for each in _sets(entry_points):
             _users[each] += 1
             each.install()
@@ -112,7 +106,7 @@ def uninstall(entry_points: Patches | None = None) -> None:
                 del _users[each]
                 each.uninstall()
         if not _users:
-            gc.callbacks.remove(_collection)
+            gc.callbacks.remove(collector.collection)
             if _c_calls is not None:
                 _c_calls.give_back()
 
@@ -225,70 +219,6 @@ def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable
     return _run_once
 
 
-def _noting_cancelled(original: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[..., None]:
-    """Tell who watches what a closing loop cancels: `asyncio.Runner` closes by this function (CPython 3.11 to 3.14).
-
-    The test client's portal (anyio) and the runners of pytest's plugins are such runners.
-    """
-
-    def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
-        for tell in tuple(on_loop_closing):
-            tell(loop)
-        original(loop)
-
-    return _cancel_all_tasks
-
-
-on_loop_closing: "set[Callable[[asyncio.AbstractEventLoop], None]]" = set()
-"""Called on the thread of a loop that closes, before its tasks are cancelled."""
-
-_in_collect = threading.local()
-_unpatched_collect = unwrapped(gc.collect)
-_ALL = 2
-"""The generation that `gc.collect()` collects."""
-
-
-def _collect(original: Callable[..., int]) -> Callable[..., int]:
-    """An explicit `gc.collect()` is the request's own work, unlike a collection that just falls due."""
-
-    def collect(*args: Any, **kwargs: Any) -> int:
-        _in_collect.explicit = True
-        try:
-            return original(*args, **kwargs)
-        finally:
-            _in_collect.explicit = False
-
-    return collect
-
-
-def _collection(phase: str, details: dict[str, int]) -> None:
-    """The callback in `gc.callbacks`, called by the thread that triggers the collection.
-
-    It is often the first Python code after a long call in C, so the step is looked at here, if that is overdue.
-    """
-    meter = STEPPING.get(_ident())
-    if meter is None:
-        if details.get("generation") == _ALL and not _is_asked_for(details, sys._getframe().f_back):
-            python_threads.collection(phase)
-        return
-    meter.look_if_late()
-    if not _is_asked_for(details, sys._getframe().f_back):
-        meter.deductions.collection(phase)
-
-
-def _is_asked_for(details: dict[str, int], frame: FrameType | None) -> bool:
-    """Whether the code of `frame` asks for the collection, which then is its own work. None: the interpreter ends."""
-    if getattr(_in_collect, "explicit", False):
-        return True
-    return frame is not None and details.get("generation") == _ALL and _asks_for_it(frame)
-
-
-def _asks_for_it(frame: FrameType) -> bool:
-    """Whether the code that runs calls `collect` by a name of its own, as after `from gc import collect`."""
-    names = frame.f_globals
-    return any(names.get(name) is _unpatched_collect for name in frame.f_code.co_names)
-
-
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     """The import hook. A process imports a module once, so the step that imports it is not charged for it.
 
@@ -310,40 +240,3 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
         return module
 
     return _find_and_load
-
-
-def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-    @functools.wraps(original)
-    def start(thread: threading.Thread) -> None:
-        thread.noblock_born = now()  # type: ignore[attr-defined]
-        python_threads.note_start(thread)
-        original(thread)
-
-    return start
-
-
-def born_at(thread: threading.Thread) -> int | None:
-    """When the thread was started (ns); None where the patches were not installed then."""
-    born: int | None = getattr(thread, "noblock_born", None)
-    return born
-
-
-def _first_turn(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Do not charge the step for its wait until a new thread or process has run for the first time.
-
-    `Thread.start` and `Popen` wait for that. Beside busy processes the wait is long, and the
-    machine causes it.
-    """
-
-    @functools.wraps(original)
-    def first_turn(*args: Any, **kwargs: Any) -> Any:
-        meter = STEPPING.get(_ident())
-        if meter is None:
-            return original(*args, **kwargs)
-        with meter.deductions.excluded():
-            try:
-                return original(*args, **kwargs)
-            finally:
-                meter.close_gap_interval()  # the new thread may have taken the GIL in its first turn, and kept it
-
-    return first_turn

@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,16 +85,18 @@ class NotAnswered(Exception):
     """The client gave up, on what it was told to send or on what it received. The cause is what it raised."""
 
 
-async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Response | None]:
+async def observe(
+    context: RunContext, run: Run, sent: list[LiveExchange] | None = None
+) -> tuple[Observation, httpx.Response | None]:
     """Send the requests of the run and wait until the app's calls have returned, and what they started is done.
 
-    Runs on the loop that runs the app.
+    Runs on the loop that runs the app. `sent` fills meanwhile, for a thread that wants to know how far it came.
 
     Returns the first request's response as well; None where the app gave none. Raises
     Stuck, NotAnswered, and ProbeFailed where a probe fails alone. What the app itself raises is part
     of the observation.
     """
-    exchanges: list[LiveExchange] = []
+    exchanges: list[LiveExchange] = [] if sent is None else sent
     sensors = _Sensors(context, run, exchanges)
     _collect_before(run)
     async with sensors.running() as metering:
@@ -103,6 +105,18 @@ async def observe(context: RunContext, run: Run) -> tuple[Observation, httpx.Res
             await detached.linger(exchanges, now() + run.linger, context.user)
             detached.note_left(asyncio.get_running_loop(), exchanges, context.user, "lingered")
     return sensors.observation(metering.segments), responses[0]
+
+
+@contextmanager
+def observe_lifespan(
+    meter: Meter, user: UserCode, recorded: list[tuple[UserCode, Observation]], record: LiveExchange
+) -> Iterator[None]:
+    """Record what the app's start, or its stop, does to the loop: the block. Of a block that raises nothing is kept."""
+    with metering(meter, user, sample_after=SAMPLE_AFTER_NS) as metered:
+        yield
+    exchange = starlette.as_exchange(record, user)
+    loop = loop_name()
+    recorded.append((user, Observation(meter, (exchange,), metered.segments, loop=loop, slowdown=slowdown())))
 
 
 class _Sensors:

@@ -6,18 +6,19 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_noblock.engine import detached, instrument
+from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
-from pytest_noblock.engine.steps import first_uses, other_loops
+from pytest_noblock.engine.open_loops import OpenLoops
+from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.python_threads import Marks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.observation import LIFESPAN, Ending, Meter, Observation
+from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ class RequestWatch:
         self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
         """True where one was recorded."""
         self._pools: WatchedPools | None = None
-        self._open: set[asyncio.AbstractEventLoop] = set()
-        """The loops that ran requests and have not closed."""
+        self._open_loops = OpenLoops(self.records, kit.user)
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
@@ -77,16 +77,14 @@ class RequestWatch:
         if self._kit.kind == "full":
             watchdog.between_steps = self.gaps
         entry_points.watcher = self
-        instrument.on_loop_closing.add(self._loop_closes)
+        self._open_loops.start()
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
         self._kit.meters.watchdog.catch_up()
         self._kit.meters.watchdog.between_steps = None
-        instrument.on_loop_closing.discard(self._loop_closes)
-        for loop in [each for each in self._open if not each.is_closed()]:
-            self._note_left(loop, "running")
+        self._open_loops.stop()
         for thread in list(self._metered):
             self._finish(thread)
         if self._ended:
@@ -126,7 +124,7 @@ class RequestWatch:
         record.app = app
         self.records.append(record)
         if (loop := other_loops.running_loop()) is not None:
-            self._open.add(loop)
+            self._open_loops.add(loop)
         meter = instrument.current_meter()
         if meter is None or not meter.of_this_thread():
             meter = self._new_meter()
@@ -159,20 +157,11 @@ class RequestWatch:
         threads = [each.meter.threads for each in list(self._metered)]
         return [marks for each in threads for marks in (each.marks, each.earlier)]
 
-    def _loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
-        if loop in self._open:
-            self._open.discard(loop)
-            self._note_left(loop, "cancelled")
-
-    def _note_left(self, loop: asyncio.AbstractEventLoop, ending: Ending) -> None:
-        requests = [record for record in self.records if record.method != LIFESPAN]
-        detached.note_left(loop, requests, self._kit.user, ending)
-
     def _new_meter(self) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:
             self._finish(ended)
         thread = threading.current_thread()
-        meter = self._kit.meters.new_meter(instrument.born_at(thread))
+        meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
         self._metered.append(_MeteredThread(thread, meter))
         self._loops[other_loops.loop_name()] = None

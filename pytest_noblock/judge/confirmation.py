@@ -188,17 +188,10 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
         readings=before.readings,
         parts=before.parts,
     )
-    if exact.evidence == before.evidence == "endpoint":  # counters do not name the library's function, samples do
-        return replace(exact, call=before.call, replacement=before.replacement, stack=before.stack)
-    if exact.evidence == "hot loop" and before.evidence == "sample":  # samples show the line of a loop better
-        return replace(
-            exact,
-            file=before.file,
-            line=before.line,
-            function=before.function,
-            code=before.code,
-            call=before.call,
-            replacement=before.replacement,
-            stack=before.stack,
-        )
+    samples_know_the_line = exact.evidence == "hot loop" and before.evidence == "sample"  # counters see a loop's cost
+    samples_know_the_call = exact.evidence == before.evidence == "endpoint"  # counters name no function of a library
+    if samples_know_the_line or samples_know_the_call:
+        exact = replace(exact, call=before.call, replacement=before.replacement, stack=before.stack)
+    if samples_know_the_line:
+        exact = replace(exact, file=before.file, line=before.line, function=before.function, code=before.code)
     return exact

@@ -53,6 +53,8 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._current: pytest.Item | None = None
+        """The test that runs, or ran last: it bears what an app does that is stopped now."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -110,6 +112,18 @@ class Session:
         failures = apps.stop()
         if failures:
             pytest.fail(_printable("\n".join(failures)), pytrace=False)
+        if self._current is not None:
+            self._judge_lifespan(apps, self._run(self._current))
+
+    def _judge_lifespan(self, apps: "RunningApps", run: ItemRun) -> None:
+        """Puts on record how the apps started and stopped, if it says something; fails where the settings want that."""
+        from pytest_noblock.checks.watched import WatchRules
+        from pytest_noblock.engine.selfcheck import pace_now
+
+        settings = run.outcome.settings
+        rules = WatchRules(settings.limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
+        for check in apps.lifespan_checks(run.outcome.id, rules):
+            run.outcome.fail_if_red(run.outcome.record(check))
 
     def client(self, item: pytest.Item, app: object, apps: "RunningApps") -> "Noblock":
         """The fixture's value for one test."""
@@ -126,6 +140,7 @@ class Session:
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
         run = self._run(item)
+        self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
             checker.ask_for_tasks()
         return Noblock(checker, run.outcome)
@@ -148,6 +163,7 @@ class Session:
 
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""
+        self._current = item
         if self._watches_all or markers.watches(item):
             self._watching.begin(self._run(item))
 

@@ -5,13 +5,33 @@ from pathlib import Path
 
 import pytest
 
+from pytest_noblock.engine import instrument
+from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.meters import metering
+from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 
 
 @pytest.fixture
 def user():
     return UserCode(str(Path(__file__).parent))
+
+
+@pytest.fixture
+def installed():
+    """Everything is patched that a run patches."""
+    instrument.install()
+    yield
+    instrument.uninstall()
+
+
+@pytest.fixture
+def meter(user):
+    """A meter of this thread, by the portable rules."""
+    meter = StepMeter(PortableClock(), user)
+    yield meter
+    meter.end()
+    meter.close()
 
 
 async def _respond(send, body=b"", more_body=False):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import types
 import weakref
 from asyncio import base_events, events, runners
 
@@ -18,12 +17,10 @@ import pytest
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange, as_ours
-from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch, Patches, unwrapped
+from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 MS = 1_000_000
-unpatched_collect = unwrapped(gc.collect)
 
 
 def patched():
@@ -49,21 +46,6 @@ def bare():
     assert patched() == before
     assert instrument.current_meter() is None
     assert not STEPPING
-
-
-@pytest.fixture
-def installed():
-    instrument.install()
-    yield
-    instrument.uninstall()
-
-
-@pytest.fixture
-def meter(user):
-    meter = StepMeter(PortableClock(), user)
-    yield meter
-    meter.end()
-    meter.close()
 
 
 def bare_call():
@@ -208,18 +190,6 @@ def test_the_import_hook_does_not_grow(entry_points, door):
         instrument.uninstall(entry_points)
 
 
-def test_a_thread_knows_when_it_was_started(installed):
-    before = now()
-    thread = threading.Thread(target=time.sleep, args=(0,))
-    thread.start()
-    thread.join()
-    assert before <= instrument.born_at(thread) <= now()
-
-
-def test_nobody_knows_when_an_older_thread_was_started():
-    assert instrument.born_at(threading.main_thread()) is None
-
-
 def test_a_meter_that_is_registered_is_the_threads(meter):
     instrument.register(meter)
     seen = []
@@ -257,36 +227,6 @@ def test_the_steps_of_a_request_are_metered_and_nobody_elses(meter):
     assert exchange.steps == 2
 
 
-def test_what_a_step_asks_the_collector_for_is_its_own(installed, meter):
-    """A collection that just falls due is not: whoever triggers it is not to blame."""
-    meter.begin(LiveExchange("GET", "/"))
-    gc.collect()
-    assert meter.deductions.collected == 0
-    for callback in gc.callbacks:
-        callback("start", {})
-    kept = [[] for _ in range(10_000)]
-    for callback in gc.callbacks:
-        callback("stop", {})
-    assert meter.deductions.collected > 0
-    assert kept
-
-
-def test_the_collector_under_another_name_is_the_steps_own_too(installed, meter):
-    """After `from gc import collect` no attribute that we patch is read."""
-    meter.begin(LiveExchange("GET", "/"))
-    unpatched_collect()
-    assert meter.deductions.collected == 0
-    falls_due()
-    assert meter.deductions.collected > 0
-
-
-def falls_due():
-    """What the interpreter calls when it collects the oldest generation by itself."""
-    for phase in ("start", "stop"):
-        for callback in gc.callbacks:
-            callback(phase, {"generation": 2})
-
-
 def test_what_a_step_imports_is_kept_apart(installed, meter, tmp_path, monkeypatch):
     tmp_path.joinpath("noblock_slow.py").write_text("import time; time.sleep(0.02)", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -295,19 +235,6 @@ def test_what_a_step_imports_is_kept_apart(installed, meter, tmp_path, monkeypat
     assert meter.deductions.imported >= 20 * MS
     assert meter.deductions.wall >= 20 * MS
     del sys.modules["noblock_slow"]
-
-
-def test_how_long_a_new_thread_waits_for_its_first_turn_is_not_the_steps(meter):
-    """Beside busy processes it is the machine's doing."""
-    closed = []
-    meter.attach_gaps(types.SimpleNamespace(close_interval=lambda: closed.append(True), in_step=lambda _: None))
-    starts = instrument._first_turn(lambda: time.sleep(0.02))
-    starts()
-    assert (meter.deductions.wall, closed) == (0, [])  # nobody's step
-    meter.begin(LiveExchange("GET", "/"))
-    starts()
-    assert meter.deductions.wall >= 20 * MS
-    assert closed
 
 
 def in_loop(meter, function):
@@ -411,29 +338,3 @@ def test_an_exception_on_the_loop_leaves_no_cycle(installed):
         assert asyncio.run(main())() is None
     finally:
         gc.enable()
-
-
-def test_who_watches_is_told_before_a_closing_loop_cancels_its_tasks(installed):
-    async def main():
-        task = asyncio.ensure_future(asyncio.sleep(30))
-        await asyncio.sleep(0)
-        return task
-
-    seen = []
-    note = lambda loop: seen.extend(task.get_coro().__name__ for task in asyncio.all_tasks(loop))  # noqa: E731
-    instrument.on_loop_closing.add(note)
-    try:
-        task = asyncio.run(main())
-    finally:
-        instrument.on_loop_closing.discard(note)
-    assert (seen, task.cancelled()) == (["sleep"], True)
-
-
-def test_a_collection_at_the_end_of_the_interpreter_has_no_caller(monkeypatch):
-    """It is called by nobody then: there is no frame to look at."""
-    monkeypatch.setattr(instrument.sys, "_getframe", lambda *_: types.SimpleNamespace(f_back=None))
-    counted = []
-    monkeypatch.setattr(instrument.python_threads, "collection", counted.append)
-    for phase in ("start", "stop"):
-        instrument._collection(phase, {"generation": 2})
-    assert counted == ["start", "stop"]

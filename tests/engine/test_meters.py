@@ -187,8 +187,9 @@ def test_the_watchdog_looks_at_a_long_step(metered, step):
 
 
 def test_the_watchdog_does_not_look_at_a_short_one(metered):
+    half = 5 * MS  # of `sample_after`; a busy machine makes the step longer than that, and it is looked at
     for segment in metered(lambda: sleep(3)):
-        assert segment.samples == ()
+        assert segment.samples == () or segment.samples[0].began - segment.began >= half
 
 
 def test_the_kernel_call_is_named_where_the_kernel_tells(metered):

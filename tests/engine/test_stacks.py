@@ -12,10 +12,10 @@ import pytest
 import pytest_noblock
 from pytest_noblock.engine import instrument, stacks
 from pytest_noblock.engine.asgi import boundary, transport
-from pytest_noblock.engine.steps import other_loops
+from pytest_noblock.engine.steps import closing_loops, collector, other_loops, thread_starts
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 
-CALLING_THE_APP = [boundary, instrument, other_loops, transport]
+CALLING_THE_APP = [boundary, closing_loops, collector, instrument, other_loops, thread_starts, transport]
 
 
 def seen_from(file: str) -> list[str]:
@@ -143,24 +143,32 @@ def seen_by(calls):
 
 
 OURS = str(Path(PACKAGE) / "engine/steps/deductions.py")
+THREAD_STARTS = thread_starts.__file__
 APP = "/app/main.py"
 
 
 @pytest.mark.parametrize(
     ("calls", "expected"),
     [
-        ([(OURS, "collection"), (instrument.__file__, "_collection"), (APP, "report")], ["report"]),
-        ([(OURS, "excluded"), (contextlib.__file__, "__enter__"), (OURS, "first_turn"), (APP, "report")], ["report"]),
+        ([(OURS, "collection"), (collector.__file__, "collection"), (APP, "report")], ["report"]),
+        (
+            [(OURS, "excluded"), (contextlib.__file__, "__enter__"), (THREAD_STARTS, "first_turn"), (APP, "report")],
+            ["report"],
+        ),
+        (
+            [("/lib/threading.py", "start"), (THREAD_STARTS, "start"), (THREAD_STARTS, "first_turn"), (APP, "report")],
+            ["start", "report"],
+        ),
         ([(contextlib.__file__, "__exit__"), (APP, "report")], ["__exit__", "report"]),
         (
-            [("/lib/_weakrefset.py", "_remove"), (instrument.__file__, "collect"), (APP, "report")],
+            [("/lib/_weakrefset.py", "_remove"), (collector.__file__, "collect"), (APP, "report")],
             ["_remove", "report"],
         ),
         ([(OURS, "begin"), (instrument.__file__, "_run"), (APP, "test_it")], []),
         ([(boundary.__file__, "enter"), (APP, "test_it")], []),
         ([("/site/httpx.py", "read"), (boundary.__file__, "send"), (APP, "report")], ["read"]),
     ],
-    ids="collector context-manager of-the-app callback-in-a-collection step-begins outside client-in-send".split(),
+    ids="collector context-manager thread-start of-the-app in-a-collection step-begins outside client-in-send".split(),
 )
 def test_our_frames_on_top_are_taken_off_and_the_look_counts(calls, expected):
     assert [name for name, _line in seen_by(calls)][: len(expected) or None] == expected

@@ -118,6 +118,12 @@ def test_samples_show_the_line_of_a_hot_loop_better_than_counters(evidence, func
     assert (one.line, one.call, one.code) == ((7, "json.dumps", "dumps(x)") if line == 7 else (9, None, None))
 
 
+def test_samples_name_the_librarys_function_below_an_endpoint_and_counters_do_not():
+    first = finding("cpu", evidence="endpoint", call="yaml.safe_load")
+    (one,) = confirmation.confirmed([first], [[finding("cpu", evidence="endpoint", code="def x():")]], needed=2)
+    assert (one.line, one.call, one.code) == (7, "yaml.safe_load", "def x():")
+
+
 def test_the_times_and_the_number_of_stalls_are_of_one_run():
     """`count` says how often it held the loop; so do the stalls that the timeline shows."""
     first = finding(count=2, stalls=((0, 80), (90, 170)))

@@ -11,6 +11,7 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.plugin.reporter import Carrier, Reporter, attach, attach_unused, forget
 from pytest_noblock.plugin.reporter import replace as replace_record
 from pytest_noblock.report import formats
+from pytest_noblock.report.growing import GrowingReport
 from pytest_noblock.report.json_v1 import record, to_json
 from tests.report.golden_checks import CHECKS, PASSED
 
@@ -209,6 +210,7 @@ def carried_of(*checks, when="teardown"):
 def run_of(monkeypatch, *reports):
     """What a writer is given."""
     runs = []
+    monkeypatch.setattr(GrowingReport, "add", lambda self, records, environment: None)
     monkeypatch.setattr(formats, "write", lambda file, run: runs.append(run))
     finished(*reports, files=["r.json"])
     return runs[0]

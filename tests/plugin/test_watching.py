@@ -87,7 +87,7 @@ METERED = SimpleNamespace(steps=1, tasks=[], left=[])
 
 
 def a_recorder(*segments, records=(METERED,), recorded_off_loop=False):
-    recorder = ItemRecorder(SimpleNamespace(), Limits(), shares_kit=True)
+    recorder = ItemRecorder(SimpleNamespace(user=None), Limits(), shares_kit=True)
     quiet = {"loop": "trio", "recorded_off_loop": recorded_off_loop}
     recorder._watch = SimpleNamespace(segments=segments, records=list(records), **quiet)
     return recorder
@@ -133,7 +133,9 @@ def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
 @pytest.mark.parametrize("shares_kit", [True, False])
 def test_a_kit_that_nobody_shares_is_closed_with_its_recorder(shares_kit):
     closed = []
-    recorder = ItemRecorder(SimpleNamespace(close=lambda: closed.append("kit")), Limits(), shares_kit=shares_kit)
+    recorder = ItemRecorder(
+        SimpleNamespace(user=None, close=lambda: closed.append("kit")), Limits(), shares_kit=shares_kit
+    )
     recorder._watch = SimpleNamespace(leave=lambda: closed.append("patches"))
     recorder.leave()
     assert closed == (["patches"] if shares_kit else ["patches", "kit"])

@@ -2,24 +2,33 @@
 
 import asyncio
 import concurrent.futures
-import queue
+import contextlib
+import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from anyio.from_thread import BlockingPortal
-
-from pytest_noblock.engine.asgi.lifespan import LIMIT_S, running
-from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, as_ours
+from pytest_noblock.engine.asgi import lifespan
+from pytest_noblock.engine.asgi.closing import CLOSE_S, close_down
+from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
+from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
 from pytest_noblock.engine.now import now, open_file
-from pytest_noblock.engine.stacks import capture
+from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
 from pytest_noblock.engine.usercode import UserCode
 
-_STOP_S = LIMIT_S + 10
-"""Seconds that `stop` waits for the thread at most: more than the lifespan's own limit, whose error says more."""
+_HELD_S = 5
+"""Seconds that the loop may be held before it takes the order to stop. Chosen: no task may hold a loop for so long, and
+a busy machine lets a loop that is free turn in less. The stack is the second witness: a user line must be on it."""
+_LOOK_EVERY_S = 1
+"""Seconds between two looks at a call that does not end."""
+_LOOK_AGAIN_S = 0.5
+"""Seconds between the two looks at the stack that tell a loop that is held."""
+_GRACE_S = 3
+"""Seconds that the test's thread waits beyond the limit of the loop thread, whose error says more."""
 _CALLER_SLEEPS_CHECKS = 20
 _CALLER_SLEEPS_EVERY_S = 0.0005
 """Seconds between two of the 20 checks: a call waits 10 ms at most for its caller to sleep. Without busy processes the
@@ -27,29 +36,37 @@ first or second check finds the caller asleep. Where the caller gets no processo
 the error is worth."""
 
 T = TypeVar("T")
+Measured = Callable[[LiveExchange], AbstractContextManager[None]]
+"""Makes what stands around the app's start, and around its stop, on the loop thread."""
 
 
 class LoopBlocked(Exception):
     """The loop thread did not answer at all; `frames` is where it sits, innermost first."""
 
-    def __init__(self, ident: int | None) -> None:
+    def __init__(self, frames: Sequence[RawFrame]) -> None:
         super().__init__("the event loop does not turn any more")
-        self.frames = capture(sys._current_frames().get(ident or 0))
+        self.frames = frames
 
 
 class LoopEnded(Exception):
     """The event loop is gone: something in it raised what no task may raise."""
 
 
+class InForkedChild(Exception):
+    """The app runs in the process that forked this one."""
+
+
 class AppThread:
     """An app that runs from `start` to `stop`; `call` runs a coroutine function on its loop.
 
-    `start`, `call` and `stop` run on the test's thread, all that begins with an
-    underscore on the loop thread. The loop thread is a daemon: an endpoint that never
-    gives the loop back must not keep pytest from ending.
+    `start`, `call`, `stop` and `abandon` run on the test's thread; `_run`, `_serve` and
+    `_say` on the loop thread. The loop thread is a daemon: an endpoint that never gives
+    the loop back must not keep pytest from ending. No call waits for it without a limit.
     """
 
-    def __init__(self, app: ASGIApp, user: UserCode) -> None:
+    def __init__(self, app: ASGIApp, user: UserCode, measured: "Measured | None" = None) -> None:
+        """`measured`: None where start and stop are not measured."""
+        self._pid = os.getpid()
         self.app = app
         """The app to send requests to: with its lifespan state, once it has started."""
         self.given = app
@@ -57,66 +74,198 @@ class AppThread:
         self.usable = True
         """False once its loop does not turn any more; whoever finds that out sets it."""
         self._user = user
-        self._reports: queue.SimpleQueue[BlockingPortal | BaseException] = queue.SimpleQueue()
-        """What the loop thread says: the portal once the app has started; the error that ended the thread."""
+        self._measured: Measured = measured or (lambda _record: nullcontext())
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
-        self._loop_error: concurrent.futures.Future[BaseException] = concurrent.futures.Future()
-        """Done when an error has ended the loop: nothing that was called will be answered."""
-        self._portal: BlockingPortal | None = None
+        self._loop: Any = None
+        self._stop_wanted: asyncio.Event | None = None
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        """Done when the app has started, or when its start has failed."""
+        self._stopping = threading.Event()
+        """Set when the loop has taken the order to stop, or has ended."""
+        self._lifespan_over = threading.Event()
+        """Set when the app has stopped, or its loop has ended."""
+        self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        """Done when the loop has ended, with the error that ended it."""
 
     def start(self) -> None:
         """Raises LifespanFailed."""
         self._thread.start()
-        report = self._reports.get()
-        if isinstance(report, BaseException):
-            self._thread.join(_STOP_S)
-            raise report
-        self._portal = report
+        try:
+            concurrent.futures.wait((self._started,), lifespan.LIMIT_S + _GRACE_S)
+        except BaseException as interrupt:  # as in `call`
+            self._note_interrupt(interrupt)
+            self.abandon()
+            raise
+        if not self._started.done():
+            self.abandon()
+            raise LifespanFailed(not_finished("startup", self._frames(), self._user))
+        if self._started.exception() is not None:
+            self._thread.join(_GRACE_S)
+        self._started.result()
 
-    def call(self, function: Callable[..., Awaitable[T]], *args: object, timeout_s: float) -> T:
+    def call(
+        self,
+        function: Callable[..., Awaitable[T]],
+        *args: object,
+        timeout_s: float,
+        overdue: Callable[[], bool] = lambda: False,
+    ) -> T:
         """What the function returns or raises.
 
         Raises LoopBlocked when the loop does not come back within `timeout_s`, LoopEnded when it never will.
+        `overdue`: asked now and then, whether the function should have ended before. It is believed where the stack
+        shows a user line, too.
         """
-        if self._portal is None:
-            raise RuntimeError("the app is not running")
-        future: concurrent.futures.Future[T] = as_ours(
-            self._portal.start_task_soon, _once_caller_sleeps, threading.get_native_id(), function, *args
-        )
-        either: tuple[concurrent.futures.Future[Any], ...] = (future, self._loop_error)
-        concurrent.futures.wait(either, timeout_s, concurrent.futures.FIRST_COMPLETED)
-        if future.cancelled() or (self._loop_error.done() and not future.done()):
-            raise LoopEnded(repr(self._loop_error.result(timeout_s)))
+        future = self._call_soon(_once_caller_sleeps(threading.get_native_id(), function, *args))
+        either: tuple[concurrent.futures.Future[Any], ...] = (future, self._ended)
+        try:
+            self._wait(either, timeout_s, overdue)
+        except BaseException as interrupt:  # Ctrl-C, the alarm of pytest-timeout
+            self._note_interrupt(interrupt)
+            future.cancel()
+            raise
+        if future.cancelled() or (self._ended.done() and not future.done()):
+            raise self._loop_ended()
         if future.done():
             return future.result()
-        raise LoopBlocked(self._thread.ident)
+        raise LoopBlocked(self._frames())
 
     def stop(self) -> None:
-        """Raises LifespanFailed when the shutdown fails; gives up on a loop that does not turn."""
-        portal, self._portal = self._portal, None
-        if portal is None:
+        """Raises LifespanFailed when the shutdown fails, or does not end; gives up on a loop that does not turn."""
+        wanted, self._stop_wanted = self._stop_wanted, None
+        if wanted is None or not self._thread.is_alive():  # after a fork, no thread of the parent's is
             return
-        as_ours(portal.start_task_soon, portal.stop)
-        self._thread.join(_STOP_S)
-        if not self._reports.empty():
-            report = self._reports.get()
-            if isinstance(report, BaseException):
-                raise report
+        self._tell(wanted.set)
+        if self._holds_its_loop():
+            raise self._given_up(f"the app cannot be stopped: it holds the event loop{self._sits()}")
+        if not self._lifespan_over.wait(lifespan.LIMIT_S + _GRACE_S):
+            raise self._given_up(not_finished("shutdown", self._frames(), self._user))
+        concurrent.futures.wait((self._ended,), CLOSE_S + _GRACE_S)
+        if not self._ended.done():
+            raise self._given_up(f"the app cannot be stopped: it holds the event loop{self._sits()}")
+        self._thread.join(_GRACE_S)
+        self._ended.result()
+
+    def abandon(self) -> None:
+        """Do not wait for the app any more. Where its loop comes back, it stops by itself."""
+        self.usable = False
+        wanted, self._stop_wanted = self._stop_wanted, None
+        if wanted is not None and self._thread.is_alive():
+            self._tell(wanted.set)
+
+    def _wait(
+        self, either: "tuple[concurrent.futures.Future[Any], ...]", timeout_s: float, overdue: Callable[[], bool]
+    ) -> None:
+        """Until one of them is done. Most calls end before the first look: to look takes CPU, and would be measured."""
+        deadline = now() + round(timeout_s * 1e9)
+        while (left := (deadline - now()) / 1e9) > 0:
+            seconds = min(left, _LOOK_EVERY_S)
+            if concurrent.futures.wait(either, seconds, concurrent.futures.FIRST_COMPLETED).done:
+                return
+            if overdue() and self._sits():
+                return
+
+    def _given_up(self, why: str) -> LifespanFailed:
+        self.usable = False
+        return LifespanFailed(why)
+
+    def _tell(self, function: Callable[[], None]) -> None:
+        """Have the loop thread call the function, and do not wait for that."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            as_ours(self._loop.call_soon_threadsafe, function)
+
+    def _call_soon(self, call: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+        """Unlike `anyio.from_thread.BlockingPortal` (seen in 4.9 to 4.16), this does not wait for the loop."""
+        try:
+            self._must_run_here()
+            return as_ours(asyncio.run_coroutine_threadsafe, call, self._loop)
+        except BaseException as error:
+            call.close()
+            if isinstance(error, RuntimeError) and self._stop_wanted is not None:  # the loop is closed
+                raise self._loop_ended() from None
+            raise
+
+    def _must_run_here(self) -> None:
+        if self._stop_wanted is None:
+            raise RuntimeError("the app is not running")
+        if self._pid != os.getpid():
+            raise InForkedChild
+
+    def _loop_ended(self) -> LoopEnded:
+        concurrent.futures.wait((self._ended,), CLOSE_S + _GRACE_S)
+        error = self._ended.exception() if self._ended.done() else None
+        return LoopEnded(repr(error or asyncio.CancelledError()))
+
+    def _note_interrupt(self, interrupt: BaseException) -> None:
+        """The test's thread is interrupted while it waits, as by Ctrl-C: where a line holds the loop, that is why."""
+        if held := self._sits():
+            self.abandon()
+            interrupt.add_note(f"the app's event loop was held meanwhile{held}")
+
+    def _holds_its_loop(self) -> bool:
+        """Whether the loop does not take the order to stop."""
+        if self._stopping.wait(_HELD_S):
+            return False
+        if self._sits() and not self._stopping.wait(_LOOK_AGAIN_S) and self._sits():
+            return True
+        return not self._stopping.wait(lifespan.LIMIT_S)
+
+    def _sits(self) -> str:
+        return sits_at(self._frames(), self._user)
+
+    def _frames(self) -> list[RawFrame]:
+        return capture(sys._current_frames().get(self._thread.ident or 0))
 
     def _run(self) -> None:
         CURRENT.set(OURS)  # what the loop itself needs is not the app's
+        error: BaseException | None = None
+        self._loop = _new_loop()
+        asyncio.set_event_loop(self._loop)
         try:
-            with asyncio.Runner(loop_factory=_new_loop) as runner:
-                runner.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  # handed to whoever started or stops the app
-            self._reports.put(error)
-            self._loop_error.set_result(error)
+            self._loop.run_until_complete(self._serve())
+        except BaseException as raised:  # noqa: BLE001  # handed to whoever started or stops the app
+            error = raised
+        error = _closed(self._loop, self._user) or error
+        self._say(error)
+
+    def _say(self, error: BaseException | None) -> None:
+        """The loop has ended: nobody waits for it any more."""
+        for each in (self._started, self._ended):
+            if each.done():
+                continue
+            if error is None:
+                each.set_result(None)
+            else:
+                each.set_exception(error)
+        self._stopping.set()
+        self._lifespan_over.set()
 
     async def _serve(self) -> None:
-        async with running(self.given, self._user) as app, BlockingPortal() as portal:
-            self.app = app
-            self._reports.put(portal)
-            await portal.sleep_until_stopped()
+        self._stop_wanted = wanted = asyncio.Event()
+        call = Lifespan(self.given, self._user)
+        with self._measured(call.record):
+            self.app = await call.start()
+        self._started.set_result(None)
+        await wanted.wait()
+        self._stopping.set()
+        try:
+            with self._measured(call.record):
+                await call.stop()
+        finally:
+            self._lifespan_over.set()
+
+
+def _closed(loop: asyncio.AbstractEventLoop, user: UserCode) -> BaseException | None:
+    """Close the loop; what went wrong, and None where nothing did."""
+    error: BaseException | None = None
+    try:
+        loop.run_until_complete(close_down(loop, user))
+    except BaseException as raised:  # noqa: BLE001  # handed to whoever stops the app
+        error = raised
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return error
 
 
 class _SelectorLoop(SeesExecutor, asyncio.SelectorEventLoop):

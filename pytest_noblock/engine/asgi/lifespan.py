@@ -1,17 +1,21 @@
-"""Starts and stops an app by its ASGI lifespan; a failure is one sentence. All of it runs on the loop thread."""
+"""Starts and stops an app by its ASGI lifespan, as uvicorn does; a failure is one sentence. It runs on the loop thread.
+
+An app that raises before it asks for a message, or returns at once, has no lifespan and works without one.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
-from typing import cast
+from collections.abc import Awaitable, Sequence
 
-from asgi_lifespan import LifespanManager, LifespanNotSupported
-
+from pytest_noblock.engine.asgi.boundary import ExchangeRecorder
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, Message, Receive, Scope, Send, owned
-from pytest_noblock.engine.stacks import describe_error
+from pytest_noblock.engine.stacks import RawFrame, as_stack, border, describe_error
 from pytest_noblock.engine.steps.python_threads import app_starts
+from pytest_noblock.engine.threads.await_chains import await_chain_through_tasks
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import LIFESPAN
+
+border(__file__, sending=("_receive", "_send"))
 
 LIMIT_S = 30
 """Seconds that the startup may take, and seconds that the shutdown may take. Chosen, not measured: an app under test
@@ -22,66 +26,119 @@ class LifespanFailed(Exception):
     """The app did not start or did not stop; the message is a whole sentence."""
 
 
-@asynccontextmanager
-async def running(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
-    """The app between startup and shutdown, as requests must be given to it (`lifespan.state` included).
+class Lifespan:
+    """The one lifespan call of an app: `start`, then `stop`. Both raise LifespanFailed."""
 
-    An app without a lifespan is given back as it is. Raises LifespanFailed.
-    """
-    manager = LifespanManager(_as_under_server(_raising_failures(app)), LIMIT_S, LIMIT_S)
-    try:
-        with owned(LiveExchange(LIFESPAN, "")), app_starts():
-            await manager.__aenter__()
-    except LifespanNotSupported:
-        yield app
-        return
-    except BaseException as error:
-        raise _failure("startup", error, user) from error
-    yield cast("ASGIApp", manager.app)
-    try:
-        await manager.__aexit__(None, None, None)
-    except BaseException as error:
-        raise _failure("shutdown", error, user) from error
+    def __init__(self, app: ASGIApp, user: UserCode) -> None:
+        self._app = app
+        self._user = user
+        self._state: dict[str, object] = {}
+        self.record = LiveExchange(
+            LIFESPAN,
+            "",
+            {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state},
+        )
+        self._recorder = ExchangeRecorder(self.record, asks_for_tasks=False)
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._asked = False
+        """Whether the app has asked for a message, or sent one."""
+        self._failure: str | None = None
+        """What the app said in `lifespan.startup.failed` or `lifespan.shutdown.failed`."""
+        self._answers: dict[str, asyncio.Future[None]] = {}
+        """By stage: done when the app has answered its message."""
+
+    async def start(self) -> ASGIApp:
+        """The app as requests must be given to it; the app itself where it has no lifespan."""
+        self._messages.put_nowait({"type": "lifespan.startup"})
+        with owned(self.record), app_starts():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+            await self._until_answered("startup", self._task)
+        if _ended_at_once(self._task) and not self._asked:
+            return self._app
+        self._raise_failure("startup", self._task)
+        return _with_copies_of(self._state, self._app)
+
+    async def stop(self) -> None:
+        """An app whose lifespan call has ended already is not asked any more, as under uvicorn."""
+        task = self._task
+        if task is None or (task.done() and not self._asked):
+            return
+        if not task.done():
+            self._messages.put_nowait({"type": "lifespan.shutdown"})
+            await self._until_answered("shutdown", task)
+        self._raise_failure("shutdown", task)
+
+    async def _run(self) -> None:
+        with self._recorder:
+            await _without_exiting(self._app(self.record.scope, self._receive, self._send))
+
+    async def _receive(self) -> Message:
+        self._asked = True
+        return self._recorder.told(await self._messages.get())
+
+    async def _send(self, message: Message) -> None:
+        stage, answer = _parts(message)
+        self._asked = True
+        self._recorder.passed(message)
+        if answer == "failed":
+            self._failure = message.get("message") or "no message"
+        answered = self._answers.get(stage)
+        if answered is not None and not answered.done():
+            answered.set_result(None)
+
+    async def _until_answered(self, stage: str, task: "asyncio.Task[None]") -> None:
+        answered = self._answers[stage] = asyncio.get_running_loop().create_future()
+        done, _pending = await asyncio.wait({answered, task}, timeout=LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise LifespanFailed(not_finished(stage, await_chain_through_tasks(task), self._user))
+
+    def _raise_failure(self, stage: str, task: "asyncio.Task[None]") -> None:
+        """What the app raised says more than what it reported: it has a line."""
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if error is None and self._failure is not None:
+            error = RuntimeError(self._failure.strip().splitlines()[-1])
+        if error is not None:
+            raise LifespanFailed(f"the app's lifespan {stage} failed: {describe_error(error, self._user)}") from error
 
 
-def _as_under_server(app: ASGIApp) -> ASGIApp:
-    """Give the app what asgi-lifespan (seen in 2.1) does not, and uvicorn does.
+def not_finished(stage: str, frames: Sequence[RawFrame], user: UserCode) -> str:
+    """The sentence for a stage that is over its limit; `frames`: where it sits, innermost first."""
+    return f"the app's lifespan {stage} did not finish within {LIMIT_S} s{sits_at(frames, user)}"
 
-    The scope of the lifespan names the version of ASGI. Each request has a copy of the lifespan's state: what one
-    request writes into it, the next does not see.
-    """
 
-    async def as_under_server(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            scope["asgi"] = {"version": "3.0", "spec_version": "2.0"}
-        else:
-            scope["state"] = scope["state"].copy()
+def sits_at(frames: Sequence[RawFrame], user: UserCode) -> str:
+    """`, it sits at api.py:7 in lifespan`, by the innermost user line; empty where there is none."""
+    frame = user_frame(as_stack(frames, user))
+    return f", it sits at {user.relative(frame.file)}:{frame.line} in {frame.function}" if frame else ""
+
+
+def _ended_at_once(task: "asyncio.Task[None]") -> bool:
+    """Also where it raised: what the app raised before it asked for a message says only that it has no lifespan."""
+    if not task.done():
+        return False
+    if not task.cancelled():
+        task.exception()  # it is retrieved: asyncio would log it
+    return True
+
+
+def _parts(message: Message) -> tuple[str, str]:
+    """`startup` and `complete`. Raises RuntimeError for a message of another protocol, as a server does."""
+    lifespan, _, rest = str(message["type"]).partition(".")
+    stage, _, answer = rest.partition(".")
+    if lifespan != "lifespan" or stage not in ("startup", "shutdown") or answer not in ("complete", "failed"):
+        raise RuntimeError(f"Unexpected ASGI message '{message['type']}' during the lifespan.")
+    return stage, answer
+
+
+def _with_copies_of(state: dict[str, object], app: ASGIApp) -> ASGIApp:
+    """Each request has a copy of the lifespan's state: what one request writes into it, the next does not see."""
+
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = state.copy()
         await app(scope, receive, send)
 
-    return as_under_server
-
-
-def _raising_failures(app: ASGIApp) -> ASGIApp:
-    """Raise what the app only reports by `lifespan.startup.failed` or `lifespan.shutdown.failed`.
-
-    asgi-lifespan (seen in 2.1) passes over these messages and waits for an answer until its limit.
-    """
-
-    async def raising(scope: Scope, receive: Receive, send: Send) -> None:
-        async def noting_failures(message: Message) -> None:
-            await send(message)
-            if message["type"].endswith(".failed"):
-                failures.append(message.get("message") or "no message")
-
-        failures: list[str] = []
-        if scope["type"] != "lifespan":
-            await app(scope, receive, send)
-            return
-        await _without_exiting(app(scope, receive, noting_failures))
-        if failures:
-            raise RuntimeError(failures[-1].strip().splitlines()[-1])
-
-    return raising
+    return with_state
 
 
 async def _without_exiting(call: Awaitable[None]) -> None:
@@ -91,7 +148,7 @@ async def _without_exiting(call: Awaitable[None]) -> None:
     """
     try:
         await call
-    except (SystemExit, asyncio.CancelledError) as error:
+    except (SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
@@ -103,9 +160,3 @@ class _Exited(Exception):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def _failure(stage: str, error: BaseException, user: UserCode) -> LifespanFailed:
-    if isinstance(error, TimeoutError):
-        return LifespanFailed(f"the app's lifespan {stage} did not finish within {LIMIT_S} s")
-    return LifespanFailed(f"the app's lifespan {stage} failed: {describe_error(error, user)}")

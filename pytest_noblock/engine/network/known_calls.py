@@ -12,10 +12,8 @@ Four tables say what blocks, for four questions:
 - `calls.table`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
 """
 
-import asyncio
 import concurrent.futures
 import functools
-import ipaddress
 import queue
 import select
 import selectors
@@ -29,15 +27,12 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pytest_noblock.engine.network import client_calls, driver_calls
-from pytest_noblock.engine.network.tcp_info import peer_of
+from pytest_noblock.engine.network import client_calls, driver_calls, may_block
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
 __tracebackhide__ = True
 """pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
-
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 Effect = Literal["network", "exchange", "local", "sleep", "connect", "client", "mock"]
 """What a known call does.
@@ -134,20 +129,21 @@ def _where(effect: Effect, blocks: Callable[..., bool]) -> EffectOf:
 
 @functools.cache
 def _standard_library() -> tuple[_KnownCall, ...]:
-    resolves, waits = _where("network", _asks_a_name_server), _where("network", _waits_for_the_network)
+    resolves = _where("network", may_block.asks_a_name_server)
+    waits = _where("network", may_block.waits_for_the_network)
     rows: tuple[tuple[Any, str, EffectOf], ...] = (
-        (socket.socket, "connect", _where("network", _connects)),
-        (socket.socket, "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into", _receives),
-        (ssl.SSLSocket, "read", _receives),
+        (socket.socket, "connect", _where("network", may_block.connects)),
+        (socket.socket, "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into", may_block.receives),
+        (ssl.SSLSocket, "read", may_block.receives),
         (socket, "getaddrinfo gethostbyname gethostbyname_ex gethostbyaddr", resolves),
         (select, "select", waits),
         (selectors.SelectSelector, "select", waits),
         *((getattr(selectors, name), "select", waits) for name in _SELECTORS if hasattr(selectors, name)),
         (time, "sleep", _always("sleep")),
-        (subprocess.Popen, "wait", _where("sleep", _runs)),
-        (concurrent.futures.Future, "result", _where("sleep", _is_pending)),
-        (queue.Queue, "get", _where("sleep", _is_empty)),
-        (threading.Thread, "join", _where("sleep", _lives)),
+        (subprocess.Popen, "wait", _where("sleep", may_block.runs)),
+        (concurrent.futures.Future, "result", _where("sleep", may_block.is_pending)),
+        (queue.Queue, "get", _where("sleep", may_block.is_empty)),
+        (threading.Thread, "join", _where("sleep", may_block.lives)),
     )
     return tuple(
         _KnownCall(owner, name, effect)
@@ -233,77 +229,3 @@ def _always(effect: Effect) -> EffectOf:
         return effect
 
     return effect_of
-
-
-def _receives(sock: socket.socket, *_: object, **__: object) -> Effect | None:
-    """asyncio's own sockets are non-blocking, and a Unix socket is no network."""
-    if sock.gettimeout() == 0:
-        return None
-    return "network" if sock.family in _INTERNET else "local"
-
-
-def _connects(sock: socket.socket, *_: object, **__: object) -> bool:
-    return sock.gettimeout() != 0 and sock.family in _INTERNET and sock.type == socket.SOCK_STREAM
-
-
-def _waits_for_the_network(waiter: Any = (), *args: Any, **kwargs: Any) -> bool:
-    """Whether a `select` other than the running loop's own waits for a socket of the network.
-
-    A client that polls by itself (dnspython, kafka-python) has a socket that cannot block, and waits here.
-    """
-    if isinstance(waiter, selectors.BaseSelector):
-        timeout = kwargs.get("timeout", args[0] if args else None)
-        fileobjs = [key.fileobj for key in (waiter.get_map() or {}).values()]
-    else:
-        timeout = args[2] if len(args) > 2 else None  # `select.select(read, write, except, timeout)`
-        fileobjs = [*waiter, *(args[0] if args else ())]
-    may_wait = timeout is None or timeout > 0
-    return may_wait and not _is_of_running_loop(waiter) and any(map(_of_network, fileobjs))
-
-
-def _is_of_running_loop(waiter: object) -> bool:
-    """`_selector` is private (asyncio of CPython 3.11 to 3.14); asyncio calls it between the steps, if not nested."""
-    try:
-        return getattr(asyncio.get_running_loop(), "_selector", None) is waiter
-    except RuntimeError:  # there is none: trio
-        return False
-
-
-def _of_network(fileobj: Any) -> bool:
-    if isinstance(fileobj, int):
-        return peer_of(fileobj) is not None
-    return getattr(fileobj, "family", None) in _INTERNET
-
-
-def _is_pending(future: concurrent.futures.Future[object], *_: object, **__: object) -> bool:
-    return not future.done()
-
-
-def _runs(process: "subprocess.Popen[bytes]", *_: object, **__: object) -> bool:
-    return process.returncode is None
-
-
-def _is_empty(items: "queue.Queue[object]", *args: object, **kwargs: object) -> bool:
-    waits = kwargs.get("block", args[0] if args else True)
-    return bool(waits) and not items.qsize()
-
-
-def _lives(thread: threading.Thread, *_: object, **__: object) -> bool:
-    return thread.is_alive()
-
-
-def _asks_a_name_server(host: str | bytes | None = None, *_: object, **__: object) -> bool:
-    """Only names are asked for: an address, or a name that this machine knows by itself, needs no server."""
-    try:
-        name = host.decode("idna") if isinstance(host, bytes) else host
-    except UnicodeError:
-        return False
-    if not name:
-        return False
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        from pytest_noblock.engine.network.hosts import known_here  # most runs resolve no name
-
-        return not known_here(name)
-    return False

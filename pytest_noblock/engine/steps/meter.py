@@ -4,20 +4,23 @@ import itertools
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from pytest_noblock.engine.clocks import CPU, PROCESS, QUEUED, SWITCHES, WALL, Clock, Reading, others_cpu, queued
+from pytest_noblock.engine.clocks import Clock
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps.counters import Counters, Span
 from pytest_noblock.engine.steps.deductions import Deductions
-from pytest_noblock.engine.steps.python_threads import PythonThreads
 from pytest_noblock.engine.steps.step_calls import StepCalls
 from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.segment import LineCost, Segment
+from pytest_noblock.model.segment import Segment
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.steps.observers import GapObserver, LineObserver
 
 _steps = itertools.count(1)
 _native_id = threading.get_native_id
@@ -36,48 +39,9 @@ moment. A C driver takes longer than this to open one and to talk.)"""
 _KEPT_NS = _NOTABLE_NS // 2
 """ns of CPU, of sleep or of imports. A segment with less of each is dropped. Of a notable step the machine may have
 taken a part; what remains still adds up with the other steps of its turn."""
-_SLEPT_NS = 5_000_000
-"""Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
 _RESUME_NS = 1_000_000
 """ns. The same where a request's step goes on at once after a cut, and nobody counts the turns of the loop. What the
 request did since the reading counts twice then: 1 ms at most, and only more than that is worth a note."""
-
-
-class LineObserver(Protocol):
-    """Counts what each user line costs, while a run is exact (see `line_costs`)."""
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether it has given up counting."""
-        ...
-
-    def enter(self) -> None:
-        """A step of a request begins."""
-        ...
-
-    def leave(self) -> tuple[LineCost, ...]:
-        """The step has ended; its notable lines."""
-        ...
-
-    def notable(self) -> bool:
-        """Whether the step has a notable line by now."""
-        ...
-
-
-class GapObserver(Protocol):
-    """Finds stretches in which another thread held the GIL (see `threads.gil_gaps`)."""
-
-    def close_interval(self) -> bool:
-        """The loop thread has just got the GIL, or is about to release it."""
-        ...
-
-    def in_step(self, segment: Segment) -> None:
-        """A step has ended; it may have waited for the GIL."""
-        ...
-
-    def sample_early(self) -> None:
-        """On the watchdog's thread: it has waited long for the GIL, and has the GIL now."""
-        ...
 
 
 class StepMeter:
@@ -95,16 +59,12 @@ class StepMeter:
     """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
     closed = False
     _watchdog: Watchdog | None = None
-    _lines: LineObserver | None = None
-    _gaps: GapObserver | None = None
+    _lines: "LineObserver | None" = None
+    _gaps: "GapObserver | None" = None
     _on_step_begin: Callable[[], None] | None = None
-    _start: Reading = (0, 0, b"", 0, 0)
-    """The reading from which the present step counts; a step may share it with the steps before."""
     _read_at = 0
-    """When `_start` was read (ns). 0: a step has been charged from it, and no other step may use it."""
+    """When the counters were read (ns). 0: a step has been charged from that reading, and no other step may use it."""
     _read_for: LiveExchange | None = None
-    _watchdog_cpu = 0
-    """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
     _step = _began = _ended_at = 0
     _chain_of: LiveExchange | None = None
     """The owner of the last step. A step of the same owner that follows at once, in the same turn of the loop, goes on
@@ -120,21 +80,22 @@ class StepMeter:
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
         self.deductions = Deductions(clock)
         self._native = _native_id()
-        self.threads = PythonThreads()
         self._trips = RoundTrips(sockets)
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
+        self._counters = Counters(clock, self._trips, self._calls, self.deductions)
+        self.threads = self._counters.threads
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
-        self._watchdog = self.deductions.watchdog = watchdog
+        self._watchdog = self.deductions.watchdog = self._counters.watchdog = watchdog
 
-    def attach_lines(self, lines: LineObserver | None) -> None:
+    def attach_lines(self, lines: "LineObserver | None") -> None:
         """The counters count the cost of each user line; None ends it."""
         self._lines = lines
 
-    def attach_gaps(self, gaps: GapObserver | None) -> None:
+    def attach_gaps(self, gaps: "GapObserver | None") -> None:
         """The detector looks for threads that hold the GIL, in steps and where the watchdog is late; None ends it."""
-        self._gaps = gaps
+        self._gaps = self._counters.gaps = gaps
         if self._watchdog is not None:
             self._watchdog.on_late = gaps.sample_early if gaps is not None else None
 
@@ -198,20 +159,10 @@ class StepMeter:
         if self._lines is not None:
             self._lines.enter()
         if moment - self._read_at > usable:
-            self._read()
+            moment = self._read_at = self._counters.begin()
             self._read_for = self.owner
-            moment = self._start[WALL]
-        self._began = moment  # `_start` may be older: the phase of the request is that of this moment
+        self._began = moment  # the reading may be older: the phase of the request is that of this moment
         return moment
-
-    def _read(self) -> None:
-        self._start = self.clock.begin()
-        if self._trips.begin_step(self._start[PROCESS] - self._start[CPU]):
-            self.close_gap_interval()
-            self._start = self.clock.begin()
-        self._read_at = self._start[WALL]
-        self.threads.step_begins(self._read_at)
-        self._watchdog_cpu = self._watchdog.cpu if self._watchdog is not None else 0
 
     def end(self) -> None:
         """The owner's step ends, or is cut here; the owner is charged for it."""
@@ -244,8 +195,12 @@ class StepMeter:
             self.begin(owner)
 
     def _charge(self, owner: LiveExchange) -> None:
-        end = self.clock.end()
-        segment = self._segment(owner, end, self._lines.leave() if self._lines is not None else ())
+        end, lines = self.clock.end(), self._lines
+        notable = lines.leave() if lines is not None else ()
+        span = Span(owner.number, self._began, self._between, self._chain_turn)
+        segment = self._counters.segment(span, end)
+        if lines is not None:
+            segment = segment._replace(lines=notable, counted=not lines.exhausted)
         if self._gaps is not None:
             self._gaps.in_step(segment)
             self._gaps.close_interval()  # reading the sockets has released the GIL
@@ -253,42 +208,6 @@ class StepMeter:
         trips = segment.round_trips or segment.doubtful_trips
         if trips or segment.calls or segment.answered or longest >= _KEPT_NS:
             self.segments.append((segment, self._step))
-
-    def _segment(self, owner: LiveExchange, end: Reading, lines: tuple[LineCost, ...]) -> Segment:
-        start, out, calls = self._start, self.deductions, self._calls
-        others = others_cpu(start, end)
-        if self._watchdog is not None:  # the watchdog makes no round trips
-            others = max(0, others - (self._watchdog.cpu - self._watchdog_cpu))
-        trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
-        ended = max(self._began, end[WALL] - out.wall)
-        cpu = end[CPU] - start[CPU] - out.collected - out.cpu - self._between
-        split = self.clock.splits_waiting
-        return Segment(
-            exchange=owner.number,
-            began=self._began,
-            ended=ended,
-            cpu=max(0, min(cpu, ended - self._began - self._between)),  # the reading may be older than the step
-            collected=out.collected,
-            queued=max(0, queued(end[QUEUED]) - queued(start[QUEUED]) - out.queued) if split else None,
-            switches=end[SWITCHES] - start[SWITCHES] if split else None,
-            others_cpu=others,
-            round_trips=trips,
-            doubtful_trips=doubtful,
-            imported=out.imported,
-            calls=tuple(calls.blocking),
-            answered=tuple(calls.answered),
-            lines=lines,
-            exchanged=exchanged,
-            turn=self._chain_turn,
-            elsewhere=min(self._between, ended - self._began),
-            first_use=min(out.once_cpu, max(0, cpu)),
-            first_uses=out.once,
-            counted=not (self._lines is not None and self._lines.exhausted),
-            threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
-        )
-
-    def _threads_cpu(self, off_cpu: int) -> int | None:
-        return self.threads.burned() if off_cpu >= _SLEPT_NS else None
 
     def exchange_begins(self) -> int:
         """A call on this thread begins that may make a round trip; see `known_calls.Observer`."""

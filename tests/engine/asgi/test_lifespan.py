@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pytest_noblock.engine.asgi import lifespan
-from pytest_noblock.engine.asgi.lifespan import LifespanFailed, running
+from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed
 from pytest_noblock.engine.exchange import CURRENT
 
 
@@ -15,8 +15,11 @@ def live(run, user):
 
     def live(app, meanwhile=None):
         async def main():
-            async with running(app, user) as started:
-                return await meanwhile(started) if meanwhile else started
+            lifespan = Lifespan(app, user)
+            started = await lifespan.start()
+            result = await meanwhile(started) if meanwhile else started
+            await lifespan.stop()
+            return result
 
         return run(main())
 
@@ -167,7 +170,9 @@ def test_a_failure_names_the_line(live, user):
 @pytest.mark.parametrize("stage", ["startup", "shutdown"])
 def test_a_stage_that_does_not_end_is_given_up(live, monkeypatch, stage):
     monkeypatch.setattr(lifespan, "LIMIT_S", 0.2)
-    with pytest.raises(LifespanFailed, match=rf"^the app's lifespan {stage} did not finish within 0\.2 s$"):
+    with pytest.raises(
+        LifespanFailed, match=rf"^the app's lifespan {stage} did not finish within 0\.2 s, it sits at .*never$"
+    ):
         live(answering(**{stage: never})[0])
 
 

@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from pytest_noblock.engine.asgi.lifespan import running
+from pytest_noblock.engine.asgi.lifespan import Lifespan
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
 from pytest_noblock.engine.exchange import CURRENT, LiveTask
 from pytest_noblock.engine.meters import metering
@@ -109,10 +109,9 @@ def test_the_scopes_are_those_of_uvicorn(run, user, respond):
             await serving
 
     async def in_the_fixture():
-        async with running(app, user) as started:
-            transport = AppTransport(started)
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                await client.get("/a%20b?q=1")
+        transport = AppTransport(await Lifespan(app, user).start())
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            await client.get("/a%20b?q=1")
 
     seen = []
     run(under_uvicorn())

@@ -133,25 +133,6 @@ def test_a_socket_that_cannot_block_or_that_stays_on_this_machine(calls):
     assert [(name, effect) for name, effect, *_ in calls] == [("socket.recv", "local")]
 
 
-@pytest.mark.parametrize(
-    ("host", "asks"),
-    [
-        ("db.example", True),
-        (b"db.example", True),
-        ("localhost", False),
-        ("api.localhost.", False),
-        (socket.gethostname(), False),
-        ("127.0.0.1", False),
-        ("::1", False),
-        ("fe80::1%eth0", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_only_a_name_is_asked_of_a_server(host, asks):
-    assert known_calls._asks_a_name_server(host) is asks
-
-
 def test_every_wrapped_call_exists():
     for known in known_calls._standard_library():
         assert callable(getattr(known.owner, known.name))

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.steps import counters
 from pytest_noblock.engine.steps import meter as module
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
@@ -198,7 +199,7 @@ def test_what_the_watchdog_burns_is_no_other_threads(clock, meter, monkeypatch):
     meter.attach_watchdog(dog)
     meter.begin(MINE)
     clock.moment += 70 * MS
-    monkeypatch.setattr(module, "others_cpu", lambda *_: 9 * MS)
+    monkeypatch.setattr(counters, "others_cpu", lambda *_: 9 * MS)
     dog.cpu = 7 * MS
     meter.end()
     [(segment, _step)] = meter.segments

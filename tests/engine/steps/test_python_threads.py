@@ -168,7 +168,7 @@ def test_threading_may_be_replaced_by_a_test(monkeypatch):
 
 
 def test_a_full_collection_is_no_work_of_the_thread_in_which_it_falls_due():
-    """One that the thread asks for is: see `instrument`."""
+    """One that the thread asks for is: see `collector`."""
     heap = [[number] for number in range(300_000)]
     seen = []
 

@@ -1,0 +1,95 @@
+"""Whether a known call of the standard library can block, by its arguments as the caller gives them.
+
+Each function has the arguments of the call that it is about.
+"""
+
+import asyncio
+import concurrent.futures
+import ipaddress
+import queue
+import selectors
+import socket
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pytest_noblock.engine.network.tcp_info import peer_of
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.network.known_calls import Effect
+
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
+
+
+def receives(sock: socket.socket, *_: object, **__: object) -> "Effect | None":
+    """asyncio's own sockets are non-blocking, and a Unix socket is no network."""
+    if sock.gettimeout() == 0:
+        return None
+    return "network" if sock.family in _INTERNET else "local"
+
+
+def connects(sock: socket.socket, *_: object, **__: object) -> bool:
+    return sock.gettimeout() != 0 and sock.family in _INTERNET and sock.type == socket.SOCK_STREAM
+
+
+def waits_for_the_network(waiter: Any = (), *args: Any, **kwargs: Any) -> bool:
+    """Whether a `select` other than the running loop's own waits for a socket of the network.
+
+    A client that polls by itself (dnspython, kafka-python) has a socket that cannot block, and waits here.
+    """
+    if isinstance(waiter, selectors.BaseSelector):
+        timeout = kwargs.get("timeout", args[0] if args else None)
+        fileobjs = [key.fileobj for key in (waiter.get_map() or {}).values()]
+    else:
+        timeout = args[2] if len(args) > 2 else None  # `select.select(read, write, except, timeout)`
+        fileobjs = [*waiter, *(args[0] if args else ())]
+    may_wait = timeout is None or timeout > 0
+    return may_wait and not _is_of_running_loop(waiter) and any(map(_of_network, fileobjs))
+
+
+def _is_of_running_loop(waiter: object) -> bool:
+    """`_selector` is private (asyncio of CPython 3.11 to 3.14); asyncio calls it between the steps, if not nested."""
+    try:
+        return getattr(asyncio.get_running_loop(), "_selector", None) is waiter
+    except RuntimeError:  # there is none: trio
+        return False
+
+
+def _of_network(fileobj: Any) -> bool:
+    if isinstance(fileobj, int):
+        return peer_of(fileobj) is not None
+    return getattr(fileobj, "family", None) in _INTERNET
+
+
+def is_pending(future: concurrent.futures.Future[object], *_: object, **__: object) -> bool:
+    return not future.done()
+
+
+def runs(process: "subprocess.Popen[bytes]", *_: object, **__: object) -> bool:
+    return process.returncode is None
+
+
+def is_empty(items: "queue.Queue[object]", *args: object, **kwargs: object) -> bool:
+    waits = kwargs.get("block", args[0] if args else True)
+    return bool(waits) and not items.qsize()
+
+
+def lives(thread: threading.Thread, *_: object, **__: object) -> bool:
+    return thread.is_alive()
+
+
+def asks_a_name_server(host: str | bytes | None = None, *_: object, **__: object) -> bool:
+    """Only names are asked for: an address, or a name that this machine knows by itself, needs no server."""
+    try:
+        name = host.decode("idna") if isinstance(host, bytes) else host
+    except UnicodeError:
+        return False
+    if not name:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        from pytest_noblock.engine.network.hosts import known_here  # most runs resolve no name
+
+        return not known_here(name)
+    return False

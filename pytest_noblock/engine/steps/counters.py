@@ -1,0 +1,92 @@
+"""The counters of a loop thread: read where a charge may begin, and where it ends. The difference is a segment."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_noblock.engine.clocks import CPU, PROCESS, QUEUED, SWITCHES, WALL, Clock, Reading, others_cpu, queued
+from pytest_noblock.engine.network.round_trips import RoundTrips
+from pytest_noblock.engine.steps.deductions import Deductions
+from pytest_noblock.engine.steps.python_threads import PythonThreads
+from pytest_noblock.engine.steps.step_calls import StepCalls
+from pytest_noblock.engine.steps.watchdog import Watchdog
+from pytest_noblock.model.segment import Segment
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.steps.observers import GapObserver
+
+_SLEPT_NS = 5_000_000
+"""Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
+
+
+class Span(NamedTuple):
+    """What one owner is charged for at once: steps that follow one another in one turn of the loop."""
+
+    exchange: int
+    began: int
+    between: int
+    """Ns between its steps, which belong to nobody."""
+    turn: int
+
+
+class Counters:
+    """Of one meter, on its thread."""
+
+    watchdog: Watchdog | None = None
+    gaps: "GapObserver | None" = None
+    _start: Reading = (0, 0, b"", 0, 0)
+    """The reading from which the present step counts; a step may share it with the steps before."""
+    _watchdog_cpu = 0
+    """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
+
+    def __init__(self, clock: Clock, trips: RoundTrips, calls: StepCalls, deductions: Deductions) -> None:
+        self.threads = PythonThreads()
+        self._clock = clock
+        self._trips = trips
+        self._calls = calls
+        self._deductions = deductions
+
+    def begin(self) -> int:
+        """Read them. Returns when that was (ns)."""
+        self._start = self._clock.begin()
+        if self._trips.begin_step(self._start[PROCESS] - self._start[CPU]):
+            if self.gaps is not None:
+                self.gaps.close_interval()
+            self._start = self._clock.begin()
+        read_at = self._start[WALL]
+        self.threads.step_begins(read_at)
+        self._watchdog_cpu = self.watchdog.cpu if self.watchdog is not None else 0
+        return read_at
+
+    def segment(self, span: Span, end: Reading) -> Segment:
+        """Of the steps that have just ended."""
+        start, out, calls = self._start, self._deductions, self._calls
+        others = others_cpu(start, end)
+        if self.watchdog is not None:  # the watchdog makes no round trips
+            others = max(0, others - (self.watchdog.cpu - self._watchdog_cpu))
+        trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
+        ended = max(span.began, end[WALL] - out.wall)
+        cpu = end[CPU] - start[CPU] - out.collected - out.cpu - span.between
+        split = self._clock.splits_waiting
+        return Segment(
+            exchange=span.exchange,
+            began=span.began,
+            ended=ended,
+            cpu=max(0, min(cpu, ended - span.began - span.between)),  # the reading may be older than the step
+            collected=out.collected,
+            queued=max(0, queued(end[QUEUED]) - queued(start[QUEUED]) - out.queued) if split else None,
+            switches=end[SWITCHES] - start[SWITCHES] if split else None,
+            others_cpu=others,
+            round_trips=trips,
+            doubtful_trips=doubtful,
+            imported=out.imported,
+            calls=tuple(calls.blocking),
+            answered=tuple(calls.answered),
+            exchanged=exchanged,
+            turn=span.turn,
+            elsewhere=min(span.between, ended - span.began),
+            first_use=min(out.once_cpu, max(0, cpu)),
+            first_uses=out.once,
+            threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
+        )
+
+    def _threads_cpu(self, off_cpu: int) -> int | None:
+        return self.threads.burned() if off_cpu >= _SLEPT_NS else None

@@ -1,0 +1,75 @@
+"""Which arguments let a known call block."""
+
+import asyncio
+import queue
+import selectors
+import socket
+
+import pytest
+
+from pytest_noblock.engine.network import may_block
+
+
+@pytest.mark.parametrize(
+    ("host", "asks"),
+    [
+        ("db.example", True),
+        (b"db.example", True),
+        ("localhost", False),
+        ("api.localhost.", False),
+        (socket.gethostname(), False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_a_name_is_asked_of_a_server(host, asks):
+    assert may_block.asks_a_name_server(host) is asks
+
+
+@pytest.fixture
+def connected():
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        yield client
+
+
+def test_a_selector_waits_for_the_network_where_a_socket_of_the_network_is_in_it(connected):
+    here, there = socket.socketpair()
+    with here, there, selectors.DefaultSelector() as selector:
+        selector.register(here, selectors.EVENT_READ)
+        assert not may_block.waits_for_the_network(selector)
+        selector.register(connected, selectors.EVENT_READ)
+        answers = [may_block.waits_for_the_network(selector, *given) for given in [(), (1,), (None,), (0,)]]
+        assert answers == [True, True, True, False]
+        assert not may_block.waits_for_the_network(selector, timeout=0)
+
+
+def test_select_waits_for_sockets_and_for_their_descriptors(connected):
+    here, there = socket.socketpair()
+    with here, there:
+        assert may_block.waits_for_the_network([connected], [], [])
+        assert may_block.waits_for_the_network([], [connected.fileno()], [], 1)
+        assert not may_block.waits_for_the_network([connected], [], [], 0)
+        assert not may_block.waits_for_the_network([here], [here.fileno()], [])
+
+
+def test_the_running_loops_own_selector_is_none_of_the_apps(connected):
+    async def waits():
+        loop = asyncio.get_running_loop()
+        loop.add_reader(connected, lambda: None)
+        try:
+            return may_block.waits_for_the_network(loop._selector)
+        finally:
+            loop.remove_reader(connected)
+
+    assert asyncio.run(waits()) is False
+
+
+def test_a_queue_blocks_where_it_is_empty_and_the_caller_waits():
+    items = queue.Queue()
+    assert [may_block.is_empty(items), may_block.is_empty(items, True, 1)] == [True, True]
+    assert [may_block.is_empty(items, False), may_block.is_empty(items, block=False)] == [False, False]
+    items.put(1)
+    assert not may_block.is_empty(items)
