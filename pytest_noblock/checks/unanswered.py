@@ -1,4 +1,4 @@
-"""Why httpx gave up on a request, in one sentence. Imported where it did."""
+"""Why httpx gave up on a request, in one sentence."""
 
 import httpx
 

@@ -115,7 +115,7 @@ def _shown_value(given: object) -> str:
 def _allowance(given: dict[str, Any], where: str) -> "Allowance":
     from pytest_noblock.acceptance.allowances import Allowance
 
-    reason, call, kinds = given["reason"], given.get("call"), given.get("kinds")
+    reason, call, kinds = given.get("reason"), given.get("call"), given.get("kinds")
     if not isinstance(reason, str) or not reason.strip():
         raise _mistake(where, f"noblock_allow needs a reason in words, not {_shown_value(reason)}")
     if call is not None and not (isinstance(call, str) and call.strip()):
@@ -142,6 +142,8 @@ def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
     try:
         given = signature.bind(*mark.args, **mark.kwargs).arguments
     except TypeError as error:
+        from pytest_noblock.model import shown
+
         known = ", ".join(signature.parameters)
-        raise _mistake(where, f"@pytest.mark.{mark.name}: {error}; it takes {known}") from None
+        raise _mistake(where, f"@pytest.mark.{mark.name}: {shown.one_line(error)}; it takes {known}") from None
     return {name: value for name, value in given.items() if value is not None}

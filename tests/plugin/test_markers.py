@@ -69,6 +69,7 @@ def test_what_is_accepted(mark, allowed):
         (MARK.noblock_allow("why", call=7), "noblock_allow: call=7 is not a name"),
         (MARK.noblock_allow("why", kinds=["slow"]), "noblock_allow: kinds=['slow'] is not a list of sync-network"),
         (MARK.noblock_allow("why", kinds="cpu"), "noblock_allow: kinds='cpu' is not a list of"),
+        (MARK.noblock_allow(None), "noblock_allow needs a reason in words, not None"),
         (MARK.noblock_allow("why", kinds=[]), "noblock_allow: kinds=[] is not a list of"),
         (MARK.noblock_allow("why", kinds=[["cpu"]]), "noblock_allow: kinds=[['cpu']] is not a list of"),
         (MARK.noblock_allow("why", kinds={"cpu": []}), "noblock_allow: kinds={'cpu': []} is not a list of"),
