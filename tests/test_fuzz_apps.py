@@ -1,6 +1,7 @@
 """Whatever an ASGI app does: the fixture has a check of it, and a watched test ends as it does without the plugin."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.plugin.watching import ItemRecorder
 from pytest_noblock.report.failure import failure
-from tests.fuzzing import ANYTHING, Rude, examples
+from tests.fuzzing import ANYTHING_TWICE, Rude, examples
 
 LIMITS = Limits(10**9, linger=10**7)
 START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
@@ -42,11 +43,15 @@ MESSAGES = st.one_of(
     st.just(START),
     st.just(BODY),
     st.just({**BODY, "more_body": True}),
-    st.fixed_dictionaries({"type": st.just("http.response.start")}, optional={"status": ANYTHING, "headers": ANYTHING}),
-    st.fixed_dictionaries({"type": st.just("http.response.body")}, optional={"body": ANYTHING, "more_body": ANYTHING}),
+    st.fixed_dictionaries(
+        {"type": st.just("http.response.start")}, optional={"status": ANYTHING_TWICE, "headers": ANYTHING_TWICE}
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("http.response.body")}, optional={"body": ANYTHING_TWICE, "more_body": ANYTHING_TWICE}
+    ),
     st.fixed_dictionaries({"type": st.sampled_from(["http.disconnect", "websocket.accept", "http.response.trailers"])}),
-    st.dictionaries(st.sampled_from(["type", "status"]), ANYTHING, max_size=2),
-    ANYTHING,
+    st.dictionaries(st.sampled_from(["type", "status"]), ANYTHING_TWICE, max_size=2),
+    ANYTHING_TWICE,
 )
 ACTIONS = st.one_of(
     st.tuples(st.just("send"), MESSAGES),
@@ -132,10 +137,23 @@ def outcome(actions):
     """How a test ends that sends a request with httpx."""
     app = App()
     app.actions = actions
+    loop = asyncio.new_event_loop()  # `asyncio.run` looks at the `repr` of exceptions, and leaves its signal handler
+    loop.set_exception_handler(lambda loop, context: None)
     try:
-        return asyncio.run(requested(app))
+        return loop.run_until_complete(requested(app))
     except BaseException as error:
-        return type(error), tuple(map(type, error.args)), type(error.__context__), type(error.__cause__)
+        return type(error), tuple(map(type, error.args)), type(error.__cause__)
+    finally:
+        _close(loop)
+
+
+def _close(loop):
+    with contextlib.suppress(BaseException):
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
 
 
 @pytest.fixture(scope="module")

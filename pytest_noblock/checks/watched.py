@@ -100,7 +100,22 @@ def _concluded(
     if any(near.is_near(each, rules.limits) for each in sure):
         return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)
-    return final, grouping.notes(final, grouping.findings(found, relative), [], rules.limits)
+    forgiven = grouping.findings(_forgiven(exchange, found, rules), relative)
+    others = grouping.notes([*final, *forgiven], grouping.findings(found, relative), [], rules.limits)
+    return final, (*(f"{grouping.said(each)} in the app's lifespan: {_FORGIVEN}" for each in forgiven), *others)
+
+
+_FORGIVEN = "noblock_lifespan = fail would make it red"
+
+
+def _forgiven(exchange: Exchange, found: "Sequence[Stall]", rules: WatchRules) -> "list[Stall]":
+    """What would be a finding if the rules judged the app's start and stop."""
+    if exchange.method != LIFESPAN or rules.lifespan_fails:
+        return []
+    from pytest_noblock.judge.stalls import breaking
+
+    broken = breaking(found, rules.limits)
+    return [each for each in broken if each.phase is Phase.LIFESPAN and sure_in_one_run(each)]
 
 
 def _near_the_limit(

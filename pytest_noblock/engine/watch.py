@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
+_of_fixtures: "list[RequestWatch]" = []
+"""The watch of the test whose fixtures end now: at most one. It is told of apps that these fixtures stop."""
+
+
 class Kit:
     """What watches need: one for the session where every test is watched, else one for each test."""
 
@@ -60,6 +64,8 @@ class RequestWatch:
         """True where one was recorded."""
         self._pools: WatchedPools | None = None
         self._open_loops = OpenLoops(self.records, kit.user)
+        self._stops: list[LiveExchange] = []
+        """The lifespans that ended in the fixtures' teardown."""
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches."""
@@ -89,9 +95,34 @@ class RequestWatch:
             self._finish(thread)
         if self._ended:
             self.segments = self._kit.meters.with_samples(self._ended)
+        _of_fixtures[:] = [self]
+
+    def fixtures_ended(self) -> bool:
+        """The test's fixtures are over; whether they stopped an app. The values are of these stops alone, then."""
+        _of_fixtures.clear()
+        if not self._stops:
+            return False
+        self._ended.clear()
+        for thread in list(self._metered):
+            self._finish(thread)
+        self.segments = self._kit.meters.with_samples(self._ended)
+        self.records = self._stops
+        self.gaps = WatchedGaps(self._sample_after, self._requests, self._marks)
+        self._pools = None
+        return True
+
+    def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
+        """See `boundary.Watcher`. The app may have started for another test, as where a module shares its client."""
+        return _of_fixtures[0].stop_of(record) if _of_fixtures else None
+
+    def stop_of(self, record: LiveExchange) -> StepMeter:
+        """One of the test's fixtures stops the app; on the thread that runs it."""
+        self._stops.append(record)
+        return self._meter()
 
     def leave(self) -> None:
         """Remove the patches. To be called after the fixtures, which may put back a wrapper of ours."""
+        _of_fixtures.clear()
         instrument.uninstall(self._kit.entry_points.patches)
 
     @property
@@ -125,12 +156,15 @@ class RequestWatch:
         self.records.append(record)
         if (loop := other_loops.running_loop()) is not None:
             self._open_loops.add(loop)
-        meter = instrument.current_meter()
-        if meter is None or not meter.of_this_thread():
-            meter = self._new_meter()
+        meter = self._meter()
         if record.method != LIFESPAN:
             self._enters(UnderWay(record, meter.ident, loop))
         return meter
+
+    def _meter(self) -> StepMeter:
+        """Of the calling thread."""
+        meter = instrument.current_meter()
+        return meter if meter is not None and meter.of_this_thread() else self._new_meter()
 
     def _enters(self, request: UnderWay) -> None:
         """Where another request is under way on the same loop, both may wait for the loop's thread pool."""

@@ -146,8 +146,17 @@ def notes(
     return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
 
 
+def said(finding: Finding) -> str:
+    """The beginning of a note that the summary tells."""
+    return f"{UNSETTLED}{_what(finding)}"
+
+
+def _what(finding: Finding) -> str:
+    return f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
+
+
 def _note(finding: Finding, limits: Limits) -> str:
-    what = f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
+    what = _what(finding)
     if finding.phase is Phase.APP and finding.reason is None:
         return f"{what}: the app ran it while no request was under way"
     if _breaks(finding, limits):

@@ -4,12 +4,13 @@ Every pytest run imports this module wherever the plugin is installed. So it imp
 httpx or the app: each function imports that on first use.
 """
 
+import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import markers, options, reporter
+from pytest_noblock.plugin import faults, markers, options, reporter
 from pytest_noblock.plugin.session import Session
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
 
 _SESSION = pytest.StashKey[Session]()
+_REPORTER = "noblock-reporter"
+_PID = pytest.StashKey[int]()
+"""The process that was configured. A test may fork, and its child may go on with the tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,11 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     options.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
+    config.stash[_PID] = os.getpid()
     carrier = session.carrier()
     if carrier is not None:
         config.pluginmanager.register(carrier, reporter.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
-        config.pluginmanager.register(session.reporter(), "noblock-reporter")
+        config.pluginmanager.register(session.reporter(), _REPORTER)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,14 +66,30 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)  # xdist's, in a worker
+    if output is not None:
+        output[faults.OF_WORKER] = faults.taken()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    if os.getpid() != item.config.stash[_PID]:
+        _leave_the_reports_to_the_parent(item.config)
     session = item.config.stash[_SESSION]
     session.end(item, passing=False)  # where the setup failed there was no call
     try:
-        return (yield)
+        result = yield
+        session.fixtures_ended(item)
+        return result
     finally:
         session.leave(item, nextitem)
+
+
+def _leave_the_reports_to_the_parent(config: pytest.Config) -> None:
+    if config.pluginmanager.has_plugin(_REPORTER):
+        config.pluginmanager.unregister(name=_REPORTER)
 
 
 @pytest.fixture
@@ -84,13 +105,15 @@ def noblock_app(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture(scope=options.scope_of)
 def _noblock_apps(pytestconfig: pytest.Config) -> Iterator["RunningApps"]:
-    apps = pytestconfig.stash[_SESSION].running_apps()
+    session = pytestconfig.stash[_SESSION]
+    apps = faults.or_fail(session.running_apps)
     yield apps
-    pytestconfig.stash[_SESSION].stop(apps)
+    faults.or_fail(lambda: session.stop(apps))
 
 
 @pytest.fixture
 def noblock(request: pytest.FixtureRequest, noblock_app: object, _noblock_apps: "RunningApps") -> "Noblock":
     """Requests to the app that fail the test when they block its event loop."""
     __tracebackhide__ = True
-    return request.config.stash[_SESSION].client(request.node, noblock_app, _noblock_apps)
+    session = request.config.stash[_SESSION]
+    return faults.or_fail(lambda: session.client(request.node, noblock_app, _noblock_apps))

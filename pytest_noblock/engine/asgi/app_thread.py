@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from pytest_noblock.engine.asgi import lifespan
-from pytest_noblock.engine.asgi.closing import CLOSE_S, close_down
+from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
 from pytest_noblock.engine.now import now, open_file
@@ -133,18 +132,20 @@ class AppThread:
     def stop(self) -> None:
         """Raises LifespanFailed when the shutdown fails, or does not end; gives up on a loop that does not turn."""
         wanted, self._stop_wanted = self._stop_wanted, None
-        if wanted is None or not self._thread.is_alive():  # after a fork, no thread of the parent's is
+        if wanted is None or self._pid != os.getpid():  # a forked child has none of its parent's threads
             return
         self._tell(wanted.set)
         if self._holds_its_loop():
-            raise self._given_up(f"the app cannot be stopped: it holds the event loop{self._sits()}")
+            raise self._given_up(_held(self._sits()))
         if not self._lifespan_over.wait(lifespan.LIMIT_S + _GRACE_S):
             raise self._given_up(not_finished("shutdown", self._frames(), self._user))
-        concurrent.futures.wait((self._ended,), CLOSE_S + _GRACE_S)
+        concurrent.futures.wait((self._ended,), closing.CLOSE_S + _GRACE_S)
         if not self._ended.done():
-            raise self._given_up(f"the app cannot be stopped: it holds the event loop{self._sits()}")
+            raise self._given_up(_held(self._sits()))
         self._thread.join(_GRACE_S)
-        self._ended.result()
+        error = self._ended.exception()
+        if error is not None:
+            raise error if isinstance(error, LifespanFailed) else LifespanFailed(f"the app ended its loop by {error!r}")
 
     def abandon(self) -> None:
         """Do not wait for the app any more. Where its loop comes back, it stops by itself."""
@@ -192,7 +193,7 @@ class AppThread:
             raise InForkedChild
 
     def _loop_ended(self) -> LoopEnded:
-        concurrent.futures.wait((self._ended,), CLOSE_S + _GRACE_S)
+        concurrent.futures.wait((self._ended,), closing.CLOSE_S + _GRACE_S)
         error = self._ended.exception() if self._ended.done() else None
         return LoopEnded(repr(error or asyncio.CancelledError()))
 
@@ -225,8 +226,8 @@ class AppThread:
             self._loop.run_until_complete(self._serve())
         except BaseException as raised:  # noqa: BLE001  # handed to whoever started or stops the app
             error = raised
-        error = _closed(self._loop, self._user) or error
-        self._say(error)
+        left = _closed(self._loop, self._user)
+        self._say(error or left)
 
     def _say(self, error: BaseException | None) -> None:
         """The loop has ended: nobody waits for it any more."""
@@ -243,10 +244,15 @@ class AppThread:
     async def _serve(self) -> None:
         self._stop_wanted = wanted = asyncio.Event()
         call = Lifespan(self.given, self._user)
-        with self._measured(call.record):
-            self.app = await call.start()
+        try:
+            with self._measured(call.record):
+                self.app = await call.start()
+        except BaseException as error:
+            self._started.set_exception(error)
+            raise
         self._started.set_result(None)
-        await wanted.wait()
+        if self.usable:  # else nobody waited for the start any more
+            await wanted.wait()
         self._stopping.set()
         try:
             with self._measured(call.record):
@@ -255,11 +261,15 @@ class AppThread:
             self._lifespan_over.set()
 
 
+def _held(sits: str) -> str:
+    return f"the app cannot be stopped: it holds the event loop{sits}"
+
+
 def _closed(loop: asyncio.AbstractEventLoop, user: UserCode) -> BaseException | None:
     """Close the loop; what went wrong, and None where nothing did."""
     error: BaseException | None = None
     try:
-        loop.run_until_complete(close_down(loop, user))
+        loop.run_until_complete(closing.close_down(loop, user))
     except BaseException as raised:  # noqa: BLE001  # handed to whoever stops the app
         error = raised
     finally:

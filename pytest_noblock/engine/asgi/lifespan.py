@@ -6,7 +6,7 @@ An app that raises before it asks for a message, or returns at once, has no life
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from pytest_noblock.engine.asgi.boundary import ExchangeRecorder
+from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, Message, Receive, Scope, Send, owned
 from pytest_noblock.engine.stacks import RawFrame, as_stack, border, describe_error
 from pytest_noblock.engine.steps.python_threads import app_starts
@@ -75,12 +75,15 @@ class Lifespan:
 
     async def _receive(self) -> Message:
         self._asked = True
-        return self._recorder.told(await self._messages.get())
+        message = self._recorder.told(await self._messages.get())
+        cut_segment()
+        return message
 
     async def _send(self, message: Message) -> None:
         stage, answer = _parts(message)
         self._asked = True
         self._recorder.passed(message)
+        cut_segment()
         if answer == "failed":
             self._failure = message.get("message") or "no message"
         answered = self._answers.get(stage)

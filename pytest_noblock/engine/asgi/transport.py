@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from pytest_noblock.engine.asgi.boundary import ExchangeRecorder
+from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
+from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 
-border(__file__, sending=("_send", "_receive", "_deliver", "_cut_segment", "_check"))
+border(__file__, sending=("_send", "_receive", "_deliver", "_check"))
 
 EXTENSION = "pytest_noblock"
 """Request extension: the list to which each call of the app adds its LiveExchange. A redirect is one more call."""
@@ -62,6 +63,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         task = asyncio.Task(call.run(), loop=asyncio.get_running_loop(), context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _task: let_go(record))
 
 
 class AppCall(httpx.AsyncByteStream):
@@ -114,7 +116,7 @@ class AppCall(httpx.AsyncByteStream):
         complete = self._recorder.passed(message)
         self._deliver(message, complete=complete)
         if complete:
-            _cut_segment()
+            cut_segment()
 
     async def _before(self, message: Message) -> None:
         """The turn of the loop that the recorder may take is ours: the app's own goes on after it."""
@@ -133,13 +135,6 @@ class AppCall(httpx.AsyncByteStream):
             self._body.put_nowait(message["body"])
         if complete:
             self._body.put_nowait(None)
-
-
-def _cut_segment() -> None:
-    """What follows in this step is the background phase, a segment of its own."""
-    meter = current_meter()
-    if meter is not None:
-        meter.switch_owner(meter.owner)
 
 
 def _check(message: Message, *, started: bool) -> None:
