@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
+from pytest_noblock.engine import guard
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit
@@ -123,6 +124,7 @@ def test_the_outcome_of_the_fixture_is_a_check(checked, actions, method):
     check = checked(actions, method)
     assert isinstance(check, Check)
     assert check.outcome in ("passed", "failed", "inconclusive")
+    assert guard.taken() == []  # no fault of ours
     if check.outcome == "inconclusive":
         assert failure(check).isprintable()
 
@@ -180,4 +182,5 @@ def test_a_watched_test_ends_as_it_does_without_the_plugin(watched, actions):
     without = outcome(actions)
     result, checks = watched(actions)
     assert result == without
+    assert guard.taken() == []
     assert all(isinstance(check, Check) for check in checks)
