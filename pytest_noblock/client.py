@@ -173,7 +173,7 @@ class Noblock:
             unknown = sorted(set(given) - _HTTPX)
             if unknown:
                 raise TypeError(_unknown(unknown[0]))  # noqa: TRY301  # raised anew below
-            return sendable(self._checker.client, method, url, given), plan
+            return sendable(self._checker.client, method, url, given, plan), plan
         except (TypeError, ValueError) as error:
             mistake = (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
         raise mistake  # outside the except block: without a history, and without a frame of ours

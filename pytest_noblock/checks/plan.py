@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from pytest_noblock.model.limits import Limits
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110, 9.2.1: requests with these methods may be sent again although the user did not ask for that."""
+
 
 class Plan(NamedTuple):
     """How one request is checked."""
@@ -19,6 +22,12 @@ class Plan(NamedTuple):
     """Whether a finding needs a second run that shows it again; None: where the request's method is safe to repeat."""
     mocked_calls_fail: bool = False
     """Whether a known blocking call that a mock answered is a finding; False: it is a note."""
+
+
+def may_be_sent_again(method: str, plan: Plan) -> bool:
+    """Whether the request is, or may be, sent more than once. `method`: in capital letters."""
+    asked = (plan.warmup, plan.confirm)
+    return plan.concurrency > 1 or any(method in SAFE if each is None else each for each in asked)
 
 
 def probe_paths(value: object) -> tuple[str, ...]:

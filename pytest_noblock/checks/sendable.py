@@ -1,11 +1,12 @@
 """What a test gives to a request, looked at before anything is sent: httpx would refuse it deep inside, or take it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import httpx
 
+from pytest_noblock.checks.plan import Plan, may_be_sent_again
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import shown
 from pytest_noblock.model.units import LONGEST_S
@@ -20,8 +21,8 @@ _BUILT = ("content", "data", "files", "json", "params", "headers", "cookies", "e
 """The arguments that httpx reads when it builds a request; the others it reads when it sends one."""
 
 
-def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapping[str, Any]) -> Request:
-    """The request, which this client can send as often as needed. Raises ValueError, in one sentence.
+def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapping[str, Any], plan: Plan) -> Request:
+    """The request, which this client can send as often as the plan wants. Raises ValueError, in one sentence.
 
     `given`: httpx's keywords. A content in pieces is joined: a request may be sent more than once.
     """
@@ -31,6 +32,10 @@ def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapp
     if not isinstance(arguments.get("extensions", {}), Mapping):
         raise ValueError(f"extensions={shown.value(arguments['extensions'])} is not a mapping")  # noqa: TRY004  # as the rest
     _valid_auth(given.get("auth"))
+    if isinstance(given.get("content"), AsyncIterator) and may_be_sent_again(request.method, plan):
+        raise ValueError(
+            "the content is an async iterator, which can be read only once, and the request is sent again: give bytes"
+        )
     _try_to_build(client, request)
     return request
 

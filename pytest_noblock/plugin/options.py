@@ -121,7 +121,7 @@ def _readable(config: pytest.Config, ini: str) -> object:
     """What the ini file says; pytest's own error does not name the option."""
     try:
         value: object = config.getini(ini)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, pytest.UsageError) as error:
         raise pytest.UsageError(f"{ini}: {error}") from None
     return value
 

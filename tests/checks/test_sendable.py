@@ -6,13 +6,15 @@ import itertools
 import httpx
 import pytest
 
+from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.sendable import sendable
 
+PLAN = Plan()
 CLIENT = httpx.AsyncClient(base_url="http://testserver/v1")
 
 
-def made(method="GET", url="/", **given):
-    return sendable(CLIENT, method, url, given)
+def made(method="GET", url="/", plan=PLAN, **given):
+    return sendable(CLIENT, method, url, given, plan)
 
 
 def test_what_httpx_takes_is_taken_as_it_is():
@@ -40,6 +42,25 @@ async def pieces():
 @pytest.mark.parametrize("content", [b"ab", "ab", None, pieces()], ids="bytes text none async".split())
 def test_any_other_content_is_left_alone(content):
     assert made("POST", content=content).arguments["content"] is content
+
+
+@pytest.mark.parametrize(
+    ("method", "plan", "again"),
+    [
+        ("POST", PLAN, False),
+        ("GET", PLAN, True),
+        ("GET", Plan(warmup=False, confirm=False), False),
+        ("POST", Plan(confirm=True), True),
+        ("POST", Plan(warmup=True), True),
+        ("POST", Plan(concurrency=2), True),
+    ],
+)
+def test_a_content_that_can_be_read_once_is_refused_where_the_request_is_sent_again(method, plan, again):
+    if again:
+        with pytest.raises(ValueError, match="the content is an async iterator, which can be read only once"):
+            made(method, plan=plan, content=pieces())
+    else:
+        assert made(method, plan=plan, content=pieces()).arguments.keys() == {"content"}
 
 
 def test_no_extensions_are_none_given():
@@ -96,7 +117,7 @@ def test_all_else_is_refused_in_one_sentence(given, sentence):
 def test_a_clients_own_timeout_is_looked_at_as_well():
     client = httpx.AsyncClient(timeout=1e300)
     with pytest.raises(ValueError, match="is not a positive number of seconds"):
-        sendable(client, "GET", "http://testserver/", {})
+        sendable(client, "GET", "http://testserver/", {}, PLAN)
 
 
 def test_no_password_is_told():
