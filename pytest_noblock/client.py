@@ -9,8 +9,9 @@ import httpx
 
 from pytest_noblock.checks.checker import Checker
 from pytest_noblock.checks.plan import Plan, expected, probe_paths
+from pytest_noblock.checks.sendable import sendable
 from pytest_noblock.engine.observe import Request
-from pytest_noblock.model import units
+from pytest_noblock.model import shown, units
 from pytest_noblock.model.check import Check
 
 _Primitive = str | int | float | bool | None
@@ -166,33 +167,29 @@ class Noblock:
         NoblockWarning, which Python's warning filters may turn into an exception.
         """
         __tracebackhide__ = True
-        given = dict(arguments)
-        plan = _plan(self._test.plan, given)
-        _valid_timeout(given.get("timeout"))
-        unknown = sorted(set(given) - _HTTPX)
-        if unknown:
-            raise TypeError(_unknown(unknown[0]))
-        return self._test.record(self._checker.check(self._test.id, Request(method.upper(), str(url), given), plan))
+        request, plan = self._read(method, url, dict(arguments))
+        return self._test.record(self._checker.check(self._test.id, request, plan))
+
+    def _read(self, method: object, url: object, given: dict[str, Any]) -> tuple[Request, Plan]:
+        __tracebackhide__ = True
+        try:
+            plan = _plan(self._test.plan, given)
+            unknown = sorted(set(given) - _HTTPX)
+            if unknown:
+                raise TypeError(_unknown(unknown[0]))  # noqa: TRY301  # raised anew below
+            return sendable(self._checker.client, method, url, given, plan), plan
+        except (TypeError, ValueError) as error:
+            mistake = (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
+        raise mistake  # outside the except block: without a history, and without a frame of ours
 
 
 def _plan(plan: Plan, given: dict[str, Any]) -> Plan:
     """The plan with the values of noblock's own keywords; removes these keywords from `given`."""
-    __tracebackhide__ = True
     for name in sorted(_OURS & given.keys()):
         value = given.pop(name)
         if value is not None:
-            plan = _with(plan, name, value)
+            plan = _READERS[name](plan, value)
     return plan
-
-
-def _with(plan: Plan, name: str, value: object) -> Plan:
-    __tracebackhide__ = True
-    problem = ""
-    try:
-        return _READERS[name](plan, value)
-    except ValueError as error:
-        problem = str(error)
-    raise ValueError(problem)  # outside the except block: no frames of ours
 
 
 _READERS: dict[str, Callable[[Plan, Any], Plan]] = {
@@ -205,24 +202,22 @@ _READERS: dict[str, Callable[[Plan, Any], Plan]] = {
 }
 
 
+_MOST_COPIES = 10_000
+"""Requests at once. Each takes half a millisecond of the loop at least: more do not end in a request's 30 s."""
+
+
 def _positive(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"concurrency={value!r} is not a positive whole number")
+        raise ValueError(f"concurrency={shown.value(value)} is not a positive whole number")
+    if value > _MOST_COPIES:
+        raise ValueError(f"concurrency={shown.value(value)} is more than {_MOST_COPIES}, which one event loop can send")
     return value
 
 
 def _truth(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{name}={value!r} is neither True nor False")  # noqa: TRY004  # as for the other arguments
+        raise ValueError(f"{name}={shown.value(value)} is neither True nor False")  # noqa: TRY004  # as for the others
     return value
-
-
-def _valid_timeout(value: object) -> None:
-    """Raises ValueError unless the timeout is None or a positive number of seconds: httpx takes any value."""
-    given = value.read if isinstance(value, httpx.Timeout) else value
-    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
-        return
-    raise ValueError(f"timeout={value!r} is not a positive number of seconds")
 
 
 def _unknown(name: str) -> str:

@@ -11,6 +11,7 @@ from pytest_noblock.model.limits import Limits
 from tests.report.golden_checks import PASSED
 
 MS = 1_000_000
+CLIENT = httpx.AsyncClient(base_url="http://testserver")
 RESPONSE = httpx.Response(200)
 PLAN = Plan(limits=Limits(7 * MS), probes=("/mine",), mocked_calls_fail=True)
 
@@ -20,7 +21,7 @@ class Straw:
 
     id = "test_it"
     plan = PLAN
-    client = "the client"
+    client = CLIENT
 
     def __init__(self, response=RESPONSE):
         self.sent = []
@@ -137,4 +138,4 @@ def test_without_a_response_there_is_nothing_to_return():
 
 
 def test_the_client_is_the_checkers(noblock):
-    assert noblock.client == "the client"
+    assert noblock.client is CLIENT

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from pytest_noblock.model import shown
+
 if TYPE_CHECKING:
     from pytest_noblock.engine.exchange import ASGIApp
 
@@ -20,7 +22,7 @@ def resolved(given: object, folder: str, source: str) -> "ASGIApp":
     `folder`: where modules are looked for. `source`: the user's words for `given`, with which a message begins. Raises
     NotAnApp.
     """
-    found = _imported(given, folder, source) if isinstance(given, str) else given
+    found = _imported(given, folder, shown.one_line(source)) if isinstance(given, str) else given
     if _is_factory(found):
         found = _built(cast("Callable[[], object]", found), source)
     problem = _problem(found)
@@ -39,11 +41,14 @@ def _imported(name: str, folder: str, source: str) -> object:
     try:
         found: object = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise NotAnApp(f"{source} cannot be imported: {type(error).__name__}: {error}") from error
+        raise NotAnApp(f"{source} cannot be imported: {shown.error(error)}") from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise NotAnApp(f"{source} cannot be found: module {module_name!r} has no attribute {attribute!r}")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise NotAnApp(f"{source} cannot be found: module {module_name!r} has no attribute {attribute!r}") from None
+        except Exception as error:  # a module's `__getattr__`, a property
+            raise NotAnApp(f"{source} cannot be found: {shown.error(error)}") from error
     return found
 
 
@@ -51,7 +56,7 @@ def _built(factory: Callable[[], object], source: str) -> object:
     try:
         return factory()
     except (Exception, SystemExit) as error:
-        raise NotAnApp(f"{source} is a factory that failed: {type(error).__name__}: {error}") from error
+        raise NotAnApp(f"{source} is a factory that failed: {shown.error(error)}") from error
 
 
 def _is_factory(found: object) -> bool:
@@ -60,10 +65,17 @@ def _is_factory(found: object) -> bool:
         return False
     if inspect.iscoroutinefunction(found):
         return False
+    return _binds(found)
+
+
+def _binds(found: Callable[..., object], *arguments: str, unknown: bool = False) -> bool:
+    """Whether `found` can be called with so many arguments; `unknown`: where it does not show what it takes."""
     try:
-        inspect.signature(found).bind()
-    except (TypeError, ValueError):
+        inspect.signature(found).bind(*arguments)
+    except TypeError:
         return False
+    except Exception:  # noqa: BLE001  # a callable in C has no signature; another's attributes may raise
+        return unknown
     return True
 
 
@@ -76,19 +88,20 @@ def _problem(found: object) -> str | None:
         )
     if not callable(found):
         return f"{_named(found)} cannot be called"
-    if hasattr(found, "wsgi_app"):
+    if inspect.getattr_static(type(found), "wsgi_app", None) is not None:
         return f"{_named(found)} is a WSGI app; wrap it in an ASGI adapter"
-    return _wrong_signature(found)
-
-
-def _wrong_signature(found: Callable[..., object]) -> str | None:
-    try:
-        inspect.signature(found).bind("scope", "receive", "send")
-    except TypeError:
-        return f"{_named(found)} does not take (scope, receive, send)"
-    except ValueError:  # a callable written in C has no signature
+    if _binds(found, "scope", "receive", "send", unknown=True):
         return None
-    return None
+    return f"{_named(found)} does not take (scope, receive, send){_why_no_factory(found)}"
+
+
+def _why_no_factory(found: Callable[..., object]) -> str:
+    """Why a function or class that builds the app, perhaps, was not called."""
+    if inspect.iscoroutinefunction(found) and _binds(found):
+        return "; a factory is a plain def: override the noblock_app fixture to await this one"
+    if inspect.isfunction(found) or inspect.isclass(found) or inspect.ismethod(found):
+        return "; a factory takes no arguments: override the noblock_app fixture to give it some"
+    return ""
 
 
 def _named(found: object) -> str:

@@ -7,15 +7,15 @@ from typing import Literal
 
 import httpx
 
-from pytest_noblock.checks import assemble
+from pytest_noblock.checks import assemble, unanswered
 from pytest_noblock.checks.assemble import Subject, Verdict
-from pytest_noblock.checks.plan import Plan
+from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.engine.asgi.app_thread import AppThread, InForkedChild, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, observe
+from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
@@ -29,9 +29,6 @@ from pytest_noblock.model.kinds import Confirmation
 from pytest_noblock.model.limits import Limits, sample_after
 from pytest_noblock.model.observation import Exchange, Meter, Observation
 from pytest_noblock.model.stall import Stall
-
-_SAFE = {"GET", "HEAD", "OPTIONS"}
-"""RFC 9110, 9.2.1: requests with these methods may be sent again although the user did not ask for that."""
 
 _GIVE_UP_S = 30.0
 """Seconds that a request may take where neither the request nor the client has a timeout."""
@@ -95,8 +92,8 @@ class Checker:
             reason = f"{subject.request} cannot be sent: the app runs in the process that forked this one"
         except ProbeFailed as error:
             reason = str(error)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            reason = f"{subject.request} cannot be sent: {error}"
+        except NotAnswered as error:
+            reason = unanswered.reason(subject.request, error.__cause__)
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
@@ -177,7 +174,7 @@ class Checker:
         By default the running app gets one warm-up for each method and path.
         """
         key = (request.method, request.url.partition("?")[0])
-        wanted = request.method in _SAFE and key not in self._warm if plan.warmup is None else plan.warmup
+        wanted = request.method in SAFE and key not in self._warm if plan.warmup is None else plan.warmup
         self._warm.add(key)
         if not wanted:
             return [], []
@@ -293,7 +290,7 @@ def _all_over(sent: Sequence[LiveExchange], run: Run) -> bool:
 
 def _sent_again(request: Request, plan: Plan) -> bool:
     """Whether the request may be sent again, to see whether what it showed comes again."""
-    return request.method in _SAFE if plan.confirm is None else plan.confirm
+    return request.method in SAFE if plan.confirm is None else plan.confirm
 
 
 def _run_of(repeat: confirmation.Repeat, request: Request, plan: Plan) -> Run:

@@ -6,6 +6,9 @@ from pytest_noblock.model.limits import Limits
 
 Expect = Literal["endpoint", "any"]
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110, 9.2.1: requests with these methods may be sent again although the user did not ask for that."""
+
 
 class Plan(NamedTuple):
     """How one request is checked."""
@@ -35,9 +38,21 @@ def expected(value: object) -> Expect:
     return "any"
 
 
+def may_be_sent_again(method: str, plan: Plan) -> bool:
+    """Whether the request is, or may be, sent more than once. `method`: in capital letters."""
+    asked = (plan.warmup, plan.confirm)
+    return plan.concurrency > 1 or any(method in SAFE if each is None else each for each in asked)
+
+
 def probe_paths(value: object) -> tuple[str, ...]:
     """The probe paths in `value`, which must be one path or a list of paths. Raises ValueError, in one sentence."""
     paths = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
-    if not paths or not all(isinstance(path, str) and path.startswith("/") for path in paths):
-        raise ValueError(f'{value!r} is not a path or a list of paths: write "/health"')
+    if not paths or not all(map(_is_path, paths)):
+        from pytest_noblock.model import shown
+
+        raise ValueError(f'{shown.value(value)} is not a path or a list of paths: write "/health"')
     return paths
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("/") and value.isprintable()

@@ -86,6 +86,10 @@ class Stuck(Exception):
         self.frame = frame
 
 
+class NotAnswered(Exception):
+    """The client gave up, on what it was told to send or on what it received. The cause is what it raised."""
+
+
 async def observe(
     context: RunContext, run: Run, sent: list[LiveExchange] | None = None
 ) -> tuple[Observation, httpx.Response | None]:
@@ -94,7 +98,7 @@ async def observe(
     Runs on the loop that runs the app. `sent` fills meanwhile, for a thread that wants to know how far it came.
 
     Returns the first request's response as well; None where the app gave none. Raises
-    Stuck, and ProbeFailed where a probe fails alone. What the app itself raises is part
+    Stuck, NotAnswered, and ProbeFailed where a probe fails alone. What the app itself raises is part
     of the observation.
     """
     exchanges: list[LiveExchange] = [] if sent is None else sent
@@ -235,13 +239,15 @@ async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[
 
 
 async def _send(client: httpx.AsyncClient, request: Request, exchanges: list[LiveExchange]) -> httpx.Response | None:
-    """None where the app's call ended without a response. Raises what httpx raises."""
+    """None where the app's call ended without a response. Raises NotAnswered."""
     extensions = {**request.arguments.get("extensions", {}), EXTENSION: exchanges}
     arguments = {**request.arguments, "extensions": extensions}
     try:
         return await client.request(request.method, request.url, **arguments)
     except NoResponse:
         return None
+    except Exception as error:
+        raise NotAnswered from error  # httpx's, or of the user's code in it: an auth flow, an event hook
 
 
 def _stuck(exchanges: list[LiveExchange], user: UserCode) -> Stuck:

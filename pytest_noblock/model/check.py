@@ -68,7 +68,7 @@ class TaskRun:
     error: str | None
     """The `repr` of the exception that the task raised; None where it raised none."""
     arguments: str = ""
-    """The task's arguments, shortened, as they stand in a call: `'seen', user=1`."""
+    """The types of the task's arguments, as they stand in a call: `str, user=int`. Their values may be secret."""
     added_at: str | None = None
     """`app/main.py:12`, the user line that added the task; None where no user line did."""
 

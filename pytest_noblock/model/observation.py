@@ -61,7 +61,7 @@ class Task(NamedTuple):
     module: str
     qualname: str
     arguments: str
-    """The task's arguments, shortened, as they stand in a call: `'seen', user=1`."""
+    """The types of the task's arguments, as they stand in a call: `str, user=int`. Their values may be secret."""
     added_at: Frame | None
     """The user line that added the task; None where no user line did."""
     began: int | None

@@ -6,7 +6,10 @@ _NS_PER = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 SWITCH_INTERVAL_NS = 5_000_000
 """Ns that a thread waits before it asks the thread that has the GIL to let go: CPython's default switch interval
 (`sys.getswitchinterval()`)."""
-_DURATION = r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s)\s*"  # compiled where it is used: every pytest run imports this
+_DURATION = r"\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s)\s*"  # compiled where it is used: every pytest run imports this
+LONGEST_S = 86_400
+"""Seconds of the longest duration: a day. What counts them, as a wait of a thread, overflows at 292 years."""
+_TOO_LONG_NS = LONGEST_S * 1_000_000_000 + 1
 
 
 def parse(text: object) -> int:
@@ -16,10 +19,16 @@ def parse(text: object) -> int:
     unit, and a guess would be wrong by a factor of a thousand.
     """
     match = re.fullmatch(_DURATION, text) if isinstance(text, str) else None
-    ns = round(float(match[1]) * _NS_PER[match[2]]) if match else 0
-    if not ns:
-        raise ValueError(f'{text!r} is not a duration: write a positive number and a unit, such as "50 ms" or "1.5 s"')
-    return ns
+    ns = round(min(float(match[1]) * _NS_PER[match[2]], _TOO_LONG_NS)) if match else 0
+    if 0 < ns < _TOO_LONG_NS:
+        return ns
+    from pytest_noblock.model import shown
+
+    if ns:
+        raise ValueError(f"{shown.value(text)} is longer than a day: write a duration of at most {LONGEST_S} s")
+    raise ValueError(
+        f'{shown.value(text)} is not a duration: write a positive number and a unit, such as "50 ms" or "1.5 s"'
+    )
 
 
 def milliseconds(ns: int) -> float:

@@ -88,24 +88,52 @@ def background_names(ours: Marked) -> list[str] | None:
 def _task_name(given: object, where: str) -> str:
     if isinstance(given, str) and given.strip():
         return given
-    if callable(given) and hasattr(given, "__qualname__"):
-        return f"{given.__module__}.{given.__qualname__}"
-    raise pytest.UsageError(f"{where}: noblock_background: {given!r} is neither the name of a task nor a function")
+    module, name = _text_of(given, "__module__"), _text_of(given, "__qualname__")
+    if callable(given) and module and name:
+        return f"{module}.{name}"
+    raise _mistake(where, f"noblock_background: {_shown_value(given)} is neither the name of a task nor a function")
+
+
+def _text_of(given: object, name: str) -> str | None:
+    try:
+        text = getattr(given, name, None)
+    except Exception:  # noqa: BLE001  # code of the user's
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _mistake(where: str, sentence: str) -> pytest.UsageError:
+    return pytest.UsageError(f"{where}: {sentence}")
+
+
+def _shown_value(given: object) -> str:
+    from pytest_noblock.model import shown  # only a mistake needs it
+
+    return shown.value(given)
 
 
 def _allowance(given: dict[str, Any], where: str) -> "Allowance":
     from pytest_noblock.acceptance.allowances import Allowance
+
+    reason, call, kinds = given.get("reason"), given.get("call"), given.get("kinds")
+    if not isinstance(reason, str) or not reason.strip():
+        raise _mistake(where, f"noblock_allow needs a reason in words, not {_shown_value(reason)}")
+    if call is not None and not (isinstance(call, str) and call.strip()):
+        raise _mistake(where, f'noblock_allow: call={_shown_value(call)} is not a name such as "sqlite3"')
+    return Allowance(reason, call, None if kinds is None else _kinds(kinds, where))
+
+
+def _kinds(given: object, where: str) -> tuple[str, ...]:
     from pytest_noblock.model.kinds import Kind
 
-    reason, call, kinds = given["reason"], given.get("call"), given.get("kinds")
-    if not isinstance(reason, str) or not reason.strip():
-        raise pytest.UsageError(f"{where}: noblock_allow needs a reason in words, not {reason!r}")
-    if call is not None and not isinstance(call, str):
-        raise pytest.UsageError(f'{where}: noblock_allow: call={call!r} is not a name such as "sqlite3"')
-    unknown = set(kinds or ()) - set(get_args(Kind)) if isinstance(kinds, list | tuple | None) else {kinds}
-    if unknown:
-        raise pytest.UsageError(f"{where}: noblock_allow: kinds={kinds!r} is not a list of {', '.join(get_args(Kind))}")
-    return Allowance(reason, call, tuple(kinds) if kinds else None)
+    known = get_args(Kind)
+    kinds = tuple(given) if isinstance(given, list | tuple) else ()
+    if kinds and all(isinstance(each, str) and each in known for each in kinds):
+        return kinds
+    raise _mistake(
+        where,
+        f"noblock_allow: kinds={_shown_value(given)} is not a list of {', '.join(known)}; without it all are",
+    )
 
 
 def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
@@ -114,6 +142,8 @@ def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
     try:
         given = signature.bind(*mark.args, **mark.kwargs).arguments
     except TypeError as error:
+        from pytest_noblock.model import shown
+
         known = ", ".join(signature.parameters)
-        raise pytest.UsageError(f"{where}: @pytest.mark.{mark.name}: {error}; it takes {known}") from None
+        raise _mistake(where, f"@pytest.mark.{mark.name}: {shown.one_line(error)}; it takes {known}") from None
     return {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The options: one table makes the command line, the ini file, `--help` and the README's table.
+"""The options as pytest gives them: added, checked and read by the table in `option_table`.
 
 `settings_of` alone decides the precedence: marker > command line > ini > default. The keywords of a single request
 go before the marker (see `client`).
@@ -6,123 +6,13 @@ go before the marker (see `client`).
 
 import os
 from collections.abc import Mapping
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 import pytest
 
-from pytest_noblock.model import units
-from pytest_noblock.model.limits import Limits
-from pytest_noblock.plugin import markers, settings
+from pytest_noblock.plugin import markers
+from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_help
 from pytest_noblock.plugin.settings import Settings
-
-Scope = Literal["function", "module", "session"]
-
-
-class Option:
-    """One option: its ini name is `noblock_<name>`, its command line name `--noblock-<name>`."""
-
-    def __init__(  # noqa: PLR0913  # no named tuple: every pytest run would pay half a millisecond for it
-        self,
-        name: str,
-        help: str,  # noqa: A002  # pytest's and argparse's word for it
-        default: str = "",
-        *,
-        value: str = "",
-        repeatable: bool = False,
-        marker: str = "",
-        choices: tuple[str, ...] = (),
-        ini_only: bool = False,
-        read: settings.Reader | None = None,
-    ) -> None:
-        """`name` is empty for the option that is called just `noblock`.
-
-        The README shows `help` and `default` as they are, `--help` without backticks and links. An empty `default`: the
-        option has no value unless somebody gives one. `value`: how a value looks on the command line; an option with
-        neither `value` nor `choices` is a switch. An option with `choices` stands in the ini file only. `marker`: how
-        the noblock marker gives it. `read` puts a value into the settings of a test; without `read` the option holds
-        for the whole run.
-        """
-        self.name = name
-        self.help = help
-        self.default = default
-        self.value = value
-        self.repeatable = repeatable
-        self.marker = marker
-        self.choices = choices
-        self.ini_only = ini_only or bool(choices)
-        self.read = read
-
-    @property
-    def ini(self) -> str:
-        return f"noblock_{self.name}" if self.name else "noblock"
-
-    @property
-    def cli(self) -> str:
-        """The name on the command line; empty where the option stands in the ini file only."""
-        return "" if self.ini_only else f"--{self.ini.replace('_', '-')}"
-
-
-OPTIONS = (
-    Option("", "watch the requests of every test", "off", marker="the marker itself"),
-    Option(
-        "app",
-        "the app, or a factory; else the `noblock_app` fixture, else one named `app`",
-        value="pkg.mod:app",
-        marker="app=",
-        read=settings.read_app,
-    ),
-    Option(
-        "max_block",
-        "longest the loop may be held in one go",
-        units.words(Limits().max_block),
-        value="50ms",
-        marker="max_block=",
-        read=settings.read_max_block,
-    ),
-    Option(
-        "probe",
-        "probe paths besides the built-in ones",
-        value="/health",
-        repeatable=True,
-        marker="probe=",
-        read=settings.read_probe,
-    ),
-    Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
-    Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
-    Option(
-        "scope",
-        "how long the fixture keeps an app running: `function`, `module`, `session`",
-        "`function`",
-        choices=get_args(Scope),
-    ),
-    Option(
-        "lifespan",
-        "`fail`: judge the app's start and stop as well",
-        "`note`",
-        choices=("note", "fail"),
-        read=settings.read_lifespan,
-    ),
-    Option(
-        "known_calls",
-        "`fail`: a known blocking call is red also where a mock answers it",
-        "`note`",
-        choices=("note", "fail"),
-        read=settings.read_known_calls,
-    ),
-    Option(
-        "linger",
-        "how long after its end a request's own detached work is waited for",
-        "1 s",
-        ini_only=True,
-        read=settings.read_linger,
-    ),
-    Option(
-        "meter",
-        "`auto`, `full`, `portable`: the rules to measure by",
-        "`auto`",
-        choices=("auto", "full", "portable"),
-    ),
-)
 
 _ROWS = {option.name: option for option in OPTIONS}
 
@@ -137,12 +27,6 @@ def add_options(parser: pytest.Parser) -> None:
             group.addoption(option.cli, help=plain_help(option), **_of_command_line(option))
         _add_ini(parser, option)
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
-
-
-def plain_help(option: Option) -> str:
-    """The option's help and default, as a terminal shows them."""
-    text = option.help.replace("[", "").partition("](")[0].replace("`", "")
-    return f"{text} ({option.default.strip('`')})" if option.default else text
 
 
 def _of_command_line(option: Option) -> dict[str, str | None]:
@@ -222,13 +106,34 @@ def _with(general: Settings, given: Mapping[str, object], where: str) -> Setting
 
 def validate_options(config: pytest.Config) -> None:
     """Raises UsageError, before anything runs."""
+    ini = {option.name: _readable(config, option.ini) for option in OPTIONS}
     of_run(config)
+    _validate_verbosity(config)
     for option in OPTIONS:
-        value = config.getini(option.ini)
+        value = ini[option.name]
         if option.choices and value not in option.choices:
             raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
     for file in reports(config):
         _validate_report(file)
+
+
+def _readable(config: pytest.Config, ini: str) -> object:
+    """What the ini file says; pytest's own error does not name the option."""
+    try:
+        value: object = config.getini(ini)
+    except (ValueError, TypeError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"{ini}: {error}") from None
+    return value
+
+
+def _validate_verbosity(config: pytest.Config) -> None:
+    value = _readable(config, "verbosity_noblock")
+    try:
+        config.get_verbosity("noblock")
+    except (ValueError, TypeError):
+        raise pytest.UsageError(
+            f'verbosity_noblock: {value!r} is neither a whole number, as 2 for -vv, nor "auto"'
+        ) from None
 
 
 def _validate_report(file: str) -> None:

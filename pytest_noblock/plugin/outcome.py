@@ -92,8 +92,9 @@ class ItemOutcome:
 
     def _warn(self, check: "Check") -> None:
         from pytest_noblock.model.finding import NoblockWarning
+        from pytest_noblock.report.failure import failure
 
-        text, (file, line) = self._text([check]).partition("\n")[0], self._where()
+        text, (file, line) = failure(check, -1), self._where()
         try:
             warnings.warn_explicit(text, NoblockWarning, file, line)
         except NoblockWarning:  # `filterwarnings = error`; who says `action=warn` wants no red
@@ -219,10 +220,9 @@ class ItemOutcome:
         return [each.reason for each in unused(self._allowances, [recorded.check for recorded in self._recorded])]
 
     def _text(self, checks: "Sequence[Check]") -> str:
-        from pytest_noblock.report.failure import failure
+        from pytest_noblock.plugin.telling import telling
 
-        verbosity = self._item.config.get_verbosity("noblock")
-        return "\n".join(failure(check, verbosity, readings=options.debugs()) for check in checks)
+        return telling(self._item.config).text(self.id, checks)
 
 
 def _of_request(check: "Check") -> bool:

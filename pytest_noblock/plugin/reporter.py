@@ -7,6 +7,7 @@ the `Carrier` sends the whole checks as well, on the report of the test's teardo
 import json
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.json_v1 import Record
     from pytest_noblock.report.wire import Environment, Run
 
 _PROPERTY = "noblock"
 _UNUSED = "noblock-unused-allowance"
+
+_TO_THE_END = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+"""How a run ends that is not interrupted. One that is interrupted before anything was measured writes no report."""
 
 _OURS = {_PROPERTY, _UNUSED, UNSEEN, faults.RED, faults.ACCEPTED}
 
@@ -183,7 +188,11 @@ class Reporter:
         """The records of each test as they came, in JSON."""
         self._carried: dict[str, Carried] = {}
         self._unused: dict[str, list[str]] = {}
+        self._loops: set[str] = set()
+        self._ran = False
+        """Whether a test has come to its end."""
         self._unwritten: list[str] = []
+        self._kept: list[str] = []
         self._vacuous = False
         self._unseen = Unseen(every_test=must_watch)
         self._vain: list[str] = []
@@ -202,6 +211,8 @@ class Reporter:
         self._unseen.left_out(item.nodeid for item in items)
 
     def _keep(self, report: pytest.TestReport) -> None:
+        self._ran = True
+        before = self._texts.get(report.nodeid)
         for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
             mine = [str(value) for name, value in report.user_properties if name == key]
             if mine:
@@ -210,6 +221,25 @@ class Reporter:
         self._unseen.keep(report.nodeid, report.user_properties)
         if self._files:
             self._carried[report.nodeid] = _carried_by(report)
+            self._loops |= self._carried[report.nodeid].loops
+            self._grow(report.nodeid, again=before is not None)
+
+    @cached_property
+    def _growing(self) -> "list[GrowingReport]":
+        from pytest_noblock.report.growing import GrowingReport
+
+        return [GrowingReport(file) for file in self._files]
+
+    def _grow(self, test: str, *, again: bool) -> None:
+        """Adds the test to the reports at once: the run may be killed. `again`: the test was in them before."""
+        if test not in self._texts:
+            return
+        texts = chain.from_iterable(self._texts.values()) if again else self._texts[test]
+        records, environment = list(texts), self._environment(self._loops)
+        for each in self._growing:
+            if again:
+                each.restart()
+            each.add(records, environment)
 
     @cached_property
     def _by_test(self) -> "dict[str, list[Record]]":
@@ -238,7 +268,10 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        self._unwritten = list(self._write()) if self._files else []
+        if ran and self._ran and (self._texts or exitstatus in _TO_THE_END):
+            self._unwritten = list(self._write()) if self._files else []
+        elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
+            self._kept = [f"nothing was measured: the report {file} stays as it was" for file in self._files]
         if self._unwritten:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -264,10 +297,10 @@ class Reporter:
                 terminalreporter.line(line, red=self._faults.red)
 
     def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._unwritten:
+        if self._unwritten or self._kept:
             terminalreporter.section("noblock")
-            for line in self._unwritten:
-                terminalreporter.line(line, red=True)
+            for line in (*self._unwritten, *self._kept):
+                terminalreporter.line(line, red=line in self._unwritten)
         unseen = list(self._unseen.lines(self._seen, self._vain))
         if not self._texts and not self._vacuous and not unseen:
             return
@@ -296,19 +329,24 @@ class Reporter:
 
     def _write(self) -> "Iterable[str]":
         """Writes each report file; yields a sentence for each file that could not be written."""
+        from pytest_noblock.model import shown
         from pytest_noblock.report import formats
 
         run = self._run()
+        for growing in self._growing:
+            growing.close()
         for file in self._files:
             try:
                 formats.write(file, run)
             except OSError as error:
-                yield f"the report {file} cannot be written: {error}"
+                yield shown.printable(f"the report {file} cannot be written: {error.strerror or error}")
+            except Exception as error:  # noqa: BLE001  # one report must not cost the others
+                yield shown.printable(f"the report {file} cannot be written: {shown.error(error)}")
 
     def _run(self) -> "Run":
         from pytest_noblock.report.wire import Run
 
-        environment = self._environment(loop for each in self._carried.values() for loop in each.loops)
+        environment = self._environment(self._loops)
         checks = [
             check
             for test, records in self._by_test.items()

@@ -118,7 +118,7 @@ class Session:
         """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
         failures = apps.stop()
         if failures:
-            pytest.fail("\n".join(failures), pytrace=False)
+            pytest.fail(_printable("\n".join(failures)), pytrace=False)
         if self._current is not None:
             self._judge_lifespan(apps, self._run(self._current))
 
@@ -143,7 +143,7 @@ class Session:
         try:
             checker = apps.checker(asgi)
         except LifespanFailed as error:
-            problem = str(error)
+            problem = _printable(str(error))
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
         run = self._run(item)
@@ -215,6 +215,13 @@ class Session:
     def _attach_faults(self, item: pytest.Item) -> None:
         if faults.pending():
             attach_faults(item, red=options.settings_of(self._config, markers.marked(item)).action != "warn")
+
+
+def _printable(text: str) -> str:
+    """An app's own words may hold what a terminal obeys."""
+    from pytest_noblock.model.shown import printable
+
+    return "\n".join(map(printable, text.splitlines()))
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":

@@ -56,8 +56,10 @@ def read_app(settings: Settings, value: object) -> Settings:
 
 
 def read_action(settings: Settings, value: object) -> Settings:
-    if value not in get_args(Action):
-        raise ValueError(f"{value!r} is neither 'fail' nor 'warn'")
+    if not (isinstance(value, str) and value in get_args(Action)):
+        from pytest_noblock.model import shown
+
+        raise ValueError(f"{shown.value(value)} is neither 'fail' nor 'warn'")
     return settings._replace(action=cast("Action", value))
 
 

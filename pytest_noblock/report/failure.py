@@ -1,12 +1,13 @@
 """How a failure reads: the line, the why, the harm, the remedy, in ten seconds (pure)."""
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, assert_never
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
+from pytest_noblock.model.shown import printable
 from pytest_noblock.model.units import words
 from pytest_noblock.report import evidence
 
@@ -32,20 +33,46 @@ _UNPROBED = "every other request of this worker waited meanwhile"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 
-def failure(check: Check, verbosity: int = 0, *, readings: bool = False) -> str:
+class Place(NamedTuple):
+    """The line of code and the kind: what is told in full once."""
+
+    kind: str
+    file: str
+    line: int | None
+
+
+def places(check: Check) -> set[Place]:
+    """The places of the check's findings, but for faults of background tasks: each of these is its own test's."""
+    return {place for finding in check.findings if (place := _place(finding)) is not None}
+
+
+def _place(finding: Finding) -> Place | None:
+    if finding.file is None or is_background(finding.kind):
+        return None
+    return Place(finding.kind, finding.file, finding.line)
+
+
+def failure(
+    check: Check, verbosity: int = 0, *, readings: bool = False, told: Mapping[Place, str] | None = None
+) -> str:
     """The whole report of a check.
+
+    `told`: the places that were told in full before, and where: `in test_api.py::test_report`, `above`. A finding there
+    is told in one line, at a verbosity below 2.
 
     `verbosity` -1 (`-q`) gives the first line only; 1 (`-v`) adds the lines that shared in the stall and a timeline of
     the exchange, 2 (`-vv`) stacks and probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings`
     adds these at any verbosity.
     """
-    lines = list(_failure(check, verbosity, readings=readings or verbosity >= 3))
+    readings = readings or verbosity >= 3
+    known = told if told and verbosity < 2 and not readings else {}
+    lines = [printable(line) for line in _failure(check, verbosity, known, readings=readings)]
     return "\n".join(lines[:1] if verbosity < 0 else lines)
 
 
-def _failure(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
+def _failure(check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool) -> Iterator[str]:
     if check.findings:
-        yield from _findings(check, verbosity, readings=readings)
+        yield from _findings(check, verbosity, told, readings=readings)
     else:
         yield f"{check.reason}: {_extent(check)}"
     if readings and check.notes:
@@ -59,8 +86,13 @@ def _extent(check: Check) -> str:
     return "what ran until then blocked nobody" if raised else "nothing was measured"
 
 
-def _findings(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
+def _findings(check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool) -> Iterator[str]:
+    known = {place: told[place] for place in places(check) if place in told}
     for finding in check.findings:
+        place = _place(finding)
+        if place in known:
+            yield _again(check, finding, known[place])
+            continue
         yield headline(check, finding)
         yield ""
         yield from _rows(check, finding)
@@ -71,10 +103,15 @@ def _findings(check: Check, verbosity: int, *, readings: bool) -> Iterator[str]:
         if verbosity >= 2:
             yield from evidence.stack(finding)
         yield ""
-    if verbosity >= 1:
+    if verbosity >= 1 and any(_place(finding) not in known for finding in check.findings):
         yield from evidence.timeline(check)
     if verbosity >= 2:
         yield from evidence.probes(check)
+
+
+def _again(check: Check, finding: Finding, where: str) -> str:
+    """One line for a line of code that was told before."""
+    return f"{headline(check, finding)}, {finding.kind} by {finding.place} in {finding.function}, as {where}"
 
 
 def headline(check: Check, finding: Finding) -> str:

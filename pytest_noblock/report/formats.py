@@ -3,12 +3,11 @@
 A new format is a module with `suffix` and `render`, and a row in `WRITERS`.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from pytest_noblock.report import json_v1
+from pytest_noblock.report import files, json_v1
 from pytest_noblock.report.wire import Run
 
 
@@ -35,22 +34,8 @@ def writer_of(name: str, writers: Iterable[Writer] = WRITERS) -> Writer | None:
 
 
 def write(file: Path, run: Run) -> None:
-    """Render the run into this file, whose name a writer knows; makes its folder. Raises OSError.
-
-    Whoever reads the file meanwhile reads the old report or the new one, never a part.
-    """
+    """Render the run into this file, whose name a writer knows; see `files.put`. Raises OSError and ValueError."""
     writer = writer_of(file.name)
     if writer is None:
         raise ValueError(f"no writer for {file.name!r}")
-    _replace(Path(os.path.realpath(file)), writer.render(run))
-
-
-def _replace(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(file)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    files.put(file, writer.render(run))

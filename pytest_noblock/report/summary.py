@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_noblock.model.limits import UNSETTLED
 from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
+from pytest_noblock.model.shown import printable
 from pytest_noblock.report.json_v1 import Record
 
 _MOST_TESTS = 3
@@ -15,6 +16,12 @@ def summary(
     by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]], *, notes: bool = False
 ) -> Iterator[str]:
     """The lines of the summary, from the records and the unused allowances of each test. `notes`: with notes."""
+    yield from map(printable, _lines(by_test, unused, notes=notes))
+
+
+def _lines(
+    by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]], *, notes: bool
+) -> Iterator[str]:
     requests = sum(each["request"] not in (LIFESPAN, NO_REQUEST) for records in by_test.values() for each in records)
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test):

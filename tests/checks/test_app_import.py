@@ -49,14 +49,28 @@ def build_with(debug):
     return app
 
 
+async def build_async():
+    return app
+
+
+class Odd:
+    """Its attributes raise, and it is an app all the same."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    async def __call__(self, scope, receive, send):
+        """ASGI."""
+
+
 instance = Callable3()
 FOLDER = "/"
 
 
 @pytest.mark.parametrize(
     "given",
-    [app, with_more, positional, instance, Callable3().__call__, functools.partial(with_more, more=1)],
-    ids="function with-more args object method partial".split(),
+    [app, with_more, positional, instance, Callable3().__call__, functools.partial(with_more, more=1), Odd()],
+    ids="function with-more args object method partial odd".split(),
 )
 def test_an_app_is_taken_as_it_is(given):
     assert resolved(given, FOLDER, "it") is given
@@ -77,7 +91,8 @@ def test_a_class_whose_objects_are_apps_is_a_factory():
         (5, "int object cannot be called"),
         (None, "NoneType object cannot be called"),
         (Callable0(), "does not take (scope, receive, send)"),
-        (build_with, "does not take (scope, receive, send)"),
+        (build_with, "; a factory takes no arguments: override the noblock_app fixture to give it some"),
+        (build_async, "; a factory is a plain def: override the noblock_app fixture to await this one"),
         (Flaskish(), "is a WSGI app; wrap it in an ASGI adapter"),
         (lambda: 5, "int object cannot be called"),
     ],
@@ -111,3 +126,21 @@ def test_an_import_string_is_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     tmp_path.joinpath("an_api.py").write_text("class Space:\n    async def app(scope, receive, send): pass\n")
     assert resolved("an_api:Space.app", str(tmp_path), "it").__qualname__ == "Space.app"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("raise ValueError('one\\n  two\\x1b')", "cannot be imported: ValueError: one two\\x1b"),
+        ("def __getattr__(name): raise ValueError('no')", "cannot be found: ValueError: no"),
+        ("def app(): raise ValueError('no')", "is a factory that failed: ValueError: no"),
+    ],
+    ids="import attribute factory".split(),
+)
+def test_what_the_users_code_raises_is_told_on_one_line(tmp_path, monkeypatch, source, why):
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"an_api_{len(source)}"
+    tmp_path.joinpath(f"{name}.py").write_text(source)
+    with pytest.raises(NotAnApp) as refusal:
+        resolved(f"{name}:app", str(tmp_path), "it")
+    assert str(refusal.value) == f"it {why}"

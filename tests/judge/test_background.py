@@ -264,10 +264,10 @@ def checked(exchange):
 
 
 def test_a_check_tells_a_task_in_ms_since_the_request_was_sent():
-    ran = task(began=1_010 * MS, ended=1_012 * MS)._replace(arguments="'seen'")
+    ran = task(began=1_010 * MS, ended=1_012 * MS)._replace(arguments="str")
     found = exchange(ran, lost("b")._replace(added_at=None), completed=1_009 * MS)._replace(sent=1_000 * MS)
     assert task_runs(found, shown) == (
-        TaskRun("write_log", 9.0, 10.0, 12.0, None, "'seen'", "app/main.py:3"),
+        TaskRun("write_log", 9.0, 10.0, 12.0, None, "str", "app/main.py:3"),
         TaskRun("b", 9.0, None, None, None, "", None),
     )
 

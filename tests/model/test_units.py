@@ -27,12 +27,24 @@ def test_a_number_and_a_unit_are_a_duration(text, ns):
 
 @pytest.mark.parametrize(
     "text", ["", " ", "50", "ms", "-5 ms", "+5 ms", "0 ms", "0.0s", "5 min", "5 MS", "1,5 ms", ".5 s", "5. s", "1e3 ms",
-             "inf s", "nan s", "5 ms 3", "ms 5", "5\n5 ms", "0.0000000001 s", 50, 0.05, None, True, ["50 ms"], b"50 ms"]
+             "inf s", "nan s", "5 ms 3", "ms 5", "5\n5 ms", "0.0000000001 s", "\u0663 ms", 50,
+             0.05, None, True, ["50 ms"], b"50 ms"]
 )  # fmt: skip
 def test_anything_else_is_refused_in_one_sentence(text):
     with pytest.raises(ValueError, match="is not a duration: write a positive number and a unit") as error:
         units.parse(text)
     assert str(error.value).startswith(repr(text))
+
+
+def test_a_day_is_the_longest_duration():
+    assert units.parse(f"{units.LONGEST_S} s") == 86_400_000 * MS
+
+
+@pytest.mark.parametrize("text", ["86401 s", "99999999999 ms", "9" * 400 + " s", "9" * 5000 + " ms"])
+def test_what_is_longer_is_refused_however_long(text):
+    with pytest.raises(ValueError, match="is longer than a day: write a duration of at most 86400 s") as error:
+        units.parse(text)
+    assert len(str(error.value)) < 200
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_check_has_every_task_with_its_times(run_traps):
             assert check.outcome == "passed"
             first, second, third = check.background
             assert [first.name, second.name, third.name] == ["write_log", "book", "send_email"]
-            assert [first.arguments, second.arguments, third.arguments] == ["'seen'", "1", "'me'"]
+            assert [first.arguments, second.arguments, third.arguments] == ["str", "int", "str"]
             moments = [first.response_complete_ms]
             for each in check.background:
                 assert each.error is None
@@ -72,7 +72,7 @@ def test_a_check_has_what_became_of_lost_and_failed_tasks(run_traps):
     result.assert_outcomes(passed=3)
 
 
-def test_arguments_are_shortened_and_never_raise(run, shop):
+def test_of_arguments_the_types_alone_are_told(run, shop):
     shop.makepyfile(
         api="""
         import functools
@@ -111,10 +111,9 @@ def test_arguments_are_shortened_and_never_raise(run, shop):
         @pytest.mark.noblock_background("named", "api.named", "named", "Callable", "Callable.method", "<lambda>")
         def test_it(noblock):
             long, unwilling, partial, instance, method, nameless = noblock.check("POST", "/").background
-            assert long.name == "named" and len(long.arguments) < 120
-            assert long.arguments.startswith("'xxx") and "key=[1, 1, " in long.arguments
-            assert unwilling.arguments.startswith("<Unwilling instance") or unwilling.arguments == "..."
-            assert (partial.name, partial.arguments) == ("named", "2")
+            assert long.name == "named" and long.arguments == "str, int, key=list"
+            assert unwilling.arguments == "Unwilling"
+            assert (partial.name, partial.arguments) == ("named", "int")
             assert (instance.name, method.name, nameless.name) == ("Callable", "method", "<lambda>")
         """,
         app="api:app",
@@ -140,8 +139,8 @@ def test_a_failure_shows_line_reason_and_times(run_traps):
             "  by      trap_app.py:* in own_background",
             '              tasks.add_task(write_log, "ordered")',
             "  why     the returned Response has a background of its own; then FastAPI drops the injected tasks",
-            "  when    write_log('ordered') never began; response complete * ms",
-            "  when    send_email('me') began * ms, ended * ms; response complete * ms",
+            "  when    write_log(str) never began; response complete * ms",
+            "  when    send_email(str) began * ms, ended * ms; response complete * ms",
             "  instead *",
         ],
         consecutive=True,

@@ -5,8 +5,8 @@ import json
 import pytest
 
 INERT = """
-    model.limits model.units plugin plugin.faults plugin.markers plugin.options plugin.reporter plugin.session
-    plugin.settings plugin.unseen
+    model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
+    plugin.reporter plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.callbacks engine.clocks engine.detached engine.errors
@@ -18,25 +18,25 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.counters engine.steps.deductions engine.steps.first_uses engine.steps.meter
     engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.await_chains engine.threads.held_turns
-    engine.threads.watched_gaps engine.tracers engine.usercode
-    engine.watch model.frames model.observation model.pace model.segment plugin.watching report.json_v1 report.summary
-    report.uneventful
+    engine.threads.watched_gaps engine.tracers engine.usercode engine.watch model.frames model.observation
+    model.pace model.segment model.shown plugin.watching report.json_v1 report.summary report.uneventful
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
     judge.grouping judge.near judge.stalls judge.traced judge.turns
-    model.check model.finding model.rules model.stall plugin.outcome report.evidence report.failure
+    model.check model.finding model.rules model.stall plugin.outcome plugin.telling report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
 FIXTURE = """
-    checks.checker client engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs
+    checks.checker checks.sendable checks.unanswered client engine.asgi.app_thread engine.observe
+    engine.probing.probes engine.steps.line_costs
     judge.confirmation
 """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background"
 """What needs a background task."""
-REPORT = "report.formats report.wire"
+REPORT = "report.files report.formats report.growing report.wire"
 """What needs a report file."""
 
 TELLS = """

@@ -54,7 +54,6 @@ def test_an_argument_is_known_by_name_and_none_says_nothing():
         (MARK.noblock_allow("why"), Allowance("why")),
         (MARK.noblock_allow("why", call="sqlite3"), Allowance("why", "sqlite3")),
         (MARK.noblock_allow("why", kinds=["cpu", "gil"]), Allowance("why", None, ("cpu", "gil"))),
-        (MARK.noblock_allow("why", kinds=[]), Allowance("why")),
     ],
 )
 def test_what_is_accepted(mark, allowed):
@@ -70,6 +69,11 @@ def test_what_is_accepted(mark, allowed):
         (MARK.noblock_allow("why", call=7), "noblock_allow: call=7 is not a name"),
         (MARK.noblock_allow("why", kinds=["slow"]), "noblock_allow: kinds=['slow'] is not a list of sync-network"),
         (MARK.noblock_allow("why", kinds="cpu"), "noblock_allow: kinds='cpu' is not a list of"),
+        (MARK.noblock_allow(None), "noblock_allow needs a reason in words, not None"),
+        (MARK.noblock_allow("why", kinds=[]), "noblock_allow: kinds=[] is not a list of"),
+        (MARK.noblock_allow("why", kinds=[["cpu"]]), "noblock_allow: kinds=[['cpu']] is not a list of"),
+        (MARK.noblock_allow("why", kinds={"cpu": []}), "noblock_allow: kinds={'cpu': []} is not a list of"),
+        (MARK.noblock_allow("why", call=" "), "noblock_allow: call=' ' is not a name such as"),
         (MARK.noblock_allow("why", kind="cpu"), "it takes reason, call, kinds"),
     ],
 )

@@ -28,7 +28,10 @@ TASK = Task("write_log", "app", "write_log", "", None, 30, 40, "ValueError('x')"
 def item(monkeypatch):
     plugins = {}
     config = SimpleNamespace(
-        pluginmanager=SimpleNamespace(get_plugin=plugins.get), get_verbosity=lambda kind: -1, plugins=plugins
+        pluginmanager=SimpleNamespace(get_plugin=plugins.get, register=lambda plugin, name: None),
+        get_verbosity=lambda kind: -1,
+        plugins=plugins,
+        stash=pytest.Stash(),
     )
     item = SimpleNamespace(
         nodeid="t", name="test_it", config=config, user_properties=[], own_markers=[], sections=[],

@@ -11,6 +11,7 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.plugin.reporter import Carrier, Reporter, attach, attach_unused, forget
 from pytest_noblock.plugin.reporter import replace as replace_record
 from pytest_noblock.report import formats
+from pytest_noblock.report.growing import GrowingReport
 from pytest_noblock.report.json_v1 import record, to_json
 from tests.report.golden_checks import CHECKS, PASSED
 
@@ -93,7 +94,8 @@ def test_a_run_that_made_no_request_is_not_spoken_to():
 def test_only_the_last_phase_counts_for_it_carries_what_the_others_did(tmp_path):
     phases = [report_of("a", "GET /1", when=when) for when in ("setup", "call", "teardown")]
     assert requests_of(written(tmp_path / "r.json", *phases)) == ["GET /1"]
-    assert requests_of(written(tmp_path / "r.json", *phases[:2])) == []
+    finished(*phases[:2], files=[tmp_path / "other.json"])
+    assert not (tmp_path / "other.json").exists()  # of no test that came to its end
 
 
 def test_the_report_is_sorted_by_test_and_keeps_the_order_within(tmp_path):
@@ -174,14 +176,14 @@ def test_without_a_file_the_environment_is_not_asked_for():
     reporter.pytest_sessionfinish(a_session(), 0)
 
 
-@pytest.mark.parametrize("reports", [[], [report_of("a", "GET /1")]], ids=["nothing", "watched"])
+@pytest.mark.parametrize("reports", [[report_of("b")], [report_of("a", "GET /1")]], ids=["nothing", "watched"])
 def test_a_file_that_cannot_be_written_is_red_and_told(tmp_path, reports):
     (tmp_path / "file").write_text("in the way")
     status, lines = finished(*reports, files=[tmp_path / "file" / "r.json"])
     assert status == pytest.ExitCode.TESTS_FAILED
     assert lines[0] == "[noblock]"
     assert lines[1].startswith(f"!the report {tmp_path}/file/r.json cannot be written: ")
-    assert lines[2:] == (["[noblock]", "1 request watched in 1 test"] if reports else [])
+    assert lines[2:] == (["[noblock]", "1 request watched in 1 test"] if reports[0].nodeid == "a" else [])
 
 
 RED = replace(CHECKS["sync-network"], id="a", loop="trio")
@@ -208,6 +210,7 @@ def carried_of(*checks, when="teardown"):
 def run_of(monkeypatch, *reports):
     """What a writer is given."""
     runs = []
+    monkeypatch.setattr(GrowingReport, "add", lambda self, records, environment: None)
     monkeypatch.setattr(formats, "write", lambda file, run: runs.append(run))
     finished(*reports, files=["r.json"])
     return runs[0]
@@ -274,3 +277,65 @@ def test_the_notes_are_shown_to_who_debugs():
     terminal = Terminal()
     reporter.pytest_terminal_summary(terminal)
     assert terminal.lines[2:] == ["notes on GET /report in a", f"  {EVENTFUL.notes[0]}"]
+
+
+INTERRUPTED, NOTHING = pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.mark.parametrize(
+    ("reports", "status", "options", "told"),
+    [
+        ([], pytest.ExitCode.OK, {"collectonly": True}, False),
+        ([report_of("a")], pytest.ExitCode.OK, {"setuponly": True}, False),
+        ([], pytest.ExitCode.OK, {}, False),  # --fixtures
+        ([], pytest.ExitCode.USAGE_ERROR, {}, False),
+        ([], NOTHING, {}, True),
+        ([report_of("a")], INTERRUPTED, {}, True),
+    ],
+    ids="collect-only setup-only fixtures usage nothing interrupted".split(),
+)
+def test_a_run_that_measured_nothing_leaves_the_last_report(tmp_path, reports, status, options, told):
+    file = tmp_path / "r.json"
+    file.write_text("the last")
+    after, lines = finished(*reports, files=[file], exitstatus=status, **options)
+    assert (file.read_text(), after) == ("the last", status)
+    assert lines == (["[noblock]", f"nothing was measured: the report {file} stays as it was"] if told else [])
+
+
+def test_an_interrupted_run_reports_what_it_measured(tmp_path):
+    finished(report_of("a", "GET /1"), files=[tmp_path / "r.json"], exitstatus=INTERRUPTED)
+    assert requests_of(json.loads((tmp_path / "r.json").read_text())) == ["GET /1"]
+
+
+def test_the_report_has_each_test_that_has_ended_however_the_run_ends(tmp_path):
+    """As a run leaves it that is killed: no hook of its end is called."""
+    reporter, file = a_reporter(tmp_path / "r.json"), tmp_path / "r.json"
+    grown = []
+    for report in (
+        report_of("b", "GET /1", "GET /2"),
+        report_of("c"),
+        report_of("a", "GET /3"),
+        report_of("b", "GET /4"),
+    ):
+        reporter.pytest_runtest_logreport(report)
+        grown.append(requests_of(json.loads(file.read_text())))
+    assert grown[:3] == [["GET /1", "GET /2"], ["GET /1", "GET /2"], ["GET /1", "GET /2", "GET /3"]]
+    assert sorted(grown[3]) == ["GET /3", "GET /4"]  # it was run again
+    reporter.pytest_sessionfinish(a_session(), 0)
+    assert requests_of(json.loads(file.read_text())) == ["GET /3", "GET /4"]
+
+
+def test_a_writer_that_fails_costs_no_other_report_and_no_internal_error(tmp_path, monkeypatch):
+    original = formats.write
+
+    def write(file, run):
+        if file.name == "bad.json":
+            raise ZeroDivisionError("ours")
+        original(file, run)
+
+    monkeypatch.setattr(formats, "write", write)
+    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    status, lines = finished(report_of("a", "GET /1"), files=[bad, good])
+    assert status == pytest.ExitCode.TESTS_FAILED
+    assert lines[1] == f"!the report {bad} cannot be written: ZeroDivisionError: ours"
+    assert requests_of(json.loads(good.read_text())) == ["GET /1"]

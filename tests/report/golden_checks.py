@@ -79,7 +79,7 @@ def task(name, *, began, ended):
         name=name,
         module="app.tasks",
         qualname=name,
-        arguments="'seen'",
+        arguments="str",
         added_at=Frame("app/main.py", 7, "order", user=True),
         began=SENT + began * MS,
         ended=SENT + ended * MS,
@@ -156,7 +156,7 @@ def background(kind, reason, run, *, call="write_log", ms=0.0, added=True, repla
 
 
 def run(name="write_log", began=None, ended=None, error=None):
-    return TaskRun(name, 10.0, began, ended, error, "'seen'", "app/main.py:7")
+    return TaskRun(name, 10.0, began, ended, error, "str", "app/main.py:7")
 
 
 CHECKS = {

@@ -157,6 +157,19 @@ def _check(message: Message, *, started: bool) -> None:
         raise RuntimeError(f"Expected ASGI message '{expected}', but got '{kind}'.")
     if not isinstance(message.get("body", b""), bytes | bytearray | memoryview):
         raise TypeError("the body of an ASGI message must be bytes")
+    if kind == "http.response.start":
+        _check_start(message)
+
+
+def _check_start(message: Message) -> None:
+    """httpx would refuse it later, and nobody would know that the app sent it."""
+    if not isinstance(message.get("status"), int):
+        raise TypeError("the status of an ASGI message must be an integer")
+    headers = message.get("headers", ())
+    if not isinstance(headers, list | tuple):
+        return  # an iterator can be read once
+    if not all(len(pair) == 2 and isinstance(pair[0], bytes) and isinstance(pair[1], bytes) for pair in headers):
+        raise TypeError("the headers of an ASGI message must be pairs of bytes")
 
 
 class NoResponse(Exception):

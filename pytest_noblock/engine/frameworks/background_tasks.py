@@ -5,7 +5,6 @@ included. A wrapper of `BackgroundTask.__call__` records its run. The ContextVar
 """
 
 import functools
-import reprlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -25,9 +24,6 @@ from pytest_noblock.model.observation import Task
 
 Join = Callable[[Patch], None]
 """Installs one patch more, which is uninstalled with the others."""
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 40
 
 
 def patches(join: Join) -> Iterator[Patch]:
@@ -181,11 +177,11 @@ def _plain(function: Any) -> Any:
 
 
 def _arguments(task: object) -> str:
-    """The task's arguments as in a call, shortened; `...` where a `repr` of the user's code raises."""
+    """The types of the task's arguments: the values may be passwords, and a `repr` of the user's may raise."""
     try:
-        given = [_SHORT.repr(each) for each in getattr(task, "args", ())]
-        named = [f"{name}={_SHORT.repr(each)}" for name, each in getattr(task, "kwargs", {}).items()]
-    except Exception:  # noqa: BLE001  # the user's code, run for a report only
+        given = [type(each).__name__ for each in getattr(task, "args", ())]
+        named = [f"{name}={type(each).__name__}" for name, each in getattr(task, "kwargs", {}).items()]
+    except Exception:  # noqa: BLE001  # a task of the user's own may have anything there
         return "..."
     return ", ".join(given + named)
 

@@ -247,8 +247,11 @@ def test_a_segment_is_cut_where_the_response_is_complete(user, run, respond):
         ([{"type": "http.response.body"}], "Expected ASGI message 'http.response.start', but got 'http.response.body'"),
         ([START, START], "Expected ASGI message 'http.response.body', but got 'http.response.start'"),
         ([START, {"type": "http.response.body", "body": "text"}], "the body of an ASGI message must be bytes"),
+        ([{"type": "http.response.start"}], "the status of an ASGI message must be an integer"),
+        ([{**START, "status": "200"}], "the status of an ASGI message must be an integer"),
+        ([{**START, "headers": [("a", "b")]}], "the headers of an ASGI message must be pairs of bytes"),
     ],
-    ids="body-first start-twice text".split(),
+    ids="body-first start-twice text no-status status headers".split(),
 )
 def test_what_a_server_refuses_is_refused(run, messages, error):
     async def app(scope, receive, send):

@@ -61,7 +61,7 @@ def test_who_added_a_task_and_with_what():
 
     (task,) = recorded(endpoint)
     assert (task.name, task.module, task.qualname) == ("write_log", __name__, "write_log")
-    assert task.arguments == "'seen', user=1"
+    assert task.arguments == "str, user=int"
     assert (task.added_at.file, task.added_at.line) == (__file__, line_of("added"))
     assert (task.began, task.ended, task.error, task.called_at) == (None, None, None, None)
 
@@ -160,7 +160,7 @@ def test_a_task_that_was_made_before_the_request_is_recorded_when_it_runs():
     assert value.began is not None
 
 
-def test_arguments_are_shortened_and_what_cannot_be_shown_is_left_out():
+def test_of_arguments_the_types_alone_are_told():
     class Rude:
         def __repr__(self):
             raise ValueError("no")
@@ -172,8 +172,8 @@ def test_arguments_are_shortened_and_what_cannot_be_shown_is_left_out():
         background.BackgroundTask(write_log).args = None
 
     long, rude, broken = recorded(endpoint)
-    assert len(long.arguments) <= 40
-    assert "Rude instance" in rude.arguments
+    assert long.arguments == "str"
+    assert rude.arguments == "Rude"
     assert broken.arguments == "..."
 
 

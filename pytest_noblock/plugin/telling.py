@@ -1,0 +1,58 @@
+"""What the failures of a process tell: one line of code is told once in full, then in one line for each test.
+
+A line that blocks in a hundred tests would fill a hundred pages otherwise. Under xdist each worker tells it in full
+once: workers do not know of each other.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_noblock.plugin import options
+from pytest_noblock.report.failure import failure, places
+
+if TYPE_CHECKING:
+    from pytest_noblock.model.check import Check
+    from pytest_noblock.report.failure import Place
+
+
+class Telling:
+    """Makes the text of failures, and knows what was told: registered with pytest, which says which tests failed."""
+
+    def __init__(self, verbosity: int) -> None:
+        self._verbosity = verbosity
+        self._told: dict[Place, str] = {}
+        """What a failed test told in full, and this test's node id."""
+        self._written: dict[str, set[Place]] = {}
+        """What was written for a test that has not ended: nobody sees the text if the test passes all the same."""
+
+    def text(self, test: str, checks: Iterable["Check"]) -> str:
+        """The text of the failed checks of one test. `test`: its node id."""
+        told = {place: f"in {other}" for place, other in self._told.items() if other != test}
+        texts = []
+        for check in checks:
+            texts.append(failure(check, self._verbosity, readings=options.debugs(), told=told))
+            told |= dict.fromkeys(places(check) - told.keys(), "above")
+            self._written.setdefault(test, set()).update(places(check))
+        return "\n".join(texts)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keeps what was told by a test that failed; an expected failure, or one that is run again, is not shown."""
+        if report.failed and self._verbosity >= 0:
+            for place in self._written.pop(report.nodeid, ()):
+                self._told.setdefault(place, report.nodeid)
+        elif report.when == "teardown":
+            self._written.pop(report.nodeid, None)
+
+
+_TELLING = pytest.StashKey[Telling]()
+
+
+def telling(config: pytest.Config) -> Telling:
+    """The one of this process."""
+    known = config.stash.get(_TELLING, None)
+    if known is None:
+        known = config.stash[_TELLING] = Telling(config.get_verbosity("noblock"))
+        config.pluginmanager.register(known, "noblock-telling")
+    return known
