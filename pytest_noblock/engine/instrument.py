@@ -147,6 +147,16 @@ def metered(meter: StepMeter) -> Iterator[None]:
     try:
         yield
     finally:
+        if not meter.closed:  # by `give_up`
+            unregister(meter)
+            uninstall()
+
+
+def give_up(ident: int) -> None:
+    """End what `metered` began on this thread, which holds its step for good. Called on another thread."""
+    meter = _meters.get(ident)
+    if meter is not None:
+        meter.give_up()
         unregister(meter)
         uninstall()
 
