@@ -3,14 +3,17 @@
 import asyncio
 import contextvars
 import gc
+import inspect
 import itertools
 import sys
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import TracebackType
-from typing import Any, TypedDict, TypeVar, Unpack
+from types import CodeType, TracebackType
+from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
+from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.model.frames import Frame
@@ -37,11 +40,61 @@ class LiveTask:
     error: BaseException | None = None
     called: Sequence[RawFrame] = ()
     """The stack that awaited the task."""
+    told: "ToldTask | None" = None
+    """What is told of the task and of its error when the request has ended; from then on both are let go of."""
+    _reference: Callable[[], object] | None = None
 
     def __init__(self, task: object, added: list[RawFrame]) -> None:
         """`task` is the framework's own object, `added` the stack that made it."""
         self.task = task
         self.added = added
+
+    def is_of(self, task: object) -> bool:
+        """Whether it is the record of this task. A task may run after its request has ended."""
+        return self.task is task or (self._reference is not None and self._reference() is task)
+
+    def let_go(self, told: "ToldTask") -> None:
+        """Keep the words in the place of the task's objects."""
+        self.told = told
+        self._reference = _reference(self.task)
+        self.task = self.error = None
+
+
+class ToldTask(NamedTuple):
+    """A background task in words."""
+
+    name: str
+    module: str
+    qualname: str
+    arguments: str
+    code: CodeType | None
+    """Of the task's function."""
+    error: str | None
+
+
+class Remains(NamedTuple):
+    """What is kept of the app's objects when a request has ended: words and code, and none of the objects."""
+
+    route: str | None
+    endpoint: str | None
+    entered: bool | None
+    framework: str | None
+    error: Raised | None
+    """What the app's call raised."""
+    cancelled: bool
+    raised: Raised | None
+    """What the endpoint raised."""
+    endpoint_code: "EndpointCode | None"
+    routed: bool
+    """Whether a function of the endpoint is known."""
+    answers: CodeType | None
+    """The code of that function; None where it is written in C."""
+    apps: tuple[CodeType, ...]
+    """Where no such function is known: the code of the apps, from the outermost middleware in."""
+
+
+EndpointCode = tuple[CodeType, dict[str, object]]
+"""The code of an endpoint, without its decorators, and the globals of its module."""
 
 
 class Known(TypedDict, total=False):
@@ -57,7 +110,10 @@ class Known(TypedDict, total=False):
 
 
 class LiveExchange:
-    """A request while it happens; `value()` is what remains of it. Times in ns, None until they come."""
+    """A request while it happens; `value()` is what remains of it. Times in ns, None until they come.
+
+    When the app's call has ended, `let_go` drops all objects of the app's.
+    """
 
     started: int | None = None
     completed: int | None = None
@@ -78,6 +134,8 @@ class LiveExchange:
     """Whether the endpoint returned a response that has a `background`."""
     app: object = None
     """The app that was called."""
+    remains: Remains | None = None
+    """What is kept when the app's call has ended."""
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
         self.method = method
@@ -89,6 +147,12 @@ class LiveExchange:
         self.number = next(_numbers)
         self.sent = now()
 
+    def let_go(self, remains: Remains) -> None:
+        """Keep the words in the place of the app's objects, which a test may expect to be freed."""
+        self.remains = remains
+        self.scope = {}
+        self.app = self.task = self.error = self.raised = self.raised_at = None
+
     @property
     def request(self) -> str:
         """Method and path; the method alone where there is no path, as of a lifespan."""
@@ -97,13 +161,34 @@ class LiveExchange:
     @property
     def route(self) -> str | None:
         """The path template, where the framework left it in the scope."""
-        return getattr(self.scope.get("route"), "path", None)
+        return self.remains.route if self.remains is not None else _path_of(self.scope.get("route"))
 
     @property
     def endpoint(self) -> str | None:
         """`module.qualname` of the endpoint, where the framework left it in the scope."""
+        return self.remains.endpoint if self.remains is not None else _dotted(self.scope.get("endpoint"))
+
+    @property
+    def endpoint_code(self) -> EndpointCode | None:
+        """None before the request is routed, and where the endpoint is not written in Python."""
+        if self.remains is not None:
+            return self.remains.endpoint_code
         endpoint = self.scope.get("endpoint")
-        return _dotted(endpoint) if endpoint is not None else None
+        function = undecorated(endpoint) if callable(endpoint) else None
+        code = code_of(function)
+        return None if code is None else (code, getattr(function, "__globals__", {}))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the app's call was cancelled."""
+        return self.remains.cancelled if self.remains is not None else isinstance(self.error, asyncio.CancelledError)
+
+    @property
+    def error_text(self) -> str | None:
+        """What the app's call raised, as `repr` shows it; None where it raised nothing."""
+        if self.remains is not None:
+            return self.remains.error.text if self.remains.error is not None else None
+        return None if self.error is None else shown(self.error)
 
     @property
     def duration(self) -> int:
@@ -124,7 +209,7 @@ class LiveExchange:
             endpoint=self.endpoint,
             steps=self.steps,
             own_background=self.own_background,
-            cancelled=isinstance(self.error, asyncio.CancelledError),
+            cancelled=self.cancelled,
             **known,
         )
 
@@ -165,6 +250,46 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     return context.get(CURRENT) if context is not None else None
 
 
-def _dotted(endpoint: object) -> str:
-    name = getattr(endpoint, "__qualname__", type(endpoint).__qualname__)
-    return f"{getattr(endpoint, '__module__', '?')}.{name}"
+def undecorated(function: Any) -> Any:
+    """`inspect.unwrap`, of any object: one that answers whatever it is asked for seems to be decorated without end."""
+    try:
+        return inspect.unwrap(function)
+    except Exception:  # noqa: BLE001  # a `__getattr__` of the user's
+        return function
+
+
+def code_of(function: object) -> CodeType | None:
+    """The function's code; None where it has none."""
+    try:
+        code = getattr(function, "__code__", None)
+    except Exception:  # noqa: BLE001  # as above
+        return None
+    return code if isinstance(code, CodeType) else None
+
+
+def _path_of(route: object) -> str | None:
+    """A framework may leave any object in the scope: only text is taken."""
+    try:
+        path = getattr(route, "path", None)
+    except Exception:  # noqa: BLE001  # a property of the user's
+        return None
+    return path if isinstance(path, str) else None
+
+
+def _dotted(endpoint: object) -> str | None:
+    if endpoint is None:
+        return None
+    try:
+        module, name = getattr(endpoint, "__module__", "?"), getattr(endpoint, "__qualname__", None)
+    except Exception:  # noqa: BLE001  # a `__getattr__` of the user's
+        module = name = None
+    if not isinstance(name, str):
+        module, name = type(endpoint).__module__, type(endpoint).__qualname__
+    return f"{module}.{name}"
+
+
+def _reference(thing: object) -> Callable[[], object] | None:
+    try:
+        return weakref.ref(thing)
+    except TypeError:
+        return None

@@ -213,6 +213,8 @@ async def _responses(context: RunContext, run: Run, exchanges: list[LiveExchange
 
 async def _unfinished(tasks: Sequence[asyncio.Task[Any]], deadline: int) -> set[asyncio.Task[Any]]:
     """Waits without cancelling: a stuck task must still show the line where it sits."""
+    if not tasks:  # all calls have ended, and their records have let go of their tasks
+        return set()
     _done, pending = await asyncio.wait(tasks, timeout=max(0, deadline - now()) / 1e9)
     return pending
 

@@ -25,6 +25,14 @@ class _Carried(NamedTuple):
     patches: "Patches"
 
 
+def attribute(module: str, name: str) -> Any:
+    """What an imported module has by this name; None for nothing, also where a stand-in of a test refuses to say."""
+    try:
+        return getattr(sys.modules.get(module), name, None)
+    except Exception:  # noqa: BLE001  # the `__getattr__` of a lazy module
+        return None
+
+
 class Patch:
     """One attribute of `owner`; `make` makes a wrapper of the attribute's value, once for each different value."""
 
@@ -38,14 +46,26 @@ class Patch:
         self._make = make
         self._own = False
 
-    def bind(self, patches: "Patches") -> None:
-        """Make a wrapper for what stands there now."""
-        self._own = self.name in vars(self.owner)
-        original = _bare(getattr(self.owner, self.name))
-        if original is not self.original:
-            self.original = original
-            self.wrapper = self._make(original)
-            self.wrapper.noblock = _Carried(self.wrapper, original, patches)
+    def bind(self, patches: "Patches") -> bool:
+        """Make a wrapper for what stands there now. Returns whether that is possible."""
+        try:
+            self._own = self.name in vars(self.owner)
+            original = _bare(getattr(self.owner, self.name))
+            if original is not self.original:
+                self.original = original
+                self.wrapper = self._make(original)
+                self.wrapper.noblock = _Carried(self.wrapper, original, patches)
+        except Exception:  # noqa: BLE001  # a stand-in of a test may be anything
+            return False
+        return True
+
+    def install(self) -> bool:
+        """Returns whether the owner lets itself be patched."""
+        try:
+            setattr(self.owner, self.name, self.wrapper)
+        except Exception:  # noqa: BLE001  # it is written in C, or refuses
+            return False
+        return True
 
     def is_installed(self) -> bool:
         return getattr(self.owner, self.name, None) is self.wrapper
@@ -119,8 +139,17 @@ class Patches:
             self._bind([patch for patch in self._patches if not (self.on and patch.is_installed())])
         elif self.on:
             return
-        _exhaust(map(setattr, self._owners, self._names, self._wrappers))
+        try:
+            _exhaust(map(setattr, self._owners, self._names, self._wrappers))
+        except Exception:  # noqa: BLE001  # a class that is written in C, or that refuses
+            self._install_what_can_be()
         self.on = True
+
+    def _install_what_can_be(self) -> None:
+        """One by one. What cannot be patched is left out, so that all others are put in and taken out as ever."""
+        self._imported = None  # the next `install` looks again: a test may have replaced it for a while
+        self._patches = [patch for patch in self._patches if patch.is_installed() or patch.install()]
+        self._bind(())
 
     def catch_up(self) -> None:
         """As `install`, for a caller that knows that nobody has replaced a wrapper: looks for new modules only."""
@@ -156,8 +185,10 @@ class Patches:
 
     def _bind(self, changed: Iterable[Patch]) -> None:
         self.on = False  # so that a wrapper of ours that a test gave back counts as an old one
-        for patch in changed:
-            patch.bind(self)
+        for patch in list(changed):
+            if not patch.bind(self):
+                self._patches.remove(patch)
+                self._imported = None  # as above
         self._owners = [patch.owner for patch in self._patches]
         self._names = [patch.name for patch in self._patches]
         self._originals = [patch.original for patch in self._patches]

@@ -2,12 +2,12 @@
 
 import contextlib
 import opcode
-import traceback
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
+from pytest_noblock.engine import errors
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame, Stack
 
@@ -193,11 +193,8 @@ def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | 
     return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)
 
 
-def first_line(function: object, user: UserCode) -> Frame | None:
-    """The first line of a function's code, a decorator's where it has one; None where it is written in C."""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType):
-        return None
+def first_line(code: CodeType, user: UserCode) -> Frame:
+    """The first line of a function's code, a decorator's where it has one."""
     return plain_frame(code, code.co_firstlineno, user=code.co_filename in user)
 
 
@@ -206,7 +203,4 @@ def describe_error(error: BaseException, user: UserCode, trace: TracebackType | 
 
     `trace` stands in for a traceback that was taken off the error.
     """
-    lines = [each for each in traceback.extract_tb(trace or error.__traceback__) if each.filename in user]
-    if not lines:
-        return repr(error)
-    return f"{error!r} at {user.relative(lines[-1].filename)}:{lines[-1].lineno} in {lines[-1].name}"
+    return errors.words(errors.told(error, trace), user)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import markers, options, reporter
+from pytest_noblock.plugin import faults, markers, options, reporter
 from pytest_noblock.plugin.session import Session
 
 if TYPE_CHECKING:
@@ -66,6 +66,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)  # xdist's, in a worker
+    if output is not None:
+        output[faults.OF_WORKER] = faults.taken()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     if os.getpid() != item.config.stash[_PID]:
@@ -98,13 +105,15 @@ def noblock_app(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture(scope=options.scope_of)
 def _noblock_apps(pytestconfig: pytest.Config) -> Iterator["RunningApps"]:
-    apps = pytestconfig.stash[_SESSION].running_apps()
+    session = pytestconfig.stash[_SESSION]
+    apps = faults.or_fail(session.running_apps)
     yield apps
-    pytestconfig.stash[_SESSION].stop(apps)
+    faults.or_fail(lambda: session.stop(apps))
 
 
 @pytest.fixture
 def noblock(request: pytest.FixtureRequest, noblock_app: object, _noblock_apps: "RunningApps") -> "Noblock":
     """Requests to the app that fail the test when they block its event loop."""
     __tracebackhide__ = True
-    return request.config.stash[_SESSION].client(request.node, noblock_app, _noblock_apps)
+    session = request.config.stash[_SESSION]
+    return faults.or_fail(lambda: session.client(request.node, noblock_app, _noblock_apps))

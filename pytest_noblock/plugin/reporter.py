@@ -8,9 +8,12 @@ import json
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+
+from pytest_noblock.plugin import faults
+from pytest_noblock.plugin.faults import GUARD
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 _PROPERTY = "noblock"
 _UNUSED = "noblock-unused-allowance"
+
+_OURS = {_PROPERTY, _UNUSED, faults.RED, faults.ACCEPTED}
 
 CARRIER = "noblock-carrier"
 """The name under which pytest knows the Carrier of this process."""
@@ -52,10 +57,35 @@ def replace(item: pytest.Item, attached: tuple[str, str], record: str) -> tuple[
     return new
 
 
+def attach_faults(item: pytest.Item, *, red: bool) -> None:
+    """Attaches our own faults since the last call, if there are any. `red`: whether the run is red for them."""
+    for sentence in faults.taken():
+        item.user_properties.append((faults.RED if red else faults.ACCEPTED, sentence))
+        make_inconclusive(item, sentence)
+
+
+def make_inconclusive(item: pytest.Item, why: str) -> None:
+    """The test's requests were not judged, or not in full: none of them stays on record as passed."""
+    from pytest_noblock.report.json_v1 import to_json, uneventful
+
+    carrier = carrier_of(item.config)
+    attached = [cast("tuple[str, str]", each) for each in item.user_properties if each[0] == _PROPERTY]
+    for place, each in enumerate(attached):
+        record = json.loads(each[1])
+        if record["outcome"] == "passed":
+            record |= {"outcome": "inconclusive", "notes": [why, *record["notes"]]}
+            replace(item, each, to_json(record))
+            if carrier is not None:
+                carrier.withdraw(item, place)
+    if not attached:
+        record = uneventful(item.nodeid, "the test", None, None, 0.0)
+        attach(item, to_json({**record, "outcome": "inconclusive", "notes": [why]}))
+
+
 def forget(item: pytest.Item) -> None:
     """Before a test is run again: removes what its last run attached."""
     if item.user_properties:
-        item.user_properties[:] = [each for each in item.user_properties if each[0] not in (_PROPERTY, _UNUSED)]
+        item.user_properties[:] = [each for each in item.user_properties if each[0] not in _OURS]
 
 
 def carrier_of(config: pytest.Config) -> "Carrier | None":
@@ -94,6 +124,10 @@ class Carrier:
         """Keeps the event loops that ran. `loops`: names joined by commas, as in `Observation.loop`."""
         self._carried(item).loops.update(loop.strip() for loop in loops.split(",") if loop)
 
+    def withdraw(self, item: pytest.Item, place: int) -> None:
+        """The record at this place says more than the whole check."""
+        self._carried(item).checks.pop(place, None)
+
     def _carried(self, item: pytest.Item) -> Carried:
         return self._of.setdefault(item.nodeid, Carried())
 
@@ -124,10 +158,12 @@ class Reporter:
         limit: int,
         must_watch: bool,
         debug: bool = False,
+        warns: bool = False,
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
-        `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well.
+        `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well. `warns`:
+        whether the run's action is `warn`.
         """
         self._files = files
         self._environment = environment
@@ -140,15 +176,22 @@ class Reporter:
         self._unused: dict[str, list[str]] = {}
         self._unwritten: list[str] = []
         self._vacuous = False
+        self._faults = faults.Told()
+        self._key = faults.ACCEPTED if warns else faults.RED
+        self._session: pytest.Session | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
-        if report.when != "teardown":
-            return
+        if report.when == "teardown":
+            with GUARD:
+                self._keep(report)
+
+    def _keep(self, report: pytest.TestReport) -> None:
         for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
             mine = [str(value) for name, value in report.user_properties if name == key]
             if mine:
                 kept[report.nodeid] = mine
+        self._faults.add(report.nodeid, report.user_properties)
         if self._files:
             self._carried[report.nodeid] = _carried_by(report)
 
@@ -164,6 +207,12 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Writes the reports. With `--noblock` and nothing watched, sets the exit code for "no tests collected"."""
+        self._session = session
+        with GUARD:
+            self._finish(session, exitstatus)
+        self._keep_faults("the end of the run")
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         option = session.config.option
         ran = not (option.collectonly or option.setuponly or option.setupplan)
         self._vacuous = self._must_watch and ran and not self._texts
@@ -173,7 +222,28 @@ class Reporter:
         if self._unwritten:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """xdist's: a worker has ended. Keeps its faults that belong to no test."""
+        for sentence in getattr(node, "workeroutput", {}).get(faults.OF_WORKER, ()):
+            self._faults.add("the end of a worker", [(self._key, sentence)])
+
+    def _keep_faults(self, where: str) -> None:
+        """Keeps faults of ours that belong to no test; where there are any, the run is not green."""
+        self._faults.add(where, [(self._key, sentence) for sentence in faults.taken()])
+        if self._session is not None and self._faults.red and self._session.exitstatus == pytest.ExitCode.OK:
+            self._session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        with GUARD:
+            self._summarize(terminalreporter)
+        self._keep_faults("the summary")
+        if self._faults:
+            terminalreporter.section("noblock failed")
+            for line in self._faults.lines():
+                terminalreporter.line(line, red=self._faults.red)
+
+    def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unwritten:
             terminalreporter.section("noblock")
             for line in self._unwritten:

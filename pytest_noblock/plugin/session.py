@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import markers, options
-from pytest_noblock.plugin.reporter import Carrier, Reporter
+from pytest_noblock.plugin import faults, markers, options
+from pytest_noblock.plugin.faults import GUARD
+from pytest_noblock.plugin.reporter import Carrier, Reporter, attach_faults
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
@@ -62,12 +63,17 @@ class Session:
         wanted: str = self._config.getini("noblock_meter")
         if wanted == "portable":
             return "portable", "noblock_meter = portable"
-        from pytest_noblock.engine.selfcheck import meter_of_this_machine
-
-        kind, missing = meter_of_this_machine()
+        kind, missing = self._checked()
         if wanted == "full" and kind != "full":
             raise pytest.UsageError(f"noblock_meter = full, but this machine does not show {missing}")
         return kind, missing
+
+    def _checked(self) -> "tuple[Meter, str]":
+        from pytest_noblock.engine.selfcheck import meter_of_this_machine
+
+        with GUARD:
+            return meter_of_this_machine()
+        return "portable", "the self-check failed"
 
     def header(self) -> list[str]:
         """The lines in the header of the run. They name no event loop: no test has run yet."""
@@ -100,6 +106,7 @@ class Session:
             limit=options.of_run(self._config).limits.max_block,
             must_watch=self._watches_all,
             debug=options.debugs(),
+            warns=options.of_run(self._config).action == "warn",
         )
 
     def running_apps(self) -> "RunningApps":
@@ -165,14 +172,22 @@ class Session:
         """Begins to watch the test before its fixtures, if it is to be watched."""
         self._current = item
         if self._watches_all or markers.watches(item):
-            self._watching.begin(self._run(item))
+            run = self._run(item)
+            with GUARD:
+                self._watching.begin(run)
 
     def end(self, item: pytest.Item, *, passing: bool) -> None:
-        """Judges a watched test at the end of its call, once."""
+        """Judges a watched test at the end of its call, once. A fault of ours does not change the test's outcome."""
         run = item.stash.get(_RUN, None)
-        if run is not None and run.recorder is not None and not run.ended:
-            run.ended = True
-            self._watching.end(item, run, run.recorder, passing=passing)
+        if run is None or run.ended:
+            return
+        run.ended = True
+        try:
+            if run.recorder is not None:
+                with GUARD:
+                    self._watching.end(item, run, run.recorder, passing=passing)
+        finally:
+            self._attach_faults(item)
 
     def fixtures_ended(self, item: pytest.Item) -> None:
         """Judges what a watched test's fixtures did in their teardown. Not called where one of them failed."""
@@ -186,8 +201,14 @@ class Session:
         if run is None:
             return
         if run.recorder is not None:
-            self._watching.leave(item, run.recorder, following)
+            with GUARD:
+                self._watching.leave(item, run.recorder, following)
+        self._attach_faults(item)
         del item.stash[_RUN]
+
+    def _attach_faults(self, item: pytest.Item) -> None:
+        if faults.pending():
+            attach_faults(item, red=options.settings_of(self._config, markers.marked(item)).action != "warn")
 
 
 def _asgi(app: object, folder: str) -> "ASGIApp":

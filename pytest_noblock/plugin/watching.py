@@ -41,7 +41,10 @@ class ItemRecorder:
         self._watch = RequestWatch(kit, sample_after(limits.max_block), asks_for_tasks=asks_for_tasks)
 
     def start(self, *, inherits: bool = False) -> None:
-        """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on."""
+        """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on.
+
+        Where it raises, no patch is on.
+        """
         self._watch.start(inherits=inherits)
 
     def stop(self) -> None:
@@ -51,6 +54,10 @@ class ItemRecorder:
     def leave(self) -> None:
         """Takes the patches off. To be called after the test's fixtures: these may put back what they found."""
         self._watch.leave()
+        self.close()
+
+    def close(self) -> None:
+        """What `leave` does where `start` raised: the patches are off already."""
         if not self._shares_kit:
             self._kit.close()
 
@@ -102,9 +109,11 @@ class PatchHandover:
         """Starts the recorder with the patches that the last test left. Only a sibling's are sure to be unchanged."""
         last, left = self._last, self._left
         self._last, self._left = None, _Left.NOTHING
-        recorder.start(inherits=left is _Left.FOR_SIBLING)
-        if last is not None and left is _Left.FOR_OTHER:
-            last.leave()
+        try:
+            recorder.start(inherits=left is _Left.FOR_SIBLING)
+        finally:
+            if last is not None and left is _Left.FOR_OTHER:
+                last.leave()
 
     def keep(self, recorder: ItemRecorder, *, sibling_follows: bool) -> None:
         """The recorder's test has ended, and another one follows."""
@@ -134,10 +143,15 @@ class Watching:
         """Begins to watch at the test's setup, because fixtures make requests as well."""
         settings = run.outcome.settings if run.ours.marks else self._of_run
         kit = self._shared_kit if self._every_test else Kit(self._meter, self._user)
-        run.recorder = ItemRecorder(
+        recorder = ItemRecorder(
             kit, settings.limits, shares_kit=self._every_test, asks_for_tasks=bool(run.ours.named("noblock_background"))
         )
-        self._handover.start(run.recorder)
+        try:
+            self._handover.start(recorder)
+        except Exception:
+            recorder.close()
+            raise
+        run.recorder = recorder
 
     @cached_property
     def _shared_kit(self) -> Kit:

@@ -5,17 +5,18 @@ import json
 import pytest
 
 INERT = """
-    model.limits model.units plugin plugin.markers plugin.options plugin.reporter plugin.session plugin.settings
+    model.limits model.units plugin plugin.faults plugin.markers plugin.options plugin.reporter plugin.session
+    plugin.settings
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.exchange
-    engine.frameworks.background_tasks
-    engine.frameworks.starlette engine.instrument engine.meters engine.network.awaited_fds engine.network.client_calls
-    engine.network.driver_calls engine.network.known_calls engine.network.may_block engine.network.round_trips
-    engine.network.tcp_info engine.now engine.open_loops engine.patches engine.selfcheck engine.stacks
-    engine.steps.closing_loops engine.steps.collector engine.steps.counters engine.steps.deductions
-    engine.steps.first_uses engine.steps.meter engine.steps.other_loops
-    engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts engine.steps.timer
+    engine.asgi.boundary engine.asgi.entry_points engine.clocks engine.detached engine.errors engine.exchange
+    engine.frameworks.background_tasks engine.frameworks.starlette engine.guard engine.instrument engine.meters
+    engine.network.awaited_fds engine.network.client_calls engine.network.driver_calls engine.network.known_calls
+    engine.network.may_block engine.network.round_trips engine.network.tcp_info engine.now engine.open_loops
+    engine.patches engine.selfcheck engine.stacks engine.steps.closing_loops engine.steps.collector
+    engine.steps.counters engine.steps.deductions engine.steps.first_uses engine.steps.meter
+    engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts
+    engine.steps.timer
     engine.steps.watchdog engine.threads.await_chains engine.threads.watched_gaps engine.tracers engine.usercode
     engine.watch model.frames model.observation model.pace model.segment plugin.watching report.json_v1 report.summary
     report.uneventful

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.plugin import three_clients
+
 pytest.importorskip("argon2")
 
 APP = """
@@ -44,36 +46,12 @@ def work():
 
 threading.Thread(target=work, daemon=True).start()
 """
-TESTS = """
-import httpx
-import pytest
-from fastapi.testclient import TestClient
-
-from native import app
-
-PATHS = pytest.mark.parametrize("path", ["/login", "/threaded", "/python"])
-
-@PATHS
-def test_fixture(noblock, path):
-    noblock.get(path)
-
-@PATHS
-def test_client(path):
-    TestClient(app).get(path)
-
-@PATHS
-@pytest.mark.anyio
-async def test_async(path):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        await client.get(path)
-"""
 
 
 def test_a_hash_on_four_threads_is_red_in_each_mode_beside_a_small_thread(pytester):
-    pytester.makepyfile(native=APP, test_it=TESTS)
-    pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
-    (line,) = [n for n, text in enumerate(APP.strip().splitlines(), 1) if text.endswith("# login")]
-    result = pytester.runpytest_subprocess("--noblock", "--noblock-app=native:app", "-p", "no:randomly")
+    pytester.makepyfile(native=APP)
+    (line,) = three_clients.lines(APP, "login")
+    result, _checks = three_clients.ask(pytester, ["/login", "/threaded", "/python"], module="native")
     result.assert_outcomes(failed=3, passed=6)
     result.stdout.fnmatch_lines(
         ["GET /login blocked the event loop * ms (limit 50 ms)", "", f"  by *:{line} in login"] * 3

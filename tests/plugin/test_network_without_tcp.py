@@ -1,6 +1,6 @@
 """Round trips that no counter of a TCP socket shows: red by the call that made them, at any speed."""
 
-import json
+from tests.plugin import three_clients
 
 SHOP = """
 import asyncio
@@ -69,20 +69,14 @@ async def looks_once():
 async def own_name():
     socket.getaddrinfo(socket.gethostname(), 80)
 """
-TESTS = """
+SERVERS = """
 import http.server
 import os
 import socketserver
 import tempfile
 import threading
 
-import httpx
 import pytest
-from fastapi.testclient import TestClient
-from shop import addresses, app
-
-PATHS = %r
-paths = pytest.mark.parametrize("path", PATHS)
 
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
@@ -101,6 +95,7 @@ class UnixServer(socketserver.ThreadingUnixStreamServer):
 
 @pytest.fixture(scope="module", autouse=True)
 def servers():
+    from shop import addresses
     with tempfile.TemporaryDirectory() as folder:
         unix = os.path.join(folder, "socket")
         servers = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Echo), UnixServer(unix, Web)
@@ -114,40 +109,18 @@ def servers():
             each.server_close()
         for each in threads:
             each.join()
-
-@pytest.fixture
-def noblock_app():
-    return app
-
-@paths
-def test_fixture(noblock, path):
-    noblock.get(path)
-
-@paths
-def test_client(path):
-    assert TestClient(app).get(path).status_code == 200
-
-@paths
-@pytest.mark.asyncio
-async def test_async(path):
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        assert (await client.get(path)).status_code == 200
 """
 BLOCKING = ["/udp", "/udp-recvmsg", "/selector", "/unix"]
 FREE = ["/free/datagrams", "/free/worker", "/free/unix", "/free/looks", "/free/name"]
 
 
 def test_a_call_that_waited_for_the_network_is_red_and_its_twin_green(pytester):
-    pytester.makepyfile(shop=SHOP, test_shop=TESTS % (BLOCKING + FREE,))
-    result = pytester.runpytest_subprocess("--noblock", "--noblock-report=report.json", "-p", "no:randomly")
-    told = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
+    pytester.makepyfile(shop=SHOP)
+    result, checks = three_clients.ask(pytester, BLOCKING + FREE, fixtures=SERVERS)
 
     result.assert_outcomes(failed=3 * len(BLOCKING), passed=3 * len(FREE))
-    code = SHOP.strip().splitlines()
-    for check in told:
-        path = check["request"].removeprefix("GET ")
-        lines = [1 + code.index(line) for line in code if line.endswith(f"  # {path}")]
+    for check in checks:
+        lines = three_clients.lines(SHOP, check["request"].removeprefix("GET "))
         assert [(each["kind"], each["line"]) for each in check["findings"]] == [("sync-network", n) for n in lines]
 
 

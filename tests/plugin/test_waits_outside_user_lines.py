@@ -1,8 +1,8 @@
 """A library waits on the loop, and no user line is on the stack: red at the endpoint's `def`, in every mode."""
 
-import json
-
 import pytest
+
+from tests.plugin import three_clients
 
 pytest.importorskip("fastapi")
 pytest.importorskip("pytest_asyncio")
@@ -65,38 +65,15 @@ async def threads():
 async def free():
     return 1
 """
-TESTS = """
-import httpx
+CLOSED = """
 import pytest
-from fastapi.testclient import TestClient
-from api import app
-from limits_of_others import Storage
-
-paths = pytest.mark.parametrize("path", ["/asks", "/waits", "/threads", "/free"])
 
 @pytest.fixture(autouse=True, scope="session")
 def closed():
+    from limits_of_others import Storage
     yield
     for each in Storage.opened:
         each.close()
-
-@pytest.fixture
-def noblock_app():
-    return app
-
-@paths
-def test_fixture(noblock, path):
-    noblock.get(path)
-
-@paths
-def test_client(path):
-    TestClient(app).get(path)
-
-@paths
-@pytest.mark.asyncio
-async def test_async(path):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
-        await client.get(path)
 """
 
 
@@ -127,10 +104,10 @@ def test_it_is_red_at_the_endpoint_and_names_the_librarys_call(pytester, monkeyp
     library = pytester.mkdir("site-packages")
     (library / "limits_of_others.py").write_text(LIBRARY)
     monkeypatch.syspath_prepend(library)
-    pytester.makepyfile(api=API, test_it=TESTS)
-    result = pytester.runpytest("--noblock", "--noblock-report=report.json", "-p", "no:randomly")
+    pytester.makepyfile(api=API)
+    paths = ["/asks", "/waits", "/threads", "/free"]
+    result, checks = three_clients.ask(pytester, paths, module="api", fixtures=CLOSED, run=pytester.runpytest)
     result.assert_outcomes(failed=6, passed=6)
-    checks = json.loads((pytester.path / "report.json").read_text())["checks"]
     found = {
         check["id"]: [(each["kind"], each["file"], each["line"], each["call"]) for each in check["findings"]]
         for check in checks

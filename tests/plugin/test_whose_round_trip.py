@@ -3,7 +3,6 @@
 Each request is sent beside a thread that computes 20 us every 0.3 ms, and without it.
 """
 
-import json
 import os
 import sys
 
@@ -11,6 +10,7 @@ import pytest
 
 from example_app import services
 from example_app.servers.programs import Unavailable
+from tests.plugin import three_clients
 
 pytestmark = pytest.mark.one_python
 
@@ -114,17 +114,11 @@ async def by_sqlite():
     with create_engine("sqlite://").connect() as connection:
         connection.execute(QUERY)
 """
-TESTS = """
+POLLER = """
 import threading
 import time
 
-import httpx
 import pytest
-from fastapi.testclient import TestClient
-from shop import app, engines, raw
-
-PATHS = %r
-paths = pytest.mark.parametrize("path", PATHS)
 
 @pytest.fixture(scope="module", params=["quiet", "poller"], autouse=True)
 def poller(request):
@@ -144,28 +138,10 @@ def poller(request):
 @pytest.fixture(scope="session", autouse=True)
 def closed():
     yield
-    raw.close()
-    for engine in engines.values():
+    import shop
+    shop.raw.close()
+    for engine in shop.engines.values():
         engine.dispose()
-
-@pytest.fixture
-def noblock_app():
-    return app
-
-@paths
-def test_fixture(noblock, path):
-    noblock.get(path)
-
-@paths
-def test_client(path):
-    assert TestClient(app).get(path).status_code == 200
-
-@paths
-@pytest.mark.asyncio
-async def test_async(path):
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        assert (await client.get(path)).status_code == 200
 """
 BLOCKING = (
     "psycopg",
@@ -177,41 +153,30 @@ FREE = ("def", "dependency", "beside", "asyncpg", "awaits", "sqlite")
 
 
 @pytest.fixture
-def checks(pytester, monkeypatch):
-    """Runs all ways to send these requests: the checks of the report."""
-
-    def checks(paths, tests=TESTS):
-        try:
-            monkeypatch.setenv("EXAMPLE_POSTGRESQL", services.postgresql())
-        except Unavailable as reason:
-            (pytest.fail if os.environ.get("EXAMPLE_SERVICES") == "required" else pytest.skip)(str(reason))
-        pytester.makepyfile(shop=SHOP, test_shop=tests % (paths,))
-        options = ("--noblock", "--noblock-report=report.json", "-p", "no:randomly")
-        result = pytester.runpytest_subprocess(*options)
-        return result, json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
-
-    return checks
+def shop(pytester, monkeypatch):
+    """A project with `shop.py` in it, and its database."""
+    try:
+        monkeypatch.setenv("EXAMPLE_POSTGRESQL", services.postgresql())
+    except Unavailable as reason:
+        (pytest.fail if os.environ.get("EXAMPLE_SERVICES") == "required" else pytest.skip)(str(reason))
+    pytester.makepyfile(shop=SHOP)
+    return pytester
 
 
-def test_a_query_on_the_loop_is_red_at_its_line_whatever_else_the_process_does(checks):
-    _result, told = checks([f"/{each}" for each in BLOCKING])
+def test_a_query_on_the_loop_is_red_at_its_line_whatever_else_the_process_does(shop):
+    _result, checks = three_clients.ask(shop, [f"/{each}" for each in BLOCKING], fixtures=POLLER)
 
-    lines = {name: 1 + SHOP.strip().splitlines().index(found) for name in BLOCKING for found in _marked(name)}
-    assert len(told) == 2 * 3 * len(BLOCKING)
-    for check in told:
-        name = check["request"].removeprefix("GET /")
-        assert [(each["kind"], each["line"]) for each in check["findings"]] == [("sync-network", lines[name])], check
-
-
-def _marked(name: str) -> list[str]:
-    return [line for line in SHOP.splitlines() if line.endswith(f"  # {name}")]
+    assert len(checks) == 2 * 3 * len(BLOCKING)
+    for check in checks:
+        (line,) = three_clients.lines(SHOP, check["request"].removeprefix("GET /"))
+        assert [(each["kind"], each["line"]) for each in check["findings"]] == [("sync-network", line)], check
 
 
-def test_a_query_of_a_worker_or_a_coroutine_is_green_whatever_else_the_process_does(checks):
-    result, told = checks([f"/free/{each}" for each in FREE])
+def test_a_query_of_a_worker_or_a_coroutine_is_green_whatever_else_the_process_does(shop):
+    result, checks = three_clients.ask(shop, [f"/free/{each}" for each in FREE], fixtures=POLLER)
 
     result.assert_outcomes(passed=2 * 3 * len(FREE))
-    assert {check["outcome"] for check in told} == {"passed"}
+    assert {check["outcome"] for check in checks} == {"passed"}
 
 
 FIRST = """
@@ -233,11 +198,12 @@ def test_first(app):
 """
 
 
-def test_a_driver_that_a_fixture_is_the_first_to_import(checks):
+def test_a_driver_that_a_fixture_is_the_first_to_import(shop):
     """As in a suite whose first fixture makes the app."""
     paths = [f"/{each}" for each in BLOCKING]
-    _result, told = checks(paths, FIRST)
+    shop.makepyfile(FIRST % (paths,))
+    _result, checks = three_clients.watch(shop)
 
-    assert {check["request"]: [each["kind"] for each in check["findings"]] for check in told} == {
+    assert {check["request"]: [each["kind"] for each in check["findings"]] for check in checks} == {
         f"GET {path}": ["sync-network"] for path in paths
     }

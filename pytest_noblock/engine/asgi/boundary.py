@@ -5,12 +5,15 @@ fixture or to the client. `receive` and `send` run the client's code. None of th
 charged to the request. Everything here runs on the thread that runs the app.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine, Mapping
 from types import TracebackType
 from typing import Protocol, TypeVar
 
+from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
+from pytest_noblock.engine.frameworks.starlette import let_go
+from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
@@ -18,7 +21,7 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-border(__file__, sending=("send", "receive", "_uncharged", "_go_on", "cut_segment", "before", "passed"))
+border(__file__, sending=("send", "receive", "_uncharged", "_switch", "_go_on", "cut_segment", "before", "passed"))
 
 T = TypeVar("T")
 
@@ -68,24 +71,25 @@ class ExchangeRecorder:
 
         Only where somebody asks: the turn of the loop changes which of several requests goes first.
         """
-        if self._asks_for_tasks:
+        if self._asks_for_tasks and _type_of(message) is not None:
             await let_begin(self.record, message)
 
     def told(self, message: Message) -> Message:
         """Note when the app is told to stop; from then on the steps of its lifespan are its stop."""
-        if message["type"] == "lifespan.shutdown":
+        if _type_of(message) == "lifespan.shutdown":
             self.record.completed = self.record.phase_began = now()
         return message
 
     def passed(self, message: Message) -> bool:
         """Note the times of the response's start and end (ns); returns whether the response is complete now."""
         moment = now()
-        if message["type"] == "lifespan.startup.complete":
+        kind = _type_of(message)
+        if kind == "lifespan.startup.complete":
             self.record.started = self.record.phase_began = moment
-        elif message["type"] == "http.response.start":
+        elif kind == "http.response.start":
             self.record.started = moment
-            self.record.status = message["status"]
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.record.status = _status_of(message)
+        elif kind == "http.response.body" and not message.get("more_body", False):
             self.record.completed = self.record.phase_began = moment
             return True
         return False
@@ -98,35 +102,78 @@ def cut_segment() -> None:
         meter.switch_owner(meter.owner)
 
 
+def _type_of(message: object) -> str | None:
+    """None where the app sends what is no message: the server, or the client, will say so."""
+    kind = message.get("type") if isinstance(message, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _status_of(message: Message) -> int | None:
+    status = message.get("status")
+    return status if isinstance(status, int) else None
+
+
 async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Await `call`, which calls `app`, and record the request.
 
     A call within a request, as of a mounted app, is part of that request. A scope that is
     neither http nor websocket nor lifespan is passed on unrecorded.
     """
-    record = _new_record(scope)
-    if record is None or CURRENT.get() is not None:
+    __tracebackhide__ = True
+    client = _entered(watcher, app, scope, receive, send) if CURRENT.get() is None else None
+    if client is None:
         return await call(scope, receive, send)
-    meter = watcher.request_enters(app, record)
-    CURRENT.set(record)
-    meter.switch_owner(record)
-    client = _ClientSide(record, meter, receive, send, watcher)
     try:
         with client:
-            await metered_coroutine(call(scope, client.receive, client.send), meter)
+            await _in_steps(call(scope, client.receive, client.send), client.meter)
     finally:
         CURRENT.set(None)
-        meter.end()
+        client.left()
+
+
+def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> "_ClientSide | None":
+    """The client's side of a request that is to be recorded; None where it is not, or where we failed."""
+    try:
+        record = _new_record(scope)
+        if record is None:
+            return None
+        meter = watcher.request_enters(app, record)
+        client = _ClientSide(record, meter, receive, send, watcher)
+        CURRENT.set(record)
+        meter.switch_owner(record)
+    except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+        CURRENT.set(None)
+        noted(error)
+        return None
+    return client
+
+
+def _in_steps(call: Awaitable[None], meter: StepMeter) -> Awaitable[None]:
+    """The app's call, in a form in which its steps can be metered; an app may return any awaitable."""
+    try:
+        return metered_coroutine(call if isinstance(call, Coroutine) else _awaited(call), meter)
+    except Exception as error:  # noqa: BLE001  # as above
+        noted(error)
+        return call
+
+
+async def _awaited(call: Awaitable[T]) -> T:
+    return await call
 
 
 def _new_record(scope: Scope) -> LiveExchange | None:
-    kind = scope.get("type")
+    kind = _type_of(scope)
     if kind == "lifespan":
         return LiveExchange(LIFESPAN, "", scope)
     if kind in ("http", "websocket"):
         method = scope.get("method", "GET") if kind == "http" else "WEBSOCKET"
-        return LiveExchange(method, scope.get("path", ""), scope)
+        return LiveExchange(_text(method), _text(scope.get("path", "")), scope)
     return None
+
+
+def _text(value: object) -> str:
+    """Clients in process may put anything into the scope; what is no text is shown as it is."""
+    return str.__str__(value) if isinstance(value, str) else shown(value)
 
 
 class _ClientSide(ExchangeRecorder):
@@ -134,30 +181,36 @@ class _ClientSide(ExchangeRecorder):
 
     def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, watcher: Watcher) -> None:
         super().__init__(record, asks_for_tasks=watcher.asks_for_tasks)
-        self._meter = meter
+        self.meter = meter
         self._watcher = watcher
         self._receive = receive
         self._send = send
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
+        __tracebackhide__ = True
         message = await self._uncharged(self._told())
-        if self._meter.closed and message["type"] == "lifespan.shutdown":
+        if self.meter.closed and _type_of(message) == "lifespan.shutdown":
             self._go_on()
         return message
 
     def _go_on(self) -> None:
         """The test that watched the app's start is over, at least its call; a fixture stops the app."""
-        meter = self._watcher.lifespan_stops(self.record)
-        if meter is not None:
-            self._meter = meter
-            meter.switch_owner(self.record)
+        try:
+            meter = self._watcher.lifespan_stops(self.record)
+            if meter is not None:
+                self.meter = meter
+                meter.switch_owner(self.record)
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
 
     async def _told(self) -> Message:
+        __tracebackhide__ = True
         return self.told(await self._receive())
 
     async def send(self, message: Message) -> None:
-        turn = self._meter.turn
+        __tracebackhide__ = True
+        turn = self.meter.turn
         if self._asks_for_tasks and self.record.tasks:
             await self._uncharged(self.before(message), turn)
         self.passed(message)  # `_uncharged` cuts the segment right after this: each segment lies in one phase
@@ -168,13 +221,25 @@ class _ClientSide(ExchangeRecorder):
 
         `turn`: the turn of the loop that counts as going on afterwards; 0: the one that runs then.
         """
-        owner = self._meter.owner  # None where a framework calls from a context of its own
+        __tracebackhide__ = True
+        owner = self.meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)
-        self._meter.end()
+        self._switch(None)
         try:
             return await call
         finally:
             CURRENT.set(request)
-            self._meter.turn = turn or self._meter.turn
-            self._meter.switch_owner(owner)
+            self.meter.turn = turn or self.meter.turn
+            self._switch(owner)
+
+    def _switch(self, owner: LiveExchange | None) -> None:
+        try:
+            self.meter.switch_owner(owner)
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
+
+    def left(self) -> None:
+        """The app's call has ended: its last segment does, too, and of its objects none is kept."""
+        self._switch(None)
+        let_go(self.record)

@@ -8,14 +8,14 @@ runs the app.
 
 import copy
 import functools
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.boundary import Watcher
 from pytest_noblock.engine.exchange import ASGIApp, Receive, Scope, Send
-from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.patches import Patch, Patches, attribute
 
 _STARLETTE = ("starlette.applications", "Starlette")
 _TRANSPORTS = {
@@ -38,14 +38,17 @@ class EntryPoints:
         """For `instrument.install`."""
 
     def _found(self) -> Iterator[Patch]:
-        if hasattr(sys.modules.get(_STARLETTE[0]), _STARLETTE[1]):
-            yield Patch(getattr(sys.modules[_STARLETTE[0]], _STARLETTE[1]), "__call__", self._entering)
+        starlette = attribute(*_STARLETTE)
+        if starlette is not None:
+            yield Patch(starlette, "__call__", self._entering)
         for module, (name, method) in _TRANSPORTS.items():
-            if hasattr(sys.modules.get(module), name):
-                yield Patch(getattr(sys.modules[module], name), method, self._carrying)
+            transport = attribute(module, name)
+            if transport is not None:
+                yield Patch(transport, method, self._carrying)
 
     def _entering(self, original: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Awaitable[None]]:
         async def __call__(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+            __tracebackhide__ = True
             call = functools.partial(original, app)
             if self.watcher is None:
                 await call(scope, receive, send)
@@ -55,18 +58,27 @@ class EntryPoints:
         return __call__
 
     def _carrying(self, original: Callable[..., Awaitable[object] | object]) -> Callable[..., object]:
-        """Replace the app on a copy of the transport: the test may look at the app of its own transport."""
-
         def handle(transport: Any, request: object) -> Awaitable[object] | object:
-            watcher, given = self.watcher, transport.app
+            __tracebackhide__ = True
+            return original(self._bounded(transport), request)
+
+        return handle
+
+    def _bounded(self, transport: Any) -> Any:
+        """A copy of the transport whose app reports its requests: the test may look at the app of its own transport."""
+        watcher = self.watcher
+        try:
+            given = transport.app
             if watcher is None or type(given).__module__ in _SEEN_THEMSELVES:
-                return original(transport, request)
+                return transport
 
             async def app(scope: Scope, receive: Receive, send: Send) -> None:
+                __tracebackhide__ = True
                 await boundary.enter(watcher, given, given, scope, receive, send)
 
             bounded = copy.copy(transport)
             bounded.app = app
-            return original(bounded, request)
-
-        return handle
+        except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+            noted(error)
+            return transport
+        return bounded

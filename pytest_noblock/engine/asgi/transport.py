@@ -13,6 +13,7 @@ import httpx
 
 from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
+from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
@@ -62,6 +63,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         task = asyncio.Task(call.run(), loop=asyncio.get_running_loop(), context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _task: let_go(record))
 
 
 class AppCall(httpx.AsyncByteStream):

@@ -5,17 +5,19 @@ included. A wrapper of `BackgroundTask.__call__` records its run. The ContextVar
 """
 
 import functools
-import inspect
 import reprlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message
+from pytest_noblock.engine.errors import shown
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message, ToldTask, code_of
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch
+from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, first_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import user_frame
@@ -33,8 +35,8 @@ def patches(join: Join) -> Iterator[Patch]:
 
     `join` installs the patch of a subclass, once one of its tasks is made.
     """
-    single = getattr(sys.modules.get("starlette.background"), "BackgroundTask", None)
-    several = getattr(sys.modules.get("starlette.background"), "BackgroundTasks", None)
+    single = attribute("starlette.background", "BackgroundTask")
+    several = attribute("starlette.background", "BackgroundTasks")
     if single is not None and several is not None:
         yield Patch(several, "__init__", _collecting)
         yield Patch(several, "add_task", _collecting)
@@ -48,10 +50,14 @@ def _making(single: type, join: Join, original: Callable[..., None]) -> Callable
         original(task, *args, **kwargs)
         record = CURRENT.get()
         if record is not None:
-            record.tasks.append(LiveTask(task, capture(sys._getframe(1))))
-            _record_runs_of(type(task), single, join)
+            guarded(_add, record, task, sys._getframe(1))
+            guarded(_record_runs_of, type(task), single, join)
 
     return __init__
+
+
+def _add(record: LiveExchange, task: object, caller: FrameType) -> None:
+    record.tasks.append(LiveTask(task, capture(caller)))
 
 
 def _record_runs_of(made: type, single: type, join: Join) -> None:
@@ -67,7 +73,7 @@ def _collecting(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def collecting(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        _mark_batch(self)
+        guarded(_mark_batch, self)
 
     return collecting
 
@@ -83,12 +89,13 @@ def _mark_batch(tasks: Any) -> None:
 def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def __call__(self: Any) -> None:
-        made = _record_of(self)
+        __tracebackhide__ = True
+        made = guarded(_record_of, self)
         if made is None or made.began is not None:  # awaited by the endpoint before, or `super().__call__()`
             await original(self)
             return
         made.began = now()
-        made.called = capture(sys._getframe(1))
+        made.called = guarded(capture, sys._getframe(1)) or ()
         try:
             await original(self)
         except BaseException as error:
@@ -105,7 +112,7 @@ def _record_of(task: object) -> LiveTask | None:
     record = CURRENT.get()
     if record is None:
         return None
-    made = next((each for each in record.tasks if each.task is task), None)
+    made = next((each for each in record.tasks if each.is_of(task)), None)
     if made is None:
         made = LiveTask(task, [])
         record.tasks.append(made)
@@ -118,8 +125,31 @@ async def let_begin(record: LiveExchange, message: Message) -> None:
     A framework that begins a task before the body is sent then begins it here, in every run, and not
     only where the client happens to be slow.
     """
-    if message["type"] == "http.response.body" and any(each.began is None for each in record.tasks):
+    if message.get("type") == "http.response.body" and any(each.began is None for each in record.tasks):
         await cancel_shielded_checkpoint()
+
+
+def let_go(made: LiveTask) -> None:
+    """The request has ended: keep what is told of the task, and neither the task nor what it raised."""
+    if made.told is None:
+        made.let_go(_told(made))
+
+
+def _told(made: LiveTask) -> ToldTask:
+    function = _plain(getattr(made.task, "func", None))
+    return ToldTask(
+        name=_text_of(function, "__name__", type(function).__name__),
+        module=_text_of(function, "__module__", ""),
+        qualname=_text_of(function, "__qualname__", type(function).__qualname__),
+        arguments=_arguments(made.task),
+        code=code_of(function),
+        error=None if made.error is None else shown(made.error),
+    )
+
+
+def _text_of(function: object, name: str, otherwise: str) -> str:
+    value = getattr(function, name, None)
+    return value if isinstance(value, str) else otherwise
 
 
 def values(record: LiveExchange, user: UserCode) -> tuple[Task, ...]:
@@ -128,19 +158,19 @@ def values(record: LiveExchange, user: UserCode) -> tuple[Task, ...]:
 
 
 def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
-    function = _plain(getattr(made.task, "func", None))
+    told = made.told or _told(made)
     return Task(
-        name=getattr(function, "__name__", type(function).__name__),
-        module=getattr(function, "__module__", None) or "",
-        qualname=getattr(function, "__qualname__", type(function).__qualname__),
-        arguments=_arguments(made.task),
+        name=told.name,
+        module=told.module,
+        qualname=told.qualname,
+        arguments=told.arguments,
         added_at=user_frame(as_stack(made.added, user)),
         began=made.began,
         ended=made.ended,
-        error=None if made.error is None else repr(made.error),
+        error=told.error,
         called_at=user_frame(as_stack(_inside_handler(made.called, record), user)),
         batch=made.batch,
-        defined=first_line(function, user),
+        defined=None if told.code is None else first_line(told.code, user),
     )
 
 
@@ -162,7 +192,6 @@ def _arguments(task: object) -> str:
 
 def _inside_handler(frames: Sequence[RawFrame], record: LiveExchange) -> Sequence[RawFrame]:
     """The frames up to the endpoint, where the endpoint awaits the task; else none."""
-    endpoint = inspect.unwrap(record.scope.get("endpoint") or _plain)
-    code = getattr(endpoint, "__code__", None)
+    code = record.endpoint_code[0] if record.endpoint_code is not None else None
     depth = next((depth for depth, frame in enumerate(frames, 1) if frame[0] is code), 0)
     return frames[:depth]

@@ -21,13 +21,15 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import Any
 
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange
+from pytest_noblock.engine.errors import told, words
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Remains, code_of, undecorated
 from pytest_noblock.engine.frameworks import background_tasks
-from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import RawFrame, as_stack, describe_error, first_line
+from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.patches import Patch, attribute
+from pytest_noblock.engine.stacks import RawFrame, as_stack, first_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Exchange, Left
@@ -56,23 +58,54 @@ def endpoint_entered(record: LiveExchange) -> bool | None:
     """Whether the endpoint was called; None where only the endpoint itself knows, as in plain Starlette."""
     if record.entered:
         return True
-    api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
+    if record.remains is not None:
+        return record.remains.entered
+    api_route = attribute("fastapi.routing", "APIRoute")
     return False if api_route is not None and isinstance(record.scope.get("route"), api_route) else None
 
 
 def endpoint_def(record: LiveExchange) -> RawFrame | None:
     """The line of the `def` of the request's endpoint; None before the request is routed, and outside of Starlette."""
-    endpoint = inspect.unwrap(endpoint) if callable(endpoint := record.scope.get("endpoint")) else None
-    code = getattr(endpoint, "__code__", None)
-    return None if code is None else (code, _line_of_def(code), 0, getattr(endpoint, "__globals__", {}))
+    if record.endpoint_code is None:
+        return None
+    code, namespace = record.endpoint_code
+    return code, _line_of_def(code), 0, namespace
 
 
-def defined_at(record: LiveExchange, user: UserCode) -> Frame | None:
+def let_go(record: LiveExchange) -> None:
+    """The app's call has ended: keep what is told of the request, and nothing of the app's but code."""
+    try:
+        if record.remains is None:
+            record.let_go(_remains(record))
+        for each in record.tasks:
+            background_tasks.let_go(each)
+    except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+        noted(error)
+
+
+def _remains(record: LiveExchange) -> Remains:
+    function = _function_of(record.scope.get("endpoint"), record.method)
+    apps = (code for each in _nested(record.app) if (code := code_of(each)) is not None)
+    return Remains(
+        route=record.route,
+        endpoint=record.endpoint,
+        entered=endpoint_entered(record),
+        framework=_starlette_version() if "app" in record.scope else None,
+        error=None if record.error is None else told(record.error),
+        cancelled=record.cancelled,
+        raised=None if record.raised is None else told(record.raised, record.raised_at),
+        endpoint_code=record.endpoint_code,
+        routed=function is not None,
+        answers=code_of(function),
+        apps=() if function is not None else tuple(apps),
+    )
+
+
+def _defined_at(remains: Remains, user: UserCode) -> Frame | None:
     """The first line of the endpoint's code; where no endpoint is known, of the app's, if that is the user's."""
-    endpoint = _function_of(record.scope.get("endpoint"), record.method)
-    if endpoint is not None:
-        return first_line(endpoint, user)
-    return next((frame for each in _nested(record.app) if (frame := first_line(each, user)) and frame.user), None)
+    if remains.routed:
+        return None if remains.answers is None else first_line(remains.answers, user)
+    return next((frame for each in remains.apps if (frame := first_line(each, user)).user), None)
 
 
 def _function_of(endpoint: object, method: str) -> object:
@@ -82,8 +115,8 @@ def _function_of(endpoint: object, method: str) -> object:
     if inspect.isclass(endpoint):
         names = (method.lower(), "on_receive", "__call__")
         return next((found for name in names if (found := vars(endpoint).get(name)) is not None), None)
-    endpoint = inspect.unwrap(endpoint) if callable(endpoint) else None
-    if endpoint is None or hasattr(endpoint, "__code__"):
+    endpoint = undecorated(endpoint) if callable(endpoint) else None
+    if endpoint is None or code_of(endpoint) is not None:
         return endpoint
     return vars(type(endpoint)).get("__call__")
 
@@ -93,10 +126,18 @@ def _nested(app: object) -> Iterator[object]:
     for _ in range(_MOST_MIDDLEWARES):
         function = _function_of(app, "")
         yield function
-        inner = getattr(app, "__dict__", {}).get("app")
+        inner = _own_attributes(app).get("app")
         if inner is None:
             return
         app = inner
+
+
+def _own_attributes(thing: object) -> dict[str, object]:
+    try:
+        found = getattr(thing, "__dict__", None)
+    except Exception:  # noqa: BLE001  # as above
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _line_of_def(code: CodeType) -> int:
@@ -112,14 +153,15 @@ def is_routing(frame: RawFrame) -> bool:
 
 def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
     """The record as a frozen value, with what only the framework or a traceback can tell."""
+    remains = record.remains or _remains(record)  # a request may be under way when the test ends
     return record.value(
         entered=endpoint_entered(record),
-        error=_error_text(record.error, user),
+        error=None if remains.error is None else words(remains.error, user),
         tasks=background_tasks.values(record, user),
-        raised=_error_text(record.raised, user, record.raised_at),
-        framework=_starlette_version() if "app" in record.scope else None,
+        raised=None if remains.raised is None else words(remains.raised, user),
+        framework=remains.framework,
         left=tuple(_left(record, user)),
-        defined=defined_at(record, user),
+        defined=_defined_at(remains, user),
     )
 
 
@@ -130,10 +172,6 @@ def _left(record: LiveExchange, user: UserCode) -> Iterator[Left]:
             yield Left(ending, frame)
 
 
-def _error_text(error: BaseException | None, user: UserCode, trace: TracebackType | None = None) -> str | None:
-    return None if error is None else describe_error(error, user, trace)
-
-
 def _starlette_version() -> str | None:
     version: str | None = getattr(sys.modules.get("starlette"), "__version__", None)
     return version
@@ -141,9 +179,8 @@ def _starlette_version() -> str | None:
 
 def patches(join: background_tasks.Join) -> Iterator[Patch]:
     """What is patched in Starlette and FastAPI while requests are observed."""
-    routing = sys.modules.get("fastapi.routing")
-    if hasattr(routing, "run_endpoint_function"):
-        yield Patch(routing, "run_endpoint_function", _noting_endpoint)
+    if attribute("fastapi.routing", "run_endpoint_function") is not None:
+        yield Patch(sys.modules["fastapi.routing"], "run_endpoint_function", _noting_endpoint)
     yield from background_tasks.patches(join)
 
 
@@ -151,6 +188,7 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
     """Note in the record that FastAPI calls the endpoint, and how that ends: a 422 never gets there."""
 
     async def run_endpoint_function(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
         record = CURRENT.get()
         if record is None:
             return await original(**kwargs)
@@ -160,10 +198,17 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
         except BaseException as error:
             record.raised, record.raised_at = error, error.__traceback__
             raise
-        record.own_background = getattr(answer, "background", None) is not None
+        record.own_background = _has_background(answer)
         return answer
 
     return run_endpoint_function
+
+
+def _has_background(answer: object) -> bool:
+    try:
+        return getattr(answer, "background", None) is not None
+    except Exception:  # noqa: BLE001  # a property of what the endpoint returned
+        return False
 
 
 def _module(thing: object) -> str:
@@ -189,7 +234,7 @@ def _own_routes(owner: object) -> list[object]:
 
     An ASGI app is any callable. Its `routes` may be a method, and a property may raise.
     """
-    flatten = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
+    flatten = attribute("fastapi.routing", "iter_route_contexts")
     try:
         routes = getattr(owner, "routes", None)
         if not isinstance(routes, list | tuple):

@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network.known_calls import C_DRIVERS, Effect, Observer
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.usercode import UserCode
@@ -128,6 +129,12 @@ class CCalls:
             return {events.CALL: self._calls, events.C_RETURN: self._ended, events.C_RAISE: self._ended}
 
         def _calls(self, _code: CodeType, _offset: int, function: Any, first: Any) -> object:
+            return guarded(self._begins, function, first)
+
+        def _ended(self, _code: CodeType, _offset: int, function: Any, first: Any) -> None:
+            guarded(self._ends, function, first)
+
+        def _begins(self, function: Any, first: Any) -> object:
             if type(function).__name__ not in _FUNCTIONS or (name := function.__name__) not in _NAMES:
                 return sys.monitoring.DISABLE  # ends the events of this one place
             ident = threading.get_ident()
@@ -138,7 +145,7 @@ class CCalls:
                 self._begun.setdefault(ident, []).append(_Begun(f"{owner}.{name}", effect, now(), slept))
             return None
 
-        def _ended(self, _code: CodeType, _offset: int, function: Any, first: Any) -> object:
+        def _ends(self, function: Any, first: Any) -> None:
             ident = threading.get_ident()
             begun = self._begun.get(ident)
             if (
@@ -150,8 +157,8 @@ class CCalls:
                 call = begun.pop()
                 observer = self._observers.get(ident)
                 if observer is not None:
-                    observer.known_call_ended(call.label, call.effect, call.began, sys._getframe(1), 0, call.slept)
-            return None
+                    caller = sys._getframe(3)  # beyond `guarded` and the callback
+                    observer.known_call_ended(call.label, call.effect, call.began, caller, 0, call.slept)
 
     else:
 

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network import client_calls, driver_calls, may_block
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
@@ -92,7 +93,7 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
         observer = observers.get(ident())
         if observer is None:
             for other in list(observers.values()):
-                other.another_thread_called()
+                guarded(other.another_thread_called)
             return original(*args, **kwargs)
         try:
             effect = effect_of(*args, **kwargs)
@@ -100,14 +101,14 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
             effect = None
         if effect is None:
             return original(*args, **kwargs)
-        slept = observer.exchange_begins() if effect == "exchange" else 0
+        slept = (guarded(observer.exchange_begins) or 0) if effect == "exchange" else 0
         began, asked = now(), 0
         try:
             result = original(*args, **kwargs)
             asked = sleep_asked(*args)  # a call that raised may have been cut short
             return result
         finally:
-            observer.known_call_ended(label, effect, began, frame, asked, slept)
+            guarded(observer.known_call_ended, label, effect, began, frame, asked, slept)
 
     @functools.wraps(original)  # user frames that look the name up must find the known one
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -129,8 +129,8 @@ class Probes:
         try:
             response = await self._client.get(probe.path, extensions={EXTENSION: probe.records})
         except NoResponse as error:
-            raised = error.record.error
-            how = "ended without a response" if raised is None else f"raised {raised!r}"
+            raised = error.record.error_text
+            how = "ended without a response" if raised is None else f"raised {raised}"
             raise ProbeFailed(f"the probe GET {probe.path} {how}") from None
         finally:
             self.under_way.discard(probe)

@@ -23,6 +23,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.steps.meter import STEPPING
 
@@ -109,7 +110,11 @@ def _wrapper(row: _Row, original: Callable[..., Any]) -> Callable[..., Any]:
     stepping, ident = STEPPING, _ident
 
     def noblock_first_time(*args: Any, **kwargs: Any) -> Any:  # `judge` knows the name: see `segment.FIRST_TIME`
-        with stepping[ident()].deductions.first_use(row.words.format(_short(row, args, kwargs))):
+        what = guarded(_words, row, args, kwargs)
+        meter = stepping.get(ident())
+        if what is None or meter is None:
+            return original(*args, **kwargs)
+        with meter.deductions.first_use(what):
             return original(*args, **kwargs)
 
     @functools.wraps(original)
@@ -144,6 +149,6 @@ def _done_for(keeper: object) -> set[tuple[str, Hashable]]:
     return known[1]
 
 
-def _short(row: _Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def _words(row: _Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     text = str(row.what(*args, **kwargs))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return row.words.format(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
@@ -115,11 +116,12 @@ class Stepped(Coroutine[Any, Any, T]):
         return self.send(None)
 
     def _step(self, resume: Callable[..., Any], *given: Any) -> Any:
-        self._meter.switch_owner(CURRENT.get())
+        __tracebackhide__ = True
+        guarded(self._meter.switch_owner, CURRENT.get())
         try:
             return resume(*given)
         finally:
-            self._meter.end()
+            guarded(self._meter.end)
 
 
 def _task_factory(loop: asyncio.AbstractEventLoop, meter: StepMeter) -> Undo:
@@ -144,10 +146,10 @@ def _instrument(meter: StepMeter) -> Undo:
             if meter.closed:  # trio outlived the test, and the thread that ended the watch could not remove this
                 trio.lowlevel.remove_instrument(self)
             elif owner is not None:
-                meter.begin(owner)
+                guarded(meter.begin, owner)
 
         def after_task_step(self, task: Any) -> None:  # noqa: ARG002  # trio's signature
-            meter.end()
+            guarded(meter.end)
 
     steps = Steps()
     trio.lowlevel.add_instrument(steps)

@@ -1,0 +1,53 @@
+"""Errors in words. An exception holds its traceback, and that holds every frame: nothing of ours keeps one."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import NamedTuple
+
+from pytest_noblock.engine.usercode import UserCode
+
+_LONGEST = 500
+"""Letters of a `repr`. That of a validation error may have a million."""
+_MOST_PLACES = 1000
+"""As many frames as Python's own recursion limit allows."""
+
+
+class Raised(NamedTuple):
+    """What is told of an exception when its request has ended."""
+
+    text: str
+    """As `shown` gives it."""
+    places: tuple[tuple[str, int, str], ...]
+    """File, line and function of each frame of the traceback, the innermost last."""
+
+
+def shown(thing: object) -> str:
+    """The `repr`, shortened; the type alone where the user's `__repr__` raises, or gives no text."""
+    try:
+        text = repr(thing)
+    except Exception:  # noqa: BLE001  # the user's code, run for a report only
+        return f"<{type(thing).__name__}, whose repr raises>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} letters)"
+
+
+def told(error: BaseException, trace: TracebackType | None = None) -> Raised:
+    """`trace` stands in for a traceback that was taken off the error."""
+    return Raised(shown(error), tuple(_places(trace or error.__traceback__)))
+
+
+def words(raised: Raised, user: UserCode) -> str:
+    """`ValueError('no') at app/main.py:12 in report`: the innermost user line, where there is one."""
+    place = next((each for each in reversed(raised.places) if each[0] in user), None)
+    if place is None:
+        return raised.text
+    file, line, function = place
+    return f"{raised.text} at {user.relative(file)}:{line} in {function}"
+
+
+def _places(trace: TracebackType | None) -> Iterable[tuple[str, int, str]]:
+    for _ in range(_MOST_PLACES):
+        if trace is None:
+            return
+        code = trace.tb_frame.f_code
+        yield code.co_filename, trace.tb_lineno or code.co_firstlineno, code.co_name
+        trace = trace.tb_next
