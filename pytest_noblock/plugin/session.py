@@ -124,13 +124,15 @@ class Session:
 
     def _judge_lifespan(self, apps: "RunningApps", run: ItemRun) -> None:
         """Puts on record how the apps started and stopped, if it says something; fails where the settings want that."""
+        __tracebackhide__ = True
         from pytest_noblock.checks.watched import WatchRules
         from pytest_noblock.engine.selfcheck import pace_now
 
         settings = run.outcome.settings
         rules = WatchRules(settings.limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
-        for check in apps.lifespan_checks(run.outcome.id, rules):
-            run.outcome.fail_if_red(run.outcome.record(check))
+        with GUARD:
+            for check in apps.lifespan_checks(run.outcome.id, rules):
+                run.outcome.fail_if_red(run.outcome.record(check))
 
     def client(self, item: pytest.Item, app: object, apps: "RunningApps") -> "Noblock":
         """The fixture's value for one test."""
@@ -193,7 +195,8 @@ class Session:
         """Judges what a watched test's fixtures did in their teardown. Not called where one of them failed."""
         run = item.stash.get(_RUN, None)
         if run is not None and run.recorder is not None:
-            self._watching.judge_stops(item, run, run.recorder)
+            with GUARD:
+                self._watching.judge_stops(item, run, run.recorder)
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""
