@@ -57,7 +57,7 @@ def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
     yield closing_loops.patch()
-    yield collector.patch()
+    yield from collector.patches()
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield from thread_starts.patches()
     yield awaited_fds.patch()
