@@ -233,6 +233,28 @@ def test_ctrl_c_ends_the_run_while_a_request_holds_the_loop(ends, scope):
     assert result.duration < 30
 
 
+def test_a_run_that_was_interrupted_says_what_holds_the_loop_and_ends(ends):
+    """The fixture is torn down after the run then: no test can fail any more."""
+    result, said = ends(
+        """
+        import time
+
+        def test_it(noblock):
+            noblock.get("/much-later")
+            time.sleep(0.5)
+            raise KeyboardInterrupt
+
+        def test_another(noblock):
+            pass
+        """,
+        "-o",
+        "noblock_linger=0.1s",
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert f"noblock: the app cannot be stopped: it holds the event loop, it sits at api.py:{line_of('much')}" in said
+    assert "pytest_sessionfinish" not in said  # no traceback of pytest's own
+
+
 def test_pytest_timeout_ends_the_test_by_its_signal(ends):
     pytest.importorskip("pytest_timeout")
     result, said = ends(
