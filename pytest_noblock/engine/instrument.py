@@ -58,7 +58,7 @@ def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
     yield closing_loops.patch()
-    yield collector.patch()
+    yield from collector.patches()
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield from thread_starts.patches()
     yield awaited_fds.patch()
@@ -155,6 +155,16 @@ def metered(meter: StepMeter) -> Iterator[None]:
     try:
         yield
     finally:
+        if not meter.closed:  # by `give_up`
+            unregister(meter)
+            uninstall()
+
+
+def give_up(ident: int) -> None:
+    """End what `metered` began on this thread, which holds its step for good. Called on another thread."""
+    meter = _meters.get(ident)
+    if meter is not None:
+        meter.give_up()
         unregister(meter)
         uninstall()
 

@@ -117,20 +117,38 @@ class Session:
     def stop(self, apps: "RunningApps") -> None:
         """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
         failures = apps.stop()
+        if self._is_over():
+            self._tell(failures)
+            return
         if failures:
             pytest.fail(_printable("\n".join(failures)), pytrace=False)
         if self._current is not None:
             self._judge_lifespan(apps, self._run(self._current))
 
+    def _is_over(self) -> bool:
+        """Whether the run was interrupted, as by Ctrl-C, with fixtures still open: no test can fail any more."""
+        status = getattr(self._current and self._current.session, "exitstatus", pytest.ExitCode.OK)
+        return bool(status != pytest.ExitCode.OK)
+
+    def _tell(self, sentences: list[str]) -> None:
+        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None:
+            return
+        for sentence in sentences:
+            terminal.ensure_newline()
+            terminal.write_line(f"noblock: {sentence}", red=True)
+
     def _judge_lifespan(self, apps: "RunningApps", run: ItemRun) -> None:
         """Puts on record how the apps started and stopped, if it says something; fails where the settings want that."""
+        __tracebackhide__ = True
         from pytest_noblock.checks.watched import WatchRules
         from pytest_noblock.engine.selfcheck import pace_now
 
         settings = run.outcome.settings
         rules = WatchRules(settings.limits, settings.mocked_calls_fail, settings.lifespan_fails, pace_now)
-        for check in apps.lifespan_checks(run.outcome.id, rules):
-            run.outcome.fail_if_red(run.outcome.record(check))
+        with GUARD:
+            for check in apps.lifespan_checks(run.outcome.id, rules):
+                run.outcome.fail_if_red(run.outcome.record(check))
 
     def client(self, item: pytest.Item, app: object, apps: "RunningApps") -> "Noblock":
         """The fixture's value for one test."""

@@ -66,7 +66,12 @@ def test_the_start_of_the_app_fails_only_if_told_to(lifespan_fails):
     (check,) = judged(segment(), exchanges=(START,), rules=WatchRules(lifespan_fails=lifespan_fails))
     assert check.request == LIFESPAN
     assert check.outcome == ("failed" if lifespan_fails else "passed")
-    assert bool(check.notes) is not lifespan_fails
+    told = [
+        note
+        for note in check.notes
+        if note.endswith("in the app's lifespan: noblock_lifespan = fail would make it red")
+    ]
+    assert len(told) == len(check.notes) == (not lifespan_fails)
 
 
 @pytest.mark.parametrize(

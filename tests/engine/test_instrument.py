@@ -209,6 +209,31 @@ def test_a_later_meter_of_the_same_ident_stays_registered(meter, user):
     instrument.unregister(later)
 
 
+def test_a_meter_whose_step_does_not_end_is_given_up_from_outside(user):
+    """What `metered` began is ended once, although its block goes on and ends later."""
+
+    def holds():
+        meters.append(StepMeter(PortableClock(), user))
+        with instrument.metered(meters[0]):
+            held.set()
+            gate.wait(30)
+
+    meters, held, gate = [], threading.Event(), threading.Event()
+    thread = threading.Thread(target=holds)
+    thread.start()
+    try:
+        assert held.wait(30)
+        instrument.give_up(thread.ident)
+        assert meters[0].closed
+        assert not instrument._users
+        assert thread.ident not in instrument._meters
+        instrument.give_up(thread.ident)
+    finally:
+        gate.set()
+        thread.join(30)
+    assert not instrument._users
+
+
 def test_the_steps_of_a_request_are_metered_and_nobody_elses(meter):
     exchange = LiveExchange("GET", "/")
 

@@ -55,6 +55,10 @@ def made(lifespan=None):
         app.state.task = asyncio.ensure_future(asyncio.to_thread(time.sleep, 600))
         return {}
 
+    @app.get("/resumes")
+    async def resumes():
+        return sum(i * i for i in range(1_000_000))  # resumes
+
     @app.get("/forks")
     async def forks():
         child = os.fork()
@@ -102,6 +106,7 @@ async def says_nothing(scope, receive, send):
 """
 
 TESTS = """
+import asyncio
 import time
 
 import pytest
@@ -134,6 +139,11 @@ def test_a_start_that_holds_the_loop(noblock):
 def test_a_stop_that_holds_the_loop(noblock):
     noblock.get("/fine")
 
+def test_counters_that_would_take_a_minute(noblock):
+    check = noblock.check("GET", "/resumes", max_block="20 ms", timeout=20)
+    assert check.outcome == "failed", check.reason
+    assert [(each.kind, each.line) for each in check.findings] == [("cpu", LINE)]
+
 @pytest.mark.noblock(app=api.never_asks)
 def test_a_start_that_asks_for_nothing(noblock):
     pass
@@ -141,6 +151,13 @@ def test_a_start_that_asks_for_nothing(noblock):
 @pytest.mark.noblock(app=api.says_nothing)
 def test_a_lifespan_that_returns_at_once(noblock):
     assert noblock.get("/").text == "x"
+
+def test_nothing_stays_patched():
+    from pytest_noblock.engine import instrument
+
+    assert not instrument._users
+    assert not instrument._meters
+    assert asyncio.events.Handle._run.__module__ == "asyncio.events"
 
 def test_a_fork_in_an_endpoint(noblock):
     noblock.check("GET", "/forks")
@@ -157,10 +174,10 @@ def line_of(name: str) -> int:
 def test_every_wait_for_the_app_has_an_end_and_a_sentence(pytester):
     """In one process of its own: nothing can take the threads away again that are held."""
     pytester.makeconftest(SHORT)
-    pytester.makepyfile(api=API, test_it=TESTS)
+    pytester.makepyfile(api=API, test_it=TESTS.replace("LINE", str(line_of("resumes"))))
     result = pytester.runpytest_subprocess("--noblock-app=api:app", "-o", "noblock_linger=0.1s", timeout=100)
     said = result.stdout.str()
-    result.assert_outcomes(passed=6, failed=2, errors=5)
+    result.assert_outcomes(passed=8, failed=2, errors=5)
     at = "it sits at api.py:{} in {}"
     held = "took the event loop and did not give it back"
     for text in (
@@ -214,6 +231,28 @@ def test_ctrl_c_ends_the_run_while_a_request_holds_the_loop(ends, scope):
     assert HELD in said
     assert "INTERNALERROR" not in said
     assert result.duration < 30
+
+
+def test_a_run_that_was_interrupted_says_what_holds_the_loop_and_ends(ends):
+    """The fixture is torn down after the run then: no test can fail any more."""
+    result, said = ends(
+        """
+        import time
+
+        def test_it(noblock):
+            noblock.get("/much-later")
+            time.sleep(0.5)
+            raise KeyboardInterrupt
+
+        def test_another(noblock):
+            pass
+        """,
+        "-o",
+        "noblock_linger=0.1s",
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert f"noblock: the app cannot be stopped: it holds the event loop, it sits at api.py:{line_of('much')}" in said
+    assert "pytest_sessionfinish" not in said  # no traceback of pytest's own
 
 
 def test_pytest_timeout_ends_the_test_by_its_signal(ends):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
@@ -149,7 +150,7 @@ class AppThread:
 
     def abandon(self) -> None:
         """Do not wait for the app any more. Where its loop comes back, it stops by itself."""
-        self.usable = False
+        self._give_up()
         wanted, self._stop_wanted = self._stop_wanted, None
         if wanted is not None and self._thread.is_alive():
             self._tell(wanted.set)
@@ -167,8 +168,14 @@ class AppThread:
                 return
 
     def _given_up(self, why: str) -> LifespanFailed:
-        self.usable = False
+        self._give_up()
         return LifespanFailed(why)
+
+    def _give_up(self) -> None:
+        """The app is not used again; what was patched for its sake is taken out."""
+        self.usable = False
+        if self._thread.ident is not None and self._thread.is_alive():
+            instrument.give_up(self._thread.ident)
 
     def _tell(self, function: Callable[[], None]) -> None:
         """Have the loop thread call the function, and do not wait for that."""

@@ -85,7 +85,8 @@ class Lifespan:
         self._recorder.passed(message)
         cut_segment()
         if answer == "failed":
-            self._failure = message.get("message") or "no message"
+            lines = str(message.get("message") or "").strip().splitlines()
+            self._failure = lines[-1] if lines else "no message"
         answered = self._answers.get(stage)
         if answered is not None and not answered.done():
             answered.set_result(None)
@@ -100,7 +101,7 @@ class Lifespan:
         """What the app raised says more than what it reported: it has a line."""
         error = task.exception() if task.done() and not task.cancelled() else None
         if error is None and self._failure is not None:
-            error = RuntimeError(self._failure.strip().splitlines()[-1])
+            error = RuntimeError(self._failure)
         if error is not None:
             raise LifespanFailed(f"the app's lifespan {stage} failed: {describe_error(error, self._user)}") from error
 

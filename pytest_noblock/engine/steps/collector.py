@@ -1,17 +1,22 @@
 """The garbage collector: what a step asks it for is the step's own work, what falls due in the step is not."""
 
+import _thread
 import gc
+import signal
 import sys
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from pytest_noblock.engine.guard import guarded
+from pytest_noblock.engine.now import sleep
 from pytest_noblock.engine.patches import Patch, unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
+from pytest_noblock.engine.usercode import PACKAGE
 
 border(__file__, inside=("collect", "collection", "_note"))
 
@@ -22,9 +27,14 @@ _ALL = 2
 """The generation that `gc.collect()` collects."""
 
 
-def patch() -> Patch:
-    """Note each explicit `gc.collect()`. `collection` belongs in `gc.callbacks` as long as it is in."""
-    return Patch(gc, "collect", _collect)
+_AGAIN_S = 0.001
+"""Seconds after which a signal is sent again: the callback of the collector in which it was lost is over by then."""
+
+
+def patches() -> Iterator[Patch]:
+    """Note each explicit `gc.collect()`; lose no signal. `collection` is in `gc.callbacks` as long as they are in."""
+    yield Patch(gc, "collect", _collect)
+    yield Patch(sys, "unraisablehook", _sending_again)
 
 
 def _collect(original: Callable[..., int]) -> Callable[..., int]:
@@ -57,6 +67,42 @@ def _note(phase: str, details: dict[str, int], caller: FrameType | None) -> None
     meter.look_if_late()
     if not _is_asked_for(details, caller):
         meter.deductions.collection(phase)
+
+
+def _sending_again(original: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Send a signal again whose handler raised in a callback of ours, as Ctrl-C, or the alarm of pytest-timeout.
+
+    A signal that comes while the collector runs waits for the next Python code. That is our callback, and what a
+    callback raises goes to this hook and no further.
+    """
+
+    def unraisablehook(unraisable: Any) -> None:
+        number = _lost_signal(unraisable)
+        if number is None:
+            original(unraisable)
+        else:
+            _thread.start_new_thread(_send_again, (number,))
+
+    return unraisablehook
+
+
+def _lost_signal(unraisable: Any) -> int | None:
+    callback, error = unraisable.object, unraisable.exc_value
+    code = getattr(getattr(callback, "__func__", callback), "__code__", None)
+    if code is None or not code.co_filename.startswith(PACKAGE) or not hasattr(signal, "pthread_kill"):
+        return None
+    if isinstance(error, KeyboardInterrupt):
+        return signal.SIGINT
+    codes = [frame.f_code for frame, _line in traceback.walk_tb(error.__traceback__)]
+    handlers = {each: signal.getsignal(each) for each in signal.valid_signals()}
+    return next((each for each, handler in handlers.items() if getattr(handler, "__code__", None) in codes), None)
+
+
+def _send_again(number: int) -> None:
+    sleep(_AGAIN_S)
+    ident = threading.main_thread().ident
+    if ident is not None:
+        signal.pthread_kill(ident, number)
 
 
 def _is_asked_for(details: dict[str, int], frame: FrameType | None) -> bool:

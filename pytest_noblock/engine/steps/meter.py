@@ -106,8 +106,12 @@ class StepMeter:
 
     def close(self) -> None:
         """The meter does nothing from now on: an app may outlive the test that metered it. Any thread may call it."""
-        self.closed = True
+        self.give_up()
         self.clock.close()
+
+    def give_up(self) -> None:
+        """The same, where the step that runs may not end. The clock stays open: the step, if it ends, reads it."""
+        self.closed = True
         if self._watchdog is not None:  # nobody ends the step in which a meter is closed
             self._watchdog.step_ended(self.ident)
 

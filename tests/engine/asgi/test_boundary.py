@@ -36,6 +36,8 @@ class Watcher:
         self.meter = meter or Meter()
         self.asks_for_tasks = asks_for_tasks
         self.records = []
+        self.stops = []
+        self.later_meter = None
 
     def request_enters(self, app, record):
         self.records.append(record)
@@ -43,6 +45,10 @@ class Watcher:
 
     def current(self):
         return self
+
+    def lifespan_stops(self, record):
+        self.stops.append(record)
+        return self.later_meter
 
 
 async def nothing_to_receive():
@@ -383,3 +389,25 @@ def test_the_call_of_an_app_may_give_any_awaitable(respond):
     asyncio.run(main())
     assert [record.status for record in watcher.records] == [200, 200]
     assert not guard.pending()
+
+
+@pytest.mark.parametrize(("closed", "wanted"), [(False, True), (True, True), (True, False)])
+def test_an_app_that_stops_after_the_test_goes_on_with_a_meter_of_whoever_wants_to_know(closed, wanted):
+    async def main():
+        async def receive():
+            watcher.meter.closed = closed
+            return {"type": "lifespan.shutdown"}
+
+        async def app(scope, receive, send):
+            await receive()
+            owners.append((watcher.meter.owner, later.owner))
+
+        owners, later, watcher = [], Meter(), Watcher()
+        watcher.later_meter = later if wanted else None
+        await entering(watcher, app, {"type": "lifespan"}, receive)
+        return owners[0], watcher
+
+    (own, later), watcher = asyncio.run(main())
+    (record,) = watcher.records
+    assert watcher.stops == ([record] if closed else [])
+    assert (own, later) == (record, record if closed and wanted else None)

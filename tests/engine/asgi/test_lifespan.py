@@ -190,3 +190,40 @@ def test_a_cancellation_from_outside_goes_on(run):
         return task.cancelled()
 
     assert run(main())
+
+
+def test_an_app_whose_call_returns_at_once_has_no_lifespan(live):
+    async def app(scope, receive, send):
+        pass
+
+    assert live(app) is app
+
+
+@pytest.mark.parametrize("answers", [("startup",), ("startup", "shutdown")])
+def test_an_app_that_returns_without_an_answer_has_started_and_stopped_as_under_uvicorn(live, answers):
+    async def app(scope, receive, send):
+        for stage in answers:
+            await receive()
+            if stage != answers[-1]:
+                await send({"type": f"lifespan.{stage}.complete"})
+
+    assert live(app) is not app
+
+
+def test_an_app_that_never_asks_for_a_message_is_no_app_without_a_lifespan(live, monkeypatch):
+    monkeypatch.setattr(lifespan, "LIMIT_S", 0.2)
+
+    async def app(scope, receive, send):
+        await asyncio.Event().wait()
+
+    with pytest.raises(LifespanFailed, match=r"startup did not finish within 0\.2 s, it sits at .* in app$"):
+        live(app)
+
+
+def test_a_message_of_another_protocol_is_refused(live):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+
+    with pytest.raises(LifespanFailed, match=r"Unexpected ASGI message 'http\.response\.start'"):
+        live(app)

@@ -1,7 +1,12 @@
 """Whose a garbage collection is: the step's that asks for it, and nobody's where it falls due."""
 
 import gc
+import signal
+import sys
+import time
 import types
+
+import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.patches import unwrapped
@@ -48,3 +53,72 @@ def test_a_collection_at_the_end_of_the_interpreter_has_no_caller(monkeypatch):
     for phase in ("start", "stop"):
         collector.collection(phase, {"generation": 2})
     assert counted == ["start", "stop"]
+
+
+class Alarm(BaseException):
+    """What the handler of a test's signal raises."""
+
+
+@pytest.fixture
+def alarm():
+    """A signal of this test alone, whose handler raises Alarm."""
+    if not hasattr(signal, "pthread_kill"):
+        pytest.skip("signals are POSIX's")
+
+    def handler(_number, _frame):
+        raise Alarm
+
+    before = signal.signal(signal.SIGVTALRM, handler)
+    yield handler
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+
+
+def comes(_seconds=30):
+    deadline = time.monotonic() + _seconds
+    while time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def test_a_signal_that_comes_while_the_collector_runs_is_not_lost(installed, alarm):
+    """It waits for the next Python code, which is our callback: the interpreter ignores what that raises."""
+    kept = [[number] for number in range(500_000)]
+    for _ in range(3):
+        with pytest.raises(Alarm):  # noqa: PT012  # wherever it comes
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.004)
+            gc.collect()
+            comes()
+    assert kept
+
+
+def raised_by(function, *arguments):
+    try:
+        function(*arguments)
+    except BaseException as error:
+        return error
+
+
+@pytest.mark.parametrize("callback", [collector.collection, falls_due])
+def test_a_signal_that_our_callback_loses_is_sent_again_and_no_other(installed, alarm, monkeypatch, callback):
+    ours = callback is collector.collection
+    lost = types.SimpleNamespace(object=callback, exc_value=raised_by(alarm, signal.SIGVTALRM, None))
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", collector._sending_again(told.append))
+    if ours:
+        with pytest.raises(Alarm):  # noqa: PT012  # wherever it comes
+            sys.unraisablehook(lost)
+            comes()
+    else:
+        sys.unraisablehook(lost)
+        comes(0.05)
+    assert told == ([] if ours else [lost])
+
+
+def test_an_error_of_our_callback_is_no_signal(alarm):
+    error = raised_by(int, "x")
+    assert collector._lost_signal(types.SimpleNamespace(object=collector.collection, exc_value=error)) is None
+
+
+def test_ctrl_c_in_our_callback_is_sent_again(alarm):
+    lost = types.SimpleNamespace(object=collector.collection, exc_value=KeyboardInterrupt())
+    assert collector._lost_signal(lost) == signal.SIGINT
