@@ -8,7 +8,7 @@ import functools
 import inspect
 import sys
 from collections import Counter
-from types import CodeType
+from types import CodeType, FunctionType
 
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, undecorated
 
@@ -18,9 +18,17 @@ _TOOL_IDS = (4, 3)
 
 def innermost(endpoint: object) -> object:
     """The function that all decorators of the endpoint wrap, by `functools.partial` and `functools.wraps`."""
+    if type(endpoint) is FunctionType and "__wrapped__" not in endpoint.__dict__:
+        return endpoint  # most are plain: a request has no time to lose
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return undecorated(endpoint) if callable(endpoint) else endpoint
+
+
+def is_generator(function: object) -> bool:
+    """Whether the function gives its answer in pieces, asynchronous or not."""
+    code = code_of(function)
+    return code is not None and bool(code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
 
 
 def raised_in(code: CodeType | None, error: BaseException | None) -> bool:
@@ -59,7 +67,7 @@ def watch(record: LiveExchange, endpoint: object) -> Watch | None:
         return None
     inner = innermost(endpoint)
     code = code_of(inner)
-    if code is None or inner is endpoint or inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
+    if code is None or inner is endpoint or is_generator(inner):
         return None
     return Watch(code) if _has_tool() else None
 

@@ -30,7 +30,7 @@ from pytest_noblock.engine.exchange import (
     Send,
     code_of,
 )
-from pytest_noblock.engine.frameworks.decorated import Watch, innermost, raised_in, watch
+from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import is_asgi
@@ -186,8 +186,7 @@ def _is_fastapis_own(scope: Scope) -> bool:
     api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
     if api_route is None or not isinstance(scope.get("route"), api_route):
         return False
-    endpoint = innermost(scope.get("endpoint"))
-    return not (inspect.isasyncgenfunction(endpoint) or inspect.isgeneratorfunction(endpoint))
+    return not is_generator(innermost(scope.get("endpoint")))
 
 
 def entered(record: LiveExchange) -> bool | None:
