@@ -292,7 +292,7 @@ def test_the_watchdog_is_told_of_such_steps_as_of_one_that_goes_on(clock, meter)
     run_steps(clock, meter, 60)
     assert [each for each in dog.told if each[0] == "began"] == [("began", began)]
     [step] = {step for _segment, step in meter.segments}
-    assert {each[1] for each in dog.told if each[0] == "resumed"} == {(meter._native, step, began)}
+    assert {each[1] for each in dog.told if each[0] == "resumed"} == {(meter.native, step, began)}
 
 
 @pytest.mark.parametrize("between", ["a turn", "another's step", "time", "a phase", "nobody counts"])
