@@ -186,7 +186,7 @@ class AppThread:
         """Unlike `anyio.from_thread.BlockingPortal` (seen in 4.9 to 4.16), this does not wait for the loop."""
         try:
             self._must_run_here()
-            return as_ours(asyncio.run_coroutine_threadsafe, call, self._loop)
+            return as_ours(_start, call, self._loop)
         except BaseException as error:
             call.close()
             if isinstance(error, RuntimeError) and self._stop_wanted is not None:  # the loop is closed
@@ -266,6 +266,18 @@ class AppThread:
                 await call.stop()
         finally:
             self._lifespan_over.set()
+
+
+def _start(call: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> "concurrent.futures.Future[T]":
+    """Have the loop run the call in a copy of this context: what the test has in a ContextVar the app sees.
+
+    The name of the test's async library is in one as well, for anyio (4.9 to 4.16, by sniffio 1.3, where that is
+    installed): under a test on trio the app would take its loop for trio's.
+    """
+    sniffio = sys.modules.get("sniffio")
+    if sniffio is not None:
+        sniffio.current_async_library_cvar.set("asyncio")
+    return asyncio.run_coroutine_threadsafe(call, loop)
 
 
 def _held(sits: str) -> str:

@@ -1,6 +1,7 @@
 """The runner: an app, its lifespan and its loop in a thread of their own."""
 
 import asyncio
+import contextvars
 import sys
 import threading
 import time
@@ -87,6 +88,22 @@ def test_a_failing_lifespan_is_a_sentence(user, stage):
     with pytest.raises(LifespanFailed, match=f"^the app's lifespan {stage} failed: .*no {stage}"):
         live()
     assert not runner._thread.is_alive()
+
+
+def test_the_app_sees_the_tests_context_but_not_the_name_of_its_async_library(started):
+    sniffio = pytest.importorskip("sniffio")
+    word = contextvars.ContextVar("word")
+
+    async def seen():
+        return word.get(), sniffio.current_async_library()
+
+    def call():
+        word.set("said")
+        sniffio.current_async_library_cvar.set("trio")
+        return runner.call(seen, timeout_s=5)
+
+    runner = started(without_lifespan)
+    assert contextvars.copy_context().run(call) == ("said", "asyncio")
 
 
 def test_a_loop_that_is_held_is_told_with_its_stack(started):
