@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LOOP_OF_THE_FIXTURE = "asyncio"
 _TRACED = (
-    "noblock: a tracer is on (coverage, a debugger): of CPU only calls in C are judged; COVERAGE_CORE=sysmon slows "
-    "nothing down"
+    "noblock: a tracer or a profiler is on (coverage, a debugger, cProfile), which slows Python code down: of CPU only "
+    "calls in C are judged; COVERAGE_CORE=sysmon slows nothing down"
 )
 
 
