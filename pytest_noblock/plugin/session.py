@@ -184,6 +184,7 @@ class Session:
         run.ended = True
         try:
             if run.recorder is not None:
+                passing = passing and not faults.pending()  # where we have failed, we fail no test
                 with GUARD:
                     self._watching.end(item, run, run.recorder, passing=passing)
         finally:

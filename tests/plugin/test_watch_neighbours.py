@@ -204,5 +204,5 @@ def test_what_a_profiler_slows_down_is_a_note_and_what_it_does_not_is_red(shop):
     shop.makepyfile(test_suite=PROFILED)
     result = shop.runpytest("--noblock", "-p", "no:cov")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["GET /sleeps blocked *", "*by      test_suite.py:23 in sleeps"])
+    result.stdout.fnmatch_lines(["GET /sleeps blocked *", "*by      test_suite.py:21 in sleeps"])
     result.stdout.fnmatch_lines(["*unsettled  cpu, *a tracer or a profiler is on, as coverage's, *not counted*"])
