@@ -23,6 +23,8 @@ def slowdown() -> int:
 
     Those of the calling thread count, and those that new threads get.
     """
+    if sys.gettrace() is threading.gettrace() is sys.getprofile() is threading.getprofile() is None and not _has_tool():
+        return 1  # asked of each request
     return max((_factor(each) for each in _on()), default=1)
 
 
@@ -36,6 +38,9 @@ def _on() -> Iterator[object]:
 
 if sys.version_info >= (3, 12):
 
+    def _has_tool() -> bool:
+        return any(map(sys.monitoring.get_tool, range(6)))
+
     def _tools() -> Iterator[str]:
         """The tools that ask for events of all code. What asks for those of single functions is not worth a doubt."""
         for number in range(6):
@@ -44,6 +49,12 @@ if sys.version_info >= (3, 12):
                 continue
             if name.startswith(_DEBUGGERS) or sys.monitoring.get_events(number):
                 yield name
+
+
+else:
+
+    def _has_tool() -> bool:
+        return False
 
 
 def _factor(given: object) -> int:
