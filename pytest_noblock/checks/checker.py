@@ -14,6 +14,7 @@ from pytest_noblock.engine.asgi.app_thread import AppThread, InForkedChild, Loop
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.guard import fault
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.probing.probes import ProbeFailed
@@ -94,6 +95,8 @@ class Checker:
             reason = str(error)
         except NotAnswered as error:
             reason = unanswered.reason(subject.request, error.__cause__)
+        except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+            reason = fault(error)
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:

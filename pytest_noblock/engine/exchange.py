@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import CodeType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 from pytest_noblock.engine.errors import Raised, shown
@@ -270,6 +270,8 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
 
 def undecorated(function: Any) -> Any:
     """`inspect.unwrap`, of any object: one that answers whatever it is asked for seems to be decorated without end."""
+    if type(function) is FunctionType and "__wrapped__" not in function.__dict__:  # most endpoints: 2 us less
+        return function
     try:
         return inspect.unwrap(function)
     except Exception:  # noqa: BLE001  # a `__getattr__` of the user's

@@ -60,6 +60,12 @@ def noted(error: Exception) -> None:
         _faults.append(_lack(error) or Fault(_named(error), _place(error.__traceback__)))
 
 
+def fault(error: Exception) -> str:
+    """Note the error, and give its sentence."""
+    noted(error)
+    return (_lack(error) or Fault(_named(error), _place(error.__traceback__))).sentence
+
+
 def guarded(function: Callable[..., T], *args: Any, otherwise: T | None = None) -> T | None:
     """Call a function of ours, in a call of the user's that is none of the hot ones; `otherwise` where it fails."""
     try:

@@ -1,4 +1,4 @@
-"""CPU while a tracer is on, as coverage's: how much of it is sure to be the app's own (pure).
+"""CPU while a tracer or a profiler is on, as coverage's: how much of it is sure to be the app's own (pure).
 
 A tracer slows down Python code, and no call in C. A call in C keeps the GIL, so that the watchdog's look comes late;
 Python code hands the GIL over within a switch interval. So the lateness of the looks is the sure part.
@@ -35,8 +35,8 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
     least = _least(worst, observation.slowdown).cpu
     if least < limits.max_block:
         yield (
-            f"{UNSETTLED}cpu, {words(worst.cpu)}, of which {words(least)} are sure: a tracer is on, as coverage's, "
-            f"which makes Python code up to {observation.slowdown} times slower; not counted. "
+            f"{UNSETTLED}cpu, {words(worst.cpu)}, of which {words(least)} are sure: a tracer or a profiler is on, as "
+            f"coverage's, which makes Python code up to {observation.slowdown} times slower; not counted. "
             "COVERAGE_CORE=sysmon does not"
         )
 

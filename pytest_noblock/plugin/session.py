@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LOOP_OF_THE_FIXTURE = "asyncio"
 _TRACED = (
-    "noblock: a tracer is on (coverage, a debugger): of CPU only calls in C are judged; COVERAGE_CORE=sysmon slows "
-    "nothing down"
+    "noblock: a tracer or a profiler is on (coverage, a debugger, cProfile), which slows Python code down: of CPU only "
+    "calls in C are judged; COVERAGE_CORE=sysmon slows nothing down"
 )
 
 
@@ -202,6 +202,8 @@ class Session:
             return
         run.ended = True
         try:
+            if faults.pending():
+                ending = "failed"  # where we have failed, we fail no test
             with GUARD:
                 if run.recorder is not None:
                     self._watching.end(item, run, run.recorder, ending)

@@ -45,7 +45,9 @@ def test_what_is_sure_is_the_wait_of_the_looks(observation, cpu):
 
 def test_what_may_be_the_tracers_is_told():
     (note,) = traced.notes(observed(look(15, 20)), EXCHANGE, LIMITS)
-    assert note.startswith("unsettled: cpu, 200 ms, of which 8.0 ms are sure: a tracer is on, as coverage's")
+    assert note.startswith(
+        "unsettled: cpu, 200 ms, of which 8.0 ms are sure: a tracer or a profiler is on, as coverage's"
+    )
     assert list(traced.notes(observed(look(15, 115)), EXCHANGE, LIMITS)) == []
     assert list(traced.notes(observed(cpu=40), EXCHANGE, LIMITS)) == []
     assert list(traced.notes(observed(slowdown=1), EXCHANGE, LIMITS)) == []

@@ -1,6 +1,7 @@
 """A fault of ours is never the user's: planted at each entrance, it changes no test and is told once, in the end."""
 
 import importlib
+import json
 
 import pytest
 
@@ -149,3 +150,87 @@ def test_a_fault_is_told_once_and_changes_no_test(pytester, plant, entrance):
     assert result.ret != pytest.ExitCode.OK
     text = result.stdout.str() + result.stderr.str()
     assert not [word for word in ("INTERNALERROR", "Traceback", "Warning") if word in text], text
+
+
+PLANTING = """
+    import pytest
+
+    class Planted(Exception):
+        pass
+
+    def raising(*_, **__):
+        raise Planted("planted")
+
+    def pytest_collection_finish():
+        from pytest_noblock.{module} import {owner}
+
+        {owner}.{name} = raising
+
+    def pytest_sessionfinish(session):
+        if hasattr(session.config, "workeroutput"):
+            from pytest_noblock.engine.guard import guarded
+
+            guarded(raising)
+"""
+ENTERS = PLANTING.format(module="engine.watch", owner="RequestWatch", name="request_enters")
+MARKED = """
+    import pytest
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    app = FastAPI()
+
+    @app.get("/")
+    async def index():
+        return "index"
+
+    @pytest.mark.noblock{mark}
+    def test_marked():
+        assert TestClient(app).get("/").json() == "index"
+"""
+
+
+@pytest.mark.parametrize(
+    ("mark", "options", "code"),
+    [
+        ("", ("--noblock",), 1),
+        ("", ("--noblock", "--noblock-action=warn"), 0),
+        ('(action="warn")', ("--noblock",), 0),
+        ('(action="fail")', ("--noblock", "--noblock-action=warn"), 1),
+        ("", ("--noblock", "-n2"), 1),
+    ],
+    ids=["fail", "warn", "warn-by-marker", "fail-by-marker", "xdist"],
+)
+def test_the_exit_code_is_that_of_the_action(pytester, mark, options, code):
+    if "-n2" in options:
+        pytest.importorskip("xdist")
+    pytester.makeconftest(ENTERS)
+    pytester.makepyfile(test_it=MARKED.format(mark=mark))
+    result = pytester.runpytest_subprocess("-p", "no:cov", "--noblock-report=report.json", *options)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*noblock failed, and did not judge this test: Planted: planted at *", "      test_it.py::test_marked"]
+    )
+    if "-n2" in options:
+        result.stdout.fnmatch_lines(["      the end of a worker"])
+    assert result.ret == code
+    (check,) = json.loads(pytester.path.joinpath("report.json").read_text(encoding="utf-8"))["checks"]
+    assert check["outcome"] == "inconclusive"
+    assert check["notes"][0].startswith("noblock failed, and did not judge this test: Planted: planted at pytest_nob")
+
+
+FIXTURES = {
+    "its app is started": "checks.running_apps:RunningApps.checker",
+    "its request is checked": "checks.checker:Checker._measured",
+}
+
+
+@pytest.mark.parametrize("entrance", FIXTURES)
+def test_a_test_that_cannot_have_its_fixture_fails_with_one_sentence(shop, plant, refused, entrance):
+    shop.makepyfile(test_shop="def test_it(noblock):\n    noblock.get('/health')\n")
+    result = shop.runpytest("--noblock-app=shop:app", "-p", "no:cov", plugins=[plant(FIXTURES[entrance])])
+    assert result.parseoutcomes() in ({"failed": 1}, {"error": 1}, {"errors": 1})
+    text = result.stdout.str()
+    assert "Planted: planted here at pytest_noblock/" in text
+    assert "Traceback" not in text
+    assert "tests/plugin/test_guard.py" not in text

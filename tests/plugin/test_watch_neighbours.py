@@ -159,3 +159,50 @@ def test_without_the_plugin(shop):
     shop.makepyfile(test_suite=TWINS)
     shop.runpytest("-p", "no:noblock").assert_outcomes(passed=2)
     assert shop.runpytest("-p", "no:noblock", "--noblock").ret == pytest.ExitCode.USAGE_ERROR
+
+
+PROFILED = """
+import asyncio
+import cProfile
+import time
+
+import httpx
+from fastapi import FastAPI
+
+app = FastAPI()
+
+def step(x):
+    return x + 1
+
+@app.get("/python")
+async def python():
+    x, end = 0, time.thread_time() + 0.2  # some 40 ms without the profiler
+    while time.thread_time() < end:
+        x = step(x)
+
+@app.get("/sleeps")
+async def sleeps():
+    time.sleep(0.08)
+
+async def get(path):
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        await client.get(path)
+
+def profiled(path):
+    with cProfile.Profile():  # of this thread alone, on 3.11
+        asyncio.run(get(path))
+
+def test_python():
+    profiled("/python")
+
+def test_sleeps():
+    profiled("/sleeps")
+"""
+
+
+def test_what_a_profiler_slows_down_is_a_note_and_what_it_does_not_is_red(shop):
+    shop.makepyfile(test_suite=PROFILED)
+    result = shop.runpytest("--noblock", "-p", "no:cov")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["GET /sleeps blocked *", "*by      test_suite.py:21 in sleeps"])
+    result.stdout.fnmatch_lines(["*unsettled  cpu, *a tracer or a profiler is on, as coverage's, *not counted*"])

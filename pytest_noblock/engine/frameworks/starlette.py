@@ -19,7 +19,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from pytest_noblock.engine.errors import told, words
@@ -107,6 +107,8 @@ def _defined_at(remains: Remains, user: UserCode) -> Frame | None:
 
 def _function_of(endpoint: object, method: str) -> object:
     """The function itself: of a partial, of an endpoint class (`HTTPEndpoint`), of an object that is called."""
+    if type(endpoint) is FunctionType:
+        return undecorated(endpoint)
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     if inspect.isclass(endpoint):
