@@ -117,8 +117,8 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iter
 
     pytest-rerunfailures leaves a thread and a socket behind for each: only who asks for it has it.
     """
-    options = "-p no:randomly -p no:rerunfailures -p no:hypothesispytest -W 'ignore:The configuration option:DeprecationWarning'"
-    monkeypatch.setenv("PYTEST_ADDOPTS", options)
+    absent = "-p no:randomly -p no:rerunfailures -p no:hypothesispytest"
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{absent} -W 'ignore:The configuration option:DeprecationWarning'")
     # pytest cuts no summary line where CI is set; an inner run's pytest-cov would empty the file of the outer's.
     for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
         monkeypatch.delenv(name, raising=False)
