@@ -40,6 +40,7 @@ def _keep(*names: str) -> None:
 
 _keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")))
 _keep("trio")
+_keep("hypothesis")  # its plugin imports it at the end of a run, and trio makes it warn
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
 
 
@@ -116,8 +117,8 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iter
 
     pytest-rerunfailures leaves a thread and a socket behind for each: only who asks for it has it.
     """
-    options = "-p no:randomly -p no:rerunfailures -W 'ignore:The configuration option:DeprecationWarning'"
-    monkeypatch.setenv("PYTEST_ADDOPTS", options)
+    absent = "-p no:randomly -p no:rerunfailures -p no:hypothesispytest"
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{absent} -W 'ignore:The configuration option:DeprecationWarning'")
     # pytest cuts no summary line where CI is set; an inner run's pytest-cov would empty the file of the outer's.
     for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
         monkeypatch.delenv(name, raising=False)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 pytest.importorskip("hypothesis")
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_noblock.checks.plan import Plan
@@ -118,7 +118,17 @@ def checked():
     apps.stop()
 
 
+NO_TYPE = [("send", {}), ("send", START), ("send", BODY)]
+NO_STATUS = [("send", {"type": "http.response.start"})]
+AFTER_THE_END = [("send", START), ("send", BODY), ("send", BODY), ("send", START)]
+
+
 @examples(60)
+@example(NO_TYPE, "GET")
+@example(NO_STATUS, "GET")
+@example(AFTER_THE_END, "POST")
+@example([("raise", SystemExit)], "GET")
+@example([("raise", Rude)], "GET")
 @given(actions=st.lists(ACTIONS, max_size=5), method=st.sampled_from(["GET", "POST"]))
 def test_the_outcome_of_the_fixture_is_a_check(checked, actions, method):
     check = checked(actions, method)
@@ -177,6 +187,11 @@ def watched():
 
 
 @examples(60)
+@example(NO_TYPE)
+@example(NO_STATUS)
+@example(AFTER_THE_END)
+@example([("raise", KeyboardInterrupt)])
+@example([("send", START), ("raise", Rude)])
 @given(actions=st.lists(ACTIONS, max_size=5))
 def test_a_watched_test_ends_as_it_does_without_the_plugin(watched, actions):
     without = outcome(actions)

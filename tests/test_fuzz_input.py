@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 pytest.importorskip("hypothesis")
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pytest_noblock
@@ -19,7 +19,7 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin import markers, options
 from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.report.failure import failure
-from tests.fuzzing import ANYTHING, ODD_TEXTS, examples
+from tests.fuzzing import ANYTHING, ODD_TEXTS, Rude, examples
 
 OURS = pytest_noblock.__path__[0]
 
@@ -68,6 +68,12 @@ KEYWORDS = st.dictionaries(st.sampled_from(sorted(_HTTPX | _OURS)) | st.sampled_
 
 
 @examples(150)
+@example("GET", "/", {"timeout": float("inf")})
+@example("GET", "/", {"max_block": "9" * 400 + " s"})
+@example("GET", "/", {"headers": 5})
+@example("GET", "/", {"auth": Rude})
+@example("POST", "/", {"content": iter([b"a"])})
+@example("POST", "/", {"files": {"a": 5}})
 @given(method=METHODS, url=URLS, keywords=KEYWORDS)
 def test_a_request_is_checked_or_refused_in_one_sentence(noblock, method, url, keywords):
     keywords = {**keywords, "warmup": keywords.get("warmup", False)}
@@ -91,6 +97,9 @@ NAMES = st.sampled_from("max_block probe app action reason call kinds names nope
 
 
 @examples(150)
+@example("noblock_allow", [None], {})
+@example("noblock_allow", ["why"], {"kinds": [["cpu"]]})
+@example("noblock", [], {"max_block": "9" * 400 + " s"})
 @given(name=MARKERS, arguments=st.lists(ANYTHING, max_size=2), keywords=st.dictionaries(NAMES, ANYTHING, max_size=2))
 def test_a_marker_is_taken_or_refused_in_one_sentence(name, arguments, keywords):
     mark = getattr(pytest.mark, name).with_args(*arguments, **keywords).mark
