@@ -58,14 +58,14 @@ def failure(
     """The whole report of a check.
 
     `told`: the places that were told in full before, and where: `in test_api.py::test_report`, `above`. A finding there
-    is told in one line, at a verbosity below 2.
+    is told in one line, unless somebody asks for more (`-v`).
 
     `verbosity` -1 (`-q`) gives the first line only; 1 (`-v`) adds the lines that shared in the stall and a timeline of
     the exchange, 2 (`-vv`) stacks and probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings`
     adds these at any verbosity.
     """
     readings = readings or verbosity >= 3
-    known = told if told and verbosity < 2 and not readings else {}
+    known = told if told and verbosity < 1 and not readings else {}
     lines = [printable(line) for line in _failure(check, verbosity, known, readings=readings)]
     return "\n".join(lines[:1] if verbosity < 0 else lines)
 

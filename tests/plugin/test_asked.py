@@ -40,7 +40,7 @@ AT = "*by      api.py:6 in blocks"
 def suite(pytester):
     def suite(tests: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(api=API, test_it=HEAD + tests)
-        return pytester.runpytest("-p", "no:randomly", *options)
+        return pytester.runpytest("-p", "no:randomly", "-v", *options)
 
     return suite
 

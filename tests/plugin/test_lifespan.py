@@ -105,7 +105,7 @@ def api(pytester):
 
 def test_the_fixtures_app_is_judged_where_that_is_asked_for(api):
     api.makepyfile(test_it=FIXTURE)
-    result = api.runpytest("-o", "noblock_lifespan=fail")
+    result = api.runpytest("-v", "-o", "noblock_lifespan=fail")
     result.assert_outcomes(passed=3, errors=2)
     said = told(result)
     assert "ERROR at setup of test_starts" in said
@@ -125,7 +125,7 @@ def test_the_fixtures_app_is_noted_otherwise(api):
 def test_a_watched_client_that_a_fixture_closes_is_judged_in_the_teardown(api):
     """The module's client was opened for another test than the one whose teardown closes it."""
     api.makepyfile(test_it=CLIENTS)
-    result = api.runpytest("--noblock", "-o", "noblock_lifespan=fail")
+    result = api.runpytest("--noblock", "-v", "-o", "noblock_lifespan=fail")
     result.assert_outcomes(passed=4, errors=2)
     said = told(result)
     for test in ("test_stops", "test_last"):

@@ -59,7 +59,7 @@ def test_a_lock_of_threads_held_across_an_await_is_red_wherever_two_requests_mee
     pytester.makepyfile(lock=LOCK, test_it=TESTS)
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
     (line,) = [n for n, text in enumerate(LOCK.strip().splitlines(), 1) if text.endswith("# acquire")]
-    result = pytester.runpytest("--noblock", "--noblock-app=lock:make", "-p", "no:randomly", "-rfp")
+    result = pytester.runpytest("--noblock", "--noblock-app=lock:make", "-p", "no:randomly", "-rfp", "-v")
     result.assert_outcomes(failed=3, passed=5)
     told = ["GET /thread-lock blocked the event loop * ms (limit 50 ms)", "", f"  by *:{line} in thread_lock"]
     result.stdout.fnmatch_lines(told * 3)

@@ -115,7 +115,7 @@ def test_it_is_red_at_its_line_and_what_lets_go_of_the_gil_is_green(pytester, mo
     monkeypatch.setenv("ROWS", str(rows(200)))
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
     pytester.makepyfile(keeping=APP, test_it=TESTS)
-    result = pytester.runpytest("--noblock", "-p", "no:randomly", "-rf")
+    result = pytester.runpytest("--noblock", "-p", "no:randomly", "-rf", "-v")
     result.assert_outcomes(failed=8, passed=10)
     for path, line in [("def", "keep"), ("later", "keep"), ("to-thread", "to-thread"), ("own-pool", "own-pool")]:
         told = [f"GET /{path} held the GIL * ms (limit 50 ms)", "", f"  by      keeping.py:{line_of(line)} in *"]
