@@ -18,6 +18,7 @@ from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
 from pytest_noblock.model.observation import LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
+from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.reporter import attach, carrier_of
 from pytest_noblock.report.uneventful import UneventfulTexts
 
@@ -63,6 +64,11 @@ class ItemRecorder:
         """Takes the patches off. To be called after the test's fixtures: these may put back what they found."""
         self._watch.leave()
         self.close()
+
+    def abandon(self) -> None:
+        """`stop` and `leave` at once, where no teardown comes."""
+        self._watch.stop()
+        self.leave()
 
     def close(self) -> None:
         """What `leave` does where `start` raised: the patches are off already."""
@@ -155,6 +161,9 @@ class Watching:
         self._texts = UneventfulTexts()
         self._of_run = options.of_run(config)
         self._carrier = carrier_of(config)
+        self._present: ItemRecorder | None = None
+        """Of the test that runs now."""
+        self._cleans_up = False
 
     def begin(self, run: "ItemRun") -> None:
         """Begins to watch at the test's setup, because fixtures make requests as well."""
@@ -168,7 +177,17 @@ class Watching:
         except Exception:
             recorder.close()
             raise
-        run.recorder = recorder
+        if not self._cleans_up:
+            self._cleans_up = True
+            self._config.add_cleanup(self._abandon)
+        run.recorder = self._present = recorder
+
+    def _abandon(self) -> None:
+        """The run was interrupted: the test that ran has no teardown."""
+        present, self._present = self._present, None
+        if present is not None:
+            with GUARD:
+                present.abandon()
 
     @cached_property
     def _shared_kit(self) -> Kit:
@@ -204,6 +223,7 @@ class Watching:
 
     def leave(self, item: pytest.Item, recorder: ItemRecorder, following: pytest.Item | None) -> None:
         """Takes the patches off after the test's fixtures, or keeps them for the test that follows."""
+        self._present = None
         if following is not None and self._every_test:
             self._handover.keep(recorder, sibling_follows=following.parent is item.parent)
         else:

@@ -25,7 +25,7 @@ TESTS = """
 
     @app.post("/")
     async def index(tasks: BackgroundTasks):
-        gc.collect()
+        gc.collect(0)
         time.sleep(0.001)
         re.compile("[a-z]+ of this test")
         tasks.add_task(done.append, "task")
@@ -37,6 +37,7 @@ TESTS = """
 
     @app.get("/raises")
     async def raises():
+        time.sleep(0.045)  # long enough for a look of the watchdog
         raise ValueError("the app's own")
 
     @app.websocket("/ws")

@@ -290,3 +290,22 @@ def test_it(sleep):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*test_it[[]mocked] PASSED*", "*test_it[[]real] FAILED*"])
     result.stdout.fnmatch_lines(["GET /blocks blocked the event loop *"])
+
+
+def test_a_run_that_is_interrupted_in_a_test_leaves_nothing(pytester):
+    """Such a test has no teardown."""
+    pytester.makepyfile(
+        """
+        import time
+
+        import pytest
+
+        def test_it():
+            assert hasattr(time.sleep, "__wrapped__")
+            pytest.exit("enough")
+        """
+    )
+    before = asyncio.events.Handle._run, time.sleep
+    result = pytester.runpytest("--noblock", "-p", "no:randomly")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert (asyncio.events.Handle._run, time.sleep) == before

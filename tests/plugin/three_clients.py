@@ -54,7 +54,7 @@ def ask(
 
 def watch(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult] | None = None) -> Told:
     """Run the tests that are there, all of them watched; in a process of their own unless `run` says how."""
-    options = ("--noblock", "--noblock-report=report.json", "-p", "no:randomly")
+    options = ("--noblock", "--noblock-report=report.json", "-v", "-p", "no:randomly")
     result = (run or pytester.runpytest_subprocess)(*options)
     return result, json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
 
