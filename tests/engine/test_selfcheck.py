@@ -101,6 +101,7 @@ def test_a_kernel_without_the_counters_is_named(monkeypatch):
 
 
 def test_it_leaves_no_thread_and_no_step():
+    before = set(STEPPING)  # other tests leave loops that are held for ever, in daemons
     meter_of_this_machine()
     assert "noblock self-check" not in [thread.name for thread in threading.enumerate()]
-    assert not STEPPING
+    assert set(STEPPING) <= before

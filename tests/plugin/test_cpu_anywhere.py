@@ -250,7 +250,7 @@ def checks(pytester):
     pytester.mkdir("templates").joinpath("page.html").write_text(PAGE, encoding="utf-8")
     pytester.makepyfile(shop=SHOP, test_shop=SUITE)
     result = pytester.runpytest_subprocess(
-        "--noblock", "--noblock-max-block=20ms", "--noblock-report=out.json", "-p", "no:randomly"
+        "--noblock", "--noblock-max-block=20ms", "--noblock-report=out.json", "-v", "-p", "no:randomly"
     )
     report = json.loads(pytester.path.joinpath("out.json").read_text(encoding="utf-8"))
     by_test = {}
@@ -270,7 +270,7 @@ def test_cpu_is_red_wherever_it_is_burned_and_named_by_weight(checks):
             if longest["code"] == code:
                 assert longest["call"].startswith(calls), (way, name, found)
             else:  # on a busy machine another thread may have got the GIL, and no look came: then it is the `def`
-                assert way != "test_fixture", (way, name, found)
+                assert way != "test_fixture", (way, name, longest["code"], longest["call"])
                 assert f"def {longest['function']}(" in longest["code"], (way, name, found)
         for name in ("app/loop", "raw/"):
             (longest, *_) = [finding for check in by_test[way, name] for finding in check["findings"]]

@@ -125,5 +125,8 @@ def test_first_use_is_a_note_and_work_of_every_request_is_red(pytester):
     notes = " | ".join(note for check in checks for note in check["notes"])
     for what in ("the template pa", "the pattern ", "imports, ", "the OpenAPI document"):
         assert f"cold: {what}" in notes, notes
-    assert found["test_pattern", "failed"]["findings"][0]["call"] == "re.compile"
+    (pattern,) = found["test_pattern", "failed"]["findings"]
+    assert pattern["function"] == "pattern"
+    # on a busy machine no look may come while it compiles: then the finding is at the `def`
+    assert pattern["call"] == "re.compile" or "def pattern(" in pattern["code"], pattern
     assert "from_string(WHOLE)" in found["test_compiles", "failed"]["findings"][0]["code"]

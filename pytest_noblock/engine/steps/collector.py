@@ -81,7 +81,7 @@ def _sending_again(original: Callable[[Any], None]) -> Callable[[Any], None]:
         if number is None:
             original(unraisable)
         else:
-            _thread.start_new_thread(_send_again, (number,))
+            _thread.start_new_thread(_send_again, (number, signal.getsignal(number)))
 
     return unraisablehook
 
@@ -98,10 +98,11 @@ def _lost_signal(unraisable: Any) -> int | None:
     return next((each for each, handler in handlers.items() if getattr(handler, "__code__", None) in codes), None)
 
 
-def _send_again(number: int) -> None:
+def _send_again(number: int, handler: object) -> None:
+    """Where the handler is gone by now, the signal may end the process, and nobody waits for it any more."""
     sleep(_AGAIN_S)
     ident = threading.main_thread().ident
-    if ident is not None:
+    if ident is not None and signal.getsignal(number) is handler:
         signal.pthread_kill(ident, number)
 
 

@@ -126,3 +126,13 @@ def test_an_error_of_our_callback_is_no_signal(alarm):
 def test_ctrl_c_in_our_callback_is_sent_again(alarm):
     lost = types.SimpleNamespace(object=collector.collection, exc_value=KeyboardInterrupt())
     assert collector._lost_signal(lost) == signal.SIGINT
+
+
+def test_a_signal_whose_handler_is_gone_is_not_sent_again(alarm, monkeypatch):
+    """It might end the process."""
+    sent = []
+    monkeypatch.setattr(signal, "pthread_kill", lambda *what: sent.append(what))
+    collector._send_again(signal.SIGVTALRM, None)
+    assert not sent
+    collector._send_again(signal.SIGVTALRM, alarm)
+    assert [number for _thread, number in sent] == [signal.SIGVTALRM]
