@@ -241,6 +241,8 @@ PLACES = {
     "hog/small": ("found = pickle.loads(PICKLED)", LOADS),
     "dispatching/small": ("found = pickle.loads(PICKLED)", LOADS),
 }
+HEADS = {"app/page": "{% for i in numbers %}"}
+"""The head of a loop burns as its body does: looks may show it more often."""
 GREEN = ["app/small", "app/small-page", "app/ready", "outer/small"]
 
 
@@ -267,7 +269,7 @@ def test_cpu_is_red_wherever_it_is_burned_and_named_by_weight(checks):
             assert found, (way, name, text)
             longest = max(found, key=lambda finding: finding["ms"])
             assert longest["kind"] == "cpu", (way, name, found)
-            if longest["code"] == code:
+            if longest["code"] in (code, HEADS.get(name)):
                 assert longest["call"].startswith(calls), (way, name, found)
             else:  # on a busy machine another thread may have got the GIL, and no look came: then it is the `def`
                 assert way != "test_fixture", (way, name, longest["code"], longest["call"])
