@@ -260,4 +260,4 @@ PLUMBING = (
 )
 
 # Functions that are on the way to everything: they are never named.
-ON_THE_WAY = "asyncio anyio contextlib contextvars functools threading concurrent.futures inspect"
+ON_THE_WAY = "abc asyncio anyio contextlib contextvars functools threading concurrent.futures inspect"

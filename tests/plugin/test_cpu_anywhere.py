@@ -270,7 +270,8 @@ def test_cpu_is_red_wherever_it_is_burned_and_named_by_weight(checks):
             longest = max(found, key=lambda finding: finding["ms"])
             assert longest["kind"] == "cpu", (way, name, found)
             if longest["code"] in (code, HEADS.get(name)):
-                assert longest["call"].startswith(calls), (way, name, found)
+                call = longest["call"]  # in a watched test, which has one run, the few looks may miss it
+                assert call.startswith(calls) if call else way != "test_fixture", (way, name, call, longest["line"])
             else:  # on a busy machine another thread may have got the GIL, and no look came: then it is the `def`
                 assert way != "test_fixture", (way, name, longest["code"], longest["call"])
                 assert f"def {longest['function']}(" in longest["code"], (way, name, found)
