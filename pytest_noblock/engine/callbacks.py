@@ -13,6 +13,8 @@ from pytest_noblock.engine.usercode import UserCode
 
 _LOOPS_OWN = ("asyncio", "_asyncio", "anyio", "sniffio", "uvloop")
 """Packages whose timers end a wait of somebody else's: a timeout, a sleep, a future that is set."""
+_STANDARD = sys.stdlib_module_names - {"builtins"}
+"""Without the module of None, which stands for the owner of a plain function."""
 
 
 def may_hold(handle: Any, user: UserCode) -> bool:
@@ -63,4 +65,4 @@ def _is_foreign(function: Any) -> bool:
     owners = {str(owner).partition(".")[0] for owner in (getattr(function, "__module__", ""), type(bound).__module__)}
     if not owners.isdisjoint(_LOOPS_OWN):
         return False
-    return code_of(function) is None or not owners.isdisjoint(sys.stdlib_module_names - {"builtins"})
+    return code_of(function) is None or not owners.isdisjoint(_STANDARD)

@@ -66,13 +66,13 @@ def fault(error: Exception) -> str:
     return (_lack(error) or Fault(_named(error), _place(error.__traceback__))).sentence
 
 
-def guarded(function: Callable[..., T], *args: Any, otherwise: T | None = None) -> T | None:
-    """Call a function of ours, in a call of the user's that is none of the hot ones; `otherwise` where it fails."""
+def guarded(function: Callable[..., T], *args: Any) -> T | None:
+    """Call a function of ours, in a call of the user's that is none of the hot ones; None where it fails."""
     try:
         return function(*args)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's
         noted(error)
-        return otherwise
+        return None
 
 
 class Around:
