@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import assert_never
 
-from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known
+from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known, served
 from pytest_noblock.model.kinds import Kind, TaskKind
 from pytest_noblock.model.observation import Phase
 
@@ -42,6 +42,8 @@ def replacement(
 
 def _of_framework(call: str | None) -> str:
     """What to do about CPU that the framework burned for the endpoint, or that no line was seen to burn."""
+    if text := served(call):
+        return text
     if call is not None and f"{call}.".startswith("pydantic."):
         return "fewer items in one request, or a Response of ready bytes where nothing has to be validated"
     return f"a process: await anyio.to_process.run_sync(...), or {_SMALLER}"
@@ -153,6 +155,9 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
 
 def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
+    if entry is not None and entry.only_here:
+        yield entry.instead
+        return
     yield entry.instead if entry is not None and entry.cpu and not entry.says_all else ""
     yield _in_process(call)
     yield "smaller pieces: the GIL is kept until each returns"
