@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pytest_noblock.calls import public_names
 from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
 from pytest_noblock.calls.inference import FrameScope
-from pytest_noblock.calls.known import is_on_the_way, is_plumbing, known
+from pytest_noblock.calls.known import Entry, is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.resolve import callee, is_resolved
 
 _CACHE = dis.opmap.get("CACHE", 0)
@@ -69,15 +69,18 @@ def called(
 
 def _is_better(below: str, name: str | None, sites: list[CallSite], scope: FrameScope) -> bool:
     """Whether the function that was seen running says more than the name by the source."""
-    entry = known(below)
+    entry, before = known(below), known(name)
     if entry is None and (is_on_the_way(below) or is_plumbing(below)):
         return False
-    before = known(name)
-    if entry is not None and before is not None and entry._replace(prefix="") == before._replace(prefix=""):
-        return False  # all that is known of the one is known of the other
+    if before is not None and name is not None and ("()" in name or _say_the_same(entry, before)):
+        return False  # what made the object is known; or all that is known of the one is known of the other
     if name in _CHEAP | _CONSUMERS:
         return entry is not None
     return not any(is_resolved(site, scope) and callee(site, scope) == name for site in sites)
+
+
+def _say_the_same(entry: Entry | None, other: Entry) -> bool:
+    return entry is not None and entry._replace(prefix="") == other._replace(prefix="")
 
 
 def _named(

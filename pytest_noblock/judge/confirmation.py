@@ -177,7 +177,7 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
     if key(before) == key(exact):
         exact = replace(exact, count=before.count)
     if _saw_the_call(before, exact):
-        exact = replace(exact, call=before.call, replacement=before.replacement)
+        exact = replace(exact, call=before.call, replacement=before.replacement, reason=before.reason)
     return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
 
 
