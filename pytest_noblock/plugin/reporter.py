@@ -293,7 +293,9 @@ class Reporter:
         self._keep_faults("the summary")
         if self._faults:
             terminalreporter.section("noblock failed")
-            for line in self._faults.lines():
+            from pytest_noblock.model.shown import printable
+
+            for line in map(printable, self._faults.lines()):
                 terminalreporter.line(line, red=self._faults.red)
 
     def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -304,6 +306,7 @@ class Reporter:
         unseen = list(self._unseen.lines(self._seen, self._vain))
         if not self._texts and not self._vacuous and not unseen:
             return
+        from pytest_noblock.model.shown import printable
         from pytest_noblock.report.summary import summary
 
         terminalreporter.section("noblock")
@@ -313,7 +316,7 @@ class Reporter:
             for line in summary(self._by_test, self._unused, notes=self._debug):
                 terminalreporter.line(line)
         for line in unseen if self._texts or not self._vacuous else ():
-            terminalreporter.line(line, red=bool(self._vain))
+            terminalreporter.line(printable(line), red=bool(self._vain))
 
     @cached_property
     def _seen(self) -> set[str]:

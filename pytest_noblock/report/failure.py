@@ -7,7 +7,7 @@ from pytest_noblock.model.check import LOOP_HELD, Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
-from pytest_noblock.model.shown import printable
+from pytest_noblock.model.shown import printable, without_secrets
 from pytest_noblock.model.units import words
 from pytest_noblock.report import evidence
 
@@ -259,7 +259,7 @@ def _harms(check: Check, finding: Finding) -> list[str]:
 
 
 def _harm(probe: ProbeWaits) -> str:
-    name = f"probes of GET {probe.path}" if probe.path.startswith("/") else f"turns of {probe.path}"
+    name = f"probes of GET {without_secrets(probe.path)}" if probe.path.startswith("/") else f"turns of {probe.path}"
     if not probe.waited:
         return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
     alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"
