@@ -176,7 +176,7 @@ class Reporter:
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
-        `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well. `warns`:
+        `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
         whether the run's action is `warn`.
         """
         self._files = files

@@ -105,7 +105,7 @@ class Session:
             self.environment,
             limit=options.of_run(self._config).limits.max_block,
             must_watch=self._watches_all,
-            debug=options.debugs(),
+            debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
         )
 
