@@ -156,6 +156,12 @@ def _is_whole(config: pytest.Config) -> bool:
     return not part and not selected
 
 
+def _printable(line: str) -> str:
+    from pytest_noblock.model.shown import printable  # it may be that nothing can be opened any more
+
+    return printable(line)
+
+
 def _carried_by(report: pytest.TestReport) -> Carried:
     checks, loops = getattr(report, _ATTRIBUTE, ((), ()))
     return Carried(checks, loops)
@@ -293,10 +299,8 @@ class Reporter:
         self._keep_faults("the summary")
         if self._faults:
             terminalreporter.section("noblock failed")
-            from pytest_noblock.model.shown import printable
-
-            for line in map(printable, self._faults.lines()):
-                terminalreporter.line(line, red=self._faults.red)
+            for line in self._faults.lines():
+                terminalreporter.line(line if line.isprintable() else _printable(line), red=self._faults.red)
 
     def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unwritten or self._kept:
