@@ -52,6 +52,11 @@ NOTES = {
 }
 
 
+def test_what_takes_no_time_is_told_without_one():
+    found = {"a": [check(finding(3, 0.02, kind="sync-network"), finding(4, 0.0, kind="background-lost", call="f"))]}
+    assert told(found)[1::2] == ["  app/main.py:3  sync-network  time.sleep", "  app/main.py:4  background-lost  f"]
+
+
 def test_notes_are_counted_by_kind_and_listed_where_somebody_asks():
     count = "notes: 3 cpu, 1 first use, 1 sync-network (first request), 1 endpoint not reached, 1 other; -v lists them"
     assert told(NOTES)[-1] == count
