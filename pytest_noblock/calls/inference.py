@@ -10,7 +10,7 @@ import inspect
 import pathlib
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -42,11 +42,26 @@ class Inferred(NamedTuple):
 class FrameScope:
     """The names that a frame sees, and what was inferred from them: each link of a chain of calls is inferred once."""
 
-    def __init__(self, namespace: Mapping[str, object]) -> None:
+    def __init__(
+        self, namespace: Mapping[str, object], bound: Callable[[str], ast.expr | None] = lambda _name: None
+    ) -> None:
+        """`bound`: what the source binds to a name that the namespace does not have: a local, or one of a closure."""
         self.namespace = namespace
+        self._bound = bound
+        self._bindings: dict[str, ast.expr | None] = {}
         self.inferred: dict[ast.expr, Inferred | None] = {}
         self.names: dict[ast.expr, str | None] = {}
         """The names of what was called, see `resolve`."""
+
+    def binding(self, name: str) -> ast.expr | None:
+        """What the source binds to a name of which the namespace knows nothing; None for `row = row.next()`."""
+        if name not in self._bindings:
+            value = None if _lookup(name, self) is not None else self._bound(name)
+            itself = value is not None and any(
+                isinstance(each, ast.Name) and each.id == name for each in ast.walk(value)
+            )
+            self._bindings[name] = None if itself else value
+        return self._bindings[name]
 
     @cached_property
     def own_package(self) -> str:
@@ -65,7 +80,8 @@ def infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
 def _infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
     match expression:
         case ast.Name(id=name):
-            return _lookup(name, scope)
+            value = scope.binding(name)
+            return _lookup(name, scope) if value is None else infer(value, scope)
         case ast.Constant(value=value):
             return Inferred(type(value))
         case ast.Attribute(value=owner, attr=name):

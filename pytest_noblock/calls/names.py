@@ -7,10 +7,11 @@ import dis
 import itertools
 import types
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from pytest_noblock.calls import public_names
-from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
+from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, bound, call_sites, source_lines
 from pytest_noblock.calls.inference import FrameScope
 from pytest_noblock.calls.known import Entry, is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.resolve import callee, is_resolved
@@ -60,7 +61,7 @@ def called(
     local) and what is no call in the source (an attribute that loads a relation). None where the line or the
     instruction calls nothing, or where there is no source.
     """
-    scope = FrameScope(namespace)
+    scope = FrameScope(namespace, partial(bound, code.co_filename, line))
     at = _instruction(code, lasti)
     sites = call_sites(code, at.begin[0] if at else line)
     name = _named(at, sites, line, code, scope)

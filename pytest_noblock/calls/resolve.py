@@ -61,7 +61,7 @@ def _handed_over(name: str | None, arguments: list[ast.expr], scope: FrameScope)
 
 def _name(target: ast.expr, scope: FrameScope) -> str | None:
     if target not in scope.names:
-        scope.names[target] = _public_name(target, scope) or _written(target, scope)
+        scope.names[target] = _public_name(target, scope) or _made_by(target, scope) or _written(target, scope)
     return scope.names[target]
 
 
@@ -122,13 +122,23 @@ def _unless_own(path: str | None, module: str | None, own: str) -> str | None:
     return path if known(path) or is_installed(module, own) else None
 
 
-def _written(target: ast.expr, scope: FrameScope) -> str | None:
-    """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`."""
+def _made_by(target: ast.expr, scope: FrameScope) -> str | None:
+    """`threading.Lock().acquire`, where the source says what made the local `lock`, and that is known to wait."""
+    path = _written(target, scope, through=True)
+    return path if known(path) else None
+
+
+def _written(target: ast.expr, scope: FrameScope, *, through: bool = False) -> str | None:
+    """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`.
+
+    `through`: a local stands for what the source binds to it.
+    """
     match target:
         case ast.Name(id=name):
-            return name
+            value = scope.binding(name) if through else None
+            return name if value is None else _written(value, scope, through=True)
         case ast.Attribute(value=owner, attr=name):
-            before = _written(owner, scope)
+            before = _written(owner, scope, through=through)
             return f"{before}.{name}" if before else name
         case ast.Call(func=function):
             before = _name(function, scope)

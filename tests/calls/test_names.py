@@ -737,3 +737,45 @@ def test_the_frame_below_names_what_the_source_does_not(
 
     assert called(function_in(code, "endpoint"), 2, namespace, below=below) == name
     assert called(function_in(code, "endpoint"), 2, namespace) != below
+
+
+LOCALS = """
+    def factory():
+        lock = threading.Lock()
+        opened = sqlite3.connect("x") if lock else None
+
+        def endpoint(given):
+            with httpx.Client() as client:
+                client.get(URL)  # with
+            lock.acquire()  # closure
+            given.acquire()  # parameter
+            twice = httpx.Client()
+            twice = other
+            twice.get(URL)  # twice
+            row = row.next()
+            row.next()  # itself
+            mine = compute()
+            mine.save()  # users
+            other = pathlib.Path("x")
+            other.read_text()  # class
+"""
+
+
+@pytest.mark.parametrize(
+    ("marker", "name"),
+    [
+        ("# with", "httpx.Client.get"),
+        ("# closure", "threading.Lock().acquire"),
+        ("# parameter", "given.acquire"),
+        ("# twice", "twice.get"),
+        ("# itself", "row.next"),
+        ("# users", "mine.save"),
+        ("# class", "pathlib.Path.read_text"),
+    ],
+)
+def test_a_local_of_another_thread_is_what_the_source_binds_to_it(write: Write, marker: str, name: str) -> None:
+    """The watchdog sees a running frame, and may not read its variables."""
+    code = write(LOCALS)
+    imports: dict[str, object] = {"threading": threading, "sqlite3": sqlite3, "httpx": httpx, "pathlib": pathlib}
+
+    assert called(function_in(function_in(code, "factory"), "endpoint"), line_of(code, marker), imports) == name

@@ -31,6 +31,13 @@ API = """
             except queue.Empty:
                 return None
 
+        lock = threading.Lock()
+        lock.acquire()
+
+        @app.get("/lock")
+        async def taken():
+            return lock.acquire(timeout=0.08)
+
         @app.get("/state")
         async def state():
             try:
@@ -51,7 +58,7 @@ SUITE = """
     def noblock_app():
         return app
 
-    both = pytest.mark.parametrize("path", ["two-calls", "closure", "state"])
+    both = pytest.mark.parametrize("path", ["two-calls", "closure", "state", "lock"])
 
     @both
     def test_fixture(noblock, path):
@@ -61,17 +68,22 @@ SUITE = """
     def test_client(path):
         TestClient(app).get("/" + path)
 """
-CALLS = {"two-calls": "threading.Event.wait", "closure": "queue.Queue.get", "state": "queue.Queue.get"}
+CALLS = {
+    "two-calls": "threading.Event.wait",
+    "closure": "queue.Queue.get",
+    "state": "queue.Queue.get",
+    "lock": "threading.Lock.acquire",
+}
 
 
 def test_the_call_that_was_seen_to_block_is_named(pytester):
     pytester.makepyfile(api=API, test_api=SUITE)
     result = pytester.runpytest_subprocess("--noblock", "--noblock-report=out.json", "-p", "no:randomly")
-    result.assert_outcomes(failed=6)
+    result.assert_outcomes(failed=8)
     checks = json.loads(pytester.path.joinpath("out.json").read_text(encoding="utf-8"))["checks"]
     for check in checks:
         (finding,) = check["findings"]
-        assert finding["call"] == CALLS[check["route"].strip("/")], check["id"]
+        assert finding["call"].replace("()", "") == CALLS[check["route"].strip("/")], check["id"]
         assert f"{finding['call'].rpartition('.')[2]}(" in finding["code"]
     result.stdout.fnmatch_lines(
         ["  why     waiting in threading.Event.wait: *", "  why     waiting in queue.Queue.get: *"]
