@@ -7,6 +7,7 @@ from typing import assert_never
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
+from pytest_noblock.judge.where import where as where_of
 from pytest_noblock.model.check import ProbeWaits
 from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
@@ -15,6 +16,7 @@ from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Observation, Phase, Probe
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
+from pytest_noblock.model.where import Where
 
 Key = tuple[Kind, Phase, str | None, int | str | None]
 """Findings of two runs with the same key are the same: kind, phase, and a place as `KindRow.identity` says."""
@@ -54,6 +56,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     if place.evidence == "hot loop" and known(call) is None:
         call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
+    where = _shown(where_of(worst), shown)
     return Finding(
         kind=worst.kind,
         phase=worst.phase,
@@ -67,7 +70,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         code=code,
         call=call,
         replacement=advice.replacement(
-            call, worst.kind, phase=worst.phase, code=code, by_framework=place.evidence == "endpoint"
+            call, worst.kind, where=where, code=code, by_framework=place.evidence == "endpoint"
         ),
         confirmed=False,
         evidence=place.evidence,
@@ -81,6 +84,14 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         readings=worst.readings,
         parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
     )
+
+
+def _shown(where: Where, shown: Shown) -> Where:
+    """With the names of files that reports show; what is one frame stays one."""
+    line = where.line and where.line.named(shown(where.line.file))
+    coroutine = line if where.here else where.coroutine and where.coroutine.named(shown(where.coroutine.file))
+    thing = line if where.thing is where.line else where.thing and where.thing.named(shown(where.thing.file))
+    return where._replace(line=line, coroutine=coroutine, thing=thing)
 
 
 def _waiter(frame: Frame, shown: Shown) -> Waiter:

@@ -102,10 +102,18 @@ def test_a_stall_without_a_line_is_a_finding_without_one():
     assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
 
 
-def test_the_remedy_fits_the_call_and_the_phase():
-    handler, background = grouping.findings([stall(), stall(ms=70, began=2000)], shown)
-    assert handler.replacement == "await asyncio.sleep(...), or make the endpoint a plain def"
-    assert background.replacement == "await asyncio.sleep(...), or make the task a plain def"
+def test_the_remedy_fits_where_the_line_runs_and_names_files_as_the_report_does():
+    helper = Frame("/project/app.py", 7, "load", "time.sleep", user=True, form="def", qualname="load")
+    endpoint = Frame("/project/app.py", 20, "report", user=True, form="async def", qualname="report")
+    caller = Frame("/site-packages/x.py", 1, "run_endpoint_function", form="async def", module="fastapi.routing")
+    below = stall()._replace(place=BlamedLine(helper, (helper, endpoint, caller), "sample"))
+    (one,) = grouping.findings([below], shown)
+    assert one.replacement == (
+        "await asyncio.to_thread(...) at app.py:20, "
+        "or an async def `load` with await asyncio.sleep(...), awaited there"
+    )
+    (bare,) = grouping.findings([stall()], shown)
+    assert bare.replacement == "await asyncio.sleep(...)"
 
 
 def observed(*probes, alone=()):

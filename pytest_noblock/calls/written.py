@@ -1,0 +1,78 @@
+"""How a function is written, and a call in it: pure syntax, by the file, a line and the function's name."""
+
+import ast
+from collections.abc import Iterator
+
+from pytest_noblock.calls.callsites import syntax_tree
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+
+
+def awaits(file: str, line: int, function: str) -> bool:
+    """Whether the innermost function of this name around the line awaits anything; True where it is not found."""
+    found = _function(file, line, function)
+    return found is None or any(_is_await(each) for each in _own_nodes(found))
+
+
+def called_at(file: str, line: int, name: str | None) -> str | None:
+    """The callee on this line, as it is written: the one named `name`, or the only one that is not awaited."""
+    calls = _calls_on(file, line)
+    texts = [_dotted(each.func) for each in calls]
+    named = {text for text in texts if text is not None and text.rpartition(".")[2] == name}
+    outer = {text for text, each in zip(texts, calls, strict=True) if not _inside_another(each, calls)}
+    found = named or outer
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_await(node: ast.AST) -> bool:
+    return isinstance(node, _AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
+
+
+def _function(file: str, line: int, name: str) -> ast.AST | None:
+    tree = syntax_tree(file)
+    spans = [
+        each
+        for each in (ast.walk(tree) if tree is not None else ())
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and each.name == name
+        and each.lineno <= line <= (each.end_lineno or each.lineno)
+    ]
+    return max(spans, key=lambda each: each.lineno, default=None)
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of the function's body, without those of the functions in it."""
+    waiting: list[ast.AST] = list(getattr(function, "body", []))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _FUNCTIONS):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _calls_on(file: str, line: int) -> list[ast.Call]:
+    """The calls on the line that are not awaited."""
+    tree = syntax_tree(file)
+    nodes = [each for each in (ast.walk(tree) if tree is not None else ()) if isinstance(each, ast.Call | ast.Await)]
+    awaited = [each.value for each in nodes if isinstance(each, ast.Await)]
+    return [
+        each
+        for each in nodes
+        if isinstance(each, ast.Call)
+        and each.lineno <= line <= (each.end_lineno or each.lineno)
+        and not any(each is other for other in awaited)
+    ]
+
+
+def _inside_another(call: ast.Call, calls: list[ast.Call]) -> bool:
+    return any(call is not each and any(call is inner for inner in ast.walk(each)) for each in calls)
+
+
+def _dotted(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        before = _dotted(node.value)
+        return f"{before}.{node.attr}" if before else None
+    return None
