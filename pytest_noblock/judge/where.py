@@ -120,6 +120,8 @@ def _of_plain(thing: Frame, role: Role) -> Role:
 def _outermost(out: Sequence[Frame], thing: int, library: str | None, phase: Phase) -> _Called:
     """What nobody in the table calls: an ASGI app, a task, or a callback."""
     frame = out[thing]
+    if frame.form is None:
+        return _Called(thing, None)
     if frame.asgi and frame.form == "async def":
         caller = next((each for each in out[thing + 1 :]), None)
         routed = caller is None or (caller.module, caller.function) in callers.CUSTOM_ROUTES
