@@ -175,7 +175,15 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
         exact = _as_in_first_run(before, exact)
     if key(before) == key(exact):
         exact = replace(exact, count=before.count)
+    if _saw_the_call(before, exact):
+        exact = replace(exact, call=before.call, replacement=before.replacement)
     return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
+
+
+def _saw_the_call(before: Finding, exact: Finding) -> bool:
+    """Whether the first run knows in which of the line's calls the loop thread was: the counters know the line only."""
+    same_line = (before.file, before.line) == (exact.file, exact.line)
+    return same_line and before.call is not None and before.evidence in ("sample", "call")
 
 
 def _as_in_first_run(before: Finding, exact: Finding) -> Finding:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.known import is_on_the_way, is_plumbing
 from pytest_noblock.calls.names import source_line
+from pytest_noblock.judge.attribution import of_line
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
@@ -66,7 +67,9 @@ def _by_counters(segment: Segment, exchange: Exchange | None) -> BlamedLine:
     if costliest is None or (segment.counted and 2 * explained < segment.cpu):
         return _of_definition(segment, exchange, [])
     evidence: Evidence = "hot loop" if costliest.hits > _HOT else "line counters"
-    return BlamedLine(costliest.frame, costliest.stack, evidence, witnessed=True)
+    if evidence == "hot loop":
+        return BlamedLine(costliest.frame, costliest.stack, evidence, witnessed=True)
+    return of_line(costliest, segment)
 
 
 def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
@@ -145,6 +148,14 @@ def or_definition(place: BlamedLine, segment: Segment, exchange: Exchange | None
         return place
     evidence: Evidence = "call" if place.evidence == "call" else "endpoint"
     return place._replace(frame=frame, evidence=evidence, call=place.call or _library(place.stack))
+
+
+def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
+    """The place; where it has no line, the `def` of the endpoint: a thread ran it, and was not seen while it did."""
+    defined = exchange.defined if exchange is not None and place.frame is None else None
+    if defined is None:
+        return place
+    return BlamedLine(defined._replace(line=def_line(defined.file, defined.line)), place.stack, "endpoint")
 
 
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:

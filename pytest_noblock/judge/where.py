@@ -1,5 +1,6 @@
 """Where a blamed line runs: pure functions of its stack. `calls.callers` has the names of the frameworks' functions."""
 
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,9 +14,9 @@ _OURS = "pytest_noblock"
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
 """Frames of their own up to Python 3.11; an `await` may stand in them as in the function around them."""
 
-_STEPS_INTO = ("contextlib", "functools")
-"""Packages whose functions call a coroutine function only as they were told to. A `ContextDecorator`'s function
-`inner` awaits what it is around."""
+_STEPS_INTO = ("contextlib", "functools", "fastapi.concurrency")
+"""Modules whose functions call the thing only as their caller told them to. A `ContextDecorator`'s function `inner`
+awaits what it is around."""
 
 
 class _Called(NamedTuple):
@@ -34,7 +35,8 @@ def where(stall: Stall) -> Where:
     place, exchange = stall.place, stall.exchange
     out = _way_out(place)
     if not out:
-        return Where(None, endpoint=_endpoint(exchange), endpoint_is_async=_is_async(exchange))
+        role, line = _unseen(place, stall.phase)
+        return Where(role, line=line, endpoint=_endpoint(exchange), endpoint_is_async=_is_async(exchange))
     called = _called(out, exchange, stall.phase)
     coroutine = _coroutine(out)
     inner = out[coroutine if coroutine is not None else called.at]
@@ -53,6 +55,12 @@ def where(stall: Stall) -> Where:
         endpoint_is_async=_is_async(exchange),
         validates_answer=_validates_answer(place.stack),
     )
+
+
+def _unseen(place: BlamedLine, phase: Phase) -> tuple[Role | None, Frame | None]:
+    """Where no line of the user's is on the stack: a function in C that the loop itself called is a callback."""
+    by_loop = place.stack and all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
+    return ("loop callback", place.frame) if by_loop and phase is Phase.DETACHED else (None, None)
 
 
 def _way_out(place: BlamedLine) -> list[Frame]:
@@ -86,8 +94,8 @@ def _called(out: Sequence[Frame], exchange: Exchange, phase: Phase) -> _Called:
             role = _role(out, thing, at, exchange)
             if role is not None and not (library and not _is_coroutine(out[thing])):
                 return _Called(thing, _of_plain(out[thing], role), direct)
-            passed = _package(frame) in callers.PASSED
-            direct = direct and _package(frame) in _STEPS_INTO and frame.function != "inner"
+            passed = _package(frame) in callers.PASSED or frame.module in _STEPS_INTO
+            direct = direct and frame.module in _STEPS_INTO and frame.function != "inner"
             library = library or (None if passed else _package(frame))
     return _outermost(out, thing, library, phase)
 
