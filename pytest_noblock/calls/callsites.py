@@ -124,6 +124,25 @@ def syntax_tree(file: str) -> ast.Module | None:
     return _source(file).tree
 
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions_at(file: str, line: int) -> list[Function]:
+    """The functions of the source that a line is in, the innermost first."""
+    found = _statements_at(_source(file).tree, line)
+    return [each for each in found if isinstance(each, Function)][::-1]
+
+
+def own_nodes(function: Function) -> Iterator[ast.AST]:
+    """What the body of a function itself runs, without the functions and classes that it defines."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+
+
 def _source(file: str) -> _Source:
     lines = source_lines(file)
     source = _SOURCES.get(file)

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from pytest_noblock.calls.callsites import parsed
-from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents
+from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents, path_of
 
 NO_OBJECT = object()
 """Stands for an object of which only the type is known."""
@@ -82,7 +82,7 @@ def _infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
 
 def _attribute(owner: Inferred, name: str) -> Inferred | None:
     """What an attribute holds, where no descriptor of user code has to run for it."""
-    own = stored(owner.thing)
+    own = held(owner.thing)
     if name in own:
         return _of(own[name])
     cls = owner.thing if is_a(owner.thing, type) else owner.cls
@@ -95,6 +95,18 @@ def _attribute(owner: Inferred, name: str) -> Inferred | None:
 def has(owner: Inferred, name: str) -> bool:
     """Whether an object has an attribute by itself or by its class."""
     return name in stored(owner.thing) or any(name in class_contents(base) for base in ancestors(owner.cls))
+
+
+_STATE, _HELD_BY_STATE = "starlette.datastructures.State", "_state"
+"""The class of `app.state`, and the attribute with the dict of what was put there (Starlette 0.27 to 1.10). Without it
+nothing is found there, and calls are named as they are written."""
+
+
+def held(thing: object) -> Mapping[str, object]:
+    """What `stored` gives; of Starlette's `app.state` what the app put there."""
+    own = stored(thing)
+    state = own.get(_HELD_BY_STATE) if _HELD_BY_STATE in own and path_of(type(thing)) == _STATE else None
+    return state if type(state) is dict else own
 
 
 def stored(thing: object) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ import types
 from functools import partial
 
 from pytest_noblock.calls.callsites import CallSite
-from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, infer, stored
+from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, held, infer
 from pytest_noblock.calls.known import is_async, known
 from pytest_noblock.calls.public_names import (
     is_a,
@@ -29,6 +29,14 @@ def callee(site: CallSite, scope: FrameScope) -> str | None:
         return _handed_over(name, site.arguments, scope) or name
     except RecursionError:  # a chain of a thousand calls
         return None
+
+
+def is_resolved(site: CallSite, scope: FrameScope) -> bool:
+    """Whether the name at a site rests on the object that is called, and not on how the call is written."""
+    try:
+        return bool(_implied(site, scope) if site.implied else _public_name(site.target, scope))
+    except RecursionError:
+        return False
 
 
 def _implied(site: CallSite, scope: FrameScope) -> str | None:
@@ -86,7 +94,7 @@ def _member_name(owner: Inferred, name: str, own: str) -> str | None:
         return _unless_own(path, source, own)
     if is_a(owner.thing, type):
         return method_path(owner.thing, name, own)
-    value = stored(owner.thing).get(name)
+    value = held(owner.thing).get(name)
     return _object_name(value, own) if _is_function(value) else method_path(owner.cls, name, own)
 
 

@@ -1,18 +1,16 @@
 """How a function is written, and a call in it: pure syntax, by the file, a line and the function's name."""
 
 import ast
-from collections.abc import Iterator
 
-from pytest_noblock.calls.callsites import syntax_tree
+from pytest_noblock.calls.callsites import functions_at, own_nodes, syntax_tree
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def awaits(file: str, line: int, function: str) -> bool:
     """Whether the innermost function of this name around the line awaits anything; True where it is not found."""
-    found = _function(file, line, function)
-    return found is None or any(_is_await(each) for each in _own_nodes(found))
+    found = next((each for each in functions_at(file, line) if each.name == function), None)
+    return found is None or any(map(_is_await, own_nodes(found)))
 
 
 def called_at(file: str, line: int, name: str | None) -> str | None:
@@ -27,28 +25,6 @@ def called_at(file: str, line: int, name: str | None) -> str | None:
 
 def _is_await(node: ast.AST) -> bool:
     return isinstance(node, _AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
-
-
-def _function(file: str, line: int, name: str) -> ast.AST | None:
-    tree = syntax_tree(file)
-    spans = [
-        each
-        for each in (ast.walk(tree) if tree is not None else ())
-        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and each.name == name
-        and each.lineno <= line <= (each.end_lineno or each.lineno)
-    ]
-    return max(spans, key=lambda each: each.lineno, default=None)
-
-
-def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of the function's body, without those of the functions in it."""
-    waiting: list[ast.AST] = list(getattr(function, "body", []))
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, _FUNCTIONS):
-            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _calls_on(file: str, line: int) -> list[ast.Call]:

@@ -134,7 +134,8 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
         if frame.user and lasti == _NOWHERE:
             frame = frame._replace(line=callsites.def_line(code.co_filename, line))
         elif frame.user and frame.call is None:
-            frame = frame._replace(call=names.called(code, line, namespace, lasti))
+            below = stack[-1].name if stack and inside else None
+            frame = frame._replace(call=names.called(code, line, namespace, lasti, below=below))
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
         inside = inside and not (frame.user or frame.asgi)
@@ -188,8 +189,8 @@ def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
     if mine is None:
         return tuple(_with_own_names(stack, frames))
     if stack[mine].call is None:
-        seen = frames[mine]
-        stack[mine] = stack[mine]._replace(call=called_from(seen, line_of(seen), seen.f_lasti))
+        below = frames[mine - 1] if mine else None
+        stack[mine] = stack[mine]._replace(call=_running_call(frames[mine], below))
     return tuple(stack)
 
 
@@ -202,11 +203,19 @@ def _with_own_names(stack: Sequence[Frame], frames: Sequence[FrameType]) -> Iter
         yield each._replace(name=names.own_name(frame.f_code, frame.f_globals)) if inside else each
 
 
-def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | None:
+def called_from(frame: FrameType, line: int, lasti: int | None = None, *, below: str | None = None) -> str | None:
     """The call made at `line`, named by the frame's variables as well: only the frame's own thread may read them."""
     from pytest_noblock.calls import names
 
-    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)
+    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti, below=below)
+
+
+def _running_call(frame: FrameType, below: FrameType | None) -> str | None:
+    """`below`: the frame that this one called."""
+    from pytest_noblock.calls import names
+
+    name = names.own_name(below.f_code, below.f_globals) if below is not None else None
+    return called_from(frame, line_of(frame), frame.f_lasti, below=name)
 
 
 def first_line(code: CodeType, user: UserCode) -> Frame:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import assert_never
 
-from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known
+from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known, served
 from pytest_noblock.judge import placed
 from pytest_noblock.judge.placed import Remedy
 from pytest_noblock.model.kinds import KINDS, Kind, TaskKind
@@ -50,48 +50,46 @@ def _joined(*ways: str) -> str:
 
 def _remedy(call: str | None, kind: Kind, ways: tuple[str, ...]) -> Remedy:
     """What replaces the call, in pieces that `placed` puts where the line runs."""
-    entry = entry_of(call)
     computes = kind == "cpu" and not (_frees_gil(call) or _hands_over(call))
-    made = _callable(call) if call else ""
-    if entry is not None and entry.says_all:
-        anywhere: tuple[str, ...] = (entry.instead,)
-        instead = ""
-    elif computes:
-        anywhere = tuple(each for each in ways if "await " not in each)
-        instead = ""
-    else:
-        instead = next((each for each in _ways(call, "sync-network" if kind == "sync-network" else "sync-io")), "")
-        instead = "" if "to_thread" in instead else instead
-        anywhere = ()
-        if instead.startswith(_STANDS_ALONE):
-            anywhere, instead = (instead,), ""
-    says_all = entry is not None and entry.says_all
+    says_all = (entry_of(call) or _UNKNOWN).says_all
+    anywhere, instead = _apart(call, kind, ways, computes=computes)
     return Remedy(
         ways=ways,
         anywhere=anywhere,
         instead=instead,
-        thread="" if computes else _thread(call, says_all=says_all),
+        thread="" if computes or (says_all and not _hands_over(call)) else _thread(call),
         process=computes and not says_all,
-        call=made,
+        call=_callable(call) if call else "",
         frees_gil=kind == "cpu" and _frees_gil(call),
         in_thread=helps_plain_def(kind, call),
     )
 
 
-_STANDS_ALONE = ("a ", "an answer", "an async library")
-"""How the texts of `calls.table` begin that are no call to await."""
+_STANDS_ALONE = ("a ", "an answer", "an async library", "one ", "options(")
+"""How the texts of `calls.table` begin that name no call to await."""
 
 
-def _thread(call: str | None, *, says_all: bool) -> str:
-    """How the call is moved to a thread, with `{call}` for what is moved; empty where that makes no sense."""
+def _apart(call: str | None, kind: Kind, ways: tuple[str, ...], *, computes: bool) -> tuple[tuple[str, ...], str]:
+    """The ways that may be written anywhere, and the one that is awaited."""
     entry = entry_of(call)
-    if says_all and not _hands_over(call):
-        return ""
+    if entry is not None and entry.says_all:
+        return (entry.instead,), ""
+    if computes:
+        return tuple(each for each in ways if "await " not in each), ""
+    first = ways[0] if ways and "to_thread" not in ways[0] else ""
+    return ((first,), "") if first.startswith(_STANDS_ALONE) else ((), first)
+
+
+def _thread(call: str | None) -> str:
+    """How the call is moved to a thread, with `{call}` for what is moved."""
+    entry = entry_of(call)
     return IN_THREAD if entry is None or not entry.thread else entry.thread
 
 
 def _of_framework(call: str | None) -> str:
     """What to do about CPU that the framework burned for the endpoint, or that no line was seen to burn."""
+    if text := served(call):
+        return text
     if call is not None and f"{call}.".startswith("pydantic."):
         return "fewer items in one request, or a Response of ready bytes where nothing has to be validated"
     return f"a process: await anyio.to_process.run_sync(...), or {_SMALLER}"
@@ -190,6 +188,9 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
 
 def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
+    if entry is not None and entry.only_here:
+        yield entry.instead
+        return
     yield entry.instead if entry is not None and entry.cpu and not entry.says_all else ""
     yield _in_process(call)
     yield "smaller pieces: the GIL is kept until each returns"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pytest_noblock.calls.callsites import def_line
-from pytest_noblock.calls.known import is_on_the_way, is_plumbing
+from pytest_noblock.calls.known import is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge.attribution import of_line
 from pytest_noblock.judge.gil_waits import may_want_gil
@@ -147,7 +147,9 @@ def or_definition(place: BlamedLine, segment: Segment, exchange: Exchange | None
     if frame is None:
         return place
     evidence: Evidence = "call" if place.evidence == "call" else "endpoint"
-    return place._replace(frame=frame, evidence=evidence, call=place.call or _library(place.stack))
+    return place._replace(
+        frame=frame, evidence=evidence, call=place.call or _client(place.stack) or _library(place.stack)
+    )
 
 
 def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
@@ -175,6 +177,12 @@ def _library(stack: Stack) -> str | None:
     """The function that the framework called, by its public name; the framework's own where it called none."""
     inner = [frame.name for frame in _inside(stack) if frame.name is not None and not is_on_the_way(frame.name)]
     return next((name for name in reversed(inner) if not is_plumbing(name)), inner[0] if inner else None)
+
+
+def _client(stack: Stack) -> str | None:
+    """The outermost function of a library that is known to wait: `InstrumentedAttribute.__get__` of a lazy relation."""
+    waits = [frame.name for frame in _inside(stack) if (entry := known(frame.name)) is not None and not entry.cpu]
+    return waits[-1] if waits else None
 
 
 def _inside(stack: Stack) -> Iterable[Frame]:

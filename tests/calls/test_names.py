@@ -715,3 +715,25 @@ def test_a_function_is_named_by_its_own_public_name():
     assert own_name(json.JSONEncoder.__init__.__code__, scope) == "json.JSONEncoder"
     assert own_name(json.encoder._make_iterencode.__code__, scope) is None
     assert own_name((lambda: None).__code__, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "below", "name"),
+    [
+        ("tokens.get()", "multiprocessing.Queue.get", "multiprocessing.Queue.get"),  # a local: nobody knows what it is
+        ("author.books", "sqlalchemy.orm.Query.one", "sqlalchemy.orm.Query.one"),  # no call in the source
+        ("next(tokens)", "multiprocessing.Queue.get", "multiprocessing.Queue.get"),
+        ("httpx.get(URL)", "httpx.request", "httpx.get"),  # the object is known, and its name says more
+        ("tokens.get()", "contextlib.ExitStack.pop_all", "tokens.get"),  # on the way to anything
+        ("tokens.get()", "starlette.routing.Router.app", "tokens.get"),
+        ("wait.join()", "threading.Thread.join", "threading.Thread.join"),  # on the way, and known to wait
+        ("next(tokens)", "shop.tokens", "next"),
+    ],
+)
+def test_the_frame_below_names_what_the_source_does_not(
+    namespace: dict[str, object], write: Write, line: str, below: str, name: str
+) -> None:
+    code = write(f"def endpoint():\n    x = {line}")
+
+    assert called(function_in(code, "endpoint"), 2, namespace, below=below) == name
+    assert called(function_in(code, "endpoint"), 2, namespace) != below
