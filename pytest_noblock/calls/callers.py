@@ -61,6 +61,18 @@ PASSED = ("contextlib", "functools", "asyncio", "anyio", "contextvars", "inspect
 SERIALIZING = ("dump", "model_dump", "serialize", "to_json", "to_python", "dict", "json")
 """Beginnings of the names of pydantic's functions that serialize; its others validate."""
 
+ALWAYS_THERE = (
+    "starlette.applications",
+    "starlette.middleware.errors",
+    "starlette.middleware.exceptions",
+    "starlette._exception_handler",
+    "fastapi.applications",
+    "fastapi.middleware.asyncexitstack",
+    "fastapi._body_limit",
+    "fastapi.telemetry._asgi",
+)
+"""Modules whose ASGI apps nobody added: no middleware of the app's own."""
+
 ANSWER = ("fastapi.routing", "serialize_response")
 """What validates and serializes an endpoint's answer."""
 

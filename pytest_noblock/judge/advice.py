@@ -52,7 +52,7 @@ def _remedy(call: str | None, kind: Kind, ways: tuple[str, ...]) -> Remedy:
     """What replaces the call, in pieces that `placed` puts where the line runs."""
     computes = kind == "cpu" and not (_frees_gil(call) or _hands_over(call))
     says_all = (entry_of(call) or _UNKNOWN).says_all
-    anywhere, instead = _apart(call, kind, ways, computes=computes)
+    anywhere, instead = _apart(call, ways, computes=computes)
     return Remedy(
         ways=ways,
         anywhere=anywhere,
@@ -69,7 +69,7 @@ _STANDS_ALONE = ("a ", "an answer", "an async library", "one ", "options(")
 """How the texts of `calls.table` begin that name no call to await."""
 
 
-def _apart(call: str | None, kind: Kind, ways: tuple[str, ...], *, computes: bool) -> tuple[tuple[str, ...], str]:
+def _apart(call: str | None, ways: tuple[str, ...], *, computes: bool) -> tuple[tuple[str, ...], str]:
     """The ways that may be written anywhere, and the one that is awaited."""
     entry = entry_of(call)
     if entry is not None and entry.says_all:

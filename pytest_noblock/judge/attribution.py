@@ -168,10 +168,11 @@ def _counted(line: LineCost, segment: Segment, rule: Rule) -> RoundTrip:
 
 
 def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
-    """The user line that most samples show."""
+    """The user line that most samples show; none, and the first sample's stack, where no sample shows one."""
+    samples = list(samples)
     seen = [(frame, sample) for sample in samples if (frame := user_frame(sample.stack)) is not None]
     if not seen:
-        return BlamedLine()
+        return BlamedLine(stack=samples[0].stack, syscall=samples[0].syscall) if samples else BlamedLine()
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     frame, sample = here[0]

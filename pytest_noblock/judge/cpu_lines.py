@@ -147,9 +147,7 @@ def or_definition(place: BlamedLine, segment: Segment, exchange: Exchange | None
     if frame is None:
         return place
     evidence: Evidence = "call" if place.evidence == "call" else "endpoint"
-    return place._replace(
-        frame=frame, evidence=evidence, call=place.call or _client(place.stack) or _library(place.stack)
-    )
+    return place._replace(frame=frame, evidence=evidence, call=place.call or library_call(place.stack))
 
 
 def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
@@ -177,6 +175,11 @@ def _library(stack: Stack) -> str | None:
     """The function that the framework called, by its public name; the framework's own where it called none."""
     inner = [frame.name for frame in _inside(stack) if frame.name is not None and not is_on_the_way(frame.name)]
     return next((name for name in reversed(inner) if not is_plumbing(name)), inner[0] if inner else None)
+
+
+def library_call(stack: Stack) -> str | None:
+    """What a library was asked for, where no line of the user's asked: the function next to the framework."""
+    return _client(stack) or _library(stack)
 
 
 def _client(stack: Stack) -> str | None:

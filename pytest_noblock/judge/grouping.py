@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
+from pytest_noblock.judge.cpu_lines import library_call
 from pytest_noblock.judge.where import where as where_of
 from pytest_noblock.model.check import ProbeWaits
 from pytest_noblock.model.finding import Finding, Waiter
@@ -52,7 +54,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     worst = max(group, key=lambda stall: stall.blocked_ns)
     place = worst.place
     frame = place.frame
-    call = place.call or (frame.call if frame else None)
+    call = place.call or (frame.call if frame else library_call(place.stack))
     if place.evidence == "hot loop" and known(call) is None:
         call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
@@ -83,6 +85,46 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         rule=worst.rule,
         readings=worst.readings,
         parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
+        served=_served(where, frame),
+    )
+
+
+def _served(where: Where, frame: Frame | None) -> str | None:
+    """Where the endpoint's `def` stands for a library's middleware, that is said; else only where no line is known."""
+    return where.served if frame is None or (where.served or "").startswith("the middleware") else None
+
+
+def one_for_each_line(found: Sequence[Finding]) -> list[Finding]:
+    """A line that computes and makes a round trip is one finding, of the kind that always fails, with both remedies."""
+    trips = {_line(each): each for each in found if each.kind == "sync-network" and _line(each)}
+    joined = {id(trip): trip for trip in trips.values()}
+    gone = set()
+    for each in found:
+        trip = trips.get(_line(each)) if each.kind == "cpu" else None
+        if trip is not None:
+            joined[id(trip)] = _with_cpu(joined[id(trip)], each)
+            gone.add(id(each))
+    return [joined.get(id(each), each) for each in found if id(each) not in gone]
+
+
+def _line(finding: Finding) -> tuple[Phase, str, int | None] | None:
+    """The finding's line; None where its `def` only stands for it."""
+    if finding.file is None or finding.evidence == "endpoint":
+        return None
+    return finding.phase, finding.file, finding.line
+
+
+def _with_cpu(trip: Finding, cpu: Finding) -> Finding:
+    """Of one step both parts count; of two steps the longer one."""
+    together = not set(trip.stalls).isdisjoint(cpu.stalls)
+    longest = trip if together or trip.blocked_ns >= cpu.blocked_ns else cpu
+    more = cpu.blocked_ns if together else 0
+    return replace(
+        trip,
+        blocked_ns=longest.blocked_ns + more,
+        cpu=longest.cpu + more,
+        asleep=longest.asleep,
+        replacement=f"{trip.replacement}; and for the {words(cpu.blocked_ns)} that the line computes {cpu.replacement}",
     )
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from pytest_noblock.calls import callers, written
 from pytest_noblock.model.frames import Frame, Stack
@@ -36,7 +36,9 @@ def where(stall: Stall) -> Where:
     out = _way_out(place)
     if not out:
         role, line = _unseen(place, stall.phase)
-        return Where(role, line=line, endpoint=_endpoint(exchange), endpoint_is_async=_is_async(exchange))
+        return Where(
+            role, line=line, served=_served(stall), endpoint=_endpoint(exchange), endpoint_is_async=_is_async(exchange)
+        )
     called = _called(out, exchange, stall.phase)
     coroutine = _coroutine(out)
     inner = out[coroutine if coroutine is not None else called.at]
@@ -57,10 +59,54 @@ def where(stall: Stall) -> Where:
     )
 
 
+def _of_library(stall: Stall) -> Where:
+    role, line = _unseen(stall.place, stall.phase)
+    return Where(
+        role,
+        line=line,
+        served=_served(stall),
+        endpoint=_endpoint(stall.exchange),
+        endpoint_is_async=_is_async(stall.exchange),
+        validates_answer=_validates_answer(stall.place.stack),
+    )
+
+
 def _unseen(place: BlamedLine, phase: Phase) -> tuple[Role | None, Frame | None]:
     """Where no line of the user's is on the stack: a function in C that the loop itself called is a callback."""
     by_loop = place.stack and all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
     return ("loop callback", place.frame) if by_loop and phase is Phase.DETACHED else (None, None)
+
+
+def _served(stall: Stall) -> str:
+    """What of the app a library's function ran for, the nearest first."""
+    middleware = _middleware(stall.place.stack)
+    if middleware is not None:
+        return f"the middleware `{middleware}`"
+    exchange = stall.exchange
+    match stall.phase:
+        case Phase.APP:
+            return "the app itself"
+        case Phase.LIFESPAN:
+            return "the app's lifespan"
+        case Phase.BACKGROUND:
+            return f"a background task of {exchange.request}"
+        case Phase.DETACHED:
+            return f"what {exchange.request} left behind"
+        case Phase.HANDLER:
+            return f"the endpoint `{_endpoint(exchange)}`" if exchange.endpoint else exchange.request
+        case _:
+            assert_never(stall.phase)
+
+
+def _middleware(stack: Stack) -> str | None:
+    """The middleware of a library that the line ran in: the ASGI app that is met before any routing."""
+    for frame in stack:
+        if (frame.module or "").endswith(".routing"):
+            return None
+        if frame.asgi and _package(frame) != _OURS:
+            name = frame.qualname or frame.function
+            return None if frame.module in callers.ALWAYS_THERE else name.partition(".<locals>")[0].partition(".")[0]
+    return None
 
 
 def _way_out(place: BlamedLine) -> list[Frame]:

@@ -91,6 +91,8 @@ class Where(NamedTuple):
     """Whether its caller would run the thing in a thread if it were a plain `def`, and it awaits nothing."""
     library: str | None = None
     """The package that calls the thing, where the role is `library callback`."""
+    served: str | None = None
+    """What of the app the line ran for, where it is no line of the user's: a middleware, the endpoint, the request."""
     endpoint: str | None = None
     """The name of the endpoint, where the role lies outside of it (a validator, a response class)."""
     endpoint_is_async: bool = False

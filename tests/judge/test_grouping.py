@@ -99,7 +99,7 @@ def test_a_hot_loop_is_not_named_by_a_call_that_is_not_known(evidence, call, nam
 
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = grouping.findings([stall(line=None)], shown)
-    assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
+    assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line outside of the user's code, in GET /")
 
 
 def test_the_remedy_fits_where_the_line_runs_and_names_files_as_the_report_does():
@@ -202,5 +202,5 @@ def test_what_fails_nothing_is_a_note(final, found, cold, notes):
 
 def test_what_broke_the_limit_at_no_line_is_not_passed_over():
     (note,) = grouping.notes([], [replace(finding(ms=80), file=None, line=None)], [], LIMITS)
-    assert note == f"unsettled: sync-io, 80 ms at a line that was not caught: {GONE}"
+    assert note == f"unsettled: sync-io, 80 ms at a line outside of the user's code, in the request: {GONE}"
     assert grouping.notes([], [replace(finding(ms=5), file=None, line=None)], [], LIMITS) == ()
