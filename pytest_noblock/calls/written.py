@@ -13,14 +13,12 @@ def awaits(file: str, line: int, function: str) -> bool:
     return found is None or any(map(_is_await, own_nodes(found)))
 
 
-def called_at(file: str, line: int, name: str | None) -> str | None:
+def called_at(file: str, line: int, name: str) -> str | None:
     """The callee on this line, as it is written: the one named `name`, or the only one that is not awaited."""
-    calls = _calls_on(file, line)
-    texts = [_dotted(each.func) for each in calls]
+    texts = [_dotted(each.func) for each in _calls_on(file, line)]
     named = {text for text in texts if text is not None and text.rpartition(".")[2] == name}
-    outer = {text for text, each in zip(texts, calls, strict=True) if not _inside_another(each, calls)}
-    found = named or outer
-    return found.pop() if len(found) == 1 else None
+    found: set[str | None] = {*named} or {*texts}
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _is_await(node: ast.AST) -> bool:
@@ -39,10 +37,6 @@ def _calls_on(file: str, line: int) -> list[ast.Call]:
         and each.lineno <= line <= (each.end_lineno or each.lineno)
         and not any(each is other for other in awaited)
     ]
-
-
-def _inside_another(call: ast.Call, calls: list[ast.Call]) -> bool:
-    return any(call is not each and any(call is inner for inner in ast.walk(each)) for each in calls)
 
 
 def _dotted(node: ast.expr) -> str | None:

@@ -53,14 +53,14 @@ def ways(remedy: Remedy, where: Where) -> Iterator[str]:
 
 
 def plain_def(where: Where) -> str:
-    """That the thing becomes a plain `def`; empty where that does not move it off the loop."""
-    if not where.plain_def or where.role is None:
+    """That the coroutine becomes a plain `def`; empty where that does not move it off the loop."""
+    if not where.plain_def or where.held_by is None:
         return answer_validated_in_thread(where)
-    if where.role == "response stream":
-        return f"make the generator {_named(where.thing)} a plain def: a sync generator is iterated in a thread"
-    what = ROLES[where.role].noun
-    own = where.here and where.role in ("path operation", "background task")  # `by` names it in the same report
-    return f"make the {what} a plain def" if own else f"make the {what} {_named(where.thing)} a plain def"
+    if where.held_by == "response stream":
+        return f"make the generator {_named(where.coroutine)} a plain def: a sync generator is iterated in a thread"
+    what = ROLES[where.held_by].noun
+    own = where.here and where.held_by in ("path operation", "background task")  # `by` names it in the same report
+    return f"make the {what} a plain def" if own else f"make the {what} {_named(where.coroutine)} a plain def"
 
 
 def answer_validated_in_thread(where: Where) -> str:
@@ -77,6 +77,9 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
         yield f"{_PROCESS}({where.called + ', ' if where.called and where.importable else ''}...) {at}"
         yield f"{_SMALLER} {at}, {_BETWEEN_THEM}"
         return
+    if where.iterated:
+        yield from _iterated(remedy, where, at)
+        return
     if remedy.thread:
         moved = remedy.thread.replace("{call}, ...", f"{where.called}, ..." if where.called else "...")
         yield f"{moved} {at}{', which lets go of the GIL' if remedy.frees_gil else ''}"
@@ -84,6 +87,15 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
         names = [f"`{name}`" for name in where.between]
         what = f"an async def {names[0]}" if len(names) == 1 else f"async defs {' and '.join(names)}"
         yield f"{what} with {remedy.instead}, awaited there"
+
+
+def _iterated(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    """A coroutine reads a generator, whose body runs on the loop for each item."""
+    made = f"{where.called}(...)" if where.called else "the generator"
+    if remedy.thread:
+        yield f"await asyncio.to_thread(next, items, None) for each item {at}, with items = {made}"
+    if remedy.instead and where.between and len(where.between) == 1:
+        yield f"an async def `{where.between[0]}` with {remedy.instead}, read there by async for"
 
 
 def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:

@@ -35,23 +35,23 @@ def where(stall: Stall) -> Where:
     place, exchange = stall.place, stall.exchange
     out = _way_out(place)
     if not out:
-        role, line = _unseen(place, stall.phase)
-        return Where(
-            role, line=line, served=_served(stall), endpoint=_endpoint(exchange), endpoint_is_async=_is_async(exchange)
-        )
+        return _of_library(stall)
     called = _called(out, exchange, stall.phase)
-    coroutine = _coroutine(out)
-    inner = out[coroutine if coroutine is not None else called.at]
-    between = None if _has_library(out, inner) else tuple(each.function for each in reversed(out[: out.index(inner)]))
+    at = _coroutine(out)
+    held = called if at is None else _called(out[at:], exchange, stall.phase)
+    caller = called.at if at is None else at
+    callee = out[caller - 1] if caller else None
     return Where(
         role=called.role,
         thing=out[called.at],
         line=out[0],
-        coroutine=None if coroutine is None else inner,
-        called=None if inner is out[0] else written.called_at(inner.file, inner.line, _next_in(out, inner)),
-        between=between,
-        importable=bool(between) and _importable(out[out.index(inner) - 1]),
-        plain_def=coroutine == called.at and called.direct and _may_be_plain(out[called.at], called.role),
+        coroutine=None if at is None else out[at],
+        held_by=held.role,
+        called=None if callee is None else written.called_at(out[caller].file, out[caller].line, callee.function),
+        between=_between(out[:caller]),
+        iterated=callee is not None and callee.form == "generator" and callee.function.isidentifier(),
+        importable=callee is not None and _importable(callee),
+        plain_def=at is not None and not held.at and held.direct and _may_be_plain(out[at], held.role),
         library=called.library,
         endpoint=_endpoint(exchange),
         endpoint_is_async=_is_async(exchange),
@@ -60,21 +60,18 @@ def where(stall: Stall) -> Where:
 
 
 def _of_library(stall: Stall) -> Where:
-    role, line = _unseen(stall.place, stall.phase)
-    return Where(
-        role,
-        line=line,
-        served=_served(stall),
-        endpoint=_endpoint(stall.exchange),
-        endpoint_is_async=_is_async(stall.exchange),
-        validates_answer=_validates_answer(stall.place.stack),
-    )
-
-
-def _unseen(place: BlamedLine, phase: Phase) -> tuple[Role | None, Frame | None]:
-    """Where no line of the user's is on the stack: a function in C that the loop itself called is a callback."""
+    """No line of the user's was seen. A function in C that the loop itself called is a callback."""
+    place, exchange = stall.place, stall.exchange
     by_loop = place.stack and all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
-    return ("loop callback", place.frame) if by_loop and phase is Phase.DETACHED else (None, None)
+    is_callback = by_loop and stall.phase is Phase.DETACHED
+    return Where(
+        role="loop callback" if is_callback else None,
+        line=place.frame if is_callback else None,
+        served=_served(stall),
+        endpoint=_endpoint(exchange),
+        endpoint_is_async=_is_async(exchange),
+        validates_answer=_validates_answer(place.stack),
+    )
 
 
 def _served(stall: Stall) -> str:
@@ -199,14 +196,10 @@ def _is_coroutine(frame: Frame) -> bool:
     return frame.may_await
 
 
-def _has_library(out: Sequence[Frame], inner: Frame) -> bool:
-    return any(not each.user for each in out[: out.index(inner)])
-
-
-def _next_in(out: Sequence[Frame], frame: Frame) -> str | None:
-    """The function that the frame called, where it is the user's."""
-    callee = out[out.index(frame) - 1]
-    return callee.function if callee.user else None
+def _between(inner: Sequence[Frame]) -> tuple[str, ...] | None:
+    """The names of these functions from the outermost in; None where one is a library's, or has no name."""
+    names = tuple(each.function for each in reversed(inner))
+    return names if all(each.user and each.function.isidentifier() for each in inner) else None
 
 
 def _importable(frame: Frame) -> bool:

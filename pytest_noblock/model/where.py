@@ -79,16 +79,20 @@ class Where(NamedTuple):
     coroutine: Frame | None = None
     """The nearest `async def` of the user's on the way out from the line, at the line that it was running; None where
     there is none before a library's."""
+    held_by: Role | None = None
+    """What this coroutine is to whoever calls it; without one, what the thing is."""
     called: str | None = None
     """What that line of the coroutine calls, as it is written there; None where that is not known, and where the
     coroutine makes the blamed call itself."""
     between: tuple[str, ...] | None = ()
     """The names of the user's plain functions from the coroutine, or from the thing, in to the line; None where a
     library's function lies between."""
+    iterated: bool = False
+    """Whether what that line calls is a generator of the user's: its body runs where it is iterated."""
     importable: bool = False
     """Whether another process can import what the coroutine's line calls."""
     plain_def: bool = False
-    """Whether its caller would run the thing in a thread if it were a plain `def`, and it awaits nothing."""
+    """Whether its caller would run the coroutine in a thread if it were a plain `def`, and it awaits nothing."""
     library: str | None = None
     """The package that calls the thing, where the role is `library callback`."""
     served: str | None = None

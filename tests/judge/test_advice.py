@@ -23,7 +23,7 @@ OWN_CONNECTION = "opens, uses and closes its own connection"
 IN_A_PROCESS = "anyio.to_process.run_sync"
 PROCESS_OF_MATCH = "await anyio.to_process.run_sync(re.match, ...)"
 LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="report")
-HERE = Where("path operation", LINE, LINE, LINE, plain_def=True)
+HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
 LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
