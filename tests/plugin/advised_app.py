@@ -1,3 +1,4 @@
+# ruff: noqa: B008  # FastAPI reads defaults
 """An app that blocks in many places: each line that ends with `# name` blocks the route `/name`."""
 
 import asyncio
@@ -8,7 +9,7 @@ import socket
 import time
 from typing import Annotated
 
-import anyio.to_process
+import anyio.to_process  # noqa: F401  # a repaired twin of this app has a process compute
 import jinja2
 from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
@@ -308,7 +309,7 @@ class Handler(logging.Handler):
         time.sleep(0.06)  # logged
 
 
-LOG = logging.getLogger("advised")
+LOG = logging.getLogger(__name__)
 LOG.propagate = False
 LOG.addHandler(Handler())
 
