@@ -114,17 +114,12 @@ def _line(finding: Finding) -> tuple[Phase, str, int | None] | None:
     return finding.phase, finding.file, finding.line
 
 
-def _with_cpu(trip: Finding, cpu: Finding) -> Finding:
-    """Of one step both parts count; of two steps the longer one."""
-    together = not set(trip.stalls).isdisjoint(cpu.stalls)
-    longest = trip if together or trip.blocked_ns >= cpu.blocked_ns else cpu
-    more = cpu.blocked_ns if together else 0
+def _with_cpu(trip: Finding, finding: Finding) -> Finding:
+    """Either may have the CPU of both: counters give a line all that it computed."""
+    cpu, asleep = max(trip.cpu, finding.cpu), max(trip.asleep, finding.asleep)
+    computes = f"for the {words(finding.cpu)} that the line computes {finding.replacement}"
     return replace(
-        trip,
-        blocked_ns=longest.blocked_ns + more,
-        cpu=longest.cpu + more,
-        asleep=longest.asleep,
-        replacement=f"{trip.replacement}; and for the {words(cpu.blocked_ns)} that the line computes {cpu.replacement}",
+        trip, blocked_ns=cpu + asleep, cpu=cpu, asleep=asleep, replacement=f"{trip.replacement}; and {computes}"
     )
 
 

@@ -62,8 +62,8 @@ def where(stall: Stall) -> Where:
 def _of_library(stall: Stall) -> Where:
     """No line of the user's was seen. A function in C that the loop itself called is a callback."""
     place, exchange = stall.place, stall.exchange
-    by_loop = place.stack and all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
-    is_callback = by_loop and stall.phase is Phase.DETACHED
+    stdlib = all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
+    is_callback = stdlib and any(each.module == "asyncio.events" for each in place.stack)
     return Where(
         role="loop callback" if is_callback else None,
         line=place.frame if is_callback else None,

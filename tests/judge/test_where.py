@@ -140,8 +140,8 @@ def advised(place: Where) -> str:
             f"helper < slowapi.extension:_check < slowapi.extension:async_wrapper < {ROUTE}",
             "library callback",
             (
-                f"an async def in the place of `helper`, if slowapi awaits one, or {EXECUTOR}, if slowapi needs no value"
-                " of it"
+                f"an async def in the place of `helper`, if slowapi awaits one, or {EXECUTOR}, "
+                "if slowapi needs no value of it"
             ),
         ),
         (
@@ -154,8 +154,8 @@ def advised(place: Where) -> str:
             "GraphQL resolver",
             # the file is one and the resolver's line is any: what counts is that both are named
             (
-                f"make the resolver `Query.price` an async def with await asyncio.to_thread(...) at app.py:3, or an async"
-                f" def `helper` with {SLEEP}, awaited there"
+                "make the resolver `Query.price` an async def with await asyncio.to_thread(...) at app.py:3, "
+                f"or an async def `helper` with {SLEEP}, awaited there"
             ),
         ),
         (
