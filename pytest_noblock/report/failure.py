@@ -7,7 +7,7 @@ from pytest_noblock.model.check import LOOP_HELD, Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
-from pytest_noblock.model.shown import printable
+from pytest_noblock.model.shown import printable, without_secrets
 from pytest_noblock.model.units import words
 from pytest_noblock.report import evidence
 
@@ -36,6 +36,7 @@ _MOST_PEERS = 2
 _WHERE = {Phase.BACKGROUND: " in the background", Phase.DETACHED: " in detached work"}
 
 _UNPROBED = "every other request of this worker waited meanwhile"
+_AWAY = "in production the server is a network away, and every other request waits for it"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 
@@ -221,17 +222,21 @@ def _why(finding: Finding) -> str:
     if _is_quick(finding):
         return f"{_doing(finding)}: {_exchanged(finding)}{times}"
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
-    return f"{_doing(finding)}: {split}{times}"
+    return f"{_doing(finding)}: {'; '.join([split + times, *_carried(finding)])}"
 
 
 def _exchanged(finding: Finding) -> str:
     """What went over the network, where the meter knows it, and that the time here is not the time there."""
-    carried = [
-        f"{each.sent} bytes to {each.peer or 'a closed socket'}, {each.received} back"
-        for each in (finding.readings.exchanged if finding.readings else ())
-    ]
     took = f"over in {words(finding.blocked_ns)} here" if finding.blocked_ns else "over at once here"
-    return ", ".join([*carried[:_MOST_PEERS], took])
+    return "; ".join([*_carried(finding), took])
+
+
+def _carried(finding: Finding) -> list[str]:
+    exchanged = finding.readings.exchanged if finding.readings and finding.kind == "sync-network" else ()
+    return [
+        f"{each.sent} bytes to {each.peer or 'a closed socket'}, {each.received} back"
+        for each in exchanged[:_MOST_PEERS]
+    ]
 
 
 def _doing(finding: Finding) -> str:
@@ -255,11 +260,13 @@ def _harms(check: Check, finding: Finding) -> list[str]:
     if finding.evidence == MOCKED:
         return [_IN_PRODUCTION]
     waits = [_harm(probe) for probe in _shown(check.probes, finding)]
-    return [*waits, *_meanwhile(check, finding)] or [_IN_PRODUCTION if _is_quick(finding) else _UNPROBED]
+    if finding.kind == "sync-network" and finding.blocked_ns < check.limit:
+        return [*(each for each in waits if not each.startswith("0 of")), _AWAY]
+    return [*waits, *_meanwhile(check, finding)] or [_UNPROBED]
 
 
 def _harm(probe: ProbeWaits) -> str:
-    name = f"probes of GET {probe.path}" if probe.path.startswith("/") else f"turns of {probe.path}"
+    name = f"probes of GET {without_secrets(probe.path)}" if probe.path.startswith("/") else f"turns of {probe.path}"
     if not probe.waited:
         return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
     alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"

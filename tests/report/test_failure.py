@@ -118,7 +118,7 @@ def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
 EXCHANGED = (SocketExchange("127.0.0.1:5432", 38, 120), SocketExchange(None, 1, 2), SocketExchange("x", 3, 4))
 
 
-CARRIED = "38 bytes to 127.0.0.1:5432, 120 back, 1 bytes to a closed socket, 2 back"
+CARRIED = "38 bytes to 127.0.0.1:5432, 120 back; 1 bytes to a closed socket, 2 back"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ CARRIED = "38 bytes to 127.0.0.1:5432, 120 back, 1 bytes to a closed socket, 2 b
             {"blocked_ns": 230_000, "asleep": 0, "readings": Readings(wall=MS, exchanged=EXCHANGED)},
             [
                 "GET /report made a synchronous network call (no network allowed)",
-                f"  why     waiting for the network: {CARRIED}, over in 0.23 ms here",
+                f"  why     waiting for the network: {CARRIED}; over in 0.23 ms here",
             ],
         ),
         (
@@ -138,13 +138,20 @@ CARRIED = "38 bytes to 127.0.0.1:5432, 120 back, 1 bytes to a closed socket, 2 b
                 "  why     waiting for the network: over at once here, 3 times",
             ],
         ),
+        (
+            {"blocked_ns": 4 * MS, "cpu": MS, "asleep": 3 * MS, "readings": Readings(wall=MS, exchanged=EXCHANGED)},
+            [
+                "GET /report blocked the event loop 4.0 ms (no network allowed)",
+                f"  why     waiting for the network: asleep 3.0 ms, CPU 1.0 ms; {CARRIED}",
+            ],
+        ),
     ],
 )
 def test_a_round_trip_that_is_over_at_once_says_what_was_exchanged(values, lines):
     """Its time on one machine says nothing of its time in production, and reads like a mistake."""
     text = failure(replace(changed(**values), probes=()))
     assert all(line in text.splitlines() for line in lines), text
-    assert "  harm    in production every other request of this worker waits meanwhile" in text
+    assert "  harm    in production the server is a network away, and every other request waits for it" in text
 
 
 @pytest.mark.parametrize(
