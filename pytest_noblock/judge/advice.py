@@ -38,6 +38,8 @@ def replacement(
     if by_framework and kind == "cpu" and not (entry_of(call) or _UNKNOWN).says_all:
         return _joined(_of_framework(call), placed.answer_validated_in_thread(where) if where else "")
     ways = tuple(each for each in _ways(call, kind) if each)
+    if where is not None and where.middleware and kind in ("sync-network", "sync-io"):
+        return placed.in_library(_remedy(call, kind, ways), where.middleware)
     if where is None or by_framework or not KINDS[kind].on_loop:
         return _as_written(_joined(*ways), call, code)
     text = _joined(*placed.ways(_remedy(call, kind, ways), where))

@@ -91,7 +91,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
 
 def _served(where: Where, frame: Frame | None) -> str | None:
     """Where the endpoint's `def` stands for a library's middleware, that is said; else only where no line is known."""
-    return where.served if frame is None or (where.served or "").startswith("the middleware") else None
+    return where.served if frame is None or where.middleware else None
 
 
 def one_for_each_line(found: Sequence[Finding]) -> list[Finding]:

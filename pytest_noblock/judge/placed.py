@@ -63,6 +63,13 @@ def plain_def(where: Where) -> str:
     return f"make the {what} a plain def" if own else f"make the {what} {_named(where.coroutine)} a plain def"
 
 
+def in_library(remedy: Remedy, middleware: str) -> str:
+    """The call is a library's own: the user has no line to change, but the choice of the middleware."""
+    awaited = f" ({remedy.instead})" if remedy.instead else ""
+    other = f"another middleware in the place of `{middleware}`, one that awaits{awaited} or waits in a thread"
+    return ", or ".join((*remedy.anywhere, other))
+
+
 def answer_validated_in_thread(where: Where) -> str:
     if not (where.validates_answer and where.endpoint_is_async and where.endpoint):
         return ""

@@ -67,6 +67,7 @@ def _of_library(stall: Stall) -> Where:
     return Where(
         role="loop callback" if is_callback else None,
         line=place.frame if is_callback else None,
+        middleware=_middleware(place.stack),
         served=_served(stall),
         endpoint=_endpoint(exchange),
         endpoint_is_async=_is_async(exchange),

@@ -95,6 +95,8 @@ class Where(NamedTuple):
     """Whether its caller would run the coroutine in a thread if it were a plain `def`, and it awaits nothing."""
     library: str | None = None
     """The package that calls the thing, where the role is `library callback`."""
+    middleware: str | None = None
+    """The middleware of a library in which it is no line of the user's."""
     served: str | None = None
     """What of the app the line ran for, where it is no line of the user's: a middleware, the endpoint, the request."""
     endpoint: str | None = None
