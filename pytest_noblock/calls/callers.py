@@ -73,6 +73,9 @@ ALWAYS_THERE = (
 )
 """Modules whose ASGI apps nobody added: no middleware of the app's own."""
 
+BASE_MIDDLEWARE = "starlette.middleware.base"
+"""The module whose ASGI app calls the `dispatch` of a middleware class."""
+
 ANSWER = ("fastapi.routing", "serialize_response")
 """What validates and serializes an endpoint's answer."""
 

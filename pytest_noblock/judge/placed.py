@@ -65,9 +65,10 @@ def plain_def(where: Where) -> str:
 
 def in_library(remedy: Remedy, middleware: str) -> str:
     """The call is a library's own: the user has no line to change, but the choice of the middleware."""
-    awaited = f" ({remedy.instead})" if remedy.instead else ""
+    told = remedy.instead.startswith("await ")  # it says where to await, too
+    awaited = f" ({remedy.instead})" if remedy.instead and not told else ""
     other = f"another middleware in the place of `{middleware}`, one that awaits{awaited} or waits in a thread"
-    return ", or ".join((*remedy.anywhere, other))
+    return ", or ".join((*remedy.anywhere, *([remedy.instead] if told else []), other))
 
 
 def answer_validated_in_thread(where: Where) -> str:

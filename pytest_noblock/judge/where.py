@@ -98,13 +98,25 @@ def _served(stall: Stall) -> str:
 
 def _middleware(stack: Stack) -> str | None:
     """The middleware of a library that the line ran in: the ASGI app that is met before any routing."""
-    for frame in stack:
-        if (frame.module or "").endswith(".routing"):
-            return None
-        if frame.asgi and _package(frame) != _OURS:
-            name = frame.qualname or frame.function
-            return None if frame.module in callers.ALWAYS_THERE else name.partition(".<locals>")[0].partition(".")[0]
-    return None
+    frames = [frame for frame in stack if _package(frame) != _OURS]
+    at = next((at for at, each in enumerate(frames) if each.asgi or _is_routing(each)), None)
+    if at is None or _is_routing(frames[at]) or frames[at].module in callers.ALWAYS_THERE:
+        return None
+    if at + 1 < len(frames) and (frames[at + 1].module, frames[at + 1].function) in callers.CUSTOM_ROUTES:
+        return None  # an app that a route leads to
+    if frames[at].module == callers.BASE_MIDDLEWARE:
+        return _owner(frames[at - 1]) if at else None
+    same = (_owner(each) for each in frames[at:] if each.asgi and each.module == frames[at].module)
+    return next((name for name in same if not name.startswith("_")), _owner(frames[at]))
+
+
+def _is_routing(frame: Frame) -> bool:
+    return (frame.module or "").endswith(".routing")
+
+
+def _owner(frame: Frame) -> str:
+    """The class of a method, the function around a closure; else the function."""
+    return (frame.qualname or frame.function).partition(".")[0]
 
 
 def _way_out(place: BlamedLine) -> list[Frame]:

@@ -245,6 +245,17 @@ def test_what_a_plain_def_has_for_a_validator_is_no_await(file: str) -> None:
             "the endpoint `report`",
         ),
         ("redis.client:incr < async *starlette.middleware.errors:__call__", 5, "the endpoint `report`"),
+        (
+            "redis.client:incr < async limits.base:Gate.dispatch < async *starlette.middleware.base:__call__",
+            5,
+            "the middleware `Gate`",
+        ),
+        (
+            "redis.client:incr < async *limits.asgi:_Inner.__call__ < async *limits.asgi:Gate.__call__",
+            5,
+            "the middleware `Gate`",
+        ),
+        ("redis.client:incr < async *metrics:app < async starlette.routing:handle", 5, "the endpoint `report`"),
         ("redis.client:incr", 15, "a background task of GET /x"),
         ("redis.client:incr", 25, "what GET /x left behind"),
     ],

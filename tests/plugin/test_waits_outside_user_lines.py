@@ -123,8 +123,8 @@ def test_it_is_red_at_the_endpoint_and_names_the_librarys_call(pytester, monkeyp
             "",
             "  by      api.py:9 in asks, behind the middleware `Limiter`",
             (
-                "  instead another middleware in the place of `Limiter`, one that awaits (an async client of that service)"
-                " or waits in a thread"
+                "  instead another middleware in the place of `Limiter`, one that awaits"
+                " (an async client of that service) or waits in a thread"
             ),
         ]
     )
