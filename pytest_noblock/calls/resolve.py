@@ -94,8 +94,10 @@ def _member_name(owner: Inferred, name: str, own: str) -> str | None:
         return _unless_own(path, source, own)
     if is_a(owner.thing, type):
         return method_path(owner.thing, name, own)
-    value = held(owner.thing).get(name)
-    return _object_name(value, own) if _is_function(value) else method_path(owner.cls, name, own)
+    own_attributes = held(owner.thing)
+    if name in own_attributes:  # a function, or an object to call: a stub of gRPC has one for each of its methods
+        return _object_name(own_attributes[name], own)
+    return method_path(owner.cls, name, own)
 
 
 def _object_name(thing: object, own: str) -> str | None:

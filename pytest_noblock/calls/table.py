@@ -204,11 +204,11 @@ INSIDE_GIL = {
 FRAMEWORK = {
     "fastapi.encoders.jsonable_encoder fastapi.routing.serialize_response": (
         'a Response of bytes that pydantic writes: Response(adapter.dump_json(items), media_type="application/json"),'
-        " or fewer items in one answer, or a StreamingResponse that writes them in pieces"
+        " or fewer items in one answer (a page), or a StreamingResponse of a sync generator that yields them in pieces"
     ),
     "starlette.responses fastapi.responses": (
         "a Response of ready bytes (orjson.dumps, or dump_json of a pydantic.TypeAdapter), or fewer items in one"
-        " answer, or a StreamingResponse that writes them in pieces"
+        " answer (a page), or a StreamingResponse of a sync generator that yields them in pieces"
     ),
     "fastapi.dependencies.utils.request_body_to_args": (
         "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
@@ -218,14 +218,14 @@ FRAMEWORK = {
         "fewer items in one request, or orjson.loads(await request.body()) (faster, though it keeps the GIL too)"
     ),
     "jinja2.Template jinja2.Environment mako.template.Template starlette.templating fastapi.templating": (
-        "a smaller page, or a StreamingResponse that writes it in pieces (template.generate)"
+        "a smaller page, or a StreamingResponse(template.generate(...)), which writes it in pieces"
     ),
     "prometheus_client": (
         "a plain def route that returns Response(generate_latest(registry)): in a thread it hands over the GIL"
     ),
     "starlette.middleware.gzip": (
-        "compression in the proxy, or a StreamingResponse, whose pieces GZipMiddleware compresses one by one, or"
-        " GZipMiddleware with a lower compresslevel"
+        "compression in the proxy, or a StreamingResponse of a sync generator, whose pieces GZipMiddleware compresses"
+        " one by one, or a Starlette (as 1.10) whose GZipMiddleware takes bodies of thread_minimum_size to a thread"
     ),
     "gc.collect": (
         "no gc.collect() in a request (less often, between requests), and gc.freeze() at the end of start-up, which"
@@ -237,10 +237,10 @@ FRAMEWORK = {
 SERVED = {
     "pydantic.TypeAdapter.validate_python pydantic.BaseModel.model_validate fastapi.routing.serialize_response": (
         "response_model=None and a Response of ready bytes, which nobody validates, or fewer items in one answer (a"
-        " page), or a StreamingResponse that writes them in pieces"
+        " page), or a StreamingResponse of a sync generator that yields them in pieces"
     ),
     "pydantic.TypeAdapter.dump_python pydantic.TypeAdapter.dump_json pydantic.BaseModel.model_dump": (
-        "fewer items in one answer (a page), or a StreamingResponse that writes them in pieces"
+        "fewer items in one answer (a page), or a StreamingResponse of a sync generator that yields them in pieces"
     ),
     "pydantic.TypeAdapter.validate_json": (
         "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"

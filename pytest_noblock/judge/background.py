@@ -196,7 +196,7 @@ def _type_of(error: str) -> str:
 def _why_early(exchange: Exchange, task: Task, shown: Shown) -> _Why:
     if task.called_at is not None:
         where = f"{shown(task.called_at.file)}:{task.called_at.line}"
-        return f"the endpoint waited for it at {where}", f"do not await it at {where}: return, and it runs afterwards"
+        return f"the endpoint waited for it at {where}", "hand the task to the response and return; do not await it"
     if exchange.framework is not None and _is_older(exchange.framework, (1, 7)):
         why = f"Starlette {exchange.framework} runs it before the body behind BaseHTTPMiddleware; 1.7 does not"
         return why, "Starlette 1.7 or newer, or a pure ASGI middleware in the place of BaseHTTPMiddleware"

@@ -12,7 +12,10 @@ hide what a line says; lone surrogates, which no terminal can be sent."""
 
 
 def printable(line: str) -> str:
-    r"""The line with its control characters as escapes: `\x1b`, `\n`. A terminal shows it as one line of text."""
+    r"""The line with its control characters as escapes: `\x1b`, `\n`. A terminal shows it as one line of text.
+
+    All that we print passes it once, at the end; so must what Markdown, HTML and annotations show.
+    """
     return re.sub(f"[{_UNSAFE}]", _escaped, line) if not (line.isascii() and line.isprintable()) else line
 
 

@@ -242,6 +242,8 @@ def _carried(finding: Finding) -> list[str]:
 def _doing(finding: Finding) -> str:
     """What the thread did meanwhile."""
     where = f"in {finding.call}" if finding.call else _KERNEL_CALLS.get(finding.syscall or "", "in the kernel")
+    if finding.kind == "cpu" and finding.call and finding.evidence == "endpoint":
+        return f"computing {where}"  # the line is a `def`, and does not show it
     return KINDS[finding.kind].doing.format(where=where)
 
 

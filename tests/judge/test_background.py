@@ -323,7 +323,7 @@ def test_each_fault_goes_to_the_check_of_its_request_and_strays_to_the_last():
             "tasks.add_task(write_log, ...), or in the marker the name of one that is",
         ),
         (exchange(framework=None), [], "test what the task leaves behind"),
-        (exchange(task(began=5, called_at=WAITED)), [], "do not await it at app/main.py:4"),
+        (exchange(task(began=5, called_at=WAITED)), [], "hand the task to the response and return; do not await it"),
         (exchange(task(began=5), framework="1.6.0"), [], "Starlette 1.7 or newer, or a pure ASGI middleware"),
         (exchange(task(began=5)), [], "background= of the Response that is returned"),
         (exchange(task(error="ValueError('no') at a.py:1 in f")), [], "handle ValueError in write_log: nobody else"),

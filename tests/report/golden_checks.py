@@ -329,7 +329,7 @@ CHECKS = {
         "the endpoint waited for it at app/main.py:8",
         (run(began=2.0, ended=4.5),),
         ms=2.5,
-        replacement="do not await it at app/main.py:8: return, and it runs afterwards",
+        replacement="hand the task to the response and return; do not await it",
     ),
     "background-lost": background(
         "background-lost",

@@ -158,6 +158,11 @@ def test_a_round_trip_that_is_over_at_once_says_what_was_exchanged(values, lines
     ("values", "line"),
     [
         ({"kind": "cpu", "cpu": 80 * MS, "asleep": 0}, "why     computing: asleep 0 ms, CPU 80 ms"),
+        (
+            {"kind": "cpu", "cpu": 80 * MS, "asleep": 0, "call": "fastapi.encoders.jsonable_encoder"}
+            | {"evidence": "endpoint", "code": "async def report():"},
+            "why     computing in fastapi.encoders.jsonable_encoder: asleep 0 ms, CPU 80 ms",
+        ),
         ({"count": 3}, "why     waiting for the network: asleep 299 ms, CPU 2.1 ms, 3 times"),
         (
             {"kind": "sync-io", "call": None, "syscall": "fsync"},
