@@ -119,6 +119,11 @@ def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
     return source.sites[key]
 
 
+def syntax_tree(file: str) -> ast.Module | None:
+    """The syntax tree of a file; None where there is none. It is shared: change nothing in it."""
+    return _source(file).tree
+
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

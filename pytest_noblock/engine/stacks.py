@@ -1,6 +1,7 @@
 """Stacks of running frames, as values; errors, in words."""
 
 import contextlib
+import inspect
 import opcode
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 from pytest_noblock.engine import errors
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
-from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.frames import Form, Frame, Stack
 
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, offset of the last instruction, globals: all that another thread may safely keep of a running frame."""
@@ -145,16 +146,31 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
 def frame_at(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:
     """The frame without its call. A template's is named by the line of the template as the user wrote it."""
     if _IN_TEMPLATE.isdisjoint(namespace):
-        return plain_frame(code, line, user=code.co_filename in user)
+        module = namespace.get("__name__")
+        frame = plain_frame(code, line, user=code.co_filename in user)
+        return frame._replace(module=module) if type(module) is str else frame
     from pytest_noblock.calls import templates
 
     written = templates.written(code, line, namespace)
-    return written._replace(user=written.file in user)
+    return written._replace(user=written.file in user, form="template")
 
 
 def plain_frame(code: CodeType, line: int, *, user: bool) -> Frame:
-    """The frame as Python has it, without its call."""
-    return Frame(code.co_filename, line, code.co_name, user=user, asgi=is_asgi(code))
+    """The frame as Python has it, without its call and its module."""
+    asgi, name = is_asgi(code), code.co_qualname
+    return Frame(code.co_filename, line, code.co_name, user=user, asgi=asgi, form=_form(code), qualname=name)
+
+
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
+
+
+def _form(code: CodeType) -> Form:
+    flags = code.co_flags
+    if flags & inspect.CO_ASYNC_GENERATOR:
+        return "async generator"
+    if flags & _ASYNC:
+        return "async def"
+    return "generator" if flags & inspect.CO_GENERATOR else "def"
 
 
 def is_asgi(code: CodeType) -> bool:

@@ -184,7 +184,8 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
 def _saw_the_call(before: Finding, exact: Finding) -> bool:
     """Whether the first run saw which call of the line took long. Counters know the line alone, which may have two."""
     same = (before.file, before.line, exact.evidence) == (exact.file, exact.line, "line counters")
-    return same and before.evidence in ("call", "sample") and known(before.call) is not None
+    seen = before.call is not None and before.evidence in ("call", "sample")
+    return same and seen and (known(before.call) is not None or known(exact.call) is None)
 
 
 def _as_in_first_run(before: Finding, exact: Finding) -> Finding:

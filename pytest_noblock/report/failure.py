@@ -179,7 +179,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     if is_background(finding.kind):
         yield from _background_rows(check, finding)
         return
-    yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
+    yield from _row("by", finding.by)
     if finding.code:
         yield f"              {finding.code}"
     if finding.waiter is not None:

@@ -119,7 +119,7 @@ def _by_line(by_test: Mapping[str, Sequence[Record]]) -> list[tuple[str, list[tu
 
 
 def _place(finding: Record) -> str:
-    where = f"{finding['file']}:{finding['line']}" if finding["file"] else "no line caught"
+    where = f"{finding['file']}:{finding['line']}" if finding["file"] else "no line of the user's"
     return f"{where}  {finding['kind']}"
 
 

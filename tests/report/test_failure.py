@@ -178,7 +178,7 @@ def test_a_round_trip_that_is_over_at_once_says_what_was_exchanged(values, lines
         ),
         ({"kind": "sync-io", "call": None}, "why     waiting in the kernel: asleep 299 ms, CPU 2.1 ms"),
         ({"call": None}, 'accept  @pytest.mark.noblock_allow("reason", kinds=["sync-network"])'),
-        ({"file": None, "line": None, "function": None, "code": None}, "by      a line that was not caught"),
+        ({"file": None, "line": None, "function": None, "code": None}, "by      requests.get in the request"),
     ],
 )
 def test_each_row_follows_from_the_finding(values, line):

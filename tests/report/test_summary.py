@@ -107,7 +107,7 @@ def test_without_a_call_the_code_is_shown_and_without_a_line_that_none_was_caugh
     lost = finding(file=None, line=None, call=None, ms=70.0)
     assert told({"a": [check(coded, lost)]})[1::2] == [
         "  app/main.py:44  sync-io  80.0 ms  for each in these:",
-        "  no line caught  sync-io  70.0 ms  ",
+        "  no line of the user's  sync-io  70.0 ms  ",
     ]
 
 
