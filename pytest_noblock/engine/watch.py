@@ -196,6 +196,7 @@ class RequestWatch:
         if (loop := other_loops.running_loop()) is not None:
             self._open_loops.add(loop)
         meter = self._meter()
+        instrument.count_turns(meter, loop)
         if record.method != LIFESPAN:
             self._enters(UnderWay(record, meter.ident, loop))
         return meter

@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import importlib
+import selectors
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange, as_ours
 from pytest_noblock.engine.patches import Patch, Patches
-from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.meter import POLLING, STEPPING, StepMeter
 
 MS = 1_000_000
 
@@ -27,7 +28,7 @@ def patched():
     """What the interpreter has at the attributes that are patched."""
     return {
         "step": events.Handle._run,
-        "turn": base_events.BaseEventLoop._run_once,
+        "turn": selectors.DefaultSelector.select,
         "cancelling": runners._cancel_all_tasks,
         "collect": gc.collect,
         "import": importlib._bootstrap._find_and_load,
@@ -289,6 +290,46 @@ def test_the_turns_of_the_loop_are_counted(installed, meter):
 
     seen = in_loop(meter, turns)
     assert 0 < seen[0] < seen[1] < seen[2] < seen[3]
+
+
+def test_the_turns_of_a_loop_with_a_selector_of_its_own_are_counted_as_well(installed, meter):
+    """As of Windows' proactor. What counts them goes with the other patches."""
+
+    class OwnSelector(selectors.DefaultSelector):
+        def select(self, timeout=None):
+            return super().select(timeout)
+
+    async def turns():
+        instrument.register(meter)
+        seen = [meter.turn]
+        for _ in range(2):
+            await asyncio.sleep(0)
+            seen.append(meter.turn)
+        instrument.unregister(meter)
+        return seen
+
+    bare_turn = base_events.BaseEventLoop._run_once
+    with contextlib.closing(asyncio.SelectorEventLoop(OwnSelector())) as loop:
+        seen = loop.run_until_complete(turns())
+    assert 0 < seen[0] < seen[1] < seen[2]
+    assert base_events.BaseEventLoop._run_once is not bare_turn
+    instrument.uninstall()
+    assert base_events.BaseEventLoop._run_once is bare_turn
+    instrument.install()
+
+
+def test_a_meter_counts_the_turns_of_each_loop_of_its_thread(installed, meter):
+    async def turns():
+        instrument.count_turns(meter, asyncio.get_running_loop())
+        before = meter.turn
+        await asyncio.sleep(0)
+        return before, meter.turn
+
+    instrument.register(meter)
+    seen = [turn for _ in range(2) for turn in asyncio.run(turns())]
+    instrument.unregister(meter)
+    assert 0 < seen[0] < seen[1] < seen[2] < seen[3]
+    assert not POLLING
 
 
 def test_the_turns_of_a_loop_that_turns_in_its_own_way_are_not_counted(installed, meter, monkeypatch):

@@ -29,8 +29,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network import client_calls, driver_calls, may_block
+from pytest_noblock.engine.network.call_shapes import Polled, polling_wrapper, shaped_wrapper
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch
+from pytest_noblock.engine.patches import Patch, unwrapped
 
 __tracebackhide__ = True
 """pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
@@ -75,15 +76,30 @@ class _KnownCall(NamedTuple):
     effect: EffectOf
 
 
-def patches(observers: Mapping[int, Observer]) -> list[Patch]:
-    """One for each known call. `observers` are read at each call, by identity of the thread."""
+def patches(observers: Mapping[int, Observer], polling: Mapping[object, Polled]) -> list[Patch]:
+    """One for each known call. `observers` are read at each call, by identity of the thread.
+
+    `polling`: by selector, who is told that it is polled.
+    """
     return [
-        Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
+        Patch(known.owner, known.name, functools.partial(_wrapper, known, observers, polling))
         for known in (*_standard_library(), *_c_drivers(), *_drivers(), *_clients())
     ]
 
 
-def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
+def sees_polls_of(selector: object) -> bool:
+    """Whether the wrappers see each poll of the selector, and know it again."""
+    kind = type(selector)
+    select = getattr(kind, "select", None)
+    return unwrapped(select) is not select and kind.__hash__ is object.__hash__
+
+
+def _wrapper(
+    known: _KnownCall,
+    observers: Mapping[int, Observer],
+    polling: Mapping[object, Polled],
+    original: Callable[..., Any],
+) -> Callable[..., Any]:
     label, effect_of = f"{known.owner.__name__}.{known.name}", known.effect
     own = known.owner is time and isinstance(original, BuiltinFunctionType)  # a test's stand-in need not sleep
     sleep_asked = _nanoseconds if own else _zero
@@ -110,13 +126,13 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
         finally:
             guarded(observer.known_call_ended, label, effect, began, frame, asked, slept)
 
-    @functools.wraps(original)  # user frames that look the name up must find the known one
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if observers:
-            return observed(sys._getframe(1), args, kwargs)
-        return original(*args, **kwargs)  # most calls: a loop wakes itself by its own socket
-
-    return wrapper
+    polls = isinstance(known.owner, type) and issubclass(known.owner, selectors.BaseSelector)
+    shaped = (
+        polling_wrapper(original, observers, polling, observed)
+        if polls
+        else shaped_wrapper(original, observers, observed)
+    )
+    return functools.wraps(original)(shaped)  # user frames that look the name up must find the known one
 
 
 def _where(effect: Effect, blocks: Callable[..., bool]) -> EffectOf:

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.steps.observers import GapObserver, LineObserver
 
 _steps = itertools.count(1)
+_turns = itertools.count(1)
+"""Numbers for the turns of all loops: a request's steps in two threads never share one."""
 _native_id = threading.get_native_id
 
 STEPPING: "dict[int, StepMeter]" = {}
 """The meters whose threads are in a step of a request now, by `threading.get_ident()`. Mostly empty: wrappers that
 every call passes look here first."""
+POLLING: "dict[object, StepMeter]" = {}
+"""The meters whose loops' turns are counted, by the selector that the loop polls once in each turn."""
 
 SHORT_NS = 30_000
 """Wall ns. A shorter step holds neither a round trip (33 us at best, measured on loopback) nor a sleep worth a note."""
@@ -55,8 +59,10 @@ class StepMeter:
 
     owner: LiveExchange | None = None
     """The request whose step runs now."""
-    turn = 0
-    """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
+    polled = False
+    """The loop has polled since its turn was numbered. Most turns hold no step of a request, and get no number."""
+    loop: object = None
+    """The last loop whose turns were counted for this meter."""
     closed = False
     _watchdog: Watchdog | None = None
     _lines: "LineObserver | None" = None
@@ -65,7 +71,7 @@ class StepMeter:
     _read_at = 0
     """When the counters were read (ns). 0: a step has been charged from that reading, and no other step may use it."""
     _read_for: LiveExchange | None = None
-    _step = _began = _ended_at = 0
+    _step = _began = _ended_at = _turn = 0
     _chain_of: LiveExchange | None = None
     """The owner of the last step. A step of the same owner that follows at once, in the same turn of the loop, goes on
     with the chain: no poll of the selector lies in between. A chain is measured and sampled as if it were one step."""
@@ -85,6 +91,8 @@ class StepMeter:
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
         self._counters = Counters(clock, self._trips, self._calls, self.deductions)
         self.threads = self._counters.threads
+        self.selectors: list[object] = []
+        """Those in `POLLING` whose meter this is, or was."""
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
@@ -115,6 +123,22 @@ class StepMeter:
         if self._watchdog is not None:  # nobody ends the step in which a meter is closed
             self._watchdog.step_ended(self.ident)
 
+    @property
+    def turn(self) -> int:
+        """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
+        if self.polled:
+            self._number_turn()
+        return self._turn
+
+    @turn.setter
+    def turn(self, number: int) -> None:
+        self.polled, self._turn = False, number
+
+    def _number_turn(self) -> None:
+        """Any thread may call it. No poll gets lost: between two stores no other thread gets the GIL."""
+        number = next(_turns)
+        self.polled, self._turn = False, number
+
     def of_this_thread(self) -> bool:
         """A later thread may have the ident of one that has ended."""
         return _native_id() == self.native
@@ -130,15 +154,17 @@ class StepMeter:
         owner.steps += 1
         moment = now()
         since = moment - self._ended_at
+        if self.polled:
+            self._number_turn()
         if since > SHORT_NS:
             self._trips.stale = True
-        elif owner is self._chain_of and self.turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:
+        elif owner is self._chain_of and self._turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:
             self._go_on(moment, since)
             return
         resumed = since <= SHORT_NS and owner is self._read_for
         self._step = next(_steps)
         self._chain_of = owner
-        self._chain_turn = self.turn
+        self._chain_turn = self._turn
         self._chain_began = self._begin_at(moment, _RESUME_NS if resumed else _REUSE_NS)
         if self._watchdog is not None:
             self._watchdog.step_began(self.ident, self.native, self._step, self._began)

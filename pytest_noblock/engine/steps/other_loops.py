@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 
@@ -21,6 +20,9 @@ border(__file__)
 
 T = TypeVar("T")
 Undo = Callable[[], None]
+
+_TURNS_IN = "asyncio.base_events"
+"""The module of `BaseEventLoop._run_once`."""
 
 
 def loop_name() -> str:
@@ -42,16 +44,16 @@ def install_steps(meter: StepMeter) -> Undo | None:
     return None if _has_handles(loop) else _task_factory(loop, meter)
 
 
-def counts_turns() -> bool:
-    """Whether the running loop turns as those of the stdlib do, so that `instrument` counts its turns.
+def turns_as_usual(loop: asyncio.AbstractEventLoop | None) -> bool:
+    """Whether the loop turns as those of the stdlib do: it polls its selector, and then runs what is ready.
 
-    A loop derived from them may turn in a way of its own (nest_asyncio, qasync).
+    A loop derived from them may turn in a way of its own (nest_asyncio, qasync). `_run_once` is private (CPython 3.4
+    to 3.14); without it no turn is counted.
     """
-    loop = running_loop()
     if loop is None or not _has_handles(loop):
         return False
-    turns = getattr(type(loop), "_run_once", None)
-    return unwrapped(turns) is not turns and type(loop).run_forever.__module__.partition(".")[0] == "asyncio"
+    turns, runs = getattr(type(loop), "_run_once", None), type(loop).run_forever
+    return getattr(turns, "__module__", "") == _TURNS_IN and runs.__module__.startswith("asyncio.")
 
 
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:

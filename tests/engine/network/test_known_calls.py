@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import queue
+import selectors
 import socket
 import subprocess
 import sys
@@ -38,7 +39,7 @@ class Observer:
 def observers():
     """By thread, as the meters are; the known calls are wrapped."""
     observers = {}
-    patches = Patches(lambda: known_calls.patches(observers))
+    patches = Patches(lambda: known_calls.patches(observers, {}))
     patches.install()
     yield observers
     patches.uninstall()
@@ -64,7 +65,7 @@ def test_a_call_that_raises_is_seen_and_gave_no_sleep(calls):
 
 def test_a_stand_in_for_a_sleep_asks_for_none(observers, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    patches = Patches(lambda: known_calls.patches(observers))
+    patches = Patches(lambda: known_calls.patches(observers, {}))
     patches.install()
     observers[threading.get_ident()] = observer = Observer()
     try:
@@ -72,6 +73,30 @@ def test_a_stand_in_for_a_sleep_asks_for_none(observers, monkeypatch):
     finally:
         patches.uninstall()
     assert [asked for *_, asked in observer.calls] == [0]
+
+
+def test_a_selector_that_is_polled_tells_its_loop_whatever_arguments_it_takes(monkeypatch):
+    class Loop:
+        polled = False
+
+    def odd(selector, *args, **kwargs):
+        return [(args, kwargs)]
+
+    for replaced in (False, True):
+        if replaced:
+            monkeypatch.setattr(selectors.DefaultSelector, "select", odd)
+        polling = {}
+        patches = Patches(lambda polling=polling: known_calls.patches({}, polling))
+        patches.install()
+        try:
+            with selectors.DefaultSelector() as mine, selectors.DefaultSelector() as other:
+                polling[mine] = loop = Loop()
+                other.select(0)
+                assert not loop.polled
+                assert mine.select(timeout=0) == ([((), {"timeout": 0})] if replaced else [])
+                assert loop.polled
+        finally:
+            patches.uninstall()
 
 
 def test_a_call_of_another_thread_tells_the_observers_that_it_has_the_gil(observers):
