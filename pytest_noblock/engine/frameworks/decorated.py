@@ -8,9 +8,9 @@ import functools
 import inspect
 import sys
 from collections import Counter
-from types import CodeType, FunctionType
+from types import CodeType
 
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, undecorated
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, is_plain, undecorated
 
 _TOOL_IDS = (4, 3)
 """Of `sys.monitoring`; 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
@@ -18,8 +18,8 @@ _TOOL_IDS = (4, 3)
 
 def innermost(endpoint: object) -> object:
     """The function that all decorators of the endpoint wrap, by `functools.partial` and `functools.wraps`."""
-    if type(endpoint) is FunctionType and "__wrapped__" not in endpoint.__dict__:
-        return endpoint  # most are plain: a request has no time to lose
+    if is_plain(endpoint):
+        return endpoint
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return undecorated(endpoint) if callable(endpoint) else endpoint
