@@ -27,6 +27,7 @@ from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
+from pytest_noblock.engine.network.call_shapes import sees_polls_of
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
@@ -152,7 +153,7 @@ def _install_at_once(module: str) -> None:
 def metered(meter: StepMeter) -> Iterator[None]:
     """Meter the steps of the thread that made the meter."""
     install()
-    register(meter)
+    register(meter, other_loops.running_loop())
     try:
         yield
     finally:
@@ -170,19 +171,23 @@ def give_up(ident: int) -> None:
         uninstall()
 
 
-def register(meter: StepMeter) -> None:
-    """The steps of its thread are metered from now on, while the patches are installed. Called on that thread."""
+def register(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
+    """The steps of its thread are metered from now on, while the patches are installed. Called on that thread.
+
+    `loop`: the one that the thread runs.
+    """
     _meters[meter.ident] = meter
-    count_turns(meter, other_loops.running_loop())
+    if loop is not None:
+        count_turns(meter, loop)
 
 
 def count_turns(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
     """The turns of the loop, which runs on the meter's thread, are counted until `unregister`."""
-    if loop is meter.loop or not other_loops.turns_as_usual(loop):
+    if not other_loops.turns_as_usual(loop):
         return
     meter.loop, meter.polled = loop, True  # the present turn has begun already
     selector = getattr(loop, "_selector", None)  # private (CPython 3.4 to 3.14)
-    if known_calls.sees_polls_of(selector):
+    if sees_polls_of(selector):
         POLLING[selector] = meter
         meter.selectors.append(selector)
     else:

@@ -24,7 +24,7 @@ def slowdown() -> int:
     Those of the calling thread count, and those that new threads get.
     """
     if sys.gettrace() is threading.gettrace() is sys.getprofile() is threading.getprofile() is None and not _has_tool():
-        return 1  # asked of each request
+        return 1
     return max((_factor(each) for each in _on()), default=1)
 
 

@@ -192,7 +192,7 @@ def test_the_import_hook_does_not_grow(entry_points, door):
 
 
 def test_a_meter_that_is_registered_is_the_threads(meter):
-    instrument.register(meter)
+    instrument.register(meter, None)
     seen = []
     thread = threading.Thread(target=lambda: seen.append(instrument.current_meter()))
     thread.start()
@@ -203,8 +203,8 @@ def test_a_meter_that_is_registered_is_the_threads(meter):
 
 def test_a_later_meter_of_the_same_ident_stays_registered(meter, user):
     later = StepMeter(PortableClock(), user)
-    instrument.register(meter)
-    instrument.register(later)
+    instrument.register(meter, None)
+    instrument.register(later, None)
     instrument.unregister(meter)
     assert instrument.current_meter() is later
     instrument.unregister(later)
@@ -271,7 +271,7 @@ def in_loop(meter, function):
     """Await the function on a loop of the stdlib, with the meter registered."""
 
     async def main():
-        instrument.register(meter)
+        instrument.register(meter, asyncio.get_running_loop())
         try:
             return await function()
         finally:
@@ -300,7 +300,7 @@ def test_the_turns_of_a_loop_with_a_selector_of_its_own_are_counted_as_well(inst
             return super().select(timeout)
 
     async def turns():
-        instrument.register(meter)
+        instrument.register(meter, asyncio.get_running_loop())
         seen = [meter.turn]
         for _ in range(2):
             await asyncio.sleep(0)
@@ -325,7 +325,7 @@ def test_a_meter_counts_the_turns_of_each_loop_of_its_thread(installed, meter):
         await asyncio.sleep(0)
         return before, meter.turn
 
-    instrument.register(meter)
+    instrument.register(meter, None)
     seen = [turn for _ in range(2) for turn in asyncio.run(turns())]
     instrument.unregister(meter)
     assert 0 < seen[0] < seen[1] < seen[2] < seen[3]
@@ -340,7 +340,7 @@ def test_the_turns_of_a_loop_that_turns_in_its_own_way_are_not_counted(installed
             super().run_forever()
 
     async def turn():
-        instrument.register(meter)
+        instrument.register(meter, asyncio.get_running_loop())
         instrument.unregister(meter)
         return meter.turn
 

@@ -7,7 +7,7 @@ client's request makes seventy such calls: its loop polls, wakes itself by its o
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from types import FrameType, FunctionType, MethodDescriptorType
+from types import CodeType, FrameType, FunctionType, MethodDescriptorType
 from typing import Any, Protocol
 
 __tracebackhide__ = True
@@ -72,6 +72,17 @@ def polling_wrapper(
         return original(selector, *args, **kwargs)
 
     return select if _takes_timeout(original) else anyhow
+
+
+_POLLING = {each for each in polling_wrapper.__code__.co_consts if isinstance(each, CodeType)}
+"""The code of these wrappers."""
+
+
+def sees_polls_of(selector: object) -> bool:
+    """Whether such a wrapper sees each poll of the selector, and knows it again."""
+    kind = type(selector)
+    code = getattr(getattr(kind, "select", None), "__code__", None)
+    return code in _POLLING and kind.__hash__ is object.__hash__
 
 
 def _takes_timeout(function: object) -> bool:

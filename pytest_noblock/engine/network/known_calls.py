@@ -31,7 +31,7 @@ from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network import client_calls, driver_calls, may_block
 from pytest_noblock.engine.network.call_shapes import Polled, polling_wrapper, shaped_wrapper
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.patches import Patch, unwrapped
+from pytest_noblock.engine.patches import Patch
 
 __tracebackhide__ = True
 """pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
@@ -85,13 +85,6 @@ def patches(observers: Mapping[int, Observer], polling: Mapping[object, Polled])
         Patch(known.owner, known.name, functools.partial(_wrapper, known, observers, polling))
         for known in (*_standard_library(), *_c_drivers(), *_drivers(), *_clients())
     ]
-
-
-def sees_polls_of(selector: object) -> bool:
-    """Whether the wrappers see each poll of the selector, and know it again."""
-    kind = type(selector)
-    select = getattr(kind, "select", None)
-    return unwrapped(select) is not select and kind.__hash__ is object.__hash__
 
 
 def _wrapper(

@@ -21,8 +21,9 @@ border(__file__)
 T = TypeVar("T")
 Undo = Callable[[], None]
 
-_TURNS_IN = "asyncio.base_events"
-"""The module of `BaseEventLoop._run_once`."""
+_TURN = getattr(asyncio.BaseEventLoop, "_run_once", None)
+_RUN = asyncio.BaseEventLoop.run_forever
+"""What nearly every loop has; somebody may have put others there before this module was imported (nest_asyncio)."""
 
 
 def loop_name() -> str:
@@ -30,7 +31,11 @@ def loop_name() -> str:
 
     "" where the coroutine is driven by hand.
     """
-    loop = running_loop()
+    return name_of(running_loop())
+
+
+def name_of(loop: asyncio.AbstractEventLoop | None) -> str:
+    """The same of the loop that the calling thread runs; None where it is none of asyncio's."""
     if loop is None:
         return "trio" if _in_trio() else ""
     return "asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0]
@@ -38,7 +43,11 @@ def loop_name() -> str:
 
 def install_steps(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered. Returns what undoes it; None where `Handle._run` does it already."""
-    loop = running_loop()
+    return install_steps_on(running_loop(), meter)
+
+
+def install_steps_on(loop: asyncio.AbstractEventLoop | None, meter: StepMeter) -> Undo | None:
+    """The same of the loop that the calling thread runs; None where it is none of asyncio's."""
     if loop is None:
         return _instrument(meter) if _in_trio() else None
     return None if _has_handles(loop) else _task_factory(loop, meter)
@@ -52,8 +61,18 @@ def turns_as_usual(loop: asyncio.AbstractEventLoop | None) -> bool:
     """
     if loop is None or not _has_handles(loop):
         return False
-    turns, runs = getattr(type(loop), "_run_once", None), type(loop).run_forever
-    return getattr(turns, "__module__", "") == _TURNS_IN and runs.__module__.startswith("asyncio.")
+    kind = type(loop)
+    turns, runs = getattr(kind, "_run_once", None), kind.run_forever
+    if turns is _TURN and runs is _RUN:
+        return _USUAL
+    return _is_asyncios(turns) and _is_asyncios(runs)
+
+
+def _is_asyncios(function: object) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("asyncio.")
+
+
+_USUAL = _is_asyncios(_TURN) and _is_asyncios(_RUN)
 
 
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:
