@@ -196,8 +196,6 @@ class LiveExchange:
         if self.remains is not None:
             return self.remains.endpoint_code
         endpoint = self.scope.get("endpoint")
-        if is_plain(endpoint):
-            return endpoint.__code__, endpoint.__globals__
         function = undecorated(endpoint) if callable(endpoint) else None
         code = code_of(function)
         return None if code is None else (code, getattr(function, "__globals__", {}))

@@ -189,7 +189,7 @@ def count_turns(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> Non
     selector = getattr(loop, "_selector", None)  # private (CPython 3.4 to 3.14)
     if sees_polls_of(selector):
         POLLING[selector] = meter
-        meter.selectors.append(selector)
+        meter.selectors += (selector,)
     else:
         with _lock:
             if _users:
@@ -224,9 +224,11 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
 
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
-        if owner is None and apps:
-            owner = apps.get(ident())
-        if owner is None or owner is ours or (meter := meters.get(ident())) is None:
+        if (
+            (owner is None and (not apps or (owner := apps.get(ident())) is None))
+            or owner is ours
+            or (meter := meters.get(ident())) is None
+        ):
             try:
                 original(handle)
             finally:

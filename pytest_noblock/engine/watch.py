@@ -250,7 +250,7 @@ class RequestWatch:
 def _thread_of(metered: "list[_MeteredThread]", ident: int) -> LoopThread | None:
     """On the watchdog's thread."""
     meters = (each.meter for each in list(metered) if each.meter.ident == ident)
-    return next((LoopThread(each.native, each.turn) for each in meters), None)
+    return next((LoopThread(each.native, each.present_turn()) for each in meters), None)
 
 
 def _marks_of(metered: "list[_MeteredThread]") -> list[Marks | None]:

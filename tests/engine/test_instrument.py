@@ -282,10 +282,10 @@ def in_loop(meter, function):
 
 def test_the_turns_of_the_loop_are_counted(installed, meter):
     async def turns():
-        seen = [meter.turn]
+        seen = [meter.present_turn()]
         for _ in range(3):
             await asyncio.sleep(0)
-            seen.append(meter.turn)
+            seen.append(meter.present_turn())
         return seen
 
     seen = in_loop(meter, turns)
@@ -301,10 +301,10 @@ def test_the_turns_of_a_loop_with_a_selector_of_its_own_are_counted_as_well(inst
 
     async def turns():
         instrument.register(meter, asyncio.get_running_loop())
-        seen = [meter.turn]
+        seen = [meter.present_turn()]
         for _ in range(2):
             await asyncio.sleep(0)
-            seen.append(meter.turn)
+            seen.append(meter.present_turn())
         instrument.unregister(meter)
         return seen
 
@@ -321,9 +321,9 @@ def test_the_turns_of_a_loop_with_a_selector_of_its_own_are_counted_as_well(inst
 def test_a_meter_counts_the_turns_of_each_loop_of_its_thread(installed, meter):
     async def turns():
         instrument.count_turns(meter, asyncio.get_running_loop())
-        before = meter.turn
+        before = meter.present_turn()
         await asyncio.sleep(0)
-        return before, meter.turn
+        return before, meter.present_turn()
 
     instrument.register(meter, None)
     seen = [turn for _ in range(2) for turn in asyncio.run(turns())]
@@ -342,7 +342,7 @@ def test_the_turns_of_a_loop_that_turns_in_its_own_way_are_not_counted(installed
     async def turn():
         instrument.register(meter, asyncio.get_running_loop())
         instrument.unregister(meter)
-        return meter.turn
+        return meter.present_turn()
 
     loop = OwnWay()
     assert loop.run_until_complete(turn()) == 0

@@ -85,16 +85,17 @@ class ExchangeRecorder:
 
     def passed(self, message: Message) -> bool:
         """Note the times of the response's start and end (ns); returns whether the response is complete now."""
-        moment = now()
-        kind = _type_of(message)
-        if kind == "lifespan.startup.complete":
-            self.record.started = self.record.phase_began = moment
-        elif kind == "http.response.start":
-            self.record.started = moment
-            self.record.status = _status_of(message)
-        elif kind == "http.response.body" and not message.get("more_body", False):
-            self.record.completed = self.record.phase_began = moment
-            return True
+        moment, record = now(), self.record
+        kind = message.get("type") if type(message) is dict else _type_of(message)
+        if kind == "http.response.start":
+            record.started = moment
+            record.status = _status_of(message)
+        elif kind == "http.response.body":
+            if not message.get("more_body", False):
+                record.completed = record.phase_began = moment
+                return True
+        elif kind == "lifespan.startup.complete":
+            record.started = record.phase_began = moment
         return False
 
 
@@ -130,10 +131,11 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     if client is None:
         return await call(scope, receive, send)
     try:
-        with client:
-            await _in_steps(call(scope, client.receive, client.send), client.meter)
+        await _in_steps(call(scope, client.receive, client.send), client.meter)
+    except BaseException as error:
+        client.record.error = error
+        raise
     finally:
-        CURRENT.set(None)
         client.left()
 
 
@@ -218,7 +220,7 @@ class _ClientSide(ExchangeRecorder):
 
     async def send(self, message: Message) -> None:
         __tracebackhide__ = True
-        turn = self.meter.turn
+        turn = self.meter.turn  # of the step that calls
         if self._asks_for_tasks and self.record.tasks:
             request, owner = self._leave()
             try:
@@ -254,7 +256,7 @@ class _ClientSide(ExchangeRecorder):
         if (current := self._watcher.current()) is not self._watcher:
             self._continue(current)
         if turn:
-            self.meter.turn = turn
+            self.meter.polled, self.meter.turn = False, turn
         try:
             self.meter.switch_owner(owner)
         except Exception as error:  # noqa: BLE001  # as above
@@ -272,6 +274,8 @@ class _ClientSide(ExchangeRecorder):
 
     def left(self) -> None:
         """The app's call has ended: its last segment does, too, and of its objects none is kept."""
+        self.record.returned = self.record.phase_began = now()
+        CURRENT.set(None)
         try:
             self.meter.switch_owner(None)
         except Exception as error:  # noqa: BLE001  # as above

@@ -23,7 +23,16 @@ from types import CodeType
 from typing import Any
 
 from pytest_noblock.engine.errors import told, words
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Remains, code_of, is_plain, undecorated
+from pytest_noblock.engine.exchange import (
+    CURRENT,
+    ASGIApp,
+    EndpointCode,
+    LiveExchange,
+    Remains,
+    code_of,
+    is_plain,
+    undecorated,
+)
 from pytest_noblock.engine.frameworks import background_tasks, reached
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
@@ -82,7 +91,11 @@ def let_go(record: LiveExchange) -> None:
 
 def _remains(record: LiveExchange) -> Remains:
     endpoint = record.scope.get("endpoint")
-    function = endpoint if is_plain(endpoint) else _function_of(endpoint, record.method)
+    if is_plain(endpoint):
+        function: object = endpoint
+        endpoint_code: EndpointCode | None = (endpoint.__code__, endpoint.__globals__)
+    else:
+        function, endpoint_code = _function_of(endpoint, record.method), record.endpoint_code
     return Remains(
         route=record.route,
         endpoint=record.endpoint,
@@ -91,7 +104,7 @@ def _remains(record: LiveExchange) -> Remains:
         error=None if record.error is None else told(record.error),
         cancelled=record.error is not None and record.cancelled,
         raised=None if record.raised is None else told(record.raised, record.raised_at),
-        endpoint_code=record.endpoint_code,
+        endpoint_code=endpoint_code,
         routed=function is not None,
         answers=code_of(function),
         apps=() if function is not None else tuple(_codes_of_apps(record.app)),
@@ -196,15 +209,19 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
         record = CURRENT.get()
         if record is None:
             return await original(**kwargs)
-        endpoint = getattr(kwargs.get("dependant"), "call", None)
-        inside = reached.begins(record, endpoint)
+        inside = None
+        if record.task is not None:  # in a watched test nobody waits for the function inside a decorated one
+            inside = reached.begins(record, getattr(kwargs.get("dependant"), "call", None))
         try:
             answer = await original(**kwargs)
         except BaseException as error:
-            reached.ends(record, endpoint, inside, error)
+            reached.ends(record, getattr(kwargs.get("dependant"), "call", None), inside, error)
             record.raised, record.raised_at = error, error.__traceback__
             raise
-        reached.ends(record, endpoint, inside)
+        if inside is None:
+            record.entered = True
+        else:
+            reached.ends(record, getattr(kwargs.get("dependant"), "call", None), inside)
         if type(answer) is not dict and _has_background(answer):
             record.own_background = True
         return answer

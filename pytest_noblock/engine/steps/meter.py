@@ -59,10 +59,15 @@ class StepMeter:
 
     owner: LiveExchange | None = None
     """The request whose step runs now."""
+    turn = 0
+    """The number of the loop's turn, as the last step or `present_turn` found it: unique in the process; 0 where the
+    turns of the loop are not counted."""
     polled = False
     """The loop has polled since its turn was numbered. Most turns hold no step of a request, and get no number."""
     loop: object = None
     """The last loop whose turns were counted for this meter."""
+    selectors: tuple[object, ...] = ()
+    """Those in `POLLING` whose meter this is, or was."""
     closed = False
     _watchdog: Watchdog | None = None
     _lines: "LineObserver | None" = None
@@ -71,7 +76,7 @@ class StepMeter:
     _read_at = 0
     """When the counters were read (ns). 0: a step has been charged from that reading, and no other step may use it."""
     _read_for: LiveExchange | None = None
-    _step = _began = _ended_at = _turn = 0
+    _step = _began = _ended_at = 0
     _chain_of: LiveExchange | None = None
     """The owner of the last step. A step of the same owner that follows at once, in the same turn of the loop, goes on
     with the chain: no poll of the selector lies in between. A chain is measured and sampled as if it were one step."""
@@ -91,8 +96,6 @@ class StepMeter:
         self._calls = StepCalls(user, self._trips, self.deductions, counts_sleeps=clock.splits_waiting)
         self._counters = Counters(clock, self._trips, self._calls, self.deductions)
         self.threads = self._counters.threads
-        self.selectors: list[object] = []
-        """Those in `POLLING` whose meter this is, or was."""
 
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
@@ -123,21 +126,16 @@ class StepMeter:
         if self._watchdog is not None:  # nobody ends the step in which a meter is closed
             self._watchdog.step_ended(self.ident)
 
-    @property
-    def turn(self) -> int:
-        """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
+    def present_turn(self) -> int:
+        """The number of the turn that runs now. Any thread may call it."""
         if self.polled:
-            self._number_turn()
-        return self._turn
+            number = next(_turns)
+            self.polled, self.turn = False, number  # no poll gets lost: between two stores nobody else gets the GIL
+        return self.turn
 
-    @turn.setter
-    def turn(self, number: int) -> None:
-        self.polled, self._turn = False, number
-
-    def _number_turn(self) -> None:
-        """Any thread may call it. No poll gets lost: between two stores no other thread gets the GIL."""
-        number = next(_turns)
-        self.polled, self._turn = False, number
+    def goes_on_in(self, turn: int) -> None:
+        """The turn that runs now counts as this one, which was its number before."""
+        self.polled, self.turn = False, turn
 
     def of_this_thread(self) -> bool:
         """A later thread may have the ident of one that has ended."""
@@ -155,16 +153,16 @@ class StepMeter:
         moment = now()
         since = moment - self._ended_at
         if self.polled:
-            self._number_turn()
+            self.present_turn()
         if since > SHORT_NS:
             self._trips.stale = True
-        elif owner is self._chain_of and self._turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:
+        elif owner is self._chain_of and self.turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:
             self._go_on(moment, since)
             return
         resumed = since <= SHORT_NS and owner is self._read_for
         self._step = next(_steps)
         self._chain_of = owner
-        self._chain_turn = self._turn
+        self._chain_turn = self.turn
         self._chain_began = self._begin_at(moment, _RESUME_NS if resumed else _REUSE_NS)
         if self._watchdog is not None:
             self._watchdog.step_began(self.ident, self.native, self._step, self._began)
