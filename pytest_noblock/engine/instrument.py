@@ -187,13 +187,11 @@ def count_turns(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> Non
         return
     meter.loop, meter.polled = loop, True  # the present turn has begun already
     selector = getattr(loop, "_selector", None)  # private (CPython 3.4 to 3.14)
-    if sees_polls_of(selector):
-        POLLING[selector] = meter
-        meter.selectors += (selector,)
-    else:
-        with _lock:
-            if _users:
-                _RUN_ONCE.install()
+    with _lock:
+        if sees_polls_of(selector):
+            POLLING.tell(meter, selector)
+        elif _users:
+            _RUN_ONCE.install()
 
 
 def unregister(meter: StepMeter) -> None:
@@ -201,9 +199,7 @@ def unregister(meter: StepMeter) -> None:
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
         _apps.pop(meter.ident, None)
-    for each in meter.selectors:
-        if POLLING.get(each) is meter:
-            del POLLING[each]
+    POLLING.stop(meter)
     if STEPPING.get(meter.ident) is meter:
         del STEPPING[meter.ident]
 

@@ -171,15 +171,10 @@ class Session:
         return Noblock(checker, run.outcome)
 
     def _run(self, item: pytest.Item) -> ItemRun:
-        run = self._run_of(item)
-        if run is None:
+        run = self._last
+        if run is None or run.item is not item:
             run = self._last = ItemRun(item)
         return run
-
-    def _run_of(self, item: pytest.Item) -> ItemRun | None:
-        """None where nobody has needed it yet."""
-        last = self._last
-        return last if last is not None and last.item is item else None
 
     @cached_property
     def _watches_all(self) -> bool:
@@ -204,8 +199,8 @@ class Session:
 
     def end(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""
-        run = self._run_of(item)
-        if run is None or run.ended:
+        run = self._last
+        if run is None or run.item is not item or run.ended:
             return
         run.ended = True
         try:
@@ -224,8 +219,8 @@ class Session:
 
     def fixtures_ended(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges what a watched test's fixtures requested and stopped in their teardown. `ending`: the teardown's."""
-        run = self._run_of(item)
-        if run is not None and run.recorder is not None:
+        run = self._last
+        if run is not None and run.item is item and run.recorder is not None:
             try:
                 self._watching.fixtures_ended(item, run, run.recorder, ending)
             except Exception as error:
@@ -234,8 +229,8 @@ class Session:
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""
-        run = self._run_of(item)
-        if run is None:
+        run = self._last
+        if run is None or run.item is not item:
             return
         self._last = None
         try:

@@ -91,7 +91,10 @@ class ItemRecorder:
         if self._watch.recorded_off_loop:
             return None
         records = self._watch.records
-        return records if all(record.steps and not (record.tasks or record.left) for record in records) else None
+        for record in records:
+            if not record.steps or record.tasks or record.left:
+                return None
+        return records
 
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""

@@ -12,6 +12,7 @@ from types import CodeType
 
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, is_plain, undecorated
 
+_IN_PIECES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _TOOL_IDS = (4, 3)
 """Of `sys.monitoring`; 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
 
@@ -28,7 +29,7 @@ def innermost(endpoint: object) -> object:
 def is_generator(function: object) -> bool:
     """Whether the function gives its answer in pieces, asynchronous or not."""
     code = code_of(function)
-    return code is not None and bool(code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+    return code is not None and bool(code.co_flags & _IN_PIECES)
 
 
 def raised_in(code: CodeType | None, error: BaseException | None) -> bool:

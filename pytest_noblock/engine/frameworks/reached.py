@@ -29,6 +29,7 @@ from pytest_noblock.engine.exchange import (
     Scope,
     Send,
     code_of,
+    is_plain,
 )
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
 from pytest_noblock.engine.guard import guarded
@@ -176,7 +177,8 @@ def _is_fastapis_own(scope: Scope) -> bool:
     api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
     if api_route is None or not isinstance(scope.get("route"), api_route):
         return False
-    return not is_generator(innermost(scope.get("endpoint")))
+    endpoint = scope.get("endpoint")
+    return not is_generator(endpoint if is_plain(endpoint) else innermost(endpoint))
 
 
 def entered(record: LiveExchange) -> bool | None:

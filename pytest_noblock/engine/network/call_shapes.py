@@ -20,6 +20,37 @@ class Polled(Protocol):
     polled: bool
 
 
+class Polling:
+    """Who is told of the polls of which selector. Mostly there is one: to look in a dictionary takes as long again."""
+
+    def __init__(self) -> None:
+        self.one: object = None
+        """A selector, and who is told of its polls."""
+        self.of_one: Polled | None = None
+        self.others: dict[object, Polled] = {}
+
+    def tell(self, polled: Polled, selector: object) -> None:
+        """Called by one thread at a time."""
+        if self.of_one is None or self.one is selector:
+            self.one, self.of_one = selector, polled
+        else:
+            self.others[selector] = polled
+
+    def note(self, selector: object) -> None:
+        """The selector is polled."""
+        polled = self.of_one if self.one is selector else self.others.get(selector)
+        if polled is not None:
+            polled.polled = True
+
+    def stop(self, polled: Polled) -> None:
+        """Tell it of no poll any more. Any thread may call it."""
+        if self.of_one is polled:
+            self.one = self.of_one = None
+        if self.others:
+            for each in [each for each, told in self.others.copy().items() if told is polled]:
+                self.others.pop(each, None)
+
+
 Observed = Callable[[FrameType, tuple[Any, ...], dict[str, Any]], Any]
 """Makes the call, given its caller and its arguments."""
 
@@ -52,21 +83,23 @@ def shaped_wrapper(
 def polling_wrapper(
     original: Callable[..., Any],
     observers: Mapping[int, object],
-    polling: Mapping[object, Polled],
+    polling: Polling,
     observed: Observed,
 ) -> Callable[..., Any]:
     """The wrapper of a selector's `select`, which a loop calls once in each turn."""
 
     def select(selector: Any, timeout: Any = None) -> Any:
-        if polling and (loop := polling.get(selector)) is not None:
-            loop.polled = True
+        if polling.one is selector:
+            if (loop := polling.of_one) is not None:  # another thread may have stopped it just now
+                loop.polled = True
+        elif polling.others:
+            polling.note(selector)
         if observers:
             return observed(sys._getframe(1), (selector, timeout), {})
         return original(selector, timeout)
 
     def anyhow(selector: Any, *args: Any, **kwargs: Any) -> Any:
-        if polling and (loop := polling.get(selector)) is not None:
-            loop.polled = True
+        polling.note(selector)
         if observers:
             return observed(sys._getframe(1), (selector, *args), kwargs)
         return original(selector, *args, **kwargs)

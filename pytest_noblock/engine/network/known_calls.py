@@ -29,7 +29,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network import client_calls, driver_calls, may_block
-from pytest_noblock.engine.network.call_shapes import Polled, polling_wrapper, shaped_wrapper
+from pytest_noblock.engine.network.call_shapes import Polling, polling_wrapper, shaped_wrapper
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
@@ -76,11 +76,8 @@ class _KnownCall(NamedTuple):
     effect: EffectOf
 
 
-def patches(observers: Mapping[int, Observer], polling: Mapping[object, Polled]) -> list[Patch]:
-    """One for each known call. `observers` are read at each call, by identity of the thread.
-
-    `polling`: by selector, who is told that it is polled.
-    """
+def patches(observers: Mapping[int, Observer], polling: Polling) -> list[Patch]:
+    """One for each known call. `observers` are read at each call, by identity of the thread."""
     return [
         Patch(known.owner, known.name, functools.partial(_wrapper, known, observers, polling))
         for known in (*_standard_library(), *_c_drivers(), *_drivers(), *_clients())
@@ -90,7 +87,7 @@ def patches(observers: Mapping[int, Observer], polling: Mapping[object, Polled])
 def _wrapper(
     known: _KnownCall,
     observers: Mapping[int, Observer],
-    polling: Mapping[object, Polled],
+    polling: Polling,
     original: Callable[..., Any],
 ) -> Callable[..., Any]:
     label, effect_of = f"{known.owner.__name__}.{known.name}", known.effect

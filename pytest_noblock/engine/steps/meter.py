@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.clocks import Clock
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.network.call_shapes import Polling
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
@@ -30,8 +31,8 @@ _native_id = threading.get_native_id
 STEPPING: "dict[int, StepMeter]" = {}
 """The meters whose threads are in a step of a request now, by `threading.get_ident()`. Mostly empty: wrappers that
 every call passes look here first."""
-POLLING: "dict[object, StepMeter]" = {}
-"""The meters whose loops' turns are counted, by the selector that the loop polls once in each turn."""
+POLLING = Polling()
+"""The meters whose loops' turns are counted: a loop polls its selector once in each turn."""
 
 SHORT_NS = 30_000
 """Wall ns. A shorter step holds neither a round trip (33 us at best, measured on loopback) nor a sleep worth a note."""
@@ -66,8 +67,6 @@ class StepMeter:
     """The loop has polled since its turn was numbered. Most turns hold no step of a request, and get no number."""
     loop: object = None
     """The last loop whose turns were counted for this meter."""
-    selectors: tuple[object, ...] = ()
-    """Those in `POLLING` whose meter this is, or was."""
     closed = False
     _watchdog: Watchdog | None = None
     _lines: "LineObserver | None" = None
