@@ -208,10 +208,13 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
-        with GUARD:
+        try:
             self._unseen.ended(report)
             if report.when == "teardown":
                 self._keep(report)
+        except Exception as error:
+            if not faults.noted(error):
+                raise
 
     def pytest_deselected(self, items: "Sequence[pytest.Item]") -> None:
         self._unseen.left_out(item.nodeid for item in items)
@@ -219,16 +222,22 @@ class Reporter:
     def _keep(self, report: pytest.TestReport) -> None:
         self._ran = True
         before = self._texts.get(report.nodeid)
-        for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
-            mine = [str(value) for name, value in report.user_properties if name == key]
-            if mine:
-                kept[report.nodeid] = mine
-        self._faults.add(report.nodeid, report.user_properties)
-        self._unseen.keep(report.nodeid, report.user_properties)
+        texts = [str(value) for name, value in report.user_properties if name == _PROPERTY]
+        if texts:
+            self._texts[report.nodeid] = texts
+        if len(texts) != len(report.user_properties):  # most tests have records, and nothing else
+            self._keep_others(report)
         if self._files:
             self._carried[report.nodeid] = _carried_by(report)
             self._loops |= self._carried[report.nodeid].loops
             self._grow(report.nodeid, again=before is not None)
+
+    def _keep_others(self, report: pytest.TestReport) -> None:
+        unused = [str(value) for name, value in report.user_properties if name == _UNUSED]
+        if unused:
+            self._unused[report.nodeid] = unused
+        self._faults.add(report.nodeid, report.user_properties)
+        self._unseen.keep(report.nodeid, report.user_properties)
 
     @cached_property
     def _growing(self) -> "list[GrowingReport]":
