@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_noblock.engine.errors import shown
+from pytest_noblock.engine.errors import shown, without_secrets
 from pytest_noblock.engine.usercode import PACKAGE
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ def _named(error: Exception) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001  # the `__str__` of a class of the user's
         return shown(error)
-    return " ".join(text.split())[:300]
+    return without_secrets(" ".join(text.split())[:300])
 
 
 def _lack(error: Exception) -> Fault | None:

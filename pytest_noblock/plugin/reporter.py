@@ -156,6 +156,12 @@ def _is_whole(config: pytest.Config) -> bool:
     return not part and not selected
 
 
+def _printable(line: str) -> str:
+    from pytest_noblock.model.shown import printable  # it may be that nothing can be opened any more
+
+    return printable(line)
+
+
 def _carried_by(report: pytest.TestReport) -> Carried:
     checks, loops = getattr(report, _ATTRIBUTE, ((), ()))
     return Carried(checks, loops)
@@ -176,7 +182,7 @@ class Reporter:
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
-        `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well. `warns`:
+        `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
         whether the run's action is `warn`.
         """
         self._files = files
@@ -303,7 +309,7 @@ class Reporter:
         if self._faults:
             terminalreporter.section("noblock failed")
             for line in self._faults.lines():
-                terminalreporter.line(line, red=self._faults.red)
+                terminalreporter.line(line if line.isprintable() else _printable(line), red=self._faults.red)
 
     def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unwritten or self._kept:
@@ -313,6 +319,7 @@ class Reporter:
         unseen = list(self._unseen.lines(self._seen, self._vain))
         if not self._texts and not self._vacuous and not unseen:
             return
+        from pytest_noblock.model.shown import printable
         from pytest_noblock.report.summary import summary
 
         terminalreporter.section("noblock")
@@ -322,7 +329,7 @@ class Reporter:
             for line in summary(self._by_test, self._unused, notes=self._debug):
                 terminalreporter.line(line)
         for line in unseen if self._texts or not self._vacuous else ():
-            terminalreporter.line(line, red=bool(self._vain))
+            terminalreporter.line(printable(line), red=bool(self._vain))
 
     @cached_property
     def _seen(self) -> set[str]:

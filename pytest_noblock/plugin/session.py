@@ -104,7 +104,7 @@ class Session:
             self.environment,
             limit=options.of_run(self._config).limits.max_block,
             must_watch=self._watches_all,
-            debug=options.debugs(),
+            debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
         )
 
@@ -135,7 +135,7 @@ class Session:
             return
         for sentence in sentences:
             terminal.ensure_newline()
-            terminal.write_line(f"noblock: {sentence}", red=True)
+            terminal.write_line(f"noblock: {_printable(sentence)}", red=True)
 
     def _judge_lifespan(self, apps: "RunningApps", run: ItemRun) -> None:
         """Puts on record how the apps started and stopped, if it says something; fails where the settings want that."""
@@ -262,5 +262,5 @@ def _asgi(app: object, folder: str) -> "ASGIApp":
     try:
         return resolved(app, folder, f"{app!r}" if isinstance(app, str) else "what noblock_app returned")
     except NotAnApp as error:
-        problem = str(error)
+        problem = _printable(str(error))
     pytest.fail(problem, pytrace=False)
