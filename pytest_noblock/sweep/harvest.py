@@ -84,9 +84,9 @@ def _list_in(answer: object, collection: str) -> list[Any] | None:
 
 def _value(listed: Mapping[str, Any], name: str, collection: str) -> str | int | None:
     for key in _keys(name, collection):
-        found = next((value for own, value in listed.items() if _plain(own) == key and _is_id(value)), None)
-        if found is not None:
-            return found
+        for own, value in listed.items():
+            if _plain(own) == key and _is_id(value):
+                return value if isinstance(value, int) else str(value)
     return None
 
 

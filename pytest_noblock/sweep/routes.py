@@ -33,7 +33,7 @@ _FRAMEWORK_PAGES = ("fastapi.applications",)
 """Modules whose endpoints are the framework's own: `/docs`, `/openapi.json`."""
 _CONVERTORS: Mapping[str, Mapping[str, Any]] = {
     "StringConvertor": {"type": "string"},
-    "PathConvertor": {"type": "string"},
+    "PathConvertor": {"type": "string", "format": "path"},
     "IntegerConvertor": {"type": "integer", "minimum": 0},
     "FloatConvertor": {"type": "number", "minimum": 0},
     "UUIDConvertor": {"type": "string", "format": "uuid"},
