@@ -69,8 +69,11 @@ def _write_json(request: Request, kind: str, media: Schema, document: Document, 
 
 
 def _write_form(request: Request, kind: str, media: Schema, document: Document, values: Values) -> None:
-    fields = dict(_fields(_object(media, document, values)))
-    if fields:
+    made = _object(media, document, values)
+    fields = dict(_fields(made))
+    if any(_holds_files(name, media, document) for name in made):  # FastAPI names this type for a model with files
+        _write_multipart(request, kind, media, document, values)
+    elif fields:
         request.data = fields
     else:
         request.content = b""
@@ -108,6 +111,11 @@ def _item_of(schema: Schema, document: Document) -> Schema:
         if "items" in flat:
             return as_schema(flat["items"])
     return {}
+
+
+def _holds_files(name: str, media: Schema, document: Document) -> bool:
+    schema = property_of(media.get("schema"), name, document) or {}
+    return _is_file(schema, document) or _is_file(_item_of(schema, document), document)
 
 
 def _is_file(schema: Schema, document: Document) -> bool:

@@ -25,7 +25,6 @@ class _TooLong(Exception):
     """A text that the pattern matches is too long for a request: `((a{1000}){1000}){1000}`."""
 
 
-
 @functools.lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str] | None:
     r"""The pattern, of JavaScript's or Rust's kind as well; None for what Python cannot read, as `\p{L}`."""
