@@ -36,6 +36,7 @@ class Schemas:
         self.document = document
         self._root = root or {}
         self._work = work
+        self._targets: dict[str, Schema] = {}
 
     def spend(self) -> None:
         self._work -= 1
@@ -43,12 +44,13 @@ class Schemas:
             raise TooMuch
 
     def target(self, reference: str) -> Schema:
-        found = target(reference, self.document)
-        if found is None:
-            found = target(reference, self._root)
-        if found is None:
-            raise Impossible(f"nothing is found at {reference}")
-        return as_schema(found)
+        if reference not in self._targets:
+            found = target(reference, self.document)
+            found = target(reference, self._root) if found is None else found
+            if found is None:
+                raise Impossible(f"nothing is found at {reference}")
+            self._targets[reference] = as_schema(found)
+        return self._targets[reference]
 
     def flattened(self, schema: object, stack: Stack = ()) -> Iterator[tuple[Schema, Stack]]:
         """The ways to satisfy the schema, each a schema without references and compositions; those of a union in turn.
@@ -112,7 +114,7 @@ def _joined(own: Schema, chosen: tuple[tuple[Schema, Stack], ...], stack: Stack)
 
 def as_schema(schema: object) -> Schema:
     """`true` is the schema of everything, `false` of nothing. Bounds as OpenAPI 3.0 writes them become those of 3.1."""
-    if not isinstance(schema, Mapping):
+    if type(schema) is not dict and not isinstance(schema, Mapping):  # asking for a Mapping is ten times as slow
         return {"not": {}} if schema is False else {}
     if isinstance(schema.get("exclusiveMinimum"), bool) or isinstance(schema.get("exclusiveMaximum"), bool):
         return _with_bounds(dict(schema))

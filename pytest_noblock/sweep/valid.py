@@ -15,7 +15,7 @@ def is_valid(value: Any, schema: object, schemas: Schemas) -> bool:
     plain = as_schema(schema)
     if value is None and plain.get("nullable") is True:
         return True
-    if not _is_composed_of(value, plain, schemas):
+    if not (_COMPOSED.isdisjoint(plain) or _is_composed_of(value, plain, schemas)):
         return False
     if not _has_type(value, plain.get("type")):
         return False
@@ -25,6 +25,9 @@ def is_valid(value: Any, schema: object, schemas: Schemas) -> bool:
         return False
     check = next((check for kind, check in _BY_TYPE if isinstance(value, kind)), None)
     return check is None or isinstance(value, bool) or check(value, plain, schemas)
+
+
+_COMPOSED = {"$ref", "allOf", "anyOf", "oneOf", "not", "if"}
 
 
 def _is_composed_of(value: Any, plain: Schema, schemas: Schemas) -> bool:
