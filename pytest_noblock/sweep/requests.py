@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from pytest_noblock.model import shown
 from pytest_noblock.sweep.bodies import add_body, examples_of, read_as
 from pytest_noblock.sweep.given import Values, WrongValue
 from pytest_noblock.sweep.harvest import Harvest
-from pytest_noblock.sweep.openapi import resolved
+from pytest_noblock.sweep.openapi import parameters_of, resolved
 from pytest_noblock.sweep.reasons import Reason
 from pytest_noblock.sweep.request import Request
 from pytest_noblock.sweep.route import Route
@@ -57,7 +58,10 @@ def request_for(route: Route, values: Values, harvested: Harvest | None = None) 
     """The request that the route is sent, or what it lacks. The same whenever it is given the same."""
     made = _Making(route, values, harvested)
     for step in (made.add_path, made.add_host, made.add_parameters, made.add_body, made.add_given):
-        step()
+        try:
+            step()
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            made.missing.append(f"its OpenAPI object cannot be read: {shown.error(error)}")
     request = made.request
     return Missing("no-value", made.missing[0], request, deepcopy(request)) if made.missing else request
 
@@ -73,7 +77,7 @@ class _Making:
         self._harvested = harvested
         self._document = route.document or {}
         operation = route.operation or {}
-        self._parameters = [resolved(each, self._document) for each in operation.get("parameters") or ()]
+        self._parameters = [resolved(each, self._document) for each in parameters_of(operation)]
 
     def add_path(self) -> None:
         for name in variables(self._route.path):

@@ -22,7 +22,15 @@ from typing import Any
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute
 from pytest_noblock.model import shown
-from pytest_noblock.sweep.openapi import Document, Unreadable, base_path, document_of, operations_of, resolved
+from pytest_noblock.sweep.openapi import (
+    Document,
+    Unreadable,
+    base_path,
+    document_of,
+    operations_of,
+    parameters_of,
+    resolved,
+)
 from pytest_noblock.sweep.route import Route
 
 _OF_CLASSES = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -129,7 +137,13 @@ def _in_app(app: object, place: _Place, document: Document | None, said: _Said) 
         except Unreadable as problem:
             said.problems.append(f"{problem}.")
     routes = list(_walk(app, place, said))
-    return routes if document is None else _documented(routes, place, document, said)
+    if document is None:
+        return routes
+    try:
+        return _documented(routes, place, document, said)
+    except (TypeError, ValueError, AttributeError, LookupError) as error:  # somebody may have written it by hand
+        said.problems.append(f"The OpenAPI document cannot be read: {shown.error(error)}.")
+        return routes
 
 
 def _walk(owner: object, place: _Place, said: _Said) -> Iterator[_Seen]:
@@ -262,9 +276,9 @@ def _with_operation(seen: _Seen, path: str, operation: Mapping[str, Any] | None,
 
 def _renamed(operation: Mapping[str, Any], names: Mapping[str, str], document: Document) -> Mapping[str, Any]:
     """The operation, with the variables of its path called as the app's route calls them."""
-    parameters = [resolved(each, document) for each in operation.get("parameters") or ()]
+    parameters = [resolved(each, document) for each in parameters_of(operation)]
     ours = [
-        {**each, "name": names.get(each.get("name", ""), each.get("name"))} if each.get("in") == "path" else each
+        {**each, "name": names.get(str(each.get("name")), each.get("name"))} if each.get("in") == "path" else each
         for each in parameters
     ]
     return {**operation, "parameters": ours}
