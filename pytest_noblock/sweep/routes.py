@@ -155,7 +155,7 @@ def _walk(owner: object, place: _Place, said: _Said) -> Iterator[_Seen]:
         elif _is_a(route, "WebSocketRoute"):
             yield _Seen(_route("WEBSOCKET", context, place), context)
         elif getattr(context, "endpoint", None) is not None and isinstance(getattr(context, "path", None), str):
-            yield from _with_methods(context, route, place, said)
+            yield from _with_methods(context, place, said)
         else:
             said.left_out.append(_unknown(context, route, place))
 
@@ -166,13 +166,13 @@ def _unknown(context: Any, route: object, place: _Place) -> str:
     return f"What is served at {where} is left out: {type(route).__name__} is no route with an endpoint."
 
 
-def _with_methods(context: Any, route: object, place: _Place, said: _Said) -> Iterator[_Seen]:
+def _with_methods(context: Any, place: _Place, said: _Said) -> Iterator[_Seen]:
     if getattr(context.endpoint, "__module__", None) in _FRAMEWORK_PAGES:
         said.pages.append(place.prefix + context.path)
         return
     methods = _methods(context)
     for method in methods:
-        implied = method == "HEAD" and "GET" in methods and not _is_a(route, "APIRoute")
+        implied = method == "HEAD" and "GET" in methods
         yield _Seen(_route(method, context, place), context, implied)
 
 

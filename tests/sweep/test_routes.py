@@ -143,6 +143,14 @@ def test_sub_applications_have_documents_of_their_own():
     assert found.routes[1].operation["parameters"][0]["name"] == "n"
 
 
+def test_an_operation_of_a_sub_application_counts_too():
+    app, inner = FastAPI(), FastAPI()
+    inner.get("/a")(answer)
+    inner.openapi()["paths"]["/gateway"] = {"get": {}}
+    app.mount("/sub", inner)
+    assert names(app) == ["GET /sub/a", "GET /sub/gateway"]
+
+
 def test_both_methods_of_a_route_are_routes_and_head_is_one_where_the_document_has_it():
     app = FastAPI()
 
@@ -395,6 +403,14 @@ def test_starlette_routes_are_described_by_the_document_that_the_user_names():
     assert [each["name"] for each in described["GET /v1/users/{user_id}"].operation["parameters"]] == ["q", "user_id"]
     assert described["GET /v1/x"].operation is None
     assert len(found.problems) == 3
+
+
+def test_the_path_of_the_server_is_left_out_where_the_routes_leave_it_out():
+    """A proxy takes it off before the app sees it."""
+    app = Starlette(routes=[StarletteRoute("/users", answer)])
+    found = routes_of(app, DOCUMENT)
+    assert found.routes[0].operation == {"summary": "List"}
+    assert [route.path for route in found.routes] == ["/users", "/users/{id}", "/users/{id}", "/health"]
 
 
 def test_head_beside_get_is_a_route_where_the_document_has_it():

@@ -133,6 +133,22 @@ MADE = [
         {"a": 3, "b": True},
     ),
     (tree(), {"name": "text", "children": [], "parent": None}),
+    ({"allOf": [{"type": "integer", "multipleOf": 97}, {"multipleOf": 89}]}, 8633),
+    ({"allOf": [{"type": "object", "required": ["x"]}, {"required": ["y"]}]}, {"x": "text", "y": "text"}),
+    ({"type": "string", "pattern": r"^\p{L}$", "nullable": True}, None),
+    (
+        {
+            "$defs": {
+                "Node": {
+                    "type": "object",
+                    "required": ["next"],
+                    "properties": {"next": {"allOf": [{"$ref": "#/$defs/Node"}], "nullable": True}},
+                }
+            },
+            "$ref": "#/$defs/Node",
+        },
+        {"next": {"next": {"next": None}}},
+    ),
     # what cannot be
     ({"type": "integer", "minimum": 2, "maximum": 1}, NoValue),
     ({"type": "string", "pattern": r"^\p{L}+$"}, NoValue),
