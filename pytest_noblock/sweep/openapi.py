@@ -54,8 +54,8 @@ def load(path_or_text: str | Path) -> Document:
     try:
         data = Path(text).read_bytes()
     except OSError as error:
-        raise Unreadable(f"The OpenAPI document {shown.value(text)} cannot be read: {shown.error(error)}") from error
-    return parse(data, f"The OpenAPI document {shown.value(text)}")
+        raise Unreadable(f"The OpenAPI document {shown.one_line(text)} cannot be read: {shown.error(error)}") from error
+    return parse(data, f"The OpenAPI document {shown.one_line(text)}")
 
 
 def parse(data: bytes, name: str) -> Document:

@@ -1,7 +1,7 @@
 """Which routes an app has. Knows FastAPI and Starlette, and imports neither: it reads `sys.modules`.
 
-The names of theirs that this module reads, and what is lost where a version lacks one. All were seen on FastAPI 0.165
-with Starlette 1.6 and 1.10.
+The names of theirs that this module reads, and what is lost where a version lacks one. All were seen on FastAPI 0.115
+with Starlette 0.38, and on FastAPI 0.165 with Starlette 1.10.
 
 * `routes` of an app, a router, a `Mount`, a `Host`; `path_format`, `methods`, `endpoint`, `param_convertors` of a
   route; `host_format`. Lost: the routes that only the app has; those of its OpenAPI document stay.

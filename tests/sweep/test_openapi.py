@@ -59,7 +59,7 @@ def test_without_a_reader_of_yaml_it_is_said_what_to_install(monkeypatch):
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(Unreadable, match=r"^The OpenAPI document '.*gone\.json' cannot be read: FileNotFoundError"):
+    with pytest.raises(Unreadable, match=r"^The OpenAPI document .*gone\.json cannot be read: FileNotFoundError"):
         load(str(tmp_path / "gone.json"))
 
 

@@ -71,9 +71,9 @@ def nested() -> FastAPI:
     @users.get("")
     async def listed(): ...
 
-    users.include_router(posts, prefix="/{user_id}")
     posts.add_route("/plain/{kind:int}", answer)
     posts.add_api_websocket_route("/talk", talk)
+    users.include_router(posts, prefix="/{user_id}")
     app.include_router(users, prefix="/api")
     app.include_router(users, prefix="/v2", dependencies=[Depends(needs_token)])
     return app

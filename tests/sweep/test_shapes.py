@@ -8,7 +8,7 @@ import pathlib
 import re
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, NamedTuple, Optional, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Optional, TypeVar
 
 import pytest
 
@@ -40,6 +40,7 @@ from pydantic import (
     constr,
     field_validator,
 )
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from pytest_noblock.sweep.harvest import Harvest
 from pytest_noblock.sweep.requests import Missing, Values, request_for
