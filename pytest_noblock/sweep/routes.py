@@ -163,7 +163,7 @@ def _walk(owner: object, place: _Place, said: _Said) -> Iterator[_Seen]:
 def _unknown(context: Any, route: object, place: _Place) -> str:
     paths = [getattr(each, "path", "") for each in getattr(route, "routes", None) or [context]]
     where = ", ".join(place.prefix + str(path or "/") for path in paths)
-    return f"What is served at {where} is left out: {type(route).__name__} is no route with an endpoint."
+    return f"What is served at {where} is left out: no endpoint answers there."
 
 
 def _with_methods(context: Any, place: _Place, said: _Said) -> Iterator[_Seen]:

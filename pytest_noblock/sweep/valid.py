@@ -43,7 +43,8 @@ def _is_composed_of(value: Any, plain: Schema, schemas: Schemas) -> bool:
     if "anyOf" in plain:
         valid.append(any(is_valid(value, each, schemas) for each in plain["anyOf"]))
     if "oneOf" in plain:
-        valid.append(sum(is_valid(value, each, schemas) for each in plain["oneOf"]) == 1)
+        fitting = sum(is_valid(value, each, schemas) for each in plain["oneOf"])
+        valid.append(fitting == 1 or (fitting > 1 and "discriminator" in plain))  # it says which of them is meant
     if "not" in plain:
         valid.append(not is_valid(value, plain["not"], schemas))
     if "if" in plain:

@@ -18,7 +18,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
-from starlette.routing import Host, Mount, Router, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Mount, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.staticfiles import StaticFiles
 
@@ -337,6 +337,10 @@ def test_hosts_tell_routes_of_the_same_path_apart():
     assert [route.path for route in routes_of(app).routes] == ["/", "/"]
 
 
+class Own(BaseRoute):
+    path = "/own"
+
+
 def test_what_is_no_route_is_said(tmp_path):
     async def wsgi_or_whatever(scope, receive, send): ...
 
@@ -346,11 +350,15 @@ def test_what_is_no_route_is_said(tmp_path):
             Mount("/legacy", wsgi_or_whatever),
             Mount("/empty", Starlette()),
             StarletteRoute("/a", answer),
+            Own(),
         ]
     )
     found = routes_of(app)
     assert [route.name for route in found.routes] == ["GET /a"]
-    assert found.left_out == ("The files under /static are left out: no endpoint answers there.",)
+    assert found.left_out == (
+        "The files under /static are left out: no endpoint answers there.",
+        "What is served at /own is left out: no endpoint answers there.",
+    )
     (said,) = found.problems
     assert said == (
         "What is mounted at /legacy shows no routes, so that only those in an OpenAPI document are swept "

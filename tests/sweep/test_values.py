@@ -206,8 +206,8 @@ def test_a_discriminator_says_which_member_it_is():
         }
     }
     refs = [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]
-    union = {"anyOf": refs, "discriminator": {"propertyName": "kind"}}
-    assert value_for(union, document) == {"kind": "Cat"}
+    for union in ("anyOf", "oneOf"):
+        assert value_for({union: refs, "discriminator": {"propertyName": "kind"}}, document) == {"kind": "Cat"}
     mapped = {"propertyName": "kind", "mapping": {"small": "#/components/schemas/Cat"}}
     assert value_for({"anyOf": refs, "discriminator": mapped}, document) == {"kind": "small"}
 
