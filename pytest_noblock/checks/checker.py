@@ -1,6 +1,6 @@
 """A request of the fixture: the engine observes it, the judges find stalls, later runs confirm the findings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Literal
@@ -17,6 +17,7 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.guard import fault
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
+from pytest_noblock.engine.observe_many import Many, ManyRun, observe_many
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
@@ -36,6 +37,9 @@ _GIVE_UP_S = 30.0
 
 _GRACE_S = 5
 """Seconds that the test's thread waits for the loop thread, after the loop thread should have given up the request."""
+
+_MANY_S = 3600.0
+"""Seconds that a run of many requests may take. Each request has limits of its own: this is the last resort."""
 
 
 class Checker:
@@ -75,9 +79,13 @@ class Checker:
 
     def _checked(self, id: str, request: Request, plan: Plan) -> Check:
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
+        return self._told(subject, request, lambda: self._measured(subject, request, plan))
+
+    def _told(self, subject: Subject, request: Request, measure: Callable[[], Check]) -> Check:
+        """What `measure` returns; where it raises, the check that says why nothing was measured."""
         exchange = None
         try:
-            return self._measured(subject, request, plan)
+            return measure()
         except Stuck as stuck:
             exchange = stuck.exchange
             where = self._relative(stuck.frame)
@@ -99,10 +107,47 @@ class Checker:
             reason = fault(error)
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
+    def many(self, run: ManyRun, many: Many, overdue: Callable[[], bool]) -> Observation:
+        """Sends many requests at once. `overdue`: called now and then; whether somebody took the loop for good.
+
+        Raises LoopBlocked and LoopEnded; then the app is not used again, and `many` knows who did it.
+        """
+        try:
+            return self._app.call(observe_many, self._context, run, many, timeout_s=_MANY_S, overdue=overdue)
+        except LoopBlocked:
+            many.culprit = many.holder(0)
+            self._app.abandon()
+            raise
+        except LoopEnded:
+            many.culprit = self._app.last_owner
+            self._app.usable = False
+            raise
+
+    def settle(self, id: str, request: Request, plan: Plan, first: Observation, cold: Observation | None) -> Check:
+        """The Check of a request that another run has sent, and that is sent again, alone, to confirm what it showed.
+
+        `first`: what that run recorded of this request alone; `cold`: the same of an earlier one, as of a warm-up.
+        """
+        subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
+        warm_up = breaking(stalls(cold, plan.limits), plan.limits) if cold is not None else []
+        return self._told(subject, request, lambda: self._judged(subject, request, plan, first, None, warm_up, []))
+
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
         warm_up, left = self._warm_up(request, plan)
-        cold = self._findings(warm_up)
         observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
+        return self._judged(subject, request, plan, observation, response, warm_up, left)
+
+    def _judged(
+        self,
+        subject: Subject,
+        request: Request,
+        plan: Plan,
+        observation: Observation,
+        response: httpx.Response | None,
+        warm_up: list[Stall],
+        left: list[str],
+    ) -> Check:
+        cold = self._findings(warm_up)
         once = not _sent_again(request, plan)
         found = stalls(first_use.taken_off(observation) if once else observation, plan.limits)
         sure = self._sure(request, plan, observation, found, warm_up)

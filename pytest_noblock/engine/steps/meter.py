@@ -115,6 +115,16 @@ class StepMeter:
         if self._watchdog is not None:  # nobody ends the step in which a meter is closed
             self._watchdog.step_ended(self.ident)
 
+    @property
+    def runs_since(self) -> int:
+        """When the request's step began that runs now (ns); 0 where none runs. Any thread may ask."""
+        return self._began if self.owner is not None else 0
+
+    @property
+    def last_owner(self) -> LiveExchange | None:
+        """Whose the last step was."""
+        return self._chain_of
+
     def of_this_thread(self) -> bool:
         """A later thread may have the ident of one that has ended."""
         return _native_id() == self.native

@@ -1,0 +1,99 @@
+"""Which routes may have held the loop while many were under way: these are checked alone. Pure functions.
+
+A stall in a step has one owner. What happens beside the steps may be another's: then each that may have done it is a
+suspect, and its own check tells.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pytest_noblock.judge import first_use
+from pytest_noblock.judge.stalls import breaking, stalls
+from pytest_noblock.model.concurrency import Gap
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.stall import Stall
+
+_CLOSEST = 10
+"""So many requests are asked for a step of the app's own: of those under way, the ones that began or ended closest."""
+
+
+def of_steps(observation: Observation, limits: Limits) -> set[int]:
+    """The numbers of the exchanges whose own steps may break the limits."""
+    found = [each for each in stalls(_without_gaps(observation), limits) if not each.of_app]
+    broken = {each.exchange.number for each in breaking(found, limits)}
+    slept = {each.exchange.number for each in found if each.kind == "sync-io"}
+    doubtful = {each.exchange for each in observation.segments if each.doubtful_trips}
+    return broken | slept | doubtful
+
+
+def beside_steps(observation: Observation, limits: Limits) -> set[int]:
+    """The numbers of the exchanges that may have broken the limits beside their own steps."""
+    found = breaking(stalls(observation, limits), limits)
+    kept = {number for each in found if each.kind == "gil" for number in _who_kept_gil(each, observation)}
+    by_app = {number for each in found if each.of_app for number in _who_woke_app(each, observation.exchanges)}
+    return kept | by_app
+
+
+def _without_gaps(observation: Observation) -> Observation:
+    return observation._replace(gaps=())
+
+
+def _who_kept_gil(stall: Stall, observation: Observation) -> Iterator[int]:
+    gap = next((each for each in observation.gaps if each.began == stall.began), None)
+    if gap is not None and gap.exchange is not None:
+        yield gap.exchange
+        return
+    yield from (each.number for each in observation.exchanges if _overlaps(each, stall.began, stall.ended))
+
+
+def _who_woke_app(stall: Stall, exchanges: Iterable[Exchange]) -> Iterator[int]:
+    under_way = [each for each in exchanges if _overlaps(each, stall.began, stall.ended)]
+
+    def distance(exchange: Exchange) -> int:
+        ended = exchange.returned if exchange.returned is not None else stall.ended
+        return min(abs(stall.began - exchange.sent), abs(ended - stall.began))
+
+    yield from (each.number for each in sorted(under_way, key=distance)[:_CLOSEST])
+
+
+def _overlaps(exchange: Exchange, began: int, ended: int) -> bool:
+    over = exchange.over_at if exchange.over_at is not None else ended
+    return exchange.sent < ended and over > began
+
+
+def of_each(observation: Observation, owners: Mapping[int, int]) -> dict[int, Observation]:
+    """The observation, shared out: what is of one request alone. `owners`: by exchange, the request's own number."""
+    exchanges: defaultdict[int, list[Exchange]] = defaultdict(list)
+    segments: defaultdict[int, list[Segment]] = defaultdict(list)
+    gaps: defaultdict[int, list[Gap]] = defaultdict(list)
+    for exchange in observation.exchanges:
+        if exchange.number in owners:
+            exchanges[owners[exchange.number]].append(exchange)
+    for segment in observation.segments:
+        if segment.exchange in owners:
+            segments[owners[segment.exchange]].append(segment)
+    for gap in observation.gaps:
+        if gap.exchange in owners:
+            gaps[owners[gap.exchange]].append(gap)
+    return {
+        owner: observation._replace(
+            exchanges=tuple(exchanges[owner]), segments=tuple(segments[owner]), gaps=tuple(gaps[owner])
+        )
+        for owner in exchanges
+    }
+
+
+def warmed(observation: Observation) -> Observation:
+    """The observation of a first request, as if what a process does once had been done before."""
+    return first_use.taken_off(observation)
+
+
+def longest(observation: Observation, found: Sequence[Stall]) -> int:
+    """Ns: the longest stretch for which the request held the loop in one go."""
+    return max((each.blocked_ns for each in found), default=max((_held(each) for each in observation.segments), default=0))
+
+
+def _held(segment: Segment) -> int:
+    return segment.cpu + segment.asleep
