@@ -44,6 +44,7 @@ class FromObservation(TypedDict, total=False):
     exchanges: tuple[Exchange, ...]
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
+    loop_ns: int
 
 
 class Verdict(NamedTuple):
@@ -82,6 +83,28 @@ def measured(
         exchanges=(exchange,),
     )
     return _with_routes(replace(check, **more))
+
+
+def held(exchange: Exchange, segments: Iterable[Segment]) -> int:
+    """Ns for which the exchange held the loop in all."""
+    own = (each.cpu + each.asleep for each in segments if each.exchange == exchange.number)
+    return exchange.brief + sum(own)
+
+
+def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple[str, ...]) -> Check:
+    """The check of a route that a sweep has not measured. `reason`: a word of the sweep's closed list."""
+    return Check(
+        id=subject.id,
+        request=subject.request,
+        route=route,
+        endpoint=None,
+        outcome="not-exercised",
+        duration=0,
+        limit=subject.limit,
+        meter=subject.meter,
+        notes=notes,
+        reason=reason,
+    )
 
 
 def doubts(segments: Iterable[Segment], exchange: Exchange, found: Sequence[Finding]) -> tuple[str, ...]:

@@ -174,6 +174,7 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
+            loop_ns=assemble.held(exchange, observation.segments),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation),

@@ -27,16 +27,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_noblock import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     options.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
+    if options.sweeps(config):
+        _sweep(config, session)
     config.stash[_PID] = os.getpid()
     carrier = session.carrier()
     if carrier is not None:
         config.pluginmanager.register(carrier, reporter.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
         config.pluginmanager.register(session.reporter(), _REPORTER)
+
+
+def _sweep(config: pytest.Config, session: Session) -> None:
+    from pytest_noblock.plugin.selected import select
+    from pytest_noblock.plugin.sweep_items import SweepPlugin
+
+    config.pluginmanager.register(SweepPlugin(config, session, select(config)), "noblock-sweep")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,6 +16,9 @@ from pytest_noblock.plugin.settings import Settings
 
 _ROWS = {option.name: option for option in OPTIONS}
 
+SWEPT = "noblock::"
+"""How the ids of the sweep's items begin."""
+
 _OF_RUN = pytest.StashKey[Settings]()
 
 

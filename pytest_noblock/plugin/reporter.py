@@ -323,7 +323,7 @@ class Reporter:
         from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 
         def measured(record: "Record") -> bool:
-            return record["request"] not in (LIFESPAN, NO_REQUEST) and record["outcome"] != "inconclusive"
+            return record["request"] not in (LIFESPAN, NO_REQUEST) and record["outcome"] not in ("inconclusive", "not-exercised")
 
         return {test for test, records in self._by_test.items() if any(map(measured, records))}
 

@@ -118,7 +118,8 @@ class Session:
         """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
         failures = apps.stop()
         if self._is_over():
-            self._tell(failures)
+            for failure in failures:
+                self.tell(failure)
             return
         if failures:
             pytest.fail(_printable("\n".join(failures)), pytrace=False)
@@ -130,13 +131,12 @@ class Session:
         status = getattr(self._current and self._current.session, "exitstatus", pytest.ExitCode.OK)
         return bool(status != pytest.ExitCode.OK)
 
-    def _tell(self, sentences: list[str]) -> None:
+    def tell(self, sentence: str) -> None:
+        """Prints the sentence at once: no test can bear it any more."""
         terminal: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is None:
-            return
-        for sentence in sentences:
+        if terminal is not None:
             terminal.ensure_newline()
-            terminal.write_line(f"noblock: {sentence}", red=True)
+            terminal.write_line(f"noblock: {_printable(sentence)}", red=True)
 
     def _judge_lifespan(self, apps: "RunningApps", run: ItemRun) -> None:
         """Puts on record how the apps started and stopped, if it says something; fails where the settings want that."""
@@ -190,6 +190,8 @@ class Session:
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""
         self._current = item
+        if item.nodeid.startswith(options.SWEPT):
+            return
         if self._watches_all or markers.watches(item) or unseen.uses_fixture(item):
             run = self._run(item)
             with GUARD:

@@ -100,13 +100,8 @@ def operations_of(document: Document) -> Iterator[tuple[str, str, Mapping[str, A
 
     The parameters that all operations of a path have in common stand in each.
     """
-<<<<<<< HEAD
-    for path, item in (document.get("paths") or {}).items():
-        item = resolved(item, document)
-=======
     for path, given in (document.get("paths") or {}).items():
         item = resolved(given, document)
->>>>>>> h-sweepa
         for method in METHODS:
             operation = resolved(item.get(method), document)
             if isinstance(item.get(method), Mapping):

@@ -103,6 +103,7 @@ class Sweep:
             Verdict((), notes, None),
             relative,
             loop=first.loop,
+            loop_ns=assemble.held(exchange, first.segments),
             exchanges=first.exchanges,
         )
 

@@ -1,0 +1,235 @@
+"""The sweep in pytest: one item for every route of an app. The first of them that runs has all of them sent."""
+
+from collections.abc import Generator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_noblock.checks.app_import import NotAnApp, resolved
+from pytest_noblock.checks.assemble import Subject, not_exercised, unmeasured
+from pytest_noblock.engine.asgi.lifespan import LifespanFailed
+from pytest_noblock.engine.errors import told, words
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.plugin import markers, options, sweep_options
+from pytest_noblock.plugin.outcome import ItemOutcome
+from pytest_noblock.plugin.selected import NODE, Selected
+from pytest_noblock.plugin.sweep_progress import Progress
+from pytest_noblock.plugin.sweep_requests import SweepRequests
+from pytest_noblock.sweep import routes as app_routes
+from pytest_noblock.sweep.endpoints import place_of
+from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.run import Sweep
+
+if TYPE_CHECKING:
+    from pytest_noblock.checks.running_apps import RunningApps
+    from pytest_noblock.engine.exchange import ASGIApp
+    from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.session import Session
+    from pytest_noblock.sweep.route import Route
+    from pytest_noblock.sweep.routes import Routes
+
+ROUTES = "noblock-routes"
+"""The user property of each route's item: how many routes the app has."""
+
+_NO_ROUTES = (
+    "it is neither FastAPI's nor Starlette's, or nothing is added to it; "
+    "--noblock-openapi=FILE names the OpenAPI document of any other app"
+)
+
+
+class SweptApp(pytest.Collector):
+    """Collects one item for each route of the app."""
+
+    plugin: "SweepPlugin"
+
+    def collect(self) -> "list[RouteItem]":
+        """Raises CollectError, in one sentence."""
+        problem = ""
+        try:
+            return self.plugin.selected.among([self._item(each) for each in self.plugin.routes.routes])
+        except (NotAnApp, pytest.UsageError) as mistake:
+            problem = str(mistake)
+        raise self.CollectError(problem)  # outside the except block: what the user did wrong has no history
+
+    def _item(self, route: "Route") -> "RouteItem":
+        item: RouteItem = RouteItem.from_parent(self, name=route.name)
+        item.plugin = self.plugin
+        item.result = self.plugin.result_of(route)
+        return item
+
+
+class RouteItem(pytest.Item):
+    """One route under one method."""
+
+    plugin: "SweepPlugin"
+    result: RouteResult
+
+    def runtest(self) -> None:
+        """Fails where the route blocked, skips where it was not measured."""
+        __tracebackhide__ = True
+        self.plugin.judge(self)
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """The line of the endpoint's `def`, where it has one."""
+        file, line = place_of(self.result.route.endpoint) or (str(self.path), None)
+        return file, line, self.name
+
+
+class SweepPlugin:
+    """Registered where `--noblock-sweep` asks for it, in each process that runs tests."""
+
+    def __init__(self, config: pytest.Config, session: "Session", selected: Selected) -> None:
+        """Raises UsageError."""
+        self.selected = selected
+        self._config = config
+        self._session = session
+        self._given = sweep_options.read(config)
+        self._root = str(config.rootpath)
+        self._ran = False
+        self._failure: str | None = None
+        """Why nothing could be swept. The first item is red for it, the others are skipped."""
+
+    # --- what there is to sweep
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Adds the routes before others choose among the items, or shuffle them."""
+        collector: SweptApp = SweptApp.from_parent(session, name=NODE, nodeid=NODE)
+        collector.plugin = self
+        hook = session.ihook
+        hook.pytest_collectstart(collector=collector)
+        report = hook.pytest_make_collect_report(collector=collector)
+        vars(report).pop("call", None)
+        for item in report.result:
+            hook.pytest_itemcollected(item=item)
+        hook.pytest_collectreport(report=report)
+        items.extend(report.result)
+
+    @cached_property
+    def routes(self) -> "Routes":
+        """Raises NotAnApp and UsageError."""
+        folder = self._config.invocation_params.dir
+        found = app_routes.routes_of(self._app, sweep_options.document(self._given.openapi, folder))
+        if not found.routes:
+            raise NotAnApp(f"{self._named} has no routes that the sweep can see: {_NO_ROUTES}")
+        return found
+
+    @cached_property
+    def _app(self) -> "ASGIApp":
+        """The app, once the hook of a conftest.py has seen it. Raises NotAnApp."""
+        app = resolved(self._given.app, self._root, self._named)
+        problem = ""
+        try:
+            other = self._config.hook.pytest_noblock_app(app=app)
+        except Exception as error:  # noqa: BLE001  # the user's code
+            problem = f"the hook pytest_noblock_app raised {self._told(error)}"
+        if problem:
+            raise NotAnApp(problem)
+        return app if other is None else resolved(other, self._root, "what the hook pytest_noblock_app returned")
+
+    @cached_property
+    def _named(self) -> str:
+        return f"{self._given.app!r}" if isinstance(self._given.app, str) else "the app of the sweep"
+
+    def _told(self, error: Exception) -> str:
+        """What the user's code raised, with its line."""
+        return words(told(error), UserCode(self._root))
+
+    def result_of(self, route: "Route") -> RouteResult:
+        """The route's result, which is empty; of some routes it is known that they are not sent."""
+        result = RouteResult(route)
+        if route.kind == "websocket":
+            result.leave_out("websocket")
+        elif not app_routes.selected((route,), self._given.include, self._given.exclude):
+            result.leave_out("excluded")
+        elif route.method not in self._given.methods:
+            result.leave_out("unsafe-method")
+        return result
+
+    # --- the sweep
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The first route that runs has all routes sent. One that is not exercised is skipped at its endpoint's line."""
+        if isinstance(item, RouteItem):
+            self._run_once(item.session)
+            why = self._why_skipped(item.result)
+            if why is not None:
+                item.add_marker(pytest.mark.skip(reason=why))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Puts on record what is skipped: such an item has no call."""
+        try:
+            return (yield)
+        finally:
+            if isinstance(item, RouteItem):
+                item.user_properties.append((ROUTES, str(self.routes.operations)))
+                if self._why_skipped(item.result) is not None:
+                    self._outcome(item).record(self._not_exercised(item))
+
+    def _run_once(self, session: pytest.Session) -> None:
+        if self._ran:
+            return
+        self._ran = True
+        results = [each.result for each in session.items if isinstance(each, RouteItem)]
+        with Progress(self._config) as progress:
+            requests = SweepRequests(
+                self._config, self._given.values, options.of_run(self._config).plan, progress.show, self._told
+            )
+            try:
+                self._sweep.run(results, requests)
+            except LifespanFailed as error:
+                self._failure = str(error)
+
+    @cached_property
+    def _apps(self) -> "RunningApps":
+        return self._session.running_apps()
+
+    @cached_property
+    def _sweep(self) -> Sweep:
+        return Sweep(self._app, self._apps, options.of_run(self._config).plan, self._session.meter[0])
+
+    # --- the items
+
+    def _why_skipped(self, result: RouteResult) -> str | None:
+        """The whole sentence; None where the item runs."""
+        if self._failure is not None or result.suspect or result.mistake is not None or result.reason is None:
+            return None
+        return self._given.values.hidden(result.sentence())
+
+    def judge(self, item: RouteItem) -> None:
+        """Puts the route's check on record. Fails the item, or skips it."""
+        __tracebackhide__ = True
+        result = item.result
+        outcome = self._outcome(item)
+        mistake = result.mistake or self._failure
+        if mistake is not None:
+            outcome.record(unmeasured(self._subject(item), mistake))
+            pytest.fail(mistake, pytrace=False)
+        check = self._sweep.check(item.nodeid, result)
+        if check.outcome != "failed" and result.reason is not None:
+            outcome.record(self._not_exercised(item))
+            pytest.skip(self._given.values.hidden(result.sentence()))
+        outcome.fail_if_red(outcome.record(check))
+
+    def _outcome(self, item: RouteItem) -> ItemOutcome:
+        return ItemOutcome(item, markers.marked(item))
+
+    def _subject(self, item: RouteItem) -> Subject:
+        limit = options.of_run(self._config).limits.max_block
+        return Subject(item.nodeid, item.result.route.name, limit, self._session.meter[0])
+
+    def _not_exercised(self, item: RouteItem) -> "Check":
+        result = item.result
+        notes = (self._given.values.hidden(result.words),) if result.words else ()
+        return not_exercised(self._subject(item), result.route.path, result.reason or "failed", notes)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Stops the app."""
+        if "_apps" in vars(self):
+            for sentence in self._apps.stop():
+                self._session.tell(sentence)
