@@ -107,6 +107,11 @@ def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple
     )
 
 
+def with_route(check: Check, route: str) -> Check:
+    """The check of a route that is known by another name: the framework tells of a mounted one only its last part."""
+    return _with_routes(replace(check, route=route))
+
+
 def doubts(segments: Iterable[Segment], exchange: Exchange, found: Sequence[Finding]) -> tuple[str, ...]:
     """A note on each round trip of which nobody can say which thread made it. `found`: the findings of the exchange."""
     unsettled = [each for each in segments if each.doubtful_trips]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import httpx
 
@@ -42,6 +42,17 @@ _MANY_S = 3600.0
 """Seconds that a run of many requests may take. Each request has limits of its own: this is the last resort."""
 
 
+class SentBefore(NamedTuple):
+    """What is recorded of one request, sent among others."""
+
+    first: Observation
+    """The run that is judged."""
+    cold: Observation | None = None
+    """An earlier one, as a warm-up."""
+    exact: Observation | None = None
+    """A later one, with counters at every user line."""
+
+
 class Checker:
     """Checks the requests of one test against a running app, with an httpx client for this test alone."""
 
@@ -53,6 +64,8 @@ class Checker:
         self._user = user
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
+        self._exact: list[Observation] = []
+        """A run with counters that has been made already."""
         first_uses.forget()
 
     @property
@@ -123,14 +136,12 @@ class Checker:
             self._app.usable = False
             raise
 
-    def settle(self, id: str, request: Request, plan: Plan, first: Observation, cold: Observation | None) -> Check:
-        """The Check of a request that another run has sent, and that is sent again, alone, to confirm what it showed.
-
-        `first`: what that run recorded of this request alone; `cold`: the same of an earlier one, as of a warm-up.
-        """
+    def settle(self, id: str, request: Request, plan: Plan, sent: SentBefore) -> Check:
+        """The Check of a request that other runs have sent. Where these leave a doubt, it is sent again, alone."""
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
-        warm_up = breaking(stalls(cold, plan.limits), plan.limits) if cold is not None else []
-        return self._told(subject, request, lambda: self._judged(subject, request, plan, first, None, warm_up, []))
+        warm_up = breaking(stalls(sent.cold, plan.limits), plan.limits) if sent.cold is not None else []
+        self._exact = [sent.exact] if sent.exact is not None else []
+        return self._told(subject, request, lambda: self._judged(subject, request, plan, sent.first, None, warm_up, []))
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
         warm_up, left = self._warm_up(request, plan)
@@ -271,7 +282,8 @@ class Checker:
         runs: list[list[Finding]] = []
         result: list[Finding] = []
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
-            again = stalls(self._again(request, plan, _run_of(repeat, request, plan)), nearly)
+            known = self._exact.pop() if self._exact else None
+            again = stalls(known or self._again(request, plan, _run_of(repeat, request, plan)), nearly)
             runs.append(self._findings(breaking(again, nearly)))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_noblock.plugin import faults
 from pytest_noblock.plugin.faults import GUARD
+from pytest_noblock.plugin.options import SWEPT
 from pytest_noblock.plugin.unseen import UNSEEN, Unseen
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.json_v1 import Record
     from pytest_noblock.report.wire import Environment, Run
@@ -173,12 +175,14 @@ class Reporter:
         must_watch: bool,
         debug: bool = False,
         warns: bool = False,
+        sweep: "SweepReport | None" = None,
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
         `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well. `warns`:
-        whether the run's action is `warn`.
+        whether the run's action is `warn`. `sweep`: None where nothing is swept.
         """
+        self._sweep = sweep
         self._files = files
         self._environment = environment
         self._limit = limit
@@ -219,6 +223,8 @@ class Reporter:
                 kept[report.nodeid] = mine
         self._faults.add(report.nodeid, report.user_properties)
         self._unseen.keep(report.nodeid, report.user_properties)
+        if self._sweep is not None:
+            self._sweep.keep(report.user_properties)
         if self._files:
             self._carried[report.nodeid] = _carried_by(report)
             self._loops |= self._carried[report.nodeid].loops
@@ -266,6 +272,8 @@ class Reporter:
             self._vain = self._unseen.vain(self._seen, whole=_is_whole(session.config))
         if self._vain and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._sweep is not None and ran and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = self._sweep.judge(self._swept)
         if self._vacuous and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if ran and self._ran and (self._texts or exitstatus in _TO_THE_END):
@@ -304,16 +312,32 @@ class Reporter:
         unseen = list(self._unseen.lines(self._seen, self._vain))
         if not self._texts and not self._vacuous and not unseen:
             return
+        from pytest_noblock.model import shown
         from pytest_noblock.report.summary import summary
 
         terminalreporter.section("noblock")
         if self._vacuous:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
-        if self._texts:
-            for line in summary(self._by_test, self._unused, notes=self._debug):
+        others = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}
+        if others or (self._texts and self._sweep is None):
+            for line in summary(others, self._unused, notes=self._debug):
                 terminalreporter.line(line)
+        if self._sweep is not None and self._swept:
+            for line in self._sweep.lines(self._swept):
+                terminalreporter.line(shown.printable(line))
+            if self._sweep.failed is not None:
+                terminalreporter.line(self._sweep.failed, red=True)
         for line in unseen if self._texts or not self._vacuous else ():
             terminalreporter.line(line, red=bool(self._vain))
+
+    @property
+    def _swept(self) -> "list[Check]":
+        """The checks of the sweep's items."""
+        from pytest_noblock.report.json_v1 import check_of
+
+        meter = self._environment(())["meter"]
+        texts = (json.loads(text) for test, kept in self._texts.items() if test.startswith(SWEPT) for text in kept)
+        return [check_of(record, self._limit, meter) for record in texts]
 
     @cached_property
     def _seen(self) -> set[str]:

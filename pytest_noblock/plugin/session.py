@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
+    from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment
 
@@ -107,7 +108,15 @@ class Session:
             must_watch=self._watches_all,
             debug=options.debugs(),
             warns=options.of_run(self._config).action == "warn",
+            sweep=self._sweep_report(),
         )
+
+    def _sweep_report(self) -> "SweepReport | None":
+        if not options.sweeps(self._config):
+            return None
+        from pytest_noblock.plugin.sweep_report import SweepReport
+
+        return SweepReport(self._config)
 
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.checks.running_apps import RunningApps

@@ -1,13 +1,14 @@
 """The sweep in pytest: one item for every route of an app. The first of them that runs has all of them sent."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_noblock.checks.app_import import NotAnApp, resolved
-from pytest_noblock.checks.assemble import Subject, not_exercised, unmeasured
+from pytest_noblock.checks.assemble import Subject, not_exercised, unmeasured, with_route
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.errors import told, words
 from pytest_noblock.engine.usercode import UserCode
@@ -15,9 +16,11 @@ from pytest_noblock.plugin import markers, options, sweep_options
 from pytest_noblock.plugin.outcome import ItemOutcome
 from pytest_noblock.plugin.selected import NODE, Selected
 from pytest_noblock.plugin.sweep_progress import Progress
+from pytest_noblock.plugin.sweep_report import ROUTES
 from pytest_noblock.plugin.sweep_requests import SweepRequests
+from pytest_noblock.report.sweep import AWAITS_NOTHING
 from pytest_noblock.sweep import routes as app_routes
-from pytest_noblock.sweep.endpoints import place_of
+from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.run import Sweep
 
@@ -28,9 +31,6 @@ if TYPE_CHECKING:
     from pytest_noblock.plugin.session import Session
     from pytest_noblock.sweep.route import Route
     from pytest_noblock.sweep.routes import Routes
-
-ROUTES = "noblock-routes"
-"""The user property of each route's item: how many routes the app has."""
 
 _NO_ROUTES = (
     "it is neither FastAPI's nor Starlette's, or nothing is added to it; "
@@ -207,12 +207,14 @@ class SweepPlugin:
         outcome = self._outcome(item)
         mistake = result.mistake or self._failure
         if mistake is not None:
-            outcome.record(unmeasured(self._subject(item), mistake))
+            outcome.record(with_route(unmeasured(self._subject(item), mistake), result.route.path))
             pytest.fail(mistake, pytrace=False)
-        check = self._sweep.check(item.nodeid, result)
+        check = with_route(self._sweep.check(item.nodeid, result), result.route.path)
         if check.outcome != "failed" and result.reason is not None:
             outcome.record(self._not_exercised(item))
             pytest.skip(self._given.values.hidden(result.sentence()))
+        if awaits_nothing(result.route.endpoint):
+            check = replace(check, notes=(*check.notes, AWAITS_NOTHING))
         outcome.fail_if_red(outcome.record(check))
 
     def _outcome(self, item: RouteItem) -> ItemOutcome:

@@ -27,8 +27,12 @@ class RouteResult:
     """What the measured run recorded of this route alone."""
     cold: Observation | None = None
     """The same of the run before it."""
+    exact: Observation | None = None
+    """The same of a run of the suspects, with counters at every user line."""
     suspect: bool = False
     """Whether it is checked alone, too."""
+    in_steps: bool = False
+    """Whether it is one for what its own steps show."""
     alone: bool = False
     """Whether only a whole check of its own can tell: what the run showed is not recorded in its steps."""
     awaited_nothing: bool = False

@@ -13,7 +13,7 @@ import httpx
 
 from pytest_noblock.checks import assemble, unanswered
 from pytest_noblock.checks.assemble import Subject, Verdict
-from pytest_noblock.checks.checker import Checker
+from pytest_noblock.checks.checker import Checker, SentBefore
 from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.asgi.app_thread import LoopBlocked, LoopEnded
@@ -30,6 +30,10 @@ from pytest_noblock.sweep.outcome import RouteResult
 
 _HELD_S = 10.0
 """Seconds after which a step that still runs has taken the loop for good."""
+_SENT_TWICE = 200
+"""Routes. Up to so many are all sent a second time, warm, whatever the first round shows: in half a second on two cores.
+Of more routes only those are of which the first round shows something: a first request does all that a later one does,
+and more, but for an answer that the app keeps and gives again in another way."""
 _MOST_RESTARTS = 10
 """So many routes may end the app's loop, or take it, before the sweep gives up."""
 _UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
@@ -60,6 +64,8 @@ class Sweep:
         self._plan = plan
         self._meter = meter
         self._restarts = 0
+        self._twice = True
+        """Whether all routes are sent a second time."""
         self._over = self._everything = 0
         """How many requests are over, and how many there are to be."""
 
@@ -68,14 +74,18 @@ class Sweep:
         waiting = [each for each in results if not each.ran]
         safe = [each for each in waiting if each.route.method in SAFE]
         unsafe = [each for each in waiting if each.route.method not in SAFE]
-        self._everything = 2 * len(safe) + len(unsafe)
+        self._twice = len(safe) <= _SENT_TWICE
+        self._everything = (2 if self._twice else 1) * len(safe) + len(unsafe)
         for some in _in_turn(safe, _depth):
             pairs = _pairs(some, user)
             self._fly(pairs, self._judge_cold, user)
             for result, flight in pairs:
                 if result.measured_cold and flight.response is not None:
                     user.learn(result, flight.response)
-        self._fly([(each, _flight(each)) for each in safe if each.measured_cold], self._judge, user)
+        warm = [each for each in safe if each.measured_cold]
+        self._everything += len(warm) - (len(safe) if self._twice else 0)
+        self._fly([(each, _flight(each)) for each in warm], self._judge, user)
+        self._fly([(each, _flight(each)) for each in safe if _exactly(each)], self._judge_exact, user, exact=True)
         for some in _in_turn(unsafe, _danger):
             self._fly(_pairs(some, user), self._judge, user)
         user.progress(self._everything, self._everything)
@@ -90,7 +100,8 @@ class Sweep:
         checker = self._checker()
         if result.alone and sent.method in SAFE:
             return checker.check(id, sent, self._plan._replace(warmup=False, expect="any"))
-        return checker.settle(id, sent, self._plan._replace(expect="any"), first, result.cold)
+        before = SentBefore(first, result.cold, result.exact)
+        return checker.settle(id, sent, self._plan._replace(expect="any"), before)
 
     def _passed(self, id: str, result: RouteResult, first: Observation) -> Check:
         exchange = first.exchanges[-1]
@@ -113,13 +124,20 @@ class Sweep:
         checker.client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # type: ignore[assignment]  # it takes a jar
         return checker
 
-    def _fly(self, pairs: Pairs, judge: Callable[[Pairs, Many, Observation], None], user: MakesRequests) -> None:
+    def _fly(
+        self,
+        pairs: Pairs,
+        judge: Callable[[Pairs, Many, Observation], None],
+        user: MakesRequests,
+        *,
+        exact: bool = False,
+    ) -> None:
         """Sends all of them at once, and has them judged; without those that end the loop, or take it."""
         left = pairs
         while left:
             many = Many([flight for _result, flight in left])
             try:
-                observation = self._observe(many, user)
+                observation = self._observe(many, user, exact=exact)
             except (LoopBlocked, LoopEnded) as error:
                 left = self._without_culprit(left, many, error)
             else:
@@ -127,9 +145,9 @@ class Sweep:
                 break
         self._over += len(pairs)
 
-    def _observe(self, many: Many, user: MakesRequests) -> Observation:
+    def _observe(self, many: Many, user: MakesRequests, *, exact: bool) -> Observation:
         limits = self._plan.limits
-        run = ManyRun(sample_after=sample_after(limits.max_block), linger=limits.linger)
+        run = ManyRun(sample_after=sample_after(limits.max_block), linger=limits.linger, exact=exact)
 
         def overdue() -> bool:
             user.progress(self._over + many.over, self._everything)
@@ -162,14 +180,22 @@ class Sweep:
         return inconclusive.loop_not_returned(request, _HELD_S, self._apps.user_frame(self._app, error.frames))
 
     def _judge_cold(self, pairs: Pairs, many: Many, observation: Observation) -> None:
-        """The first round: what was not measured needs no second one."""
+        """The first round: which routes are through, and which are sent a second time, warm."""
         found = self._answered(pairs, observation)
         for result, _flight, mine in found:
-            result.cold = mine
-        gone = [(result, mine) for result, _flight, mine in found if result.ran]
-        for result, mine in gone:
-            result.first, result.cold = suspects.warmed(mine), None
-        self._mark(observation, many, dict(_owners(result for result, _mine in gone)))
+            result.first = suspects.warmed(mine)
+        self._mark(observation, many, dict(_owners(result for result, _flight, _mine in found)))
+        for result, _flight, mine in found:
+            if not result.ran and self._needs_second(result, mine):
+                result.first, result.cold = None, mine
+                result.suspect = result.in_steps = result.alone = False
+            result.ran = result.first is not None
+
+    def _needs_second(self, result: RouteResult, mine: Observation) -> bool:
+        """A request that computed may have done what a process does once. One that slept is sent again alone."""
+        if result.in_steps and not result.alone:
+            return suspects.computed(mine, self._plan.limits)
+        return self._twice or result.suspect
 
     def _judge(self, pairs: Pairs, many: Many, observation: Observation) -> None:
         """The measured round."""
@@ -177,7 +203,16 @@ class Sweep:
         for result, _flight, mine in found:
             result.first = mine if result.cold is not None else suspects.warmed(mine)
             result.ran = True
+        for each in pairs:
+            each[0].ran = True
         self._mark(observation, many, dict(_owners(result for result, _flight, _mine in found)))
+
+    def _judge_exact(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+        """The suspects with counters: only the observation counts, the answer is known."""
+        owners = {each.number: place for place, (_result, flight) in enumerate(pairs) for each in flight.exchanges}
+        for place, mine in suspects.of_each(observation, owners).items():
+            pairs[place][0].exact = mine
+            pairs[place][0].requests += len(mine.exchanges)
 
     def _answered(self, pairs: Pairs, observation: Observation) -> list[tuple[RouteResult, Flight, Observation]]:
         """Puts into each result what its answer says, and gives what is recorded of it alone."""
@@ -209,6 +244,9 @@ class Sweep:
         limits = self._plan.limits
         for number in suspects.of_steps(observation, limits):
             if number in owners:
+                owners[number].suspect = owners[number].in_steps = True
+        for number in suspects.keepers(observation, limits):
+            if number in owners:
                 owners[number].suspect = True
         beside = suspects.beside_steps(observation, limits) | {each.number for each in many.hogs}
         for number in beside:
@@ -230,6 +268,11 @@ def _flight(result: RouteResult) -> Flight:
     if result.sent is None:
         raise RuntimeError(f"{result.route.name} has no request")
     return Flight(result.sent)
+
+
+def _exactly(result: RouteResult) -> bool:
+    """Whether counters at every line may tell where it holds the loop."""
+    return result.in_steps and not result.alone and result.mistake is None
 
 
 def _owners(results: Iterable[RouteResult]) -> Iterator[tuple[int, RouteResult]]:

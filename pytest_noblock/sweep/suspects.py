@@ -28,12 +28,23 @@ def of_steps(observation: Observation, limits: Limits) -> set[int]:
     return broken | slept | doubtful
 
 
+def computed(observation: Observation, limits: Limits) -> bool:
+    """Whether the request computed for too long: a first request does what later ones need not do."""
+    return any(each.kind == "cpu" for each in breaking(stalls(_without_gaps(observation), limits), limits))
+
+
+def keepers(observation: Observation, limits: Limits) -> set[int]:
+    """The numbers of the exchanges of which it is known that their threads kept the GIL."""
+    found = {each.began for each in breaking(stalls(observation, limits), limits) if each.kind == "gil"}
+    return {each.exchange for each in observation.gaps if each.began in found and each.exchange is not None}
+
+
 def beside_steps(observation: Observation, limits: Limits) -> set[int]:
-    """The numbers of the exchanges that may have broken the limits beside their own steps."""
+    """The numbers of the exchanges that may have broken the limits beside their own steps, or may be innocent."""
     found = breaking(stalls(observation, limits), limits)
     kept = {number for each in found if each.kind == "gil" for number in _who_kept_gil(each, observation)}
     by_app = {number for each in found if each.of_app for number in _who_woke_app(each, observation.exchanges)}
-    return kept | by_app
+    return (kept - keepers(observation, limits)) | by_app
 
 
 def _without_gaps(observation: Observation) -> Observation:
@@ -42,8 +53,8 @@ def _without_gaps(observation: Observation) -> Observation:
 
 def _who_kept_gil(stall: Stall, observation: Observation) -> Iterator[int]:
     gap = next((each for each in observation.gaps if each.began == stall.began), None)
-    if gap is not None and gap.exchange is not None:
-        yield gap.exchange
+    if gap is not None and (gap.exchange is not None or gap.waiting):
+        yield from (gap.waiting if gap.exchange is None else (gap.exchange,))
         return
     yield from (each.number for each in observation.exchanges if _overlaps(each, stall.began, stall.ended))
 
