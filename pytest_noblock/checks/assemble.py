@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.segment import Segment
@@ -85,10 +86,15 @@ def measured(
     return _with_routes(replace(check, **more))
 
 
-def held(exchange: Exchange, segments: Iterable[Segment]) -> int:
-    """Ns for which the exchange held the loop in all."""
-    own = (each.cpu + each.asleep for each in segments if each.exchange == exchange.number)
-    return exchange.brief + sum(own)
+def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Finding] = ()) -> int:
+    """Ns for which the exchange held the loop in all. `found`: its findings, which another run may have measured."""
+    own = [each for each in segments if each.exchange == exchange.number]
+    if not own:
+        return exchange.brief
+    from pytest_noblock.judge.stalls import slept  # most watched requests have short steps alone
+
+    longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
+    return max(longest, exchange.brief + sum(each.cpu + slept(each) for each in own))
 
 
 def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple[str, ...]) -> Check:

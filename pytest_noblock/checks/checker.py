@@ -53,6 +53,18 @@ class SentBefore(NamedTuple):
     """A later one, with counters at every user line."""
 
 
+class _Before(NamedTuple):
+    """What the runs before those that confirm have shown."""
+
+    observation: Observation
+    """Of the run that is judged."""
+    response: httpx.Response | None
+    warm_up: list[Stall]
+    """What broke the limits in the warm-up."""
+    left: list[str]
+    """Notes on what the warm-up left behind."""
+
+
 class Checker:
     """Checks the requests of one test against a running app, with an httpx client for this test alone."""
 
@@ -126,7 +138,10 @@ class Checker:
         Raises LoopBlocked and LoopEnded; then the app is not used again, and `many` knows who did it.
         """
         try:
-            return self._app.call(observe_many, self._context, run, many, timeout_s=_MANY_S, overdue=overdue)
+            observation = self._app.call(observe_many, self._context, run, many, timeout_s=_MANY_S, overdue=overdue)
+        except KeyboardInterrupt:
+            many.ended.wait(_GRACE_S)
+            raise
         except LoopBlocked:
             many.culprit = many.holder(0)
             self._app.abandon()
@@ -135,29 +150,25 @@ class Checker:
             many.culprit = self._app.last_owner
             self._app.usable = False
             raise
+        if observation is None:
+            raise RuntimeError("a run ended without an observation")
+        return observation
 
     def settle(self, id: str, request: Request, plan: Plan, sent: SentBefore) -> Check:
         """The Check of a request that other runs have sent. Where these leave a doubt, it is sent again, alone."""
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
         warm_up = breaking(stalls(sent.cold, plan.limits), plan.limits) if sent.cold is not None else []
         self._exact = [sent.exact] if sent.exact is not None else []
-        return self._told(subject, request, lambda: self._judged(subject, request, plan, sent.first, None, warm_up, []))
+        before = _Before(sent.first, None, warm_up, [])
+        return self._told(subject, request, lambda: self._judged(subject, request, plan, before))
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
         warm_up, left = self._warm_up(request, plan)
         observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
-        return self._judged(subject, request, plan, observation, response, warm_up, left)
+        return self._judged(subject, request, plan, _Before(observation, response, warm_up, left))
 
-    def _judged(
-        self,
-        subject: Subject,
-        request: Request,
-        plan: Plan,
-        observation: Observation,
-        response: httpx.Response | None,
-        warm_up: list[Stall],
-        left: list[str],
-    ) -> Check:
+    def _judged(self, subject: Subject, request: Request, plan: Plan, before: "_Before") -> Check:
+        observation, response, warm_up, left = before
         cold = self._findings(warm_up)
         once = not _sent_again(request, plan)
         found = stalls(first_use.taken_off(observation) if once else observation, plan.limits)
@@ -165,7 +176,7 @@ class Checker:
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
-        left += self._left(observation, plan)
+        left = [*left, *self._left(observation, plan)]
         check = assemble.measured(
             subject,
             exchange,
@@ -185,7 +196,7 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
-            loop_ns=assemble.held(exchange, observation.segments),
+            loop_ns=assemble.held(exchange, observation.segments, sure),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation),

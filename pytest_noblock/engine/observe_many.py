@@ -5,6 +5,7 @@ No probes: who is kept waiting is everybody. A request that does not end is canc
 
 import asyncio
 import gc
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -86,6 +87,10 @@ class Many:
     def __init__(self, flights: Sequence[Flight]) -> None:
         self.flights = flights
         self.metering: Metering | None = None
+        self.observation: Observation | None = None
+        """What is recorded: of a run that was interrupted, what was over by then."""
+        self.ended = threading.Event()
+        """Set once the observation is made."""
         self.culprit: LiveExchange | None = None
         """Who ended the loop, or took it; set by whoever found that out."""
         self.hogs: set[LiveExchange] = set()
@@ -108,7 +113,7 @@ class Many:
         return next((flight for flight in self.flights if any(each is record for each in flight.exchanges)), None)
 
 
-async def observe_many(context: RunContext, run: ManyRun, many: Many) -> Observation:
+async def observe_many(context: RunContext, run: ManyRun, many: Many) -> Observation | None:
     """Send all requests; runs on the loop that runs the app. What the app does is part of the observation.
 
     `many` fills meanwhile, for a thread that wants to know how far it came.
@@ -116,16 +121,21 @@ async def observe_many(context: RunContext, run: ManyRun, many: Many) -> Observa
     if len(many.flights) > _COLLECT_FROM:
         gc.collect()  # they would trigger a collection, which takes tens of ms in a test session
     sensors = _Sensors(context, run, many)
-    with wide_pools(run.at_once):
-        async with sensors.running() as metered:
-            many.metering = metered
-            await _fly_all(context, run, many.flights)
-            await _settle(many.flights)
-            exchanges = list(_exchanges(many.flights))
-            if run.linger:
-                await detached.linger(exchanges, now() + run.linger, context.user)
-                detached.note_left(asyncio.get_running_loop(), exchanges, context.user, "lingered")
-    return sensors.observation(metered.segments)
+    try:
+        with wide_pools(run.at_once):
+            async with sensors.running() as metered:
+                many.metering = metered
+                await _fly_all(context, run, many.flights)
+                await _settle(many.flights)
+                exchanges = list(_exchanges(many.flights))
+                if run.linger:
+                    await detached.linger(exchanges, now() + run.linger, context.user)
+                    detached.note_left(asyncio.get_running_loop(), exchanges, context.user, "lingered")
+    finally:
+        if many.metering is not None:
+            many.observation = sensors.observation(many.metering.segments)
+        many.ended.set()
+    return many.observation
 
 
 class _Sensors:

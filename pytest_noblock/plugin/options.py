@@ -19,6 +19,9 @@ _ROWS = {option.name: option for option in OPTIONS}
 SWEPT = "noblock::"
 """How the ids of the sweep's items begin."""
 
+ROUTES = "noblock-routes"
+"""The user property of each of them: how many routes the app has."""
+
 _OF_RUN = pytest.StashKey[Settings]()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_noblock.plugin import faults
 from pytest_noblock.plugin.faults import GUARD
-from pytest_noblock.plugin.options import SWEPT
+from pytest_noblock.plugin.options import ROUTES, SWEPT
 from pytest_noblock.plugin.unseen import UNSEEN, Unseen
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ _TO_THE_END = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 """How a run ends that is not interrupted. One that is interrupted before anything was measured writes no report."""
 
 _OURS = {_PROPERTY, _UNUSED, UNSEEN, faults.RED, faults.ACCEPTED}
+
+REPORTER = "noblock-reporter"
+"""The name under which pytest knows the Reporter of a process that prints."""
 
 CARRIER = "noblock-carrier"
 """The name under which pytest knows the Carrier of this process."""
@@ -166,7 +169,7 @@ def _carried_by(report: pytest.TestReport) -> Carried:
 class Reporter:
     """Collects the records of all tests, writes the reports and the summary; registered in the process that prints."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what the run is told
         self,
         files: list[Path],
         environment: "Callable[[Iterable[str]], Environment]",
@@ -210,6 +213,15 @@ class Reporter:
             self._unseen.ended(report)
             if report.when == "teardown":
                 self._keep(report)
+
+    def add(self, test: str, check: "Check", routes: str) -> None:
+        """Keeps the check of a sweep's item that did not run. `routes`: how many the app has."""
+        from pytest_noblock.report.json_v1 import record, to_json
+
+        self._ran = True
+        self._texts[test] = [to_json(record(check))]
+        if self._sweep is not None:
+            self._sweep.keep([(ROUTES, routes)])
 
     def pytest_deselected(self, items: "Sequence[pytest.Item]") -> None:
         self._unseen.left_out(item.nodeid for item in items)
@@ -272,16 +284,21 @@ class Reporter:
             self._vain = self._unseen.vain(self._seen, whole=_is_whole(session.config))
         if self._vain and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._sweep is not None and ran and exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = self._sweep.judge(self._swept)
-        if self._vacuous and exitstatus == pytest.ExitCode.OK:
+        if exitstatus == pytest.ExitCode.OK and self._vacuous:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        if ran:
+            self._judge_sweep(session)
         if ran and self._ran and (self._texts or exitstatus in _TO_THE_END):
             self._unwritten = list(self._write()) if self._files else []
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._kept = [f"nothing was measured: the report {file} stays as it was" for file in self._files]
         if self._unwritten:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _judge_sweep(self, session: pytest.Session) -> None:
+        code = self._sweep.judge(self._swept) if self._sweep is not None else pytest.ExitCode.OK
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = code
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -312,23 +329,32 @@ class Reporter:
         unseen = list(self._unseen.lines(self._seen, self._vain))
         if not self._texts and not self._vacuous and not unseen:
             return
-        from pytest_noblock.model import shown
-        from pytest_noblock.report.summary import summary
-
         terminalreporter.section("noblock")
         if self._vacuous:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
-        others = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}
-        if others or (self._texts and self._sweep is None):
-            for line in summary(others, self._unused, notes=self._debug):
-                terminalreporter.line(line)
-        if self._sweep is not None and self._swept:
-            for line in self._sweep.lines(self._swept):
-                terminalreporter.line(shown.printable(line))
-            if self._sweep.failed is not None:
-                terminalreporter.line(self._sweep.failed, red=True)
+        if self._texts:
+            self._summarize_tests(terminalreporter)
+            self._summarize_sweep(terminalreporter)
         for line in unseen if self._texts or not self._vacuous else ():
             terminalreporter.line(line, red=bool(self._vain))
+
+    def _summarize_tests(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from pytest_noblock.report.summary import summary
+
+        tests = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}
+        for line in summary(tests, self._unused, notes=self._debug) if tests or self._sweep is None else ():
+            terminalreporter.line(line)
+
+    def _summarize_sweep(self, terminalreporter: pytest.TerminalReporter) -> None:
+        swept = self._swept if self._sweep is not None else []
+        if self._sweep is None or not swept:
+            return
+        from pytest_noblock.model import shown
+
+        for line in self._sweep.lines(swept):
+            terminalreporter.line(shown.printable(line))
+        if self._sweep.failed is not None:
+            terminalreporter.line(self._sweep.failed, red=True)
 
     @property
     def _swept(self) -> "list[Check]":
@@ -347,7 +373,8 @@ class Reporter:
         from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 
         def measured(record: "Record") -> bool:
-            return record["request"] not in (LIFESPAN, NO_REQUEST) and record["outcome"] not in ("inconclusive", "not-exercised")
+            said_nothing = record["outcome"] in ("inconclusive", "not-exercised")
+            return record["request"] not in (LIFESPAN, NO_REQUEST) and not said_nothing
 
         return {test for test, records in self._by_test.items() if any(map(measured, records))}
 

@@ -15,8 +15,8 @@ from pytest_noblock.plugin import options
 NODE = "noblock"
 """The id of the node that collects routes."""
 
-_ROUTES, _ALONE = "noblock_routes", "noblock_alone"
-"""Attributes of `config.option`: xdist sends these to its workers, and the arguments that are left."""
+OF_WORKER = "noblock_selected"
+"""What xdist's controller tells its workers: they get the arguments that are left."""
 
 Named = TypeVar("Named", bound=pytest.Item)
 
@@ -24,7 +24,9 @@ Named = TypeVar("Named", bound=pytest.Item)
 class Selected(NamedTuple):
     """The routes that are wanted, by name; empty for all."""
 
-    routes: tuple[str, ...]
+    routes: tuple[str, ...] = ()
+    alone: bool = False
+    """Whether no test runs beside the routes."""
 
     def among(self, items: Sequence[Named]) -> list[Named]:
         """Those of the items; raises UsageError for a route that the app does not have."""
@@ -41,21 +43,22 @@ class Selected(NamedTuple):
 
 def select(config: pytest.Config) -> Selected:
     """Takes what is the sweep's out of pytest's arguments. Without paths of tests, only the sweep runs."""
-    if not hasattr(config, "workerinput"):
-        _read_arguments(config)
-    if getattr(config.option, _ALONE):
+    told = getattr(config, "workerinput", {}).get(OF_WORKER)
+    selected = _read_arguments(config) if told is None else Selected(tuple(told[0]), told[1])
+    if told is not None:
+        _swallowed(config)
+    if selected.alone:
         config.args = []
-    return Selected(tuple(getattr(config.option, _ROUTES)))
+    return selected
 
 
-def _read_arguments(config: pytest.Config) -> None:
+def _read_arguments(config: pytest.Config) -> Selected:
     given = [*_swallowed(config), *(config.args if config.args_source is pytest.Config.ArgsSource.ARGS else [])]
     routes = [each.removeprefix(f"{NODE}::") for each in given if each.startswith(f"{NODE}::")]
     paths = [each for each in given if not each.startswith(f"{NODE}::")]
     if paths:
         config.args = paths
-    setattr(config.option, _ROUTES, routes)
-    setattr(config.option, _ALONE, not paths and bool(routes or not options.watches_all(config)))
+    return Selected(tuple(routes), not paths and bool(routes or not options.watches_all(config)))
 
 
 def _swallowed(config: pytest.Config) -> list[str]:

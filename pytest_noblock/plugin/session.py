@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
+    from pytest_noblock.plugin.sweep_items import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment
@@ -55,6 +56,8 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.sweep: SweepPlugin | None = None
+        """None where no app is swept."""
         self._current: pytest.Item | None = None
         """The test that runs, or ran last: it bears what an app does that is stopped now."""
 
@@ -112,11 +115,11 @@ class Session:
         )
 
     def _sweep_report(self) -> "SweepReport | None":
-        if not options.sweeps(self._config):
+        if self.sweep is None:
             return None
         from pytest_noblock.plugin.sweep_report import SweepReport
 
-        return SweepReport(self._config)
+        return SweepReport(self._config, selects=bool(self.sweep.selected.routes))
 
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.checks.running_apps import RunningApps

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,16 +11,19 @@ from pytest_noblock.checks.app_import import NotAnApp, resolved
 from pytest_noblock.checks.assemble import Subject, not_exercised, unmeasured, with_route
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.errors import told, words
+from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.plugin import markers, options, sweep_options
+from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.outcome import ItemOutcome
-from pytest_noblock.plugin.selected import NODE, Selected
+from pytest_noblock.plugin.reporter import REPORTER
+from pytest_noblock.plugin.selected import NODE, OF_WORKER, Selected
 from pytest_noblock.plugin.sweep_progress import Progress
-from pytest_noblock.plugin.sweep_report import ROUTES
 from pytest_noblock.plugin.sweep_requests import SweepRequests
 from pytest_noblock.report.sweep import AWAITS_NOTHING
 from pytest_noblock.sweep import routes as app_routes
 from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
+from pytest_noblock.sweep.openapi import Unreadable, parse
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.run import Sweep
 
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.reporter import Reporter
     from pytest_noblock.plugin.session import Session
+    from pytest_noblock.sweep.openapi import Document
     from pytest_noblock.sweep.route import Route
     from pytest_noblock.sweep.routes import Routes
 
@@ -89,6 +94,14 @@ class SweepPlugin:
         self._ran = False
         self._failure: str | None = None
         """Why nothing could be swept. The first item is red for it, the others are skipped."""
+        self._red_for_all: str | None = None
+        """The id of this first item."""
+        self._reported: set[str] = set()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """xdist's, in its controller: a worker is about to start."""
+        node.workerinput[OF_WORKER] = [list(self.selected.routes), self.selected.alone]
 
     # --- what there is to sweep
 
@@ -110,10 +123,28 @@ class SweepPlugin:
     def routes(self) -> "Routes":
         """Raises NotAnApp and UsageError."""
         folder = self._config.invocation_params.dir
-        found = app_routes.routes_of(self._app, sweep_options.document(self._given.openapi, folder))
+        path = sweep_options.path_of_document(self._given.openapi, folder)
+        given = sweep_options.document(self._given.openapi, folder) if path is None else self._answered_document(path)
+        found = app_routes.routes_of(self._app, given)
         if not found.routes:
             raise NotAnApp(f"{self._named} has no routes that the sweep can see: {_NO_ROUTES}")
         return found
+
+    def _answered_document(self, path: str) -> "Document":
+        """The OpenAPI document that the app itself answers at this path. Raises NotAnApp."""
+        option = f"--noblock-openapi={path}"
+        problem = ""
+        try:
+            checker = self._apps.checker(self._app)
+            plan = options.of_run(self._config).plan._replace(expect="any", warmup=False, confirm=False)
+            check = checker.check(NODE, Sent("GET", path), plan)
+            if check.response is not None and check.response.status_code < 400:
+                return parse(check.response.content, f"{option}: the answer of the app")
+            status = check.response.status_code if check.response is not None else None
+            problem = f"{option}: {check.reason or f'the app answered {status}'}"
+        except (LifespanFailed, Unreadable) as error:
+            problem = str(error)
+        raise NotAnApp(problem)
 
     @cached_property
     def _app(self) -> "ASGIApp":
@@ -151,7 +182,7 @@ class SweepPlugin:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """The first route that runs has all routes sent. One that is not exercised is skipped at its endpoint's line."""
+        """The first route that runs has all of them sent. One not exercised is skipped at its endpoint's line."""
         if isinstance(item, RouteItem):
             self._run_once(item.session)
             why = self._why_skipped(item.result)
@@ -166,7 +197,7 @@ class SweepPlugin:
             return (yield)
         finally:
             if isinstance(item, RouteItem):
-                item.user_properties.append((ROUTES, str(self.routes.operations)))
+                item.user_properties.append((options.ROUTES, str(self.routes.operations)))
                 if self._why_skipped(item.result) is not None:
                     self._outcome(item).record(self._not_exercised(item))
 
@@ -196,7 +227,9 @@ class SweepPlugin:
 
     def _why_skipped(self, result: RouteResult) -> str | None:
         """The whole sentence; None where the item runs."""
-        if self._failure is not None or result.suspect or result.mistake is not None or result.reason is None:
+        if self._failure is not None:
+            return None if self._red_for_all is None else f"failed: the app did not start, see {self._red_for_all}"
+        if result.suspect or result.mistake is not None or result.reason is None:
             return None
         return self._given.values.hidden(result.sentence())
 
@@ -205,17 +238,25 @@ class SweepPlugin:
         __tracebackhide__ = True
         result = item.result
         outcome = self._outcome(item)
-        mistake = result.mistake or self._failure
+        mistake = self._failure or result.mistake
         if mistake is not None:
+            self._red_for_all = item.nodeid if self._failure is not None else None
             outcome.record(with_route(unmeasured(self._subject(item), mistake), result.route.path))
             pytest.fail(mistake, pytrace=False)
+        check = self._check(item)
+        if check.outcome == "not-exercised":
+            outcome.record(check)
+            pytest.skip(self._given.values.hidden(result.sentence()))
+        outcome.fail_if_red(outcome.record(check))
+
+    def _check(self, item: RouteItem) -> "Check":
+        result = item.result
         check = with_route(self._sweep.check(item.nodeid, result), result.route.path)
         if check.outcome != "failed" and result.reason is not None:
-            outcome.record(self._not_exercised(item))
-            pytest.skip(self._given.values.hidden(result.sentence()))
+            return self._not_exercised(item)
         if awaits_nothing(result.route.endpoint):
-            check = replace(check, notes=(*check.notes, AWAITS_NOTHING))
-        outcome.fail_if_red(outcome.record(check))
+            return replace(check, notes=(*check.notes, AWAITS_NOTHING))
+        return check
 
     def _outcome(self, item: RouteItem) -> ItemOutcome:
         return ItemOutcome(item, markers.marked(item))
@@ -229,9 +270,33 @@ class SweepPlugin:
         notes = (self._given.values.hidden(result.words),) if result.words else ()
         return not_exercised(self._subject(item), result.route.path, result.reason or "failed", notes)
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Notes which items came to their end."""
+        if report.when == "teardown":
+            self._reported.add(report.nodeid)
+
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Stops the app."""
-        if "_apps" in vars(self):
-            for sentence in self._apps.stop():
-                self._session.tell(sentence)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tells what was measured of items that did not run, as after Ctrl-C or with `-x`, and stops the app."""
+        with GUARD:
+            self._tell_rest(session)
+        for sentence in self._apps.stop() if "_apps" in vars(self) else ():
+            self._session.tell(sentence)
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _tell_rest(self, session: pytest.Session) -> None:
+        reporter: Reporter | None = self._config.pluginmanager.get_plugin(REPORTER)
+        if reporter is None or not self._ran:
+            return
+        for item in session.items:
+            if isinstance(item, RouteItem) and item.nodeid not in self._reported and item.result.ran:
+                reporter.add(item.nodeid, self._of_rest(item), str(self.routes.operations))
+
+    def _of_rest(self, item: RouteItem) -> "Check":
+        """The check of an item that did not run: nothing is sent any more."""
+        result = item.result
+        if result.suspect or result.mistake is not None:
+            why = result.mistake or "it may have held the event loop, and the run ended before it was sent again, alone"
+            return with_route(unmeasured(self._subject(item), why), result.route.path)
+        return self._not_exercised(item) if result.reason is not None else self._check(item)

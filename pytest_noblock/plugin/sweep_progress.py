@@ -1,6 +1,7 @@
 """How far a sweep has come: one line that is rewritten, or in a log one line for each tenth. Quiet under `-q`."""
 
 from types import TracebackType
+from typing import Self
 
 import pytest
 
@@ -17,7 +18,7 @@ class Progress:
         self._told = -1
         """The tenth that was told last."""
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         if self._terminal is not None:
             self._terminal.ensure_newline()
         return self

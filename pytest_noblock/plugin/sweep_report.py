@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_noblock.plugin import sweep_options
+from pytest_noblock.plugin.options import ROUTES
 
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check
     from pytest_noblock.report.sweep import Swept
 
-ROUTES = "noblock-routes"
-"""The user property of each route's item: how many routes the app has."""
-
 
 class SweepReport:
     """The routes of the run, as their items told them."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        """Raises UsageError."""
+    def __init__(self, config: pytest.Config, *, selects: bool) -> None:
+        """`selects`: whether routes are named on the command line. Raises UsageError."""
+        self._selects = selects
         self._config = config
         self._required = sweep_options.required(config)
         self._routes = 0
@@ -58,5 +57,5 @@ class SweepReport:
 
     def _is_partial(self) -> bool:
         option: Any = self._config.option
-        return any(getattr(option, name, None) for name in ("noblock_routes", "keyword", "markexpr", "deselect", "lf"))
-
+        named = ("keyword", "markexpr", "deselect", "lf")
+        return self._selects or any(getattr(option, name, None) for name in named)

@@ -1,4 +1,4 @@
-"""The requests of a sweep: made of the user's values and the app's schemas, and changed by the hook of a conftest.py."""
+"""The requests of a sweep: made of the user's values and the app's schemas, changed by the hook of a conftest.py."""
 
 from collections.abc import Callable
 from functools import cached_property

@@ -18,7 +18,7 @@ class UneventfulTexts:
     def __init__(self) -> None:
         self._around: dict[tuple[str | None, str | None, bool], list[str]] = {}
 
-    def text(  # the values of a record
+    def text(  # noqa: PLR0913  # the values of a record
         self,
         id: str,
         request: str,
@@ -29,7 +29,10 @@ class UneventfulTexts:
         *,
         reached: bool = True,
     ) -> str:
-        """What `to_json(uneventful(...))` gives; `duration` and `held`, the loop's time in all, in ns. `reached`: without it the record has a note."""
+        """What `to_json(uneventful(...))` gives; in ns `duration`, and `held`, for how long the loop was held in all.
+
+        `reached`: without it the record has a note.
+        """
         around = self._around.get((route, endpoint, reached))
         if around is None:
             around = self._around[route, endpoint, reached] = _around(route, endpoint, reached=reached)
@@ -42,7 +45,8 @@ def _around(route: str | None, endpoint: str | None, *, reached: bool) -> list[s
     """The five pieces of text before, between and after the values."""
     id, request, duration, held = _GAPS
     notes = [] if reached else [NOT_REACHED]
-    rest = to_json({**uneventful(id, request, route, endpoint, 0), "duration_ms": duration, "loop_ms": held, "notes": notes})
+    times = {"duration_ms": duration, "loop_ms": held}
+    rest = to_json({**uneventful(id, request, route, endpoint, 0), **times, "notes": notes})
     around = []
     for gap in _GAPS:
         before, _, rest = rest.partition(quoted(gap))

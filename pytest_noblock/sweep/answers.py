@@ -35,7 +35,10 @@ def answer_of(exchange: Exchange, shown: Callable[[str], str]) -> Answer:
     if reason is not None:
         return Answer(reason, f"answered {exchange.status}{_by(exchange, shown)}")
     if exchange.entered is False:
-        return Answer(_in_front(exchange.status), f"answered {exchange.status} before its endpoint was called{_by(exchange, shown)}")
+        return Answer(
+            _in_front(exchange.status),
+            f"answered {exchange.status} before its endpoint was called{_by(exchange, shown)}",
+        )
     unseen = inconclusive.unseen(exchange)
     return Answer("failed", unseen, unseen) if unseen else Answer()
 

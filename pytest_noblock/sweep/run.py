@@ -31,7 +31,7 @@ from pytest_noblock.sweep.outcome import RouteResult
 _HELD_S = 10.0
 """Seconds after which a step that still runs has taken the loop for good."""
 _SENT_TWICE = 200
-"""Routes. Up to so many are all sent a second time, warm, whatever the first round shows: in half a second on two cores.
+"""Routes. Up to so many are all sent a second time, warm, whatever the first round shows: half a second on two cores.
 Of more routes only those are of which the first round shows something: a first request does all that a later one does,
 and more, but for an answer that the app keeps and gives again in another way."""
 _MOST_RESTARTS = 10
@@ -70,7 +70,20 @@ class Sweep:
         """How many requests are over, and how many there are to be."""
 
     def run(self, results: Sequence[RouteResult], user: MakesRequests) -> None:
-        """Fills the results. Raises LifespanFailed where the app does not start."""
+        """Fills the results. Raises LifespanFailed where the app does not start.
+
+        Where it is interrupted, as by Ctrl-C, the results say what was measured by then.
+        """
+        try:
+            self._run(results, user)
+        except KeyboardInterrupt:
+            for each in results:
+                if each.measured_cold and each.cold is not None:
+                    each.first, each.cold, each.ran = suspects.warmed(each.cold), None, True
+                    each.suspect = bool(suspects.of_steps(each.first, self._plan.limits))
+            raise
+
+    def _run(self, results: Sequence[RouteResult], user: MakesRequests) -> None:
         waiting = [each for each in results if not each.ran]
         safe = [each for each in waiting if each.route.method in SAFE]
         unsafe = [each for each in waiting if each.route.method not in SAFE]
@@ -96,14 +109,14 @@ class Sweep:
         if sent is None or first is None:
             raise RuntimeError(f"{result.route.name} was not sent")
         if not result.suspect:
-            return self._passed(id, result, first)
+            return self._passed(id, first)
         checker = self._checker()
         if result.alone and sent.method in SAFE:
             return checker.check(id, sent, self._plan._replace(warmup=False, expect="any"))
         before = SentBefore(first, result.cold, result.exact)
         return checker.settle(id, sent, self._plan._replace(expect="any"), before)
 
-    def _passed(self, id: str, result: RouteResult, first: Observation) -> Check:
+    def _passed(self, id: str, first: Observation) -> Check:
         exchange = first.exchanges[-1]
         relative = self._apps.relative(self._app)
         limits = self._plan.limits
@@ -121,7 +134,7 @@ class Sweep:
     def _checker(self) -> Checker:
         """Starts the app where it does not run. No cookie stays from one route to the next."""
         checker = self._apps.checker(self._app)
-        checker.client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # type: ignore[assignment]  # it takes a jar
+        checker.client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # httpx's setter takes a jar
         return checker
 
     def _fly(
@@ -138,6 +151,10 @@ class Sweep:
             many = Many([flight for _result, flight in left])
             try:
                 observation = self._observe(many, user, exact=exact)
+            except KeyboardInterrupt:
+                if many.observation is not None:
+                    judge([(result, flight) for result, flight in left if flight.over], many, many.observation)
+                raise
             except (LoopBlocked, LoopEnded) as error:
                 left = self._without_culprit(left, many, error)
             else:
@@ -203,11 +220,9 @@ class Sweep:
         for result, _flight, mine in found:
             result.first = mine if result.cold is not None else suspects.warmed(mine)
             result.ran = True
-        for each in pairs:
-            each[0].ran = True
         self._mark(observation, many, dict(_owners(result for result, _flight, _mine in found)))
 
-    def _judge_exact(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+    def _judge_exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
         """The suspects with counters: only the observation counts, the answer is known."""
         owners = {each.number: place for place, (_result, flight) in enumerate(pairs) for each in flight.exchanges}
         for place, mine in suspects.of_each(observation, owners).items():

@@ -5,7 +5,7 @@ suspect, and its own check tells.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_noblock.judge import first_use
 from pytest_noblock.judge.stalls import breaking, stalls
@@ -86,7 +86,7 @@ def of_each(observation: Observation, owners: Mapping[int, int]) -> dict[int, Ob
         if segment.exchange in owners:
             segments[owners[segment.exchange]].append(segment)
     for gap in observation.gaps:
-        if gap.exchange in owners:
+        if gap.exchange is not None and gap.exchange in owners:
             gaps[owners[gap.exchange]].append(gap)
     return {
         owner: observation._replace(
@@ -99,12 +99,3 @@ def of_each(observation: Observation, owners: Mapping[int, int]) -> dict[int, Ob
 def warmed(observation: Observation) -> Observation:
     """The observation of a first request, as if what a process does once had been done before."""
     return first_use.taken_off(observation)
-
-
-def longest(observation: Observation, found: Sequence[Stall]) -> int:
-    """Ns: the longest stretch for which the request held the loop in one go."""
-    return max((each.blocked_ns for each in found), default=max((_held(each) for each in observation.segments), default=0))
-
-
-def _held(segment: Segment) -> int:
-    return segment.cpu + segment.asleep
