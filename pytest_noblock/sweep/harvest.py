@@ -41,23 +41,33 @@ class Harvest:
             self._objects.setdefault((route.host or "") + route.path, listed)
 
     def value_for(self, route: Route, name: str) -> str | int | None:
-        """A value for the variable of the route's path; None where no list route above it has one."""
-        before = route.path.partition(f"{{{name}}}")[0]
-        for above in _above(before):
-            listed = self._objects.get((route.host or "") + above)
-            if listed is not None:
-                return _value(listed, name, _collection(above))
+        """A value for the variable of the route's path; None where no list route has one.
+
+        First the list route above it: `/users` for `/users/{user_id}`. Then one of the same things elsewhere: `/users`
+        for `/user/{id}` and `/posts/by/{user_id}`.
+        """
+        host, before = route.host or "", route.path.partition(f"{{{name}}}")[0]
+        above = (host + before, host + (before.rstrip("/") or "/"))
+        for path in above:
+            if path in self._objects:
+                return _value(self._objects[path], name, _collection(path))
+        for path, listed in self._objects.items():
+            if path.startswith(f"{host}/") and _is_of(path, before, name):
+                return _value(listed, name, _collection(path))
         return None
 
 
-def _above(before: str) -> Iterator[str]:
-    """`/users/` for `/users/{user_id}`: the list route with and without a slash at its end."""
-    yield from (before, before.rstrip("/") or "/")
+def _is_of(path: str, before: str, name: str) -> bool:
+    """Whether the list's objects are what the variable, or the part of the path before it, is called after."""
+    thing = _plain(_singular(_collection(path)))
+    names = {thing, *(thing + _plain(each) for each in _IDS)}
+    return bool(thing) and (_plain(name) in names or _plain(_singular(_collection(before))) == thing)
 
 
 def _collection(path: str) -> str:
     """`users` of `/api/users/`; empty where the path ends with a variable."""
-    return path.rstrip("/").rpartition("/")[2]
+    last = path.rstrip("/").rpartition("/")[2]
+    return "" if "}" in last else last
 
 
 def _first_object(answer: object, collection: str) -> Mapping[str, Any] | None:
@@ -84,9 +94,9 @@ def _list_in(answer: object, collection: str) -> list[Any] | None:
 
 def _value(listed: Mapping[str, Any], name: str, collection: str) -> str | int | None:
     for key in _keys(name, collection):
-        found = next((value for own, value in listed.items() if _plain(own) == key and _is_id(value)), None)
-        if found is not None:
-            return found
+        for own, value in listed.items():
+            if _plain(own) == key and _is_id(value):
+                return value if isinstance(value, int) else str(value)
     return None
 
 

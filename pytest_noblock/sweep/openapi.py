@@ -109,12 +109,17 @@ def operations_of(document: Document) -> Iterator[tuple[str, str, Mapping[str, A
 
 
 def _with_common(operation: Mapping[str, Any], item: Mapping[str, Any], document: Document) -> Mapping[str, Any]:
-    common = item.get("parameters")
-    if not isinstance(common, list):
+    common, own = parameters_of(item), parameters_of(operation)
+    if not common:
         return operation
-    own = operation.get("parameters") or []
-    taken = {_key(each, document) for each in own}
+    taken = [_key(each, document) for each in own]
     return {**operation, "parameters": [*own, *(each for each in common if _key(each, document) not in taken)]}
+
+
+def parameters_of(thing: Mapping[str, Any]) -> list[Any]:
+    """The parameters of an operation or a path, references and all; somebody may have written anything there."""
+    found = thing.get("parameters")
+    return found if isinstance(found, list) else []
 
 
 def _key(parameter: object, document: Document) -> tuple[object, object]:
@@ -129,7 +134,8 @@ def base_path(document: Document) -> str:
     url = first.get("url") if isinstance(first, Mapping) else None
     if not isinstance(url, str):
         return ""
-    for name, variable in (first.get("variables") or {}).items():
+    variables = first.get("variables")
+    for name, variable in variables.items() if isinstance(variables, Mapping) else ():
         url = url.replace(f"{{{name}}}", str(variable.get("default", "")) if isinstance(variable, Mapping) else "")
     return urlsplit(url).path.rstrip("/")
 

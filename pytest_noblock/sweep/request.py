@@ -25,7 +25,7 @@ class Request:
 
     def __repr__(self) -> str:
         """Only the names: a header, a cookie, a variable of the path may be secret."""
-        named = {"params": self.params, "headers": self.headers, "cookies": self.cookies}
+        named: dict[str, dict[str, Any]] = {"params": self.params, "headers": self.headers, "cookies": self.cookies}
         given = [f"{name}: {', '.join(values)}" for name, values in named.items() if values]
         bodies = {"json": self.json, "data": self.data, "files": self.files, "content": self.content}
         given += [name for name, body in bodies.items() if body is not None]

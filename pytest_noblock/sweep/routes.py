@@ -7,8 +7,8 @@ with Starlette 1.6 and 1.10.
   route; `host_format`. Lost: the routes that only the app has; those of its OpenAPI document stay.
 * `fastapi.routing.iter_route_contexts` (since 0.137): included routers are a tree. Without it `routes` is read, which
   is flat before 0.137. Lost: routes of included routers; those of the document stay.
-* `fastapi.routing.APIRoute` and `fastapi.openapi.utils.get_openapi`, for a route that is not in the document. Lost:
-  what it takes.
+* `fastapi.routing.APIRoute`, `include_in_schema` and `fastapi.openapi.utils.get_openapi`, for a route that is not in
+  the document. Lost: what it takes.
 * The regular expression `regex` of a convertor. Lost: values for a convertor of the user's own.
 """
 
@@ -22,7 +22,15 @@ from typing import Any
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute
 from pytest_noblock.model import shown
-from pytest_noblock.sweep.openapi import Document, Unreadable, base_path, document_of, operations_of, resolved
+from pytest_noblock.sweep.openapi import (
+    Document,
+    Unreadable,
+    base_path,
+    document_of,
+    operations_of,
+    parameters_of,
+    resolved,
+)
 from pytest_noblock.sweep.route import Route
 
 _OF_CLASSES = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -33,7 +41,7 @@ _FRAMEWORK_PAGES = ("fastapi.applications",)
 """Modules whose endpoints are the framework's own: `/docs`, `/openapi.json`."""
 _CONVERTORS: Mapping[str, Mapping[str, Any]] = {
     "StringConvertor": {"type": "string"},
-    "PathConvertor": {"type": "string"},
+    "PathConvertor": {"type": "string", "format": "path"},
     "IntegerConvertor": {"type": "integer", "minimum": 0},
     "FloatConvertor": {"type": "number", "minimum": 0},
     "UUIDConvertor": {"type": "string", "format": "uuid"},
@@ -96,11 +104,10 @@ def routes_of(app: object, document: Document | None = None) -> Routes:
     """
     said = _Said()
     routes: dict[str, Route] = {}
-    for seen in _in_app(_innermost(app), _Place(), document, said):
-        route = _described(seen, said)
+    for route in _described(_in_app(_innermost(app), _Place(), document, said), said):
         if route.name in routes:
             said.problems.append(f"{route.name} is declared twice: the app answers with the first.")
-        elif not seen.implied or route.operation is not None:
+        else:
             routes[route.name] = route
     return Routes(tuple(routes.values()), len(routes), tuple(said.problems), said.everything_left_out())
 
@@ -130,13 +137,19 @@ def _in_app(app: object, place: _Place, document: Document | None, said: _Said) 
         except Unreadable as problem:
             said.problems.append(f"{problem}.")
     routes = list(_walk(app, place, said))
-    return routes if document is None else _documented(routes, place, document, said)
+    if document is None:
+        return routes
+    try:
+        return _documented(routes, place, document, said)
+    except (TypeError, ValueError, AttributeError, LookupError) as error:  # somebody may have written it by hand
+        said.problems.append(f"The OpenAPI document cannot be read: {shown.error(error)}.")
+        return routes
 
 
 def _walk(owner: object, place: _Place, said: _Said) -> Iterator[_Seen]:
     """The routes that an app, a router or a mount shows, those that are mounted in it as well."""
     for context in _listed(owner) or ():
-        route = getattr(context, "original_route", context)
+        route = _original(context)
         if _is_a(route, "Mount", "Host"):
             yield from _mounted(context, route, place, said)
         elif _is_a(route, "WebSocketRoute"):
@@ -263,9 +276,9 @@ def _with_operation(seen: _Seen, path: str, operation: Mapping[str, Any] | None,
 
 def _renamed(operation: Mapping[str, Any], names: Mapping[str, str], document: Document) -> Mapping[str, Any]:
     """The operation, with the variables of its path called as the app's route calls them."""
-    parameters = [resolved(each, document) for each in operation.get("parameters") or ()]
+    parameters = [resolved(each, document) for each in parameters_of(operation)]
     ours = [
-        {**each, "name": names.get(each.get("name", ""), each.get("name"))} if each.get("in") == "path" else each
+        {**each, "name": names.get(str(each.get("name")), each.get("name"))} if each.get("in") == "path" else each
         for each in parameters
     ]
     return {**operation, "parameters": ours}
@@ -276,28 +289,46 @@ def variables(path: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\{([^}]*)\}", path))
 
 
-def _described(seen: _Seen, said: _Said) -> Route:
-    """The route; one of FastAPI's that stands in no document is described by FastAPI all the same."""
-    if seen.route.operation is not None or not _is_a(getattr(seen.context, "original_route", seen.context), "APIRoute"):
-        return seen.route
+def _described(routes: Sequence[_Seen], said: _Said) -> Iterator[Route]:
+    """The routes; those of FastAPI's that stand in no document are described by FastAPI all the same."""
+    hidden = [each for each in routes if each.route.operation is None and _is_a(_original(each.context), "APIRoute")]
+    found = _operations_for(hidden, said) if hidden else {}
+    for seen in routes:
+        operation, document = found.get(id(seen), (seen.route.operation, seen.route.document))
+        if not seen.implied or operation is not None:
+            yield replace(seen.route, operation=operation, document=document)
+
+
+def _operations_for(hidden: Sequence[_Seen], said: _Said) -> dict[int, tuple[Mapping[str, Any] | None, Document]]:
+    """Operation and document by the id of what was seen. Where one route cannot be described, the others still are."""
     try:
-        with warnings.catch_warnings(action="ignore"):
-            document = _document_for(seen.context)
+        document = _document_for([each.context for each in hidden])
     except Exception as error:  # noqa: BLE001  # whatever a model of the user's does
-        said.problems.append(f"What {seen.route.name} takes cannot be told: {shown.error(error)}.")
-        return seen.route
-    operation = next((found for method, _, found in operations_of(document) if method == seen.route.method), None)
-    return replace(seen.route, operation=operation, document=document)
-
-
-def _document_for(context: Any) -> Document:
-    """A document of this route alone: a copy of it, which is in its schema."""
-    route, describe = attribute("fastapi.routing", "APIRoute"), attribute("fastapi.openapi.utils", "get_openapi")
-    if route is None or describe is None:
+        if len(hidden) > 1:
+            return {key: found for each in hidden for key, found in _operations_for([each], said).items()}
+        said.problems.append(f"What {hidden[0].route.name} takes cannot be told: {shown.error(error)}.")
         return {}
-    copy = route(context.path, context.endpoint, methods=context.methods, dependencies=context.dependencies)
-    document: Document = describe(title="", version="", routes=[copy])
+    operations = {(method, path): operation for method, path, operation in operations_of(document)}
+    return {id(each): (operations.get((each.route.method, each.context.path_format)), document) for each in hidden}
+
+
+def _document_for(contexts: Sequence[Any]) -> Document:
+    """A document of these routes, as if they were meant for one."""
+    describe = attribute("fastapi.openapi.utils", "get_openapi")
+    with warnings.catch_warnings(action="ignore"):  # as that of a doubled operation id
+        document: Document = describe(title="", version="", routes=[_in_schema(each) for each in contexts])
     return document
+
+
+def _in_schema(context: Any) -> Any:
+    """A copy, which is in the schema whatever the original says."""
+    twin = object.__new__(type(context))  # `copy` asks it for attributes before it has any
+    vars(twin).update(vars(context), include_in_schema=True)
+    return twin
+
+
+def _original(context: Any) -> object:
+    return getattr(context, "original_route", context)
 
 
 def _schemas(context: Any) -> dict[str, Mapping[str, Any]]:
