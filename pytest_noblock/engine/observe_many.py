@@ -79,6 +79,7 @@ class Flight:
     """Whether it was cancelled because it did not end."""
     begun: bool = False
     over: bool = False
+    """Whether it ended, or was cancelled because it did not. Of an interrupted run it may be neither."""
 
 
 class Many:
@@ -247,10 +248,12 @@ async def _fly(context: RunContext, run: ManyRun, flight: Flight) -> None:
     try:
         if await _ended([sending], flight, run):
             await _ended(_calls(flight), flight, run)
-    finally:
-        if not _all_done([sending, *_calls(flight)]):
-            _give_up(context, flight, sending)
-        flight.over = True
+    except asyncio.CancelledError:  # the whole run is interrupted
+        sending.cancel()
+        raise
+    if not _all_done([sending, *_calls(flight)]):
+        _give_up(context, flight, sending)
+    flight.over = True
 
 
 async def _send(client: httpx.AsyncClient, flight: Flight) -> None:
