@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -47,14 +47,20 @@ _TURNS_AFTER = 3
 """As in `observe`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ManyRun:
-    """How the requests are sent, and how the run is measured."""
+class Patience(NamedTuple):
+    """How long a request may take. Chosen: nobody waits for a route that takes longer."""
 
     answer_s: float = 10.0
     """Seconds in which a response must start, and in which what comes after the response must end."""
     stream_s: float = 5.0
     """Seconds in which a response that has started must be complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManyRun:
+    """How the requests are sent, and how the run is measured."""
+
+    patience: Patience
     sample_after: int = SAMPLE_AFTER_NS
     linger: int = 0
     """Ns: how long the run waits for detached work after the last request."""
@@ -274,7 +280,7 @@ def _calls(flight: Flight) -> "list[asyncio.Task[Any]]":
 
 async def _ended(tasks: "list[asyncio.Task[Any]]", flight: Flight, run: ManyRun) -> bool:
     """Waits without cancelling: a stuck task must still show the line where it sits."""
-    patience = _Patience(flight, run)
+    patience = _Slices(flight, run.patience)
     while not _all_done(tasks):
         if patience.is_over():
             return False
@@ -286,13 +292,13 @@ def _all_done(tasks: "list[asyncio.Task[Any]]") -> bool:
     return all(task.done() for task in tasks)
 
 
-class _Patience:
+class _Slices:
     """Counts the slices that a request has, before its response starts and after."""
 
-    def __init__(self, flight: Flight, run: ManyRun) -> None:
+    def __init__(self, flight: Flight, patience: Patience) -> None:
         self._flight = flight
-        self._answer = round(run.answer_s / _SLICE_S)
-        self._stream = round(run.stream_s / _SLICE_S)
+        self._answer = round(patience.answer_s / _SLICE_S)
+        self._stream = round(patience.stream_s / _SLICE_S)
 
     def is_over(self) -> bool:
         last = self._flight.exchanges[-1] if self._flight.exchanges else None

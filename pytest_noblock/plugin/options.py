@@ -20,7 +20,7 @@ SWEPT = "noblock::"
 """How the ids of the sweep's items begin."""
 
 ROUTES = "noblock-routes"
-"""The user property of each of them: how many routes the app has."""
+"""The user property of each of them: how many routes the app has, and how many of them were selected, as JSON."""
 
 _OF_RUN = pytest.StashKey[Settings]()
 

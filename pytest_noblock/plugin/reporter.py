@@ -215,7 +215,7 @@ class Reporter:
                 self._keep(report)
 
     def add(self, test: str, check: "Check", routes: str) -> None:
-        """Keeps the check of a sweep's item that did not run. `routes`: how many the app has."""
+        """Keeps the check of a sweep's item that did not run. `routes`: see `options.ROUTES`."""
         from pytest_noblock.report.json_v1 import record, to_json
 
         self._ran = True

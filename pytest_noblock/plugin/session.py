@@ -119,7 +119,7 @@ class Session:
             return None
         from pytest_noblock.plugin.sweep_report import SweepReport
 
-        return SweepReport(self._config, selects=bool(self.sweep.selected.routes))
+        return SweepReport(self._config)
 
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.checks.running_apps import RunningApps

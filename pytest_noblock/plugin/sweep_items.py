@@ -1,5 +1,6 @@
 """The sweep in pytest: one item for every route of an app. The first of them that runs has all of them sent."""
 
+import json
 from collections.abc import Generator
 from dataclasses import replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from pytest_noblock.report.sweep import AWAITS_NOTHING
 from pytest_noblock.sweep import routes as app_routes
 from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
 from pytest_noblock.sweep.openapi import Unreadable, parse
-from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.outcome import RouteResult, teachers
 from pytest_noblock.sweep.run import Sweep
 
 if TYPE_CHECKING:
@@ -197,15 +198,21 @@ class SweepPlugin:
             return (yield)
         finally:
             if isinstance(item, RouteItem):
-                item.user_properties.append((options.ROUTES, str(self.routes.operations)))
+                item.user_properties.append((options.ROUTES, self._counts(item.session)))
                 if self._why_skipped(item.result) is not None:
                     self._outcome(item).record(self._not_exercised(item))
+
+    def _counts(self, session: pytest.Session) -> str:
+        """How many routes the app has, and how many were selected; see `options.ROUTES`."""
+        selected = sum(isinstance(each, RouteItem) for each in session.items)
+        return json.dumps([max(self.routes.operations, len(self.routes.routes)), selected])
 
     def _run_once(self, session: pytest.Session) -> None:
         if self._ran:
             return
         self._ran = True
         results = [each.result for each in session.items if isinstance(each, RouteItem)]
+        results += self._teachers([each.route for each in results])
         with Progress(self._config) as progress:
             requests = SweepRequests(
                 self._config, self._given.values, options.of_run(self._config).plan, progress.show, self._told
@@ -214,6 +221,14 @@ class SweepPlugin:
                 self._sweep.run(results, requests)
             except LifespanFailed as error:
                 self._failure = str(error)
+
+    def _teachers(self, selected: "list[Route]") -> list[RouteResult]:
+        """List routes that were not selected, and that know the ids of those that were."""
+        others = [each for each in self.routes.routes if each not in selected]
+        results = [self.result_of(each) for each in teachers(selected, others)]
+        for each in results:
+            each.to_learn = True
+        return [each for each in results if not each.ran]
 
     @cached_property
     def _apps(self) -> "RunningApps":
@@ -291,7 +306,7 @@ class SweepPlugin:
             return
         for item in session.items:
             if isinstance(item, RouteItem) and item.nodeid not in self._reported and item.result.ran:
-                reporter.add(item.nodeid, self._of_rest(item), str(self.routes.operations))
+                reporter.add(item.nodeid, self._of_rest(item), self._counts(session))
 
     def _of_rest(self, item: RouteItem) -> "Check":
         """The check of an item that did not run: nothing is sent any more."""

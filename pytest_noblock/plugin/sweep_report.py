@@ -1,7 +1,8 @@
 """What a run says of its sweep at the end: kept by the process that prints."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
 class SweepReport:
     """The routes of the run, as their items told them."""
 
-    def __init__(self, config: pytest.Config, *, selects: bool) -> None:
-        """`selects`: whether routes are named on the command line. Raises UsageError."""
-        self._selects = selects
-        self._config = config
+    def __init__(self, config: pytest.Config) -> None:
+        """Raises UsageError."""
         self._required = sweep_options.required(config)
-        self._routes = 0
+        self._routes = self._selected = 0
+        """How many routes the app has, and how many of them were selected."""
         self.failed: str | None = None
         """Why the run is red for its sweep; None where it is not."""
 
     def keep(self, properties: Sequence[tuple[str, object]]) -> None:
         """What an item attached."""
-        self._routes = max([self._routes, *(int(str(value)) for name, value in properties if name == ROUTES)])
+        for name, value in properties:
+            if name == ROUTES:
+                self._routes, self._selected = json.loads(str(value))
 
     def judge(self, checks: "Sequence[Check]") -> pytest.ExitCode:
         """What the run's exit code is, where it was OK up to here."""
@@ -53,9 +55,4 @@ class SweepReport:
     def _swept(self, checks: "Sequence[Check]") -> "Swept":
         from pytest_noblock.report.sweep import Swept
 
-        return Swept(checks, self._routes, self._is_partial())
-
-    def _is_partial(self) -> bool:
-        option: Any = self._config.option
-        named = ("keyword", "markexpr", "deselect", "lf")
-        return self._selects or any(getattr(option, name, None) for name in named)
+        return Swept(checks, self._routes, self._selected)

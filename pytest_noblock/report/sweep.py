@@ -20,11 +20,11 @@ class Swept(NamedTuple):
     """A sweep that is over."""
 
     checks: Sequence[Check]
-    """One for each route that was selected."""
+    """One for each route that came to its end."""
     routes: int
     """How many routes the app has."""
-    partial: bool
-    """Whether only some of its routes were selected, as by `-k`."""
+    selected: int
+    """How many of them were selected, as by `-k`."""
 
     @property
     def measured(self) -> int:
@@ -33,12 +33,12 @@ class Swept(NamedTuple):
     @property
     def of(self) -> int:
         """How many there were to measure."""
-        return len(self.checks) if self.partial else max(self.routes, len(self.checks))
+        return self.selected
 
     @property
     def headline(self) -> str:
         """`N of M routes measured`."""
-        if self.partial:
+        if self.selected < self.routes:
             return f"{self.measured} of {self.of} selected routes measured (the app has {self.routes})"
         return f"{self.measured} of {self.of} routes measured"
 

@@ -1,5 +1,6 @@
 """What a sweep knows of one route: values that the plugin shows and that reports are drawn from."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_noblock.engine.observe import Request as Sent
@@ -35,8 +36,8 @@ class RouteResult:
     """Whether it is one for what its own steps show."""
     alone: bool = False
     """Whether only a whole check of its own can tell: what the run showed is not recorded in its steps."""
-    awaited_nothing: bool = False
-    """Whether its endpoint is an `async def` that never gave the loop back."""
+    to_learn: bool = False
+    """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
     ran: bool = False
     """Whether the sweep is through with it."""
 
@@ -61,6 +62,18 @@ class RouteResult:
             return ""
         why = f"{self.words}: " if self.words else ""
         return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, variables(self.route))}"
+
+
+def teachers(wanted: Iterable[Route], others: Iterable[Route]) -> list[Route]:
+    """Those of the others that answer lists of what the wanted routes have in their paths."""
+    above = {path for route in wanted for path in _above(route.path)}
+    return [each for each in others if each.method == "GET" and each.path.rstrip("/") in above]
+
+
+def _above(path: str) -> Iterator[str]:
+    """`/users` and `/users/{user_id}/orders` of `/users/{user_id}/orders/{order_id}`."""
+    parts = path.split("/")
+    yield from ("/".join(parts[:place]) for place, part in enumerate(parts) if "{" in part)
 
 
 def variables(route: Route) -> tuple[str, ...]:

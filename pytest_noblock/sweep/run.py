@@ -19,7 +19,7 @@ from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.asgi.app_thread import LoopBlocked, LoopEnded
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
-from pytest_noblock.engine.observe_many import Flight, Many, ManyRun
+from pytest_noblock.engine.observe_many import Flight, Many, ManyRun, Patience
 from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.limits import sample_after
@@ -30,6 +30,8 @@ from pytest_noblock.sweep.outcome import RouteResult
 
 _HELD_S = 10.0
 """Seconds after which a step that still runs has taken the loop for good."""
+PATIENCE = Patience()
+"""How long each request may take."""
 _SENT_TWICE = 200
 """Routes. Up to so many are all sent a second time, warm, whatever the first round shows: half a second on two cores.
 Of more routes only those are of which the first round shows something: a first request does all that a later one does,
@@ -93,12 +95,14 @@ class Sweep:
             pairs = _pairs(some, user)
             self._fly(pairs, self._judge_cold, user)
             for result, flight in pairs:
-                if result.measured_cold and flight.response is not None:
+                if result.reason is None and flight.response is not None:
                     user.learn(result, flight.response)
         warm = [each for each in safe if each.measured_cold]
         self._everything += len(warm) - (len(safe) if self._twice else 0)
         self._fly([(each, _flight(each)) for each in warm], self._judge, user)
-        self._fly([(each, _flight(each)) for each in safe if _exactly(each)], self._judge_exact, user, exact=True)
+        exactly = [(each, _flight(each)) for each in safe if _exactly(each)]
+        self._everything += len(exactly)
+        self._fly(exactly, self._judge_exact, user, exact=True)
         for some in _in_turn(unsafe, _danger):
             self._fly(_pairs(some, user), self._judge, user)
         user.progress(self._everything, self._everything)
@@ -164,7 +168,7 @@ class Sweep:
 
     def _observe(self, many: Many, user: MakesRequests, *, exact: bool) -> Observation:
         limits = self._plan.limits
-        run = ManyRun(sample_after=sample_after(limits.max_block), linger=limits.linger, exact=exact)
+        run = ManyRun(PATIENCE, sample_after(limits.max_block), limits.linger, exact=exact)
 
         def overdue() -> bool:
             user.progress(self._over + many.over, self._everything)
@@ -206,7 +210,7 @@ class Sweep:
             if not result.ran and self._needs_second(result, mine):
                 result.first, result.cold = None, mine
                 result.suspect = result.in_steps = result.alone = False
-            result.ran = result.first is not None
+            result.ran = result.first is not None or result.to_learn
 
     def _needs_second(self, result: RouteResult, mine: Observation) -> bool:
         """A request that computed may have done what a process does once. One that slept is sent again alone."""
@@ -249,7 +253,7 @@ class Sweep:
         request = f"{flight.request.method} {flight.request.url}"
         exchanges = mine.exchanges if mine is not None else ()
         if flight.unfinished:
-            return unfinished(request, exchanges, self._apps.relative_frame(self._app, flight.sits), ManyRun().answer_s)
+            return unfinished(request, exchanges, self._apps.relative_frame(self._app, flight.sits), PATIENCE.answer_s)
         if flight.refused is not None or not exchanges:
             return Answer("failed", unanswered.reason(request, flight.refused))
         return answer_of(exchanges[-1], self._apps.relative(self._app))
@@ -287,7 +291,7 @@ def _flight(result: RouteResult) -> Flight:
 
 def _exactly(result: RouteResult) -> bool:
     """Whether counters at every line may tell where it holds the loop."""
-    return result.in_steps and not result.alone and result.mistake is None
+    return result.in_steps and not result.to_learn and not result.alone and result.mistake is None
 
 
 def _owners(results: Iterable[RouteResult]) -> Iterator[tuple[int, RouteResult]]:
