@@ -21,7 +21,7 @@ from pytest_noblock.plugin.reporter import REPORTER
 from pytest_noblock.plugin.selected import NODE, OF_WORKER, Selected
 from pytest_noblock.plugin.sweep_progress import Progress
 from pytest_noblock.plugin.sweep_requests import SweepRequests
-from pytest_noblock.report.sweep import AWAITS_NOTHING
+from pytest_noblock.report.sweep import AWAITS_NOTHING, UNMEASURED
 from pytest_noblock.sweep import routes as app_routes
 from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
 from pytest_noblock.sweep.openapi import Unreadable, parse
@@ -269,6 +269,8 @@ class SweepPlugin:
         check = with_route(self._sweep.check(item.nodeid, result), result.route.path)
         if check.outcome != "failed" and result.reason is not None:
             return self._not_exercised(item)
+        if result.reason is not None:
+            return replace(check, notes=(*check.notes, f"{UNMEASURED}{result.reason}, {result.words}"))
         if awaits_nothing(result.route.endpoint):
             return replace(check, notes=(*check.notes, AWAITS_NOTHING))
         return check

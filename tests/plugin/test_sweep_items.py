@@ -108,11 +108,11 @@ def test_each_route_is_an_item_red_green_or_skipped_for_a_reason(pytester, swept
     text = result.stdout.str()
     result.assert_outcomes(passed=4, failed=3, skipped=4)
     for name, where in (("sleeps", "sleeps"), ("in-a-task", "in a task"), ("refuses-after", "refuses after")):
-        assert f"noblock::GET /{name} <- app.py FAILED" in text
+        assert f"noblock::GET /{name} FAILED" in text
         assert f"GET /{name} blocked the event loop" in text
         assert f"app.py:{line_of(where)} in " in text
     for name in ("/users", "/users/{user_id}", "/awaits", "/mine"):
-        assert f"noblock::GET {name} <- app.py PASSED" in text
+        assert f"noblock::GET {name} PASSED" in text
     for sentence in (
         "excluded: it was left out by an option",
         "unsafe-method: the method may change what the app keeps",
@@ -120,7 +120,7 @@ def test_each_route_is_an_item_red_green_or_skipped_for_a_reason(pytester, swept
         "failed: raised LookupError('nothing there') at app.py:",
     ):
         assert sentence in text
-    assert "6 of 11 routes measured" in text or "7 of 11 routes measured" in text
+    assert "6 of 11 routes measured" in text  # what refuses is not measured, and what blocks is red all the same
     assert "s3cret" not in text + result.stderr.str()
     routes = routes_in(pytester)
     assert routes["GET /sleeps"]["outcome"] == "failed"
