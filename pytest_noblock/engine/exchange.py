@@ -185,7 +185,7 @@ class LiveExchange:
     @property
     def endpoint(self) -> str | None:
         """`module.qualname` of the endpoint, where the framework left it in the scope."""
-        return self.remains.endpoint if self.remains is not None else _dotted(self.scope.get("endpoint"))
+        return self.remains.endpoint if self.remains is not None else dotted(self.scope.get("endpoint"))
 
     @property
     def endpoint_code(self) -> EndpointCode | None:
@@ -299,7 +299,8 @@ def _path_of(route: object) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def _dotted(endpoint: object) -> str | None:
+def dotted(endpoint: object) -> str | None:
+    """`module.qualname` of an endpoint, also of an object that is called."""
     if endpoint is None:
         return None
     try:

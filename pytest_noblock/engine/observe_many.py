@@ -7,9 +7,10 @@ import asyncio
 import gc
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -24,6 +25,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import Request, RunContext
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probes import Probes
+from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
@@ -98,6 +100,8 @@ class Many:
         """What is recorded: of a run that was interrupted, what was over by then."""
         self.ended = threading.Event()
         """Set once the observation is made."""
+        self.steps: list[tuple[int, int]] = []
+        """The row of all steps: the turn in which the next one began, and the number of the exchange whose it was."""
         self.culprit: LiveExchange | None = None
         """Who ended the loop, or took it; set by whoever found that out."""
         self.hogs: set[LiveExchange] = set()
@@ -173,12 +177,18 @@ class _Sensors:
         with metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact) as metered:
             adopt(metered.steps, LiveExchange(APP, ""))
             async with self._probes.running(self._sample) as ticks:
-                metered.steps.attach_step_begin(ticks.wake)
+                metered.steps.attach_step_begin(partial(self._step_begins, metered.steps, ticks.wake))
                 if context.meter == "full" and not run.exact:
                     with self._gaps.detecting(metered.steps):
                         yield metered
                 else:
                     yield metered
+
+    def _step_begins(self, meter: StepMeter, wake: Callable[[], None]) -> None:
+        wake()
+        before = meter.last_owner
+        if before is not None:
+            self._many.steps.append((meter.turn, before.number))
 
     def _sample(self) -> bool:
         self._gaps.reset_marks()

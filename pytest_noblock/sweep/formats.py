@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import ipaddress
+import re
 import uuid
 from collections.abc import Callable, Mapping
 
@@ -73,6 +74,28 @@ def text_of(name: object, n: int) -> str | None:
     """The n-th text of the format; None for a format that says nothing of the text, as `password`."""
     make = _MAKE.get(name) if isinstance(name, str) else None
     return None if make is None else make(n)
+
+
+_CALLED: Mapping[str, str] = {
+    **dict.fromkeys(("id", "ids", "pk"), "1"),
+    **dict.fromkeys(("email", "mail"), "email"),
+    **dict.fromkeys(("url", "uri", "link", "website", "homepage"), "uri"),
+    **dict.fromkeys(("uuid", "guid"), "uuid"),
+    **dict.fromkeys(("date", "day", "birthday"), "date"),
+    **dict.fromkeys(("datetime", "timestamp", "at"), "date-time"),
+    **dict.fromkeys(("hostname", "domain"), "hostname"),
+    **dict.fromkeys(("phone", "telephone"), "+12025550123"),
+    "ip": "ipv4",
+}
+"""What a text is, most likely, by the last word of its name, where its schema says no more than that it is a text: the
+name of a format, or the text itself."""
+
+
+def text_called(name: object) -> str | None:
+    """`1` for `user_id` and `userId`, an address for `email`; None for a name that says nothing."""
+    words = re.findall(r"[a-z]+|[A-Z]+[a-z]*", name) if isinstance(name, str) else []
+    meant = _CALLED.get(words[-1].lower()) if words else None
+    return None if meant is None else text_of(meant, 0) or meant
 
 
 _READ: Mapping[str, Callable[[str], object]] = {

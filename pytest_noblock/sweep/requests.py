@@ -1,6 +1,5 @@
 """Which request a route is sent: of what the user gives, the OpenAPI document says, and the app has answered."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from pytest_noblock.sweep.route import Route
 from pytest_noblock.sweep.routes import variables
 from pytest_noblock.sweep.schemas import Schema, as_schema
 from pytest_noblock.sweep.styles import in_header, in_path, in_query
-from pytest_noblock.sweep.values import NoValue, accepts, value_for, written
+from pytest_noblock.sweep.values import CALLED, NoValue, accepts, value_for, written
 
 __all__ = ["Missing", "Values", "WrongValue", "request_for"]
 
@@ -32,7 +31,6 @@ _SENT_ANYWAY = {
     "user-agent",
 }
 """Headers that httpx sets by itself, or that go with the body: a route that asks for one gets it."""
-_LIKE_AN_ID = re.compile(r"(^|[_-])(id|pk)$|[a-z]I[dD]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +119,7 @@ class _Making:
             learned = self._learned(name, schema) if in_a_path else None
             if learned is not None:
                 return learned
-            if _LIKE_AN_ID.search(name) and accepts("1", schema, self._document):
-                return "1"
-        return value_for(schema, self._document, filled=in_a_path)
+        return value_for({"allOf": [schema], CALLED: name}, self._document, filled=in_a_path)
 
     def _learned(self, name: str, schema: object) -> str | int | None:
         found = None if self._harvested is None else self._harvested.value_for(self._route, name)

@@ -267,7 +267,7 @@ class Sweep:
         for number in suspects.keepers(observation, limits):
             if number in owners:
                 owners[number].suspect = True
-        beside = suspects.beside_steps(observation, limits) | {each.number for each in many.hogs}
+        beside = suspects.beside_steps(observation, limits, many.steps) | {each.number for each in many.hogs}
         for number in beside:
             if number in owners:
                 owners[number].suspect = owners[number].alone = True

@@ -5,7 +5,7 @@ suspect, and its own check tells.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_noblock.judge import first_use
 from pytest_noblock.judge.stalls import breaking, stalls
@@ -15,8 +15,9 @@ from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
 
-_CLOSEST = 10
-"""So many requests are asked for a step of the app's own: of those under way, the ones that began or ended closest."""
+_TURNS_BEFORE = 3
+"""Turns of the loop. A worker of the app's that a request wakes, as by `Queue.put_nowait`, runs in the turn after next
+at the latest."""
 
 
 def of_steps(observation: Observation, limits: Limits) -> set[int]:
@@ -39,11 +40,14 @@ def keepers(observation: Observation, limits: Limits) -> set[int]:
     return {each.exchange for each in observation.gaps if each.began in found and each.exchange is not None}
 
 
-def beside_steps(observation: Observation, limits: Limits) -> set[int]:
-    """The numbers of the exchanges that may have broken the limits beside their own steps, or may be innocent."""
+def beside_steps(observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]]) -> set[int]:
+    """The numbers of the exchanges that may have broken the limits beside their own steps, or may be innocent.
+
+    `steps`: turn and exchange of all steps, as in `observe_many.Many`.
+    """
     found = breaking(stalls(observation, limits), limits)
     kept = {number for each in found if each.kind == "gil" for number in _who_kept_gil(each, observation)}
-    by_app = {number for each in found if each.of_app for number in _who_woke_app(each, observation.exchanges)}
+    by_app = {number for each in found if each.of_app for number in _who_woke_app(each, observation, steps)}
     return (kept - keepers(observation, limits)) | by_app
 
 
@@ -59,14 +63,10 @@ def _who_kept_gil(stall: Stall, observation: Observation) -> Iterator[int]:
     yield from (each.number for each in observation.exchanges if _overlaps(each, stall.began, stall.ended))
 
 
-def _who_woke_app(stall: Stall, exchanges: Iterable[Exchange]) -> Iterator[int]:
-    under_way = [each for each in exchanges if _overlaps(each, stall.began, stall.ended)]
-
-    def distance(exchange: Exchange) -> int:
-        ended = exchange.returned if exchange.returned is not None else stall.ended
-        return min(abs(stall.began - exchange.sent), abs(ended - stall.began))
-
-    yield from (each.number for each in sorted(under_way, key=distance)[:_CLOSEST])
+def _who_woke_app(stall: Stall, observation: Observation, steps: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """Those that had a step right before the app's own."""
+    turn = next((each.turn for each in observation.segments if each.began == stall.began), 0)
+    yield from (number for at, number in steps if turn - _TURNS_BEFORE <= at <= turn)
 
 
 def _overlaps(exchange: Exchange, began: int, ended: int) -> bool:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pytest_noblock.sweep.formats import text_of
+from pytest_noblock.sweep.formats import text_called, text_of
 from pytest_noblock.sweep.numeric import integers, numbers
 from pytest_noblock.sweep.patterns import texts_of
 from pytest_noblock.sweep.schemas import (
@@ -23,6 +23,8 @@ from pytest_noblock.sweep.schemas import (
 )
 from pytest_noblock.sweep.valid import is_valid, schemas_of, tuple_of
 
+CALLED = "x-noblock-called"
+"""In a schema: the name of what it describes, which tells an address from any other text."""
 _MOST_TRIES = 60
 """So many candidates of one schema are checked."""
 _MOST_TEXTS = 30
@@ -158,6 +160,8 @@ def _texts(flat: Schema, schemas: Schemas) -> Iterator[str]:
     if "pattern" in flat:
         yield from texts_of(flat["pattern"], least, variants=_MOST_TEXTS // 2)
     else:
+        called = text_called(flat.get(CALLED))
+        yield from (called,) if called is not None else ()
         yield from _words(least, most)
 
 
@@ -255,7 +259,7 @@ def _object(names: Iterable[str], flat: Schema, schemas: Schemas, stack: Stack, 
     required = set(flat.get("required") or ())
     made: dict[str, Any] = {}
     for name in _with_dependents(names, flat):
-        found = _nth({"allOf": schemas_of(name, flat)}, schemas, stack, variant)
+        found = _nth({"allOf": schemas_of(name, flat), CALLED: name}, schemas, stack, variant)
         if found:
             made[name] = found[0]
         elif name in required:

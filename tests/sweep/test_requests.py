@@ -61,11 +61,11 @@ def test_values_are_given_or_written_or_harvested_or_made(schema, more, given, e
     assert made(route, given, harvested=USERS).url == f"/users/{expected}"
 
 
-def test_a_text_that_is_called_an_id_is_a_number():
-    """Where nothing else is known: most ids are."""
-    names = ("id", "user_id", "userId", "pk", "kid", "idea")
+def test_a_text_is_what_its_name_says():
+    """Where the schema says no more than that it is a text."""
+    names = ("id", "user_id", "userId", "pk", "kid", "idea", "email", "date", "candidate")
     urls = [made(asked(f"/{{{name}}}", parameter("path", name))).url for name in names]
-    assert urls == ["/1", "/1", "/1", "/1", "/text", "/text"]
+    assert urls == ["/1", "/1", "/1", "/1", "/text", "/text", "/user%40example.com", "/2024-01-02", "/text"]
 
 
 def test_a_path_without_a_description_has_its_convertors():

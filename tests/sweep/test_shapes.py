@@ -649,3 +649,14 @@ def test_so_it_does_where_the_route_is_in_no_document(method, path, endpoint):
     app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
     shown, hidden = (routes_of(each).routes[0] for each in (app_of(method, path, endpoint), app))
     assert request_for(hidden, Values()) == request_for(shown, Values())
+
+
+def test_an_address_is_one_that_email_validator_takes():
+    pytest.importorskip("email_validator")
+    from pydantic import EmailStr, NameEmail
+
+    def endpoint(mail: EmailStr, named: Annotated[NameEmail, Body()], all_of: Annotated[list[EmailStr], Body()]): ...
+
+    app = app_of("POST", "/", endpoint)
+    request = request_for(routes_of(app).routes[0], Values())
+    assert sent(app, request, "POST").status_code == 200

@@ -88,6 +88,18 @@ MADE = [
     ({"type": "object", "properties": {"a": {"type": "integer", "default": 4}}}, {}),
     ({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}, "b": {}}}, {"a": 1}),
     ({"type": "object", "required": ["x"]}, {"x": "text"}),
+    (
+        {"type": "object", "required": ["homeUrl", "id"], "properties": {"homeUrl": {"type": "string"}}},
+        {"homeUrl": "https://example.com/", "id": "1"},
+    ),
+    (
+        {"type": "object", "required": ["email"], "properties": {"email": {"type": "string", "pattern": "^a+$"}}},
+        {"email": "a"},
+    ),
+    (
+        {"type": "object", "required": ["email"], "properties": {"email": {"type": "string", "maxLength": 3}}},
+        {"email": "a"},
+    ),
     ({"type": "object", "required": ["x"], "additionalProperties": {"type": "integer"}}, {"x": 1}),
     ({"type": "object", "minProperties": 2, "additionalProperties": {"type": "integer"}}, {"key1": 1, "key2": 1}),
     ({"type": "object", "minProperties": 1, "patternProperties": {"^x-": {"type": "null"}}}, {"x-": None}),
