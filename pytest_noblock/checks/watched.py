@@ -83,6 +83,7 @@ def _check(
         ),
         relative,
         loop=observation.loop,
+        loop_ns=assemble.held(exchange, observation.segments, sure),
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, observation.segments, relative, fail=fail)

@@ -134,6 +134,8 @@ class LiveExchange:
     error: BaseException | None = None
     steps = 0
     """How many of its steps a meter has begun."""
+    brief = 0
+    """Ns of wall time that its steps took of which no segment is made, because they were short."""
     phase_began = 0
     """When the present phase began, where it is not the first: no segment may lie in two phases."""
     task: "asyncio.Task[None] | None" = None
@@ -225,6 +227,7 @@ class LiveExchange:
             route=self.route,
             endpoint=self.endpoint,
             steps=self.steps,
+            brief=self.brief,
             own_background=self.own_background,
             cancelled=self.cancelled,
             settled=self.settled,

@@ -92,6 +92,13 @@ class ItemRecorder:
         records = self._watch.records
         return records if all(record.steps and not (record.tasks or record.left) for record in records) else None
 
+    def held(self, record: LiveExchange) -> int:
+        """Ns for which the request held the loop in all."""
+        segments = self._watch.segments
+        if not segments:
+            return record.brief
+        return record.brief + sum(each.cpu + each.asleep for each in segments if each.exchange == record.number)
+
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""
         return self._judged(id, self._watch, settings)
@@ -211,7 +218,8 @@ class Watching:
         id = item.nodeid
         for each in requests:
             reached = entered(each) is not False
-            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration, reached=reached))
+            times = each.duration, recorder.held(each)
+            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, *times, reached=reached))
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 
