@@ -35,7 +35,7 @@ REASONS: dict[Reason, Row] = {
         '--noblock-header="Authorization: Bearer $TOKEN", or override the dependency in the hook pytest_noblock_app',
     ),
     "not-found": Row(
-        "the app has no such object (404)",
+        "the app found no such object (404), or another route",
         "--noblock-param=NAME=VALUE names one that is there, or make one in the hook pytest_noblock_app",
     ),
     "rejected": Row(

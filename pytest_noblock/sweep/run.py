@@ -27,6 +27,8 @@ from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.sweep import suspects
 from pytest_noblock.sweep.answers import Answer, answer_of, unfinished
 from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.route import Route
+from pytest_noblock.sweep.shadowed import answered_instead
 
 _HELD_S = 10.0
 """Seconds after which a step that still runs has taken the loop for good."""
@@ -241,7 +243,7 @@ class Sweep:
         for place, (result, flight) in enumerate(pairs):
             mine = shared.get(place)
             result.requests += len(flight.exchanges)
-            answer = self._answer(flight, mine)
+            answer = self._answer(result.route, flight, mine)
             if answer.reason is not None:
                 result.mistake = answer.mistake
                 result.leave_out(answer.reason, answer.words)
@@ -249,13 +251,16 @@ class Sweep:
                 found.append((result, flight, mine))
         return found
 
-    def _answer(self, flight: Flight, mine: Observation | None) -> Answer:
+    def _answer(self, route: Route, flight: Flight, mine: Observation | None) -> Answer:
         request = f"{flight.request.method} {flight.request.url}"
         exchanges = mine.exchanges if mine is not None else ()
         if flight.unfinished:
             return unfinished(request, exchanges, self._apps.relative_frame(self._app, flight.sits), PATIENCE.answer_s)
         if flight.refused is not None or not exchanges:
             return Answer("failed", unanswered.reason(request, flight.refused))
+        other = answered_instead(route, exchanges[-1])
+        if other is not None:
+            return Answer("not-found", f"{other} takes its requests: declare the route before that one")
         return answer_of(exchanges[-1], self._apps.relative(self._app))
 
     def _mark(self, observation: Observation, many: Many, owners: "dict[int, RouteResult]") -> None:
