@@ -22,6 +22,9 @@ SWEPT = "noblock::"
 ROUTES = "noblock-routes"
 """The user property of each of them: how many routes the app has, and how many of them were selected, as JSON."""
 
+SAID = "noblock-said-of-routes"
+"""The user property of one of them: a sentence on what the sweep does not see."""
+
 _OF_RUN = pytest.StashKey[Settings]()
 
 

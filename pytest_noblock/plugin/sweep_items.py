@@ -92,7 +92,7 @@ class SweepPlugin:
         self._session = session
         self._given = sweep_options.read(config)
         self._root = str(config.rootpath)
-        self._ran = False
+        self._ran = self._has_said = False
         self._failure: str | None = None
         """Why nothing could be swept. The first item is red for it, the others are skipped."""
         self._red_for_all: str | None = None
@@ -199,8 +199,17 @@ class SweepPlugin:
         finally:
             if isinstance(item, RouteItem):
                 item.user_properties.append((options.ROUTES, self._counts(item.session)))
+                item.user_properties.extend((options.SAID, sentence) for sentence in self._said())
                 if self._why_skipped(item.result) is not None:
                     self._outcome(item).record(self._not_exercised(item))
+
+    def _said(self) -> tuple[str, ...]:
+        """The sentences on what is no route, once; what is left out on purpose only with `-v`."""
+        sentences = () if self._has_said else self.routes.problems
+        if not self._has_said and self._config.get_verbosity("noblock") > 0:
+            sentences += self.routes.left_out
+        self._has_said = True
+        return sentences
 
     def _counts(self, session: pytest.Session) -> str:
         """How many routes the app has, and how many were selected; see `options.ROUTES`."""

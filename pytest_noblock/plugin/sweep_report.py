@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.plugin import sweep_options
-from pytest_noblock.plugin.options import ROUTES
+from pytest_noblock.plugin.options import ROUTES, SAID
 
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check
@@ -22,6 +22,8 @@ class SweepReport:
         self._required = sweep_options.required(config)
         self._routes = self._selected = 0
         """How many routes the app has, and how many of them were selected."""
+        self._said: dict[str, None] = {}
+        """Sentences on what the sweep does not see; each xdist worker tells them."""
         self.failed: str | None = None
         """Why the run is red for its sweep; None where it is not."""
 
@@ -30,6 +32,8 @@ class SweepReport:
         for name, value in properties:
             if name == ROUTES:
                 self._routes, self._selected = json.loads(str(value))
+            elif name == SAID:
+                self._said[str(value)] = None
 
     def judge(self, checks: "Sequence[Check]") -> pytest.ExitCode:
         """What the run's exit code is, where it was OK up to here."""
@@ -50,7 +54,8 @@ class SweepReport:
         from pytest_noblock.sweep.reasons import REASONS
 
         remedies: Mapping[str, str] = {reason: row.remedy for reason, row in REASONS.items()}
-        return lines(self._swept(checks), remedies)
+        yield from lines(self._swept(checks), remedies)
+        yield from self._said
 
     def _swept(self, checks: "Sequence[Check]") -> "Swept":
         from pytest_noblock.report.sweep import Swept

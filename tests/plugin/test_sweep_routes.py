@@ -37,10 +37,18 @@ class Thing(BaseModel):
 async def make(thing: Thing):
     time.sleep(0.08)  # BAD
 
+async def legacy(scope, receive, send): ...
+
+app.mount("/legacy", legacy)
+
 @app.post("/upload")
 async def upload(file: UploadFile, title: str = Form(min_length=5)):
     await file.read()
 """
+
+
+LEGACY = "What is mounted at /legacy shows no routes, so that only those in an OpenAPI document are swept"
+PAGES = "The pages of the framework itself are left out: /openapi.json, /docs"
 
 
 @pytest.mark.one_python
@@ -57,3 +65,14 @@ def test_a_route_whose_requests_another_takes_is_not_measured(pytester: pytest.P
     assert "noblock::GET /hidden/{thing_id} FAILED" in text
     assert "noblock::POST /things FAILED" in text
     assert "5 of 6 routes measured" in text
+    assert text.count(LEGACY) == 1
+    assert PAGES in text
+
+
+@pytest.mark.one_python
+def test_each_worker_knows_what_is_not_swept_and_it_is_said_once(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(app=APP)
+    result = pytester.runpytest_subprocess("--noblock-sweep=app:app", "-n2", "-k", "hidden or things")
+    text = result.stdout.str()
+    assert text.count(LEGACY) == 1
+    assert PAGES not in text  # with -v only: every app of FastAPI's has them
