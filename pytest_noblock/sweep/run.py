@@ -102,7 +102,7 @@ class Sweep:
         warm = [each for each in safe if each.measured_cold]
         self._everything += len(warm) - (len(safe) if self._twice else 0)
         self._fly([(each, _flight(each)) for each in warm], self._judge, user)
-        exactly = [(each, _flight(each)) for each in safe if _exactly(each)]
+        exactly = [(each, _flight(each)) for each in safe if self._exactly(each)]
         self._everything += len(exactly)
         self._fly(exactly, self._judge_exact, user, exact=True)
         for some in _in_turn(unsafe, _danger):
@@ -214,6 +214,15 @@ class Sweep:
                 result.suspect = result.in_steps = result.alone = False
             result.ran = result.first is not None or result.to_learn
 
+    def _exactly(self, result: RouteResult) -> bool:
+        """Whether counters at every line tell where it holds the loop, among others.
+
+        What computes is sent again alone: the counters of a run give up in a hot loop, and would then count no other.
+        """
+        if not result.in_steps or result.to_learn or result.alone or result.mistake or result.first is None:
+            return False
+        return not suspects.computed(result.first, self._plan.limits)
+
     def _needs_second(self, result: RouteResult, mine: Observation) -> bool:
         """A request that computed may have done what a process does once. One that slept is sent again alone."""
         if result.in_steps and not result.alone:
@@ -292,11 +301,6 @@ def _flight(result: RouteResult) -> Flight:
     if result.sent is None:
         raise RuntimeError(f"{result.route.name} has no request")
     return Flight(result.sent)
-
-
-def _exactly(result: RouteResult) -> bool:
-    """Whether counters at every line may tell where it holds the loop."""
-    return result.in_steps and not result.to_learn and not result.alone and result.mistake is None
 
 
 def _owners(results: Iterable[RouteResult]) -> Iterator[tuple[int, RouteResult]]:
