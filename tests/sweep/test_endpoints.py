@@ -65,6 +65,8 @@ def test_a_result_says_why_and_how_to_mend_it():
     result = RouteResult(Route("GET", "/users/{id}"))
     assert (result.sentence(), result.measured) == ("", False)
     result.leave_out("not-found", "answered 404")
-    assert result.sentence().startswith("not-found: answered 404: the app has no such object (404); --noblock-param=")
+    assert result.sentence().startswith(
+        "not-found: answered 404: the app found no such object (404), or another route; "
+    )
     assert "--noblock-param=id=..." in result.sentence()
     assert variables(result.route) == ("id",)
