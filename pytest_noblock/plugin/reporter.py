@@ -339,10 +339,12 @@ class Reporter:
             terminalreporter.line(line, red=bool(self._vain))
 
     def _summarize_tests(self, terminalreporter: pytest.TerminalReporter) -> None:
+        tests = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}
+        if not tests and self._sweep is not None:
+            return
         from pytest_noblock.report.summary import summary
 
-        tests = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}
-        for line in summary(tests, self._unused, notes=self._debug) if tests or self._sweep is None else ():
+        for line in summary(tests, self._unused, notes=self._debug):
             terminalreporter.line(line)
 
     def _summarize_sweep(self, terminalreporter: pytest.TerminalReporter) -> None:
