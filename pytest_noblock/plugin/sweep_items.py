@@ -14,6 +14,7 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.errors import told, words
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.shown import printable
 from pytest_noblock.plugin import markers, options, sweep_options
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.outcome import ItemOutcome
@@ -119,6 +120,13 @@ class SweepPlugin:
             hook.pytest_itemcollected(item=item)
         hook.pytest_collectreport(report=report)
         items.extend(report.result)
+
+    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
+        """What makes the sweep see less than the app has; with `-v` also what is left out on purpose."""
+        if "routes" not in vars(self):  # xdist's controller, or nothing could be collected
+            return []
+        quiet = () if config.get_verbosity() < 1 else self.routes.left_out
+        return [f"noblock: {printable(sentence)}" for sentence in (*self.routes.problems, *quiet)]
 
     @cached_property
     def routes(self) -> "Routes":

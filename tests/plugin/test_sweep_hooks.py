@@ -230,3 +230,63 @@ def test_ctrl_c_tells_what_was_measured(swept):
     assert "GET /held   inconclusive" in text
     assert "GET /quick  passed" in text
     assert "Traceback" not in text
+
+
+BARE = """
+import asyncio, json, time
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "bare", "version": "1"},
+    "paths": {"/good": {"get": {"responses": {}}}, "/bad": {"get": {"responses": {}}}},
+}
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await asyncio.sleep(0.01)
+    if scope["path"] == "/bad":
+        time.sleep(0.08)
+    body = json.dumps(DOCUMENT if scope["path"] == "/openapi.json" else {}).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+@pytest.mark.one_python
+def test_any_asgi_app_is_swept_by_its_openapi_document_a_file_or_a_path_of_its_own(pytester, refused):
+    pytester.makepyfile(bare=BARE)
+    pytester.makefile(".json", document='{"openapi": "3.1.0", "info": {}, "paths": {"/good": {"get": {}}}}')
+    result = pytester.runpytest("--noblock-sweep=bare:app", "--noblock-openapi=/openapi.json")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "GET /bad blocked the event loop" in result.stdout.str()
+    pytester.runpytest("--noblock-sweep=bare:app", "--noblock-openapi=document.json").assert_outcomes(passed=1)
+    result = pytester.runpytest("--noblock-sweep=bare:app", "--noblock-openapi=/good")
+    refused(result, "--noblock-openapi=/good: the answer of the app")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+
+
+TWICE = """
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/one")
+async def one():
+    return 1
+
+@app.get("/one")
+async def other():
+    return 2
+"""
+
+
+@pytest.mark.one_python
+def test_what_the_sweep_cannot_see_is_said_at_once(pytester):
+    pytester.makepyfile(twice=TWICE)
+    text = pytester.runpytest("--noblock-sweep=twice:app").stdout.str()
+    assert "noblock: GET /one is declared twice" in text
+    assert "The pages of the framework itself are left out" not in text
+    assert (
+        "The pages of the framework itself are left out"
+        in pytester.runpytest("--noblock-sweep=twice:app", "-v").stdout.str()
+    )
