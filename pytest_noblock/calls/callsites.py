@@ -119,6 +119,59 @@ def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
     return source.sites[key]
 
 
+def syntax_tree(file: str) -> ast.Module | None:
+    """The syntax tree of a file; None where there is none. It is shared: change nothing in it."""
+    return _source(file).tree
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions_at(file: str, line: int) -> list[Function]:
+    """The functions of the source that a line is in, the innermost first."""
+    found = _statements_at(_source(file).tree, line)
+    return [each for each in found if isinstance(each, Function)][::-1]
+
+
+def bound(file: str, line: int, name: str) -> ast.expr | None:
+    """What the functions around a line bind to a name, in one place alone: `lock = Lock()`, `with Session() as db`.
+
+    For a frame of another thread, whose variables nobody may read. None where a parameter has the name.
+    """
+    for function in functions_at(file, line):
+        arguments = function.args
+        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        if name in [each.arg for each in (*named, arguments.vararg, arguments.kwarg) if each is not None]:
+            return None
+        values = [value for node in own_nodes(function) for value in _bindings(node, name)]
+        if values:
+            return values[0] if len(values) == 1 else None
+    return None
+
+
+def _bindings(node: ast.AST, name: str) -> Iterator[ast.expr]:
+    targets: list[tuple[ast.expr | None, ast.expr | None]] = []
+    if isinstance(node, ast.Assign):
+        targets = [(target, node.value) for target in node.targets]
+    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+        targets = [(node.target, node.value)]
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        targets = [(item.optional_vars, item.context_expr) for item in node.items]
+    for target, value in targets:
+        if isinstance(target, ast.Name) and target.id == name and value is not None:
+            yield value
+
+
+def own_nodes(function: Function) -> Iterator[ast.AST]:
+    """What the body of a function itself runs, without the functions and classes that it defines."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+
+
 def _source(file: str) -> _Source:
     lines = source_lines(file)
     source = _SOURCES.get(file)

@@ -10,12 +10,12 @@ import inspect
 import pathlib
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from pytest_noblock.calls.callsites import parsed
-from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents
+from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents, path_of
 
 NO_OBJECT = object()
 """Stands for an object of which only the type is known."""
@@ -42,11 +42,26 @@ class Inferred(NamedTuple):
 class FrameScope:
     """The names that a frame sees, and what was inferred from them: each link of a chain of calls is inferred once."""
 
-    def __init__(self, namespace: Mapping[str, object]) -> None:
+    def __init__(
+        self, namespace: Mapping[str, object], bound: Callable[[str], ast.expr | None] = lambda _name: None
+    ) -> None:
+        """`bound`: what the source binds to a name that the namespace does not have: a local, or one of a closure."""
         self.namespace = namespace
+        self._bound = bound
+        self._bindings: dict[str, ast.expr | None] = {}
         self.inferred: dict[ast.expr, Inferred | None] = {}
         self.names: dict[ast.expr, str | None] = {}
         """The names of what was called, see `resolve`."""
+
+    def binding(self, name: str) -> ast.expr | None:
+        """What the source binds to a name of which the namespace knows nothing; None for `row = row.next()`."""
+        if name not in self._bindings:
+            value = None if _lookup(name, self) is not None else self._bound(name)
+            itself = value is not None and any(
+                isinstance(each, ast.Name) and each.id == name for each in ast.walk(value)
+            )
+            self._bindings[name] = None if itself else value
+        return self._bindings[name]
 
     @cached_property
     def own_package(self) -> str:
@@ -65,7 +80,8 @@ def infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
 def _infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
     match expression:
         case ast.Name(id=name):
-            return _lookup(name, scope)
+            value = scope.binding(name)
+            return _lookup(name, scope) if value is None else infer(value, scope)
         case ast.Constant(value=value):
             return Inferred(type(value))
         case ast.Attribute(value=owner, attr=name):
@@ -82,7 +98,7 @@ def _infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
 
 def _attribute(owner: Inferred, name: str) -> Inferred | None:
     """What an attribute holds, where no descriptor of user code has to run for it."""
-    own = stored(owner.thing)
+    own = held(owner.thing)
     if name in own:
         return _of(own[name])
     cls = owner.thing if is_a(owner.thing, type) else owner.cls
@@ -95,6 +111,18 @@ def _attribute(owner: Inferred, name: str) -> Inferred | None:
 def has(owner: Inferred, name: str) -> bool:
     """Whether an object has an attribute by itself or by its class."""
     return name in stored(owner.thing) or any(name in class_contents(base) for base in ancestors(owner.cls))
+
+
+_STATE, _HELD_BY_STATE = "starlette.datastructures.State", "_state"
+"""The class of `app.state`, and the attribute with the dict of what was put there (Starlette 0.27 to 1.10). Without it
+nothing is found there, and calls are named as they are written."""
+
+
+def held(thing: object) -> Mapping[str, object]:
+    """What `stored` gives; of Starlette's `app.state` what the app put there."""
+    own = stored(thing)
+    state = own.get(_HELD_BY_STATE) if _HELD_BY_STATE in own and path_of(type(thing)) == _STATE else None
+    return state if type(state) is dict else own
 
 
 def stored(thing: object) -> Mapping[str, object]:

@@ -11,6 +11,7 @@ from pytest_noblock.calls.table import (
     FRAMEWORK,
     HANDS_OVER,
     HARMLESS,
+    HERE,
     INSIDE_GIL,
     LONG,
     MODULES,
@@ -19,6 +20,7 @@ from pytest_noblock.calls.table import (
     OUTSIDE_GIL,
     PLUMBING,
     PREPARING,
+    SERVED,
     SYNC,
     THREADS,
     WAITING,
@@ -52,6 +54,8 @@ class Entry(NamedTuple):
     """Nothing is to be advised besides `instead`: it is a framework's work."""
     hands_over: bool = False
     """It is pure Python: in a thread it hands the GIL over every 5 ms, and does not stop the loop."""
+    only_here: bool = False
+    """No other process can do it for this one."""
     thread: str = IN_THREAD
     """How to move it to a thread; empty where that makes no sense."""
 
@@ -65,6 +69,11 @@ def known(call: str | None) -> Entry | None:
     """The entry of a call that blocks; None for what is unknown, async, or only prepares or configures."""
     entry = entry_of(call)
     return entry if call and entry and _blocks(entry, call.replace("()", "").split(".")) else None
+
+
+def served(call: str | None) -> str:
+    """What an endpoint can do about a computation that the framework asks this library function for; else empty."""
+    return _SERVED.get(call or "", "")
 
 
 def is_async(path: str) -> bool:
@@ -121,9 +130,13 @@ def _entries() -> Iterator[Entry]:
                     cpu=kind in ("outside", "inside", "framework"),
                     says_all=kind == "framework",
                     hands_over=kind == "framework" and f"{prefix}.".startswith(_HANDS_OVER),
+                    only_here=prefix in HERE.split(),
                     frees_gil=kind == "outside" or prefix == "sqlite3",
                     thread=_thread_way(prefix, threads),
                 )
+
+
+_SERVED = {name: text for names, text in SERVED.items() for name in names.split()}
 
 
 def _thread_way(prefix: str, threads: dict[str, str]) -> str:

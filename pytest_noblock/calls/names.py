@@ -7,13 +7,14 @@ import dis
 import itertools
 import types
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from pytest_noblock.calls import public_names
-from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, call_sites, source_lines
+from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, bound, call_sites, source_lines
 from pytest_noblock.calls.inference import FrameScope
-from pytest_noblock.calls.known import known
-from pytest_noblock.calls.resolve import callee
+from pytest_noblock.calls.known import Entry, is_on_the_way, is_plumbing, known
+from pytest_noblock.calls.resolve import callee, is_resolved
 
 _CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")
@@ -45,15 +46,47 @@ def source_line(file: str, line: int) -> str | None:
     return (lines[line - 1].strip() or None) if 0 < line <= len(lines) else None
 
 
-def called(code: types.CodeType, line: int, namespace: Mapping[str, object], lasti: int | None = None) -> str | None:
+def called(
+    code: types.CodeType,
+    line: int,
+    namespace: Mapping[str, object],
+    lasti: int | None = None,
+    *,
+    below: str | None = None,
+) -> str | None:
     """The call that `code` makes at `line`: the running one where its frame's `lasti` is given, else the likeliest.
 
-    `namespace` holds the frame's locals over its globals. None where the line or the instruction calls nothing, or
-    where there is no source.
+    `namespace` holds the frame's locals over its globals. `below`: the public name of the function whose frame was seen
+    below this one, if it is a library's: it names what the namespace cannot resolve (a closure, an attribute of a
+    local) and what is no call in the source (an attribute that loads a relation). None where the line or the
+    instruction calls nothing, or where there is no source.
     """
-    scope = FrameScope(namespace)
+    scope = FrameScope(namespace, partial(bound, code.co_filename, line))
     at = _instruction(code, lasti)
     sites = call_sites(code, at.begin[0] if at else line)
+    name = _named(at, sites, line, code, scope)
+    return below if below is not None and _is_better(below, name, sites, scope) else name
+
+
+def _is_better(below: str, name: str | None, sites: list[CallSite], scope: FrameScope) -> bool:
+    """Whether the function that was seen running says more than the name by the source."""
+    entry, before = known(below), known(name)
+    if entry is None and (is_on_the_way(below) or is_plumbing(below)):
+        return False
+    if before is not None and name is not None and ("()" in name or _say_the_same(entry, before)):
+        return False  # what made the object is known; or all that is known of the one is known of the other
+    if name in _CHEAP | _CONSUMERS:
+        return entry is not None
+    return not any(is_resolved(site, scope) and callee(site, scope) == name for site in sites)
+
+
+def _say_the_same(entry: Entry | None, other: Entry) -> bool:
+    return entry is not None and entry._replace(prefix="") == other._replace(prefix="")
+
+
+def _named(
+    at: _Instruction | None, sites: list[CallSite], line: int, code: types.CodeType, scope: FrameScope
+) -> str | None:
     if at is None:
         return _likeliest(_on_line(sites, line), code, scope)
     if not at.calls():

@@ -26,6 +26,15 @@ _ALIASES = {
     "pathlib.PosixPath": "pathlib.Path",
     "pathlib.WindowsPath": "pathlib.Path",
     "tempfile._TemporaryFileWrapper": "tempfile.NamedTemporaryFile",
+    "grpc._channel.Channel": "grpc.Channel",
+    "grpc._channel._UnaryUnaryMultiCallable": "grpc.UnaryUnaryMultiCallable",
+    "grpc._channel._UnaryStreamMultiCallable": "grpc.UnaryStreamMultiCallable",
+    "grpc._channel._StreamUnaryMultiCallable": "grpc.StreamUnaryMultiCallable",
+    "grpc._channel._StreamStreamMultiCallable": "grpc.StreamStreamMultiCallable",
+    "grpc._channel._MultiThreadedRendezvous": "grpc.Future",
+    "multiprocessing.queues.Queue": "multiprocessing.Queue",
+    "multiprocessing.queues.SimpleQueue": "multiprocessing.SimpleQueue",
+    "multiprocessing.queues.JoinableQueue": "multiprocessing.JoinableQueue",
     "celery.local.PromiseProxy": "celery.Task",
     "celery.app.task.Task": "celery.Task",
 }
@@ -175,7 +184,13 @@ def _shortest_path(thing: object, module: str, qualname: str) -> str | None:
     homes = [name for name in _homes_of(holder, module, head) if not is_private(name)]
     home = min(homes, key=lambda name: (_length(name), not f"{module}.".startswith(f"{name}."), name), default=None)
     path = f"{home}.{qualname}" if home else _path_in_twin(thing, module, qualname)
-    return _ALIASES.get(path, path)
+    return _aliased(path)
+
+
+def _aliased(path: str) -> str:
+    """A class, or a method of it, by the name of the class that people know."""
+    owner, _, method = path.rpartition(".")
+    return _ALIASES.get(path) or (f"{_ALIASES[owner]}.{method}" if owner in _ALIASES else path)
 
 
 def _homes_of(thing: object, module: str, name: str) -> list[str]:

@@ -5,7 +5,7 @@ import types
 from functools import partial
 
 from pytest_noblock.calls.callsites import CallSite
-from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, infer, stored
+from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, held, infer
 from pytest_noblock.calls.known import is_async, known
 from pytest_noblock.calls.public_names import (
     is_a,
@@ -31,6 +31,14 @@ def callee(site: CallSite, scope: FrameScope) -> str | None:
         return None
 
 
+def is_resolved(site: CallSite, scope: FrameScope) -> bool:
+    """Whether the name at a site rests on the object that is called, and not on how the call is written."""
+    try:
+        return bool(_implied(site, scope) if site.implied else _public_name(site.target, scope))
+    except RecursionError:
+        return False
+
+
 def _implied(site: CallSite, scope: FrameScope) -> str | None:
     """The method that `with` or `for` calls; entering a lock is `acquire`."""
     target = infer(site.target, scope)
@@ -53,7 +61,7 @@ def _handed_over(name: str | None, arguments: list[ast.expr], scope: FrameScope)
 
 def _name(target: ast.expr, scope: FrameScope) -> str | None:
     if target not in scope.names:
-        scope.names[target] = _public_name(target, scope) or _written(target, scope)
+        scope.names[target] = _public_name(target, scope) or _made_by(target, scope) or _written(target, scope)
     return scope.names[target]
 
 
@@ -86,8 +94,10 @@ def _member_name(owner: Inferred, name: str, own: str) -> str | None:
         return _unless_own(path, source, own)
     if is_a(owner.thing, type):
         return method_path(owner.thing, name, own)
-    value = stored(owner.thing).get(name)
-    return _object_name(value, own) if _is_function(value) else method_path(owner.cls, name, own)
+    own_attributes = held(owner.thing)
+    if name in own_attributes:  # a function, or an object to call: a stub of gRPC has one for each of its methods
+        return _object_name(own_attributes[name], own)
+    return method_path(owner.cls, name, own)
 
 
 def _object_name(thing: object, own: str) -> str | None:
@@ -112,13 +122,23 @@ def _unless_own(path: str | None, module: str | None, own: str) -> str | None:
     return path if known(path) or is_installed(module, own) else None
 
 
-def _written(target: ast.expr, scope: FrameScope) -> str | None:
-    """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`."""
+def _made_by(target: ast.expr, scope: FrameScope) -> str | None:
+    """`threading.Lock().acquire`, where the source says what made the local `lock`, and that is known to wait."""
+    path = _written(target, scope, through=True)
+    return path if known(path) else None
+
+
+def _written(target: ast.expr, scope: FrameScope, *, through: bool = False) -> str | None:
+    """The dotted text: `client.fetch`, `connect().execute`, `clients[...].get`.
+
+    `through`: a local stands for what the source binds to it.
+    """
     match target:
         case ast.Name(id=name):
-            return name
+            value = scope.binding(name) if through else None
+            return name if value is None else _written(value, scope, through=True)
         case ast.Attribute(value=owner, attr=name):
-            before = _written(owner, scope)
+            before = _written(owner, scope, through=through)
             return f"{before}.{name}" if before else name
         case ast.Call(func=function):
             before = _name(function, scope)

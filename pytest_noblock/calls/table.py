@@ -27,6 +27,10 @@ NETWORK = {
     "sqlalchemy.orm.Session sqlalchemy.orm.scoped_session sqlalchemy.orm.Query": "sqlalchemy.ext.asyncio.AsyncSession",
     "sqlalchemy.Connection sqlalchemy.Engine sqlalchemy.engine": "sqlalchemy.ext.asyncio.AsyncEngine",
     "sqlmodel.Session sqlmodel.orm.session.Session": "sqlmodel.ext.asyncio.session.AsyncSession",
+    "sqlalchemy.orm.InstrumentedAttribute sqlalchemy.orm.attributes sqlalchemy.orm.strategies sqlalchemy.orm.loading": (
+        "options(selectinload(...)) in the query that loads the object, so that no relation is loaded later; or"
+        " sqlalchemy.ext.asyncio.AsyncSession with the same option"
+    ),
     "django.db": "its async twin (a{name})",
     "peewee": "",
     "pyodbc": "aioodbc",
@@ -54,13 +58,24 @@ NETWORK = {
     "google.cloud.storage": "gcloud.aio.storage.Storage",
     "google.cloud.firestore google.cloud.firestore_v1": "google.cloud.firestore.AsyncClient",
     "google.cloud": "the AsyncClient of the same package",
+    "google.cloud.pubsub_v1.publisher google.cloud.pubsub_v1.PublisherClient google.cloud.pubsub_v1.futures": (
+        "await asyncio.wrap_future(publisher.publish(...))"
+    ),
+    "google.api_core.future": "await asyncio.wrap_future(...)",
     "googleapiclient": "aiogoogle",
     "azure": "the same client from its .aio package",
     "minio": "miniopy_async.Minio",
     "kubernetes": "kubernetes_asyncio",
     "docker": "aiodocker.Docker",
     "firebase_admin hvac": "",
-    "grpc": "grpc.aio",
+    "grpc": "await of a stub of grpc.aio.insecure_channel (or secure_channel)",
+    "jwt.PyJWKClient jwt.jwks_client": (
+        "one PyJWKClient for the process, which keeps the keys, and its get_signing_keys() at start-up"
+    ),
+    "limits.strategies limits.storage slowapi": (
+        "await limits.aio.strategies.FixedWindowRateLimiter(storage).hit(...) in an async dependency, with"
+        ' storage = limits.storage.storage_from_string("async+redis://...")'
+    ),
     # language models
     "openai": "openai.AsyncOpenAI",
     "anthropic": "anthropic.AsyncAnthropic",
@@ -92,8 +107,13 @@ NETWORK = {
     "ldap3 ldap": "bonsai",
     "dns.resolver": "dns.asyncresolver.{name}",
     "dns.query": "dns.asyncquery.{name}",
-    "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": "asyncio.get_running_loop().getaddrinfo",
-    "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "asyncio.get_running_loop().getnameinfo",
+    "email_validator": (
+        'validate_email(..., check_deliverability=False), then await dns.asyncresolver.resolve(domain, "MX")'
+    ),
+    "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex": (
+        "await asyncio.get_running_loop().getaddrinfo(...)"
+    ),
+    "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "await asyncio.get_running_loop().getnameinfo(...)",
     "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
     # queues
     "celery kombu": "",
@@ -104,7 +124,12 @@ NETWORK = {
     "kafka confluent_kafka": "aiokafka.AIOKafkaProducer",
     "paho.mqtt": "aiomqtt.Client",
     "zmq": "zmq.asyncio.Context().socket",
-    "opentelemetry.sdk opentelemetry.exporter": "",
+    "opentelemetry.sdk opentelemetry.exporter": "a BatchSpanProcessor, which exports in a thread of its own",
+    "opentelemetry.trace.Tracer opentelemetry.trace.ProxyTracer opentelemetry.trace.Span": (
+        "a BatchSpanProcessor, which exports in a thread of its own"
+    ),
+    "opentelemetry.sdk._logs opentelemetry.sdk.logs": "a BatchLogRecordProcessor, which exports in a thread of its own",
+    "opentelemetry.sdk.metrics": "a PeriodicExportingMetricReader, which exports in a thread of its own",
     "rq huey dramatiq": "",
 }
 
@@ -136,7 +161,8 @@ WAITING = {
     "threading.Barrier threading.Thread": "",
     "queue": "asyncio.Queue",
     "multiprocessing": "anyio.to_process.run_sync",
-    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.queues multiprocessing.connection": "",
+    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.JoinableQueue": "",
+    "multiprocessing.queues multiprocessing.connection": "",
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit": "await asyncio.wrap_future(...)",
     "concurrent.futures": "await asyncio.get_running_loop().run_in_executor(...)",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync": "await the coroutine itself",
@@ -178,11 +204,11 @@ INSIDE_GIL = {
 FRAMEWORK = {
     "fastapi.encoders.jsonable_encoder fastapi.routing.serialize_response": (
         'a Response of bytes that pydantic writes: Response(adapter.dump_json(items), media_type="application/json"),'
-        " or fewer items in one answer, or a StreamingResponse that writes them in pieces"
+        " or fewer items in one answer (a page), or a StreamingResponse of a sync generator that yields them in pieces"
     ),
     "starlette.responses fastapi.responses": (
         "a Response of ready bytes (orjson.dumps, or dump_json of a pydantic.TypeAdapter), or fewer items in one"
-        " answer, or a StreamingResponse that writes them in pieces"
+        " answer (a page), or a StreamingResponse of a sync generator that yields them in pieces"
     ),
     "fastapi.dependencies.utils.request_body_to_args": (
         "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
@@ -192,13 +218,34 @@ FRAMEWORK = {
         "fewer items in one request, or orjson.loads(await request.body()) (faster, though it keeps the GIL too)"
     ),
     "jinja2.Template jinja2.Environment mako.template.Template starlette.templating fastapi.templating": (
-        "a smaller page, or a StreamingResponse that writes it in pieces (template.generate)"
+        "a smaller page, or a StreamingResponse(template.generate(...)), which writes it in pieces"
     ),
     "prometheus_client": (
         "a plain def route that returns Response(generate_latest(registry)): in a thread it hands over the GIL"
     ),
-    "starlette.middleware.gzip": "compression in the proxy, or a lower compresslevel",
-    "gc.collect": "gc.freeze() at the end of start-up, and the collector left to itself",
+    "starlette.middleware.gzip": (
+        "compression in the proxy, or a StreamingResponse of a sync generator, whose pieces GZipMiddleware compresses"
+        " one by one, or a Starlette (as 1.10) whose GZipMiddleware takes bodies of thread_minimum_size to a thread"
+    ),
+    "gc.collect": (
+        "no gc.collect() in a request (less often, between requests), and gc.freeze() at the end of start-up, which"
+        " leaves the collector little to do"
+    ),
+}
+
+# A computation that the framework asks a library for, by the library's name: what the endpoint can do about it.
+SERVED = {
+    "pydantic.TypeAdapter.validate_python pydantic.BaseModel.model_validate fastapi.routing.serialize_response": (
+        "response_model=None and a Response of ready bytes, which nobody validates, or fewer items in one answer (a"
+        " page), or a StreamingResponse of a sync generator that yields them in pieces"
+    ),
+    "pydantic.TypeAdapter.dump_python pydantic.TypeAdapter.dump_json pydantic.BaseModel.model_dump": (
+        "fewer items in one answer (a page), or a StreamingResponse of a sync generator that yields them in pieces"
+    ),
+    "pydantic.TypeAdapter.validate_json": (
+        "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
+        " await asyncio.sleep(0) between them"
+    ),
 }
 
 # Computations in pure Python: a thread that runs one hands the GIL over every 5 ms, so that it does not stop the loop.
@@ -207,6 +254,10 @@ HANDS_OVER = "jinja2 mako starlette.templating fastapi.templating"
 # What to advise where `asyncio.to_thread` of the call itself would be wrong or pointless; empty: no thread at all.
 THREADS = {
     "time.sleep": "",
+    "opentelemetry limits slowapi sqlalchemy.orm.InstrumentedAttribute sqlalchemy.orm.attributes": "",
+    "sqlalchemy.orm.strategies sqlalchemy.orm.loading google.api_core.future": "",
+    "google.cloud.pubsub_v1.publisher google.cloud.pubsub_v1.PublisherClient google.cloud.pubsub_v1.futures": "",
+    "grpc": "await asyncio.to_thread(stub.Method, request)",
     "open io tempfile": "await asyncio.to_thread(...) around a function that opens, uses and closes the file",
     "sqlite3": "await asyncio.to_thread(...) around a function that opens, uses and closes its own connection",
     "sqlalchemy sqlmodel": "await asyncio.to_thread(...) around a function that opens, uses and closes its own session",
@@ -221,9 +272,10 @@ THREADS = {
     "concurrent.futures.Future concurrent.futures.ThreadPoolExecutor.submit concurrent.futures": "",
     "asyncio.run_coroutine_threadsafe asgiref.sync.async_to_sync anyio.from_thread": "",
     "psutil.cpu_percent psutil.cpu_times_percent logging select selectors signal multiprocessing": "",
-    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.queues multiprocessing.connection": (
+    "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.JoinableQueue multiprocessing.queues": (
         "await asyncio.to_thread({call}, ...)"
     ),
+    "multiprocessing.connection": "await asyncio.to_thread({call}, ...)",
 }
 
 # Most constructors do not block. These do: they connect, open or start something.
@@ -239,6 +291,9 @@ PREPARING = (
     " Query.filter Query.filter_by Query.join Query.options Query.order_by Query.limit Query.offset Query.where"
     " ThreadPoolExecutor.submit Path.joinpath Path.with_suffix Path.with_name Path.relative_to Path.as_posix"
 )
+
+# What only this process can do for itself: no other process is advised.
+HERE = "gc.collect"
 
 # Modules whose names look like names of classes.
 MODULES = "PIL.Image PIL.ImageOps PIL.ImageFilter"

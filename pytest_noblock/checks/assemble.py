@@ -67,6 +67,7 @@ def measured(
 ) -> Check:
     """The check of a request that was sent and came back. `relative` turns a file into the name that reports show."""
     reason = None if verdict.findings else verdict.reason
+    findings = _one_for_each_line(verdict.findings)
     check = Check(
         id=subject.id,
         request=subject.request,
@@ -76,7 +77,7 @@ def measured(
         duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
         limit=subject.limit,
         meter=subject.meter,
-        findings=tuple(verdict.findings),
+        findings=findings,
         notes=verdict.notes,
         background=task_runs(exchange, relative),
         reason=reason,
@@ -84,6 +85,14 @@ def measured(
         exchanges=(exchange,),
     )
     return _with_routes(replace(check, **more))
+
+
+def _one_for_each_line(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    if len(found) < 2:
+        return tuple(found)
+    from pytest_noblock.judge import grouping
+
+    return tuple(grouping.one_for_each_line(found))
 
 
 def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Finding] = ()) -> int:

@@ -22,7 +22,7 @@ from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, first_use, gil, grouping, inconclusive, last_net, pool, traced
+from pytest_noblock.judge import confirmation, deadlocks, first_use, gil, grouping, inconclusive, last_net, pool, traced
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -117,8 +117,9 @@ class Checker:
             reason = inconclusive.stuck(subject.request, self._seconds(request), where, exchange)
         except LoopBlocked as blocked:
             self._app.abandon()
-            where = self._relative(user_frame(as_stack(blocked.frames, self._user)))
-            reason = inconclusive.loop_not_returned(subject.request, self._seconds(request), where)
+            held_at = user_frame(as_stack(blocked.frames, self._user))
+            where, deadlock = self._relative(held_at), deadlocks.told(held_at)
+            reason = inconclusive.loop_not_returned(subject.request, self._seconds(request), where, deadlock)
         except LoopEnded as error:
             self._app.usable = False
             reason = f"{subject.request} ended the event loop with {error}"

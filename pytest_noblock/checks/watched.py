@@ -110,7 +110,11 @@ def _concluded(
     final = grouping.findings(sure, relative)
     forgiven = grouping.findings(_forgiven(exchange, found, rules), relative)
     others = grouping.notes([*final, *forgiven], grouping.findings(found, relative), [], rules.limits)
-    return final, (*(f"{grouping.said(each)} in the app's lifespan: {_FORGIVEN}" for each in forgiven), *others)
+    return final, (*(f"{grouping.said(each)}{_in_lifespan(each)}: {_FORGIVEN}" for each in forgiven), *others)
+
+
+def _in_lifespan(finding: Finding) -> str:
+    return " in the app's lifespan" if finding.file else ""  # else its place says so
 
 
 _FORGIVEN = "noblock_lifespan = fail would make it red"

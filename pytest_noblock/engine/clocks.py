@@ -246,6 +246,11 @@ def native_threads() -> list[int]:
         return []
 
 
+def clock_of(native: int) -> int:
+    """The number of a thread's CPU clock, see clock_getres(2)."""
+    return ~native << 3 | 6
+
+
 def cpu_of(native: int | None) -> int | None:
     """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
 
@@ -254,7 +259,7 @@ def cpu_of(native: int | None) -> int | None:
     if native is None or _clock_ns is None:
         return None
     try:
-        return int(_clock_ns(~native << 3 | 6))
+        return int(_clock_ns(clock_of(native)))
     except (OSError, OverflowError):
         return None
 

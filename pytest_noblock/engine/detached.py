@@ -44,17 +44,17 @@ async def linger(records: Collection[LiveExchange], until: int, user: UserCode) 
 def note_left(
     loop: asyncio.AbstractEventLoop, records: Collection[LiveExchange], user: UserCode, ending: Ending
 ) -> None:
-    """Note in the records what they left behind on the loop, where a user line shows in it.
-
-    Most loops close empty: the test client makes one for each request, and this must cost next to nothing then.
-    """
-    if not (asyncio.all_tasks(loop) or getattr(loop, "_scheduled", None) or getattr(loop, "_ready", None)):
-        return
+    """Note in the records what they left behind on the loop, where a user line shows in it."""
     for task, record in _tasks(loop, records):
         _note(record, ending, [*_chain(task), *_callbacks(task)], user)
     for handle, record in [*_timers(loop, records, user), *_ready(loop, records)]:
         frames = _called(handle, record, user)
         _note(record, "due" if isinstance(handle, asyncio.TimerHandle) else ending, frames, user)
+
+
+def has_handles(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a timer or a callback is due on the loop."""
+    return bool(getattr(loop, "_scheduled", None) or getattr(loop, "_ready", None))
 
 
 def _note(record: LiveExchange, ending: Ending, frames: list[RawFrame], user: UserCode) -> None:

@@ -1,5 +1,6 @@
 """Errors in words. An exception holds its traceback, and that holds every frame: nothing of ours keeps one."""
 
+import os
 from collections.abc import Iterable
 from types import TracebackType
 from typing import NamedTuple
@@ -8,6 +9,10 @@ from pytest_noblock.engine.usercode import UserCode
 
 _LONGEST = 500
 """Letters of a `repr`. That of a validation error may have a million."""
+_READ = 4
+"""How many times more letters are searched for secrets than are shown."""
+_LEAST = 6
+"""Letters of an environment variable's value that is kept secret: a shorter one, as `1`, stands in many words."""
 _MOST_PLACES = 1000
 """As many frames as Python's own recursion limit allows."""
 
@@ -22,12 +27,23 @@ class Raised(NamedTuple):
 
 
 def shown(thing: object) -> str:
-    """The `repr`, shortened; the type alone where the user's `__repr__` raises, or gives no text."""
+    """The `repr`, shortened, without secrets; the type alone where the user's `__repr__` raises, or gives no text."""
     try:
         text = repr(thing)
     except Exception:  # noqa: BLE001  # the user's code, run for a report only
         return f"<{type(thing).__name__}, whose repr raises>"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} letters)"
+    shown = without_secrets(text[: _READ * _LONGEST])
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... ({len(text)} letters)"
+
+
+def without_secrets(text: str) -> str:
+    """An error quotes what it failed with: a DSN, a URL, a header, the value of an environment variable."""
+    try:
+        from pytest_noblock.model.masks import SECRET_NAME, masked
+    except Exception:  # noqa: BLE001  # no descriptor is left to open it: then the name of the error must do
+        return f"{text.partition('(')[0].partition(':')[0]} (its text is not told)"
+    given = (value for name, value in os.environ.items() if len(value) >= _LEAST and SECRET_NAME.fullmatch(name))
+    return masked(text, given)
 
 
 def told(error: BaseException, trace: TracebackType | None = None) -> Raised:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMap
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import CodeType, FunctionType, TracebackType
-from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
+from typing import Any, NamedTuple, TypedDict, TypeGuard, TypeVar, Unpack
 
 from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
@@ -78,7 +78,8 @@ class Remains(NamedTuple):
     route: str | None
     endpoint: str | None
     entered: bool | None
-    framework: str | None
+    of_starlette: bool
+    """Whether the scope shows that it is an app of Starlette's."""
     error: Raised | None
     """What the app's call raised."""
     cancelled: bool
@@ -170,7 +171,11 @@ class LiveExchange:
         """Keep the words in the place of the app's objects, which a test may expect to be freed."""
         self.remains = remains
         self.scope = {}
-        self.app = self.task = self.error = self.raised = self.raised_at = None
+        self.app = None
+        if self.task is not None:
+            self.task = None
+        if self.error is not None or self.raised is not None:
+            self.error = self.raised = self.raised_at = None
 
     @property
     def request(self) -> str:
@@ -271,9 +276,14 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     return context.get(CURRENT) if context is not None else None
 
 
+def is_plain(function: object) -> TypeGuard[FunctionType]:
+    """Whether it is a function that decorates no other, as most endpoints are: then nothing need be looked for."""
+    return type(function) is FunctionType and "__wrapped__" not in function.__dict__
+
+
 def undecorated(function: Any) -> Any:
     """`inspect.unwrap`, of any object: one that answers whatever it is asked for seems to be decorated without end."""
-    if type(function) is FunctionType and "__wrapped__" not in function.__dict__:  # most endpoints: 2 us less
+    if is_plain(function):
         return function
     try:
         return inspect.unwrap(function)
@@ -283,6 +293,8 @@ def undecorated(function: Any) -> Any:
 
 def code_of(function: object) -> CodeType | None:
     """The function's code; None where it has none."""
+    if type(function) is FunctionType:
+        return function.__code__
     try:
         code = getattr(function, "__code__", None)
     except Exception:  # noqa: BLE001  # as above
@@ -303,6 +315,8 @@ def dotted(endpoint: object) -> str | None:
     """`module.qualname` of an endpoint, also of an object that is called."""
     if endpoint is None:
         return None
+    if type(endpoint) is FunctionType:
+        return f"{endpoint.__module__}.{endpoint.__qualname__}"
     try:
         module, name = getattr(endpoint, "__module__", "?"), getattr(endpoint, "__qualname__", None)
     except Exception:  # noqa: BLE001  # a `__getattr__` of the user's

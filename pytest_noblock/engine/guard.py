@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_noblock.engine.errors import shown
+from pytest_noblock.engine.errors import shown, without_secrets
 from pytest_noblock.engine.usercode import PACKAGE
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Fault(NamedTuple):
         return f"noblock failed, and did not judge this test: {self.error}{place}; {self.advice}"
 
 
-_faults: list[Fault] = []
+waiting: list[Fault] = []
 """Those that nobody has taken yet. A list: any thread may append to it."""
 
 
@@ -56,8 +56,8 @@ def noted(error: Exception) -> None:
         raise error
     if isinstance(error, RecursionError) and len(codes) < _DEEP:
         return  # the app recurses until its stack is full, and gets this error from its own next call
-    if len(_faults) < _MOST_KEPT:
-        _faults.append(_lack(error) or Fault(_named(error), _place(error.__traceback__)))
+    if len(waiting) < _MOST_KEPT:
+        waiting.append(_lack(error) or Fault(_named(error), _place(error.__traceback__)))
 
 
 def fault(error: Exception) -> str:
@@ -102,20 +102,15 @@ class Around:
                     noted(ours)
 
 
-def pending() -> bool:
-    """Whether there is a fault that nobody has taken."""
-    return bool(_faults)
-
-
 def last() -> str:
     """The sentence of the last fault that nobody has taken."""
-    return _faults[-1].sentence
+    return waiting[-1].sentence
 
 
 def taken() -> list[Fault]:
     """The faults so far, each once; they are then forgotten."""
-    faults = list(dict.fromkeys(_faults))
-    _faults.clear()
+    faults = list(dict.fromkeys(waiting))
+    waiting.clear()
     return faults
 
 
@@ -124,7 +119,7 @@ def _named(error: Exception) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001  # the `__str__` of a class of the user's
         return shown(error)
-    return " ".join(text.split())[:300]
+    return without_secrets(" ".join(text.split())[:300])
 
 
 def _lack(error: Exception) -> Fault | None:

@@ -11,9 +11,10 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 `uninstall`, and the next one does not call `install`.
 """
 
+import asyncio
+import functools
 import gc
 import importlib
-import itertools
 import sys
 import threading
 from asyncio import base_events, events
@@ -26,10 +27,11 @@ from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
+from pytest_noblock.engine.network.call_shapes import sees_polls_of
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
-from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.meter import POLLING, STEPPING, StepMeter
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
@@ -48,21 +50,18 @@ _lock = threading.RLock()
 _users: Counter[Patches] = Counter()
 """By set of patches: how many `install` calls no `uninstall` has ended yet."""
 _ident = threading.get_ident
-_turns = itertools.count(1)
-"""Numbers for the turns of all loops: a request's steps in two threads never share one."""
 _c_calls: "CCalls | None" = None
 """Made when the first C driver is imported."""
 
 
 def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
-    yield Patch(base_events.BaseEventLoop, "_run_once", _run_once)
     yield closing_loops.patch()
     yield from collector.patches()
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield from thread_starts.patches()
     yield awaited_fds.patch()
-    yield from known_calls.patches(STEPPING)
+    yield from known_calls.patches(STEPPING, POLLING)
 
 
 _PYTHON = Patches(_python_patches, known_calls.MODULES, at_once=known_calls.MODULES)
@@ -72,6 +71,8 @@ _STARLETTE: Patches = Patches(
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
 _FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
+_RUN_ONCE = Patches(lambda: [Patch(base_events.BaseEventLoop, "_run_once", _run_once)])
+"""In only once a loop has come whose selector nobody sees, as Windows' proactor."""
 
 
 def install(entry_points: Patches | None = None) -> None:
@@ -115,6 +116,7 @@ def uninstall(entry_points: Patches | None = None) -> None:
                 each.uninstall()
         if not _users:
             gc.callbacks.remove(collector.collection)
+            _RUN_ONCE.uninstall()
             if _c_calls is not None:
                 _c_calls.give_back()
 
@@ -151,7 +153,7 @@ def _install_at_once(module: str) -> None:
 def metered(meter: StepMeter) -> Iterator[None]:
     """Meter the steps of the thread that made the meter."""
     install()
-    register(meter)
+    register(meter, other_loops.running_loop())
     try:
         yield
     finally:
@@ -169,11 +171,27 @@ def give_up(ident: int) -> None:
         uninstall()
 
 
-def register(meter: StepMeter) -> None:
-    """The steps of its thread are metered from now on, while the patches are installed. Called on that thread."""
-    if other_loops.counts_turns():
-        meter.turn = next(_turns)  # the present one has begun already
+def register(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
+    """The steps of its thread are metered from now on, while the patches are installed. Called on that thread.
+
+    `loop`: the one that the thread runs.
+    """
     _meters[meter.ident] = meter
+    if loop is not None:
+        count_turns(meter, loop)
+
+
+def count_turns(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
+    """The turns of the loop, which runs on the meter's thread, are counted until `unregister`."""
+    if not other_loops.turns_as_usual(loop):
+        return
+    meter.loop, meter.polled = loop, True  # the present turn has begun already
+    selector = getattr(loop, "_selector", None)  # private (CPython 3.4 to 3.14)
+    with _lock:
+        if sees_polls_of(selector):
+            POLLING.tell(meter, selector)
+        elif _users:
+            _RUN_ONCE.install()
 
 
 def unregister(meter: StepMeter) -> None:
@@ -181,6 +199,7 @@ def unregister(meter: StepMeter) -> None:
     if _meters.get(meter.ident) is meter:
         del _meters[meter.ident]
         _apps.pop(meter.ident, None)
+    POLLING.stop(meter)
     if STEPPING.get(meter.ident) is meter:
         del STEPPING[meter.ident]
 
@@ -201,9 +220,11 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
 
     def _run(handle: events.Handle) -> None:
         owner = handle._context.get(current)  # type: ignore[attr-defined]
-        if owner is None and apps:
-            owner = apps.get(ident())
-        if owner is None or owner is ours or (meter := meters.get(ident())) is None:
+        if (
+            (owner is None and (not apps or (owner := apps.get(ident())) is None))
+            or owner is ours
+            or (meter := meters.get(ident())) is None
+        ):
             try:
                 original(handle)
             finally:
@@ -228,16 +249,13 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
 
 
 def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable[[base_events.BaseEventLoop], None]:
-    """Count the turns of the loop: `run_forever` calls `self._run_once` for each (CPython 3.4 to 3.14).
+    """Note the turns of the loop: `run_forever` calls `self._run_once` for each (CPython 3.4 to 3.14)."""
 
-    A turn polls the selector once, and then runs the callbacks that are ready. A loop that turns in another way
-    (uvloop, qasync) is not counted.
-    """
-    meters, ident, turns = _meters, _ident, _turns
-
+    @functools.wraps(original)
     def _run_once(loop: base_events.BaseEventLoop) -> None:
-        if meters and (meter := meters.get(ident())) is not None:
-            meter.turn = next(turns)
+        meter = _meters.get(_ident())
+        if meter is not None:
+            meter.polled = True
         original(loop)
 
     return _run_once

@@ -15,17 +15,20 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.asgi.boundary import Watcher
 
 
+_starting = threading.Lock()
+"""Held while a watch is made: two threads may bring the first request."""
+
+
 class LateWatch:
     """A `boundary.Watcher`. `begin` and `end` belong to the test's thread, `request_enters` to the app's."""
 
     asks_for_tasks = False
+    _watch: RequestWatch | None = None
 
     def __init__(self, kit: Kit, sample_after: int) -> None:
         """`kit`: its patches are on. `sample_after`: as for `RequestWatch`."""
         self._kit = kit
         self._sample_after = sample_after
-        self._lock = threading.Lock()
-        self._watch: RequestWatch | None = None
 
     def begin(self) -> None:
         self._kit.entry_points.watcher = self
@@ -48,7 +51,7 @@ class LateWatch:
 
     def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
-        with self._lock:
+        with _starting:
             if self._watch is None:
                 watch = RequestWatch(self._kit, self._sample_after)
                 watch.start(inherits=True)

@@ -188,7 +188,7 @@ class _Sensors:
         wake()
         before = meter.last_owner
         if before is not None:
-            self._many.steps.append((meter.turn, before.number))
+            self._many.steps.append((meter.present_turn(), before.number))
 
     def _sample(self) -> bool:
         self._gaps.reset_marks()

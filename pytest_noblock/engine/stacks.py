@@ -1,6 +1,7 @@
 """Stacks of running frames, as values; errors, in words."""
 
 import contextlib
+import inspect
 import opcode
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 from pytest_noblock.engine import errors
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
-from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.frames import Form, Frame, Stack
 
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, offset of the last instruction, globals: all that another thread may safely keep of a running frame."""
@@ -133,7 +134,8 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
         if frame.user and lasti == _NOWHERE:
             frame = frame._replace(line=callsites.def_line(code.co_filename, line))
         elif frame.user and frame.call is None:
-            frame = frame._replace(call=names.called(code, line, namespace, lasti))
+            below = stack[-1].name if stack and inside else None
+            frame = frame._replace(call=names.called(code, line, namespace, lasti, below=below))
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
         inside = inside and not (frame.user or frame.asgi)
@@ -144,16 +146,31 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
 def frame_at(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:
     """The frame without its call. A template's is named by the line of the template as the user wrote it."""
     if _IN_TEMPLATE.isdisjoint(namespace):
-        return plain_frame(code, line, user=code.co_filename in user)
+        module = namespace.get("__name__")
+        frame = plain_frame(code, line, user=code.co_filename in user)
+        return frame._replace(module=module) if type(module) is str else frame
     from pytest_noblock.calls import templates
 
     written = templates.written(code, line, namespace)
-    return written._replace(user=written.file in user)
+    return written._replace(user=written.file in user, form="template")
 
 
 def plain_frame(code: CodeType, line: int, *, user: bool) -> Frame:
-    """The frame as Python has it, without its call."""
-    return Frame(code.co_filename, line, code.co_name, user=user, asgi=is_asgi(code))
+    """The frame as Python has it, without its call and its module."""
+    asgi, name = is_asgi(code), code.co_qualname
+    return Frame(code.co_filename, line, code.co_name, user=user, asgi=asgi, form=_form(code), qualname=name)
+
+
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
+
+
+def _form(code: CodeType) -> Form:
+    flags = code.co_flags
+    if flags & inspect.CO_ASYNC_GENERATOR:
+        return "async generator"
+    if flags & _ASYNC:
+        return "async def"
+    return "generator" if flags & inspect.CO_GENERATOR else "def"
 
 
 def is_asgi(code: CodeType) -> bool:
@@ -172,8 +189,8 @@ def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
     if mine is None:
         return tuple(_with_own_names(stack, frames))
     if stack[mine].call is None:
-        seen = frames[mine]
-        stack[mine] = stack[mine]._replace(call=called_from(seen, line_of(seen), seen.f_lasti))
+        below = frames[mine - 1] if mine else None
+        stack[mine] = stack[mine]._replace(call=_running_call(frames[mine], below))
     return tuple(stack)
 
 
@@ -186,11 +203,19 @@ def _with_own_names(stack: Sequence[Frame], frames: Sequence[FrameType]) -> Iter
         yield each._replace(name=names.own_name(frame.f_code, frame.f_globals)) if inside else each
 
 
-def called_from(frame: FrameType, line: int, lasti: int | None = None) -> str | None:
+def called_from(frame: FrameType, line: int, lasti: int | None = None, *, below: str | None = None) -> str | None:
     """The call made at `line`, named by the frame's variables as well: only the frame's own thread may read them."""
     from pytest_noblock.calls import names
 
-    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti)
+    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti, below=below)
+
+
+def _running_call(frame: FrameType, below: FrameType | None) -> str | None:
+    """`below`: the frame that this one called."""
+    from pytest_noblock.calls import names
+
+    name = names.own_name(below.f_code, below.f_globals) if below is not None else None
+    return called_from(frame, line_of(frame), frame.f_lasti, below=name)
 
 
 def first_line(code: CodeType, user: UserCode) -> Frame:

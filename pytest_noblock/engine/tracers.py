@@ -24,7 +24,7 @@ def slowdown() -> int:
     Those of the calling thread count, and those that new threads get.
     """
     if sys.gettrace() is threading.gettrace() is sys.getprofile() is threading.getprofile() is None and not _has_tool():
-        return 1  # asked of each request
+        return 1
     return max((_factor(each) for each in _on()), default=1)
 
 
@@ -39,7 +39,8 @@ def _on() -> Iterator[object]:
 if sys.version_info >= (3, 12):
 
     def _has_tool() -> bool:
-        return any(map(sys.monitoring.get_tool, range(6)))
+        tool = sys.monitoring.get_tool
+        return bool(tool(0) or tool(1) or tool(2) or tool(3) or tool(4) or tool(5))  # asked of each request
 
     def _tools() -> Iterator[str]:
         """The tools that ask for events of all code. What asks for those of single functions is not worth a doubt."""

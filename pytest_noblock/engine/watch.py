@@ -1,9 +1,10 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
 import asyncio
+import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine import instrument
@@ -52,28 +53,33 @@ class RequestWatch:
     that runs the app. After `stop` the values are complete.
     """
 
+    segments: tuple[Segment, ...] = ()
+    _pools: "WatchedPools | None" = None
+    _slowdown = 1
+    _patched = False
+    """Whether this watch has the patches in."""
+    _stops: Sequence[LiveExchange] = ()
+    """The lifespans that ended in the fixtures' teardown."""
+
     def __init__(self, kit: Kit, sample_after: int, *, asks_for_tasks: bool = False) -> None:
         """`sample_after`: how old a step is when the watchdog samples it (ns). `asks_for_tasks`: see `Watcher`."""
         self.asks_for_tasks = asks_for_tasks
         self.records: list[LiveExchange] = []
-        self.segments: tuple[Segment, ...] = ()
         self._kit = kit
         self._sample_after = sample_after
         self._metered: list[_MeteredThread] = []
         self._ended: list[tuple[Segment, int]] = []
         self._loops: dict[str, None] = {}
         self._entered: list[UnderWay] = []
-        self.gaps = WatchedGaps(sample_after, self._requests, self._marks)
+        self.gaps = self._new_gaps()
         """True where one was recorded."""
-        self._held = HeldTurns(self._thread, STEPPING)
+        self._held = HeldTurns(functools.partial(_thread_of, self._metered), STEPPING)
         self.gaps.also.append(self._held.look)
-        self._pools: WatchedPools | None = None
         self._open_loops = OpenLoops(self.records, kit.user)
-        self._slowdown = 1
-        self._patched = False
-        """Whether this watch has the patches in."""
-        self._stops: list[LiveExchange] = []
-        """The lifespans that ended in the fixtures' teardown."""
+
+    def _new_gaps(self) -> WatchedGaps:
+        """They know the lists, and not the watch: in a cycle it would wait for the garbage collector."""
+        return WatchedGaps(self._sample_after, self._entered.copy, functools.partial(_marks_of, self._metered))
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches.
@@ -137,8 +143,8 @@ class RequestWatch:
         for thread in list(self._metered):
             self._finish(thread)
         self.segments = self._kit.meters.with_samples(self._ended)
-        self.records = self._stops
-        self.gaps = WatchedGaps(self._sample_after, self._requests, self._marks)
+        self.records = list(self._stops)
+        self.gaps = self._new_gaps()
         self._pools = None
         return True
 
@@ -148,8 +154,8 @@ class RequestWatch:
 
     def stop_of(self, record: LiveExchange) -> StepMeter:
         """One of the test's fixtures stops the app; on the thread that runs it."""
-        self._stops.append(record)
-        return self._meter()
+        self._stops = [*self._stops, record]
+        return self._meter(other_loops.running_loop())
 
     def leave(self) -> None:
         """Remove the patches. To be called after the fixtures, which may put back a wrapper of ours."""
@@ -195,15 +201,19 @@ class RequestWatch:
         self._slowdown = max(self._slowdown, slowdown())  # a profiler may be on for a few lines of the test alone
         if (loop := other_loops.running_loop()) is not None:
             self._open_loops.add(loop)
-        meter = self._meter()
+        meter = self._meter(loop)
         if record.method != LIFESPAN:
             self._enters(UnderWay(record, meter.ident, loop))
         return meter
 
-    def _meter(self) -> StepMeter:
-        """Of the calling thread."""
+    def _meter(self, loop: asyncio.AbstractEventLoop | None) -> StepMeter:
+        """Of the calling thread, which runs the loop."""
         meter = instrument.current_meter()
-        return meter if meter is not None and meter.of_this_thread() else self._new_meter()
+        if meter is None or not meter.of_this_thread():
+            return self._new_meter(loop)
+        if loop is not meter.loop:
+            instrument.count_turns(meter, loop)
+        return meter
 
     def _enters(self, request: UnderWay) -> None:
         """Where another request is under way on the same loop, both may wait for the loop's thread pool."""
@@ -221,28 +231,14 @@ class RequestWatch:
                 self.gaps.also.append(self._pools.sample)
             self._pools.several(request.loop)
 
-    def _requests(self) -> list[UnderWay]:
-        """On the watchdog's thread: the requests of the test, each with its loop."""
-        return list(self._entered)
-
-    def _thread(self, ident: int) -> LoopThread | None:
-        """On the watchdog's thread."""
-        meters = (each.meter for each in list(self._metered) if each.meter.ident == ident)
-        return next((LoopThread(each.native, each.turn) for each in meters), None)
-
-    def _marks(self) -> list[Marks | None]:
-        """On the watchdog's thread: what the threads had burned when the last steps began."""
-        threads = [each.meter.threads for each in list(self._metered)]
-        return [marks for each in threads for marks in (each.marks, each.earlier)]
-
-    def _new_meter(self) -> StepMeter:
+    def _new_meter(self, loop: asyncio.AbstractEventLoop | None) -> StepMeter:
         for ended in [each for each in self._metered if not each.alive()]:
             self._finish(ended)
         thread = threading.current_thread()
         meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
-        self._metered.append(_MeteredThread(thread, meter))
-        self._loops[other_loops.loop_name()] = None
+        self._metered.append(_MeteredThread(thread, meter, loop))
+        self._loops[other_loops.name_of(loop)] = None
         return meter
 
     def _finish(self, thread: "_MeteredThread") -> None:
@@ -251,14 +247,26 @@ class RequestWatch:
         self._ended.extend(thread.meter.segments)
 
 
+def _thread_of(metered: "list[_MeteredThread]", ident: int) -> LoopThread | None:
+    """On the watchdog's thread."""
+    meters = (each.meter for each in list(metered) if each.meter.ident == ident)
+    return next((LoopThread(each.native, each.present_turn()) for each in meters), None)
+
+
+def _marks_of(metered: "list[_MeteredThread]") -> list[Marks | None]:
+    """On the watchdog's thread: what the threads had burned when the last steps began."""
+    threads = [each.meter.threads for each in list(metered)]
+    return [marks for each in threads for marks in (each.marks, each.earlier)]
+
+
 class _MeteredThread:
     """A thread that runs an app, and its meter; made on that thread."""
 
-    def __init__(self, thread: threading.Thread, meter: StepMeter) -> None:
+    def __init__(self, thread: threading.Thread, meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
         self.meter = meter
         self.alive: Callable[[], bool] = thread.is_alive
-        self._undo = other_loops.install_steps(meter)
-        instrument.register(meter)
+        self._undo = other_loops.install_steps_on(loop, meter)
+        instrument.register(meter, loop)
 
     def close(self) -> None:
         """Any thread may call it."""

@@ -1,4 +1,4 @@
-"""What to write instead of a blocking call. `calls/table.py` has the facts of each call.
+"""What to write instead of a blocking call. `calls/table.py` has its facts, `judge/placed.py` puts it where it runs.
 
 The answer depends on the kind. A call that waits can be awaited, or made in a thread. A call
 that computes and keeps the GIL stops the loop from a thread as well: it needs a process.
@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import assert_never
 
-from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known
-from pytest_noblock.model.kinds import Kind, TaskKind
-from pytest_noblock.model.observation import Phase
+from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, Entry, entry_of, is_async, known, served
+from pytest_noblock.judge import placed
+from pytest_noblock.judge.placed import Remedy
+from pytest_noblock.model.kinds import KINDS, Kind, TaskKind
+from pytest_noblock.model.where import Where
 
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """Matches the name of a class. It yields the last word of `PoolManager`, `Manager`, and the classes that begin with a
@@ -24,24 +26,72 @@ def replacement(
     call: str | None,
     kind: Kind,
     *,
-    phase: Phase | None = None,
+    where: Where | None = None,
     code: str | None = None,
     by_framework: bool = False,
 ) -> str:
     """What to write instead, as text to read: the async way first, then a thread or process where that helps.
 
-    `phase`: the phase of the finding; None leaves out the ways that depend on it. `code`: the line that makes the
+    `where`: where the line runs; None leaves out the ways that depend on it. `code`: the line that makes the
     call; the text uses the client's name of that line. `by_framework`: no line of the user's makes the call.
     """
     if by_framework and kind == "cpu" and not (entry_of(call) or _UNKNOWN).says_all:
-        return _of_framework(call)
-    plain_def = helps_plain_def(kind, call) and not by_framework  # it may be a middleware's, or a validator's
-    ways = [*_ways(call, kind), _plain_def(phase) if plain_def else ""]
-    return _as_written(", or ".join(way for way in ways if way), call, code)
+        return _joined(_of_framework(call), placed.answer_validated_in_thread(where) if where else "")
+    ways = tuple(each for each in _ways(call, kind) if each)
+    if where is not None and where.middleware and kind in ("sync-network", "sync-io"):
+        return placed.in_library(_remedy(call, kind, ways), where.middleware)
+    if where is None or by_framework or not KINDS[kind].on_loop:
+        return _as_written(_joined(*ways), call, code)
+    text = _joined(*placed.ways(_remedy(call, kind, ways), where))
+    return _as_written(text, call, code)
+
+
+def _joined(*ways: str) -> str:
+    return ", or ".join(way for way in ways if way)
+
+
+def _remedy(call: str | None, kind: Kind, ways: tuple[str, ...]) -> Remedy:
+    """What replaces the call, in pieces that `placed` puts where the line runs."""
+    computes = kind == "cpu" and not (_frees_gil(call) or _hands_over(call))
+    says_all = (entry_of(call) or _UNKNOWN).says_all
+    anywhere, instead = _apart(call, ways, computes=computes)
+    return Remedy(
+        ways=ways,
+        anywhere=anywhere,
+        instead=instead,
+        thread="" if computes or (says_all and not _hands_over(call)) else _thread(call),
+        process=computes and not says_all,
+        call=_callable(call) if call else "",
+        frees_gil=kind == "cpu" and _frees_gil(call),
+        in_thread=helps_plain_def(kind, call),
+    )
+
+
+_STANDS_ALONE = ("a ", "an answer", "an async library", "one ", "options(")
+"""How the texts of `calls.table` begin that name no call to await."""
+
+
+def _apart(call: str | None, ways: tuple[str, ...], *, computes: bool) -> tuple[tuple[str, ...], str]:
+    """The ways that may be written anywhere, and the one that is awaited."""
+    entry = entry_of(call)
+    if entry is not None and entry.says_all:
+        return (entry.instead,), ""
+    if computes:
+        return tuple(each for each in ways if "await " not in each), ""
+    first = ways[0] if ways and "to_thread" not in ways[0] else ""
+    return ((first,), "") if first.startswith(_STANDS_ALONE) else ((), first)
+
+
+def _thread(call: str | None) -> str:
+    """How the call is moved to a thread, with `{call}` for what is moved."""
+    entry = entry_of(call)
+    return IN_THREAD if entry is None or not entry.thread else entry.thread
 
 
 def _of_framework(call: str | None) -> str:
     """What to do about CPU that the framework burned for the endpoint, or that no line was seen to burn."""
+    if text := served(call):
+        return text
     if call is not None and f"{call}.".startswith("pydantic."):
         return "fewer items in one request, or a Response of ready bytes where nothing has to be validated"
     return f"a process: await anyio.to_process.run_sync(...), or {_SMALLER}"
@@ -60,19 +110,6 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
             return False
         case _:
             assert_never(kind)
-
-
-def _plain_def(phase: Phase | None) -> str:
-    """Starlette runs an endpoint or a background task that is a plain `def` in a thread, and nothing else."""
-    match phase:
-        case Phase.HANDLER:
-            return "make the endpoint a plain def"
-        case Phase.BACKGROUND:
-            return "make the task a plain def"
-        case Phase.LIFESPAN | Phase.DETACHED | Phase.APP | None:
-            return ""
-        case _:
-            assert_never(phase)
 
 
 def _ways(call: str | None, kind: Kind) -> Iterator[str]:
@@ -153,6 +190,9 @@ def _ways_to_compute(call: str | None) -> Iterator[str]:
 
 def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
+    if entry is not None and entry.only_here:
+        yield entry.instead
+        return
     yield entry.instead if entry is not None and entry.cpu and not entry.says_all else ""
     yield _in_process(call)
     yield "smaller pieces: the GIL is kept until each returns"

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pytest_noblock.calls.known import known
+from pytest_noblock.calls.known import is_on_the_way, known
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
-from pytest_noblock.model.frames import Stack, user_frame
+from pytest_noblock.model.frames import Frame, Stack, user_frame
 from pytest_noblock.model.rules import Rule
 from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
@@ -48,11 +48,12 @@ class RoundTrip(NamedTuple):
 
 def of_network(segment: Segment) -> list[RoundTrip]:
     """The synchronous round trips, one for each user line; where no line was caught, one without a line."""
-    by_line = {_key(_of_line(line)): line for line in segment.lines}
+    by_line = {(line.frame.file, line.frame.line): line for line in segment.lines}
     trips = {
-        key: _counted(by_line[key], trip.rule) if key in by_line else trip for key, trip in _by_calls(segment).items()
+        key: _counted(by_line[key], segment, trip.rule) if key in by_line else trip
+        for key, trip in _by_calls(segment).items()
     }
-    trips |= {key: _counted(line, _ROUND_TRIP) for key, line in by_line.items() if line.round_trips}
+    trips |= {key: _counted(line, segment, _ROUND_TRIP) for key, line in by_line.items() if line.round_trips}
     if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
         rule = _ROUND_TRIP if segment.round_trips else _DOUBTFUL_TRIP
@@ -74,7 +75,7 @@ def of_sleep(segment: Segment) -> BlamedLine:
     """The line that slept longest."""
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
-        return _of_line(longest)
+        return of_line(longest, segment)
     took: Counter[Key | None] = Counter()
     for call in segment.calls:
         took[_key(_of_call(call))] += call.ended - call.began
@@ -161,16 +162,17 @@ def _waits_for_client(call: BlockingCall) -> bool:
     return entry is not None and entry.network and call.asked == 0 and call.name != "time.sleep"
 
 
-def _counted(line: LineCost, rule: Rule) -> RoundTrip:
+def _counted(line: LineCost, segment: Segment, rule: Rule) -> RoundTrip:
     """The round trip of a line with its cost by the line's counters."""
-    return RoundTrip(_of_line(line), rule, line.cpu, line.asleep)
+    return RoundTrip(of_line(line, segment), rule, line.cpu, line.asleep)
 
 
 def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
-    """The user line that most samples show."""
+    """The user line that most samples show; none, and the first sample's stack, where no sample shows one."""
+    samples = list(samples)
     seen = [(frame, sample) for sample in samples if (frame := user_frame(sample.stack)) is not None]
     if not seen:
-        return BlamedLine()
+        return BlamedLine(stack=samples[0].stack, syscall=samples[0].syscall) if samples else BlamedLine()
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     frame, sample = here[0]
@@ -182,12 +184,36 @@ def _seen_waiting(samples: list[Sample]) -> bool:
     return any(not may_want_gil(sample) for sample in samples)
 
 
-def _of_line(line: LineCost) -> BlamedLine:
-    return BlamedLine(line.frame, line.stack, "line counters", witnessed=True)
+def of_line(line: LineCost, segment: Segment, evidence: Evidence = "line counters") -> BlamedLine:
+    """The line, with that of its calls in which the loop thread was seen: the counters do not tell two calls apart."""
+    return BlamedLine(line.frame, line.stack, evidence, witnessed=True, call=_seen_call(line.frame, segment))
+
+
+def _seen_call(line: Frame, segment: Segment) -> str | None:
+    """The call of this line that took longest, of those that were recorded or seen; None where none was."""
+    recorded: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for call in segment.calls:
+        recorded.update(_call_at(line, call.stack, call.ended - call.began))
+    for sample in segment.samples:
+        seen.update(_call_at(line, sample.stack, 1))
+    likely = recorded if 2 * max(recorded.values(), default=0) >= segment.off_cpu or not seen else seen
+    return likely.most_common(1)[0][0] if likely else None
+
+
+def _call_at(line: Frame, stack: Stack, weight: int) -> dict[str, int]:
+    frame = user_frame(stack)
+    here = frame is not None and (frame.file, frame.line) == (line.file, line.line)
+    return {frame.call: weight} if here and frame is not None and frame.call is not None else {}
 
 
 def _of_call(call: BlockingCall) -> BlamedLine:
-    return BlamedLine(user_frame(call.stack), call.stack, "call", witnessed=True)
+    """A call that the loop makes by itself, as of `call_later(1, time.sleep, 1)`, is named by its own name."""
+    frame = user_frame(call.stack)
+    names = [each.name for each in call.stack if each.name is not None]
+    by_loop = frame is None and all(map(is_on_the_way, names))
+    name = names[-1] if names else call.name
+    return BlamedLine(frame, call.stack, "call", witnessed=True, call=name if by_loop else None)
 
 
 def _key(place: BlamedLine) -> Key | None:

@@ -31,6 +31,8 @@ class Fault:
     """The task's `__name__`; where no task was added, the name that the test gave, empty where it gave none."""
     reason: str
     """Why, as text for people."""
+    instead: str = ""
+    """What to write instead, for this reason; empty: what is advised for the kind."""
     exchange: Exchange | None = None
     task: Task | None = None
 
@@ -42,7 +44,7 @@ def faults(exchanges: Sequence[Exchange], expected: Sequence[str], shown: Shown)
     """
     added = [(exchange, task) for exchange in exchanges for task in exchange.tasks]
     if not expected:
-        missing = [] if added else [Fault("background-missing", "", _nothing_added(exchanges))]
+        missing = [] if added else [Fault("background-missing", "", *_nothing_added(exchanges))]
         return missing + [fault for owned in added for fault in _faults_of(*owned, shown)]
     chosen, missing = _chosen(added, expected, exchanges)
     named = [(exchange, task) for exchange, task in added if any(task.is_called(name) for name in expected)]
@@ -110,7 +112,7 @@ def _finding(fault: Fault, shown: Shown) -> Finding:
         function=frame.function if frame else None,
         code=source_line(frame.file, frame.line) if frame else None,
         call=fault.name,
-        replacement=advice.replacement(None, fault.kind),
+        replacement=fault.instead or advice.replacement(None, fault.kind),
         confirmed=True,
         evidence="timeline",
         reason=fault.reason,
@@ -127,25 +129,37 @@ def _chosen(
     for name in expected:
         owned = next((each for each in left if each[1].is_called(name)), None)
         if owned is None:
-            missing.append(Fault("background-missing", name, _not_among(added, exchanges)))
+            missing.append(Fault("background-missing", name, *_not_among(name, added, exchanges)))
         else:
             left.remove(owned)
             chosen.append(owned)
     return chosen, missing
 
 
-def _nothing_added(exchanges: Sequence[Exchange]) -> str:
+_Why = tuple[str, str]
+"""The reason of a fault, and what to write instead."""
+
+
+def _nothing_added(exchanges: Sequence[Exchange], name: str = "") -> _Why:
     if not exchanges:
-        return "the test made no request"
+        return "the test made no request", "send the request that adds the task within the test's call"
     if all(exchange.framework is None for exchange in exchanges):
-        return "the app is not Starlette's, so its background work has no names: " + _after_response(exchanges[-1])
-    return "no request of this test added a task"
+        why = "the app is not Starlette's, so its background work has no names: " + _after_response(exchanges[-1])
+        return why, "test what the task leaves behind: only Starlette's and FastAPI's tasks are seen"
+    return "no request of this test added a task", f"{_adding(name)} in the path operation or in a dependency"
 
 
-def _not_among(added: Sequence[_Owned], exchanges: Sequence[Exchange]) -> str:
+def _adding(name: str) -> str:
+    """`tasks.add_task(write_log, ...)`, for a name as the test gives it."""
+    short = name.rpartition(".")[2]
+    return f"tasks.add_task({short}, ...)" if short else "tasks.add_task(...)"
+
+
+def _not_among(name: str, added: Sequence[_Owned], exchanges: Sequence[Exchange]) -> _Why:
     if not added:
-        return _nothing_added(exchanges)
-    return f"the tasks that were added: {', '.join(task.name for _, task in added)}"
+        return _nothing_added(exchanges, name)
+    names = ", ".join(task.name for _, task in added)
+    return f"the tasks that were added: {names}", f"{_adding(name)}, or in the marker the name of one that is added"
 
 
 def _after_response(exchange: Exchange) -> str:
@@ -158,45 +172,63 @@ def _after_response(exchange: Exchange) -> str:
 
 def _faults_of(exchange: Exchange, task: Task, shown: Shown) -> Iterator[Fault]:
     if task.began is None:
-        yield Fault("background-lost", task.name, _why_lost(exchange, task), exchange, task)
+        yield Fault("background-lost", task.name, *_why_lost(exchange, task), exchange, task)
         return
     if exchange.completed is None or task.began < exchange.completed:
-        yield Fault("background-early", task.name, _why_early(exchange, task, shown), exchange, task)
+        yield Fault("background-early", task.name, *_why_early(exchange, task, shown), exchange, task)
     if task.error is not None:
-        yield Fault("background-failed", task.name, f"it raised {task.error}", exchange, task)
+        instead = f"handle {_type_of(task.error)} in {task.name}: nobody else learns of it"
+        yield Fault("background-failed", task.name, f"it raised {task.error}", instead, exchange, task)
     elif task.ended is None:
-        reason = "it began, and had not ended when the test did"
-        yield Fault("background-lost", task.name, reason, exchange, task)
+        why = "it began, and had not ended when the test did"
+        yield Fault("background-lost", task.name, why, _LET_IT_END, exchange, task)
 
 
-def _why_early(exchange: Exchange, task: Task, shown: Shown) -> str:
+_LET_IT_END = "leave the client's `with` block, or await what sends the request, before the test ends"
+
+
+def _type_of(error: str) -> str:
+    """`ValueError` of `ValueError('no') at app/main.py:12 in report`."""
+    name = error.partition("(")[0].strip("<")
+    return name if name.replace(".", "").isidentifier() else "the exception"
+
+
+def _why_early(exchange: Exchange, task: Task, shown: Shown) -> _Why:
     if task.called_at is not None:
-        return f"the endpoint waited for it at {shown(task.called_at.file)}:{task.called_at.line}"
+        where = f"{shown(task.called_at.file)}:{task.called_at.line}"
+        return f"the endpoint waited for it at {where}", "hand the task to the response and return; do not await it"
     if exchange.framework is not None and _is_older(exchange.framework, (1, 7)):
-        return f"Starlette {exchange.framework} runs it before the body behind BaseHTTPMiddleware; 1.7 does not"
-    return "the framework began it before the last part of the body was sent"
+        why = f"Starlette {exchange.framework} runs it before the body behind BaseHTTPMiddleware; 1.7 does not"
+        return why, "Starlette 1.7 or newer, or a pure ASGI middleware in the place of BaseHTTPMiddleware"
+    why = "the framework began it before the last part of the body was sent"
+    return why, "the task as background= of the Response that is returned"
 
 
-def _why_lost(exchange: Exchange, task: Task) -> str:
+def _why_lost(exchange: Exchange, task: Task) -> _Why:
     failed = next((each for each in exchange.tasks if each.error is not None and _in_one_object(each, task)), None)
     if failed is not None:
-        return f"{failed.name} raised {failed.error} before it; the tasks after one that raises never run"
+        why = f"{failed.name} raised {failed.error} before it; the tasks after one that raises never run"
+        return why, f"handle {_type_of(failed.error or '')} in {failed.name}, or add {task.name} before it"
     if exchange.cancelled:
-        return "the app was cancelled, for the client left the response unread"
+        why = "the app was cancelled, for the client left the response unread"
+        return why, "read the response to its end in the test: response.read(), or all that client.stream() gives"
     if exchange.returned is None:
-        return "the test ended before the app's call did"
+        return "the test ended before the app's call did", _LET_IT_END
     return _why_dropped(exchange)
 
 
-def _why_dropped(exchange: Exchange) -> str:
+def _why_dropped(exchange: Exchange) -> _Why:
     """Why a task was dropped: the app's call has ended, and nothing runs the task any more."""
     if exchange.raised is not None or exchange.error is not None:
-        return f"the endpoint raised {exchange.raised or exchange.error} after it was added; {_LATE}"
+        why = f"the endpoint raised {exchange.raised or exchange.error} after it was added; {_LATE}"
+        return why, "return the error as a Response that has the task (background=), or do its work before the raise"
     if exchange.own_background:
-        return "the returned Response has a background of its own; then FastAPI drops the injected tasks"
+        why = "the returned Response has a background of its own; then FastAPI drops the injected tasks"
+        return why, "add all tasks to one object: the injected BackgroundTasks, or the background= of the Response"
     if exchange.entered is False:
-        return f"the request was answered {exchange.status} before its endpoint was called; {_LATE}"
-    return "its Response was not the one that was sent"
+        why = f"the request was answered {exchange.status} before its endpoint was called; {_LATE}"
+        return why, "add the task where the answer is made: background= of its Response"
+    return "its Response was not the one that was sent", "add the task to the Response that is sent"
 
 
 def _in_one_object(one: Task, other: Task) -> bool:
@@ -207,7 +239,8 @@ def _out_of_order(chosen: Sequence[_Owned]) -> Iterator[Fault]:
     began = [(exchange, task) for exchange, task in chosen if task.began is not None]
     for (_, before), (exchange, after) in pairwise(began):
         if (after.began or 0) < (before.began or 0):
-            yield Fault("background-order", after.name, f"it began before {before.name}", exchange, after)
+            instead = f"add {before.name} before {after.name}, or name them in the order in which they are added"
+            yield Fault("background-order", after.name, f"it began before {before.name}", instead, exchange, after)
 
 
 def _is_older(version: str, wanted: tuple[int, ...]) -> bool:

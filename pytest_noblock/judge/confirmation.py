@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple, assert_never
 
+from pytest_noblock.calls.known import known
 from pytest_noblock.judge.grouping import Key, key
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, Confirmation
@@ -175,7 +176,16 @@ def _merged(before: Finding | None, exact: Finding) -> Finding:
         exact = _as_in_first_run(before, exact)
     if key(before) == key(exact):
         exact = replace(exact, count=before.count)
+    if _saw_the_call(before, exact):
+        exact = replace(exact, call=before.call, replacement=before.replacement, reason=before.reason)
     return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
+
+
+def _saw_the_call(before: Finding, exact: Finding) -> bool:
+    """Whether the first run saw which call of the line took long. Counters know the line alone, which may have two."""
+    same = (before.file, before.line, exact.evidence) == (exact.file, exact.line, "line counters")
+    seen = before.call is not None and before.evidence in ("call", "sample")
+    return same and seen and (known(before.call) is not None or known(exact.call) is None)
 
 
 def _as_in_first_run(before: Finding, exact: Finding) -> Finding:

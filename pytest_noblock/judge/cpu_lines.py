@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pytest_noblock.calls.callsites import def_line
-from pytest_noblock.calls.known import is_on_the_way, is_plumbing
+from pytest_noblock.calls.known import is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.names import source_line
+from pytest_noblock.judge.attribution import of_line
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
@@ -66,7 +67,9 @@ def _by_counters(segment: Segment, exchange: Exchange | None) -> BlamedLine:
     if costliest is None or (segment.counted and 2 * explained < segment.cpu):
         return _of_definition(segment, exchange, [])
     evidence: Evidence = "hot loop" if costliest.hits > _HOT else "line counters"
-    return BlamedLine(costliest.frame, costliest.stack, evidence, witnessed=True)
+    if evidence == "hot loop":
+        return BlamedLine(costliest.frame, costliest.stack, evidence, witnessed=True)
+    return of_line(costliest, segment)
 
 
 def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
@@ -144,7 +147,15 @@ def or_definition(place: BlamedLine, segment: Segment, exchange: Exchange | None
     if frame is None:
         return place
     evidence: Evidence = "call" if place.evidence == "call" else "endpoint"
-    return place._replace(frame=frame, evidence=evidence, call=place.call or _library(place.stack))
+    return place._replace(frame=frame, evidence=evidence, call=place.call or library_call(place.stack))
+
+
+def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
+    """The place; where it has no line, the `def` of the endpoint: a thread ran it, and was not seen while it did."""
+    defined = exchange.defined if exchange is not None and place.frame is None else None
+    if defined is None:
+        return place
+    return BlamedLine(defined._replace(line=def_line(defined.file, defined.line)), place.stack, "endpoint")
 
 
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:
@@ -164,6 +175,17 @@ def _library(stack: Stack) -> str | None:
     """The function that the framework called, by its public name; the framework's own where it called none."""
     inner = [frame.name for frame in _inside(stack) if frame.name is not None and not is_on_the_way(frame.name)]
     return next((name for name in reversed(inner) if not is_plumbing(name)), inner[0] if inner else None)
+
+
+def library_call(stack: Stack) -> str | None:
+    """What a library was asked for, where no line of the user's asked: the function next to the framework."""
+    return _client(stack) or _library(stack)
+
+
+def _client(stack: Stack) -> str | None:
+    """The outermost function of a library that is known to wait: `InstrumentedAttribute.__get__` of a lazy relation."""
+    waits = [frame.name for frame in _inside(stack) if (entry := known(frame.name)) is not None and not entry.cpu]
+    return waits[-1] if waits else None
 
 
 def _inside(stack: Stack) -> Iterable[Frame]:

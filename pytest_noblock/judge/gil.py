@@ -1,8 +1,10 @@
 """Whether another thread kept the GIL from the loop thread: pure functions of the gaps."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known
+from pytest_noblock.judge.cpu_lines import definition
 from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Stack, user_frame
@@ -26,6 +28,9 @@ _GIL_GAP = Rule(
 )
 
 
+_ENTRANCE = "pytest_noblock.engine.asgi"
+"""Our own modules, at the border between client and app."""
+
 _LEAST_SHARE_OF_CPU = 1 / 10
 """Of a wait for the GIL: the thread that keeps it computes at least so much of the time, beside 8 busy processes, too.
 See `gil_waits`, where it was measured."""
@@ -41,8 +46,8 @@ def kept(observation: Observation) -> Iterator[Stall]:
     for gap in observation.gaps:
         keepers = [worker for worker in gap.workers if not _frees_gil(worker)]
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
-        place = _place(keepers)
         exchange = _under_way(observation.exchanges, gap)
+        place = definition(_place(keepers), exchange)
         waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
         if cpu >= NOTE_NS and waited and exchange is not None:
             alone = 2 * cpu >= gap.others_cpu
@@ -89,8 +94,15 @@ def _frees_gil(worker: Worker) -> bool:
 
 def _place(keepers: Sequence[Worker]) -> BlamedLine:
     """The user line of the thread that computed most or, where it runs none, the user line that awaits the thread."""
-    places = [place for worker in keepers[:1] for place in (_at(worker.stack), _at(worker.awaited, awaited=True))]
+    places = [
+        place for worker in keepers[:1] for place in (_at(worker.stack), _at(_in_app(worker.awaited), awaited=True))
+    ]
     return next((place for place in places if place is not None), BlamedLine())
+
+
+def _in_app(awaited: Stack) -> Stack:
+    """The frames up to where the request entered the app: those further out are the client's, or the test's."""
+    return tuple(itertools.takewhile(lambda frame: not (frame.module or "").startswith(_ENTRANCE), awaited))
 
 
 def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:

@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
+from pytest_noblock.judge.cpu_lines import library_call
+from pytest_noblock.judge.where import where as where_of
 from pytest_noblock.model.check import ProbeWaits
 from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
@@ -15,6 +18,7 @@ from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Observation, Phase, Probe
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
+from pytest_noblock.model.where import Where
 
 Key = tuple[Kind, Phase, str | None, int | str | None]
 """Findings of two runs with the same key are the same: kind, phase, and a place as `KindRow.identity` says."""
@@ -50,10 +54,11 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     worst = max(group, key=lambda stall: stall.blocked_ns)
     place = worst.place
     frame = place.frame
-    call = place.call or (frame.call if frame else None)
+    call = place.call or (frame.call if frame else library_call(place.stack))
     if place.evidence == "hot loop" and known(call) is None:
         call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
+    where = _shown(where_of(worst), shown)
     return Finding(
         kind=worst.kind,
         phase=worst.phase,
@@ -67,7 +72,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         code=code,
         call=call,
         replacement=advice.replacement(
-            call, worst.kind, phase=worst.phase, code=code, by_framework=place.evidence == "endpoint"
+            call, worst.kind, where=where, code=code, by_framework=place.evidence == "endpoint"
         ),
         confirmed=False,
         evidence=place.evidence,
@@ -80,7 +85,50 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         rule=worst.rule,
         readings=worst.readings,
         parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
+        served=_served(where, frame),
     )
+
+
+def _served(where: Where, frame: Frame | None) -> str | None:
+    """Where the endpoint's `def` stands for a library's middleware, that is said; else only where no line is known."""
+    return where.served if frame is None or where.middleware else None
+
+
+def one_for_each_line(found: Sequence[Finding]) -> list[Finding]:
+    """A line that computes and makes a round trip is one finding, of the kind that always fails, with both remedies."""
+    trips = {_line(each): each for each in found if each.kind == "sync-network" and _line(each)}
+    joined = {id(trip): trip for trip in trips.values()}
+    gone = set()
+    for each in found:
+        trip = trips.get(_line(each)) if each.kind == "cpu" else None
+        if trip is not None:
+            joined[id(trip)] = _with_cpu(joined[id(trip)], each)
+            gone.add(id(each))
+    return [joined.get(id(each), each) for each in found if id(each) not in gone]
+
+
+def _line(finding: Finding) -> tuple[Phase, str, int | None] | None:
+    """The finding's line; None where its `def` only stands for it."""
+    if finding.file is None or finding.evidence == "endpoint":
+        return None
+    return finding.phase, finding.file, finding.line
+
+
+def _with_cpu(trip: Finding, finding: Finding) -> Finding:
+    """Either may have the CPU of both: counters give a line all that it computed."""
+    cpu, asleep = max(trip.cpu, finding.cpu), max(trip.asleep, finding.asleep)
+    computes = f"for the {words(finding.cpu)} that the line computes {finding.replacement}"
+    return replace(
+        trip, blocked_ns=cpu + asleep, cpu=cpu, asleep=asleep, replacement=f"{trip.replacement}; and {computes}"
+    )
+
+
+def _shown(where: Where, shown: Shown) -> Where:
+    """With the names of files that reports show; what is one frame stays one."""
+    line = where.line and where.line.named(shown(where.line.file))
+    coroutine = line if where.here else where.coroutine and where.coroutine.named(shown(where.coroutine.file))
+    thing = line if where.thing is where.line else where.thing and where.thing.named(shown(where.thing.file))
+    return where._replace(line=line, coroutine=coroutine, thing=thing)
 
 
 def _waiter(frame: Frame, shown: Shown) -> Waiter:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pytest_noblock.model.check import LOOP_HELD
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Answerer, Exchange
 
@@ -106,9 +107,13 @@ def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange 
     return f"{request} {what} within {seconds:g} s (timeout={seconds:g}), {_where(frame)}"
 
 
-def loop_not_returned(request: str, seconds: float, frame: Frame | None) -> str:
-    """The sentence for a request that holds the event loop; `frame`: the user line of the loop thread."""
-    return f"{request} took the event loop and did not give it back (timeout={seconds:g}), {_where(frame)}"
+def loop_not_returned(request: str, seconds: float, frame: Frame | None, deadlock: str | None = None) -> str:
+    """The sentence for a request that holds the event loop; `frame`: the user line of the loop thread.
+
+    `deadlock`: why the line can never go on, as `deadlocks.told` gives it.
+    """
+    held = f"{request} {LOOP_HELD} (timeout={seconds:g}), {_where(frame)}"
+    return f"{held}; {deadlock}" if deadlock else held
 
 
 def _where(frame: Frame | None) -> str:

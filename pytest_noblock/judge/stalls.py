@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, cpu_lines, gil_waits
+from pytest_noblock.judge import attribution, cpu_lines, deadlocks, gil_waits
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
@@ -153,7 +153,13 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
             place = cpu_lines.or_definition(place, segment, owner)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
-            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure)
+            proof = _deadlock(place, cpu_part, asleep_part) if kind == "sync-io" else None
+            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure, proof)
+
+
+def _deadlock(place: BlamedLine, cpu: int, asleep: int) -> str | None:
+    why = deadlocks.told(place.frame)
+    return why and f"{why}; asleep {words(asleep)}, CPU {words(cpu)}"
 
 
 def _rule_of_sleep(segment: Segment, asked: int, measured: int) -> Rule:

@@ -20,6 +20,10 @@ route; `Check.reason` says why.
 """
 
 
+LOOP_HELD = "took the event loop and did not give it back"
+"""The words of a `Check.reason` that tells of a loop that stood still until the time limit: that much was measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeWaits:
     """How long the probes of one path waited while the request was in flight.

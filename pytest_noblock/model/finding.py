@@ -82,8 +82,8 @@ class Finding:
     count: int
     """How many stalls the finding stands for, 1 or more; 1 for a background task."""
     file: str | None
-    """Relative to rootdir; absolute outside of rootdir. None where no line was caught, as are `line`,
-    `function` and `code`."""
+    """Relative to rootdir; absolute outside of rootdir. None where no line of the user's ran and no endpoint is known,
+    as are `line`, `function` and `code`."""
     line: int | None
     """Counts from 1."""
     function: str | None
@@ -103,7 +103,7 @@ class Finding:
     """(began, ended) of each stall in ns, `time.perf_counter_ns` of the process that ran the test; empty for a
     background task."""
     stack: Stack = ()
-    """Innermost frame first, files as in `file`; empty where no line was caught."""
+    """Innermost frame first, files as in `file`; empty where no stack was seen."""
     syscall: str | None = None
     """The kernel call in which a sample found the loop thread, `poll`; `running` where the thread was in none,
     `unknown` where the kernel does not tell. None where the line rests on no sample."""
@@ -125,6 +125,8 @@ class Finding:
     """What this rule read; None for a background task."""
     parts: tuple[Part, ...] = ()
     """The lines that held the loop together in one turn, the longest first; empty where one line did."""
+    served: str | None = None
+    """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
 
     @property
     def identity(self) -> "FindingIdentity":
@@ -148,8 +150,18 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """`app/main.py:44`, or words that say that no line was caught."""
-        return f"{self.file}:{self.line}" if self.file else "a line that was not caught"
+        """`app/main.py:44`; where no line is known, what the library was asked for, and for whom."""
+        if self.file:
+            return f"{self.file}:{self.line}"
+        served = self.served or "the request"
+        return f"{self.call} in {served}" if self.call else f"a line outside of the user's code, in {served}"
+
+    @property
+    def by(self) -> str:
+        """The place, with the function and, where a middleware of a library did it, with that."""
+        if self.file is None:
+            return self.place
+        return f"{self.place} in {self.function}" + (f", behind {self.served}" if self.served else "")
 
 
 class FindingIdentity(NamedTuple):

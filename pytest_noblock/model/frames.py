@@ -1,6 +1,9 @@
 """Frames of a stack: a frame is one line of code at the moment at which the stack was read."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Form = Literal["def", "async def", "generator", "async generator", "template"]
+"""How the code of a frame is written; a lambda is a `def`. `template`: a line of a template of Jinja or Mako."""
 
 
 class Frame(NamedTuple):
@@ -21,6 +24,18 @@ class Frame(NamedTuple):
     name: str | None = None
     """The function's own public name, `fastapi.encoders.jsonable_encoder`; None where it has none, or where a frame of
     the user's lies further in."""
+
+    form: Form | None = None
+    """None where nobody asked for it."""
+    module: str | None = None
+    """`__name__` of the function's module; None where it has none."""
+    qualname: str | None = None
+    """`co_qualname` of the frame's code object, `Audit.dispatch`; None where nobody asked for it."""
+
+    @property
+    def may_await(self) -> bool:
+        """Whether an `await` may stand on the line."""
+        return self.form in ("async def", "async generator")
 
     def named(self, file: str) -> "Frame":
         """The same line under another name of its file."""

@@ -30,10 +30,18 @@ class Guard:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> bool:
-        if not isinstance(error, Exception) or isinstance(error, pytest.UsageError | pytest.exit.Exception):
-            return False
-        _note(error)
-        return True
+        return isinstance(error, Exception) and noted(error)
+
+
+def noted(error: Exception) -> bool:
+    """Note the error, unless the user did wrong, or pytest ends: then the caller raises it again.
+
+    `with GUARD:` calls it, and so does an `except` block of a hook that every test passes: this costs such a test less.
+    """
+    if isinstance(error, pytest.UsageError | pytest.exit.Exception):
+        return False
+    _note(error)
+    return True
 
 
 GUARD = Guard()
@@ -53,7 +61,7 @@ def _note(error: Exception) -> None:
 def pending() -> bool:
     """Whether there are faults that nobody has taken."""
     guard = sys.modules.get("pytest_noblock.engine.guard")  # a run that watches nothing does not load it
-    return bool(_unsaid) or (guard is not None and guard.pending())
+    return bool(_unsaid or (guard is not None and guard.waiting))
 
 
 def taken() -> list[str]:

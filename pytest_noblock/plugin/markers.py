@@ -61,8 +61,13 @@ class Marked(NamedTuple):
 
 
 def marked(item: pytest.Item) -> Marked:
-    nodes = reversed(item.listchain())  # for every test, with --noblock: `iter_markers` is slower
-    return Marked(item.nodeid, tuple(mark for node in nodes for mark in node.own_markers if mark.name in _MARKERS))
+    found: list[pytest.Mark] = []
+    node: Any = item
+    while node is not None:  # for every test, with --noblock: `iter_markers` is slower
+        if node.own_markers:
+            found += [mark for mark in node.own_markers if mark.name in _MARKERS]
+        node = node.parent
+    return Marked(item.nodeid, tuple(found))
 
 
 def watches(item: pytest.Item) -> bool:

@@ -162,6 +162,23 @@ OPTIONS = (
 )
 
 
+SEES = (
+    ("sync-network, sync-io, cpu", "fixture, watched, sweep"),
+    ("gil", "fixture, sweep; watched on the full meter"),
+    ("pool-starved", "fixture, sweep; watched where the test's own requests fill the pool"),
+    ("contention", "fixture and sweep, with a probe"),
+    ("background-*", "fixture, watched; where the test asks for its background tasks"),
+)
+"""Kinds of findings, and what sees them. The README says it at length."""
+
+
+def what_sees_what() -> str:
+    """A few lines for `--help`."""
+    width = max(len(kinds) for kinds, _ in SEES)
+    head = "  which kind is seen by the noblock fixture, by watched tests (--noblock, the marker), by a sweep:"
+    return "\n".join([head, *(f"    {kinds:<{width}}  {where}" for kinds, where in SEES)])
+
+
 def plain_help(option: Option) -> str:
     """The option's help and default, as a terminal shows them."""
     text = option.help.replace("[", "").partition("](")[0].replace("`", "")

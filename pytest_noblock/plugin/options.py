@@ -5,13 +5,14 @@ go before the marker (see `client`).
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 import pytest
 
 from pytest_noblock.plugin import markers
-from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_help
+from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_help, what_sees_what
 from pytest_noblock.plugin.settings import Settings
 
 _ROWS = {option.name: option for option in OPTIONS}
@@ -30,7 +31,7 @@ _OF_RUN = pytest.StashKey[Settings]()
 
 def add_options(parser: pytest.Parser) -> None:
     """Adds the options to pytest. Each command line option has an ini twin, which holds where the option is absent."""
-    group = parser.getgroup("noblock", "assert that ASGI endpoints do not block the event loop")
+    group = parser.getgroup("noblock", f"assert that ASGI endpoints do not block the event loop\n{what_sees_what()}")
     for option in OPTIONS:
         if option.cli:
             group.addoption(option.cli, help=plain_help(option), **_of_command_line(option))
@@ -197,3 +198,24 @@ def app_of(request: pytest.FixtureRequest) -> object:
             '@pytest.mark.noblock(app=...), --noblock-app=pkg.mod:app, the ini option noblock_app = "pkg.mod:app" '
             "or a fixture named app"
         ) from None
+    except pytest.fail.Exception as failed:
+        if _NO_PARAMETER not in str(failed):
+            raise
+        problem = _parametrized(str(failed), request.node)
+    raise pytest.UsageError(problem)  # outside the except block: without a history
+
+
+_NO_PARAMETER = "has no parameter defined for test"
+"""In what pytest (7 to 9) says where a fixture with params is asked for while a test runs. Where pytest says something
+else, its own words are shown."""
+
+
+def _parametrized(said: str, item: pytest.Item) -> str:
+    """pytest makes a test for each param while it collects, and only of the fixtures that the test names."""
+    named = re.search(r"Requested fixture '(\w+)'", said)
+    name = named[1] if named else "app"
+    return (
+        f"the fixture {name!r} has params, so pytest must see it in the test: "
+        f"def {getattr(item, 'originalname', None) or item.name}({name}, noblock), "
+        f"or override noblock_app with a fixture that takes {name!r} and returns the app"
+    )

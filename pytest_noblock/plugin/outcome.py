@@ -162,7 +162,9 @@ class ItemOutcome:
 
             reason = why.partition(": nothing was measured")[0]
             self.record(unmeasured(Subject(self.id, NO_REQUEST, self.settings.limits.max_block, meter), reason))
-        pytest.fail(why, pytrace=False)
+        from pytest_noblock.model.shown import printable
+
+        pytest.fail("\n".join(map(printable, why.splitlines())), pytrace=False)
 
     def _name_what_went_beside(self, *, watched: bool) -> None:
         """A watch sees what is sent with the fixture's client; without one it was not measured."""

@@ -161,6 +161,12 @@ def _is_whole(config: pytest.Config) -> bool:
     return not part and not selected
 
 
+def _printable(line: str) -> str:
+    from pytest_noblock.model.shown import printable  # it may be that nothing can be opened any more
+
+    return printable(line)
+
+
 def _carried_by(report: pytest.TestReport) -> Carried:
     checks, loops = getattr(report, _ATTRIBUTE, ((), ()))
     return Carried(checks, loops)
@@ -182,7 +188,7 @@ class Reporter:
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
-        `must_watch`: a run that watched nothing is not green. `debug`: the terminal shows the notes as well. `warns`:
+        `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
         whether the run's action is `warn`. `sweep`: None where nothing is swept.
         """
         self._sweep = sweep
@@ -209,10 +215,13 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
-        with GUARD:
+        try:
             self._unseen.ended(report)
             if report.when == "teardown":
                 self._keep(report)
+        except Exception as error:
+            if not faults.noted(error):
+                raise
 
     def add(self, test: str, check: "Check", routes: str) -> None:
         """Keeps the check of a sweep's item that did not run. `routes`: see `options.ROUTES`."""
@@ -229,18 +238,24 @@ class Reporter:
     def _keep(self, report: pytest.TestReport) -> None:
         self._ran = True
         before = self._texts.get(report.nodeid)
-        for key, kept in ((_PROPERTY, self._texts), (_UNUSED, self._unused)):
-            mine = [str(value) for name, value in report.user_properties if name == key]
-            if mine:
-                kept[report.nodeid] = mine
-        self._faults.add(report.nodeid, report.user_properties)
-        self._unseen.keep(report.nodeid, report.user_properties)
-        if self._sweep is not None:
-            self._sweep.keep(report.user_properties)
+        texts = [str(value) for name, value in report.user_properties if name == _PROPERTY]
+        if texts:
+            self._texts[report.nodeid] = texts
+        if len(texts) != len(report.user_properties):  # most tests have records, and nothing else
+            self._keep_others(report)
         if self._files:
             self._carried[report.nodeid] = _carried_by(report)
             self._loops |= self._carried[report.nodeid].loops
             self._grow(report.nodeid, again=before is not None)
+
+    def _keep_others(self, report: pytest.TestReport) -> None:
+        unused = [str(value) for name, value in report.user_properties if name == _UNUSED]
+        if unused:
+            self._unused[report.nodeid] = unused
+        self._faults.add(report.nodeid, report.user_properties)
+        self._unseen.keep(report.nodeid, report.user_properties)
+        if self._sweep is not None:
+            self._sweep.keep(report.user_properties)
 
     @cached_property
     def _growing(self) -> "list[GrowingReport]":
@@ -319,7 +334,7 @@ class Reporter:
         if self._faults:
             terminalreporter.section("noblock failed")
             for line in self._faults.lines():
-                terminalreporter.line(line, red=self._faults.red)
+                terminalreporter.line(line if line.isprintable() else _printable(line), red=self._faults.red)
 
     def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unwritten or self._kept:
@@ -329,6 +344,8 @@ class Reporter:
         unseen = list(self._unseen.lines(self._seen, self._vain))
         if not self._texts and not self._vacuous and not unseen:
             return
+        from pytest_noblock.model.shown import printable
+
         terminalreporter.section("noblock")
         if self._vacuous:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
@@ -336,7 +353,7 @@ class Reporter:
             self._summarize_tests(terminalreporter)
             self._summarize_sweep(terminalreporter)
         for line in unseen if self._texts or not self._vacuous else ():
-            terminalreporter.line(line, red=bool(self._vain))
+            terminalreporter.line(printable(line), red=bool(self._vain))
 
     def _summarize_tests(self, terminalreporter: pytest.TerminalReporter) -> None:
         tests = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}

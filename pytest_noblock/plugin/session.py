@@ -38,17 +38,14 @@ class ItemRun:
     """Whether the test's call has ended, and its requests have been judged."""
 
     def __init__(self, item: pytest.Item) -> None:
-        self._item = item
+        self.item = item
         self.ours = markers.marked(item)
 
     @cached_property
     def outcome(self) -> "ItemOutcome":
         from pytest_noblock.plugin.outcome import ItemOutcome
 
-        return ItemOutcome(self._item, self.ours)
-
-
-_RUN = pytest.StashKey[ItemRun]()
+        return ItemOutcome(self.item, self.ours)
 
 
 class Session:
@@ -60,6 +57,8 @@ class Session:
         """None where no app is swept."""
         self._current: pytest.Item | None = None
         """The test that runs, or ran last: it bears what an app does that is stopped now."""
+        self._last: ItemRun | None = None
+        """Of the test that runs; a process runs one at a time."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -109,7 +108,7 @@ class Session:
             self.environment,
             limit=options.of_run(self._config).limits.max_block,
             must_watch=self._watches_all,
-            debug=options.debugs(),
+            debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
             sweep=self._sweep_report(),
         )
@@ -184,9 +183,9 @@ class Session:
         return Noblock(checker, run.outcome)
 
     def _run(self, item: pytest.Item) -> ItemRun:
-        run = item.stash.get(_RUN, None)
-        if run is None:
-            run = item.stash[_RUN] = ItemRun(item)
+        run = self._last
+        if run is None or run.item is not item:
+            run = self._last = ItemRun(item)
         return run
 
     @cached_property
@@ -206,49 +205,60 @@ class Session:
             return
         if self._watches_all or markers.watches(item) or unseen.uses_fixture(item):
             run = self._run(item)
-            with GUARD:
+            try:
                 self._watching.begin(run)
+            except Exception as error:
+                if not faults.noted(error):
+                    raise
 
     def end(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""
-        run = item.stash.get(_RUN, None)
-        if run is None or run.ended:
+        run = self._last
+        if run is None or run.item is not item or run.ended:
             return
         run.ended = True
         try:
             if faults.pending():
                 ending = "failed"  # where we have failed, we fail no test
-            with GUARD:
-                if run.recorder is not None:
-                    self._watching.end(item, run, run.recorder, ending)
-                elif ending == "passed":
-                    run.outcome.conclude_fixture(self.meter[0], ending)
+            if run.recorder is not None:
+                self._watching.end(item, run, run.recorder, ending)
+            elif ending == "passed":
+                run.outcome.conclude_fixture(self.meter[0], ending)
+        except Exception as error:
+            if not faults.noted(error):
+                raise
         finally:
-            self._attach_faults(item)
+            if faults.pending():
+                self._attach_faults(item)
 
     def fixtures_ended(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges what a watched test's fixtures requested and stopped in their teardown. `ending`: the teardown's."""
-        run = item.stash.get(_RUN, None)
-        if run is not None and run.recorder is not None:
-            with GUARD:
+        run = self._last
+        if run is not None and run.item is item and run.recorder is not None:
+            try:
                 self._watching.fixtures_ended(item, run, run.recorder, ending)
+            except Exception as error:
+                if not faults.noted(error):
+                    raise
 
     def leave(self, item: pytest.Item, following: pytest.Item | None) -> None:
         """Forgets the run of the test after its fixtures: the test may be run again."""
-        run = item.stash.get(_RUN, None)
-        if run is None:
+        run = self._last
+        if run is None or run.item is not item:
             return
+        self._last = None
         try:
             if run.recorder is not None:
-                with GUARD:
-                    self._watching.leave(item, run.recorder, following)
+                self._watching.leave(item, run.recorder, following)
+        except Exception as error:
+            if not faults.noted(error):
+                raise
         finally:
-            self._attach_faults(item)
-            del item.stash[_RUN]
+            if faults.pending():
+                self._attach_faults(item)
 
     def _attach_faults(self, item: pytest.Item) -> None:
-        if faults.pending():
-            attach_faults(item, red=options.settings_of(self._config, markers.marked(item)).action != "warn")
+        attach_faults(item, red=options.settings_of(self._config, markers.marked(item)).action != "warn")
 
 
 def _printable(text: str) -> str:
@@ -266,5 +276,5 @@ def _asgi(app: object, folder: str) -> "ASGIApp":
     try:
         return resolved(app, folder, f"{app!r}" if isinstance(app, str) else "what noblock_app returned")
     except NotAnApp as error:
-        problem = str(error)
+        problem = _printable(str(error))
     pytest.fail(problem, pytrace=False)

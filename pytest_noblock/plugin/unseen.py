@@ -108,10 +108,10 @@ class Unseen:
 
     def ended(self, report: pytest.TestReport) -> None:
         """Of each phase."""
-        if report.when == "call" and report.passed:
-            self._passed[report.nodeid] = None
-        elif not report.passed:
+        if report.outcome != "passed":
             self._others.add(report.nodeid)
+        elif report.when == "call":
+            self._passed[report.nodeid] = None
 
     def keep(self, test: str, properties: Iterable[tuple[str, object]]) -> None:
         """What the test attached."""

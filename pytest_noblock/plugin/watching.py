@@ -42,8 +42,9 @@ class ItemRecorder:
         self._kit = kit
         self._limits = limits
         self._shares_kit = shares_kit
-        self._watch = RequestWatch(kit, sample_after(limits.max_block), asks_for_tasks=asks_for_tasks)
-        self._late = LateWatch(kit, sample_after(limits.max_block))
+        after = sample_after(limits.max_block)
+        self._watch = RequestWatch(kit, after, asks_for_tasks=asks_for_tasks)
+        self._late = LateWatch(kit, after)
 
     def start(self, *, inherits: bool = False) -> None:
         """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on.
@@ -90,7 +91,10 @@ class ItemRecorder:
         if self._watch.recorded_off_loop:
             return None
         records = self._watch.records
-        return records if all(record.steps and not (record.tasks or record.left) for record in records) else None
+        for record in records:
+            if not record.steps or record.tasks or record.left:
+                return None
+        return records
 
     def held(self, record: LiveExchange) -> int:
         """Ns for which the request held the loop in all."""
@@ -108,8 +112,10 @@ class ItemRecorder:
 
         A stop of which there is nothing to say has none.
         """
-        late = self._late.end()
-        over = [watch for watch in (self._watch if self._watch.fixtures_ended() else None, late) if watch is not None]
+        late, stopped = self._late.end(), self._watch.fixtures_ended()
+        if late is None and not stopped:
+            return []
+        over = [watch for watch in (self._watch if stopped else None, late) if watch is not None]
         checks = [check for watch in over for check in self._judged(id, watch, settings())]
         return [check for check in checks if check.request != LIFESPAN or check.findings or check.notes]
 

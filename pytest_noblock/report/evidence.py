@@ -6,6 +6,7 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.observation import LIFESPAN, Exchange
 from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.shown import without_secrets
 from pytest_noblock.model.units import words
 
 _MOST_STALLS = 10
@@ -52,7 +53,9 @@ def parts(finding: Finding) -> Iterator[str]:
 
 
 def stack(finding: Finding) -> Iterator[str]:
-    """Lines with the stack of the finding."""
+    """Lines with the stack of the finding; none where nobody saw one."""
+    if not finding.stack:
+        return
     yield "  stack   innermost first"
     for frame in finding.stack:
         yield f"            {frame.file}:{frame.line} in {frame.function}"
@@ -93,9 +96,9 @@ def _moments(check: Check, exchange: Exchange) -> Iterator[tuple[int, str]]:
 
 def probes(check: Check) -> Iterator[str]:
     """Every probe that was sent beside the request."""
-    if check.exchange is None:
+    if check.exchange is None or not check.probe_runs:
         return
     yield "  probes, when they were due and how long they waited"
     for probe in check.probe_runs:
         due = words(probe.due - check.exchange.sent)
-        yield f"    {due:>9}  {probe.path}  {words(probe.waited)}"
+        yield f"    {due:>9}  {without_secrets(probe.path)}  {words(probe.waited)}"

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, assert_never
 
-from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+from pytest_noblock.model.check import LOOP_HELD, Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
-from pytest_noblock.model.shown import printable
+from pytest_noblock.model.shown import printable, without_secrets
 from pytest_noblock.model.units import words
 from pytest_noblock.report import evidence
 
@@ -27,9 +27,16 @@ _KERNEL_CALLS = {
 }
 """What the loop thread waits for in these calls of Linux; in all others it waits "in the kernel"."""
 
+_QUICK_NS = 1_000_000
+"""Ns. A round trip on one machine takes 0.03 to 0.3 ms: that says nothing of the time it takes in production."""
+
+_MOST_PEERS = 2
+"""The most connections that one line shows; `-vvv` shows all."""
+
 _WHERE = {Phase.BACKGROUND: " in the background", Phase.DETACHED: " in detached work"}
 
 _UNPROBED = "every other request of this worker waited meanwhile"
+_AWAY = "in production the server is a network away, and every other request waits for it"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 
@@ -82,6 +89,8 @@ def _failure(check: Check, verbosity: int, told: Mapping[Place, str], *, reading
 
 def _extent(check: Check) -> str:
     """What an inconclusive check can say: where a background task raised, the request was measured up to there."""
+    if check.reason is not None and LOOP_HELD in check.reason:
+        return "every other request of this worker waited as long"
     raised = any(run.error is not None and run.response_complete_ms is not None for run in check.background)
     return "what ran until then blocked nobody" if raised else "nothing was measured"
 
@@ -122,12 +131,20 @@ def headline(check: Check, finding: Finding) -> str:
         return f"{check.request} calls {finding.call or 'what blocks'} on the event loop (a mock answers it here)"
     row = KINDS[finding.kind]
     what = row.headline.format(time=words(finding.blocked_ns), pool=finding.pool, call=finding.call)
+    if _is_quick(finding):
+        times = "a synchronous network call" if finding.count == 1 else f"{finding.count} synchronous network calls"
+        what = f"made {times}"
     if is_background(finding.kind):
         return f"{check.request}: {what}"
     if finding.phase is Phase.APP:
         return f"{check.request}: the app itself {what}{_limit(check, finding)}"
     where = _WHERE.get(finding.phase, "") if row.on_loop else ""
     return f"{check.request} {what}{where}{_limit(check, finding)}"
+
+
+def _is_quick(finding: Finding) -> bool:
+    """Whether it is a round trip whose time says nothing: what counts is that it was made."""
+    return finding.kind == "sync-network" and finding.blocked_ns < _QUICK_NS and finding.evidence != MOCKED
 
 
 def _limit(check: Check, finding: Finding) -> str:
@@ -162,7 +179,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     if is_background(finding.kind):
         yield from _background_rows(check, finding)
         return
-    yield from _row("by", f"{finding.place} in {finding.function}" if finding.file else finding.place)
+    yield from _row("by", finding.by)
     if finding.code:
         yield f"              {finding.code}"
     if finding.waiter is not None:
@@ -201,14 +218,32 @@ def _why(finding: Finding) -> str:
         return MOCKED
     if finding.reason is not None:
         return finding.reason
-    split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
     times = f", {finding.count} times" if finding.count > 1 else ""
-    return f"{_doing(finding)}: {split}{times}"
+    if _is_quick(finding):
+        return f"{_doing(finding)}: {_exchanged(finding)}{times}"
+    split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
+    return f"{_doing(finding)}: {'; '.join([split + times, *_carried(finding)])}"
+
+
+def _exchanged(finding: Finding) -> str:
+    """What went over the network, where the meter knows it, and that the time here is not the time there."""
+    took = f"over in {words(finding.blocked_ns)} here" if finding.blocked_ns else "over at once here"
+    return "; ".join([*_carried(finding), took])
+
+
+def _carried(finding: Finding) -> list[str]:
+    exchanged = finding.readings.exchanged if finding.readings and finding.kind == "sync-network" else ()
+    return [
+        f"{each.sent} bytes to {each.peer or 'a closed socket'}, {each.received} back"
+        for each in exchanged[:_MOST_PEERS]
+    ]
 
 
 def _doing(finding: Finding) -> str:
     """What the thread did meanwhile."""
     where = f"in {finding.call}" if finding.call else _KERNEL_CALLS.get(finding.syscall or "", "in the kernel")
+    if finding.kind == "cpu" and finding.call and finding.evidence == "endpoint":
+        return f"computing {where}"  # the line is a `def`, and does not show it
     return KINDS[finding.kind].doing.format(where=where)
 
 
@@ -227,11 +262,13 @@ def _harms(check: Check, finding: Finding) -> list[str]:
     if finding.evidence == MOCKED:
         return [_IN_PRODUCTION]
     waits = [_harm(probe) for probe in _shown(check.probes, finding)]
+    if finding.kind == "sync-network" and finding.blocked_ns < check.limit:
+        return [*(each for each in waits if not each.startswith("0 of")), _AWAY]
     return [*waits, *_meanwhile(check, finding)] or [_UNPROBED]
 
 
 def _harm(probe: ProbeWaits) -> str:
-    name = f"probes of GET {probe.path}" if probe.path.startswith("/") else f"turns of {probe.path}"
+    name = f"probes of GET {without_secrets(probe.path)}" if probe.path.startswith("/") else f"turns of {probe.path}"
     if not probe.waited:
         return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
     alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"

@@ -111,7 +111,10 @@ def _finding(finding: "Finding") -> Record:
 
 
 def _probe(probe: "ProbeWaits") -> Record:
-    return {"path": probe.path, "sent": probe.sent, "worst_ms": probe.worst_ms, "alone_ms": probe.alone_ms}
+    from pytest_noblock.model.shown import without_secrets
+
+    path = without_secrets(probe.path)
+    return {"path": path, "sent": probe.sent, "worst_ms": probe.worst_ms, "alone_ms": probe.alone_ms}
 
 
 def _task(task: "TaskRun") -> Record:

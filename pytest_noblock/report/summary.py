@@ -1,6 +1,7 @@
 """The end of a run: how many requests were watched, and what was found, each line of code once (pure)."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_noblock.model.limits import UNSETTLED
@@ -10,6 +11,9 @@ from pytest_noblock.report.json_v1 import Record
 
 _MOST_TESTS = 3
 _MOST_DOUBTS = 10
+_LEAST_MS = 0.1
+_TIMELESS = "sync-network background-early background-lost background-missing background-failed background-order"
+"""Kinds that are red without any time: a shorter one is not shown, for `0.0 ms` reads like a mistake."""
 
 
 def summary(
@@ -28,8 +32,7 @@ def _lines(
         yield from _found(line, found)
     yield from _unsettled(by_test)
     yield from _unused(by_test, unused)
-    if notes:
-        yield from _notes(by_test)
+    yield from _notes(by_test) if notes else _count_of_notes(by_test)
 
 
 def _unsettled(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
@@ -37,23 +40,58 @@ def _unsettled(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     doubts: defaultdict[str, list[str]] = defaultdict(list)
     for test, records in by_test.items():
         for check in records:
-            for note in () if check["findings"] else check["notes"]:
-                if note.startswith(UNSETTLED):
+            for note in check["notes"]:
+                if _is_told(note, check):
                     doubts[note.removeprefix(UNSETTLED)].append(test)
     for doubt, tests in list(doubts.items())[:_MOST_DOUBTS]:
         yield f"  unsettled  {doubt}"
         yield from _tests(tests)
     if len(doubts) > _MOST_DOUBTS:
-        yield f"  unsettled  {len(doubts) - _MOST_DOUBTS} more; NOBLOCK_DEBUG=1 shows all"
+        yield f"  unsettled  {len(doubts) - _MOST_DOUBTS} more; -v shows all"
+
+
+_SEVERITIES = (UNSETTLED, "cold: ", "near: ")
+"""How a note may begin, before the kind of what it tells."""
+
+
+def _count_of_notes(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """One line: how many notes there are of each kind, but for those that are told as unsettled."""
+    checks = [check for records in by_test.values() for check in records]
+    told = Counter(_subject(note) for check in checks for note in _notes_of(check) if not _is_told(note, check))
+    if told:
+        yield f"notes: {', '.join(f'{times} {subject}' for subject, times in told.most_common())}; -v lists them"
+
+
+def _is_told(note: str, check: Record) -> bool:
+    return note.startswith(UNSETTLED) and not check["findings"]
+
+
+def _subject(note: str) -> str:
+    """`cpu` of `cold: cpu, 12 ms at app/main.py:3, the first time only`; of a note without a kind what it is about."""
+    told = next((note.removeprefix(word) for word in _SEVERITIES if note.startswith(word)), note)
+    from pytest_noblock.model.kinds import KINDS  # most runs leave no note
+
+    word = re.split(r"[,\s]", told, maxsplit=1)[0]
+    if word in KINDS:
+        return f"{word} (first request)" if note.endswith("in the first request only") else word
+    if note.startswith("cold: "):
+        return "first use"
+    return "endpoint not reached" if "not measured" in note else "other"
+
+
+def _notes_of(check: Record) -> Sequence[str]:
+    """Without the reason of an inconclusive check, which comes first: the test is red, and tells it."""
+    notes: Sequence[str] = check["notes"]
+    return notes[1:] if check.get("outcome") == "inconclusive" else notes
 
 
 def _notes(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     """What was seen and fails nothing, under the request that showed it."""
     for test, records in by_test.items():
         for check in records:
-            if check["notes"]:
+            if notes := _notes_of(check):
                 yield f"notes on {check['request']} in {test}"
-            yield from (f"  {note}" for note in check["notes"])
+            yield from (f"  {note}" for note in notes)
 
 
 def _unused(by_test: Mapping[str, Sequence[Record]], unused: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -81,14 +119,15 @@ def _by_line(by_test: Mapping[str, Sequence[Record]]) -> list[tuple[str, list[tu
 
 
 def _place(finding: Record) -> str:
-    where = f"{finding['file']}:{finding['line']}" if finding["file"] else "no line caught"
+    where = f"{finding['file']}:{finding['line']}" if finding["file"] else "no line of the user's"
     return f"{where}  {finding['kind']}"
 
 
 def _found(line: str, found: Sequence[tuple[str, Record, Record]]) -> Iterator[str]:
     worst = max((finding for _, _, finding in found), key=lambda finding: float(finding["ms"]))
     accepted = "" if worst.get("accepted") is None else f"  accepted: {worst['accepted']}"
-    yield f"  {line}  {worst['ms']:.1f} ms  {worst['call'] or worst['code'] or ''}{accepted}"
+    took = "" if worst["ms"] < _LEAST_MS and worst["kind"] in _TIMELESS else f"  {worst['ms']:.1f} ms"
+    yield f"  {line}{took}  {worst['call'] or worst['code'] or ''}{accepted}"
     yield from _tests(test for test, _, _ in found)
 
 

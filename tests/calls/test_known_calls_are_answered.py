@@ -45,7 +45,7 @@ INSTEAD = {
         "asyncio.open_connection, or await asyncio.to_thread(socket.create_connection, ...)" + DEF
     ),
     "socket.getaddrinfo": (
-        "asyncio.get_running_loop().getaddrinfo, or await asyncio.to_thread(socket.getaddrinfo, ...)" + DEF
+        "await asyncio.get_running_loop().getaddrinfo(...), or await asyncio.to_thread(socket.getaddrinfo, ...)" + DEF
     ),
     "celery.Task.delay": "await asyncio.to_thread(report.delay, ...)" + DEF,
     "celery.Task.AsyncResult().get": (

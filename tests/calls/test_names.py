@@ -715,3 +715,67 @@ def test_a_function_is_named_by_its_own_public_name():
     assert own_name(json.JSONEncoder.__init__.__code__, scope) == "json.JSONEncoder"
     assert own_name(json.encoder._make_iterencode.__code__, scope) is None
     assert own_name((lambda: None).__code__, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "below", "name"),
+    [
+        ("tokens.get()", "multiprocessing.Queue.get", "multiprocessing.Queue.get"),  # a local: nobody knows what it is
+        ("author.books", "sqlalchemy.orm.Query.one", "sqlalchemy.orm.Query.one"),  # no call in the source
+        ("next(tokens)", "multiprocessing.Queue.get", "multiprocessing.Queue.get"),
+        ("httpx.get(URL)", "httpx.request", "httpx.get"),  # the object is known, and its name says more
+        ("tokens.get()", "contextlib.ExitStack.pop_all", "tokens.get"),  # on the way to anything
+        ("tokens.get()", "starlette.routing.Router.app", "tokens.get"),
+        ("wait.join()", "threading.Thread.join", "threading.Thread.join"),  # on the way, and known to wait
+        ("next(tokens)", "shop.tokens", "next"),
+    ],
+)
+def test_the_frame_below_names_what_the_source_does_not(
+    namespace: dict[str, object], write: Write, line: str, below: str, name: str
+) -> None:
+    code = write(f"def endpoint():\n    x = {line}")
+
+    assert called(function_in(code, "endpoint"), 2, namespace, below=below) == name
+    assert called(function_in(code, "endpoint"), 2, namespace) != below
+
+
+LOCALS = """
+    def factory():
+        lock = threading.Lock()
+        opened = sqlite3.connect("x") if lock else None
+
+        def endpoint(given):
+            with httpx.Client() as client:
+                client.get(URL)  # with
+            lock.acquire()  # closure
+            given.acquire()  # parameter
+            twice = httpx.Client()
+            twice = other
+            twice.get(URL)  # twice
+            row = row.next()
+            row.next()  # itself
+            mine = compute()
+            mine.save()  # users
+            other = pathlib.Path("x")
+            other.read_text()  # class
+"""
+
+
+@pytest.mark.parametrize(
+    ("marker", "name"),
+    [
+        ("# with", "httpx.Client.get"),
+        ("# closure", "threading.Lock().acquire"),
+        ("# parameter", "given.acquire"),
+        ("# twice", "twice.get"),
+        ("# itself", "row.next"),
+        ("# users", "mine.save"),
+        ("# class", "pathlib.Path.read_text"),
+    ],
+)
+def test_a_local_of_another_thread_is_what_the_source_binds_to_it(write: Write, marker: str, name: str) -> None:
+    """The watchdog sees a running frame, and may not read its variables."""
+    code = write(LOCALS)
+    imports: dict[str, object] = {"threading": threading, "sqlite3": sqlite3, "httpx": httpx, "pathlib": pathlib}
+
+    assert called(function_in(function_in(code, "factory"), "endpoint"), line_of(code, marker), imports) == name

@@ -4,8 +4,10 @@ import ast
 import asyncio
 import functools
 import json
+import sys
 import threading
 import time
+import types
 
 import httpx
 import pytest
@@ -104,3 +106,20 @@ def test_each_target_is_named_once(scope):
     callee(site, scope)
     scope.names[node.func] = "as it was"
     assert callee(site, scope) == "as it was"
+
+
+class Method:
+    """A library's object to call, as gRPC's."""
+
+    def __call__(self): ...
+
+
+def test_an_object_to_call_that_an_instance_holds_is_named_by_its_class(monkeypatch):
+    monkeypatch.setattr(Method, "__module__", "grpc")
+    monkeypatch.setitem(sys.modules, "grpc", types.SimpleNamespace(Method=Method))
+    stub = Shop()
+    stub.look_up = Method()
+    scope = FrameScope({"stub": stub, "__name__": "app.main"})
+    assert name_of("stub.look_up()", scope) == "grpc.Method.__call__"
+    assert name_of("stub.load()", scope) == "stub.load"
+    stub.client.close()

@@ -144,7 +144,7 @@ def test_without_mocks_a_check_is_left_as_it_is():
 
 def test_a_task_that_went_wrong_is_a_finding_of_its_own_request():
     first, second = built(), built(exchange=EXCHANGE._replace(number=2, route=None))
-    faults = [Fault("background-failed", "write_log", "it raised", second.exchange, TASK)]
+    faults = [Fault("background-failed", "write_log", "it raised", "handle it", second.exchange, TASK)]
     one, other = with_task_faults([first, second], faults, relative)
     assert one == first
     assert other.outcome == "failed"

@@ -63,3 +63,16 @@ def test_what_is_told_keeps_neither_the_error_nor_its_frames():
     gc.collect()
     assert reference() is None
     assert raised.places[-1][2] == "fails"
+
+
+def test_no_secret_is_told_neither_of_the_text_nor_of_the_environment(monkeypatch):
+    monkeypatch.setenv("SHOP_API_KEY", "a-key-of-the-shop")
+    monkeypatch.setenv("SHOP_TOKEN", "yes")  # too short: it stands in many words
+    monkeypatch.setenv("SHOP_NAME", "the shop")
+    error = ValueError("yes, the shop: postgres://u:pw@db/shop with a-key-of-the-shop")
+    assert shown(error) == "ValueError('yes, the shop: postgres://***@db/shop with ***')"
+
+
+def test_where_nothing_can_be_opened_any_more_only_the_name_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytest_noblock.model.masks", None)  # its import raises
+    assert shown(ValueError("postgres://u:pw@db/shop")) == "ValueError (its text is not told)"

@@ -36,14 +36,14 @@ def test_a_fault_is_told_by_its_error_and_by_the_line_of_ours():
     assert fault.sentence == (
         f"noblock failed, and did not judge this test: {fault.error} at {fault.place}; please report it, with this line"
     )
-    assert not guard.pending()
+    assert not guard.waiting
 
 
 def test_what_is_not_a_fault_passes():
     for error in (KeyboardInterrupt(), SystemExit(), pytest.fail.Exception("red"), pytest.skip.Exception("no")):
         with pytest.raises(type(error)):
             guarded(raising(error))
-    assert not guard.pending()
+    assert not guard.waiting
 
 
 class Rude(Exception):
@@ -91,18 +91,18 @@ def test_what_the_handler_of_a_signal_raises_is_the_users():
             guarded(os.kill, os.getpid(), signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert not guard.pending()
+    assert not guard.waiting
 
 
 def test_a_stack_that_the_app_has_filled_is_no_fault_and_a_recursion_of_ours_is():
     guarded(raising(RecursionError()))
-    assert not guard.pending()
+    assert not guard.waiting
 
     def ours():
         ours()
 
     guarded(ours)
-    assert guard.pending()
+    assert guard.waiting
 
 
 def test_a_context_manager_that_fails_at_its_begin_or_its_end_does_not_touch_the_block():

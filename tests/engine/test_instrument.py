@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import importlib
+import selectors
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange, as_ours
 from pytest_noblock.engine.patches import Patch, Patches
-from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.meter import POLLING, STEPPING, StepMeter
 
 MS = 1_000_000
 
@@ -27,7 +28,7 @@ def patched():
     """What the interpreter has at the attributes that are patched."""
     return {
         "step": events.Handle._run,
-        "turn": base_events.BaseEventLoop._run_once,
+        "turn": selectors.DefaultSelector.select,
         "cancelling": runners._cancel_all_tasks,
         "collect": gc.collect,
         "import": importlib._bootstrap._find_and_load,
@@ -191,7 +192,7 @@ def test_the_import_hook_does_not_grow(entry_points, door):
 
 
 def test_a_meter_that_is_registered_is_the_threads(meter):
-    instrument.register(meter)
+    instrument.register(meter, None)
     seen = []
     thread = threading.Thread(target=lambda: seen.append(instrument.current_meter()))
     thread.start()
@@ -202,8 +203,8 @@ def test_a_meter_that_is_registered_is_the_threads(meter):
 
 def test_a_later_meter_of_the_same_ident_stays_registered(meter, user):
     later = StepMeter(PortableClock(), user)
-    instrument.register(meter)
-    instrument.register(later)
+    instrument.register(meter, None)
+    instrument.register(later, None)
     instrument.unregister(meter)
     assert instrument.current_meter() is later
     instrument.unregister(later)
@@ -270,7 +271,7 @@ def in_loop(meter, function):
     """Await the function on a loop of the stdlib, with the meter registered."""
 
     async def main():
-        instrument.register(meter)
+        instrument.register(meter, asyncio.get_running_loop())
         try:
             return await function()
         finally:
@@ -281,14 +282,54 @@ def in_loop(meter, function):
 
 def test_the_turns_of_the_loop_are_counted(installed, meter):
     async def turns():
-        seen = [meter.turn]
+        seen = [meter.present_turn()]
         for _ in range(3):
             await asyncio.sleep(0)
-            seen.append(meter.turn)
+            seen.append(meter.present_turn())
         return seen
 
     seen = in_loop(meter, turns)
     assert 0 < seen[0] < seen[1] < seen[2] < seen[3]
+
+
+def test_the_turns_of_a_loop_with_a_selector_of_its_own_are_counted_as_well(installed, meter):
+    """As of Windows' proactor. What counts them goes with the other patches."""
+
+    class OwnSelector(selectors.DefaultSelector):
+        def select(self, timeout=None):
+            return super().select(timeout)
+
+    async def turns():
+        instrument.register(meter, asyncio.get_running_loop())
+        seen = [meter.present_turn()]
+        for _ in range(2):
+            await asyncio.sleep(0)
+            seen.append(meter.present_turn())
+        instrument.unregister(meter)
+        return seen
+
+    bare_turn = base_events.BaseEventLoop._run_once
+    with contextlib.closing(asyncio.SelectorEventLoop(OwnSelector())) as loop:
+        seen = loop.run_until_complete(turns())
+    assert 0 < seen[0] < seen[1] < seen[2]
+    assert base_events.BaseEventLoop._run_once is not bare_turn
+    instrument.uninstall()
+    assert base_events.BaseEventLoop._run_once is bare_turn
+    instrument.install()
+
+
+def test_a_meter_counts_the_turns_of_each_loop_of_its_thread(installed, meter):
+    async def turns():
+        instrument.count_turns(meter, asyncio.get_running_loop())
+        before = meter.present_turn()
+        await asyncio.sleep(0)
+        return before, meter.present_turn()
+
+    instrument.register(meter, None)
+    seen = [turn for _ in range(2) for turn in asyncio.run(turns())]
+    instrument.unregister(meter)
+    assert 0 < seen[0] < seen[1] < seen[2] < seen[3]
+    assert POLLING.one is None
 
 
 def test_the_turns_of_a_loop_that_turns_in_its_own_way_are_not_counted(installed, meter, monkeypatch):
@@ -299,9 +340,9 @@ def test_the_turns_of_a_loop_that_turns_in_its_own_way_are_not_counted(installed
             super().run_forever()
 
     async def turn():
-        instrument.register(meter)
+        instrument.register(meter, asyncio.get_running_loop())
         instrument.unregister(meter)
-        return meter.turn
+        return meter.present_turn()
 
     loop = OwnWay()
     assert loop.run_until_complete(turn()) == 0

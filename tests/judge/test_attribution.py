@@ -37,6 +37,14 @@ def call(line, wall, *, network=False, began=0):
     return BlockingCall("socket.connect", network, began * MS, (began + wall) * MS, stack(line))
 
 
+def named(line, name):
+    return sample(line)._replace(stack=stack(line, name))
+
+
+def recorded(line, wall, name):
+    return call(line, wall)._replace(stack=stack(line, name))
+
+
 def segment(wall=100, cpu=0, trips=0, **more):
     return Segment(1, 0, wall * MS, cpu * MS, 0, 0, 1, 0, trips, 0, **more)
 
@@ -145,3 +153,29 @@ def test_a_wait_for_a_clients_thread_is_a_round_trip():
 )
 def test_other_waits_are_none(waited):
     assert attribution.of_network(segment(calls=(waited,))) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "call"),
+    [
+        ({}, None),  # the counters' own guess stands
+        ({"samples": (named(7, "fcntl.flock"), named(7, "fcntl.flock"), named(7, "Thread.start"))}, "fcntl.flock"),
+        ({"samples": (named(8, "time.sleep"),)}, None),  # another line
+        ({"calls": (recorded(7, 90, "Thread.join"),), "samples": (named(7, "Thread.start"),)}, "Thread.join"),
+        ({"calls": (recorded(7, 1, "Thread.start"),), "samples": (named(7, "fcntl.flock"),)}, "fcntl.flock"),
+    ],
+)
+def test_of_two_calls_on_one_line_the_one_that_was_seen_is_named(more, call):
+    place = attribution.of_sleep(segment(lines=(cost(7, asleep=90),), **more))
+    assert (place.frame.line, place.evidence, place.call) == (7, "line counters", call)
+
+
+def test_what_the_loop_itself_called_has_its_own_name():
+    loop = Frame("/lib/events.py", 84, "_run", module="asyncio.events")
+    wait = Frame("/lib/threading.py", 9, "wait", name="threading.Event.wait", module="threading")
+    by_loop = BlockingCall("time.sleep", network=False, began=0, ended=90 * MS, stack=(loop,))
+    assert attribution.of_sleep(segment(calls=(by_loop,))).call == "time.sleep"
+    by_method = by_loop._replace(name="lock.acquire", stack=(wait, loop))
+    assert attribution.of_sleep(segment(calls=(by_method,))).call == "threading.Event.wait"
+    by_library = by_loop._replace(stack=(DRIVER._replace(name="requests.get"), loop))
+    assert attribution.of_sleep(segment(calls=(by_library,))).call is None  # `library_call` finds it

@@ -284,7 +284,7 @@ def test_a_fault_is_a_finding_at_the_line_that_added_the_task():
         "write_log",
     )
     assert (finding.blocked_ns, finding.reason, finding.rule) == (2 * MS, "it raised OSError()", None)
-    assert finding.replacement == "handle the exception in the task"
+    assert finding.replacement == "handle OSError in write_log: nobody else learns of it"
 
 
 def test_the_code_is_read_by_the_absolute_path():
@@ -310,3 +310,42 @@ def test_each_fault_goes_to_the_check_of_its_request_and_strays_to_the_last():
     missing = faults([one], ["nobody"], shown)
     first, last = shared_out([checked(one), checked(two)], missing, shown)
     assert (first.outcome, last.outcome) == ("passed", "failed")
+
+
+@pytest.mark.parametrize(
+    ("found", "names", "instead"),
+    [
+        (exchange(), ["app.write_log"], "tasks.add_task(write_log, ...) in the path operation or in a dependency"),
+        (exchange(), [], "tasks.add_task(...) in the path operation or in a dependency"),
+        (
+            exchange(task("a")),
+            ["write_log"],
+            "tasks.add_task(write_log, ...), or in the marker the name of one that is",
+        ),
+        (exchange(framework=None), [], "test what the task leaves behind"),
+        (exchange(task(began=5, called_at=WAITED)), [], "hand the task to the response and return; do not await it"),
+        (exchange(task(began=5), framework="1.6.0"), [], "Starlette 1.7 or newer, or a pure ASGI middleware"),
+        (exchange(task(began=5)), [], "background= of the Response that is returned"),
+        (exchange(task(error="ValueError('no') at a.py:1 in f")), [], "handle ValueError in write_log: nobody else"),
+        (exchange(task(error="<odd repr>")), [], "handle the exception in write_log"),
+        (exchange(task("a", error="OSError()"), lost("b")), ["b"], "handle OSError in a, or add b before it"),
+        (exchange(lost(), cancelled=True), [], "read the response to its end in the test"),
+        (exchange(lost(), returned=None), [], "leave the client's `with` block"),
+        (exchange(task(ended=None)), [], "leave the client's `with` block"),
+        (exchange(lost(), raised="HTTPException(404)"), [], "return the error as a Response that has the task"),
+        (exchange(lost(), own_background=True), [], "add all tasks to one object"),
+        (exchange(lost(), entered=False, status=401), [], "add the task where the answer is made"),
+        (exchange(lost()), [], "add the task to the Response that is sent"),
+        (exchange(task("b"), task("a", began=12, ended=13)), ["a", "b"], "add a before b, or name them in the order"),
+    ],
+)
+def test_each_reason_has_its_own_remedy(found, names, instead):
+    (fault,) = faults([found], names, shown)
+    assert fault.instead.startswith(instead) or instead in fault.instead
+    (finding,) = judged(checked(found), [fault], shown).findings
+    assert finding.replacement == fault.instead
+
+
+def test_a_test_without_a_request_is_told_to_make_one():
+    (fault,) = faults([], [], shown)
+    assert fault.instead == "send the request that adds the task within the test's call"

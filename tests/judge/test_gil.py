@@ -112,3 +112,14 @@ def test_a_wait_for_the_gil_that_nobodys_cpu_explains_is_told(what, told):
     notes = list(gil.kept_asleep(seen(what), Limits(50 * MS)))
     assert [note.startswith("unsettled: the event loop waited 200 ms for the GIL") for note in notes] == [True] * told
     assert list(gil.kept(seen(what))) == []
+
+
+def test_a_thread_that_nobody_saw_is_named_by_its_endpoint_and_never_by_the_test_that_awaits_it() -> None:
+    tests = Frame("/app/test_it.py", 33, "main", "c.get", user=True)
+    entrance = Frame("/x/boundary.py", 1, "called", module="pytest_noblock.engine.asgi.boundary")
+    defined = Frame("/app/main.py", 20, "power", user=True)
+    unseen = Worker(99 * MS, LIBRARY, (LIBRARY[0], entrance, tests))
+    (stall,) = gil.kept(seen(gap(99, 21, 99, unseen), exchange=EXCHANGE._replace(defined=defined)))
+    assert (stall.place.frame.function, stall.place.evidence) == ("power", "endpoint")
+    (awaited,) = gil.kept(seen(gap(99, 21, 99, replace(unseen, awaited=(*LINE, entrance, tests)))))
+    assert (awaited.place.frame.line, awaited.place.evidence) == (7, "await")

@@ -99,13 +99,51 @@ def test_a_hot_loop_is_not_named_by_a_call_that_is_not_known(evidence, call, nam
 
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = grouping.findings([stall(line=None)], shown)
-    assert (one.file, one.line, one.call, one.place) == (None, None, None, "a line that was not caught")
+    assert (one.file, one.line, one.call) == (None, None, None)
+    assert (one.place, one.by) == ("a line outside of the user's code, in GET /",) * 2
 
 
-def test_the_remedy_fits_the_call_and_the_phase():
-    handler, background = grouping.findings([stall(), stall(ms=70, began=2000)], shown)
-    assert handler.replacement == "await asyncio.sleep(...), or make the endpoint a plain def"
-    assert background.replacement == "await asyncio.sleep(...), or make the task a plain def"
+def of_library(**place):
+    called = Frame("/lib/redis.py", 9, "incr", name="redis.Redis.incr", module="redis.client")
+    asgi = Frame("/lib/gate.py", 3, "__call__", form="async def", asgi=True, module="gate", qualname="Gate.__call__")
+    slept = stall(line=None)
+    return slept._replace(place=BlamedLine(stack=(called, asgi), **place))
+
+
+def test_without_a_line_the_library_is_named_with_what_it_served():
+    (one,) = grouping.findings([of_library()], shown)
+    assert (one.call, one.by) == ("redis.Redis.incr", "redis.Redis.incr in the middleware `Gate`")
+    frame = Frame("/project/app.py", 7, "report", user=True)
+    (behind,) = grouping.findings([of_library(frame=frame, evidence="endpoint")], shown)
+    assert behind.by == "app.py:7 in report, behind the middleware `Gate`"
+
+
+def test_a_line_that_computes_and_asks_the_network_is_one_finding_with_both_remedies():
+    trip, cpu, other = stall("sync-network", ms=20), stall("cpu", ms=60), stall("cpu", line=8, ms=60, began=90)
+    cpu = cpu._replace(ended=trip.ended, place=cpu.place._replace(call="json.loads"))
+    found = grouping.findings([trip, cpu, other], shown)
+    joined = {each.line: each for each in grouping.one_for_each_line(found)}
+    assert [(each.kind, each.line) for each in joined.values()] == [("cpu", 8), ("sync-network", 7)]
+    whole = joined[7]
+    assert (whole.blocked_ns, whole.cpu, whole.asleep) == (80 * MS, 60 * MS, 20 * MS)
+    assert whole.replacement.startswith("await asyncio.sleep(...); and for the 60 ms that the line computes orjson")
+    counted = [replace(each, cpu=60 * MS) if each.kind == "sync-network" else each for each in found]
+    assert [each.cpu for each in grouping.one_for_each_line(counted) if each.line == 7] == [60 * MS]
+    apart = grouping.one_for_each_line([replace(each, evidence="endpoint") for each in found])
+    assert len(apart) == 3
+
+
+def test_the_remedy_fits_where_the_line_runs_and_names_files_as_the_report_does():
+    helper = Frame("/project/app.py", 7, "load", "time.sleep", user=True, form="def", qualname="load")
+    endpoint = Frame("/project/app.py", 20, "report", user=True, form="async def", qualname="report")
+    caller = Frame("/site-packages/x.py", 1, "run_endpoint_function", form="async def", module="fastapi.routing")
+    below = stall()._replace(place=BlamedLine(helper, (helper, endpoint, caller), "sample"))
+    (one,) = grouping.findings([below], shown)
+    assert one.replacement == (
+        "await asyncio.to_thread(...) at app.py:20, or an async def `load` with await asyncio.sleep(...), awaited there"
+    )
+    (bare,) = grouping.findings([stall()], shown)
+    assert bare.replacement == "await asyncio.sleep(...)"
 
 
 def observed(*probes, alone=()):
@@ -194,5 +232,5 @@ def test_what_fails_nothing_is_a_note(final, found, cold, notes):
 
 def test_what_broke_the_limit_at_no_line_is_not_passed_over():
     (note,) = grouping.notes([], [replace(finding(ms=80), file=None, line=None)], [], LIMITS)
-    assert note == f"unsettled: sync-io, 80 ms at a line that was not caught: {GONE}"
+    assert note == f"unsettled: sync-io, 80 ms at a line outside of the user's code, in the request: {GONE}"
     assert grouping.notes([], [replace(finding(ms=5), file=None, line=None)], [], LIMITS) == ()

@@ -58,6 +58,36 @@ def test_an_app_that_nobody_named_is_asked_for_with_all_the_places(pytester, ref
     )
 
 
+PARAMETRIZED = """
+    import pytest
+
+    @pytest.fixture(params=["a", "b"])
+    def {name}(request):
+        return __import__("api").app
+
+    {more}
+
+    def test_it({asked}noblock):
+        noblock.get("/")
+"""
+
+
+@pytest.mark.parametrize(("name", "more"), [("app", ""), ("db", "@pytest.fixture\n    def app(db): return db")])
+def test_an_app_of_a_parametrized_fixture_must_be_seen_by_pytest(pytester, refused, name, more):
+    pytester.makepyfile(api=APP.format(name="built"))
+    values = {"name": name, "more": more}
+    pytester.makepyfile(test_it=PARAMETRIZED.format(asked="", **values))
+    result = pytester.runpytest()
+    result.assert_outcomes(errors=1)
+    refused(
+        result,
+        f"UsageError: the fixture '{name}' has params, so pytest must see it in the test: def test_it({name}, "
+        f"noblock), or override noblock_app with a fixture that takes '{name}' and returns the app",
+    )
+    pytester.makepyfile(test_it=PARAMETRIZED.format(asked=f"{name}, ", **values))  # the remedy, taken at its word
+    pytester.runpytest().assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     "app", ["build", "build()", "Namespace.app", "Namespace.build"], ids=["factory", "called", "nested", "static"]
 )

@@ -183,16 +183,18 @@ NOTED = """
 """
 
 
-@pytest.mark.parametrize("debug", ["", "1"])
-def test_the_notes_of_a_test_that_passes_are_shown_to_who_debugs(run, shop, monkeypatch, debug):
+@pytest.mark.parametrize(("debug", "options"), [("", ()), ("", ("-v",)), ("1", ())])
+def test_the_notes_of_a_test_that_passes_are_counted_and_listed(run, shop, monkeypatch, debug, options):
     monkeypatch.setenv("NOBLOCK_DEBUG", debug)
     shop.makepyfile(api=NOTED)
-    result = run("def test_short(noblock): noblock.get('/short', warmup=False, max_block='2 s')", app="api:app")
+    test = "def test_short(noblock): noblock.get('/short', warmup=False, max_block='2 s')"
+    result = run(test, *options, app="api:app")
     result.assert_outcomes(passed=1)
-    lines = [line for line in result.outlines if "sync-io" in line or "notes on" in line]
+    lines = [line for line in result.outlines if "sync-io" in line or line.startswith("notes")]
     expected = [
         "notes on GET /short in test_shop.py::test_short",
         "  sync-io, * ms at api.py:6: under the limit of 2000 ms",
     ]
-    pytest.LineMatcher(lines).fnmatch_lines(expected if debug else [], consecutive=True)
-    assert len(lines) == (2 if debug else 0)
+    expected = expected if debug or options else ["notes: 1 sync-io; -v lists them"]
+    pytest.LineMatcher(lines).fnmatch_lines(expected, consecutive=True)
+    assert len(lines) == len(expected)

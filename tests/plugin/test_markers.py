@@ -15,9 +15,12 @@ def ours(*marks):
 
 def an_item(*levels):
     """An item whose module, class and so on have these markers; the test's own are the last."""
-    nodes = [SimpleNamespace(own_markers=[each.mark for each in marks]) for marks in levels]
-    closest = [mark for node in reversed(nodes) for mark in node.own_markers]
-    return SimpleNamespace(nodeid="test_it", listchain=lambda: nodes, iter_markers=lambda: iter(closest))
+    node = None
+    for marks in levels:
+        node = SimpleNamespace(nodeid="test_it", own_markers=[each.mark for each in marks], parent=node)
+    closest = [each.mark for marks in reversed(levels) for each in marks]
+    node.iter_markers = lambda: iter(closest)
+    return node
 
 
 MARK = pytest.mark

@@ -3,12 +3,15 @@
 import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pytest_noblock.model import units
+from pytest_noblock.model.kinds import StallKind, TaskKind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.markers import marked, noblock
+from pytest_noblock.plugin.option_table import SEES, what_sees_what
 from pytest_noblock.plugin.options import OPTIONS, asked_for, debugs, plain_help, settings_of, value_of
 from pytest_noblock.plugin.settings import Settings
 
@@ -116,6 +119,15 @@ def test_help_has_every_option_and_says_what_the_table_does(pytester):
         assert option.cli in words
         assert "`" not in plain_help(option)
         assert "](" not in plain_help(option)
+
+
+def test_help_says_what_sees_each_kind(pytester):
+    text = pytester.runpytest("--help").stdout.str()
+    assert what_sees_what() in text
+    named = [kind.strip() for kinds, _ in SEES for kind in kinds.split(",")]
+    assert len(named) == len(set(named))
+    for kind in get_args(StallKind) + get_args(TaskKind):
+        assert kind in named or f"{kind.partition('-')[0]}-*" in named
 
 
 def test_no_option_is_offered_that_is_not_in_the_table(pytester):

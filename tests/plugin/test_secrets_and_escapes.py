@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 API = r"""
     import time
     from fastapi import BackgroundTasks, FastAPI, Request
@@ -48,6 +50,123 @@ TESTS = r"""
     def test_escape_that_blocks(noblock):
         noblock.get("/r/%1b%5b31mred%0aFAKE%07")
 """
+
+
+ERRORS = r"""
+    import asyncio
+    import contextlib
+    import os
+    import time
+    from fastapi import BackgroundTasks, FastAPI
+    from pydantic import BaseModel
+
+    SECRET = "S3" + "CRET"  # pytest shows lines of the tests
+    DSN = f"postgres://shop:{SECRET}@db.example/shop?password={SECRET}"
+
+    class Out(BaseModel):
+        id: int
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        if os.environ["SHOP_FAILS"] == "start":
+            raise RuntimeError(f"cannot connect to {DSN}\x1b[31m")
+        yield
+        if os.environ["SHOP_FAILS"] == "stop":
+            raise RuntimeError(f"cannot close {DSN}\x1b[31m")
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/raises")
+    async def raises():
+        raise ValueError(f"https://api.example/x?token={SECRET} for {DSN}\x1b[31m and {os.environ['SHOP_API_KEY']}")
+
+    @app.get("/exits")
+    async def exits():
+        raise SystemExit(f"password='{SECRET}' {DSN}")
+
+    @app.get("/validated", response_model=Out)
+    async def validated():
+        return {"id": SECRET, "more": {"deep": SECRET}}
+
+    async def task(x):
+        time.sleep(0.08)
+        raise OSError(f"Authorization: Bearer {SECRET}, dsn={DSN}\x07")
+
+    @app.post("/task")
+    async def add(tasks: BackgroundTasks):
+        tasks.add_task(task, DSN)
+
+    @app.get("/health")
+    async def health(token: str = ""): ...
+
+    @app.get("/slow")
+    async def slow():
+        time.sleep(0.08)
+"""
+ERROR_TESTS = r"""
+    import pytest
+    from fastapi.testclient import TestClient
+    from errors import SECRET, app
+
+    client = TestClient(app, raise_server_exceptions=False)
+
+    @pytest.mark.parametrize("path", ["raises", "exits", "validated"])
+    def test_get(noblock, path):
+        noblock.get("/" + path)
+
+    def test_task(noblock):
+        noblock.post("/task")
+
+    @pytest.mark.noblock_background("task")
+    def test_watched():
+        client.post(f"/task?token={SECRET}", headers={"Authorization": f"Bearer {SECRET}"})
+
+    def test_raises_watched():
+        client.get(f"/raises?token={SECRET}", cookies={"session": SECRET})
+
+    def test_probe(noblock):
+        noblock.get("/slow", probe=f"/health?token={SECRET}")
+
+    def test_failed_probe(noblock):
+        noblock.get("/slow", probe=f"/raises?token={SECRET}")
+
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_asserted(noblock):
+        check = noblock.check("GET", f"/slow?token={SECRET}", headers={"Authorization": f"Bearer {SECRET}"})
+        assert not check.findings
+
+    @pytest.fixture
+    def fails_at(monkeypatch, request):
+        monkeypatch.setenv("SHOP_FAILS", request.param)
+
+    @pytest.mark.parametrize("fails_at", ["start", "stop"], indirect=True)
+    def test_lifespan(fails_at, noblock):
+        noblock.get("/health")
+"""
+
+
+@pytest.mark.one_python
+def test_what_errors_quote_is_not_told(shop, monkeypatch):
+    """In the terminal, at any verbosity, in reports, in a check's own repr, across xdist."""
+    monkeypatch.setenv("SHOP_API_KEY", "S3CRET-of-the-environment")
+    monkeypatch.setenv("SHOP_FAILS", "")
+    shop.makepyfile(errors=ERRORS, test_errors=ERROR_TESTS)
+    for more in (("-vvv", "--tb=short", "-rA"), ("-n", "1", "--noblock-action=warn")):
+        result = shop.runpytest_subprocess(
+            "--noblock", "--noblock-app=errors:app", "--noblock-report=out.json", "--junitxml=out.xml", *more
+        )
+        files = [(shop.path / name).read_text(encoding="utf-8") for name in ("out.json", "out.xml")]
+        for shown in (result.stdout.str() + result.stderr.str(), *files):
+            assert "***" in shown
+            assert "S3CRET" not in shown
+            assert "\x1b" not in shown
+            assert "\x07" not in shown
+            assert "postgres://***@db.example/shop?password=***" in shown
+    result.stdout.fnmatch_lines(
+        [
+            "GET /raises raised ValueError('https://api.example/x[?]token=*** for postgres://***@*and ***')*",
+        ]
+    )
 
 
 def test_neither_secrets_nor_escapes(run, shop):

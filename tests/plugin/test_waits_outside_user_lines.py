@@ -117,4 +117,14 @@ def test_it_is_red_at_the_endpoint_and_names_the_librarys_call(pytester, monkeyp
             ("sync-network", "api.py", 9, "limits_of_others.Storage.ask")
         ]
         assert found[f"test_it.py::test_{how}[/waits]"] == [("sync-io", "api.py", 13, "limits_of_others.Storage.wait")]
-    result.stdout.fnmatch_lines(["GET /asks blocked the event loop *", "", "  by      api.py:9 in asks"])
+    result.stdout.fnmatch_lines(
+        [
+            "GET /asks *",
+            "",
+            "  by      api.py:9 in asks, behind the middleware `Limiter`",
+            (
+                "  instead another middleware in the place of `Limiter`, one that awaits"
+                " (an async client of that service) or waits in a thread"
+            ),
+        ]
+    )

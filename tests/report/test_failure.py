@@ -9,6 +9,8 @@ from pytest_noblock.model.check import Check, ProbeWaits
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Phase, Probe
+from pytest_noblock.model.rules import Readings
+from pytest_noblock.model.segment import SocketExchange
 from pytest_noblock.report.failure import failure
 
 MS = 1_000_000
@@ -113,10 +115,54 @@ def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
     assert failure(check, -1) == line
 
 
+EXCHANGED = (SocketExchange("127.0.0.1:5432", 38, 120), SocketExchange(None, 1, 2), SocketExchange("x", 3, 4))
+
+
+CARRIED = "38 bytes to 127.0.0.1:5432, 120 back; 1 bytes to a closed socket, 2 back"
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        (
+            {"blocked_ns": 230_000, "asleep": 0, "readings": Readings(wall=MS, exchanged=EXCHANGED)},
+            [
+                "GET /report made a synchronous network call (no network allowed)",
+                f"  why     waiting for the network: {CARRIED}; over in 0.23 ms here",
+            ],
+        ),
+        (
+            {"blocked_ns": 0, "cpu": 0, "asleep": 0, "count": 3},
+            [
+                "GET /report made 3 synchronous network calls (no network allowed)",
+                "  why     waiting for the network: over at once here, 3 times",
+            ],
+        ),
+        (
+            {"blocked_ns": 4 * MS, "cpu": MS, "asleep": 3 * MS, "readings": Readings(wall=MS, exchanged=EXCHANGED)},
+            [
+                "GET /report blocked the event loop 4.0 ms (no network allowed)",
+                f"  why     waiting for the network: asleep 3.0 ms, CPU 1.0 ms; {CARRIED}",
+            ],
+        ),
+    ],
+)
+def test_a_round_trip_that_is_over_at_once_says_what_was_exchanged(values, lines):
+    """Its time on one machine says nothing of its time in production, and reads like a mistake."""
+    text = failure(replace(changed(**values), probes=()))
+    assert all(line in text.splitlines() for line in lines), text
+    assert "  harm    in production the server is a network away, and every other request waits for it" in text
+
+
 @pytest.mark.parametrize(
     ("values", "line"),
     [
         ({"kind": "cpu", "cpu": 80 * MS, "asleep": 0}, "why     computing: asleep 0 ms, CPU 80 ms"),
+        (
+            {"kind": "cpu", "cpu": 80 * MS, "asleep": 0, "call": "fastapi.encoders.jsonable_encoder"}
+            | {"evidence": "endpoint", "code": "async def report():"},
+            "why     computing in fastapi.encoders.jsonable_encoder: asleep 0 ms, CPU 80 ms",
+        ),
         ({"count": 3}, "why     waiting for the network: asleep 299 ms, CPU 2.1 ms, 3 times"),
         (
             {"kind": "sync-io", "call": None, "syscall": "fsync"},
@@ -132,7 +178,7 @@ def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
         ),
         ({"kind": "sync-io", "call": None}, "why     waiting in the kernel: asleep 299 ms, CPU 2.1 ms"),
         ({"call": None}, 'accept  @pytest.mark.noblock_allow("reason", kinds=["sync-network"])'),
-        ({"file": None, "line": None, "function": None, "code": None}, "by      a line that was not caught"),
+        ({"file": None, "line": None, "function": None, "code": None}, "by      requests.get in the request"),
     ],
 )
 def test_each_row_follows_from_the_finding(values, line):
@@ -173,6 +219,12 @@ def test_without_a_finding_the_reason_is_told():
     check = replace(CHECK, findings=(), outcome="inconclusive", reason="GET /report matched no route of the app")
     assert failure(check).startswith("GET /report matched no route of the app")
     assert "nothing was measured" in failure(check)
+
+
+def test_a_loop_that_stood_still_was_measured():
+    reason = "GET /report took the event loop and did not give it back (timeout=5)"
+    check = replace(CHECK, findings=(), outcome="inconclusive", reason=reason)
+    assert failure(check) == f"{reason}: every other request of this worker waited as long"
 
 
 def test_the_first_45_columns_hold_verb_route_and_what_happened():

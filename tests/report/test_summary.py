@@ -35,6 +35,38 @@ def test_a_finding_is_told_with_its_test():
     ]
 
 
+NOTES = {
+    "a": [
+        check(notes=["cpu, 12 ms at a.py:3: under the limit of 50 ms", "cold: imports, 40 ms, the first time only"]),
+        check(finding(), notes=["unsettled: sync-network, 9 ms at a.py:7, in the first request only"]),
+        check(notes=["near: cpu at a.py:3, x"]),
+        check(notes=["something in front of the endpoint answered: the endpoint was not reached, and not measured"]),
+        check(finding(), notes=["unsettled: GET / left a task at a.py:3 in f, which was cancelled"]),
+    ],
+    "b": [
+        {
+            **check(notes=["GET / raised ValueError()", "cpu, 9 ms at a.py:3: under the limit"]),
+            "outcome": "inconclusive",
+        }
+    ],
+}
+
+
+def test_what_takes_no_time_is_told_without_one():
+    found = {"a": [check(finding(3, 0.02, kind="sync-network"), finding(4, 0.0, kind="background-lost", call="f"))]}
+    assert told(found)[1::2] == ["  app/main.py:3  sync-network  time.sleep", "  app/main.py:4  background-lost  f"]
+
+
+def test_notes_are_counted_by_kind_and_listed_where_somebody_asks():
+    count = "notes: 3 cpu, 1 first use, 1 sync-network (first request), 1 endpoint not reached, 1 other; -v lists them"
+    assert told(NOTES)[-1] == count
+    listed = told(NOTES, notes=True)
+    assert count not in listed
+    assert listed[-2:] == ["notes on GET / in b", "  cpu, 9 ms at a.py:3: under the limit"]
+    assert "  unsettled: sync-network, 9 ms at a.py:7, in the first request only" in listed
+    assert not any(line.startswith("notes") for line in told({"a": [check(finding())]}))
+
+
 def test_the_worst_line_is_first_whatever_the_order_of_the_tests():
     by_test = {"a": [check(finding(1, 60.0), finding(2, 70.04))], "b": [check(finding(3, 65.0), finding(1, 90.0))]}
     expected = [
@@ -75,7 +107,7 @@ def test_without_a_call_the_code_is_shown_and_without_a_line_that_none_was_caugh
     lost = finding(file=None, line=None, call=None, ms=70.0)
     assert told({"a": [check(coded, lost)]})[1::2] == [
         "  app/main.py:44  sync-io  80.0 ms  for each in these:",
-        "  no line caught  sync-io  70.0 ms  ",
+        "  no line of the user's  sync-io  70.0 ms  ",
     ]
 
 
@@ -109,7 +141,7 @@ def test_notes_are_told_to_those_who_ask_for_them():
         "notes on GET /b in b",
         "  x",
     ]
-    assert told(NOTED) == ["3 requests watched in 2 tests"]
+    assert told(NOTED) == ["3 requests watched in 2 tests", "notes: 1 first use, 1 sync-io, 1 other; -v lists them"]
 
 
 def test_a_doubt_of_a_request_that_passed_is_told_and_other_notes_are_not():
@@ -117,10 +149,11 @@ def test_a_doubt_of_a_request_that_passed_is_told_and_other_notes_are_not():
         "a": [check(notes=("unsettled: work was left behind", "cold: imports"))],
         "b": [check(notes=("unsettled: work was left behind",)), check(finding(), notes=("unsettled: of a red one",))],
     }
-    assert told(by_test)[-3:] == ["  unsettled  work was left behind", "      a", "      b"]
+    doubt = ["  unsettled  work was left behind", "      a", "      b"]
+    assert told(by_test)[-4:] == [*doubt, "notes: 1 first use, 1 other; -v lists them"]
     assert not [line for line in told(by_test) if "imports" in line or "red one" in line]
 
 
 def test_many_doubts_are_counted():
     by_test = {"a": [check(notes=[f"unsettled: {number}"]) for number in range(12)]}
-    assert told(by_test)[-3:] == ["  unsettled  9", "      a", "  unsettled  2 more; NOBLOCK_DEBUG=1 shows all"]
+    assert told(by_test)[-3:] == ["  unsettled  9", "      a", "  unsettled  2 more; -v shows all"]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
+from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
 from pytest_noblock.engine.now import now, open_file
 from pytest_noblock.engine.stacks import RawFrame, capture
@@ -204,7 +205,7 @@ class AppThread:
     def _loop_ended(self) -> LoopEnded:
         concurrent.futures.wait((self._ended,), closing.CLOSE_S + _GRACE_S)
         error = self._ended.exception() if self._ended.done() else None
-        return LoopEnded(repr(error or asyncio.CancelledError()))
+        return LoopEnded(shown(error or asyncio.CancelledError()))
 
     def _note_interrupt(self, interrupt: BaseException) -> None:
         """The test's thread is interrupted while it waits, as by Ctrl-C: where a line holds the loop, that is why."""

@@ -21,7 +21,7 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN
 
-border(__file__, sending=("send", "receive", "_uncharged", "_switch", "_go_on", "cut_segment", "before", "passed"))
+border(__file__, sending=("send", "receive", "_leave", "_return", "_go_on", "cut_segment", "before", "passed"))
 
 T = TypeVar("T")
 
@@ -85,16 +85,17 @@ class ExchangeRecorder:
 
     def passed(self, message: Message) -> bool:
         """Note the times of the response's start and end (ns); returns whether the response is complete now."""
-        moment = now()
-        kind = _type_of(message)
-        if kind == "lifespan.startup.complete":
-            self.record.started = self.record.phase_began = moment
-        elif kind == "http.response.start":
-            self.record.started = moment
-            self.record.status = _status_of(message)
-        elif kind == "http.response.body" and not message.get("more_body", False):
-            self.record.completed = self.record.phase_began = moment
-            return True
+        moment, record = now(), self.record
+        kind = message.get("type") if type(message) is dict else _type_of(message)
+        if kind == "http.response.start":
+            record.started = moment
+            record.status = _status_of(message)
+        elif kind == "http.response.body":
+            if not message.get("more_body", False):
+                record.completed = record.phase_began = moment
+                return True
+        elif kind == "lifespan.startup.complete":
+            record.started = record.phase_began = moment
         return False
 
 
@@ -107,6 +108,9 @@ def cut_segment() -> None:
 
 def _type_of(message: object) -> str | None:
     """None where the app sends what is no message: the server, or the client, will say so."""
+    if type(message) is dict:  # nearly always, and to ask for a Mapping takes 1 us
+        kind = message.get("type")
+        return kind if isinstance(kind, str) else None
     kind = message.get("type") if isinstance(message, Mapping) else None
     return kind if isinstance(kind, str) else None
 
@@ -127,10 +131,11 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     if client is None:
         return await call(scope, receive, send)
     try:
-        with client:
-            await _in_steps(call(scope, client.receive, client.send), client.meter)
+        await _in_steps(call(scope, client.receive, client.send), client.meter)
+    except BaseException as error:
+        client.record.error = error
+        raise
     finally:
-        CURRENT.set(None)
         client.left()
 
 
@@ -176,6 +181,8 @@ def _new_record(scope: Scope) -> LiveExchange | None:
 
 def _text(value: object) -> str:
     """Clients in process may put anything into the scope; what is no text is shown as it is."""
+    if type(value) is str:
+        return value
     return str.__str__(value) if isinstance(value, str) else shown(value)
 
 
@@ -192,7 +199,11 @@ class _ClientSide(ExchangeRecorder):
 
     async def receive(self) -> Message:
         __tracebackhide__ = True
-        message = await self._uncharged(self._told())
+        request, owner = self._leave()
+        try:
+            message = self.told(await self._receive())
+        finally:
+            self._return(request, owner)
         if self.meter.closed and _type_of(message) == "lifespan.shutdown":
             self._go_on()
         return message
@@ -207,36 +218,49 @@ class _ClientSide(ExchangeRecorder):
         except Exception as error:  # noqa: BLE001  # as above
             noted(error)
 
-    async def _told(self) -> Message:
-        __tracebackhide__ = True
-        return self.told(await self._receive())
-
     async def send(self, message: Message) -> None:
         __tracebackhide__ = True
-        turn = self.meter.turn
+        turn = self.meter.turn  # of the step that calls
         if self._asks_for_tasks and self.record.tasks:
-            await self._uncharged(self.before(message), turn)
-        self.passed(message)  # `_uncharged` cuts the segment right after this: each segment lies in one phase
-        await self._uncharged(self._send(message), turn if self._server_would_go_on else 0)
+            request, owner = self._leave()
+            try:
+                await self.before(message)
+            finally:
+                self._return(request, owner, turn)
+        self.passed(message)  # `_leave` cuts the segment right after this: each segment lies in one phase
+        request, owner = self._leave()
+        try:
+            await self._send(message)
+        finally:
+            self._return(request, owner, turn if self._server_would_go_on else 0)
 
-    async def _uncharged(self, call: Awaitable[T], turn: int = 0) -> T:
-        """Await the call outside of the request: neither the call nor the tasks that it starts are charged to it.
+    def _leave(self) -> tuple[LiveExchange | None, LiveExchange | None]:
+        """What follows is outside of the request: neither it nor the tasks that it starts are charged to it.
 
-        `turn`: the turn of the loop that counts as going on afterwards; 0: the one that runs then.
+        Returns what `_return` takes: the request, and whose the step was.
         """
-        __tracebackhide__ = True
-        owner = self.meter.owner  # None where a framework calls from a context of its own
+        meter = self.meter
+        owner = meter.owner  # None where a framework calls from a context of its own
         request = CURRENT.get()
         CURRENT.set(None)
-        self._switch(None)
+        if owner is not None:
+            try:
+                meter.end()
+            except Exception as error:  # noqa: BLE001  # as above
+                noted(error)
+        return request, owner
+
+    def _return(self, request: LiveExchange | None, owner: LiveExchange | None, turn: int = 0) -> None:
+        """The request goes on. `turn`: the turn of the loop that counts as going on; 0: the one that runs now."""
+        CURRENT.set(request)
+        if (current := self._watcher.current()) is not self._watcher:
+            self._continue(current)
+        if turn:
+            self.meter.polled, self.meter.turn = False, turn
         try:
-            return await call
-        finally:
-            CURRENT.set(request)
-            if (current := self._watcher.current()) is not self._watcher:
-                self._continue(current)
-            self.meter.turn = turn or self.meter.turn
-            self._switch(owner)
+            self.meter.switch_owner(owner)
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
 
     def _continue(self, watcher: Watcher | None) -> None:
         """Another test uses the connection: what follows is measured there. The app's start and stop are not."""
@@ -248,13 +272,12 @@ class _ClientSide(ExchangeRecorder):
         except Exception as error:  # noqa: BLE001  # as above
             noted(error)
 
-    def _switch(self, owner: LiveExchange | None) -> None:
-        try:
-            self.meter.switch_owner(owner)
-        except Exception as error:  # noqa: BLE001  # as above
-            noted(error)
-
     def left(self) -> None:
         """The app's call has ended: its last segment does, too, and of its objects none is kept."""
-        self._switch(None)
+        self.record.returned = self.record.phase_began = now()
+        CURRENT.set(None)
+        try:
+            self.meter.switch_owner(None)
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
         let_go(self.record)

@@ -135,8 +135,8 @@ class AppCall(httpx.AsyncByteStream):
         meter = current_meter()
         turn = meter.turn if meter is not None else 0
         await self._recorder.before(message)
-        if meter is not None and meter.turn != turn:
-            meter.turn = turn
+        if meter is not None and meter.present_turn() != turn:
+            meter.goes_on_in(turn)
             meter.switch_owner(meter.owner)
 
     def _deliver(self, message: Message, *, complete: bool) -> None:

@@ -8,18 +8,19 @@ import functools
 import inspect
 import sys
 from collections import Counter
-from types import CodeType, FunctionType
+from types import CodeType
 
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, undecorated
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, is_plain, undecorated
 
+_IN_PIECES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _TOOL_IDS = (4, 3)
 """Of `sys.monitoring`; 0, 1, 2 and 5 are reserved for debugger, coverage, profiler and optimizer."""
 
 
 def innermost(endpoint: object) -> object:
     """The function that all decorators of the endpoint wrap, by `functools.partial` and `functools.wraps`."""
-    if type(endpoint) is FunctionType and "__wrapped__" not in endpoint.__dict__:
-        return endpoint  # most are plain: a request has no time to lose
+    if is_plain(endpoint):
+        return endpoint
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return undecorated(endpoint) if callable(endpoint) else endpoint
@@ -28,7 +29,7 @@ def innermost(endpoint: object) -> object:
 def is_generator(function: object) -> bool:
     """Whether the function gives its answer in pieces, asynchronous or not."""
     code = code_of(function)
-    return code is not None and bool(code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+    return code is not None and bool(code.co_flags & _IN_PIECES)
 
 
 def raised_in(code: CodeType | None, error: BaseException | None) -> bool:

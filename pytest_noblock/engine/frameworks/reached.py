@@ -15,7 +15,7 @@ A decorator of the endpoint may answer in its place, too: see `decorated`.
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -29,6 +29,7 @@ from pytest_noblock.engine.exchange import (
     Scope,
     Send,
     code_of,
+    is_plain,
 )
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
 from pytest_noblock.engine.guard import guarded
@@ -103,66 +104,56 @@ def _noting_outcome(original: Callable[[ASGIApp, Any], ASGIApp]) -> Callable[[AS
     """Notes in the record how the endpoint's function ended, dependencies and decorators included."""
 
     def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
-        return original(_noted(app), conn)
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            __tracebackhide__ = True
+            record = CURRENT.get()
+            if record is None:
+                return await app(scope, receive, send)
+            calls_it = not guarded(_is_fastapis_own, scope)
+            inside = begins(record, scope.get("endpoint")) if calls_it else None
+            try:
+                await app(scope, receive, send)
+            except BaseException as error:
+                guarded(_refused, record, scope.get("endpoint"), error)
+                if calls_it:
+                    ends(record, scope.get("endpoint"), inside, error)
+                raise
+            if calls_it:
+                ends(record, scope.get("endpoint"), inside)
+            return None
+
+        return original(noted, conn)
 
     return wrap_app_handling_exceptions
 
 
-def _noted(app: ASGIApp) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
-    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
-        __tracebackhide__ = True
-        record = CURRENT.get()
-        if record is None:
-            return await app(scope, receive, send)
-        if guarded(_is_fastapis_own, scope):
-            await _noting_refusal(app(scope, receive, send), record, scope)
-            return None
-        with entering(record, scope.get("endpoint")):
-            return await _noting_refusal(app(scope, receive, send), record, scope)
-
-    return noted
-
-
-async def _noting_refusal(call: Awaitable[None], record: LiveExchange, scope: Scope) -> None:
+def _refused(record: LiveExchange, endpoint: object, error: BaseException) -> None:
     """Notes where an exception comes from that something in front of the endpoint raised."""
-    __tracebackhide__ = True
-    try:
-        await call
-    except Exception as error:
-        guarded(_refused, record, scope.get("endpoint"), error)
-        raise
-
-
-def _refused(record: LiveExchange, endpoint: object, error: Exception) -> None:
-    if not (record.started or raised_in(code_of(innermost(endpoint)), error)):
+    if isinstance(error, Exception) and not (record.started or raised_in(code_of(innermost(endpoint)), error)):
         where = tuple(reversed(list(_places(error.__traceback__))))
         record.refused = Refusal(where[:_MOST_WRAPPERS], _invalid(error))
 
 
-class entering:  # noqa: N801  # a context manager, which reads as a verb
-    """Notes whether the endpoint is entered in the block, which calls it with its decorators."""
+def begins(record: LiveExchange, endpoint: object) -> Watch | None:
+    """The endpoint is about to be called, with its decorators. Returns what `ends` takes."""
+    return guarded(watch, record, endpoint) if record.task is not None else None  # nobody waits in a watched test
 
-    def __init__(self, record: LiveExchange, endpoint: object) -> None:
-        self._record = record
-        self._endpoint = endpoint
-        self._inside: Watch | None = guarded(watch, record, endpoint)
 
-    def __enter__(self) -> None:
-        """Nothing is noted before the endpoint ends."""
+def ends(record: LiveExchange, endpoint: object, inside: Watch | None, error: BaseException | None = None) -> None:
+    """That call has ended: notes whether the endpoint was entered."""
+    if inside is None and error is None:
+        record.entered = True
+    else:
+        guarded(_note_end, record, endpoint, inside, error)
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        guarded(self._note, error)
 
-    def _note(self, error: BaseException | None) -> None:
-        record = self._record
-        began = not isinstance(error, Exception) or raised_in(code_of(innermost(self._endpoint)), error)
-        if self._inside is not None:
-            began = self._inside.end(record)
-            if not began and record.refused is None and (code := code_of(self._endpoint)) is not None:
-                record.answered = code, code.co_firstlineno
-        record.entered = record.entered or began
+def _note_end(record: LiveExchange, endpoint: object, inside: Watch | None, error: BaseException | None) -> None:
+    began = not isinstance(error, Exception) or raised_in(code_of(innermost(endpoint)), error)
+    if inside is not None:
+        began = inside.end(record)
+        if not began and record.refused is None and (code := code_of(endpoint)) is not None:
+            record.answered = code, code.co_firstlineno
+    record.entered = record.entered or began
 
 
 def _places(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
@@ -186,7 +177,8 @@ def _is_fastapis_own(scope: Scope) -> bool:
     api_route = getattr(sys.modules.get("fastapi.routing"), "APIRoute", None)
     if api_route is None or not isinstance(scope.get("route"), api_route):
         return False
-    return not is_generator(innermost(scope.get("endpoint")))
+    endpoint = scope.get("endpoint")
+    return not is_generator(endpoint if is_plain(endpoint) else innermost(endpoint))
 
 
 def entered(record: LiveExchange) -> bool | None:

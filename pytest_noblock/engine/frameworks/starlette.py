@@ -19,11 +19,20 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 from pytest_noblock.engine.errors import told, words
-from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Remains, code_of, undecorated
+from pytest_noblock.engine.exchange import (
+    CURRENT,
+    ASGIApp,
+    EndpointCode,
+    LiveExchange,
+    Remains,
+    code_of,
+    is_plain,
+    undecorated,
+)
 from pytest_noblock.engine.frameworks import background_tasks, reached
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
@@ -81,21 +90,29 @@ def let_go(record: LiveExchange) -> None:
 
 
 def _remains(record: LiveExchange) -> Remains:
-    function = _function_of(record.scope.get("endpoint"), record.method)
-    apps = (code for each in _nested(record.app) if (code := code_of(each)) is not None)
+    endpoint = record.scope.get("endpoint")
+    if is_plain(endpoint):
+        function: object = endpoint
+        endpoint_code: EndpointCode | None = (endpoint.__code__, endpoint.__globals__)
+    else:
+        function, endpoint_code = _function_of(endpoint, record.method), record.endpoint_code
     return Remains(
         route=record.route,
         endpoint=record.endpoint,
-        entered=reached.entered(record),
-        framework=_starlette_version() if "app" in record.scope else None,
+        entered=record.entered or reached.entered(record),
+        of_starlette="app" in record.scope,
         error=None if record.error is None else told(record.error),
-        cancelled=record.cancelled,
+        cancelled=record.error is not None and record.cancelled,
         raised=None if record.raised is None else told(record.raised, record.raised_at),
-        endpoint_code=record.endpoint_code,
+        endpoint_code=endpoint_code,
         routed=function is not None,
         answers=code_of(function),
-        apps=() if function is not None else tuple(apps),
+        apps=() if function is not None else tuple(_codes_of_apps(record.app)),
     )
+
+
+def _codes_of_apps(app: object) -> Iterator[CodeType]:
+    return (code for each in _nested(app) if (code := code_of(each)) is not None)
 
 
 def _defined_at(remains: Remains, user: UserCode) -> Frame | None:
@@ -107,8 +124,6 @@ def _defined_at(remains: Remains, user: UserCode) -> Frame | None:
 
 def _function_of(endpoint: object, method: str) -> object:
     """The function itself: of a partial, of an endpoint class (`HTTPEndpoint`), of an object that is called."""
-    if type(endpoint) is FunctionType:
-        return undecorated(endpoint)
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     if inspect.isclass(endpoint):
@@ -159,7 +174,7 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
         error=None if remains.error is None else words(remains.error, user),
         tasks=background_tasks.values(record, user),
         raised=None if remains.raised is None else words(remains.raised, user),
-        framework=remains.framework,
+        framework=_starlette_version() if remains.of_starlette else None,
         left=tuple(_left(record, user)),
         defined=_defined_at(remains, user),
         answered=reached.answerer(record, user) if entered is False else None,
@@ -194,13 +209,21 @@ def _noting_endpoint(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
         record = CURRENT.get()
         if record is None:
             return await original(**kwargs)
+        inside = None
+        if record.task is not None:  # in a watched test nobody waits for the function inside a decorated one
+            inside = reached.begins(record, getattr(kwargs.get("dependant"), "call", None))
         try:
-            with reached.entering(record, getattr(kwargs.get("dependant"), "call", None)):
-                answer = await original(**kwargs)
+            answer = await original(**kwargs)
         except BaseException as error:
+            reached.ends(record, getattr(kwargs.get("dependant"), "call", None), inside, error)
             record.raised, record.raised_at = error, error.__traceback__
             raise
-        record.own_background = _has_background(answer)
+        if inside is None:
+            record.entered = True
+        else:
+            reached.ends(record, getattr(kwargs.get("dependant"), "call", None), inside)
+        if type(answer) is not dict and _has_background(answer):
+            record.own_background = True
         return answer
 
     return run_endpoint_function

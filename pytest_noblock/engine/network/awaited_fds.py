@@ -7,10 +7,9 @@ read the epoll sets at the end of a step. The wrapper of `register` notes each c
 import selectors
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
-from pytest_noblock.engine.guard import guarded
+from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.now import status_of_fd
 from pytest_noblock.engine.patches import Patch
 
@@ -41,15 +40,15 @@ def patch() -> Patch:
     return Patch(selectors.DefaultSelector, "register", _wrapper)
 
 
-def _note(key: selectors.SelectorKey, caller: FrameType) -> None:
-    if str(caller.f_globals.get("__name__")).startswith("asyncio."):  # psycopg's sync `connect` waits so, too
-        AWAITED.add(key.fd)
-
-
 def _wrapper(original: Callable[..., selectors.SelectorKey]) -> Callable[..., selectors.SelectorKey]:
     def register(self: selectors.BaseSelector, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = original(self, fileobj, events, data)
-        guarded(_note, key, sys._getframe(1))
+        try:
+            caller = sys._getframe(1).f_globals.get("__name__")
+            if type(caller) is str and caller.startswith("asyncio."):  # psycopg's sync `connect` waits so, too
+                AWAITED.add(key.fd)
+        except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+            noted(error)
         return key
 
     return register

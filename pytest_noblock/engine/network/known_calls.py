@@ -29,6 +29,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network import client_calls, driver_calls, may_block
+from pytest_noblock.engine.network.call_shapes import Polling, polling_wrapper, shaped_wrapper
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
@@ -75,15 +76,20 @@ class _KnownCall(NamedTuple):
     effect: EffectOf
 
 
-def patches(observers: Mapping[int, Observer]) -> list[Patch]:
+def patches(observers: Mapping[int, Observer], polling: Polling) -> list[Patch]:
     """One for each known call. `observers` are read at each call, by identity of the thread."""
     return [
-        Patch(known.owner, known.name, functools.partial(_wrapper, known, observers))
+        Patch(known.owner, known.name, functools.partial(_wrapper, known, observers, polling))
         for known in (*_standard_library(), *_c_drivers(), *_drivers(), *_clients())
     ]
 
 
-def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Callable[..., Any]) -> Callable[..., Any]:
+def _wrapper(
+    known: _KnownCall,
+    observers: Mapping[int, Observer],
+    polling: Polling,
+    original: Callable[..., Any],
+) -> Callable[..., Any]:
     label, effect_of = f"{known.owner.__name__}.{known.name}", known.effect
     own = known.owner is time and isinstance(original, BuiltinFunctionType)  # a test's stand-in need not sleep
     sleep_asked = _nanoseconds if own else _zero
@@ -110,13 +116,13 @@ def _wrapper(known: _KnownCall, observers: Mapping[int, Observer], original: Cal
         finally:
             guarded(observer.known_call_ended, label, effect, began, frame, asked, slept)
 
-    @functools.wraps(original)  # user frames that look the name up must find the known one
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if observers:
-            return observed(sys._getframe(1), args, kwargs)
-        return original(*args, **kwargs)  # most calls: a loop wakes itself by its own socket
-
-    return wrapper
+    polls = isinstance(known.owner, type) and issubclass(known.owner, selectors.BaseSelector)
+    shaped = (
+        polling_wrapper(original, observers, polling, observed)
+        if polls
+        else shaped_wrapper(original, observers, observed)
+    )
+    return functools.wraps(original)(shaped)  # user frames that look the name up must find the known one
 
 
 def _where(effect: Effect, blocks: Callable[..., bool]) -> EffectOf:

@@ -16,6 +16,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.ticks import LoopTicks
 from pytest_noblock.engine.threads.pools import Pool
 from pytest_noblock.model.observation import LOOP, Probe
+from pytest_noblock.model.shown import without_secrets
 
 _MS = 1_000_000
 _INTERVAL_NS = 25 * _MS
@@ -242,12 +243,12 @@ async def _within_limit(name: str, answer: Awaitable[T]) -> T:
 
 
 def _too_late(name: str) -> ProbeFailed:
-    return ProbeFailed(f"the probe {name} did not answer within {_ANSWER_LIMIT_S} s")
+    return ProbeFailed(f"the probe {without_secrets(name)} did not answer within {_ANSWER_LIMIT_S} s")
 
 
 def _require_success(path: str, status: int) -> None:
     if status >= 400:
         raise ProbeFailed(
-            f"the probe GET {path} answered {status}: a probe must be a small request that the app answers well; "
-            f'name another with probe="/path"'
+            f"the probe GET {without_secrets(path)} answered {status}: a probe must be a small request that the app "
+            f'answers well; name another with probe="/path"'
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.clocks import Clock
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.network.call_shapes import Polling
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.steps.observers import GapObserver, LineObserver
 
 _steps = itertools.count(1)
+_turns = itertools.count(1)
+"""Numbers for the turns of all loops: a request's steps in two threads never share one."""
 _native_id = threading.get_native_id
 
 STEPPING: "dict[int, StepMeter]" = {}
 """The meters whose threads are in a step of a request now, by `threading.get_ident()`. Mostly empty: wrappers that
 every call passes look here first."""
+POLLING = Polling()
+"""The meters whose loops' turns are counted: a loop polls its selector once in each turn."""
 
 SHORT_NS = 30_000
 """Wall ns. A shorter step holds neither a round trip (33 us at best, measured on loopback) nor a sleep worth a note."""
@@ -56,7 +61,12 @@ class StepMeter:
     owner: LiveExchange | None = None
     """The request whose step runs now."""
     turn = 0
-    """The turn of the loop that runs now, unique in the process; 0 where the turns of the loop are not counted."""
+    """The number of the loop's turn, as the last step or `present_turn` found it: unique in the process; 0 where the
+    turns of the loop are not counted."""
+    polled = False
+    """The loop has polled since its turn was numbered. Most turns hold no step of a request, and get no number."""
+    loop: object = None
+    """The last loop whose turns were counted for this meter."""
     closed = False
     _watchdog: Watchdog | None = None
     _lines: "LineObserver | None" = None
@@ -129,6 +139,17 @@ class StepMeter:
         """Whose the last step was."""
         return self._chain_of
 
+    def present_turn(self) -> int:
+        """The number of the turn that runs now. Any thread may call it."""
+        if self.polled:
+            number = next(_turns)
+            self.polled, self.turn = False, number  # no poll gets lost: between two stores nobody else gets the GIL
+        return self.turn
+
+    def goes_on_in(self, turn: int) -> None:
+        """The turn that runs now counts as this one, which was its number before."""
+        self.polled, self.turn = False, turn
+
     def of_this_thread(self) -> bool:
         """A later thread may have the ident of one that has ended."""
         return _native_id() == self.native
@@ -144,6 +165,8 @@ class StepMeter:
         owner.steps += 1
         moment = self._step_at = now()
         since = moment - self._ended_at
+        if self.polled:
+            self.present_turn()
         if since > SHORT_NS:
             self._trips.stale = True
         elif owner is self._chain_of and self.turn == self._chain_turn != 0 and self._chain_began >= owner.phase_began:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 
@@ -22,13 +21,21 @@ border(__file__)
 T = TypeVar("T")
 Undo = Callable[[], None]
 
+_TURN = getattr(asyncio.BaseEventLoop, "_run_once", None)
+_RUN = asyncio.BaseEventLoop.run_forever
+"""What nearly every loop has; somebody may have put others there before this module was imported (nest_asyncio)."""
+
 
 def loop_name() -> str:
     """The name of the loop that the calling thread runs: asyncio, trio, or the package of another (uvloop, rloop).
 
     "" where the coroutine is driven by hand.
     """
-    loop = running_loop()
+    return name_of(running_loop())
+
+
+def name_of(loop: asyncio.AbstractEventLoop | None) -> str:
+    """The same of the loop that the calling thread runs; None where it is none of asyncio's."""
     if loop is None:
         return "trio" if _in_trio() else ""
     return "asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0]
@@ -36,22 +43,36 @@ def loop_name() -> str:
 
 def install_steps(meter: StepMeter) -> Undo | None:
     """Have the steps of the running loop metered. Returns what undoes it; None where `Handle._run` does it already."""
-    loop = running_loop()
+    return install_steps_on(running_loop(), meter)
+
+
+def install_steps_on(loop: asyncio.AbstractEventLoop | None, meter: StepMeter) -> Undo | None:
+    """The same of the loop that the calling thread runs; None where it is none of asyncio's."""
     if loop is None:
         return _instrument(meter) if _in_trio() else None
     return None if _has_handles(loop) else _task_factory(loop, meter)
 
 
-def counts_turns() -> bool:
-    """Whether the running loop turns as those of the stdlib do, so that `instrument` counts its turns.
+def turns_as_usual(loop: asyncio.AbstractEventLoop | None) -> bool:
+    """Whether the loop turns as those of the stdlib do: it polls its selector, and then runs what is ready.
 
-    A loop derived from them may turn in a way of its own (nest_asyncio, qasync).
+    A loop derived from them may turn in a way of its own (nest_asyncio, qasync). `_run_once` is private (CPython 3.4
+    to 3.14); without it no turn is counted.
     """
-    loop = running_loop()
     if loop is None or not _has_handles(loop):
         return False
-    turns = getattr(type(loop), "_run_once", None)
-    return unwrapped(turns) is not turns and type(loop).run_forever.__module__.partition(".")[0] == "asyncio"
+    kind = type(loop)
+    turns, runs = getattr(kind, "_run_once", None), kind.run_forever
+    if turns is _TURN and runs is _RUN:
+        return _USUAL
+    return _is_asyncios(turns) and _is_asyncios(runs)
+
+
+def _is_asyncios(function: object) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("asyncio.")
+
+
+_USUAL = _is_asyncios(_TURN) and _is_asyncios(_RUN)
 
 
 def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitable[T]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from pytest_noblock.engine.clocks import cpu_of
+from pytest_noblock.engine.clocks import clock_of, cpu_of
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.now import thread_cpu
 
@@ -109,14 +109,14 @@ class Marks(NamedTuple):
 class PythonThreads:
     """The other Python threads, as one loop thread meters them. All of it runs on that thread."""
 
+    marks: Marks | None = None
+    """None before the first step, and where no thread has a clock."""
+    earlier: Marks | None = None
+    """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
+    _starts = _marked_at = 0
+
     def __init__(self) -> None:
         self._ident = _get_ident()
-        self.marks: Marks | None = None
-        """None before the first step, and where no thread has a clock."""
-        self.earlier: Marks | None = None
-        """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
-        self._starts = 0
-        self._marked_at = 0
 
     def step_begins(self, moment: int) -> None:
         """`moment` (ns) is now. Marks the threads, unless they were marked a moment ago."""
@@ -140,6 +140,18 @@ class PythonThreads:
         return sum(cpu - before.get(each, 0) for each, cpu in after.items() if each.ident != self._ident)
 
 
+_CLOCK = "noblock_clock"
+"""The attribute of a thread with the number of its CPU clock; 0 for the watchdog, which does not count."""
+
+
+def _clock_of(thread: threading.Thread) -> int | None:
+    """None while the thread has not begun."""
+    if thread.name == WATCHDOG:
+        return 0
+    native = thread.native_id
+    return None if native is None else clock_of(native)
+
+
 def read_clocks(moment: int) -> Marks | None:
     """Of all threads but the watchdog; `moment` (ns) is now.
 
@@ -150,6 +162,16 @@ def read_clocks(moment: int) -> Marks | None:
         return None
     cpu = {}
     for each in threads:  # a plain loop, because each request of a test client takes these marks
-        if each.name != WATCHDOG and (burned := worked(each)) is not None:
-            cpu[each] = burned
+        own = each.__dict__
+        clock = own.get(_CLOCK)
+        if clock is None:
+            clock = own[_CLOCK] = _clock_of(each)
+        if clock:
+            try:
+                burned = _clock_ns(clock)
+            except (OSError, OverflowError):
+                own[_CLOCK] = None  # a forked process has numbers of its own
+                continue
+            began = own.get("noblock_collection")
+            cpu[each] = (burned if began is None else min(burned, began)) - own.get("noblock_collected", 0)
     return Marks(moment, cpu) if cpu else None

@@ -24,6 +24,11 @@ _MOST_CALLS = 100
 class StepCalls:
     """The calls of one meter. All of it runs on the meter's thread."""
 
+    _network_ended = 0
+    """When the last call ended that may have used a socket (ns)."""
+    _local_ended = 0
+    """When the last call ended that received from a Unix socket (ns)."""
+
     def __init__(
         self, user: UserCode, trips: RoundTrips, deductions: Deductions, *, counts_sleeps: bool = False
     ) -> None:
@@ -36,10 +41,6 @@ class StepCalls:
         self._trips = trips
         self._deductions = deductions
         self._sleeps = voluntary_switches if counts_sleeps else _unknown
-        self._network_ended = 0
-        """When the last call ended that may have used a socket (ns)."""
-        self._local_ended = 0
-        """When the last call ended that received from a Unix socket (ns)."""
 
     def exchange_begins(self) -> int:
         """See `known_calls.Observer`. What other calls and threads sent so far is not this call's."""

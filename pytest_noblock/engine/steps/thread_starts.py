@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pytest_noblock.engine.guard import Around, guarded
+from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
 
-border(__file__, inside=("first_turn", "start", "_note"))
+border(__file__, inside=("first_turn", "start"))
 
 _ident = threading.get_ident
 
@@ -28,15 +28,14 @@ def _noting_birth(original: Callable[[threading.Thread], None]) -> Callable[[thr
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         __tracebackhide__ = True
-        guarded(_note, thread)
+        try:
+            thread.noblock_born = now()  # type: ignore[attr-defined]
+            python_threads.note_start(thread)
+        except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
+            noted(error)
         original(thread)
 
     return start
-
-
-def _note(thread: threading.Thread) -> None:
-    thread.noblock_born = now()  # type: ignore[attr-defined]
-    python_threads.note_start(thread)
 
 
 def born_at(thread: threading.Thread) -> int | None:

@@ -365,7 +365,7 @@ def test_whatever_client_and_app_say_to_each_other_passes_as_it_is(scope, reques
     assert seen[1:] == [*ODD_MESSAGES, 5]
     assert [record.request for record in watcher.records] == [request_] * (request_ is not None)
     assert [record.status for record in watcher.records] == [None] * len(watcher.records)
-    assert not guard.pending()
+    assert not guard.waiting
 
 
 def test_the_call_of_an_app_may_give_any_awaitable(respond):
@@ -388,7 +388,7 @@ def test_the_call_of_an_app_may_give_any_awaitable(respond):
     watcher = Watcher()
     asyncio.run(main())
     assert [record.status for record in watcher.records] == [200, 200]
-    assert not guard.pending()
+    assert not guard.waiting
 
 
 @pytest.mark.parametrize(("closed", "wanted"), [(False, True), (True, True), (True, False)])

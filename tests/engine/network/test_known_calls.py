@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import queue
+import selectors
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 import pytest
 
 from pytest_noblock.engine.network import known_calls
+from pytest_noblock.engine.network.call_shapes import Polling
 from pytest_noblock.engine.patches import Patches
 
 MS = 1_000_000
@@ -38,7 +40,7 @@ class Observer:
 def observers():
     """By thread, as the meters are; the known calls are wrapped."""
     observers = {}
-    patches = Patches(lambda: known_calls.patches(observers))
+    patches = Patches(lambda: known_calls.patches(observers, Polling()))
     patches.install()
     yield observers
     patches.uninstall()
@@ -64,7 +66,7 @@ def test_a_call_that_raises_is_seen_and_gave_no_sleep(calls):
 
 def test_a_stand_in_for_a_sleep_asks_for_none(observers, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    patches = Patches(lambda: known_calls.patches(observers))
+    patches = Patches(lambda: known_calls.patches(observers, Polling()))
     patches.install()
     observers[threading.get_ident()] = observer = Observer()
     try:
@@ -72,6 +74,30 @@ def test_a_stand_in_for_a_sleep_asks_for_none(observers, monkeypatch):
     finally:
         patches.uninstall()
     assert [asked for *_, asked in observer.calls] == [0]
+
+
+def test_a_selector_that_is_polled_tells_its_loop_whatever_arguments_it_takes(monkeypatch):
+    class Loop:
+        polled = False
+
+    def odd(selector, *args, **kwargs):
+        return [(args, kwargs)]
+
+    for replaced in (False, True):
+        if replaced:
+            monkeypatch.setattr(selectors.DefaultSelector, "select", odd)
+        polling = Polling()
+        patches = Patches(lambda polling=polling: known_calls.patches({}, polling))
+        patches.install()
+        try:
+            with selectors.DefaultSelector() as mine, selectors.DefaultSelector() as other:
+                polling.tell(loop := Loop(), mine)
+                other.select(0)
+                assert not loop.polled
+                assert mine.select(timeout=0) == ([((), {"timeout": 0})] if replaced else [])
+                assert loop.polled
+        finally:
+            patches.uninstall()
 
 
 def test_a_call_of_another_thread_tells_the_observers_that_it_has_the_gil(observers):
@@ -136,3 +162,31 @@ def test_a_socket_that_cannot_block_or_that_stays_on_this_machine(calls):
 def test_every_wrapped_call_exists():
     for known in known_calls._standard_library():
         assert callable(getattr(known.owner, known.name))
+
+
+def test_each_of_several_loops_is_told_of_its_own_polls_until_it_is_stopped():
+    class Loop:
+        polled = False
+
+    polling, loops = Polling(), [Loop(), Loop(), Loop()]
+    patches = Patches(lambda: known_calls.patches({}, polling))
+    with contextlib.ExitStack() as stack:
+        all_selectors = [stack.enter_context(selectors.DefaultSelector()) for _ in loops]
+        for loop, selector in zip(loops, all_selectors, strict=True):
+            polling.tell(loop, selector)
+        patches.install()
+        stack.callback(patches.uninstall)
+        all_selectors[0].select(0)
+        all_selectors[2].select(0)
+        assert [loop.polled for loop in loops] == [True, False, True]
+        polling.stop(loops[0])
+        polling.stop(loops[1])
+        for selector in all_selectors:
+            selector.select(0)
+        assert [loop.polled for loop in loops] == [True, False, True]
+        polling.tell(loops[1], all_selectors[1])
+        all_selectors[1].select(0)
+        assert loops[1].polled
+    assert polling.others
+    polling.stop(loops[2])
+    assert not polling.others

@@ -12,7 +12,7 @@ def test_who_watches_is_told_before_a_closing_loop_cancels_its_tasks(installed):
         return task
 
     seen = []
-    note = lambda loop: seen.extend(task.get_coro().__name__ for task in asyncio.all_tasks(loop))  # noqa: E731
+    note = lambda _loop, tasks: seen.extend(task.get_coro().__name__ for task in tasks)  # noqa: E731
     closing_loops.told.add(note)
     try:
         task = asyncio.run(main())

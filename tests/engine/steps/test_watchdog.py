@@ -106,3 +106,52 @@ def test_who_passes_by_looks_once_at_a_step_that_is_due(dog):
     dog.sample_if_late()
     dog.sample_if_late()
     assert len(looked_at(dog, 1)) == 1
+
+
+class RungByHand:
+    """A timer that has rung at its time; whoever waited for it gets the GIL when the test says so."""
+
+    def __init__(self):
+        self._has_the_gil = threading.Event()
+        self.let = self._has_the_gil.set
+
+    def wait(self):
+        self._has_the_gil.wait()
+        self._has_the_gil.clear()
+
+    def arm(self, ns):
+        if ns == 1:  # the watchdog is asked to stop
+            self.let()
+
+    def close(self):
+        pass
+
+
+class Waits(list):
+    """What a watched test hears of the watchdog's waits."""
+
+    def woke(self, due, ended, _clock, _delay, _switches):
+        self.append((due, ended))
+
+    def again(self):
+        return 0
+
+
+def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(monkeypatch):
+    """After a C call that kept the GIL, the loop thread may have the GIL first: it ends the request, and the test."""
+    timer = RungByHand()
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    dog = Watchdog(after=10 * MS)
+    dog.between_steps = waits = Waits()
+    try:
+        dog.step_began(1, 1, 1, now() - 100 * MS)
+        dog.step_ended(1)
+        rang = dog._due = now() - 80 * MS
+        dog.step_began(1, 1, 2, began := now())
+        dog.step_ended(1)
+        threading.Timer(0.005, timer.let).start()
+        dog.catch_up()
+    finally:
+        dog.stop()
+    assert [due for due, _ in waits[:1]] == [rang]
+    assert waits[0][1] >= began

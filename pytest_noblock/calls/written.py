@@ -1,0 +1,48 @@
+"""How a function is written, and a call in it: pure syntax, by the file, a line and the function's name."""
+
+import ast
+
+from pytest_noblock.calls.callsites import functions_at, own_nodes, syntax_tree
+
+_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+
+
+def awaits(file: str, line: int, function: str) -> bool:
+    """Whether the innermost function of this name around the line awaits anything; True where it is not found."""
+    found = next((each for each in functions_at(file, line) if each.name == function), None)
+    return found is None or any(map(_is_await, own_nodes(found)))
+
+
+def called_at(file: str, line: int, name: str) -> str | None:
+    """The callee on this line, as it is written: the one named `name`, or the only one that is not awaited."""
+    texts = [_dotted(each.func) for each in _calls_on(file, line)]
+    named = {text for text in texts if text is not None and text.rpartition(".")[2] == name}
+    found: set[str | None] = {*named} or {*texts}
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _is_await(node: ast.AST) -> bool:
+    return isinstance(node, _AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
+
+
+def _calls_on(file: str, line: int) -> list[ast.Call]:
+    """The calls on the line that are not awaited."""
+    tree = syntax_tree(file)
+    nodes = [each for each in (ast.walk(tree) if tree is not None else ()) if isinstance(each, ast.Call | ast.Await)]
+    awaited = [each.value for each in nodes if isinstance(each, ast.Await)]
+    return [
+        each
+        for each in nodes
+        if isinstance(each, ast.Call)
+        and each.lineno <= line <= (each.end_lineno or each.lineno)
+        and not any(each is other for other in awaited)
+    ]
+
+
+def _dotted(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        before = _dotted(node.value)
+        return f"{before}.{node.attr}" if before else None
+    return None

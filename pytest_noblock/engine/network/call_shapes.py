@@ -1,0 +1,127 @@
+"""Wrappers of known calls, in the shape of the original: most calls are of no request, and must be passed on at once.
+
+A function that takes any arguments needs twice as long for that as one with the arguments of the original. A test
+client's request makes seventy such calls: its loop polls, wakes itself by its own socket, and is waited for.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from types import CodeType, FrameType, FunctionType, MethodDescriptorType
+from typing import Any, Protocol
+
+__tracebackhide__ = True
+"""pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
+
+
+class Polled(Protocol):
+    """Who counts the turns of a loop, by the polls of its selector."""
+
+    polled: bool
+
+
+class Polling:
+    """Who is told of the polls of which selector. Mostly there is one: to look in a dictionary takes as long again."""
+
+    def __init__(self) -> None:
+        self.one: object = None
+        """A selector, and who is told of its polls."""
+        self.of_one: Polled | None = None
+        self.others: dict[object, Polled] = {}
+
+    def tell(self, polled: Polled, selector: object) -> None:
+        """Called by one thread at a time."""
+        if self.of_one is None or self.one is selector:
+            self.one, self.of_one = selector, polled
+        else:
+            self.others[selector] = polled
+
+    def note(self, selector: object) -> None:
+        """The selector is polled."""
+        polled = self.of_one if self.one is selector else self.others.get(selector)
+        if polled is not None:
+            polled.polled = True
+
+    def stop(self, polled: Polled) -> None:
+        """Tell it of no poll any more. Any thread may call it."""
+        if self.of_one is polled:
+            self.one = self.of_one = None
+        if self.others:
+            for each in [each for each, told in self.others.copy().items() if told is polled]:
+                self.others.pop(each, None)
+
+
+Observed = Callable[[FrameType, tuple[Any, ...], dict[str, Any]], Any]
+"""Makes the call, given its caller and its arguments."""
+
+
+def shaped_wrapper(
+    original: Callable[..., Any], observers: Mapping[int, object], observed: Observed
+) -> Callable[..., Any]:
+    """The wrapper of `original`, which calls `observed` while there are observers."""
+
+    def waits(waiter: Any, timeout: Any = None) -> Any:
+        if observers:
+            return observed(sys._getframe(1), (waiter, timeout), {})
+        return original(waiter, timeout)
+
+    def positional(*args: Any) -> Any:
+        if observers:
+            return observed(sys._getframe(1), args, {})
+        return original(*args)
+
+    def anyhow(*args: Any, **kwargs: Any) -> Any:
+        if observers:
+            return observed(sys._getframe(1), args, kwargs)
+        return original(*args, **kwargs)
+
+    if _takes_timeout(original):
+        return waits
+    return positional if type(original) is MethodDescriptorType and original.__name__ == "recv" else anyhow
+
+
+def polling_wrapper(
+    original: Callable[..., Any],
+    observers: Mapping[int, object],
+    polling: Polling,
+    observed: Observed,
+) -> Callable[..., Any]:
+    """The wrapper of a selector's `select`, which a loop calls once in each turn."""
+
+    def select(selector: Any, timeout: Any = None) -> Any:
+        if polling.one is selector:
+            if (loop := polling.of_one) is not None:  # another thread may have stopped it just now
+                loop.polled = True
+        elif polling.others:
+            polling.note(selector)
+        if observers:
+            return observed(sys._getframe(1), (selector, timeout), {})
+        return original(selector, timeout)
+
+    def anyhow(selector: Any, *args: Any, **kwargs: Any) -> Any:
+        polling.note(selector)
+        if observers:
+            return observed(sys._getframe(1), (selector, *args), kwargs)
+        return original(selector, *args, **kwargs)
+
+    return select if _takes_timeout(original) else anyhow
+
+
+_POLLING = {each for each in polling_wrapper.__code__.co_consts if isinstance(each, CodeType)}
+"""The code of these wrappers."""
+
+
+def sees_polls_of(selector: object) -> bool:
+    """Whether such a wrapper sees each poll of the selector, and knows it again."""
+    kind = type(selector)
+    code = getattr(getattr(kind, "select", None), "__code__", None)
+    return code in _POLLING and kind.__hash__ is object.__hash__
+
+
+def _takes_timeout(function: object) -> bool:
+    """Whether it is a method in Python with the one argument `timeout`, which may be left out."""
+    if type(function) is not FunctionType:
+        return False
+    code = function.__code__
+    plain = not code.co_kwonlyargcount and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    return plain and code.co_varnames[: code.co_argcount] == ("self", "timeout") and function.__defaults__ == (None,)

@@ -1,0 +1,169 @@
+"""What replaces a call, put where its line runs: pure functions.
+
+An `await` stands in an `async def` only, and a plain `def` leaves the loop only where its caller runs it in a thread.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.where import ROLES, Where
+
+_EXECUTOR = "asyncio.get_running_loop().run_in_executor"
+_PROCESS = "a process: await anyio.to_process.run_sync"
+_SMALLER = "smaller pieces"
+_BETWEEN_THEM = "with await asyncio.sleep(0) between them"
+
+
+class Remedy(NamedTuple):
+    """What replaces one call."""
+
+    ways: tuple[str, ...]
+    """All ways, as they are written in an `async def` that makes the call itself."""
+    anywhere: tuple[str, ...]
+    """Those of them that may be written anywhere."""
+    instead: str
+    """The async way; empty where there is none."""
+    thread: str
+    """How the call is moved to a thread, with `{call}` for it; empty where a thread does not help."""
+    process: bool
+    """Whether only a process, or smaller pieces, keep the loop free."""
+    call: str
+    """The call as it is written; empty where nobody knows."""
+    frees_gil: bool
+    """Whether it computes, and lets go of the GIL meanwhile."""
+    in_thread: bool
+    """Whether a plain `def` that runs in a thread keeps the loop free."""
+
+
+def ways(remedy: Remedy, where: Where) -> Iterator[str]:
+    """The ways out, the best first, as they are written where the line runs."""
+    if where.role == "span processor":
+        yield "BatchSpanProcessor in the place of SimpleSpanProcessor: it exports in a thread of its own"
+    elif where.role == "logging handler":
+        yield f"a logging.handlers.QueueHandler: its QueueListener calls {_named(where.thing)} in a thread of its own"
+    elif where.here or where.line is None:
+        yield from remedy.ways
+    elif where.coroutine is not None:
+        yield from _moved(remedy, where, where.coroutine)
+    else:
+        yield from _without_coroutine(remedy, where)
+    if remedy.in_thread:
+        yield plain_def(where)
+
+
+def plain_def(where: Where) -> str:
+    """That the coroutine becomes a plain `def`; empty where that does not move it off the loop."""
+    if not where.plain_def or where.held_by is None:
+        return answer_validated_in_thread(where)
+    if where.held_by == "response stream":
+        return f"make the generator {_named(where.coroutine)} a plain def: a sync generator is iterated in a thread"
+    what = ROLES[where.held_by].noun
+    own = where.here and where.held_by in ("path operation", "background task")  # `by` names it in the same report
+    return f"make the {what} a plain def" if own else f"make the {what} {_named(where.coroutine)} a plain def"
+
+
+def in_library(remedy: Remedy, middleware: str) -> str:
+    """The call is a library's own: the user has no line to change, but the choice of the middleware."""
+    told = remedy.instead.startswith("await ")  # it says where to await, too
+    awaited = f" ({remedy.instead})" if remedy.instead and not told else ""
+    other = f"another middleware in the place of `{middleware}`, one that awaits{awaited} or waits in a thread"
+    return ", or ".join((*remedy.anywhere, *([remedy.instead] if told else []), other))
+
+
+def answer_validated_in_thread(where: Where) -> str:
+    if not (where.validates_answer and where.endpoint_is_async and where.endpoint):
+        return ""
+    return f"make the endpoint `{where.endpoint}` a plain def: FastAPI then validates its answer in a thread"
+
+
+def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
+    """The line stands in a plain function: what a coroutine calls is moved, at the line where it calls it."""
+    at = f"at {to.file}:{to.line}"
+    yield from remedy.anywhere
+    if remedy.process:
+        yield f"{_PROCESS}({where.called + ', ' if where.called and where.importable else ''}...) {at}"
+        yield f"{_SMALLER} {at}, {_BETWEEN_THEM}"
+        return
+    if where.iterated:
+        yield from _iterated(remedy, where, at)
+        return
+    if remedy.thread:
+        moved = remedy.thread.replace("{call}, ...", f"{where.called}, ..." if where.called else "...")
+        yield f"{moved} {at}{', which lets go of the GIL' if remedy.frees_gil else ''}"
+    if remedy.instead and where.between:
+        names = [f"`{name}`" for name in where.between]
+        what = f"an async def {names[0]}" if len(names) == 1 else f"async defs {' and '.join(names)}"
+        yield f"{what} with {remedy.instead}, awaited there"
+
+
+def _iterated(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    """A coroutine reads a generator, whose body runs on the loop for each item."""
+    made = f"{where.called}(...)" if where.called else "the generator"
+    if remedy.thread:
+        yield f"await asyncio.to_thread(next, items, None) for each item {at}, with items = {made}"
+    if remedy.instead and where.between and len(where.between) == 1:
+        yield f"an async def `{where.between[0]}` with {remedy.instead}, read there by async for"
+
+
+def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:
+    """A plain function that a framework, a library or the loop itself calls on the loop."""
+    role = where.role
+    if role is not None and ROLES[role].may_be_async:
+        yield _as_async(remedy, where)
+    elif role in ("validator", "serializer"):
+        yield _out_of_model(remedy, where)
+    elif role == "response render":
+        yield _rendered_by_endpoint(remedy, where)
+    elif role == "library callback":
+        yield f"an async def in the place of {_named(where.thing)}, if {where.library} awaits one"
+        yield f"{_started(remedy)}, if {where.library} needs no value of it"
+    elif role == "loop callback":
+        yield f"{_started(remedy)}, which nobody waits for"
+        if remedy.instead:
+            yield f"asyncio.create_task(...) of an async def with {remedy.instead}"
+    else:
+        yield from remedy.anywhere or remedy.ways
+
+
+def _as_async(remedy: Remedy, where: Where) -> str:
+    thing = where.thing
+    inside = where.line is thing or thing is None
+    ways = ", or ".join(remedy.ways if inside or thing is None else _moved(remedy, where, thing))
+    noun = ROLES[where.role].noun if where.role else ""
+    return f"make the {noun} {_named(thing)} an async def with {ways}"
+
+
+def _out_of_model(remedy: Remedy, where: Where) -> str:
+    noun = ROLES[where.role].noun if where.role else ""
+    out = f"take it out of the {noun} {_named(where.thing)}"
+    if where.endpoint is None:
+        return f"{out}, into the function that makes the model: there {', or '.join(remedy.ways)}"
+    if where.endpoint_is_async:
+        return f"{out}: in the endpoint `{where.endpoint}` {', or '.join(remedy.ways)}"
+    return f"{out}, and make the call in the endpoint `{where.endpoint}`: a plain def runs in a thread"
+
+
+def _rendered_by_endpoint(remedy: Remedy, where: Where) -> str:
+    made = (where.thing.qualname if where.thing else "") or ""
+    name = made.rpartition("<locals>.")[2].partition(".")[0]
+    endpoint = f"the endpoint `{where.endpoint}`" if where.endpoint else "the endpoint"
+    if remedy.process:
+        return f"a Response of bytes that {endpoint} gets by {', or '.join(remedy.ways)}"
+    if where.endpoint_is_async:
+        return f"return await asyncio.to_thread({name}, ...) from {endpoint}: it is rendered in a thread"
+    return f"return {name}(...) from {endpoint}: a plain def renders it in its thread"
+
+
+def _started(remedy: Remedy) -> str:
+    if remedy.process:
+        return f"{_EXECUTOR}(concurrent.futures.ProcessPoolExecutor(), ...)"
+    return f"{_EXECUTOR}(None, {remedy.call + ', ' if remedy.call else ''}...)"
+
+
+def _named(thing: Frame | None) -> str:
+    """`SignUp.check` in backticks, as people would call it."""
+    if thing is None:
+        return "it"
+    name = (thing.qualname or thing.function).rpartition("<locals>.")[2]
+    return "the lambda" if name == "<lambda>" else f"`{name}`"

@@ -1,0 +1,73 @@
+"""What the source says of a function and of a line: literals of sources."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_noblock.calls.written import awaits, called_at
+
+SOURCE = """
+async def plain():
+    def inner():
+        return 1
+    return inner() + shop.load(1)
+
+async def awaiting():
+    async def inner():
+        await other()
+    return await fetch(load(1), load(2))
+
+async def looping():
+    async for each in stream():
+        print(each)
+
+async def entering():
+    async with lock:
+        pass
+
+async def comprehending():
+    return [each async for each in stream()]
+
+class Shop:
+    async def plain(self):
+        return PlainText(PAGE.render(1))
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "shop.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "answer"),
+    [
+        ("plain", 5, False),
+        ("awaiting", 10, True),
+        ("looping", 14, True),
+        ("entering", 18, True),
+        ("comprehending", 21, True),
+        ("plain", 25, False),
+        ("nobody", 5, True),  # not found: nothing is said of it
+    ],
+)
+def test_whether_a_function_awaits_anything(file: str, function: str, line: int, answer: bool) -> None:
+    assert awaits(file, line, function) is answer
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "written"),
+    [
+        (5, "load", "shop.load"),
+        (5, "other", None),  # two calls, and neither has the name
+        (10, "load", "load"),
+        (10, "__init__", "load"),  # what is awaited blocks nobody by itself
+        (25, "render", "PAGE.render"),
+        (25, "__init__", None),
+        (18, "x", None),
+    ],
+)
+def test_what_a_line_calls_as_it_is_written(file: str, line: int, name: str, written: str | None) -> None:
+    assert called_at(file, line, name) == written

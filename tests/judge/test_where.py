@@ -1,0 +1,273 @@
+"""Where a line runs, by its stack, and how the advice is put there. One row is one place; the stack goes outward."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_noblock.judge.advice import replacement
+from pytest_noblock.judge.where import where
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Phase
+from pytest_noblock.model.rules import Readings, Rule
+from pytest_noblock.model.stall import BlamedLine, Stall
+from pytest_noblock.model.where import Where
+
+SOURCE = """
+async def thing():
+    time.sleep(1)
+
+async def awaiting():
+    await other()
+    time.sleep(1)
+
+async def outer():
+    return helper(1)
+
+def helper(seconds):
+    time.sleep(seconds)
+"""
+LINES = {"thing": 3, "awaiting": 7, "outer": 10, "helper": 13}
+SLEEP = "await asyncio.sleep(...)"
+EXECUTOR = "asyncio.get_running_loop().run_in_executor(None, time.sleep, ...)"
+TASK = f"asyncio.create_task(...) of an async def with {SLEEP}"
+BELOW = f"await asyncio.to_thread(helper, ...) at app.py:10, or an async def `helper` with {SLEEP}, awaited there"
+ROUTE = "fastapi.routing:run_endpoint_function"
+PLAIN = "or make the endpoint `thing` a plain def"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "app.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    return str(path)
+
+
+def frames(spec: str, file: str) -> tuple[Frame, ...]:
+    """`helper < async outer < starlette.routing:app`: names without a module are the user's; `*` marks an ASGI app."""
+    return tuple(_frame(part.strip(), file) for part in spec.split("<"))
+
+
+def _frame(part: str, file: str) -> Frame:
+    match = re.fullmatch(r"(async |asyncgen |gen |template )?(\*)?(?:([\w.]+):)?([\w.@]+)", part)
+    assert match is not None, part
+    form = {"async ": "async def", "asyncgen ": "async generator", "gen ": "generator", "template ": "template"}.get(
+        match[1], "def"
+    )
+    name = {"@lambda": "<lambda>", "@listcomp": "<listcomp>"}.get(match[4], match[4])
+    user = match[3] is None
+    return Frame(
+        file=file if user else "/lib.py",
+        line=LINES.get(name, 3),
+        function=name.rpartition(".")[2],
+        call="time.sleep",
+        user=user,
+        asgi=bool(match[2]),
+        form=form,
+        module=match[3] or "app",
+        qualname=name,
+    )
+
+
+def place_of(spec: str, file: str, *, method: str = "GET", endpoint_form: str = "async def", at: int = 5) -> Where:
+    stack = frames(spec, file)
+    defined = Frame(file, 1, "report", user=True, form=endpoint_form)
+    exchange = Exchange(
+        1,
+        method,
+        "/x",
+        sent=0,
+        completed=10,
+        returned=20,
+        endpoint="app.report" if method == "GET" else None,
+        defined=defined,
+    )
+    line = stack[0] if stack[0].user else None
+    stall = Stall(
+        "sync-io", exchange, at, at, 0, 60_000_000, BlamedLine(line, stack), Rule("slept", ""), Readings(wall=0)
+    )
+    return where(stall)
+
+
+def advised(place: Where) -> str:
+    text = replacement("time.sleep", "sync-io", where=place)
+    return re.sub(r"/\S*app\.py", "app.py", text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "role", "text"),
+    [
+        (
+            f"async thing < {ROUTE} < fastapi.routing:app",
+            "path operation",
+            f"{SLEEP}, or make the endpoint a plain def",
+        ),
+        (f"async awaiting < {ROUTE}", "path operation", SLEEP),  # it awaits something else
+        (f"helper < async outer < {ROUTE}", "path operation", f"{BELOW}, or make the endpoint `outer` a plain def"),
+        (f"async thing < async wrapper < {ROUTE}", "path operation", SLEEP),  # a decorator awaits it
+        (f"async thing < slowapi.extension:async_wrapper < {ROUTE}", "path operation", SLEEP),
+        (f"async thing < contextlib:inner < {ROUTE}", "path operation", SLEEP),
+        (f"@listcomp < async thing < {ROUTE}", "path operation", f"{SLEEP}, or make the endpoint a plain def"),
+        (f"async thing < pytest_noblock.x:y < {ROUTE}", "path operation", f"{SLEEP}, or make the endpoint a plain def"),
+        ("async thing < litestar.handlers:to_response", "task", SLEEP),  # nobody knows what it does with a plain def
+        (
+            "async thing < fastapi.dependencies.utils:solve_dependencies",
+            "dependency",
+            f"{SLEEP}, or make the dependency `thing` a plain def",
+        ),
+        (
+            (
+                "asyncgen thing < contextlib:__aexit__ < fastapi.concurrency:_shielded < contextlib:__aexit__"
+                " < fastapi.routing:app"
+            ),
+            "dependency teardown",
+            f"{SLEEP}, or make the dependency `thing` a plain def",
+        ),
+        (
+            "asyncgen thing < sse_starlette.sse:_stream_response",
+            "response stream",
+            f"{SLEEP}, or make the generator `thing` a plain def: a sync generator is iterated in a thread",
+        ),
+        ("async thing < starlette.middleware.base:__call__", "middleware", SLEEP),
+        ("async *thing < async *other < async *starlette.applications:__call__", "middleware", SLEEP),
+        ("async *thing < async *starlette.middleware.errors:__call__", "middleware", SLEEP),
+        ("async *thing < async starlette.routing:handle", "ASGI app", SLEEP),
+        ("async *thing", "ASGI app", SLEEP),
+        ("async thing < asyncio.events:_run", "task", SLEEP),
+        ("async thing", "task", SLEEP),
+        ("@lambda < asyncio.events:_run", "loop callback", f"{EXECUTOR}, which nobody waits for, or {TASK}"),
+        (
+            f"helper < slowapi.extension:_check < slowapi.extension:async_wrapper < {ROUTE}",
+            "library callback",
+            (
+                f"an async def in the place of `helper`, if slowapi awaits one, or {EXECUTOR}, "
+                "if slowapi needs no value of it"
+            ),
+        ),
+        (
+            "helper < mcp.server.fastmcp:call_fn_with_arg_validation < async mcp.server:run",
+            "MCP tool",
+            f"make the tool `helper` an async def with {SLEEP}",
+        ),
+        (
+            "helper < Query.price < strawberry.types:__call__ < async strawberry.schema:execute",
+            "GraphQL resolver",
+            # the file is one and the resolver's line is any: what counts is that both are named
+            (
+                "make the resolver `Query.price` an async def with await asyncio.to_thread(...) at app.py:3, "
+                f"or an async def `helper` with {SLEEP}, awaited there"
+            ),
+        ),
+        (
+            (
+                "Exporter.export < opentelemetry.sdk.trace.export:on_end < opentelemetry.sdk.trace:end"
+                f" < async thing < {ROUTE}"
+            ),
+            "span processor",
+            f"BatchSpanProcessor in the place of SimpleSpanProcessor: it exports in a thread of its own, {PLAIN}",
+        ),
+        (
+            f"Handler.emit < logging:handle < logging:error < async thing < {ROUTE}",
+            "logging handler",
+            f"a logging.handlers.QueueHandler: its QueueListener calls `Handler.emit` in a thread of its own, {PLAIN}",
+        ),
+        (
+            "helper < starlette.routing:startup",
+            "lifespan",
+            f"make the lifespan function `helper` an async def with {SLEEP}",
+        ),
+        (
+            "Model.check < pydantic.main:validate_python < async fastapi.routing:app",
+            "validator",
+            f"take it out of the validator `Model.check`: in the endpoint `report` {SLEEP}",
+        ),
+        (
+            (
+                "Model.shown < pydantic.type_adapter:dump_python < fastapi.routing:serialize_response"
+                " < async fastapi.routing:app"
+            ),
+            "serializer",
+            f"take it out of the serializer `Model.shown`: in the endpoint `report` {SLEEP}",
+        ),
+        (
+            "Model.check < pydantic.type_adapter:validate_python < fastapi.routing:serialize_response",
+            "validator",
+            (
+                f"take it out of the validator `Model.check`: in the endpoint `report` {SLEEP}, or make the endpoint"
+                " `report` a plain def: FastAPI then validates its answer in a thread"
+            ),
+        ),
+        (
+            "Page.render < starlette.responses:__init__ < async fastapi.routing:app",
+            "response render",
+            "return await asyncio.to_thread(Page, ...) from the endpoint `report`: it is rendered in a thread",
+        ),
+        (
+            (
+                "helper < template root < jinja2.environment:render < starlette.templating:TemplateResponse"
+                f" < async thing < {ROUTE}"
+            ),
+            "template",
+            "await asyncio.to_thread(...) at app.py:3, or make the endpoint `thing` a plain def",
+        ),
+    ],
+)
+def test_the_remedy_can_be_typed_in_where_the_line_runs(file: str, spec: str, role: str, text: str) -> None:
+    place = place_of(spec, file)
+    text = text.replace("to_thread(...) at app.py:3", "to_thread(time.sleep, ...) at app.py:3")
+    assert (place.role, advised(place)) == (role, text)
+
+
+def test_a_websocket_has_no_thread(file: str) -> None:
+    place = place_of("async thing < fastapi.routing:app", file, method="WEBSOCKET")
+    assert (place.role, advised(place)) == ("websocket", SLEEP)
+
+
+def test_what_a_plain_def_has_for_a_validator_is_no_await(file: str) -> None:
+    place = place_of("Model.check < pydantic.main:validate_python", file, endpoint_form="def")
+    assert advised(place) == (
+        "take it out of the validator `Model.check`, and make the call in the endpoint `report`: a plain def runs in a"
+        " thread"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "at", "served"),
+    [
+        (
+            "redis.client:incr < async *limits.asgi:Gate.__call__ < async *starlette.middleware.errors:__call__",
+            5,
+            "the middleware `Gate`",
+        ),
+        (
+            "redis.client:incr < async fastapi.routing:app < async *limits.asgi:Gate.__call__",
+            5,
+            "the endpoint `report`",
+        ),
+        ("redis.client:incr < async *starlette.middleware.errors:__call__", 5, "the endpoint `report`"),
+        (
+            "redis.client:incr < async limits.base:Gate.dispatch < async *starlette.middleware.base:__call__",
+            5,
+            "the middleware `Gate`",
+        ),
+        (
+            "redis.client:incr < async *limits.asgi:_Inner.__call__ < async *limits.asgi:Gate.__call__",
+            5,
+            "the middleware `Gate`",
+        ),
+        ("redis.client:incr < async *metrics:app < async starlette.routing:handle", 5, "the endpoint `report`"),
+        ("redis.client:incr", 15, "a background task of GET /x"),
+        ("redis.client:incr", 25, "what GET /x left behind"),
+    ],
+)
+def test_where_no_line_of_the_users_ran_what_was_served_is_named(file: str, spec: str, at: int, served: str) -> None:
+    assert place_of(spec, file, at=at).served == served
+
+
+def test_a_function_in_c_that_the_loop_called_is_a_callback(file: str) -> None:
+    (loop,) = frames("asyncio.events:_run", file)
+    exchange = Exchange(1, "GET", "/x", sent=0, completed=1, returned=2, defined=Frame(file, 2, "thing", user=True))
+    place = BlamedLine(exchange.defined, (loop,), "call", call="time.sleep")
+    left = Stall("sync-io", exchange, 5, 6, 0, 60_000_000, place, Rule("slept", ""), Readings(wall=0))
+    assert left.phase is Phase.DETACHED
+    assert advised(where(left)) == f"{EXECUTOR}, which nobody waits for, or {TASK}"

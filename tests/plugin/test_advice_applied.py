@@ -1,0 +1,295 @@
+"""Each advice, typed in as it stands, makes the test green: the repaired twins are made from the text of the advice."""
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("graphql")
+
+APP = Path(__file__).parent / "advised_app.py"
+SOURCE = APP.read_text(encoding="utf-8")
+IN_WORDS = ("smaller pieces", "one PyJWKClient")
+"""How ways begin that say what to do and not what to write: nothing can be typed in as it stands."""
+
+TESTS = """
+import importlib
+import pytest
+from fastapi.testclient import TestClient
+
+def asked(pairs):
+    return pytest.mark.parametrize(("module", "path"), pairs)
+
+@pytest.fixture
+def noblock_app(module):
+    return importlib.import_module(module).app
+
+@asked({by_fixture})
+def test_fixture(noblock, module, path):
+    noblock.get(path)
+
+@asked({by_client})
+def test_client(module, path):
+    assert TestClient(importlib.import_module(module).app).get(path).status_code == 200
+"""
+
+
+class Told(NamedTuple):
+    """What the report says of one route."""
+
+    file: str
+    line: int
+    call: str
+    advice: str
+
+
+def ask(
+    pytester: pytest.Pytester, by_fixture: list[tuple[str, str]], by_client: list[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Request each path of each module; the checks of the report."""
+    pytester.makepyfile(test_it=TESTS.format(by_fixture=by_fixture, by_client=by_client))
+    pytester.runpytest_subprocess(
+        "--noblock", "--noblock-max-block=20ms", "--noblock-report=report.json", "-p", "no:randomly", "-p", "no:asyncio"
+    )
+    return json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
+
+
+def marked() -> dict[str, int]:
+    """The lines that must be red, by their names."""
+    found = ((re.search(r"  # ([\w-]+)$", text), number) for number, text in enumerate(SOURCE.splitlines(), 1))
+    return {match[1]: number for match, number in found if match is not None}
+
+
+MARKS = marked()
+OTHER_PATHS = {"validator": "/validator?name=tea", "raw": "/raw/", "plain-validator": "/validator-of-plain?name=tea"}
+SAME_LINE = {"plain-validator": "validator", "render-of-plain": "render"}
+NAMES = [*MARKS, *SAME_LINE]
+
+
+def path_of(name: str) -> str:
+    return OTHER_PATHS.get(name, f"/{name}")
+
+
+def found(pattern: str, text: str) -> tuple[str, ...]:
+    match = re.search(pattern, text)
+    assert match is not None, (pattern, text)
+    return match.groups()
+
+
+class Repair:
+    """The source of the app, changed as one way of one advice says."""
+
+    def __init__(self, told: Told) -> None:
+        self.told = told
+        self.lines = SOURCE.splitlines()
+
+    def way(self, text: str) -> str:
+        """The source after one of the ways, `text` as it stands in the advice."""
+        for shape, apply in SHAPES:
+            match = re.fullmatch(shape, text)
+            if match is not None:
+                apply(self, *match.groups())
+                return "\n".join(self.lines)
+        raise AssertionError(f"nobody knows how to type this in: {text!r}")
+
+    def at(self, number: int, old: str, new: str) -> None:
+        before = self.lines[number - 1]
+        self.lines[number - 1] = re.sub(old, new, before, count=1)
+        assert self.lines[number - 1] != before, (old, before)
+
+    def call_awaited(self, awaited: str) -> None:
+        """`await asyncio.sleep(...)` in the place of the call that blocks."""
+        self.at(self.told.line, rf"{re.escape(self.told.call)}\(", f"await {awaited}(")
+
+    def connection(self) -> None:
+        old = r"socket\.create_connection\((\w+)\)"
+        self.at(self.told.line, old, r"(await asyncio.open_connection(*\1))[1].close()")
+
+    def in_thread(self, called: str, number: str | None = None) -> None:
+        self.handed_over("asyncio.to_thread", called, number)
+
+    def in_process(self, called: str, number: str) -> None:
+        self.handed_over("anyio.to_process.run_sync", called, number)
+
+    def handed_over(self, to: str, called: str, number: str | None) -> None:
+        at = int(number or self.told.line)
+        bare = f"{called}()" in self.lines[at - 1]
+        self.at(at, rf"{re.escape(called)}\(", f"await {to}({called}" + ("" if bare else ", "))
+
+    def helper_async(self, name: str, way: str) -> None:
+        """`def load` becomes an `async def`, the line in it awaits, and so do those who call it."""
+        self.awaiting(way)
+        self.calls_of(name, lambda text: re.sub(rf"(?<!def )\b{name}\(", f"await {name}(", text))
+        self.define(name, "async def")
+
+    def awaiting(self, way: str) -> None:
+        if way == "asyncio.open_connection":
+            self.connection()
+        else:
+            self.call_awaited(way.removeprefix("await ").removesuffix("(...)"))
+
+    def generator_async(self, name: str, way: str) -> None:
+        self.awaiting(way)
+        self.calls_of(name, lambda text: text.replace("for ", "async for ", 1))
+        self.define(name, "async def")
+
+    def items_in_thread(self, number: str, called: str) -> None:
+        at = int(number)
+        indent, variable = found(r"( *)for (\w+) in", self.lines[at - 1])
+        self.lines[at - 1] = (
+            f"{indent}items = {called}()\n"
+            f"{indent}while ({variable} := await asyncio.to_thread(next, items, None)) is not None:"
+        )
+
+    def calls_of(self, name: str, change: Callable[[str], str]) -> None:
+        self.lines = [change(text) if re.search(rf"(?<!def )\b{name}\(", text) else text for text in self.lines]
+
+    def define(self, name: str, how: str) -> None:
+        """The function of this dotted name is defined so."""
+        for number in reversed(range(len(self.lines))):
+            if re.match(rf" *(async )?def {name.rpartition('.')[2]}\(", self.lines[number]) and self.is_in(
+                number, name
+            ):
+                self.lines[number] = re.sub(r"(async )?def", how, self.lines[number], count=1)
+                return
+        raise AssertionError(name)
+
+    def is_in(self, number: int, name: str) -> bool:
+        owner = name.rpartition(".")[0]
+        classes = [text for text in self.lines[:number] if text.startswith(("class ", "def ", "async def "))]
+        return not owner or re.match(rf"class {owner}\b", classes[-1]) is not None
+
+    def plain(self, name: str | None = None) -> None:
+        """The named function, or the one around the line, becomes a plain `def`."""
+        if name is not None:
+            self.define(name, "def")
+            return
+        above = reversed(range(self.told.line))
+        number = next(each for each in above if re.match(r" *async def ", self.lines[each]))
+        self.lines[number] = self.lines[number].replace("async def", "def")
+
+    def thing_async(self, name: str, way: str) -> None:
+        self.way_inside(way)
+        self.define(name, "async def")
+
+    def way_inside(self, way: str) -> None:
+        self.lines = Repair.way(self, way).splitlines()
+
+    def taken_out(self, model: str, endpoint: str, way: str) -> None:
+        """The line leaves the validator, and the endpoint begins with it."""
+        blocking = self.lines[self.told.line - 1].strip()
+        self.lines[self.told.line - 1] = "        pass"
+        assert model.rpartition(".")[2] in "\n".join(self.lines)
+        begins = next(at for at, text in enumerate(self.lines) if re.match(rf"(async )?def {endpoint}\(", text))
+        self.lines.insert(begins + 1, f"    {blocking}")
+        if way:
+            self.told = self.told._replace(line=begins + 2)
+            self.way_inside(way)
+
+    def returned(self, made: str, endpoint: str) -> None:
+        begins = next(at for at, text in enumerate(self.lines) if re.match(rf"(async )?def {endpoint}\(", text))
+        at = next(at for at in range(begins, len(self.lines)) if "return " in self.lines[at]) + 1
+        self.at(at, r"return (.*)$", rf"return {made}\1)")
+
+    def rendered_in_thread(self, made: str, endpoint: str) -> None:
+        self.returned(f"await asyncio.to_thread({made}, ", endpoint)
+
+    def rendered_here(self, made: str, endpoint: str) -> None:
+        self.returned(f"{made}(", endpoint)
+
+    def in_executor(self, called: str) -> None:
+        to = "asyncio.get_running_loop().run_in_executor(None, "
+        self.at(self.told.line, rf"{re.escape(called)}\(", f"{to}{called}, ")
+
+    def as_task(self, awaited: str) -> None:
+        """`lambda: f(x)` becomes the start of a task that awaits."""
+        (seconds,) = found(rf"{re.escape(self.told.call)}\(([^)]*)\)", self.lines[self.told.line - 1])
+        self.at(self.told.line, rf"{re.escape(self.told.call)}\([^)]*\)", "asyncio.create_task(later())")
+        self.lines.append(f"async def later():\n    await {awaited}({seconds})")
+
+    def queued(self, emitter: str) -> None:
+        """The listener has the handler, and a thread."""
+        owner = emitter.rpartition(".")[0]
+        added = f"LOG.addHandler({owner}())"
+        assert added in self.lines
+        at = self.lines.index(added)
+        self.lines[at : at + 1] = textwrap.dedent(f"""\
+            import queue
+            RECORDS = queue.Queue()
+            LOG.addHandler(logging.handlers.QueueHandler(RECORDS))
+            logging.handlers.QueueListener(RECORDS, {owner}()).start()
+            """).splitlines()
+
+
+AWAITED = r"await ([\w.()]+?)\(\.\.\.\)"
+SHAPES = [
+    (r"await asyncio\.to_thread\(([\w.]+), \.\.\.\)(?:, which lets go of the GIL)?", Repair.in_thread),
+    (r"await asyncio\.to_thread\(([\w.]+), \.\.\.\) at [\w.]+:(\d+)(?:, which lets go of the GIL)?", Repair.in_thread),
+    (r"await asyncio\.to_thread\(next, items, None\) for each item at [\w.]+:(\d+), with items = (\w+)\(\.\.\.\)",
+     Repair.items_in_thread),
+    (AWAITED, Repair.call_awaited),
+    (r"asyncio\.open_connection", Repair.connection),
+    (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+)", Repair.in_process),
+    (r"an async def `(\w+)` with (.*), awaited there", Repair.helper_async),
+    (r"an async def `(\w+)` with (.*), read there by async for", Repair.generator_async),
+    (r"make the (?:endpoint|task) a plain def", Repair.plain),
+    (r"make the [\w ]+ `([\w.]+)` a plain def(?:: .*)?", Repair.plain),
+    (r"make the [\w ]+ `([\w.]+)` an async def with (.*)", Repair.thing_async),
+    (r"take it out of the \w+ `([\w.]+)`: in the endpoint `(\w+)` (.*)", Repair.taken_out),
+    (r"take it out of the \w+ `([\w.]+)`, and make the call in the endpoint `(\w+)`(): a plain def runs in a thread",
+     Repair.taken_out),
+    (r"return await asyncio\.to_thread\((\w+), \.\.\.\) from the endpoint `(\w+)`: it is rendered in a thread",
+     Repair.rendered_in_thread),
+    (r"return (\w+)\(\.\.\.\) from the endpoint `(\w+)`: a plain def renders it in its thread", Repair.rendered_here),
+    (r"asyncio\.get_running_loop\(\)\.run_in_executor\(None, ([\w.]+), \.\.\.\), which nobody waits for",
+     Repair.in_executor),
+    (r"asyncio\.create_task\(\.\.\.\) of an async def with await ([\w.]+)\(\.\.\.\)", Repair.as_task),
+    (r"a logging\.handlers\.QueueHandler: its QueueListener calls `([\w.]+)` in a thread of its own", Repair.queued),
+]  # fmt: skip
+"""How each way is written, and what it asks for."""
+
+
+def ways(advice: str) -> Iterator[str]:
+    """The ways of an advice. What stands behind `an async def with` or `in the endpoint x` needs that first."""
+    first, *others = advice.split(", or ")
+    yield first
+    shared = re.match(
+        r"make the [\w ]+ `[\w.]+` an async def with |take it out of the [^:]*: in the endpoint `\w+` ", first
+    )
+    for each in others:
+        yield each if shared is None or each.startswith("make the ") else shared[0] + each
+
+
+def told_by(checks: list[dict[str, Any]]) -> dict[str, Told]:
+    """What each route's checks say: the fixture and a watched test must say the same."""
+    result: dict[str, Told] = {}
+    for check in checks:
+        (finding,) = check["findings"]
+        told = Told(finding["file"], finding["line"], finding["call"], finding["replacement"])
+        assert result.setdefault(check["request"].removeprefix("GET "), told) == told
+    return result
+
+
+@pytest.mark.one_python
+def test_every_advice_can_be_typed_in_and_is_green(pytester: pytest.Pytester) -> None:
+    (pytester.path / "advised.py").write_text(SOURCE, encoding="utf-8")
+    asked = [("advised", path_of(name)) for name in NAMES]
+    told = told_by(ask(pytester, asked, asked))
+    repaired: list[tuple[str, str]] = []
+    for name in NAMES:
+        found = told[path_of(name).partition("?")[0]]
+        assert (found.file, found.line) == ("advised.py", MARKS[SAME_LINE.get(name, name)]), (name, found)
+        for number, way in enumerate(each for each in ways(found.advice) if not each.startswith(IN_WORDS)):
+            module = f"twin_{name.replace('-', '_')}_{number}"
+            (pytester.path / f"{module}.py").write_text(Repair(found).way(way), encoding="utf-8")
+            repaired.append((module, path_of(name)))
+    by_fixture = [pair for pair in repaired if pair[0].endswith("_0")]  # the first way of each place: a check is slow
+    checks = ask(pytester, by_fixture, repaired)
+    red = [(check["id"], check["findings"] or check) for check in checks if check["outcome"] != "passed"]
+    assert red == []
+    assert len(checks) == len(repaired) + len(by_fixture) > 80
