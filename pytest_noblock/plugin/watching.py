@@ -223,9 +223,14 @@ class Watching:
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
         for each in requests:
-            reached = entered(each) is not False
+            remains = each.remains
+            if remains is None:
+                route, endpoint, reached = each.route, each.endpoint, entered(each)
+            else:
+                route, endpoint, reached = remains.route, remains.endpoint, each.entered or remains.entered
             times = each.duration, recorder.held(each)
-            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, *times, reached=reached))
+            text = self._texts.text(id, each.request, route, endpoint, *times, reached=reached is not False)
+            attach(item, text)
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 

@@ -778,4 +778,6 @@ def test_a_local_of_another_thread_is_what_the_source_binds_to_it(write: Write, 
     code = write(LOCALS)
     imports: dict[str, object] = {"threading": threading, "sqlite3": sqlite3, "httpx": httpx, "pathlib": pathlib}
 
-    assert called(function_in(function_in(code, "factory"), "endpoint"), line_of(code, marker), imports) == name
+    found = called(function_in(function_in(code, "factory"), "endpoint"), line_of(code, marker), imports)
+
+    assert found in (name, name.replace("()", ""))  # threading.Lock is a class from 3.13 on

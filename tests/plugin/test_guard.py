@@ -97,7 +97,7 @@ ENTRANCES = {
     "its background task runs": "engine.frameworks.background_tasks:_record_of",
     "a watch starts": "engine.watch:RequestWatch.start",
     "a watch stops": "engine.watch:RequestWatch.stop",
-    "nothing is to be said": "engine.exchange:LiveExchange.endpoint",
+    "nothing is to be said": "report.uneventful:UneventfulTexts.text",
     "a test is judged": "checks.watched:judge_watched",
     "a record is attached": "plugin.watching:attach",
     "the report of a test is kept": "plugin.reporter:Reporter._keep",
