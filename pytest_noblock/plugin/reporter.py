@@ -15,6 +15,7 @@ import pytest
 
 from pytest_noblock.plugin import faults
 from pytest_noblock.plugin.faults import GUARD
+from pytest_noblock.plugin.options import ROUTES, SWEPT
 from pytest_noblock.plugin.unseen import UNSEEN, Unseen
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.json_v1 import Record
     from pytest_noblock.report.wire import Environment, Run
@@ -33,6 +35,9 @@ _TO_THE_END = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 """How a run ends that is not interrupted. One that is interrupted before anything was measured writes no report."""
 
 _OURS = {_PROPERTY, _UNUSED, UNSEEN, faults.RED, faults.ACCEPTED}
+
+REPORTER = "noblock-reporter"
+"""The name under which pytest knows the Reporter of a process that prints."""
 
 CARRIER = "noblock-carrier"
 """The name under which pytest knows the Carrier of this process."""
@@ -170,7 +175,7 @@ def _carried_by(report: pytest.TestReport) -> Carried:
 class Reporter:
     """Collects the records of all tests, writes the reports and the summary; registered in the process that prints."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what the run is told
         self,
         files: list[Path],
         environment: "Callable[[Iterable[str]], Environment]",
@@ -179,12 +184,14 @@ class Reporter:
         must_watch: bool,
         debug: bool = False,
         warns: bool = False,
+        sweep: "SweepReport | None" = None,
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
         `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
-        whether the run's action is `warn`.
+        whether the run's action is `warn`. `sweep`: None where nothing is swept.
         """
+        self._sweep = sweep
         self._files = files
         self._environment = environment
         self._limit = limit
@@ -216,6 +223,15 @@ class Reporter:
             if not faults.noted(error):
                 raise
 
+    def add(self, test: str, check: "Check", routes: str) -> None:
+        """Keeps the check of a sweep's item that did not run. `routes`: see `options.ROUTES`."""
+        from pytest_noblock.report.json_v1 import record, to_json
+
+        self._ran = True
+        self._texts[test] = [to_json(record(check))]
+        if self._sweep is not None:
+            self._sweep.keep([(ROUTES, routes)])
+
     def pytest_deselected(self, items: "Sequence[pytest.Item]") -> None:
         self._unseen.left_out(item.nodeid for item in items)
 
@@ -238,6 +254,8 @@ class Reporter:
             self._unused[report.nodeid] = unused
         self._faults.add(report.nodeid, report.user_properties)
         self._unseen.keep(report.nodeid, report.user_properties)
+        if self._sweep is not None:
+            self._sweep.keep(report.user_properties)
 
     @cached_property
     def _growing(self) -> "list[GrowingReport]":
@@ -281,14 +299,21 @@ class Reporter:
             self._vain = self._unseen.vain(self._seen, whole=_is_whole(session.config))
         if self._vain and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._vacuous and exitstatus == pytest.ExitCode.OK:
+        if exitstatus == pytest.ExitCode.OK and self._vacuous:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        if ran:
+            self._judge_sweep(session)
         if ran and self._ran and (self._texts or exitstatus in _TO_THE_END):
             self._unwritten = list(self._write()) if self._files else []
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._kept = [f"nothing was measured: the report {file} stays as it was" for file in self._files]
         if self._unwritten:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _judge_sweep(self, session: pytest.Session) -> None:
+        code = self._sweep.judge(self._swept) if self._sweep is not None else pytest.ExitCode.OK
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = code
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -320,16 +345,44 @@ class Reporter:
         if not self._texts and not self._vacuous and not unseen:
             return
         from pytest_noblock.model.shown import printable
-        from pytest_noblock.report.summary import summary
 
         terminalreporter.section("noblock")
         if self._vacuous:
             terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
         if self._texts:
-            for line in summary(self._by_test, self._unused, notes=self._debug):
-                terminalreporter.line(line)
+            self._summarize_tests(terminalreporter)
+            self._summarize_sweep(terminalreporter)
         for line in unseen if self._texts or not self._vacuous else ():
             terminalreporter.line(printable(line), red=bool(self._vain))
+
+    def _summarize_tests(self, terminalreporter: pytest.TerminalReporter) -> None:
+        tests = {test: records for test, records in self._by_test.items() if not test.startswith(SWEPT)}
+        if not tests and self._sweep is not None:
+            return
+        from pytest_noblock.report.summary import summary
+
+        for line in summary(tests, self._unused, notes=self._debug):
+            terminalreporter.line(line)
+
+    def _summarize_sweep(self, terminalreporter: pytest.TerminalReporter) -> None:
+        swept = self._swept if self._sweep is not None else []
+        if self._sweep is None or not swept:
+            return
+        from pytest_noblock.model import shown
+
+        for line in self._sweep.lines(swept):
+            terminalreporter.line(shown.printable(line))
+        if self._sweep.failed is not None:
+            terminalreporter.line(self._sweep.failed, red=True)
+
+    @property
+    def _swept(self) -> "list[Check]":
+        """The checks of the sweep's items."""
+        from pytest_noblock.report.json_v1 import check_of
+
+        meter = self._environment(())["meter"]
+        texts = (json.loads(text) for test, kept in self._texts.items() if test.startswith(SWEPT) for text in kept)
+        return [check_of(record, self._limit, meter) for record in texts]
 
     @cached_property
     def _seen(self) -> set[str]:
@@ -339,7 +392,8 @@ class Reporter:
         from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 
         def measured(record: "Record") -> bool:
-            return record["request"] not in (LIFESPAN, NO_REQUEST) and record["outcome"] != "inconclusive"
+            said_nothing = record["outcome"] in ("inconclusive", "not-exercised")
+            return record["request"] not in (LIFESPAN, NO_REQUEST) and not said_nothing
 
         return {test for test, records in self._by_test.items() if any(map(measured, records))}
 

@@ -96,6 +96,13 @@ class ItemRecorder:
                 return None
         return records
 
+    def held(self, record: LiveExchange) -> int:
+        """Ns for which the request held the loop in all."""
+        segments = self._watch.segments
+        if not segments:
+            return record.brief
+        return record.brief + sum(each.cpu + each.asleep for each in segments if each.exchange == record.number)
+
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""
         return self._judged(id, self._watch, settings)
@@ -221,7 +228,8 @@ class Watching:
                 route, endpoint, reached = each.route, each.endpoint, entered(each)
             else:
                 route, endpoint, reached = remains.route, remains.endpoint, each.entered or remains.entered
-            text = self._texts.text(id, each.request, route, endpoint, each.duration, reached=reached is not False)
+            times = each.duration, recorder.held(each)
+            text = self._texts.text(id, each.request, route, endpoint, *times, reached=reached is not False)
             attach(item, text)
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)

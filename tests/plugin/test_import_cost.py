@@ -5,7 +5,7 @@ import json
 import pytest
 
 INERT = """
-    model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
+    hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
     plugin.reporter plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
