@@ -95,7 +95,6 @@ def routes_in(pytester: pytest.Pytester) -> dict[str, dict[str, object]]:
     return {f"{each['method']} {each['path']}": each for each in report["routes"]}
 
 
-@pytest.mark.one_python
 def test_each_route_is_an_item_red_green_or_skipped_for_a_reason(pytester, swept, monkeypatch):
     monkeypatch.setenv("TOKEN", "s3cret-w0rd")
     result = swept(
