@@ -220,7 +220,10 @@ class AppThread:
         return not self._stopping.wait(lifespan.LIMIT_S)
 
     def _within_limit(self, wait: Callable[[float], bool]) -> bool:
-        """Whether the lifespan's stage ended; a loop that a user line holds at its limit gets no grace."""
+        """Whether the lifespan's stage ended in time.
+
+        The grace is for the loop thread's own sentence: a loop that a line holds at its limit gets none.
+        """
         if wait(lifespan.LIMIT_S):
             return True
         if self._sits() and not wait(_LOOK_AGAIN_S) and self._sits():

@@ -217,15 +217,19 @@ def slow(stage, wait):
     return app
 
 
+def from_start_to_stop(runner):
+    runner.start()
+    runner.stop()
+
+
 @pytest.mark.parametrize("stage", ["startup", "shutdown"])
 def test_a_stage_that_holds_the_loop_at_its_limit_gets_no_grace(user, monkeypatch, stage):
     """The grace is for the loop thread's own sentence; a loop that is held has none to say."""
     monkeypatch.setattr(app_thread.lifespan, "LIMIT_S", 0.2)
     monkeypatch.setattr(app_thread, "_GRACE_S", 20)
     runner = AppThread(slow(stage, time.sleep), user)
-    with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread\.py"):
-        runner.start()
-        runner.stop()
+    with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread"):
+        from_start_to_stop(runner)
     assert not runner.usable
 
 
@@ -234,7 +238,6 @@ def test_a_stage_that_awaits_at_its_limit_is_told_by_the_loop_itself(user, monke
     monkeypatch.setattr(app_thread.lifespan, "LIMIT_S", 0.2)
     monkeypatch.setattr(app_thread, "_GRACE_S", 20)
     runner = AppThread(slow(stage, asyncio.sleep), user)
-    with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread\.py"):
-        runner.start()
-        runner.stop()
+    with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread"):
+        from_start_to_stop(runner)
     assert runner.usable  # the loop ended by itself
