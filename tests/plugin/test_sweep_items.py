@@ -215,7 +215,7 @@ def test_two_workers_find_the_same_and_report_the_same(swept, pytester):
             each |= {"worst_ms": 0, "loop_ms": 0}
     assert one == two
     assert one["GET /sleeps"]["outcome"] == "failed"
-    result = pytester.runpytest("noblock::GET /awaits", "--noblock-sweep=app:app", "-n", "2")
+    result = pytester.runpytest("noblock::GET /awaits", "--noblock-sweep=app:app", "-n", "1")
     result.assert_outcomes(passed=1)
 
 
