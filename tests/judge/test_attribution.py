@@ -64,9 +64,7 @@ def test_of_a_lines_calls_the_one_that_most_samples_show_is_named():
     place = attribution.of_sleep(segment(samples=(made, mapped, mapped)))
     assert place.frame.call == "multiprocessing.pool.Pool.map"
     assert place.stack == mapped.stack
-    assert (
-        attribution.of_sleep(segment(samples=(made, mapped, made))).call == "multiprocessing.context.BaseContext.Pool"
-    )
+    assert attribution.of_sleep(segment(samples=(made, mapped, made))).stack == made.stack
 
 
 @pytest.mark.parametrize(
