@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.plugin import faults, markers, options, unseen
+from pytest_noblock.plugin.attached import Carrier, attach_faults
 from pytest_noblock.plugin.faults import GUARD
-from pytest_noblock.plugin.reporter import Carrier, Reporter, attach_faults
+from pytest_noblock.plugin.reporter import Reporter
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps

@@ -94,7 +94,7 @@ class AppThread:
         """Raises LifespanFailed."""
         self._thread.start()
         try:
-            concurrent.futures.wait((self._started,), lifespan.LIMIT_S + _GRACE_S)
+            self._within_limit(lambda seconds: bool(concurrent.futures.wait((self._started,), seconds).done))
         except BaseException as interrupt:  # as in `call`
             self._note_interrupt(interrupt)
             self.abandon()
@@ -141,7 +141,7 @@ class AppThread:
         self._tell(wanted.set)
         if self._holds_its_loop():
             raise self._given_up(_held(self._sits()))
-        if not self._lifespan_over.wait(lifespan.LIMIT_S + _GRACE_S):
+        if not self._within_limit(self._lifespan_over.wait):
             raise self._given_up(not_finished("shutdown", self._frames(), self._user))
         concurrent.futures.wait((self._ended,), closing.CLOSE_S + _GRACE_S)
         if not self._ended.done():
@@ -220,6 +220,17 @@ class AppThread:
         if self._sits() and not self._stopping.wait(_LOOK_AGAIN_S) and self._sits():
             return True
         return not self._stopping.wait(lifespan.LIMIT_S)
+
+    def _within_limit(self, wait: Callable[[float], bool]) -> bool:
+        """Whether the lifespan's stage ended in time.
+
+        The grace is for the loop thread's own sentence: a loop that a line holds at its limit gets none.
+        """
+        if wait(lifespan.LIMIT_S):
+            return True
+        if self._sits() and not wait(_LOOK_AGAIN_S) and self._sits():
+            return False
+        return wait(_GRACE_S)
 
     def _sits(self) -> str:
         return sits_at(self._frames(), self._user)
