@@ -9,6 +9,10 @@ from pytest_noblock.model.observation import Answerer, Exchange
 _ROUTERS = {404, 405, 307, 308}
 """What a router answers by itself: no such path, not this method, and the same path with or without its last slash."""
 
+_NEAR = 0.7
+"""How much a path must look like the request's to be suggested (`difflib`): `/things` for `/thing`, no `/loop` for
+`/nope`, which is 0.6."""
+
 _WAYS_PAST = 'set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted'
 """Short, and all that can be typed in."""
 
@@ -90,7 +94,7 @@ def unseen(exchange: Exchange) -> str | None:
 def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(exchange.path, paths, n=1)
+    close = difflib.get_close_matches(exchange.path, paths, n=1, cutoff=_NEAR)
     return f", did you mean {close[0]}" if close else ""
 
 

@@ -27,7 +27,7 @@ def parse(text: object) -> int:
     if ns:
         raise ValueError(f"{shown.value(text)} is longer than a day: write a duration of at most {LONGEST_S} s")
     raise ValueError(
-        f'{shown.value(text)} is not a duration: write a positive number and a unit, such as "50 ms" or "1.5 s"'
+        f'{shown.value(text)} is not a duration: write a positive number and a unit (us, ms or s), such as "50 ms"'
     )
 
 

@@ -99,7 +99,10 @@ def of_run(config: pytest.Config) -> Settings:
     known = config.stash.get(_OF_RUN, None)
     if known is None:
         given = {option.name: value_of(config, option.name) for option in OPTIONS if option.read}
-        known = config.stash[_OF_RUN] = _with(Settings(), given, "the noblock options")
+        known = Settings()
+        for name, value in given.items():
+            known = _with(known, {name: value}, _source(config, name), named=True)
+        config.stash[_OF_RUN] = known
     return known
 
 
@@ -114,15 +117,25 @@ def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     return _with(general, merged, ours.where) if merged else general
 
 
-def _with(general: Settings, given: Mapping[str, object], where: str) -> Settings:
-    """The settings with the given values; None leaves one as it is. `where` begins the message. Raises UsageError."""
+def _source(config: pytest.Config, name: str) -> str:
+    """The option as the user wrote it: `--noblock-probe` on the command line, `noblock_probe` in the ini file."""
+    option = _ROWS[name]
+    on_command_line = option.cli and (option.cli_only or config.getoption(option.ini) is not None)
+    return option.cli if on_command_line else option.ini
+
+
+def _with(general: Settings, given: Mapping[str, object], where: str, *, named: bool = False) -> Settings:
+    """The settings with the given values; None leaves one as it is. Raises UsageError.
+
+    `where` begins the message; `named`: it names the option.
+    """
     for name, value in given.items():
         read = _ROWS[name].read
         if value is not None and read is not None:
             try:
                 general = read(general, value)
             except ValueError as error:
-                raise pytest.UsageError(f"{where}: {name}: {error}") from None
+                raise pytest.UsageError(f"{where}: {error}" if named else f"{where}: {name}: {error}") from None
     return general
 
 
@@ -136,7 +149,7 @@ def validate_options(config: pytest.Config) -> None:
         if option.choices and value not in option.choices:
             raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
     for file in reports(config):
-        _validate_report(file)
+        _validate_report(file, _source(config, "report"))
 
 
 def _readable(config: pytest.Config, ini: str) -> object:
@@ -158,13 +171,12 @@ def _validate_verbosity(config: pytest.Config) -> None:
         ) from None
 
 
-def _validate_report(file: str) -> None:
+def _validate_report(file: str, source: str) -> None:
     from pytest_noblock.report.formats import REPORT_SUFFIXES
 
     if not file.endswith(REPORT_SUFFIXES):
         raise pytest.UsageError(
-            f"--noblock-report: the format of {file!r} is not known: its name must end in "
-            f"{' or '.join(REPORT_SUFFIXES)}"
+            f"{source}: the format of {file!r} is not known: its name must end in {' or '.join(REPORT_SUFFIXES)}"
         )
 
 

@@ -44,6 +44,10 @@ def _printable(line: str) -> str:
     return printable(line)
 
 
+def _not_written(file: Path) -> str:
+    return f"the report {file} stays as it was" if file.exists() else f"no report {file} is written"
+
+
 class Reporter:
     """Collects the records of all tests, writes the reports and the summary; registered in the process that prints."""
 
@@ -157,7 +161,7 @@ class Reporter:
         if ran and self._ran and (self._collected or exitstatus in _TO_THE_END):
             self._unwritten = list(self._write()) if self._files else []
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
-            self._kept = [f"nothing was measured: the report {file} stays as it was" for file in self._files]
+            self._kept = [f"nothing was measured: {_not_written(file)}" for file in self._files]
         if self._unwritten:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

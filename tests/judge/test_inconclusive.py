@@ -45,6 +45,7 @@ def task(*, ended=4, error=None):
         (MEASURED._replace(started=None, completed=None), "GET /report ended without a response"),
         (MEASURED._replace(completed=None), "GET /report ended before its response was complete"),
         (UNKNOWN, f"GET /reprot matched no route of the app (status 404), did you mean /report {PAST}"),
+        (UNKNOWN._replace(path="/rope"), f"GET /rope matched no route of the app (status 404) {PAST}"),
         (UNKNOWN._replace(path="/zzz"), f"GET /zzz matched no route of the app (status 404) {PAST}"),
         (
             UNKNOWN._replace(status=307, path="/report/"),

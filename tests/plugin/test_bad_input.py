@@ -84,7 +84,7 @@ def test_each_request_that_is_wrong_fails_its_test_with_one_sentence(run, shop, 
         ("noblock = maybe", "noblock: invalid truth value 'maybe'"),
         ('noblock_probe = "/health', "noblock_probe: No closing quotation"),
         ("verbosity_noblock = loud", "verbosity_noblock: 'loud' is neither a whole number, as 2 for -vv, nor \"auto\""),
-        ("noblock_linger = -1 s", "linger: '-1 s' is not a duration"),
+        ("noblock_linger = -1 s", "noblock_linger: '-1 s' is not a duration"),
     ],
 )
 def test_an_ini_file_that_is_wrong_ends_the_run_with_one_sentence(shop, refused, ini, sentence):

@@ -60,10 +60,10 @@ def test_a_marker_on_a_class_or_a_module_is_read_as_well(usage_error, test, id):
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("--noblock-max-block=50", "max_block: '50' is not a duration"),
-        ("--noblock-max-block=", "max_block: '' is not a duration"),
-        ("--noblock-action=ignore", "action: 'ignore' is neither 'fail' nor 'warn'"),
-        ("--noblock-probe=health", "probe: ['health'] is not a path"),
+        ("--noblock-max-block=50", "--noblock-max-block: '50' is not a duration"),
+        ("--noblock-max-block=", "--noblock-max-block: '' is not a duration"),
+        ("--noblock-action=ignore", "--noblock-action: 'ignore' is neither 'fail' nor 'warn'"),
+        ("--noblock-probe=health", "--noblock-probe: ['health'] is not a path"),
         ("--noblock-report=report.xlsx", "--noblock-report: the format of 'report.xlsx' is not known: its name must"),
         ("--noblock-report=report", "--noblock-report: the format of 'report' is not known: its name must end in"),
     ],
@@ -75,13 +75,19 @@ def test_a_mistake_on_the_command_line_ends_the_run(usage_error, option, sentenc
 @pytest.mark.parametrize(
     ("ini", "sentence"),
     [
-        ("noblock_max_block = 50", "max_block: '50' is not a duration"),
-        ("noblock_action = ignore", "action: 'ignore' is neither 'fail' nor 'warn'"),
-        ("noblock_probe = health", "probe: ['health'] is not a path"),
+        (
+            "noblock_max_block = 50",
+            "noblock_max_block: '50' is not a duration: write a positive number and a unit (us, ms",
+        ),
+        ("noblock_action = ignore", "noblock_action: 'ignore' is neither 'fail' nor 'warn'"),
+        ("noblock_probe = health", "noblock_probe: ['health'] is not a path"),
         ("noblock_scope = class", "noblock_scope: 'class' is not one of function, module, session"),
         ("noblock_known_calls = warn", "noblock_known_calls: 'warn' is not one of note, fail"),
         ("noblock_meter = best", "noblock_meter: 'best' is not one of auto, full, portable"),
-        ("noblock_report = report.xlsx", "the format of 'report.xlsx' is not known: its name must end in .json"),
+        (
+            "noblock_report = report.xlsx",
+            "noblock_report: the format of 'report.xlsx' is not known: its name must end in .json",
+        ),
     ],
 )
 def test_a_mistake_in_the_ini_file_ends_the_run(usage_error, ini, sentence):

@@ -303,6 +303,14 @@ def test_a_run_that_measured_nothing_leaves_the_last_report(tmp_path, reports, s
     assert lines == (["[noblock]", f"nothing was measured: the report {file} stays as it was"] if told else [])
 
 
+def test_where_there_is_no_last_report_none_is_said_to_stay(tmp_path):
+    file = tmp_path / "r.json"
+    after, lines = finished(report_of("a"), files=[file], exitstatus=INTERRUPTED)
+    assert after == INTERRUPTED
+    assert not file.exists()
+    assert lines == ["[noblock]", f"nothing was measured: no report {file} is written"]
+
+
 def test_an_interrupted_run_reports_what_it_measured(tmp_path):
     finished(report_of("a", "GET /1"), files=[tmp_path / "r.json"], exitstatus=INTERRUPTED)
     assert requests_of(json.loads((tmp_path / "r.json").read_text())) == ["GET /1"]

@@ -218,7 +218,7 @@ QUOTES = """
     async def with_task(request: Request, tasks: BackgroundTasks):
         tasks.add_task(task, (await request.json())["name"] + "more")
 
-    SENT = dict(headers={"x-pass": SECRET + "1", "cookie": f"sid={SECRET}2"}, json={"name": SECRET + "3"})
+    SENT = dict(headers={"x-pass": SECRET + "1", "cookie": "sid=" + SECRET + "2"}, json={"name": SECRET + "3"})
 
     @pytest.mark.noblock(app=app)
     @pytest.mark.parametrize("path", ["/quotes", "/task"])
