@@ -69,6 +69,8 @@ class LineCost(NamedTuple):
     """Ns in which the loop thread was neither on a processor nor in the run queue."""
     round_trips: int
     """How many sockets sent and received while the line ran."""
+    doubtful_trips: int = 0
+    """Those of them that another thread may have used: it computed meanwhile. `round_trips` is without them."""
 
 
 class Segment(NamedTuple):
