@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.segment import Segment
@@ -44,6 +45,7 @@ class FromObservation(TypedDict, total=False):
     exchanges: tuple[Exchange, ...]
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
+    loop_ns: int
 
 
 class Verdict(NamedTuple):
@@ -91,6 +93,38 @@ def _one_for_each_line(found: Sequence[Finding]) -> tuple[Finding, ...]:
     from pytest_noblock.judge import grouping
 
     return tuple(grouping.one_for_each_line(found))
+
+
+def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Finding] = ()) -> int:
+    """Ns for which the exchange held the loop in all. `found`: its findings, which another run may have measured."""
+    own = [each for each in segments if each.exchange == exchange.number]
+    if not own:
+        return exchange.brief
+    from pytest_noblock.judge.stalls import slept  # most watched requests have short steps alone
+
+    longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
+    return max(longest, exchange.brief + sum(each.cpu + slept(each) for each in own))
+
+
+def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple[str, ...]) -> Check:
+    """The check of a route that a sweep has not measured. `reason`: a word of the sweep's closed list."""
+    return Check(
+        id=subject.id,
+        request=subject.request,
+        route=route,
+        endpoint=None,
+        outcome="not-exercised",
+        duration=0,
+        limit=subject.limit,
+        meter=subject.meter,
+        notes=notes,
+        reason=reason,
+    )
+
+
+def with_route(check: Check, route: str) -> Check:
+    """The check of a route that is known by another name: the framework tells of a mounted one only its last part."""
+    return _with_routes(replace(check, route=route))
 
 
 def doubts(segments: Iterable[Segment], exchange: Exchange, found: Sequence[Finding]) -> tuple[str, ...]:

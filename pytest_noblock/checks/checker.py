@@ -1,9 +1,9 @@
 """A request of the fixture: the engine observes it, the judges find stalls, later runs confirm the findings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import httpx
 
@@ -17,6 +17,7 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.guard import fault
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
+from pytest_noblock.engine.observe_many import Many, ManyRun, observe_many
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
@@ -37,6 +38,32 @@ _GIVE_UP_S = 30.0
 _GRACE_S = 5
 """Seconds that the test's thread waits for the loop thread, after the loop thread should have given up the request."""
 
+_MANY_S = 3600.0
+"""Seconds that a run of many requests may take. Each request has limits of its own: this is the last resort."""
+
+
+class SentBefore(NamedTuple):
+    """What is recorded of one request, sent among others."""
+
+    first: Observation
+    """The run that is judged."""
+    cold: Observation | None = None
+    """An earlier one, as a warm-up."""
+    exact: Observation | None = None
+    """A later one, with counters at every user line."""
+
+
+class _Before(NamedTuple):
+    """What the runs before those that confirm have shown."""
+
+    observation: Observation
+    """Of the run that is judged."""
+    response: httpx.Response | None
+    warm_up: list[Stall]
+    """What broke the limits in the warm-up."""
+    left: list[str]
+    """Notes on what the warm-up left behind."""
+
 
 class Checker:
     """Checks the requests of one test against a running app, with an httpx client for this test alone."""
@@ -49,6 +76,8 @@ class Checker:
         self._user = user
         self._context = RunContext(self.client, user, meter)
         self._warm = warm
+        self._exact: list[Observation] = []
+        """A run with counters that has been made already."""
         first_uses.forget()
 
     @property
@@ -75,9 +104,13 @@ class Checker:
 
     def _checked(self, id: str, request: Request, plan: Plan) -> Check:
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
+        return self._told(subject, request, lambda: self._measured(subject, request, plan))
+
+    def _told(self, subject: Subject, request: Request, measure: Callable[[], Check]) -> Check:
+        """What `measure` returns; where it raises, the check that says why nothing was measured."""
         exchange = None
         try:
-            return self._measured(subject, request, plan)
+            return measure()
         except Stuck as stuck:
             exchange = stuck.exchange
             where = self._relative(stuck.frame)
@@ -100,17 +133,51 @@ class Checker:
             reason = fault(error)
         return assemble.unmeasured(subject, reason, exchange, self._user.relative)
 
+    def many(self, run: ManyRun, many: Many, overdue: Callable[[], bool]) -> Observation:
+        """Sends many requests at once. `overdue`: called now and then; whether somebody took the loop for good.
+
+        Raises LoopBlocked and LoopEnded; then the app is not used again, and `many` knows who did it.
+        """
+        try:
+            observation = self._app.call(observe_many, self._context, run, many, timeout_s=_MANY_S, overdue=overdue)
+        except KeyboardInterrupt:
+            many.ended.wait(_GRACE_S)
+            raise
+        except LoopBlocked:
+            many.culprit = many.holder(0)
+            self._app.abandon()
+            raise
+        except LoopEnded:
+            many.culprit = self._app.last_owner
+            self._app.usable = False
+            raise
+        if observation is None:
+            raise RuntimeError("a run ended without an observation")
+        return observation
+
+    def settle(self, id: str, request: Request, plan: Plan, sent: SentBefore) -> Check:
+        """The Check of a request that other runs have sent. Where these leave a doubt, it is sent again, alone."""
+        subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
+        warm_up = breaking(stalls(sent.cold, plan.limits), plan.limits) if sent.cold is not None else []
+        self._exact = [sent.exact] if sent.exact is not None else []
+        before = _Before(sent.first, None, warm_up, [])
+        return self._told(subject, request, lambda: self._judged(subject, request, plan, before))
+
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
         warm_up, left = self._warm_up(request, plan)
-        cold = self._findings(warm_up)
         observation, response = self._run(request, Run((request,) * plan.concurrency, plan.probes), plan.limits)
+        return self._judged(subject, request, plan, _Before(observation, response, warm_up, left))
+
+    def _judged(self, subject: Subject, request: Request, plan: Plan, before: "_Before") -> Check:
+        observation, response, warm_up, left = before
+        cold = self._findings(warm_up)
         once = not _sent_again(request, plan)
         found = stalls(first_use.taken_off(observation) if once else observation, plan.limits)
         sure = self._sure(request, plan, observation, found, warm_up)
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
-        left += self._left(observation, plan)
+        left = [*left, *self._left(observation, plan)]
         check = assemble.measured(
             subject,
             exchange,
@@ -130,6 +197,7 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
+            loop_ns=assemble.held(exchange, observation.segments, sure),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation),
@@ -226,7 +294,8 @@ class Checker:
         runs: list[list[Finding]] = []
         result: list[Finding] = []
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
-            again = stalls(self._again(request, plan, _run_of(repeat, request, plan)), nearly)
+            known = self._exact.pop() if self._exact else None
+            again = stalls(known or self._again(request, plan, _run_of(repeat, request, plan)), nearly)
             runs.append(self._findings(breaking(again, nearly)))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result

@@ -1,5 +1,6 @@
 """The apps that the fixture runs, until the fixture's scope ends."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.observe import observe_lifespan
+from pytest_noblock.engine.stacks import RawFrame, as_stack
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Meter, Observation
 
 if TYPE_CHECKING:
@@ -35,6 +38,18 @@ class RunningApps:
         if running is None or not running.thread.usable:
             running = self._running[id(app)] = self._start(app)
         return Checker(running.thread, running.user, self._meter, running.warm)
+
+    def relative(self, app: ASGIApp) -> Callable[[str], str]:
+        """Turns a file into the name that reports show; the app has been started."""
+        return self._running[id(app)].user.relative
+
+    def relative_frame(self, app: ASGIApp, frame: Frame | None) -> Frame | None:
+        """The frame with the name that reports show."""
+        return None if frame is None else frame.named(self.relative(app)(frame.file))
+
+    def user_frame(self, app: ASGIApp, frames: Sequence[RawFrame]) -> Frame | None:
+        """The user line among the frames, with the name that reports show."""
+        return self.relative_frame(app, user_frame(as_stack(frames, self._running[id(app)].user)))
 
     def lifespan_checks(self, id: str, rules: "WatchRules") -> "list[Check]":
         """Of the starts and stops since the last call, those of which there is something to say. `id`: the test's."""

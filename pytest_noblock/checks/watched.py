@@ -15,6 +15,7 @@ from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
+from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
     from pytest_noblock.model.stall import Stall
@@ -43,10 +44,31 @@ class WatchRules(NamedTuple):
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
     found = _stalls(first_use.taken_off(observation), rules.limits)
+    run = _Run.of(observation)
     return [
-        _check(id, observation, exchange, [stall for stall in found if stall.exchange is exchange], rules, relative)
+        _check(id, run, exchange, [stall for stall in found if stall.exchange is exchange], rules, relative)
         for exchange in observation.exchanges
     ]
+
+
+class _Run(NamedTuple):
+    """An observation, and its segments for notes: found once, as a test may make hundreds of requests."""
+
+    observation: Observation
+    doubtful: tuple[Segment, ...]
+    answered: tuple[Segment, ...]
+    first: frozenset[int]
+    """The numbers of the exchanges that did something as the first."""
+
+    @classmethod
+    def of(cls, observation: Observation) -> "_Run":
+        segments = observation.segments
+        return cls(
+            observation,
+            tuple(each for each in segments if each.doubtful_trips),
+            tuple(each for each in segments if each.answered),
+            frozenset(each.exchange for each in segments if each.imported or each.first_uses),
+        )
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
@@ -59,33 +81,34 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
 
 def _check(
     id: str,
-    observation: Observation,
+    run: _Run,
     exchange: Exchange,
     found: "Sequence[Stall]",
     rules: WatchRules,
     relative: Callable[[str], str],
 ) -> Check:
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
-    doubts = assemble.doubts(observation.segments, exchange, sure)
+    doubts = assemble.doubts(run.doubtful, exchange, sure)
     check = assemble.measured(
-        Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter),
+        Subject(id, exchange.request.strip(), rules.limits.max_block, run.observation.meter),
         exchange,
         Verdict(
             sure,
             (
                 *notes,
                 *doubts,
-                *_unjudged(observation, exchange, rules.limits, relative),
+                *_unjudged(run, exchange, rules.limits, relative),
                 *assemble.left(exchange, rules.limits, relative),
                 *_answered_elsewhere(exchange, relative),
             ),
             inconclusive.unseen(exchange),
         ),
         relative,
-        loop=observation.loop,
+        loop=run.observation.loop,
+        loop_ns=assemble.held(exchange, run.observation.segments, sure),
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
-    return assemble.with_mocked_calls(check, observation.segments, relative, fail=fail)
+    return assemble.with_mocked_calls(check, run.answered, relative, fail=fail)
 
 
 def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
@@ -147,11 +170,11 @@ def _near_the_limit(
     return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
 
 
-def _unjudged(
-    observation: Observation, exchange: Exchange, limits: Limits, relative: Callable[[str], str]
-) -> Iterator[str]:
+def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange, and on what no rule judges."""
-    yield from first_use.notes(observation, exchange, limits)
+    observation = run.observation
+    if exchange.number in run.first:
+        yield from first_use.notes(observation, exchange, limits)
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 

@@ -135,6 +135,8 @@ class LiveExchange:
     error: BaseException | None = None
     steps = 0
     """How many of its steps a meter has begun."""
+    brief = 0
+    """Ns of wall time that its steps took of which no segment is made, because they were short."""
     phase_began = 0
     """When the present phase began, where it is not the first: no segment may lie in two phases."""
     task: "asyncio.Task[None] | None" = None
@@ -188,7 +190,7 @@ class LiveExchange:
     @property
     def endpoint(self) -> str | None:
         """`module.qualname` of the endpoint, where the framework left it in the scope."""
-        return self.remains.endpoint if self.remains is not None else _dotted(self.scope.get("endpoint"))
+        return self.remains.endpoint if self.remains is not None else dotted(self.scope.get("endpoint"))
 
     @property
     def endpoint_code(self) -> EndpointCode | None:
@@ -230,6 +232,7 @@ class LiveExchange:
             route=self.route,
             endpoint=self.endpoint,
             steps=self.steps,
+            brief=self.brief,
             own_background=self.own_background,
             cancelled=self.cancelled,
             settled=self.settled,
@@ -308,7 +311,8 @@ def _path_of(route: object) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def _dotted(endpoint: object) -> str | None:
+def dotted(endpoint: object) -> str | None:
+    """`module.qualname` of an endpoint, also of an object that is called."""
     if endpoint is None:
         return None
     if type(endpoint) is FunctionType:

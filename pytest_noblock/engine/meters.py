@@ -85,6 +85,10 @@ class Metering:
     def __init__(self, steps: StepMeter) -> None:
         self.steps = steps
 
+    def collect(self, kit: MeterKit) -> None:
+        """No step is metered any more."""
+        self.segments = kit.with_samples(self.steps.segments)
+
 
 @contextmanager
 def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = False) -> Iterator[Metering]:
@@ -96,17 +100,18 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
     """
     kit = MeterKit(kind, user)
     with ExitStack() as stack:
+        collecting = stack.enter_context(ExitStack())  # closed last, and of an interrupted run, too
         stack.callback(kit.close)
         meter = kit.new_meter()
-        stack.callback(meter.close)
         result = Metering(meter)
+        collecting.callback(result.collect, kit)
+        stack.callback(meter.close)
         stack.enter_context(metered(meter))
         cover_c_calls(user)
         if not (exact and stack.enter_context(_counting_lines(kit, meter))):
             kit.watchdog.after = sample_after
             meter.attach_watchdog(kit.watchdog)
         yield result
-    result.segments = kit.with_samples(meter.segments)
 
 
 def _counting_lines(kit: MeterKit, meter: StepMeter) -> AbstractContextManager[bool]:

@@ -19,6 +19,9 @@ not one, so freezegun leaves it alone. time-machine moves `CLOCK_REALTIME` only.
 thread_cpu: Callable[[], int] = functools.partial(time.thread_time_ns)
 """CPU time of the calling thread, in ns. A partial, as `now`."""
 
+process_cpu: Callable[[], int] = functools.partial(time.process_time_ns)
+"""CPU time of all threads of the process, in ns. A partial, as `now`."""
+
 sleep: Callable[[float], None] = functools.partial(time.sleep)
 """For threads of ours and for seconds of real time: a test may put a mock in its place, which does not sleep."""
 

@@ -129,7 +129,7 @@ def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
         if place.frame is not None:
             key = place.frame.file, place.frame.line
             places.setdefault(key, place)
-            held[key] += piece.cpu if stall.kind == "cpu" else _asleep(piece)
+            held[key] += piece.cpu if stall.kind == "cpu" else slept(piece)
     if len(places) < 2:
         return stall
     longest_first = held.most_common()
@@ -144,7 +144,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
     network = list(_network(exchange, segment, owner))
     yield from network
     asked = attribution.slept_on_request(segment)
-    measured = _asleep(segment) - sum(stall.asleep for stall in network)
+    measured = slept(segment) - sum(stall.asleep for stall in network)
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
@@ -215,10 +215,10 @@ def _asleep_in(trip: attribution.RoundTrip, segment: Segment) -> int:
 
     A known call is witnessed: whatever the thread waited for in it, nobody else had their turn.
     """
-    return segment.asleep if trip.witnessed and segment.queued is not None else _asleep(segment)
+    return segment.asleep if trip.witnessed and segment.queued is not None else slept(segment)
 
 
-def _asleep(segment: Segment) -> int:
+def slept(segment: Segment) -> int:
     """Ns that the loop thread slept in the kernel in this segment, less its waits for the GIL."""
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))

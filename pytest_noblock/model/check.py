@@ -16,7 +16,7 @@ Outcome = Literal["passed", "failed", "accepted", "inconclusive", "not-exercised
 
 `passed`: the request was measured, and nothing was found. `failed`: a finding is not accepted. `accepted`: the user
 accepts each finding. `inconclusive`: nothing was measured. `not-exercised`: a sweep over the routes did not reach this
-route; no check of this version has it.
+route; `Check.reason` says why.
 """
 
 
@@ -114,7 +114,8 @@ class Check:
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None
-    """Why nothing could be said; None unless `outcome` is `inconclusive`."""
+    """Why nothing could be said; None unless `outcome` is `inconclusive`, or `not-exercised`: then a word of the
+    sweep's closed list, as `needs-auth`."""
     exchange: Exchange | None = None
     """The request with its times; the last one where `concurrency` or redirects made several. None where no request
     entered the app, and where how far it came is not known."""
@@ -126,6 +127,8 @@ class Check:
     response: "httpx.Response | None" = None
     """What the fixture's client received; None where it received nothing, and in a watched test, whose client is its
     own."""
+    loop_ns: int = 0
+    """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""
@@ -134,6 +137,11 @@ class Check:
     def duration_ms(self) -> float:
         """`duration` in ms."""
         return milliseconds(self.duration)
+
+    @property
+    def loop_ms(self) -> float:
+        """`loop_ns` in ms: one worker can serve `1000 / loop_ms` such requests in a second."""
+        return milliseconds(self.loop_ns)
 
 
 def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:

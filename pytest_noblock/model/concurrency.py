@@ -96,7 +96,9 @@ class Gap:
     workers: tuple[Worker, ...] = ()
     """The threads that computed in the gap; the thread that computed most stands first."""
     exchange: int | None = None
-    """The number of the exchange that waits for a thread; None where nobody looked."""
+    """The number of the exchange that waits for the thread that computed most; None where nobody knows."""
+    waiting: tuple[int, ...] = ()
+    """The numbers of the exchanges that waited for a thread when the gap ended; empty where nobody looked."""
     seen_by: Literal["loop thread", "watchdog"] = "loop thread"
     """Who waited for the GIL: whose switches and sleep these are. In a watched test it is the watchdog, while no step
     runs: the loop thread cannot go on either."""

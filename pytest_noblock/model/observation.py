@@ -133,6 +133,8 @@ class Exchange(NamedTuple):
     """The `repr` of the exception that the app's call raised; None where it raised none."""
     steps: int = 0
     """How many steps of the request were metered; 0: nothing was measured."""
+    brief: int = 0
+    """Ns of wall time that those steps took, all together, of which no segment is made, because they were short."""
     tasks: tuple[Task, ...] = ()
     """The background tasks of the request, in the order in which they were added."""
     raised: str | None = None

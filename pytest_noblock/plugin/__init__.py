@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import faults, markers, options, reporter
+from pytest_noblock.plugin import attached, faults, markers, options, reporter
 from pytest_noblock.plugin.session import Session
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.client import Noblock
+    from pytest_noblock.plugin.sweep_items import SweepPlugin
 
 _SESSION = pytest.StashKey[Session]()
-_REPORTER = "noblock-reporter"
 _PID = pytest.StashKey[int]()
 """The process that was configured. A test may fork, and its child may go on with the tests."""
 
@@ -27,16 +27,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_noblock import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     markers.register(config)
     options.validate_options(config)
     session = config.stash[_SESSION] = Session(config)
+    if options.sweeps(config):
+        session.sweep = _sweep(config, session)
     config.stash[_PID] = os.getpid()
     carrier = session.carrier()
     if carrier is not None:
-        config.pluginmanager.register(carrier, reporter.CARRIER)
+        config.pluginmanager.register(carrier, attached.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
-        config.pluginmanager.register(session.reporter(), _REPORTER)
+        config.pluginmanager.register(session.reporter(), reporter.REPORTER)
+
+
+def _sweep(config: pytest.Config, session: Session) -> "SweepPlugin":
+    from pytest_noblock.plugin.selected import select
+    from pytest_noblock.plugin.sweep_items import SweepPlugin
+
+    sweep = SweepPlugin(config, session, select(config))
+    config.pluginmanager.register(sweep, "noblock-sweep")
+    return sweep
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,7 +67,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    reporter.forget(item)
+    attached.forget(item)
     item.config.stash[_SESSION].begin(item)
 
 
@@ -99,8 +116,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def _leave_the_reports_to_the_parent(config: pytest.Config) -> None:
-    if config.pluginmanager.has_plugin(_REPORTER):
-        config.pluginmanager.unregister(name=_REPORTER)
+    if config.pluginmanager.has_plugin(reporter.REPORTER):
+        config.pluginmanager.unregister(name=reporter.REPORTER)
 
 
 @pytest.fixture

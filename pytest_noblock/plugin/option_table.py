@@ -23,6 +23,9 @@ class Option:
         marker: str = "",
         choices: tuple[str, ...] = (),
         ini_only: bool = False,
+        cli_only: bool = False,
+        lines: bool = False,
+        of_sweep: bool = False,
         read: settings.Reader | None = None,
     ) -> None:
         """`name` is empty for the option that is called just `noblock`.
@@ -30,7 +33,9 @@ class Option:
         The README shows `help` and `default` as they are, `--help` without backticks and links. An empty `default`: the
         option has no value unless somebody gives one. `value`: how a value looks on the command line; an option with
         neither `value` nor `choices` is a switch. An option with `choices` stands in the ini file only. `marker`: how
-        the noblock marker gives it. `read` puts a value into the settings of a test; without `read` the option holds
+        the noblock marker gives it. `cli_only`: the ini file does not know it; its value may be left out. `lines`: the
+        ini file gives one value a line, which may have blanks in it. `of_sweep`: without a sweep it says nothing, and
+        asks for nothing. `read` puts a value into the settings of a test; without `read` the option holds
         for the whole run.
         """
         self.name = name
@@ -41,6 +46,9 @@ class Option:
         self.marker = marker
         self.choices = choices
         self.ini_only = ini_only or bool(choices)
+        self.cli_only = cli_only
+        self.lines = lines
+        self.of_sweep = of_sweep
         self.read = read
 
     @property
@@ -61,6 +69,44 @@ OPTIONS = (
         value="pkg.mod:app",
         marker="app=",
         read=settings.read_app,
+    ),
+    Option(
+        "sweep",
+        "one test item for every route of the app, no test code; without a value the app is `noblock_app`'s",
+        value="pkg.mod:app",
+        cli_only=True,
+    ),
+    Option("methods", "what the sweep sends", "GET,HEAD", value="GET,POST", of_sweep=True),
+    Option("include", "the sweep's routes, by their paths", "all", value="GLOB", repeatable=True, of_sweep=True),
+    Option("exclude", "routes that the sweep leaves out", value="GLOB", repeatable=True, of_sweep=True),
+    Option(
+        "param",
+        "a value for the sweep's requests; `$NAME` is read from the environment",
+        value="user_id=1",
+        repeatable=True,
+        lines=True,
+        of_sweep=True,
+    ),
+    Option(
+        "header",
+        "a header of the sweep's requests; `$NAME` is read from the environment, and never printed",
+        value="Authorization: Bearer $TOKEN",
+        repeatable=True,
+        lines=True,
+        of_sweep=True,
+    ),
+    Option(
+        "require",
+        "share of the app's routes that the sweep must have measured",
+        "at least one",
+        value="80%",
+        of_sweep=True,
+    ),
+    Option(
+        "openapi",
+        "the OpenAPI document of the app that the sweep is of, where the app is neither FastAPI nor Starlette",
+        value="FILE or path",
+        of_sweep=True,
     ),
     Option(
         "max_block",
@@ -120,7 +166,7 @@ SEES = (
     ("sync-network, sync-io, cpu", "fixture, watched, sweep"),
     ("gil", "fixture, sweep; watched on the full meter"),
     ("pool-starved", "fixture, sweep; watched where the test's own requests fill the pool"),
-    ("contention", "fixture and sweep, with a probe"),
+    ("contention", "fixture, with a probe"),
     ("background-*", "fixture, watched; where the test asks for its background tasks"),
 )
 """Kinds of findings, and what sees them. The README says it at length."""

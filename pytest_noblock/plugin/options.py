@@ -7,7 +7,7 @@ go before the marker (see `client`).
 import os
 import re
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -16,6 +16,15 @@ from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_hel
 from pytest_noblock.plugin.settings import Settings
 
 _ROWS = {option.name: option for option in OPTIONS}
+
+SWEPT = "noblock::"
+"""How the ids of the sweep's items begin."""
+
+ROUTES = "noblock-routes"
+"""The user property of each of them: how many routes the app has, and how many of them were selected, as JSON."""
+
+SAID = "noblock-said-of-routes"
+"""The user property of one of them: a sentence on what the sweep does not see."""
 
 _OF_RUN = pytest.StashKey[Settings]()
 
@@ -26,13 +35,16 @@ def add_options(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         if option.cli:
             group.addoption(option.cli, help=plain_help(option), **_of_command_line(option))
-        _add_ini(parser, option)
+        if not option.cli_only:
+            _add_ini(parser, option)
     parser.addini("verbosity_noblock", "verbosity of noblock's failure reports", default="auto")
 
 
-def _of_command_line(option: Option) -> dict[str, str | None]:
+def _of_command_line(option: Option) -> dict[str, Any]:
     if not option.value:
         return {"action": "store_true", "default": None}
+    if option.cli_only:
+        return {"metavar": option.value, "nargs": "?", "const": ""}
     return {"metavar": option.value, "action": "append" if option.repeatable else "store"}
 
 
@@ -42,7 +54,8 @@ def _add_ini(parser: pytest.Parser, option: Option) -> None:
     elif option.choices:
         parser.addini(option.ini, plain_help(option), default=option.default.strip("`"))
     else:
-        kind: Literal["args", "string"] = "args" if option.repeatable else "string"
+        several: Literal["args", "linelist"] = "linelist" if option.lines else "args"
+        kind: Literal["args", "linelist", "string"] = several if option.repeatable else "string"
         parser.addini(option.ini, plain_help(option), type=kind)
 
 
@@ -50,7 +63,14 @@ def value_of(config: pytest.Config, name: str) -> object:
     """The command line's value, else the ini's; None where neither says anything."""
     option = _ROWS[name]
     given = config.getoption(option.ini) if option.cli else None
-    return given if given is not None else config.getini(option.ini) or None
+    if given is not None or option.cli_only:
+        return given
+    return config.getini(option.ini) or None
+
+
+def sweeps(config: pytest.Config) -> bool:
+    """Whether the routes of an app are swept."""
+    return value_of(config, "sweep") is not None
 
 
 def watches_all(config: pytest.Config) -> bool:
@@ -65,7 +85,8 @@ def reports(config: pytest.Config) -> list[str]:
 
 def asked_for(config: pytest.Config) -> bool:
     """Whether any option says that noblock is wanted in this run."""
-    return any(value_of(config, option.name) for option in OPTIONS if option.cli)
+    given = (value_of(config, option.name) for option in OPTIONS if option.cli and not option.of_sweep)
+    return sweeps(config) or any(given)
 
 
 def debugs() -> bool:
@@ -107,11 +128,11 @@ def _with(general: Settings, given: Mapping[str, object], where: str) -> Setting
 
 def validate_options(config: pytest.Config) -> None:
     """Raises UsageError, before anything runs."""
-    ini = {option.name: _readable(config, option.ini) for option in OPTIONS}
+    ini = {option.name: _readable(config, option.ini) for option in OPTIONS if not option.cli_only}
     of_run(config)
     _validate_verbosity(config)
     for option in OPTIONS:
-        value = ini[option.name]
+        value = ini.get(option.name)
         if option.choices and value not in option.choices:
             raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
     for file in reports(config):

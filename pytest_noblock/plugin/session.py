@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.plugin import faults, markers, options, unseen
+from pytest_noblock.plugin.attached import Carrier, attach_faults
 from pytest_noblock.plugin.faults import GUARD
-from pytest_noblock.plugin.reporter import Carrier, Reporter, attach_faults
+from pytest_noblock.plugin.reporter import Reporter
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
+    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment
 
@@ -51,6 +54,8 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.sweep: SweepPlugin | None = None
+        """None where no app is swept."""
         self._current: pytest.Item | None = None
         """The test that runs, or ran last: it bears what an app does that is stopped now."""
         self._last: ItemRun | None = None
@@ -106,7 +111,15 @@ class Session:
             must_watch=self._watches_all,
             debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
+            sweep=self._sweep_report(),
         )
+
+    def _sweep_report(self) -> "SweepReport | None":
+        if self.sweep is None:
+            return None
+        from pytest_noblock.plugin.sweep_report import SweepReport
+
+        return SweepReport(self._config)
 
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.checks.running_apps import RunningApps
@@ -117,7 +130,8 @@ class Session:
         """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
         failures = apps.stop()
         if self._is_over():
-            self._tell(failures)
+            for failure in failures:
+                self.tell(failure)
             return
         if failures:
             pytest.fail(_printable("\n".join(failures)), pytrace=False)
@@ -129,11 +143,10 @@ class Session:
         status = getattr(self._current and self._current.session, "exitstatus", pytest.ExitCode.OK)
         return bool(status != pytest.ExitCode.OK)
 
-    def _tell(self, sentences: list[str]) -> None:
+    def tell(self, sentence: str) -> None:
+        """Prints the sentence at once: no test can bear it any more."""
         terminal: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is None:
-            return
-        for sentence in sentences:
+        if terminal is not None:
             terminal.ensure_newline()
             terminal.write_line(f"noblock: {_printable(sentence)}", red=True)
 
@@ -189,6 +202,8 @@ class Session:
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""
         self._current = item
+        if item.nodeid.startswith(options.SWEPT):
+            return
         if self._watches_all or markers.watches(item) or unseen.uses_fixture(item):
             run = self._run(item)
             try:

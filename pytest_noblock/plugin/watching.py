@@ -18,8 +18,8 @@ from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
 from pytest_noblock.model.observation import LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
+from pytest_noblock.plugin.attached import attach, carrier_of
 from pytest_noblock.plugin.faults import GUARD
-from pytest_noblock.plugin.reporter import attach, carrier_of
 from pytest_noblock.report.uneventful import UneventfulTexts
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ class ItemRecorder:
             if not record.steps or record.tasks or record.left:
                 return None
         return records
+
+    def held(self, record: LiveExchange) -> int:
+        """Ns for which the request held the loop in all."""
+        segments = self._watch.segments
+        if not segments:
+            return record.brief
+        return record.brief + sum(each.cpu + each.asleep for each in segments if each.exchange == record.number)
 
     def checks(self, id: str, settings: "Settings") -> "list[Check]":
         """One check for each request that was recorded."""
@@ -216,8 +223,14 @@ class Watching:
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
         for each in requests:
-            reached = entered(each) is not False
-            attach(item, self._texts.text(id, each.request, each.route, each.endpoint, each.duration, reached=reached))
+            remains = each.remains
+            if remains is None:
+                route, endpoint, reached = each.route, each.endpoint, entered(each)
+            else:
+                route, endpoint, reached = remains.route, remains.endpoint, each.entered or remains.entered
+            times = each.duration, recorder.held(each)
+            text = self._texts.text(id, each.request, route, endpoint, *times, reached=reached is not False)
+            attach(item, text)
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)
 

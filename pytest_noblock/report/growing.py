@@ -76,4 +76,4 @@ class GrowingReport:
 
 
 def _end(environment: Mapping[str, object]) -> bytes:
-    return f'\n  ],\n  "environment": {json.dumps(environment)}\n}}\n'.encode()
+    return f'\n  ],\n  "routes": [],\n  "environment": {json.dumps(environment)}\n}}\n'.encode()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
     from pytest_noblock.model.finding import Finding
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.report.routes import RouteRow
     from pytest_noblock.report.wire import Run
 
 SCHEMA_VERSION = 1
@@ -25,16 +26,38 @@ to_json = json.JSONEncoder().encode
 
 def render(run: "Run") -> str:
     """The whole report as text."""
+    from pytest_noblock.report.routes import rows  # a run without a report needs none
+
     records = [record(check) for check in run.checks]
-    return json.dumps(document({**run.environment}, records), indent=2) + "\n"
+    routes = [_route(each) for each in rows(run.checks)]
+    return json.dumps(document({**run.environment}, records, routes), indent=2) + "\n"
 
 
-def document(environment: Record, records: Sequence[Record]) -> Record:
+def document(environment: Record, records: Sequence[Record], routes: Sequence[Record] = ()) -> Record:
     """The whole report as plain JSON."""
-    return {"schema_version": SCHEMA_VERSION, "environment": environment, "checks": list(records)}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "environment": environment,
+        "routes": list(routes),
+        "checks": list(records),
+    }
 
 
-def uneventful(id: str, request: str, route: str | None, endpoint: str | None, duration_ms: float) -> Record:
+def _route(row: "RouteRow") -> Record:
+    return {
+        "method": row.method,
+        "path": row.path,
+        "requests": row.requests,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "worst_ms": row.worst_ms,
+        "loop_ms": row.loop_ms,
+    }
+
+
+def uneventful(  # the values of a record
+    id: str, request: str, route: str | None, endpoint: str | None, duration_ms: float, loop_ms: float = 0.0
+) -> Record:
     """The record of a request that passed without a finding, a probe, a background task or a note."""
     return {
         "id": id,
@@ -42,7 +65,9 @@ def uneventful(id: str, request: str, route: str | None, endpoint: str | None, d
         "route": route,
         "endpoint": endpoint,
         "outcome": "passed",
+        "reason": None,
         "duration_ms": duration_ms,
+        "loop_ms": loop_ms,
         "findings": [],
         "probes": [],
         "background": [],
@@ -51,14 +76,16 @@ def uneventful(id: str, request: str, route: str | None, endpoint: str | None, d
 
 
 def record(check: "Check") -> Record:
-    """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes."""
+    """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes, too."""
+    why = [check.reason] if check.reason and check.outcome == "inconclusive" else []
     return {
-        **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms),
+        **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms, check.loop_ms),
         "outcome": check.outcome,
+        "reason": check.reason,
         "findings": [_finding(each) for each in check.findings],
         "probes": [_probe(each) for each in check.probes],
         "background": [_task(each) for each in check.background],
-        "notes": [*([check.reason] if check.reason else []), *check.notes],
+        "notes": [*why, *check.notes],
     }
 
 
@@ -111,6 +138,8 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         endpoint=entry["endpoint"],
         outcome=entry["outcome"],
         duration=_ns(entry["duration_ms"]),
+        loop_ns=_ns(entry["loop_ms"]),
+        reason=entry["reason"],
         limit=limit,
         meter=meter,
         findings=tuple(_finding_of(each) for each in entry["findings"]),
@@ -119,8 +148,13 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
             for each in entry["probes"]
         ),
         background=tuple(TaskRun(**each) for each in entry["background"]),
-        notes=tuple(entry["notes"]),
+        notes=tuple(entry["notes"][_with_reason(entry) :]),
     )
+
+
+def _with_reason(entry: Record) -> int:
+    """How many of the notes are the reason itself."""
+    return int(entry["outcome"] == "inconclusive" and entry["notes"][:1] == [entry["reason"]])
 
 
 def _finding_of(entry: Record) -> "Finding":

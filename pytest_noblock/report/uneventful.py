@@ -1,4 +1,4 @@
-"""The JSON records of uneventful requests, as text: a watched suite has thousands, and they differ in three values."""
+"""The JSON records of uneventful requests, as text: a watched suite has thousands, and they differ in four values."""
 
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -8,32 +8,45 @@ from pytest_noblock.report.json_v1 import to_json, uneventful
 NOT_REACHED = "something in front of the endpoint answered: the endpoint was not reached, and not measured"
 """The note on a request of a watched test that measured no route: the test's own assertions say what it wants."""
 
-_GAPS = ("\0id", "\0request", "\0duration_ms")
+_GAPS = ("\0id", "\0request", "\0duration_ms", "\0loop_ms")
 """Placeholders for the values that differ from request to request, in the order of the record's keys."""
 
 
 class UneventfulTexts:
-    """Writes the three values into the text of a record. It makes this text once for each route, endpoint and note."""
+    """Writes the four values into the text of a record. It makes this text once for each route, endpoint and note."""
 
     def __init__(self) -> None:
         self._around: dict[tuple[str | None, str | None, bool], list[str]] = {}
 
-    def text(  # the values of a record
-        self, id: str, request: str, route: str | None, endpoint: str | None, duration: int, *, reached: bool = True
+    def text(  # noqa: PLR0913  # the values of a record
+        self,
+        id: str,
+        request: str,
+        route: str | None,
+        endpoint: str | None,
+        duration: int,
+        held: int = 0,
+        *,
+        reached: bool = True,
     ) -> str:
-        """What `to_json(uneventful(...))` gives; `duration` in ns. `reached`: without it the record has a note."""
+        """What `to_json(uneventful(...))` gives; in ns `duration`, and `held`, for how long the loop was held in all.
+
+        `reached`: without it the record has a note.
+        """
         around = self._around.get((route, endpoint, reached))
         if around is None:
             around = self._around[route, endpoint, reached] = _around(route, endpoint, reached=reached)
-        first, second, third, fourth = around
-        return f"{first}{quoted(id)}{second}{quoted(request)}{third}{milliseconds(duration)}{fourth}"
+        first, second, third, fourth, fifth = around
+        times = f"{milliseconds(duration)}{fourth}{milliseconds(held)}"
+        return f"{first}{quoted(id)}{second}{quoted(request)}{third}{times}{fifth}"
 
 
 def _around(route: str | None, endpoint: str | None, *, reached: bool) -> list[str]:
-    """The four pieces of text before, between and after the values."""
-    id, request, duration = _GAPS
+    """The five pieces of text before, between and after the values."""
+    id, request, duration, held = _GAPS
     notes = [] if reached else [NOT_REACHED]
-    rest = to_json({**uneventful(id, request, route, endpoint, 0), "duration_ms": duration, "notes": notes})
+    times = {"duration_ms": duration, "loop_ms": held}
+    rest = to_json({**uneventful(id, request, route, endpoint, 0), **times, "notes": notes})
     around = []
     for gap in _GAPS:
         before, _, rest = rest.partition(quoted(gap))

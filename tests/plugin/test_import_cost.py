@@ -5,8 +5,8 @@ import json
 import pytest
 
 INERT = """
-    model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
-    plugin.reporter plugin.session plugin.settings plugin.unseen
+    hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
+    plugin.attached plugin.collected plugin.reporter plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.callbacks engine.clocks engine.detached engine.errors

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.model.check import Check
-from pytest_noblock.plugin.reporter import Carrier, Reporter, attach, attach_unused, forget
-from pytest_noblock.plugin.reporter import replace as replace_record
+from pytest_noblock.plugin.attached import Carrier, attach, attach_unused, forget
+from pytest_noblock.plugin.attached import replace as replace_record
+from pytest_noblock.plugin.reporter import Reporter
 from pytest_noblock.report import formats
 from pytest_noblock.report.growing import GrowingReport
 from pytest_noblock.report.json_v1 import record, to_json
@@ -46,7 +47,7 @@ def report_of(test, *requests, unused=(), when="teardown", others=()):
     for request in requests:
         attach(item, text_of(request))
     attach_unused(item, list(unused))
-    return SimpleNamespace(nodeid=test, when=when, passed=True, user_properties=item.user_properties)
+    return SimpleNamespace(nodeid=test, when=when, passed=True, outcome="passed", user_properties=item.user_properties)
 
 
 def a_session(exitstatus=pytest.ExitCode.OK, **options):
@@ -199,7 +200,7 @@ def carried_of(*checks, when="teardown"):
             attach(item, text_of(check))
         else:
             carrier.add(item, attach(item, to_json(record(check))), check)
-    report = SimpleNamespace(nodeid="a", when=when, passed=True, user_properties=item.user_properties)
+    report = SimpleNamespace(nodeid="a", when=when, passed=True, outcome="passed", user_properties=item.user_properties)
     hook = carrier.pytest_runtest_makereport(item, SimpleNamespace(when=when))
     next(hook)
     with pytest.raises(StopIteration):

@@ -64,7 +64,7 @@ def told(*tests, every_test=False, seen=(), left_out=(), whole=True):
     for test, outcome, where in tests:
         phases = [("setup", "passed"), ("call", outcome), ("teardown", "passed")]
         for when, ended in phases:
-            unseen.ended(SimpleNamespace(nodeid=test, when=when, passed=ended == "passed"))
+            unseen.ended(SimpleNamespace(nodeid=test, when=when, outcome=ended))
         if where != "":
             unseen.keep(test, [("other", 1), (UNSEEN, json.dumps([where, "why"]))])
     unseen.left_out(left_out)

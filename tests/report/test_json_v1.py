@@ -41,6 +41,7 @@ CHECK = Check(
     endpoint="app.main.report",
     outcome="failed",
     duration=312 * MS,
+    loop_ns=303 * MS,
     limit=50 * MS,
     meter="full",
     findings=(FINDING,),
@@ -56,7 +57,9 @@ def test_the_record_of_a_check_is_the_one_of_the_design():
         "route": "/report",
         "endpoint": "app.main.report",
         "outcome": "failed",
+        "reason": None,
         "duration_ms": 312.0,
+        "loop_ms": 303.0,
         "findings": [
             {
                 "kind": "sync-network",
@@ -153,4 +156,6 @@ def test_an_uneventful_check_is_all_in_its_record(duration):
 def test_the_whole_report_is_rendered_from_the_run():
     text = render(Run(ENVIRONMENT, (CHECK, INCONCLUSIVE)))
     assert text.endswith("}\n")
-    assert json.loads(text) == document(ENVIRONMENT, [record(CHECK), record(INCONCLUSIVE)])
+    route = {"method": "GET", "path": "/report", "requests": 1, "outcome": "failed", "reason": None}
+    routes = [{**route, "worst_ms": 301.2, "loop_ms": 303.0}]
+    assert json.loads(text) == document(ENVIRONMENT, [record(CHECK), record(INCONCLUSIVE)], routes)

@@ -74,6 +74,8 @@ class AppThread:
         """The app as it was given, whose routes can be read."""
         self.usable = True
         """False once its loop does not turn any more; whoever finds that out sets it."""
+        self.last_owner: LiveExchange | None = None
+        """Whose the last step was that a meter saw before the loop ended."""
         self._user = user
         self._measured: Measured = measured or (lambda _record: nullcontext())
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
@@ -245,6 +247,8 @@ class AppThread:
             self._loop.run_until_complete(self._serve())
         except BaseException as raised:  # noqa: BLE001  # handed to whoever started or stops the app
             error = raised
+        meter = instrument.current_meter()
+        self.last_owner = meter.last_owner if meter is not None else None
         left = _closed(self._loop, self._user)
         self._say(error or left)
 

@@ -82,6 +82,10 @@ class StepMeter:
     _chain_turn = _chain_began = 0
     _between = 0
     """Ns between the steps of the chain since `_began`: they belong to nobody, and are taken off."""
+    _step_at = 0
+    """When the present step began (ns)."""
+    _brief_before = 0
+    """`LiveExchange.brief` of the owner at `_began`: a segment that begins there takes in what was added since."""
 
     def __init__(self, clock: Clock, user: UserCode, sockets: SocketTable | None = None) -> None:
         self.ident = threading.get_ident()
@@ -125,6 +129,16 @@ class StepMeter:
         if self._watchdog is not None:  # nobody ends the step in which a meter is closed
             self._watchdog.step_ended(self.ident)
 
+    @property
+    def runs_since(self) -> int:
+        """When the request's step began that runs now (ns); 0 where none runs. Any thread may ask."""
+        return self._began if self.owner is not None else 0
+
+    @property
+    def last_owner(self) -> LiveExchange | None:
+        """Whose the last step was."""
+        return self._chain_of
+
     def present_turn(self) -> int:
         """The number of the turn that runs now. Any thread may call it."""
         if self.polled:
@@ -149,7 +163,7 @@ class StepMeter:
         self.owner = owner
         STEPPING[self.ident] = self
         owner.steps += 1
-        moment = now()
+        moment = self._step_at = now()
         since = moment - self._ended_at
         if self.polled:
             self.present_turn()
@@ -182,6 +196,7 @@ class StepMeter:
         """
         if self._between:
             self._between = 0
+        self._brief_before = self.owner.brief  # type: ignore[union-attr]  # whoever begins has an owner
         if self.deductions.used:
             self.deductions.reset()
         if self._lines is not None:
@@ -210,9 +225,12 @@ class StepMeter:
             or (self._lines is not None and self._lines.notable())
         ):
             self._charge(owner)
+            owner.brief = self._brief_before
             self._calls.clear()
             self._read_at = 0
             self._ended_at = now()  # our own work lies between this step and the next, and nothing else
+        else:
+            owner.brief += ended - self._step_at
         self.owner = None
 
     def switch_owner(self, owner: LiveExchange | None) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pytest_noblock.engine.clocks import clock_of, cpu_of
 from pytest_noblock.engine.exchange import CURRENT
-from pytest_noblock.engine.now import thread_cpu
+from pytest_noblock.engine.now import process_cpu, thread_cpu
 
 _AGE_NS = 10_000_000
 """ns. Marks that are older are taken anew when a step begins: what a thread burned before the step counts for no longer
@@ -30,15 +30,16 @@ _enumerate = threading.enumerate
 
 
 class _Starts:
-    """How many threads have been started so far, while the patches were in."""
+    """How many threads have been started so far, while the patches were in; how many of them by the app."""
 
-    number = 0
+    number = apps = 0
 
 
 def note_start(thread: threading.Thread) -> None:
     """The calling thread is about to start a thread. What the app starts, and what that starts, is the app's."""
     _Starts.number += 1
     if CURRENT.get() is not None or is_the_apps(threading.current_thread()):
+        _Starts.apps += 1
         mark_as_the_apps(thread)
 
 
@@ -104,6 +105,24 @@ class Marks(NamedTuple):
     at: int
     cpu: dict[threading.Thread, int]
     """By thread: a later thread may have the same identity."""
+    process: int
+    """That of all threads, native ones and those that have ended included."""
+    starts: int
+    """How many threads the app had started."""
+
+
+def burned_by_one_that_ended(before: Marks, after: Marks) -> int:
+    """CPU (ns) of the one thread of the app that has ended between two marks.
+
+    0 where none or several have ended: nobody knows then which one burned.
+    """
+    gone = [each for each in before.cpu if each not in after.cpu]
+    born = sum(is_the_apps(each) for each in after.cpu if each not in before.cpu)
+    came_and_went = after.starts - before.starts - born
+    if len(gone) + came_and_went != 1 or not all(map(is_the_apps, gone)):
+        return 0
+    living = sum(cpu - before.cpu.get(each, 0) for each, cpu in after.cpu.items())
+    return max(0, after.process - before.process - living)
 
 
 class PythonThreads:
@@ -174,4 +193,4 @@ def read_clocks(moment: int) -> Marks | None:
                 continue
             began = own.get("noblock_collection")
             cpu[each] = (burned if began is None else min(burned, began)) - own.get("noblock_collected", 0)
-    return Marks(moment, cpu) if cpu else None
+    return Marks(moment, cpu, process_cpu(), _Starts.apps) if cpu else None

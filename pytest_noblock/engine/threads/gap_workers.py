@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder
-from pytest_noblock.engine.threads.workers import ThreadClocks
+from pytest_noblock.engine.threads.workers import ThreadClocks, context_of
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.concurrency import Gap, Worker
 
@@ -36,6 +37,8 @@ class WorkerSample:
     frames: list[RawFrame]
     awaited: list[RawFrame]
     """The await chain of the task that waits for this thread's call; empty where nobody knows the task."""
+    record: LiveExchange | None = None
+    """The request that the thread works for; None where nobody knows."""
 
 
 class GapWorkers:
@@ -77,9 +80,28 @@ class GapWorkers:
                 cpu=cpu,
                 frames=stacks.get(thread.ident or 0, []),
                 awaited=self._awaiting(thread.ident or 0) if awaited else [],
+                record=self._record_of(thread.ident or 0, held=awaited),
             )
             for thread, cpu in most
         ]
+
+    def _record_of(self, ident: int, *, held: bool) -> LiveExchange | None:
+        """`held`: whether the holders may be asked, as on the loop thread."""
+        context = context_of(ident)
+        if context is not None:
+            return context.get(CURRENT)
+        return next((each.record for each in self._holders() if each.worker == ident), None) if held else None
+
+    def waiting(self) -> tuple[int, ...]:
+        """On the loop thread: the numbers of the requests that wait for a thread."""
+        return tuple(each.record.number for each in self._holders() if each.record is not None)
+
+    @staticmethod
+    def whose(samples: Sequence[WorkerSample]) -> int | None:
+        """The number of the request for which the thread worked that computed most."""
+        longest = max(samples, key=lambda each: each.cpu, default=None)
+        records = [each.record for each in samples if longest is not None and each.thread is longest.thread]
+        return next((each.number for each in records if each is not None), None)
 
     def _runs_app(self, frames: list[RawFrame]) -> bool:
         return any(self._user.is_the_apps(code.co_filename) for code, *_ in frames)

@@ -170,11 +170,15 @@ class GilGapDetector:
 
     def gaps(self) -> tuple[Gap, ...]:
         """All gaps, once the run is over."""
-        return tuple(replace(gap, workers=self._workers.values(samples, ended)) for gap, samples, ended in self._gaps)
+        return tuple(
+            replace(gap, workers=self._workers.values(samples, ended), exchange=self._workers.whose(samples))
+            for gap, samples, ended in self._gaps
+        )
 
     def _record(self, gap: Gap, stacks: Stacks) -> None:
         if len(self._gaps) < _MOST_GAPS:
-            self._gaps.append((gap, *self._workers.in_gap(gap, stacks)))
+            samples, ended = self._workers.in_gap(gap, stacks)
+            self._gaps.append((replace(gap, waiting=self._workers.waiting()), samples, ended))
         self._workers.mark(self._workers.marks())  # what was burned in this gap is not the next one's
 
 

@@ -17,7 +17,7 @@ from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
-from pytest_noblock.engine.steps.python_threads import Marks, is_the_apps, read_clocks
+from pytest_noblock.engine.steps.python_threads import Marks, burned_by_one_that_ended, is_the_apps, read_clocks
 from pytest_noblock.engine.threads.await_chains import WAITS_FOR_WORKER, await_chain
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Stack, user_frame
@@ -54,7 +54,6 @@ class UnderWay(NamedTuple):
 class _Thread(NamedTuple):
     """One thread in a gap."""
 
-    thread: threading.Thread
     cpu: int
     """ns, a lower bound: what it burned while the watchdog waited."""
     frames: list[RawFrame]
@@ -139,7 +138,6 @@ class WatchedGaps:
         loops, runners = [each.loop for each in under_way], {each.ident for each in under_way}
         threads = [
             _Thread(
-                thread,
                 _burned(thread, cpu, due, marks),
                 stacks.get(thread.ident or 0, []),
                 _works(thread, loops),
@@ -147,6 +145,8 @@ class WatchedGaps:
             )
             for thread, cpu in present.cpu.items()
         ]
+        gone = burned_by_one_that_ended(marks, present) - (due - marks.at)  # it may have burned before, too
+        threads.append(_Thread(max(0, gone), [], is_the_apps=True, runs_loop=False))
         return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
 
     def gaps(self, user: UserCode) -> "tuple[Gap, ...]":

@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Container, Iterable
+from contextvars import Context
 from types import FrameType
 from typing import Any
 
@@ -55,6 +56,18 @@ def _works(frame: FrameType | None) -> bool:
     while frame is not None and not frame.f_code.co_filename.endswith(_ANYIO_FILE):
         frame, called = frame.f_back, frame
     return frame is not None and (called is None or called.f_code.co_name != "get")
+
+
+def context_of(ident: int) -> Context | None:
+    """The context in which anyio's worker makes its present call; None where it makes none, or is not anyio's.
+
+    anyio (4.9 to 4.16) has it in the local `context` of `WorkerThread.run`.
+    """
+    frame = sys._current_frames().get(ident)
+    while frame is not None and not (frame.f_code.co_name == "run" and frame.f_code.co_filename.endswith(_ANYIO_FILE)):
+        frame = frame.f_back
+    found = frame.f_locals.get("context") if frame is not None else None
+    return found if isinstance(found, Context) else None
 
 
 def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFrame]]:

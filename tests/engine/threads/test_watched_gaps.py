@@ -2,12 +2,14 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
+from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import best_clock, voluntary_switches
-from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.python_threads import mark_as_the_apps, read_clocks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
@@ -44,6 +46,18 @@ class Burner:
         self._go.release()
         self._over.release()
         self.thread.join()
+
+
+@contextmanager
+def context_of_a_request():
+    """The patches are in, as in a watched test: what is started here is the app's."""
+    token = CURRENT.set(LiveExchange("GET", "/"))
+    instrument.install()
+    try:
+        yield
+    finally:
+        instrument.uninstall()
+        CURRENT.reset(token)
 
 
 @pytest.fixture
@@ -83,6 +97,40 @@ def test_the_thread_of_the_app_that_burned_and_the_request_that_was_under_way(us
 
 def test_a_thread_of_the_test_is_nobodys(user, burner):
     assert waited(user, burner(apps=False)) == ()
+
+
+class Ending(Burner):
+    """It ends once it has burned, before the watchdog looks."""
+
+    def burn(self):
+        super().burn()
+        self.end()
+
+
+def test_one_thread_of_the_app_that_has_ended_by_then_is_known_by_what_the_living_did_not_burn(user):
+    (gap,) = waited(user, Ending())
+    assert 59 * MS <= gap.workers[0].cpu <= gap.others_cpu
+    assert gap.workers[0].stack == ()
+
+
+def test_nobody_knows_which_of_two_that_have_ended_burned_or_whose_a_stranger_was(user):
+    assert waited(user, Ending(), Ending()) == ()
+    assert waited(user, Ending(apps=False)) == ()
+
+
+def test_a_thread_that_came_and_went_while_the_watchdog_waited(user):
+    class Brief(Ending):
+        def __init__(self):
+            """It is started as the request starts it, when it is to burn."""
+
+        def burn(self):
+            with context_of_a_request():
+                super().__init__(apps=False)
+            super().burn()
+
+    (gap,) = waited(user, Brief())
+    assert gap.workers[0].cpu >= 59 * MS
+    assert waited(user, Brief(), Brief()) == ()
 
 
 def test_where_a_thread_of_the_test_burned_as_much_nobody_knows_who_kept_it(user, burner):

@@ -1,0 +1,44 @@
+"""How far a sweep has come: one line that is rewritten, or in a log one line for each tenth. Quiet under `-q`."""
+
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+_STEP = 10
+"""Per cent."""
+
+
+class Progress:
+    """`with progress:` stands around the sweep. In a process that does not print it does nothing, as in a worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        terminal: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+        self._terminal = terminal if config.get_verbosity() >= 0 else None
+        self._told = -1
+        """The tenth that was told last."""
+
+    def __enter__(self) -> Self:
+        if self._terminal is not None:
+            self._terminal.ensure_newline()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._terminal is not None and self._terminal.isatty() and self._told >= 0:
+            self._terminal.line("")
+
+    def show(self, over: int, everything: int) -> None:
+        """So many of all requests have been answered."""
+        terminal = self._terminal
+        if terminal is None or not everything:
+            return
+        percent = 100 * over // everything
+        line = f"noblock sweep: {over} of {everything} requests answered [{percent:>3}%]"
+        if terminal.isatty():
+            terminal.rewrite(line, erase=True)
+            self._told = percent // _STEP
+        elif percent // _STEP > self._told and (over or self._told >= 0):
+            self._told = percent // _STEP
+            terminal.write_line(line)

@@ -1,0 +1,63 @@
+"""What a run says of its sweep at the end: kept by the process that prints."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_noblock.plugin import sweep_options
+from pytest_noblock.plugin.options import ROUTES, SAID
+
+if TYPE_CHECKING:
+    from pytest_noblock.model.check import Check
+    from pytest_noblock.report.sweep import Swept
+
+
+class SweepReport:
+    """The routes of the run, as their items told them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Raises UsageError."""
+        self._required = sweep_options.required(config)
+        self._routes = self._selected = 0
+        """How many routes the app has, and how many of them were selected."""
+        self._said: dict[str, None] = {}
+        """Sentences on what the sweep does not see; each xdist worker tells them."""
+        self.failed: str | None = None
+        """Why the run is red for its sweep; None where it is not."""
+
+    def keep(self, properties: Sequence[tuple[str, object]]) -> None:
+        """What an item attached."""
+        for name, value in properties:
+            if name == ROUTES:
+                self._routes, self._selected = json.loads(str(value))
+            elif name == SAID:
+                self._said[str(value)] = None
+
+    def judge(self, checks: "Sequence[Check]") -> pytest.ExitCode:
+        """What the run's exit code is, where it was OK up to here."""
+        swept = self._swept(checks)
+        if not swept.checks:
+            return pytest.ExitCode.OK  # collecting failed, or everything was deselected: pytest says so
+        if not swept.measured:
+            self.failed = "no route was measured: the sweep asserted nothing"
+            return pytest.ExitCode.NO_TESTS_COLLECTED
+        if self._required.fails(swept.measured, swept.of):
+            self.failed = f"--noblock-require={self._required.words} is not met: {swept.headline}"
+            return pytest.ExitCode.TESTS_FAILED
+        return pytest.ExitCode.OK
+
+    def lines(self, checks: "Sequence[Check]") -> Iterator[str]:
+        """For the summary."""
+        from pytest_noblock.report.sweep import lines
+        from pytest_noblock.sweep.reasons import REASONS
+
+        remedies: Mapping[str, str] = {reason: row.remedy for reason, row in REASONS.items()}
+        yield from lines(self._swept(checks), remedies)
+        yield from self._said
+
+    def _swept(self, checks: "Sequence[Check]") -> "Swept":
+        from pytest_noblock.report.sweep import Swept
+
+        return Swept(checks, self._routes, self._selected)

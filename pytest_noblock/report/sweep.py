@@ -1,0 +1,83 @@
+"""The end of a sweep: how many routes were measured, the worst first, and why the others were not (pure)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pytest_noblock.model.check import Check
+from pytest_noblock.report import routes
+from pytest_noblock.report.routes import RouteRow
+
+AWAITS_NOTHING = "its endpoint is an async def that awaits nothing"
+"""The note on a route that holds the loop from its begin to its end: as a plain `def` it would run in a thread."""
+
+UNMEASURED = "not measured: "
+"""How the note begins on a route that is red, and whose answer measured nothing: it refused, and blocked before."""
+
+_MOST_ROWS = 20
+"""Rows of routes that passed. Those that did not are all shown."""
+_MOST_NAMES = 5
+
+
+class Swept(NamedTuple):
+    """A sweep that is over."""
+
+    checks: Sequence[Check]
+    """One for each route that came to its end."""
+    routes: int
+    """How many routes the app has."""
+    selected: int
+    """How many of them were selected, as by `-k`."""
+
+    @property
+    def measured(self) -> int:
+        return sum(map(_is_measured, self.checks))
+
+    @property
+    def of(self) -> int:
+        """How many there were to measure."""
+        return self.selected
+
+    @property
+    def headline(self) -> str:
+        """`N of M routes measured`."""
+        if self.selected < self.routes:
+            return f"{self.measured} of {self.of} selected routes measured (the app has {self.routes})"
+        return f"{self.measured} of {self.of} routes measured"
+
+
+def _is_measured(check: Check) -> bool:
+    refused = any(note.startswith(UNMEASURED) for note in check.notes)
+    return check.outcome in ("passed", "failed", "accepted") and not refused
+
+
+def lines(swept: Swept, remedies: Mapping[str, str]) -> Iterator[str]:
+    """`remedies`: by reason, how to have such routes measured."""
+    yield swept.headline
+    rows = routes.rows(swept.checks)
+    exercised = [each for each in rows if each.outcome != "not-exercised"]
+    yield from routes.table(exercised, _MOST_ROWS)
+    yield from _not_exercised([each for each in rows if each.outcome == "not-exercised"], remedies)
+    yield from _awaits_nothing(swept.checks)
+
+
+def _not_exercised(rows: Sequence[RouteRow], remedies: Mapping[str, str]) -> Iterator[str]:
+    groups: defaultdict[str, list[RouteRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.reason or ""].append(row)
+    if groups:
+        yield f"not exercised: {len(rows)}"
+    for reason, group in sorted(groups.items(), key=lambda each: -len(each[1])):
+        yield f"  {reason}: {_named([each.name for each in group])}"
+        yield f"      {remedies[reason]}" if reason in remedies else "      not known"
+
+
+def _awaits_nothing(checks: Sequence[Check]) -> Iterator[str]:
+    names = [f"{each.request.partition(' ')[0]} {each.route}" for each in checks if AWAITS_NOTHING in each.notes]
+    if names:
+        yield f"async def, and awaits nothing (a plain def would leave the loop to others): {_named(names)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"

@@ -1,0 +1,33 @@
+"""What can be said of an endpoint by its code alone: where it is defined, and whether it awaits anything."""
+
+import dis
+import functools
+import inspect
+from typing import Any
+
+from pytest_noblock.engine.exchange import code_of, undecorated
+
+_AWAITS = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
+"""CPython 3.11 to 3.14: one of these stands in the code of whatever awaits, iterates with `async for`, or enters an
+`async with` block."""
+
+
+def place_of(endpoint: object) -> tuple[str, int] | None:
+    """File and line, counted from 0 as pytest does, of the endpoint's `def`; None where it is not Python's."""
+    code = code_of(_function(endpoint))
+    return None if code is None else (code.co_filename, code.co_firstlineno - 1)
+
+
+def awaits_nothing(endpoint: object) -> bool:
+    """Whether it is an `async def` that never gives the loop back: as a plain `def` it would run in a thread."""
+    function = _function(endpoint)
+    code = code_of(function)
+    if code is None or not inspect.iscoroutinefunction(function):
+        return False
+    return not any(each.opname in _AWAITS for each in dis.get_instructions(code))
+
+
+def _function(endpoint: object) -> Any:
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return undecorated(endpoint)

@@ -1,0 +1,81 @@
+"""What a sweep knows of one route: values that the plugin shows and that reports are drawn from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pytest_noblock.engine.observe import Request as Sent
+from pytest_noblock.model.observation import Observation
+from pytest_noblock.sweep.reasons import REASONS, Reason, remedy
+from pytest_noblock.sweep.route import Route
+
+
+@dataclass(slots=True, eq=False)
+class RouteResult:
+    """How far the sweep came with one route. It fills while the sweep runs."""
+
+    route: Route
+    sent: Sent | None = None
+    """The request, as the app gets it; None where none could be made."""
+    reason: Reason | None = None
+    """Why the route is not measured; None where it is, or where nobody knows yet."""
+    words: str = ""
+    """What is known beyond the reason: `answered 404`."""
+    mistake: str | None = None
+    """A whole sentence that makes the route's item red: a hook that raised, a request that ended the loop."""
+    requests: int = 0
+    """How many requests were sent to it."""
+    first: Observation | None = None
+    """What the measured run recorded of this route alone."""
+    cold: Observation | None = None
+    """The same of the run before it."""
+    exact: Observation | None = None
+    """The same of a run of the suspects, with counters at every user line."""
+    suspect: bool = False
+    """Whether it is checked alone, too."""
+    in_steps: bool = False
+    """Whether it is one for what its own steps show."""
+    alone: bool = False
+    """Whether only a whole check of its own can tell: what the run showed is not recorded in its steps."""
+    to_learn: bool = False
+    """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
+    ran: bool = False
+    """Whether the sweep is through with it."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether the handler was entered, and answered below 400."""
+        return self.ran and self.reason is None and self.mistake is None
+
+    @property
+    def measured_cold(self) -> bool:
+        """Whether the first round measured it, so that the second is worth while."""
+        return self.cold is not None and not self.ran
+
+    def leave_out(self, reason: Reason, words: str = "") -> None:
+        """The route is not measured, for this reason."""
+        self.reason, self.words = reason, words
+        self.ran = True
+
+    def sentence(self) -> str:
+        """Why the route is not exercised, and how to have it measured."""
+        if self.reason is None:
+            return ""
+        why = f"{self.words}: " if self.words else ""
+        return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, variables(self.route))}"
+
+
+def teachers(wanted: Iterable[Route], others: Iterable[Route]) -> list[Route]:
+    """Those of the others that answer lists of what the wanted routes have in their paths."""
+    above = {path for route in wanted for path in _above(route.path)}
+    return [each for each in others if each.method == "GET" and each.path.rstrip("/") in above]
+
+
+def _above(path: str) -> Iterator[str]:
+    """`/users` and `/users/{user_id}/orders` of `/users/{user_id}/orders/{order_id}`."""
+    parts = path.split("/")
+    yield from ("/".join(parts[:place]) for place, part in enumerate(parts) if "{" in part)
+
+
+def variables(route: Route) -> tuple[str, ...]:
+    """The names in braces in the route's path."""
+    return tuple(part.partition("}")[0] for part in route.path.split("{")[1:])

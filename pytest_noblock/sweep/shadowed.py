@@ -1,0 +1,17 @@
+"""Did the route itself answer? Another one, declared before it, may take all of its requests."""
+
+from pytest_noblock.engine.exchange import dotted
+from pytest_noblock.model.observation import Exchange
+from pytest_noblock.sweep.route import Route
+
+
+def answered_instead(route: Route, exchange: Exchange) -> str | None:
+    """Who answered in the route's place: `/users/{user_id} (app.main.user)`. None where the route did, or nobody knows.
+
+    `/users/{user_id}`, declared before `/users/me`, takes its requests: that other endpoint is measured twice, and its
+    own never.
+    """
+    own = dotted(route.endpoint)
+    if own is None or exchange.endpoint is None or exchange.endpoint == own:
+        return None
+    return f"{exchange.route or 'another route'} ({exchange.endpoint})"

@@ -1,0 +1,78 @@
+"""A sweep of an app whose routes are in each other's way, or in no document: nothing is green that did not run."""
+
+import pytest
+
+pytest.importorskip("python_multipart")
+
+APP = """
+import asyncio, time, uuid
+from fastapi import FastAPI, Form, HTTPException, UploadFile
+from pydantic import BaseModel, Field
+
+app = FastAPI()
+THINGS = {uuid.uuid4(): "gold"}
+
+@app.get("/things")
+async def things():
+    return {"items": [{"id": str(key), "name": name} for key, name in THINGS.items()]}
+
+@app.get("/things/{thing_id}")
+async def thing(thing_id: str):
+    await asyncio.sleep(0)
+    return thing_id
+
+@app.get("/things/mine")
+async def mine():
+    time.sleep(0.08)
+
+@app.get("/hidden/{thing_id}", include_in_schema=False)
+async def hidden(thing_id: uuid.UUID):
+    time.sleep(0.08)  # BAD
+
+class Thing(BaseModel):
+    name: str = Field(pattern="^[A-Z]{3}-[0-9]+$")
+    parts: list["Thing"]
+
+@app.post("/things")
+async def make(thing: Thing):
+    time.sleep(0.08)  # BAD
+
+async def legacy(scope, receive, send): ...
+
+app.mount("/legacy", legacy)
+
+@app.post("/upload")
+async def upload(file: UploadFile, title: str = Form(min_length=5)):
+    await file.read()
+"""
+
+
+LEGACY = "What is mounted at /legacy shows no routes, so that only those in an OpenAPI document are swept"
+PAGES = "The pages of the framework itself are left out: /openapi.json, /docs"
+
+
+@pytest.mark.one_python
+def test_a_route_whose_requests_another_takes_is_not_measured(pytester: pytest.Pytester) -> None:
+    """Its own endpoint blocks, and nobody would know."""
+    pytester.makepyfile(app=APP)
+    result = pytester.runpytest("--noblock-sweep=app:app", "--noblock-methods=GET,POST", "-rs", "-v")
+    result.assert_outcomes(passed=3, failed=2, skipped=1)
+    text = result.stdout.str()
+    assert "noblock::GET /things/mine SKIPPED" in text
+    assert "not-found: /things/{thing_id} (app.thing) takes its requests: declare the route before that one" in text
+    bad = [number for number, line in enumerate(APP.strip().splitlines(), 1) if line.endswith("# BAD")]
+    assert all(f"app.py:{line} in " in text for line in bad)
+    assert "noblock::GET /hidden/{thing_id} FAILED" in text
+    assert "noblock::POST /things FAILED" in text
+    assert "5 of 6 routes measured" in text
+    assert text.count(LEGACY) == 1
+    assert PAGES in text
+
+
+@pytest.mark.one_python
+def test_each_worker_knows_what_is_not_swept_and_it_is_said_once(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(app=APP)
+    result = pytester.runpytest_subprocess("--noblock-sweep=app:app", "-n2", "-k", "hidden or things")
+    text = result.stdout.str()
+    assert text.count(LEGACY) == 1
+    assert PAGES not in text  # with -v only: every app of FastAPI's has them

@@ -1,0 +1,174 @@
+"""The rounds of a sweep against a bare ASGI app: who is sent when, who is a suspect, and what ends a route."""
+
+import asyncio
+import time
+
+import pytest
+
+from pytest_noblock.checks.plan import Plan
+from pytest_noblock.checks.running_apps import RunningApps
+from pytest_noblock.engine.observe import Request as Sent
+from pytest_noblock.engine.observe_many import Patience
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.sweep import run
+from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.route import Route
+from pytest_noblock.sweep.run import Sweep
+
+
+class App:
+    """Counts what it is asked for."""
+
+    def __init__(self):
+        self.calls = []
+        self.cookies = set()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        self.calls.append(f"{scope['method']} {scope['path']}")
+        self.cookies |= {value for name, value in scope["headers"] if name == b"cookie"}
+        await receive()
+        status = await self._act(scope["path"])
+        headers = [(b"set-cookie", b"seen=1"), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if scope["path"] == "/streams":
+            while True:
+                await send({"type": "http.response.body", "body": b"x", "more_body": True})
+                await asyncio.sleep(0.02)
+        await send({"type": "http.response.body", "body": b"[7]"})
+
+    async def _lifespan(self, receive, send):
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _act(self, path):
+        match path:
+            case "/sleeps":
+                time.sleep(0.08)
+            case "/first" if self.calls.count("GET /first") == 1:
+                time.sleep(0.08)
+            case "/second" if self.calls.count("GET /second") > 1:
+                time.sleep(0.08)
+            case "/never":
+                await asyncio.Event().wait()
+            case "/missing":
+                return 404
+            case _:
+                await asyncio.sleep(0.02)
+        return 200
+
+
+class User:
+    """Makes plain requests, and notes what it is told."""
+
+    def __init__(self):
+        self.learnt = []
+        self.told = []
+
+    def request_of(self, result):
+        path = result.route.path.replace("{id}", str(len(self.learnt)))
+        return Sent(result.route.method, path, {})
+
+    def learn(self, result, response):
+        self.learnt.append((result.route.path, response.json()))
+
+    def progress(self, over, everything):
+        self.told.append((over, everything))
+
+
+@pytest.fixture
+def app():
+    return App()
+
+
+@pytest.fixture
+def sweep(tmp_path, app, monkeypatch):
+    """Sweeps these routes: the sweep itself, and the results by name."""
+    monkeypatch.setattr(run, "PATIENCE", Patience(1.0, 0.5))
+    apps = RunningApps(str(tmp_path), "full")
+    user = User()
+
+    def swept(*names):
+        sweep = Sweep(app, apps, Plan(limits=Limits(linger=100_000_000)), "full")
+        results = [RouteResult(Route(*name.split())) for name in names]
+        sweep.run(results, user)
+        return sweep, {each.route.name: each for each in results}
+
+    swept.user = user
+    yield swept
+    apps.stop()
+
+
+def outcomes(swept):
+    sweep, results = swept
+    return {name: sweep.check("t", each).outcome for name, each in results.items()}
+
+
+def test_each_route_is_sent_to_get_warm_and_once_more_to_be_measured(sweep, app):
+    assert outcomes(sweep("GET /a", "HEAD /b")) == {"GET /a": "passed", "HEAD /b": "passed"}
+    assert sorted(app.calls) == ["GET /a", "GET /a", "HEAD /b", "HEAD /b"]
+    assert sweep.user.told[-1] == (4, 4)
+
+
+def test_of_many_routes_only_those_are_sent_twice_that_showed_something(sweep, app, monkeypatch):
+    monkeypatch.setattr(run, "_SENT_TWICE", 1)
+    swept = sweep("GET /a", "GET /b", "GET /sleeps")
+    assert app.calls.count("GET /a") == app.calls.count("GET /b") == 1
+    assert outcomes(swept) == {"GET /a": "passed", "GET /b": "passed", "GET /sleeps": "failed"}
+    assert app.calls.count("GET /sleeps") == 2
+
+
+def test_each_stall_has_its_owner_and_is_confirmed(sweep):
+    swept = sweep("GET /a", "GET /sleeps", "GET /b", "GET /second")
+    found = outcomes(swept)
+    assert found == {"GET /a": "passed", "GET /sleeps": "failed", "GET /b": "passed", "GET /second": "failed"}
+    check = swept[0].check("t", swept[1]["GET /sleeps"])
+    assert [each.confirmed for each in check.findings] == [True]
+    assert check.loop_ms >= 80
+
+
+def test_what_the_first_request_alone_does_is_no_finding(sweep):
+    swept = sweep("GET /first")
+    check = swept[0].check("t", swept[1]["GET /first"])
+    assert check.outcome == "passed"
+    assert any("did not come again" in note or "first" in note for note in check.notes)
+
+
+def test_what_refuses_is_sent_once(sweep, app):
+    _sweep, results = sweep("GET /missing", "GET /a")
+    assert (results["GET /missing"].reason, results["GET /missing"].words) == ("not-found", "answered 404")
+    assert app.calls.count("GET /missing") == 1
+    assert results["GET /a"].measured
+
+
+def test_a_request_that_may_change_something_is_sent_once_and_after_the_others(sweep, app):
+    _sweep, results = sweep("DELETE /a", "POST /a", "GET /a")
+    assert app.calls == ["GET /a", "GET /a", "POST /a", "DELETE /a"]
+    assert results["POST /a"].measured
+
+
+def test_a_route_with_an_id_comes_after_the_list_and_no_cookie_stays(sweep, app):
+    sweep("GET /things/{id}", "GET /things")
+    assert app.calls[:2] == ["GET /things", "GET /things/1"]
+    assert sweep.user.learnt[0] == ("/things", [7])
+    assert app.cookies == set()
+
+
+def test_what_does_not_end_is_cancelled_and_the_others_are_measured(sweep, app):
+    _sweep, results = sweep("GET /streams", "GET /never", "GET /a")
+    assert (results["GET /streams"].reason, results["GET /streams"].mistake) == ("endless", None)
+    assert results["GET /never"].reason == "endless"
+    assert "GET /never did not answer within 1 s" in (results["GET /never"].mistake or "")
+    assert results["GET /a"].measured
+    assert app.calls.count("GET /never") == 1
+
+
+def test_a_route_that_was_left_out_is_not_sent(sweep, app):
+    result = RouteResult(Route("GET", "/a"))
+    result.leave_out("excluded")
+    with pytest.raises(RuntimeError, match="was not sent"):
+        sweep("GET /b")[0].check("t", result)
+    assert "GET /a" not in app.calls

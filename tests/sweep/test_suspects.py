@@ -1,0 +1,86 @@
+"""Which of many requests under way may have held the loop: by what is recorded, without a clock."""
+
+import pytest
+
+from pytest_noblock.model.concurrency import Gap, Worker
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import Segment
+from pytest_noblock.sweep import suspects
+
+MS = 1_000_000
+LIMITS = Limits(50 * MS)
+
+
+def exchange(number: int, sent: int = 0, returned: int = 1000 * MS) -> Exchange:
+    return Exchange(number, "GET", f"/{number}", sent, sent + 1, returned - 1, returned, 200, steps=1)
+
+
+def segment(
+    number: int, *, cpu: int = 0, asleep: int = 0, began: int = 10 * MS, turn: int = 1, doubtful: int = 0
+) -> Segment:
+    return Segment(
+        exchange=number, began=began, ended=began + cpu + asleep, cpu=cpu, collected=0, queued=0, switches=bool(asleep),
+        others_cpu=0, round_trips=0, doubtful_trips=doubtful, turn=turn,
+    )  # fmt: skip
+
+
+def observed(*segments: Segment, gaps: tuple[Gap, ...] = (), exchanges: int = 4) -> Observation:
+    return Observation("full", tuple(exchange(number) for number in range(1, exchanges + 1)), segments, gaps=gaps)
+
+
+@pytest.mark.parametrize(
+    ("one", "suspect"),
+    [
+        (segment(2, cpu=60 * MS), True),
+        (segment(2, asleep=60 * MS), True),
+        (segment(2, asleep=2 * MS), True),  # it may have opened and closed a connection
+        (segment(2, doubtful=1), True),
+        (segment(2, cpu=20 * MS), False),
+    ],
+)
+def test_a_step_has_one_owner(one, suspect):
+    seen = observed(segment(1, cpu=5 * MS), one, segment(3))
+    assert suspects.of_steps(seen, LIMITS) == ({2} if suspect else set())
+    assert suspects.beside_steps(seen, LIMITS, []) == set()
+
+
+def test_only_what_computed_may_be_what_a_process_does_once():
+    assert suspects.computed(observed(segment(1, cpu=60 * MS)), LIMITS)
+    assert not suspects.computed(observed(segment(1, asleep=60 * MS)), LIMITS)
+
+
+def gap(whose: int | None, waiting: tuple[int, ...] = ()) -> Gap:
+    stack = (Frame("app.py", 3, "burns", user=True),)
+    worker = Worker(100 * MS, stack)
+    return Gap(
+        began=20 * MS, ended=130 * MS, late=110 * MS, switches=22, asleep=110 * MS, others_cpu=100 * MS,
+        workers=(worker,), exchange=whose, waiting=waiting,
+    )  # fmt: skip
+
+
+def test_a_thread_that_keeps_the_gil_is_its_requests_and_where_nobody_knows_all_are_asked_that_wait_for_one():
+    known = observed(gaps=(gap(3),))
+    assert suspects.keepers(known, LIMITS) == {3}
+    assert suspects.beside_steps(known, LIMITS, []) == set()
+    waiting = observed(gaps=(gap(None, (2, 4)),))
+    assert suspects.keepers(waiting, LIMITS) == set()
+    assert suspects.beside_steps(waiting, LIMITS, []) == {2, 4}
+    assert suspects.beside_steps(observed(gaps=(gap(None),)), LIMITS, []) == {1, 2, 3, 4}
+
+
+def test_a_step_of_the_apps_own_is_laid_to_those_that_ran_right_before_it():
+    seen = observed(segment(99, asleep=80 * MS, turn=10))
+    steps = [(2, 1), (6, 4), (8, 2), (10, 3), (11, 4)]
+    assert suspects.of_steps(seen, LIMITS) == set()
+    assert suspects.beside_steps(seen, LIMITS, steps) == {2, 3}
+
+
+def test_each_request_gets_what_is_its_own():
+    seen = observed(segment(1), segment(2), segment(99), gaps=(gap(2), gap(None)))
+    shared = suspects.of_each(seen, {1: 7, 2: 8, 3: 8})
+    assert [each.number for each in shared[8].exchanges] == [2, 3]
+    assert [each.exchange for each in shared[8].segments] == [2]
+    assert [each.exchange for each in shared[8].gaps] == [2]
+    assert shared[7].gaps == ()
