@@ -23,7 +23,7 @@ _ROUND_TRIP = Rule(
 _DOUBTFUL_TRIP = Rule(
     "doubtful-trip",
     "a socket sent and received within the step, another thread computed meanwhile and may have done it, "
-    "and a sample shows the loop thread waiting in a known network call",
+    "and a sample, or its line's counters, shows the loop thread waiting in a known network call",
 )
 
 Key = tuple[str, int]
@@ -54,6 +54,11 @@ def of_network(segment: Segment) -> list[RoundTrip]:
         for key, trip in _by_calls(segment).items()
     }
     trips |= {key: _counted(line, segment, _ROUND_TRIP) for key, line in by_line.items() if line.round_trips}
+    trips |= {
+        key: _counted(line, segment, _DOUBTFUL_TRIP)
+        for key, line in by_line.items()
+        if key not in trips and line.doubtful_trips and _slept_in_network_call(line)
+    }
     if not trips and (segment.round_trips or (segment.doubtful_trips and _seen_in_network_call(segment))):
         place = _by_samples([each for each in segment.samples if each.syscall in _NETWORK_WAITS] or segment.samples)
         rule = _ROUND_TRIP if segment.round_trips else _DOUBTFUL_TRIP
@@ -69,6 +74,12 @@ def _seen_in_network_call(segment: Segment) -> bool:
         if sample.syscall in _NETWORK_WAITS and entry is not None and entry.network:
             return True
     return False
+
+
+def _slept_in_network_call(line: LineCost) -> bool:
+    """Whether the line that slept calls a known network call: the second witness of a trip that may be another's."""
+    entry = known(line.frame.call)
+    return line.asleep > 0 and entry is not None and entry.network
 
 
 def of_sleep(segment: Segment) -> BlamedLine:

@@ -92,10 +92,11 @@ def slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
     thread was seen in another wait, or had the GIL for less than the interval, or where nobody else had the GIL for
     long. In all other cases a user line must have been sampled, and the watchdog's samples must not explain the sleep.
     """
-    if place.witnessed or segment.cpu + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
+    had_gil = segment.cpu + segment.taken_off
+    if place.witnessed or had_gil + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
         return True
     by_watchdog = 2 * _sampling(segment) >= segment.asleep
-    kept_to_itself = segment.cpu < _HANDS_OVER_AFTER_NS or gil_was_free(segment)
+    kept_to_itself = had_gil < _HANDS_OVER_AFTER_NS or gil_was_free(segment)
     return kept_to_itself and place.frame is not None and not by_watchdog
 
 

@@ -46,4 +46,4 @@ def _least(segment: Segment, slowdown: int) -> Segment:
     waited = segment.off_cpu if segment.queued is None else segment.queued  # for a processor, with the GIL kept
     in_c = min(segment.cpu, max(0, sum(filter(None, lateness)) - waited))
     least = in_c + (segment.cpu - in_c) // slowdown
-    return segment._replace(cpu=least, ended=segment.ended - (segment.cpu - least))
+    return segment.less_cpu(segment.cpu - least)

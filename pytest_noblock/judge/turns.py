@@ -47,6 +47,7 @@ def _joined(pieces: Sequence[Segment]) -> Segment:
 
 _ADDED = set(Segment._fields) - {"exchange", "began", "ended", "turn", "elsewhere", "lines"}  # noqa: SLF001  # public
 """Fields that are numbers to add up, tuples to join, or a yes or no that must hold of all pieces."""
+_ADDED_OF_LINES = set(LineCost._fields) - {"frame", "stack"}  # noqa: SLF001  # public
 
 
 def _added(values: Sequence[Any]) -> Any:
@@ -75,6 +76,6 @@ def _lines(pieces: Iterable[Segment]) -> tuple[LineCost, ...]:
 
 
 def _both(one: LineCost, other: LineCost) -> LineCost:
-    costs = {name: getattr(one, name) + getattr(other, name) for name in ("hits", "cpu", "asleep", "round_trips")}
+    costs = {name: getattr(one, name) + getattr(other, name) for name in _ADDED_OF_LINES}
     better = one if one.stack else other
     return better._replace(**costs)

@@ -69,6 +69,8 @@ class LineCost(NamedTuple):
     """Ns in which the loop thread was neither on a processor nor in the run queue."""
     round_trips: int
     """How many sockets sent and received while the line ran."""
+    doubtful_trips: int = 0
+    """Those of them that another thread may have used: it computed meanwhile. `round_trips` is without them."""
 
 
 class Segment(NamedTuple):
@@ -127,8 +129,14 @@ class Segment(NamedTuple):
 
     def without_first_use(self) -> "Segment":
         """The segment of a request that finds all of it done already."""
-        return self._replace(cpu=self.cpu - self.first_use, ended=self.ended - self.first_use, first_use=0)
+        return self.less_cpu(self.first_use)._replace(first_use=0)
 
+    def less_cpu(self, ns: int) -> "Segment":
+        """The segment without so much of its CPU, which is not the app's."""
+        return self._replace(cpu=self.cpu - ns, ended=self.ended - ns, taken_off=self.taken_off + ns)
+
+    taken_off: int = 0
+    """Ns of CPU that a judge took off: `cpu` is without them. The thread had the GIL in them all the same."""
     threads_cpu: int | None = None
     """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A C library's own threads
     cannot. None: nobody knows."""

@@ -33,6 +33,11 @@ def cost(line, *, cpu=0, asleep=0, trips=0, hits=1):
     )
 
 
+def doubtful(line, name, *, asleep):
+    """The cost of a line that calls `name` while another thread may have used the socket that it used."""
+    return cost(line, asleep=asleep)._replace(frame=user(line, name), doubtful_trips=1)
+
+
 def call(line, wall, *, network=False, began=0):
     return BlockingCall("socket.connect", network, began * MS, (began + wall) * MS, stack(line))
 
@@ -98,8 +103,12 @@ def test_the_line_that_slept(seen, expected):
         ({"trips": 1, "samples": (sample(3, "running"),)}, [(3, 100)]),
         ({"trips": 1}, [(None, 100)]),
         ({"lines": (cost(3, asleep=2),), "samples": (sample(3, "poll"),)}, []),
+        ({"lines": (doubtful(3, "pycurl.Curl.perform", asleep=21), cost(4, asleep=1))}, [(3, 21)]),
+        ({"lines": (doubtful(3, "pycurl.Curl.perform", asleep=0),)}, []),  # answered at once, as by a mock
+        ({"lines": (doubtful(3, "time.sleep", asleep=21),)}, []),
     ],
-    ids="line two-lines call two-calls nested-calls line-and-call two-places waiting running unseen none".split(),
+    ids="line two-lines call two-calls nested-calls line-and-call two-places waiting running unseen none "
+    "doubtful mocked not-network".split(),
 )
 def test_the_lines_that_talked_to_the_network(seen, expected):
     trips = attribution.of_network(segment(**seen))

@@ -121,6 +121,14 @@ def test_a_sleep_is_the_apps_own_where_nobody_could_make_it_hand_over_the_gil(st
     assert gil_waits.slept_by_itself(step, place) is own
 
 
+@pytest.mark.parametrize(("waits", "own"), [((6.1, 5.2), False), ((0.1, 0.1), True)])
+def test_cpu_that_was_taken_off_is_time_with_the_gil(waits, own):
+    """Datasette: 16 templates loaded for the first time, 86 ms, beside threads of its pool; asleep 54.6 ms."""
+    loading = segment(54.6, 12, cpu=86.8, first_use=86 * MS, threads_cpu=0, samples=looks(*waits))
+    assert gil_waits.slept_by_itself(loading.without_first_use(), CAUGHT) is own
+    assert gil_waits.slept_by_itself(segment(54.6, 12, cpu=0.8), CAUGHT)  # nothing was taken off
+
+
 @pytest.mark.parametrize(
     ("step", "free"),
     [

@@ -71,14 +71,14 @@ def test_the_portable_meter_adds_up_what_it_knows():
 
 def test_all_that_was_recorded_of_the_pieces_is_kept():
     call = BlockingCall("time.sleep", network=False, began=0, ended=MS, stack=(frame(7),))
-    line = LineCost(frame(7), (frame(7),), hits=1, cpu=20 * MS, asleep=MS, round_trips=1)
+    line = LineCost(frame(7), (frame(7),), hits=1, cpu=20 * MS, asleep=MS, round_trips=1, doubtful_trips=1)
     bare = line._replace(stack=())
     one = piece(0, 20, calls=(call,), lines=(bare,), round_trips=1, imported=3)
     (turn,) = turns([one, piece(30, 20, calls=(call,), lines=(line,), others_cpu=4, imported=2)], {1: REQUEST})
     joined = turn.segment
     assert (len(joined.samples), joined.calls, joined.round_trips) == (2, (call, call), 1)
     assert (joined.others_cpu, joined.imported) == (4, 5)
-    assert joined.lines == (LineCost(frame(7), (frame(7),), hits=2, cpu=40 * MS, asleep=2 * MS, round_trips=2),)
+    assert joined.lines == (LineCost(frame(7), (frame(7),), 2, 40 * MS, 2 * MS, round_trips=2, doubtful_trips=2),)
 
 
 def test_the_line_of_the_greatest_part_is_named_and_the_others_are_told():

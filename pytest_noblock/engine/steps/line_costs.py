@@ -39,6 +39,7 @@ class _Cost:
     cpu: int = 0
     asleep: int = 0
     round_trips: int = 0
+    doubtful_trips: int = 0
     stack: Stack = ()
     """Innermost the line itself."""
 
@@ -133,8 +134,9 @@ class LineCounters:
             others = others_so_far()  # before the scan, which lets other threads run
             trips = len(self._sockets.scan_all(end[WALL] - start[WALL]))
             if trips:
-                own, _doubtful = own_and_doubtful(trips, others_exactly() - self._others_at_scan)
+                own, doubtful = own_and_doubtful(trips, others_exactly() - self._others_at_scan)
                 cost.round_trips += own
+                cost.doubtful_trips += doubtful
             self._others_at_scan = others
 
     def _begin_waiting(self) -> None:
@@ -168,4 +170,5 @@ def _line_cost(key: Key, cost: _Cost) -> LineCost:
         cpu=cost.cpu,
         asleep=cost.asleep,
         round_trips=cost.round_trips,
+        doubtful_trips=cost.doubtful_trips,
     )
