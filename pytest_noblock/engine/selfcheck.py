@@ -2,7 +2,6 @@
 
 import os
 import socket
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -56,6 +55,8 @@ def meter_of_this_machine() -> tuple[Meter, str]:
 
 def pace_now() -> Pace:
     """How fast the calling thread computes now, and how fast it did at best in this session."""
+    import statistics  # few findings are near the limit
+
     works = [_work() for _ in range(_WORKS)]
     _note_fastest(works)
     return Pace(now=round(statistics.median(works)), best=_fastest[0])

@@ -18,7 +18,6 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.steps.python_threads import Marks, burned_by_one_that_ended, is_the_apps, read_clocks
-from pytest_noblock.engine.threads.await_chains import WAITS_FOR_WORKER, await_chain
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Stack, user_frame
 
@@ -171,6 +170,8 @@ def _works(thread: threading.Thread, loops: Sequence[object]) -> bool:
 
 
 def _awaits(request: UnderWay) -> Iterator[tuple[int, list[RawFrame]]]:
+    from pytest_noblock.engine.threads.await_chains import await_chain  # most tests have no gap
+
     record, ident, loop = request
     running = asyncio.current_task(loop) if loop is not None else None
     if running is not None and record_of(running) is record:
@@ -200,6 +201,8 @@ def _in_step(ident: int) -> list[RawFrame]:
 
 
 def _waits_for_no_worker(awaits: tuple[int, list[RawFrame]]) -> bool:
+    from pytest_noblock.engine.threads.await_chains import WAITS_FOR_WORKER
+
     _number, frames = awaits
     return not frames or frames[0][0].co_name not in WAITS_FOR_WORKER
 
