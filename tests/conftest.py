@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import functools
 import gc
+import importlib.metadata
 import pkgutil
 import sys
 import sysconfig
@@ -78,8 +80,16 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them."""
-    return True if collection_path.name == "soak" and config.option.markexpr == "not slow" else None
+    """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them.
+
+    The same for modules in which all is asked of one Python alone.
+    """
+    left_out = config.option.markexpr
+    if collection_path.name == "soak":
+        return True if left_out.startswith("not slow") else None
+    if "not one_python" in left_out and collection_path.suffix == ".py":
+        return True if b"\npytestmark = pytest.mark.one_python\n" in collection_path.read_bytes() else None
+    return None
 
 
 def pytest_collection_finish() -> None:
@@ -111,6 +121,26 @@ def _forget_apps() -> None:
             cached.cache_clear()
 
 
+class ReadOnce:
+    """What is installed, with what was read of it. Each inner run asks every distribution for plugins.
+
+    To read 150 files of entry points twice, and to look for each file of each plugin, is a third of a short run.
+    """
+
+    def __init__(self, distribution: importlib.metadata.Distribution) -> None:
+        self._distribution = distribution
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(self._distribution, name)
+        setattr(self, name, value)
+        return value
+
+
+@functools.cache
+def _distributions() -> list[ReadOnce]:
+    return [ReadOnce(each) for each in importlib.metadata.Distribution.discover()]
+
+
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
     """Inner runs are the same everywhere: in the order they are written, and with nothing that CI sets.
@@ -123,6 +153,7 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iter
     for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(SysModulesSnapshot, "restore", _restore)
+    monkeypatch.setattr(importlib.metadata, "distributions", _distributions)
     yield pytester
     _forget_apps()
     gc.collect()

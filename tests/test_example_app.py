@@ -18,6 +18,8 @@ from example_app.main import ROWS, app
 from tests import readme_table
 from tests.example_rows import REPAIRED, TABLE, blocking_lines, named, needed, wrong
 
+pytestmark = pytest.mark.one_python
+
 ROUTES = {route.path: route for row in ROWS for route in row.routes if isinstance(route, APIRoute)}
 TESTED = {twins.blocks for twins in TABLE} | {path for _, path in REPAIRED}
 RESULT = "/celery/{broker}/results/{task}"
@@ -32,7 +34,6 @@ def noblock_app():
     return app
 
 
-@pytest.mark.one_python
 @pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.id)
 def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     needed(twins)
@@ -41,7 +42,6 @@ def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     readme_table.compare(check.request, named(twins, check), blocking_lines(twins.where))
 
 
-@pytest.mark.one_python
 @pytest.mark.parametrize(("twins", "path"), REPAIRED, ids=[twins.id_of(path) for twins, path in REPAIRED])
 def test_the_repaired_twin_is_green(noblock, twins, path):
     needed(twins)

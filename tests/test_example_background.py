@@ -17,6 +17,8 @@ from pytest_noblock.judge.background import faults
 from pytest_noblock.model.check import Check
 from tests import readme_table
 
+pytestmark = pytest.mark.one_python
+
 
 class Twins(NamedTuple):
     trap: str

@@ -23,6 +23,8 @@ from pytest_noblock.plugin.watching import ItemRecorder
 from pytest_noblock.report.failure import failure
 from tests.fuzzing import ANYTHING_TWICE, Rude, examples
 
+pytestmark = pytest.mark.one_python
+
 LIMITS = Limits(10**9, linger=10**7)
 START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
 BODY = {"type": "http.response.body", "body": b"text"}

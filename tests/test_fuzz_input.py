@@ -21,6 +21,8 @@ from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.report.failure import failure
 from tests.fuzzing import ANYTHING, ODD_TEXTS, Rude, examples
 
+pytestmark = pytest.mark.one_python
+
 OURS = pytest_noblock.__path__[0]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import faults, markers, options, reporter
+from pytest_noblock.plugin import attached, faults, markers, options, reporter
 from pytest_noblock.plugin.session import Session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_PID] = os.getpid()
     carrier = session.carrier()
     if carrier is not None:
-        config.pluginmanager.register(carrier, reporter.CARRIER)
+        config.pluginmanager.register(carrier, attached.CARRIER)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone writes and prints
         config.pluginmanager.register(session.reporter(), reporter.REPORTER)
 
@@ -69,7 +69,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    reporter.forget(item)
+    attached.forget(item)
     item.config.stash[_SESSION].begin(item)
 
 

@@ -166,7 +166,7 @@ SEES = (
     ("sync-network, sync-io, cpu", "fixture, watched, sweep"),
     ("gil", "fixture, sweep; watched on the full meter"),
     ("pool-starved", "fixture, sweep; watched where the test's own requests fill the pool"),
-    ("contention", "fixture and sweep, with a probe"),
+    ("contention", "fixture, with a probe"),
     ("background-*", "fixture, watched; where the test asks for its background tasks"),
 )
 """Kinds of findings, and what sees them. The README says it at length."""

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 from pytest_noblock.plugin import markers, options, unseen
-from pytest_noblock.plugin.reporter import attach, attach_unused, carrier_of, replace
+from pytest_noblock.plugin.attached import attach, attach_unused, carrier_of, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

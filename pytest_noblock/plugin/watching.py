@@ -18,8 +18,8 @@ from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
 from pytest_noblock.model.observation import LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
+from pytest_noblock.plugin.attached import attach, carrier_of
 from pytest_noblock.plugin.faults import GUARD
-from pytest_noblock.plugin.reporter import attach, carrier_of
 from pytest_noblock.report.uneventful import UneventfulTexts
 
 if TYPE_CHECKING:

@@ -408,3 +408,20 @@ def test_an_exception_on_the_loop_leaves_no_cycle(installed):
         assert asyncio.run(main())() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"), [("AST constructor recursion depth mismatch (before=156, after=57)", 2), ("of the module", 1)]
+)
+def test_an_import_that_met_another_parser_is_made_once_more(error, asked):
+    names = []
+
+    def original(name, import_):
+        names.append(name)
+        if len(names) == 1:
+            raise SystemError(error)
+        return "module"
+
+    with contextlib.nullcontext() if asked == 2 else pytest.raises(SystemError, match=error):
+        assert instrument._find_and_load(original)("noblock_no_such_module", None) == "module"
+    assert names == ["noblock_no_such_module"] * asked

@@ -122,6 +122,7 @@ def test_a_class_marker_over_tests_without_requests_is_named_and_red_only_where_
     assert "test_it.py::TestSome::test_no_request" in text
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [("-k", "no_request"), ("test_it.py::TestVain::test_no_request",), ("-k", "Some")])
 def test_a_part_of_the_tests_under_a_marker_is_not_red(suite, options):
     result = suite(MARKED, *options)
@@ -130,6 +131,7 @@ def test_a_part_of_the_tests_under_a_marker_is_not_red(suite, options):
     assert "nothing was seen in" in lines_of(result)
 
 
+@pytest.mark.one_python
 def test_a_module_marker_is_as_a_classes_and_holds_across_processes(suite):
     pytest.importorskip("xdist")
     tests = "pytestmark = pytest.mark.noblock\ndef test_1(): pass\ndef test_2(): pass\ndef test_3(client): {}\n"
@@ -139,6 +141,7 @@ def test_a_module_marker_is_as_a_classes_and_holds_across_processes(suite):
     assert "the marker of test_it.py asserted nothing: no test under it made a request" in lines_of(result)
 
 
+@pytest.mark.one_python
 def test_a_marked_test_that_only_starts_the_app_is_red_and_so_is_such_a_run(suite):
     tests = "def test_starts(client):\n    with client: pass\n"
     result = suite("@pytest.mark.noblock\n" + tests, "--noblock-report=out.json")
@@ -151,6 +154,7 @@ def test_a_marked_test_that_only_starts_the_app_is_red_and_so_is_such_a_run(suit
     assert "no request was watched: --noblock asserted nothing" in lines_of(result)
 
 
+@pytest.mark.one_python
 def test_tests_in_which_nothing_was_seen_are_counted_and_named_in_ten_lines(suite):
     result = suite(
         'def test_free(client): client.get("/free")\n'

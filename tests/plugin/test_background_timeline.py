@@ -53,6 +53,7 @@ def test_a_check_has_every_task_with_its_times(run_traps):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 def test_a_check_has_what_became_of_lost_and_failed_tasks(run_traps):
     result = run_traps("""
         def test_it(noblock):
@@ -72,6 +73,7 @@ def test_a_check_has_what_became_of_lost_and_failed_tasks(run_traps):
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.one_python
 def test_of_arguments_the_types_alone_are_told(run, shop):
     shop.makepyfile(
         api="""
@@ -121,6 +123,7 @@ def test_of_arguments_the_types_alone_are_told(run, shop):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_a_failure_shows_line_reason_and_times(run_traps):
     result = run_traps("""
         import pytest
@@ -147,6 +150,7 @@ def test_a_failure_shows_line_reason_and_times(run_traps):
     )
 
 
+@pytest.mark.one_python
 def test_the_report_has_findings_and_tasks(run_traps, pytester):
     result = run_traps(
         """
@@ -177,6 +181,7 @@ def test_the_report_has_findings_and_tasks(run_traps, pytester):
     }
 
 
+@pytest.mark.one_python
 def test_an_unread_stream_loses_the_tasks_a_read_one_does_not(run_traps):
     """Starlette >= 1.9: who leaves the block is gone, and the app's call with it."""
     result = run_traps("""
@@ -311,6 +316,7 @@ PLACES = """
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("name", "code"),
     [("added_at", 'tasks.add_task(write_log, "ordered")'), ("called_at", "await tasks()")],
@@ -330,6 +336,7 @@ EARLY = """
 """
 
 
+@pytest.mark.one_python
 def test_the_line_that_added_a_task_is_shown_from_any_folder(shop, monkeypatch):
     """The code is read by the absolute path: one relative to rootdir opens from nowhere else."""
     shop.makepyfile(

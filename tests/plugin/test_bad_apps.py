@@ -25,6 +25,7 @@ def complain(pytester, refused):
     return complain
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -52,6 +53,7 @@ def test_an_app_that_cannot_be_found(complain, name, sentence):
     )
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("app", "sentence"),
     [
@@ -145,6 +147,7 @@ def test_a_lifespan_that_fails_is_told_with_its_line(pytester, refused, stage, l
     refused(result, f"the app's lifespan {stage} failed: ", f" at api.py:{line} in lifespan")
 
 
+@pytest.mark.one_python
 def test_a_lifespan_that_reports_its_failure_is_told_in_its_words(pytester, refused):
     pytester.makepyfile(
         api="""
@@ -171,6 +174,7 @@ def test_a_lifespan_that_does_not_finish_is_given_up(pytester, refused, monkeypa
     assert result.duration < 50  # less than it would take
 
 
+@pytest.mark.one_python
 def test_a_second_test_starts_the_app_anew_after_a_failed_startup(pytester, refused):
     """One broken start is not the next test's."""
     pytester.makepyfile(

@@ -77,6 +77,7 @@ def test_each_request_that_is_wrong_fails_its_test_with_one_sentence(run, shop, 
     refused(result, *SENTENCES)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("ini", "sentence"),
     [

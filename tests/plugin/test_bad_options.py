@@ -21,6 +21,7 @@ def usage_error(shop, refused):
 MARKED = "import pytest\n\n@pytest.mark.noblock({})\ndef test_it(noblock):\n    pass\n"
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -41,6 +42,7 @@ def test_a_mistake_in_a_marker_ends_the_run_at_collection(usage_error, arguments
     usage_error(MARKED.format(arguments), sentence)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("test", "id"),
     [
@@ -54,6 +56,7 @@ def test_a_marker_on_a_class_or_a_module_is_read_as_well(usage_error, test, id):
     usage_error("import pytest\n" + test.format(marker), f"{id}: max_block: 'fast' is not a duration")
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
@@ -85,6 +88,7 @@ def test_a_mistake_in_the_ini_file_ends_the_run(usage_error, ini, sentence):
     usage_error("def test_it(): pass", sentence, ini=ini)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -124,12 +128,14 @@ def test_an_argument_that_is_wrong_fails_at_the_line_of_the_test(run):
     result.stdout.fnmatch_lines(["*test_shop.py:2: TypeError"])
 
 
+@pytest.mark.one_python
 def test_a_report_that_cannot_be_written_is_told_in_one_sentence(run, refused):
     result = run("def test_it(noblock): noblock.get('/awaits')", "--noblock-report=/proc/absent/report.json")
     assert result.ret not in (0, pytest.ExitCode.INTERNAL_ERROR)
     refused(result, "/proc/absent/report.json")
 
 
+@pytest.mark.one_python
 def test_a_report_is_written_below_a_folder_that_is_not_there_yet(run, shop):
     run("def test_it(noblock): noblock.get('/awaits')", "--noblock-report=new/folder/report.json").assert_outcomes(
         passed=1
@@ -137,6 +143,7 @@ def test_a_report_is_written_below_a_folder_that_is_not_there_yet(run, shop):
     assert shop.path.joinpath("new/folder/report.json").is_file()
 
 
+@pytest.mark.one_python
 def test_the_markers_help_is_what_the_markers_take(shop):
     result = shop.runpytest("--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.noblock(max_block=None, probe=None, app=None, action=None): *"])

@@ -63,11 +63,13 @@ def probed_by(pytester, refused, monkeypatch):
     return probed_by
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("probe", ["'/health'", "['/health', '/docs']"])
 def test_a_probe_that_answers_is_fine(probed_by, probe):
     assert probed_by(probe) == {"passed": 1}
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("probe", "sentence"),
     [
@@ -103,6 +105,7 @@ def test_a_probe_without_any_response_is_red(pytester, refused, probe):
     refused(result, f"the probe GET {probe} ")
 
 
+@pytest.mark.one_python
 def test_a_probe_is_refused_even_where_the_request_blocks(shop, refused):
     """Both are wrong: the setting must be mended first."""
     shop.makepyfile("def test_it(noblock):\n    noblock.get('/blocks', probe='/absent')")
@@ -111,6 +114,7 @@ def test_a_probe_is_refused_even_where_the_request_blocks(shop, refused):
     refused(result, "the probe GET /absent answered 404")
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("probe", ["'health'", "''", "[]", "5", "['/health', 5]", "'http://elsewhere/health'"])
 def test_what_is_no_path_is_refused_before_anything_is_sent(shop, refused, probe):
     shop.makepyfile(

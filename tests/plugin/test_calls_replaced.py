@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 pytest.importorskip("fastapi")
 
 API = '''

@@ -219,7 +219,12 @@ def run_holders(pytester, monkeypatch):
     return run_holders
 
 
-@pytest.mark.parametrize("name", KINDS)
+ASYNCIOS = [name for name, what in KINDS.items() if what.startswith("asyncio.")]  # CPython's own: on each Python
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ASYNCIOS else pytest.mark.one_python) for name in KINDS]
+)
 def test_both_lines_and_what_was_held_are_named(run_holders, name):
     lines = {"holds": line_of(f"holds {name}"), "waits": line_of(f"waits {name}")}
     run_holders(BOTH.format(name=name, what=KINDS[name], **lines)).assert_outcomes(passed=1)
@@ -231,24 +236,28 @@ def test_behind_a_middleware_that_runs_the_app_in_a_task_of_its_own(run_holders)
     run_holders(test, more=BEHIND).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("name", ["semaphore", "limiter", "pool", "httpx"])
 def test_with_ten_of_it_nobody_waits(run_holders, name):
     test = f"def test_it(noblock):\n    noblock.get('/{name}/slow', probe='/{name}/fast')"
     run_holders(test, n=10).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("name", ["nothing", "short", "away"])
 def test_who_holds_nothing_or_not_for_long_is_green(run_holders, name):
     test = f"def test_it(noblock):\n    noblock.get('/{name}/slow', probe='/{name}/fast')"
     run_holders(test).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_a_probe_of_something_else_feels_nothing(run_holders):
     run_holders("def test_it(noblock):\n    noblock.get('/lock/slow', probe='/semaphore/fast')").assert_outcomes(
         passed=1
     )
 
 
+@pytest.mark.one_python
 def test_a_probe_that_gives_up_before_it_has_waited_for_long_is_red_as_well(run_holders):
     result = run_holders("def test_it(noblock):\n    noblock.get('/gives-up-soon/slow', probe='/gives-up-soon/fast')")
     result.assert_outcomes(failed=1)
@@ -273,6 +282,7 @@ def test_the_failure_says_who_held_what_and_who_waited(run_holders):
     )
 
 
+@pytest.mark.one_python
 def test_the_report_carries_both_lines(run_holders, pytester):
     import json
 

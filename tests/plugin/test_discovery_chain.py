@@ -42,6 +42,7 @@ def greeted_by(pytester):
     return greeted_by
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("first", range(len(PLACES)), ids=PLACES)
 def test_each_place_goes_before_those_below_it(greeted_by, first):
     assert greeted_by(*PLACES[first:]) == PLACES[first]
@@ -88,6 +89,7 @@ def test_an_app_of_a_parametrized_fixture_must_be_seen_by_pytest(pytester, refus
     pytester.runpytest().assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     "app", ["build", "build()", "Namespace.app", "Namespace.build"], ids=["factory", "called", "nested", "static"]
 )
@@ -98,6 +100,7 @@ def test_an_import_string_may_name(pytester, app):
     pytester.runpytest(f"--noblock-app=api:{app}").assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_an_app_in_a_package_beside_the_tests_is_found(pytester):
     """As `python -m pytest` finds it: the rootdir is importable, whatever pytest put on the path."""
     pytester.mkpydir("pkg")
@@ -108,6 +111,7 @@ def test_an_app_in_a_package_beside_the_tests_is_found(pytester):
     pytester.runpytest("--import-mode=importlib").assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_the_marker_takes_the_app_itself_too(pytester):
     pytester.makepyfile(api=APP.format(name="object"))
     pytester.makepyfile(
@@ -123,6 +127,7 @@ def test_the_marker_takes_the_app_itself_too(pytester):
     pytester.runpytest().assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_two_apps_in_one_session_each_answer_for_themselves(pytester):
     for name in ("one", "two"):
         pytester.makepyfile(**{name: APP.format(name=name)})
@@ -146,6 +151,7 @@ def test_two_apps_in_one_session_each_answer_for_themselves(pytester):
     result.assert_outcomes(passed=2, errors=1)
 
 
+@pytest.mark.one_python
 def test_an_app_fixture_that_fails_is_told_by_its_own_error(shop):
     """Not that there is none."""
     shop.makepyfile(

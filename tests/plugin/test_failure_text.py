@@ -31,12 +31,14 @@ def test_the_failure_reads_as_promised(run):
     assert [line for line in text[len(expected) :] if line.strip()] == []
 
 
+@pytest.mark.one_python
 def test_quiet_is_one_line(run):
     text = [line for line in report(run(BLOCKS, "-q")) if line.strip()]
     pytest.LineMatcher(text).fnmatch_lines(["GET /blocks blocked the event loop * ms (limit 50 ms)"])
     assert len(text) == 1
 
 
+@pytest.mark.one_python
 def test_verbose_adds_the_timeline(run):
     result = run(BLOCKS, "-v")
     result.stdout.fnmatch_lines(
@@ -54,6 +56,7 @@ def test_verbose_adds_the_timeline(run):
     assert "innermost first" not in result.stdout.str()
 
 
+@pytest.mark.one_python
 def test_very_verbose_adds_the_stack_and_every_probe(run):
     result = run(BLOCKS, "-vv")
     result.stdout.fnmatch_lines(
@@ -70,11 +73,13 @@ def test_very_verbose_adds_the_stack_and_every_probe(run):
     )
 
 
+@pytest.mark.one_python
 def test_the_verbosity_of_the_reports_can_be_set_alone(run, shop):
     shop.makeini("[pytest]\nverbosity_noblock = 1")
     run(BLOCKS).stdout.fnmatch_lines(["*timeline, from when the request was sent"])
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [(), ("-q",), ("-v",), ("--tb=short",), ("--tb=line",), ("-x",)])
 def test_the_short_summary_of_80_columns_keeps_verb_route_and_size(run, options):
     result = run("def test_it(noblock):\n    noblock.get('/blocks')", "-rf", *options)
@@ -84,6 +89,7 @@ def test_the_short_summary_of_80_columns_keeps_verb_route_and_size(run, options)
     pytest.LineMatcher([line]).fnmatch_lines(["*GET /blocks blocked the event loop*"])
 
 
+@pytest.mark.one_python
 def test_the_size_survives_in_the_short_summary_of_a_short_name(run, monkeypatch):
     """The line that CI logs and mails show: what, where, how long."""
     monkeypatch.setenv("COLUMNS", "100")
@@ -99,6 +105,7 @@ def test_the_failure_stands_in_no_traceback(run):
     assert "pytest_noblock" not in result.stdout.str().partition("FAILURES")[2]
 
 
+@pytest.mark.one_python
 def test_two_lines_that_block_are_two_findings_worst_first(run, shop):
     shop.makepyfile(
         api="""
@@ -123,6 +130,7 @@ def test_two_lines_that_block_are_two_findings_worst_first(run, shop):
     )
 
 
+@pytest.mark.one_python
 def test_a_request_that_was_not_repeated_says_so(run):
     result = run("def test_it(noblock): noblock.post('/blocking-orders')")
     result.stdout.fnmatch_lines(
@@ -135,6 +143,7 @@ def test_a_request_that_was_not_repeated_says_so(run):
     )
 
 
+@pytest.mark.one_python
 def test_a_confirmed_request_does_not(run):
     result = run("def test_it(noblock): noblock.post('/blocking-orders', confirm=True)")
     result.stdout.fnmatch_lines(["POST /blocking-orders blocked the event loop * ms (limit 50 ms)"])
@@ -154,6 +163,7 @@ READ = [
 ]
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(("options", "debug"), [(["-vvv"], ""), ([], "1")], ids=["vvv", "debug"])
 @pytest.mark.parametrize("how", ["fixture", "watched"])
 def test_the_readings_are_shown_to_who_asks_for_them(run, monkeypatch, how, options, debug):
@@ -167,6 +177,7 @@ def test_the_readings_are_shown_to_who_asks_for_them(run, monkeypatch, how, opti
     result.stdout.fnmatch_lines(READ)
 
 
+@pytest.mark.one_python
 def test_they_are_not_shown_to_others(run):
     text = run(BLOCKS, "-vv").stdout.str()
     assert "  rule    " not in text
@@ -183,6 +194,7 @@ NOTED = """
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(("debug", "options"), [("", ()), ("", ("-v",)), ("1", ())])
 def test_the_notes_of_a_test_that_passes_are_counted_and_listed(run, shop, monkeypatch, debug, options):
     monkeypatch.setenv("NOBLOCK_DEBUG", debug)

@@ -142,7 +142,13 @@ def told(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if "noblock failed, and did not judge this test" in line]
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES)
+ON_EACH_PYTHON = ["a request enters", "a module is imported", "patches go in", "a step of it begins", "a watch stops"]
+
+
+@pytest.mark.parametrize(
+    "entrance",
+    [pytest.param(each, marks=() if each in ON_EACH_PYTHON else pytest.mark.one_python) for each in ENTRANCES],
+)
 def test_a_fault_is_told_once_and_changes_no_test(pytester, plant, entrance):
     pytester.makepyfile(test_it=TESTS, only_now="")
     result = pytester.runpytest("--noblock", "-ra", "-p", "no:cov", plugins=[plant(ENTRANCES[entrance])])
@@ -195,6 +201,7 @@ MARKED = """
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("mark", "options", "code"),
     [

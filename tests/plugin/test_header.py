@@ -14,11 +14,13 @@ def test_an_option_that_asks_for_it_shows_the_rules(shop, option):
     shop.runpytest(option).stdout.fnmatch_lines([FULL])
 
 
+@pytest.mark.one_python
 def test_nothing_is_said_where_nothing_is_asked(shop):
     shop.makepyfile("def test_it(): pass")
     assert "noblock:" not in shop.runpytest().stdout.str().replace("noblock-", "")
 
 
+@pytest.mark.one_python
 def test_the_portable_rules_say_what_they_do_not_see(shop):
     shop.makepyfile("def test_it(): pass")
     result = shop.runpytest("--noblock-app=shop:app", "-o", "noblock_meter=portable")
@@ -27,6 +29,7 @@ def test_the_portable_rules_say_what_they_do_not_see(shop):
     )
 
 
+@pytest.mark.one_python
 def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
     from pytest_noblock.engine import selfcheck
 
@@ -36,6 +39,7 @@ def test_a_machine_without_the_full_meter_is_told_so(shop, monkeypatch):
     result.stdout.fnmatch_lines(["noblock: portable rules (not seen here: a sleep, a round trip; `gil` is not judged)"])
 
 
+@pytest.mark.one_python
 def test_the_full_meter_can_be_insisted_on(shop, monkeypatch, refused):
     from pytest_noblock.engine import selfcheck
 
@@ -57,6 +61,7 @@ def test_both_rules_tell_the_twins_apart(run, meter):
     result.stdout.fnmatch_lines(["  by      shop.py:17 in blocks"])
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("meter", ["full", "portable"])
 def test_the_header_names_no_loop_for_none_has_run(shop, meter):
     shop.makepyfile("def test_it(): pass")

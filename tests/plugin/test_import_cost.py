@@ -6,7 +6,7 @@ import pytest
 
 INERT = """
     hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
-    plugin.reporter plugin.session plugin.settings plugin.unseen
+    plugin.attached plugin.collected plugin.reporter plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.callbacks engine.clocks engine.detached engine.errors

@@ -43,6 +43,7 @@ def reported(run, shop):
     return reported
 
 
+@pytest.mark.one_python
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
@@ -60,6 +61,7 @@ def test_the_report_tells_every_check(reported):
     ]
 
 
+@pytest.mark.one_python
 def test_a_finding_carries_all_that_the_terminal_said(reported):
     check = reported(TESTS)["checks"][1]
     assert (check["route"], check["endpoint"]) == ("/blocks", "shop.blocks")
@@ -84,11 +86,13 @@ def test_a_finding_carries_all_that_the_terminal_said(reported):
     assert {probe["path"] for probe in check["probes"]} == {"the event loop", "the thread pool", "/health"}
 
 
+@pytest.mark.one_python
 def test_what_kept_a_request_from_being_measured_is_a_note(reported):
     (check,) = [each for each in reported(TESTS)["checks"] if each["outcome"] == "inconclusive"]
     assert check["notes"][0].startswith("GET /nowhere matched no route of the app (status 404)")
 
 
+@pytest.mark.one_python
 def test_a_warning_is_an_accepted_finding(reported):
     tests = "def test_blocks(noblock): noblock.get('/blocks')"
     (check,) = reported(tests, "--noblock-action=warn", "-W", "always:GET:UserWarning")["checks"]
@@ -108,12 +112,14 @@ def test_two_workers_write_one_report_and_the_same(reported):
     assert without_times(reported(TESTS, "-n2")) == without_times(reported(TESTS, "-p", "no:xdist"))
 
 
+@pytest.mark.one_python
 def test_the_order_of_the_tests_changes_nothing_in_the_report(reported, shop):
     first = reported(TESTS)
     shop.makeconftest("def pytest_collection_modifyitems(items):\n    items.reverse()")
     assert without_times(first) == without_times(reported(TESTS))
 
 
+@pytest.mark.one_python
 def test_a_test_that_is_run_again_is_reported_once(reported):
     pytest.importorskip("pytest_rerunfailures")
     document = reported("def test_blocks(noblock): noblock.get('/blocks')", "-p", "rerunfailures", "--reruns=1")
@@ -140,20 +146,24 @@ def test_a_worker_that_crashes_takes_only_its_own_tests(reported):
     assert [check["request"] for check in document["checks"]] == ["GET /awaits", "GET /health"]
 
 
+@pytest.mark.one_python
 def test_a_check_whose_test_fails_by_itself_is_reported_too(reported):
     (check,) = reported("def test_it(noblock):\n    noblock.get('/awaits')\n    assert False")["checks"]
     assert check["outcome"] == "passed"
 
 
+@pytest.mark.one_python
 def test_a_run_without_any_check_leaves_an_empty_report(reported):
     assert reported("def test_it(): pass")["checks"] == []
 
 
+@pytest.mark.one_python
 def test_several_reports_can_be_asked_for(run, shop):
     run(TESTS, "--noblock-report=one.json", "--noblock-report=two.json")
     assert shop.path.joinpath("one.json").read_text() == shop.path.joinpath("two.json").read_text()
 
 
+@pytest.mark.one_python
 def test_an_absolute_path_and_the_ini_name_reports_as_well(run, shop, tmp_path_factory):
     file = tmp_path_factory.mktemp("away") / "report.json"
     shop.makeini(f"[pytest]\nnoblock_report = {file}")
@@ -161,6 +171,7 @@ def test_an_absolute_path_and_the_ini_name_reports_as_well(run, shop, tmp_path_f
     assert len(json.loads(file.read_text())["checks"]) == 1
 
 
+@pytest.mark.one_python
 def test_junit_carries_the_record_of_each_check(run, shop):
     run("def test_blocks(noblock): noblock.get('/blocks')", "--junitxml=junit.xml")
     xml = shop.path.joinpath("junit.xml").read_text()
@@ -182,6 +193,7 @@ def whole(run, monkeypatch):
     return whole
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n2"]], ids=["one-process", "xdist"])
 def test_a_writer_is_given_whole_checks(whole, shop, options):
     if "-n2" in options:
@@ -198,6 +210,7 @@ def test_a_writer_is_given_whole_checks(whole, shop, options):
     assert "probe_runs" not in shop.path.joinpath("junit.xml").read_text()  # it has the records alone
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n2"]], ids=["one-process", "xdist"])
 def test_an_uneventful_request_needs_no_more_than_its_record(whole, options):
     if "-n2" in options:

@@ -114,6 +114,7 @@ def test_the_fixtures_app_is_judged_where_that_is_asked_for(api):
     assert AT in said
 
 
+@pytest.mark.one_python
 def test_the_fixtures_app_is_noted_otherwise(api):
     api.makepyfile(test_it=FIXTURE)
     result = api.runpytest()
@@ -136,6 +137,7 @@ def test_a_watched_client_that_a_fixture_closes_is_judged_in_the_teardown(api):
     assert " at api.py:7 in the app's lifespan: noblock_lifespan = fail would make it red" in told(result)
 
 
+@pytest.mark.one_python
 def test_where_only_some_tests_are_watched_a_stop_is_judged_as_well(api):
     api.makepyfile(test_it=CLIENTS.replace("def test_stops(", "@pytest.mark.noblock\ndef test_stops("))
     result = api.runpytest("-o", "noblock_lifespan=fail")

@@ -57,6 +57,7 @@ def ask(pytester, refused):
     return ask
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("call", "sentences"),
     [
@@ -73,6 +74,7 @@ def test_a_request_that_is_not_answered_by_an_endpoint_is_red(ask, call, sentenc
     assert ask(call, *sentences) == {"failed": 1}
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     "call",
     [
@@ -100,6 +102,7 @@ def test_an_endpoint_that_raises_is_told_with_the_error_and_its_line(ask, path, 
     assert ask(f"get({path!r})", f"GET {path} raised {error} at api.py:{line} in ") == {"failed": 1}
 
 
+@pytest.mark.one_python
 def test_only_one_sentence_is_said_and_it_is_the_first_line_of_the_summary(ask, pytester):
     ask("get('/nonsense')")
     result = pytester.runpytest("--noblock-app=api:app", "-q")
@@ -138,6 +141,7 @@ def test_an_app_that_breaks_the_protocol_is_never_green(ask, body):
     assert ask("get('/', timeout=1)", "GET / ", api=api) == {"failed": 1}
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("body", ["return", "await send(start)"])
 def test_a_check_without_a_whole_response_is_not_passed(pytester, body):
     pytester.makepyfile(
@@ -147,6 +151,7 @@ def test_a_check_without_a_whole_response_is_not_passed(pytester, body):
     assert "inconclusive" in result.stdout.str()
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("url", ["http://", "/\\x00", "http://[", "nothing here:/", "//"])
 def test_a_url_that_is_none_is_told_with_the_request(ask, url):
     outcomes = ask(f"get('{url}')", "GET ")

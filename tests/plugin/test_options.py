@@ -67,11 +67,13 @@ def test_each_channel(settings, given, expected):
     assert settings(given.get("mark", ""), *given.get("options", []), ini=given.get("ini", "")) == expected
 
 
+@pytest.mark.one_python
 def test_channels_add_up(settings):
     both = settings("@pytest.mark.noblock(probe='/a')", "--noblock-max-block=7ms", ini="noblock_action = warn")
     assert both == Settings(limits=Limits(7 * MS), probes=("/a",), action="warn")
 
 
+@pytest.mark.one_python
 def test_a_marker_argument_of_none_says_nothing(settings):
     """So that a parametrised or shared marker may leave something open."""
     assert settings("@pytest.mark.noblock(max_block=None)", "--noblock-max-block=7ms") == Settings(
@@ -79,6 +81,7 @@ def test_a_marker_argument_of_none_says_nothing(settings):
     )
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("options", "asked"),
     [([], False), (["--noblock-app=m:a"], True), (["--noblock-max-block=1ms"], True), (["--noblock"], True)],
@@ -87,6 +90,7 @@ def test_the_run_asks_when_an_option_does(pytester, options, asked):
     assert asked_for(pytester.parseconfigure(*options)) is asked
 
 
+@pytest.mark.one_python
 def test_an_option_without_a_value_anywhere_is_none(pytester):
     assert value_of(pytester.parseconfigure(), "max_block") is None
 
@@ -107,6 +111,7 @@ def row(option):
     return [f"`{option.cli}{value}`" if option.cli else "", ini, marker, f"{option.help}{default}"]
 
 
+@pytest.mark.one_python
 def test_the_readme_has_a_row_for_each_option_and_says_what_the_table_does():
     assert rows_of_the_readme() == [row(option) for option in OPTIONS]
 
@@ -121,6 +126,7 @@ def test_help_has_every_option_and_says_what_the_table_does(pytester):
         assert "](" not in plain_help(option)
 
 
+@pytest.mark.one_python
 def test_help_says_what_sees_each_kind(pytester):
     text = pytester.runpytest("--help").stdout.str()
     assert what_sees_what() in text
@@ -130,6 +136,7 @@ def test_help_says_what_sees_each_kind(pytester):
         assert kind in named or f"{kind.partition('-')[0]}-*" in named
 
 
+@pytest.mark.one_python
 def test_no_option_is_offered_that_is_not_in_the_table(pytester):
     text = pytester.runpytest("--help").stdout.str()
     ours = {option.cli for option in OPTIONS} | {option.ini for option in OPTIONS} - {""}
@@ -137,23 +144,27 @@ def test_no_option_is_offered_that_is_not_in_the_table(pytester):
     assert offered <= ours
 
 
+@pytest.mark.one_python
 def test_the_marker_takes_what_the_table_says():
     taken = [f"{name}=" for name in inspect.signature(noblock).parameters]
     assert sorted(taken) == sorted(option.marker for option in OPTIONS if option.marker.endswith("="))
 
 
+@pytest.mark.one_python
 def test_the_default_of_a_limit_stands_in_one_place():
     defaults = {option.name: option.default for option in OPTIONS}
     assert units.parse(defaults["max_block"]) == Limits().max_block
     assert units.parse(defaults["linger"]) == Limits().linger
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
 def test_an_option_of_the_ini_file_has_a_default_that_it_may_have(pytester, option):
     assert pytester.parseconfigure().getini(option.ini) == option.default.strip("`")
     assert option.default.strip("`") in option.choices
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(("value", "asks"), [("1", True), ("yes", True), ("0", False), ("", False), (None, False)])
 def test_the_environment_asks_for_the_readings(monkeypatch, value, asks):
     monkeypatch.delenv("NOBLOCK_DEBUG", raising=False)

@@ -10,9 +10,9 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import NoblockWarning
 from pytest_noblock.model.observation import Exchange, Task
 from pytest_noblock.plugin import options
+from pytest_noblock.plugin.attached import Carrier
 from pytest_noblock.plugin.markers import Marked
 from pytest_noblock.plugin.outcome import ItemOutcome
-from pytest_noblock.plugin.reporter import Carrier
 from pytest_noblock.plugin.settings import Settings
 from pytest_noblock.report.wire import decode
 from tests.report.golden_checks import CHECKS, NETWORK, PASSED

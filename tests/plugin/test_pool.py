@@ -178,7 +178,11 @@ def test_one_token_left_is_enough(run_pools, copies):
     run_pools(f"noblock.get('/endpoint', concurrency={copies}, probe='/awaits')").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("name", ["endpoint", "dependency", "background", "generator", "threadpool"])
+@pytest.mark.parametrize(
+    "name",
+    ["endpoint", "threadpool"]
+    + [pytest.param(name, marks=pytest.mark.one_python) for name in ("dependency", "background", "generator")],
+)
 def test_every_way_to_take_the_tokens_is_told_with_its_line(run_pools, name):
     result = run_pools(
         f"check = noblock.check('GET', '/{name}', concurrency=40)\n"
@@ -228,6 +232,7 @@ CHECKS = {
 }
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("copies", [39, 40])
 @pytest.mark.parametrize("name", CHECKS)
 def test_files_from_a_slow_disk_take_tokens_too(passing, name, copies):
@@ -235,6 +240,7 @@ def test_files_from_a_slow_disk_take_tokens_too(passing, name, copies):
     passing(name, copies).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_big_uploads_that_are_read_from_disk_are_no_starvation(run_pools):
     run_pools(
         "big = {'file': ('big', bytes(2_000))}\n"
@@ -244,6 +250,7 @@ def test_big_uploads_that_are_read_from_disk_are_no_starvation(run_pools):
     ).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_a_file_that_waits_for_a_token_is_the_harm(run_pools):
     result = run_pools("noblock.get('/endpoint', concurrency=40, probe='/this-file')")
     result.assert_outcomes(failed=1)
@@ -281,22 +288,26 @@ def test_the_default_executor_is_another_pool(run_pools, name):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("request_", ["'/quick', concurrency=80", "'/awaits', concurrency=80", "'/executor'"])
 def test_many_that_take_a_moment_each_are_no_starvation(run_pools, request_):
     run_pools(f"noblock.get({request_})").assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_the_probes_own_tokens_do_not_count(run_pools):
     """39 and a probe that is a plain `def` as well make 40."""
     run_pools("noblock.get('/endpoint', concurrency=39, probe='/sync-health')").assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_a_probe_of_the_users_that_needs_a_token_shows_the_harm(run_pools):
     result = run_pools("noblock.get('/endpoint', concurrency=40, probe='/sync-health')")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["  harm    * of * probes of GET /sync-health waited, worst * ms (alone * ms)"])
 
 
+@pytest.mark.one_python
 def test_the_apps_own_number_of_tokens_counts(run_pools):
     result = run_pools(
         "noblock.get('/tokens', params={'total': 2})\n    noblock.get('/few')\n    noblock.get('/few', concurrency=2)"
@@ -313,6 +324,7 @@ def test_a_request_that_is_sent_once_is_judged_on_that(run_pools):
     )
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("path", "pool", "least"),
     [("/endpoint", "40 tokens", 0.3), ("/to-thread", r"\d+ threads", 0.05)],
@@ -329,6 +341,7 @@ def test_capacity_says_what_one_worker_can_serve(run_pools, path, pool, least):
     ).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("path", ["/awaits", "/quick"])
 def test_what_hardly_takes_a_thread_has_no_limit_of_capacity(run_pools, path):
     """On a busy machine a thread is taken for longer than its work lasts: then at one of several times."""
@@ -336,6 +349,7 @@ def test_what_hardly_takes_a_thread_has_no_limit_of_capacity(run_pools, path):
     run_pools(f"assert any(capacity is None for capacity in {checks})").assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_a_finding_is_accepted_by_its_kind(run_pools, pytester):
     pytester.makepyfile(
         test_it="""

@@ -51,6 +51,7 @@ def outcome(pytester):
     return outcome
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("first", range(len(PLACES)), ids=PLACES)
 def test_the_limit_of_the_first_place_holds(outcome, first):
     """30 ms are over a limit of 10 ms and under the default; the places below say the opposite."""
@@ -67,6 +68,7 @@ def test_the_limit_of_the_first_place_holds(outcome, first):
 PROBED = "def test_probed():\n    assert set(sleeps.probed) == {names!r}"
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("first", range(len(PLACES)), ids=PLACES)
 def test_the_probes_of_the_first_place_hold(outcome, first):
     values = {place: f"/probe/{place}" for place in PLACES[first:-1]}
@@ -74,6 +76,7 @@ def test_the_probes_of_the_first_place_hold(outcome, first):
     outcome("probe", values, after=PROBED.format(names=names)).assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     "values",
     [{"cli": "/probe/a --noblock-probe=/probe/b"}, {"ini": "/probe/a /probe/b"}, {"marker": ["/probe/a", "/probe/b"]}],
@@ -87,6 +90,7 @@ def test_several_probes_are_all_sent(outcome, pytester, values):
         outcome("probe", values, after=after).assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("first", range(1, len(PLACES)), ids=PLACES[1:])
 def test_the_action_of_the_first_place_holds(outcome, first):
     values = {place: "fail" if index % 2 else "warn" for index, place in enumerate(PLACES[first:-1], start=first)}
@@ -119,11 +123,13 @@ def test_the_closest_marker_wins_and_the_others_add_to_it(pytester):
     pytester.runpytest().assert_outcomes(passed=1, failed=2)
 
 
+@pytest.mark.one_python
 def test_an_ini_value_of_another_spelling_is_the_same(outcome):
     for value in ("10ms", "10 ms", "0.01s", "10000 us"):
         outcome("max_block", {"ini": value}, ms=25).assert_outcomes(failed=1)
 
 
+@pytest.mark.one_python
 def test_a_warning_says_what_a_failure_would_and_where_the_test_asked(outcome):
     result = outcome("action", {"cli": "warn"}, ms=70)
     result.assert_outcomes(passed=1, warnings=1)
@@ -138,6 +144,7 @@ def test_warn_goes_before_a_filter_that_makes_errors_of_warnings(outcome, pytest
     result.assert_outcomes(passed=1, warnings=1)
 
 
+@pytest.mark.one_python
 def test_a_request_that_measured_nothing_is_red_under_warn_too(outcome, pytester):
     """Only findings are accepted: a route that is not there is a mistake in the test."""
     outcome("action", {}, ms=0)

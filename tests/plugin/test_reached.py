@@ -229,6 +229,7 @@ def test_what_answers_in_front_of_the_endpoint_is_named_and_the_endpoints_own_an
     )
 
 
+@pytest.mark.one_python
 def test_every_verb_takes_any_answer_and_refuses_another_word(run):
     result = run(
         """
@@ -253,6 +254,7 @@ def test_every_verb_takes_any_answer_and_refuses_another_word(run):
     result.stdout.fnmatch_lines(["GET /nowhere matched no route of the app (status 404) (set headers, *"])
 
 
+@pytest.mark.one_python
 def test_some_copies_that_are_refused_are_told_and_a_redirect_that_is_followed_is_not(pytester):
     pytester.makepyfile(
         api="""

@@ -39,6 +39,7 @@ BY_CLIENT = {
 }
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("by", "options"),
     [
@@ -99,6 +100,7 @@ def test_the_report_names_the_loop_that_ran(report, loop):
     assert document["environment"]["loop"] == loop
 
 
+@pytest.mark.one_python
 def test_the_report_names_the_loop_of_a_test_that_fails(report):
     """A red check travels whole, an uneventful one as its record: the loop comes with both."""
     pytest.importorskip("uvloop")
@@ -107,6 +109,7 @@ def test_the_report_names_the_loop_of_a_test_that_fails(report):
     assert document["environment"]["loop"] == "uvloop"
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [[], ["-n2"]], ids=["one-process", "xdist"])
 def test_several_loops_are_named_in_order(report, options):
     pytest.importorskip("uvloop")
@@ -118,6 +121,7 @@ def test_several_loops_are_named_in_order(report, options):
     assert document["environment"]["loop"] == "asyncio,uvloop"
 
 
+@pytest.mark.one_python
 def test_the_fixture_runs_asyncio_and_so_would_a_run_without_a_request(report):
     document, _result = report("def test_it(noblock):\n    noblock.get('/awaits')\n")
     assert (len(document["checks"]), document["environment"]["loop"]) == (1, "asyncio")
@@ -140,6 +144,7 @@ SENT = {
 }
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("how", SENT)
 def test_a_request_is_a_method_and_a_path(report, how):
     request, expected = SENT[how]
@@ -152,6 +157,7 @@ def test_a_request_is_a_method_and_a_path(report, how):
 # --- the report gives the advice that the terminal gives
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("request_", "app", "plain"),
     [

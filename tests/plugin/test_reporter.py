@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.model.check import Check
-from pytest_noblock.plugin.reporter import Carrier, Reporter, attach, attach_unused, forget
-from pytest_noblock.plugin.reporter import replace as replace_record
+from pytest_noblock.plugin.attached import Carrier, attach, attach_unused, forget
+from pytest_noblock.plugin.attached import replace as replace_record
+from pytest_noblock.plugin.reporter import Reporter
 from pytest_noblock.report import formats
 from pytest_noblock.report.growing import GrowingReport
 from pytest_noblock.report.json_v1 import record, to_json

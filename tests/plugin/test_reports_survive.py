@@ -48,6 +48,7 @@ def test_the_thread_method_of_pytest_timeout_leaves_what_was_measured(ends):
     assert ends(end, "--timeout=1", "--timeout-method=thread") == ["GET /awaits", "GET /health"]
 
 
+@pytest.mark.one_python
 def test_a_run_that_measures_nothing_keeps_the_last_report(shop):
     shop.makepyfile(test_it=TESTS.format(end="pytest.exit('stop')"))
     file, report = shop.path / "out.json", "--noblock-report=out.json"
@@ -68,6 +69,7 @@ def test_a_run_that_measures_nothing_keeps_the_last_report(shop):
         assert (kept in result.stdout.str()) == told, options
 
 
+@pytest.mark.one_python
 def test_each_path_is_for_itself(shop):
     (shop.path / "folder.json").mkdir()
     shop.makepyfile(test_it=TESTS.format(end="pass"))
@@ -80,6 +82,7 @@ def test_each_path_is_for_itself(shop):
     assert requests_of(shop.path / "one.json") == requests_of(shop.path / "two.json") == ["GET /awaits", "GET /health"]
 
 
+@pytest.mark.one_python
 def test_a_worker_that_crashes_costs_its_own_test_alone(shop):
     pytest.importorskip("xdist")
     shop.makepyfile(test_it=TESTS.format(end="os._exit(1)"))

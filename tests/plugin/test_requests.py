@@ -76,6 +76,7 @@ def test_headers_cookies_and_auth_are_set_on_the_client(run):
     result.assert_outcomes(passed=4)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("scope", ["function", "module", "session"])
 def test_no_test_inherits_the_headers_and_cookies_of_another(run, scope):
     """The app may be shared; what a test sets on its client is its own."""
@@ -96,6 +97,7 @@ def test_no_test_inherits_the_headers_and_cookies_of_another(run, scope):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 def test_cookies_are_those_of_one_request_however_often_it_was_sent(run):
     """Warm-up and confirmation leave none behind, the request itself does."""
     result = run("""
@@ -108,6 +110,7 @@ def test_cookies_are_those_of_one_request_however_often_it_was_sent(run):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("call", "times"),
     [
@@ -136,6 +139,7 @@ def test_how_often_a_request_is_sent(run, call, times):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_a_route_is_warmed_up_once_for_each_running_app(run):
     result = run("""
         import shop
@@ -148,6 +152,7 @@ def test_a_route_is_warmed_up_once_for_each_running_app(run):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_what_is_repeated_is_sent_again_with_the_same_body(run):
     result = run(
         """
@@ -167,6 +172,7 @@ def test_what_is_repeated_is_sent_again_with_the_same_body(run):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 def test_check_never_fails_the_test(run):
     result = run("""
         def test_it(noblock):
@@ -231,6 +237,7 @@ def test_many_at_once_run_at_once(run, pytester):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.one_python
 def test_many_that_block_are_one_finding(run, pytester):
     """It tells the longest of them, not the sum."""
     pytester.makepyfile(

@@ -58,6 +58,7 @@ def test_an_app_is_kept_as_long_as_the_scope_says(pytester, scope, log):
     assert pytester.path.joinpath("log.txt").read_text() == log
 
 
+@pytest.mark.one_python
 def test_two_apps_of_one_session_run_beside_each_other(pytester):
     pytester.makepyfile(
         api=API,
@@ -82,24 +83,28 @@ def test_two_apps_of_one_session_run_beside_each_other(pytester):
     assert {word[:5] for word in words[:2]} == {"start"}
 
 
+@pytest.mark.one_python
 def test_an_app_that_no_request_was_sent_to_is_stopped_as_well(pytester):
     pytester.makepyfile(api=API, test_it="def test_it(noblock): pass")
     pytester.runpytest("--noblock-app=api:app").assert_outcomes(failed=1)  # nothing was measured
     assert pytester.path.joinpath("log.txt").read_text() == "start-a stop-a "
 
 
+@pytest.mark.one_python
 def test_a_test_that_does_not_ask_starts_nothing(pytester):
     pytester.makepyfile(api=API, test_it="def test_it(): pass")
     pytester.runpytest("--noblock-app=api:app", "-o", "noblock_scope=session").assert_outcomes(passed=1)
     assert not pytester.path.joinpath("log.txt").exists()
 
 
+@pytest.mark.one_python
 def test_a_test_that_fails_has_its_app_stopped(pytester):
     pytester.makepyfile(api=API, test_it="def test_it(noblock): assert False")
     pytester.runpytest("--noblock-app=api:app").assert_outcomes(failed=1)
     assert pytester.path.joinpath("log.txt").read_text() == "start-a stop-a "
 
 
+@pytest.mark.one_python
 def test_an_app_made_anew_for_each_test_does_not_pile_up(pytester):
     """In a session's scope each runs to the end; none is mistaken for another at the same address."""
     pytester.makepyfile(

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_noblock.engine import selfcheck
 from pytest_noblock.plugin import options
-from pytest_noblock.plugin.reporter import Carrier
+from pytest_noblock.plugin.attached import Carrier
 from pytest_noblock.plugin.session import Session
 
 

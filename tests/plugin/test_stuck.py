@@ -83,7 +83,7 @@ def lines_of(path: str) -> list[int]:
 
 
 @pytest.mark.parametrize("path", ["awaits", "locks", "deep", "worker", "gathers", "streams", "late"])
-@pytest.mark.parametrize("scope", ["function", "session"])
+@pytest.mark.parametrize("scope", ["function", pytest.param("session", marks=pytest.mark.one_python)])
 def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scope):
     pytester.makepyfile(api=STUCK, test_it=TEST.format(path=f"/{path}"))
     result = pytester.runpytest("--noblock-app=api:app", "-o", f"noblock_scope={scope}")
@@ -105,6 +105,7 @@ def test_a_loop_that_is_held_for_good_ends_the_test_and_pytest_too(pytester, ref
     assert any(f"it sits at api.py:{line} in {path}" in result.stdout.str() for line in lines_of(path))
 
 
+@pytest.mark.one_python
 def test_the_limit_of_the_client_holds_where_the_request_names_none(pytester, refused):
     pytester.makepyfile(
         api=STUCK,
@@ -156,6 +157,7 @@ async def stubborn():
     assert result.duration < 50  # less than one of its sleeps
 
 
+@pytest.mark.one_python
 def test_a_check_of_a_stuck_endpoint_is_inconclusive(pytester):
     """`check` never fails the test, even here, and the next request is answered."""
     pytester.makepyfile(

@@ -111,6 +111,7 @@ MANY = """
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [[], ["-n2"]], ids=["one-process", "xdist"])
 def test_a_line_that_is_red_in_many_tests(run, options):
     if options:

@@ -30,6 +30,7 @@ def marked(mark: str, place: str = "test") -> str:
     return f"@pytest.mark.{mark}\ndef test_it(): client.get('/blocks')\n"
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("place", ["test", "class", "module"])
 def test_an_allowance_on_a(suite, shop, place):
     result = suite(marked('noblock_allow("ticket 12")', place), "--noblock-report=report.json")
@@ -42,6 +43,7 @@ def test_an_allowance_on_a(suite, shop, place):
     )
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("narrowed", "accepts"),
     [
@@ -60,12 +62,14 @@ def test_call_and_kinds_narrow_it(suite, narrowed, accepts):
     result.assert_outcomes(passed=accepts, failed=not accepts)
 
 
+@pytest.mark.one_python
 def test_an_allowance_that_a_red_test_did_not_need_is_told(suite):
     result = suite(marked('noblock_allow("old", call="sqlite3")'))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(['noblock_allow("old") matched nothing in test_suite.py::test_it'])
 
 
+@pytest.mark.one_python
 def test_an_allowance_covers_only_what_it_names(suite):
     result = suite("""
 @app.get("/computes")
@@ -85,6 +89,7 @@ def test_it():
     result.stdout.no_fnmatch_line("GET /blocks blocked*")
 
 
+@pytest.mark.one_python
 def test_an_allowance_that_nothing_needed_is_told_but_not_red(suite):
     result = suite(
         '@pytest.mark.noblock_allow("long gone")\nclass TestIt:\n'
@@ -96,6 +101,7 @@ def test_an_allowance_that_nothing_needed_is_told_but_not_red(suite):
     )
 
 
+@pytest.mark.one_python
 def test_an_allowance_of_a_class_that_one_test_needed_is_in_use(suite):
     result = suite(
         '@pytest.mark.noblock_allow("ticket 12")\nclass TestIt:\n'
@@ -121,6 +127,7 @@ def test_a_warning_instead_of_red(suite, channel):
     result.stdout.fnmatch_lines(["  shop.py:17  sync-io  * ms  time.sleep  accepted: action=warn"])
 
 
+@pytest.mark.one_python
 def test_the_markers_action_goes_before_the_command_lines(suite):
     suite(marked('noblock(action="fail")'), "--noblock-action=warn").assert_outcomes(failed=1)
 
@@ -189,6 +196,7 @@ def test_none():
     )
 
 
+@pytest.mark.one_python
 def test_a_run_that_watched_nothing_is_not_green(suite):
     result = suite("def test_it(): pass")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
@@ -196,6 +204,7 @@ def test_a_run_that_watched_nothing_is_not_green(suite):
     result.stdout.fnmatch_lines(["no request was watched: --noblock asserted nothing"])
 
 
+@pytest.mark.one_python
 def test_a_run_that_watched_nothing_keeps_a_worse_exit_code(suite):
     assert suite("def test_it(): assert 0").ret == pytest.ExitCode.TESTS_FAILED
 
@@ -206,6 +215,7 @@ def test_the_ini_watches_every_test(shop):
     shop.runpytest().assert_outcomes(failed=1)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("options", [("--collect-only",), ("--setup-plan",)])
 def test_a_run_that_runs_no_test_is_no_error(suite, options):
     assert suite("def test_it(): client.get('/awaits')", *options).ret == pytest.ExitCode.OK

@@ -119,8 +119,8 @@ def test_the_test_client(watched, how):
     )
 
 
-@pytest.mark.parametrize("app", ["quiet", "bare"])
-@pytest.mark.parametrize("httpx", ["httpx", "httpx2"])
+@pytest.mark.parametrize("app", ["quiet", pytest.param("bare", marks=pytest.mark.one_python)])
+@pytest.mark.parametrize("httpx", ["httpx", pytest.param("httpx2", marks=pytest.mark.one_python)])
 @pytest.mark.parametrize("mode", ["strict", "auto", "anyio"])
 def test_an_async_client(watched, httpx, mode, app):
     pytest.importorskip(httpx)

@@ -57,12 +57,14 @@ def test_the_marker_on_a(suite, place):
     )
 
 
+@pytest.mark.one_python
 def test_nothing_is_watched_without_marker_and_flag(suite):
     result = suite(f"def test_it(): {BLOCKS}")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*noblock*watched*")
 
 
+@pytest.mark.one_python
 def test_a_marked_test_that_makes_no_request_is_red(suite):
     result = suite("@pytest.mark.noblock\ndef test_it(): pass")
     result.assert_outcomes(failed=1)
@@ -83,6 +85,7 @@ def test_a_marked_test_that_skips_or_fails_itself_keeps_its_own_reason(suite):
     )
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("mark", "request_", "outcome"),
     [
@@ -95,6 +98,7 @@ def test_the_limit_is_the_markers(suite, mark, request_, outcome):
     suite(f"@pytest.mark.{mark}\ndef test_it(): {request_}").assert_outcomes(**{outcome: 1})
 
 
+@pytest.mark.one_python
 def test_the_closest_marker_wins(suite):
     result = suite(
         "pytestmark = pytest.mark.noblock(max_block='10 ms')\n"
@@ -120,6 +124,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("mark", REFUSED)
 def test_a_mistake_in_a_marker_ends_the_run_before_any_test(suite, refused, mark):
     result = suite(f"def test_before(): print('RAN')\n@pytest.mark.{mark}\ndef test_it(): print('RAN')", "-s")
@@ -128,6 +133,7 @@ def test_a_mistake_in_a_marker_ends_the_run_before_any_test(suite, refused, mark
     result.stdout.no_fnmatch_line("*RAN*")
 
 
+@pytest.mark.one_python
 def test_the_help_is_the_signatures(shop):
     result = shop.runpytest("--markers")
     result.stdout.fnmatch_lines(

@@ -65,6 +65,7 @@ def test_the_findings_of_all_workers_are_one_report(pytester):
     assert [each.name for each in pytester.path.glob("*.json")] == ["report.json"]
 
 
+@pytest.mark.one_python
 def test_a_worker_that_crashes_loses_only_its_own_test(pytester):
     pytest.importorskip("xdist")
     pytester.makepyfile(test_suite=SUITE + CRASH)
@@ -75,6 +76,7 @@ def test_a_worker_that_crashes_loses_only_its_own_test(pytester):
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
+@pytest.mark.one_python
 def test_workers_that_watch_nothing_are_not_green(pytester):
     pytest.importorskip("xdist")
     pytester.makepyfile("def test_it(): pass")
@@ -103,6 +105,7 @@ def test_it():
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])
 @pytest.mark.parametrize(("times", "outcome"), [(1, "passed"), (9, "failed")])
 def test_a_test_that_is_run_again_counts_once(pytester, times, outcome, workers):
@@ -115,6 +118,7 @@ def test_a_test_that_is_run_again_counts_once(pytester, times, outcome, workers)
     assert outcomes(pytester) == {"test_it": [outcome]}
 
 
+@pytest.mark.one_python
 def test_in_any_order(pytester):
     pytest.importorskip("pytest_randomly")
     pytester.makepyfile(test_suite=SUITE)

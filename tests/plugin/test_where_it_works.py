@@ -174,6 +174,7 @@ METHOD = """
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     "app",
     [BARE, STARLETTE, MOUNTED, ROUTER, BEHIND_MIDDLEWARE, METHOD],
@@ -184,6 +185,7 @@ def test_with_every_kind_of_app(run, shop, app):
     check_twins(run(IN_A_SYNC_TEST, app="api:app"))
 
 
+@pytest.mark.one_python
 def test_a_blocking_middleware_is_named_at_its_own_line(run, shop):
     shop.makepyfile(
         api="""

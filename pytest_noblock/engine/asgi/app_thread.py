@@ -15,7 +15,7 @@ from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
-from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
@@ -94,7 +94,7 @@ class AppThread:
         """Raises LifespanFailed."""
         self._thread.start()
         try:
-            concurrent.futures.wait((self._started,), lifespan.LIMIT_S + _GRACE_S)
+            self._within_limit(lambda seconds: bool(concurrent.futures.wait((self._started,), seconds).done))
         except BaseException as interrupt:  # as in `call`
             self._note_interrupt(interrupt)
             self.abandon()
@@ -141,7 +141,7 @@ class AppThread:
         self._tell(wanted.set)
         if self._holds_its_loop():
             raise self._given_up(_held(self._sits()))
-        if not self._lifespan_over.wait(lifespan.LIMIT_S + _GRACE_S):
+        if not self._within_limit(self._lifespan_over.wait):
             raise self._given_up(not_finished("shutdown", self._frames(), self._user))
         concurrent.futures.wait((self._ended,), closing.CLOSE_S + _GRACE_S)
         if not self._ended.done():
@@ -220,6 +220,17 @@ class AppThread:
         if self._sits() and not self._stopping.wait(_LOOK_AGAIN_S) and self._sits():
             return True
         return not self._stopping.wait(lifespan.LIMIT_S)
+
+    def _within_limit(self, wait: Callable[[float], bool]) -> bool:
+        """Whether the lifespan's stage ended in time.
+
+        The grace is for the loop thread's own sentence: a loop that a line holds at its limit gets none.
+        """
+        if wait(lifespan.LIMIT_S):
+            return True
+        if self._sits() and not wait(_LOOK_AGAIN_S) and self._sits():
+            return False
+        return wait(_GRACE_S)
 
     def _sits(self) -> str:
         return sits_at(self._frames(), self._user)
@@ -352,7 +363,6 @@ def _sleeps(native: int) -> bool:
     True where there is no such file: the call is made at once then.
     """
     try:
-        with open_file(f"/proc/self/task/{native}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] == b"S"
+        return read_file(f"/proc/self/task/{native}/stat").rpartition(b")")[2].split()[0] == b"S"
     except OSError:
         return True

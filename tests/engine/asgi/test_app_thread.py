@@ -202,3 +202,42 @@ def test_a_thread_that_waits_sleeps_and_one_that_runs_does_not():
 
 def test_where_the_kernel_does_not_say_nobody_is_waited_for():
     assert app_thread._sleeps(0)
+
+
+def slow(stage, wait):
+    """An app whose stage takes 2 s: `wait` is `time.sleep` (holds the loop) or `asyncio.sleep`."""
+
+    async def app(scope, receive, send):
+        for each in ("startup", "shutdown"):
+            await receive()
+            if each == stage and (waiting := wait(2)):
+                await waiting
+            await send({"type": f"lifespan.{each}.complete"})
+
+    return app
+
+
+def from_start_to_stop(runner):
+    runner.start()
+    runner.stop()
+
+
+@pytest.mark.parametrize("stage", ["startup", "shutdown"])
+def test_a_stage_that_holds_the_loop_at_its_limit_gets_no_grace(user, monkeypatch, stage):
+    """The grace is for the loop thread's own sentence; a loop that is held has none to say."""
+    monkeypatch.setattr(app_thread.lifespan, "LIMIT_S", 0.2)
+    monkeypatch.setattr(app_thread, "_GRACE_S", 20)
+    runner = AppThread(slow(stage, time.sleep), user)
+    with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread"):
+        from_start_to_stop(runner)
+    assert not runner.usable
+
+
+@pytest.mark.parametrize("stage", ["startup", "shutdown"])
+def test_a_stage_that_awaits_at_its_limit_is_told_by_the_loop_itself(user, monkeypatch, stage):
+    monkeypatch.setattr(app_thread.lifespan, "LIMIT_S", 0.2)
+    monkeypatch.setattr(app_thread, "_GRACE_S", 20)
+    runner = AppThread(slow(stage, asyncio.sleep), user)
+    with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread"):
+        from_start_to_stop(runner)
+    assert runner.usable  # the loop ended by itself
