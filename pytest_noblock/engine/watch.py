@@ -79,7 +79,9 @@ class RequestWatch:
 
     def _new_gaps(self) -> WatchedGaps:
         """They know the lists, and not the watch: in a cycle it would wait for the garbage collector."""
-        return WatchedGaps(self._sample_after, self._entered.copy, functools.partial(_marks_of, self._metered))
+        return WatchedGaps(
+            self._sample_after, functools.partial(_from, self._entered), functools.partial(_marks_of, self._metered)
+        )
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches.
@@ -245,6 +247,11 @@ class RequestWatch:
         self._metered.remove(thread)
         thread.close()
         self._ended.extend(thread.meter.segments)
+
+
+def _from(entered: "list[UnderWay]", first: int) -> "list[UnderWay]":
+    """On the watchdog's thread."""
+    return entered[first:]
 
 
 def _thread_of(metered: "list[_MeteredThread]", ident: int) -> LoopThread | None:

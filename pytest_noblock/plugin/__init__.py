@@ -2,6 +2,8 @@
 
 Every pytest run imports this module wherever the plugin is installed. So it imports nothing that needs asyncio,
 httpx or the app: each function imports that on first use.
+
+PYTEST_DONT_REWRITE: see the package's `_import_as_usual`.
 """
 
 import os

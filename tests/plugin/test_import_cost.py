@@ -17,8 +17,8 @@ UNEVENTFUL = f"""{INERT}
     engine.now engine.open_loops engine.patches engine.selfcheck engine.stacks engine.steps.closing_loops
     engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.first_uses engine.steps.meter
     engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts
-    engine.steps.timer engine.steps.watchdog engine.threads.await_chains engine.threads.held_turns
-    engine.threads.watched_gaps engine.tracers engine.usercode engine.watch model.frames model.observation
+    engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
+    engine.tracers engine.usercode engine.watch model.frames model.observation
     model.pace model.segment model.shown plugin.watching report.json_v1 report.summary report.uneventful
 """
 JUDGEMENT = """
@@ -44,7 +44,10 @@ TELLS = """
 
     def pytest_unconfigure():
         ours = [name for name in sys.modules if name.partition(".")[0] == "pytest_noblock"]
-        everything = {"ours": ours, "all": list(sys.modules)}
+        rewritten = [
+            name for name, each in sys.modules.items() if "Rewriting" in type(getattr(each, "__loader__", 0)).__name__
+        ]
+        everything = {"ours": ours, "all": list(sys.modules), "rewritten": rewritten}
         pathlib.Path("loaded.json").write_text(json.dumps(everything))
 """
 SHOP = """
@@ -115,6 +118,17 @@ def test_a_watched_test_that_blocks_loads_the_judgement(loaded):
     ours, _everything = loaded(WATCHED.format(path="blocks"), "--noblock", failed=1)
     assert ours >= alone(f"{JUDGEMENT} {NAMING}")
     assert not ours & alone(f"{FIXTURE} {BACKGROUND} {REPORT}")
+
+
+def test_pytest_rewrites_the_users_modules_and_not_ours(loaded, pytester):
+    """What is rewritten is compiled in every run of whoever writes no byte code."""
+    loaded(WATCHED.format(path="quiet"), "--noblock", "-W", "error::pytest.PytestAssertRewriteWarning")
+    names = set(json.loads(pytester.path.joinpath("loaded.json").read_text(encoding="utf-8"))["rewritten"])
+    assert {name for name in names if name.partition(".")[0] in ("pytest_noblock", "test_shop")} <= {
+        "pytest_noblock",
+        "test_shop",
+    }
+    assert "test_shop" in names
 
 
 def test_the_lists_do_not_overlap():

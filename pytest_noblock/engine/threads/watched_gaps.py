@@ -18,13 +18,14 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.steps.python_threads import Marks, burned_by_one_that_ended, is_the_apps, read_clocks
-from pytest_noblock.engine.threads.await_chains import WAITS_FOR_WORKER, await_chain
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Stack, user_frame
 
 if TYPE_CHECKING:
     from pytest_noblock.model.concurrency import Gap
 
+_KEPT_NS = 1_000_000_000
+"""So long after its return a request is still looked at: a late wake asks who was under way when it was due."""
 _MOST_GAPS = 100
 _MOST_THREADS = 8
 """Threads of a gap that are kept: those that burned most."""
@@ -48,7 +49,12 @@ class UnderWay(NamedTuple):
 
     def at(self, moment: int) -> bool:
         """Whether it is under way then (ns)."""
-        return self.record.sent <= moment and (self.record.returned is None or self.record.returned > moment)
+        return self.record.sent <= moment and not self.over_by(moment)
+
+    def over_by(self, moment: int) -> bool:
+        """Whether it had returned by then (ns)."""
+        returned = self.record.returned
+        return returned is not None and returned <= moment
 
 
 class _Thread(NamedTuple):
@@ -80,11 +86,15 @@ class WatchedGaps:
     """The gaps of one watched test in which the watchdog waited `after` ns and longer."""
 
     def __init__(
-        self, after: int, requests: Callable[[], Sequence[UnderWay]], marks: Callable[[], Sequence[Marks | None]]
+        self, after: int, requests: Callable[[int], Sequence[UnderWay]], marks: Callable[[], Sequence[Marks | None]]
     ) -> None:
-        """`marks`: the CPU time of the threads as it was when the last steps began."""
+        """`requests`: all but the first so many. `marks`: the CPU time of the threads when the last steps began."""
         self._after = after
         self._requests = requests
+        self._known = 0
+        """So many requests have been looked at."""
+        self._open: list[UnderWay] = []
+        """Those of them that were under way not long ago: a test may make thousands."""
         self._marks_of_steps = marks
         self._marks: Marks | None = None
         self._gaps: list[_RawGap] = []
@@ -103,7 +113,7 @@ class WatchedGaps:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
         if asleep >= self._after and len(self._gaps) < _MOST_GAPS:
             stacks = {ident: capture(frame) for ident, frame in sys._current_frames().items()}
-            under_way = [each for each in self._requests() if each.at(due)]
+            under_way = self._at(due)
             awaits = [each for request in under_way for each in _awaits(request)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             if under_way:
@@ -113,10 +123,17 @@ class WatchedGaps:
                 most = threads[:_MOST_THREADS]
                 self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits))
 
+    def _at(self, moment: int) -> list[UnderWay]:
+        """The requests under way then (ns)."""
+        new = self._requests(self._known)
+        self._known += len(new)
+        self._open = [each for each in (*self._open, *new) if not each.over_by(moment - _KEPT_NS)]
+        return [each for each in self._open if each.at(moment)]
+
     def again(self) -> int:
         """In how many ns the watchdog is to wake again; 0 while no request is under way."""
         moment = now()
-        requests = [each for each in self._requests() if each.at(moment)]
+        requests = self._at(moment)
         under_way = {each.record.number for each in requests}
         if under_way != self._under_way:
             self._under_way, self._wakes = under_way, 0
@@ -171,6 +188,8 @@ def _works(thread: threading.Thread, loops: Sequence[object]) -> bool:
 
 
 def _awaits(request: UnderWay) -> Iterator[tuple[int, list[RawFrame]]]:
+    from pytest_noblock.engine.threads.await_chains import await_chain  # most tests have no gap
+
     record, ident, loop = request
     running = asyncio.current_task(loop) if loop is not None else None
     if running is not None and record_of(running) is record:
@@ -200,6 +219,8 @@ def _in_step(ident: int) -> list[RawFrame]:
 
 
 def _waits_for_no_worker(awaits: tuple[int, list[RawFrame]]) -> bool:
+    from pytest_noblock.engine.threads.await_chains import WAITS_FOR_WORKER
+
     _number, frames = awaits
     return not frames or frames[0][0].co_name not in WAITS_FOR_WORKER
 

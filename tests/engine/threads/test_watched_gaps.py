@@ -78,7 +78,7 @@ def waited(user, *burners, requests=None, waited_ms=100):
     request = LiveExchange("GET", "/")
     under_way = [UnderWay(request, threading.get_ident(), None)] if requests is None else requests
     marks = read_clocks(now())
-    gaps = WatchedGaps(10 * MS, lambda: under_way, lambda: [marks, read_clocks(now())])
+    gaps = WatchedGaps(10 * MS, lambda first: under_way[first:], lambda: [marks, read_clocks(now())])
     due = now()
     for each in burners:
         each.burn()
@@ -165,14 +165,32 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     burning.burn()
     request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
     request.record.sent = 0
-    gaps = WatchedGaps(10 * MS, lambda: [request], lambda: [marks, read_clocks(now())])
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks, read_clocks(now())])
     gaps.woke(now(), now() + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
     assert gaps.gaps(user) == ()
 
 
 def test_it_wakes_again_while_a_request_is_under_way_and_more_rarely_later():
     record = LiveExchange("GET", "/")
-    gaps = WatchedGaps(10 * MS, lambda: [UnderWay(record, 0, None)], list)
+    gaps = WatchedGaps(10 * MS, lambda first: [UnderWay(record, 0, None)][first:], list)
     assert [gaps.again() for _ in range(22)] == [10 * MS] * 20 + [20 * MS] * 2
     record.returned = now()
     assert gaps.again() == 0
+
+
+def test_each_request_is_asked_for_once_and_one_that_ended_during_a_wait_still_counts(user, burner):
+    """A test may make thousands of requests, and the watchdog wakes a hundred times a second."""
+    ended, asked = [UnderWay(LiveExchange("GET", "/"), 0, None) for _ in range(50)], []
+    for each in ended:
+        each.record.sent, each.record.returned = 0, 1
+    requests = [*ended, UnderWay(LiveExchange("GET", "/last"), threading.get_ident(), None)]
+    marks = read_clocks(now())
+    gaps = WatchedGaps(10 * MS, lambda first: asked.append(first) or requests[first:], lambda: [marks])
+    assert gaps.again() == 10 * MS
+    due = now()
+    burner().burn()
+    requests[-1].record.returned = now()
+    assert gaps.again() == 0
+    gaps.woke(due, max(now(), due + 100 * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
+    assert len(gaps.gaps(user)) == 1
+    assert asked == [0, 51, 51]
