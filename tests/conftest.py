@@ -80,8 +80,16 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them."""
-    return True if collection_path.name == "soak" and config.option.markexpr == "not slow" else None
+    """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them.
+
+    The same for modules in which all is asked of one Python alone.
+    """
+    left_out = config.option.markexpr
+    if collection_path.name == "soak":
+        return True if left_out.startswith("not slow") else None
+    if "not one_python" in left_out and collection_path.suffix == ".py":
+        return True if b"\npytestmark = pytest.mark.one_python\n" in collection_path.read_bytes() else None
+    return None
 
 
 def pytest_collection_finish() -> None:

@@ -18,6 +18,8 @@ from example_app.main import ROWS, app
 from tests import readme_table
 from tests.example_rows import REPAIRED, TABLE, blocking_lines, named, needed, wrong
 
+pytestmark = pytest.mark.one_python
+
 ROUTES = {route.path: route for row in ROWS for route in row.routes if isinstance(route, APIRoute)}
 TESTED = {twins.blocks for twins in TABLE} | {path for _, path in REPAIRED}
 RESULT = "/celery/{broker}/results/{task}"
@@ -32,7 +34,6 @@ def noblock_app():
     return app
 
 
-@pytest.mark.one_python
 @pytest.mark.parametrize("twins", TABLE, ids=lambda twins: twins.id)
 def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     needed(twins)
@@ -41,7 +42,6 @@ def test_the_blocking_twin_is_red_at_its_own_line(noblock, twins):
     readme_table.compare(check.request, named(twins, check), blocking_lines(twins.where))
 
 
-@pytest.mark.one_python
 @pytest.mark.parametrize(("twins", "path"), REPAIRED, ids=[twins.id_of(path) for twins, path in REPAIRED])
 def test_the_repaired_twin_is_green(noblock, twins, path):
     needed(twins)
@@ -49,7 +49,6 @@ def test_the_repaired_twin_is_green(noblock, twins, path):
     assert (check.outcome, check.findings) == ("passed", ()), check
 
 
-@pytest.mark.one_python
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 def test_what_was_accepted_is_done_in_a_while(noblock, broker):
     needed(next(twins for twins in TABLE if twins.blocks == f"/celery/{broker}/delay"))
@@ -61,24 +60,20 @@ def test_what_was_accepted_is_done_in_a_while(noblock, broker):
     assert result == {"state": "SUCCESS", "words": 3}
 
 
-@pytest.mark.one_python
 def test_the_first_page_is_green_and_links_to_every_route(noblock):
     page = noblock.get("/").text
     assert all(path in page for path in ROUTES)
 
 
-@pytest.mark.one_python
 def test_every_route_has_its_place_in_the_table():
     assert sorted(ROUTES) == sorted({*map(template, TESTED), RESULT})
 
 
-@pytest.mark.one_python
 def test_the_readme_has_a_row_for_each_twin_that_blocks_and_no_other():
     tasks = {"POST /trap/email/me", "POST /trap/slow-log/me"}
     assert set(readme_table.rows()) == {f"{twins.method} {twins.blocks}" for twins in TABLE} | tasks
 
 
-@pytest.mark.one_python
 def test_every_marked_line_has_its_place_in_the_table():
     marked = {path.stem: path.read_text().count("  # blocks\n") for path in Path(services.__file__).parent.glob("*.py")}
     tested = Counter()
@@ -87,7 +82,6 @@ def test_every_marked_line_has_its_place_in_the_table():
     assert {name: count for name, count in marked.items() if count} == tested
 
 
-@pytest.mark.one_python
 @pytest.mark.parametrize("path", ROUTES)
 def test_the_docs_say_in_one_sentence_what_a_route_shows(path):
     first_word = "Blocks:" if path in {template(twins.blocks) for twins in TABLE} else "Repaired:"
@@ -96,7 +90,6 @@ def test_the_docs_say_in_one_sentence_what_a_route_shows(path):
     assert "\n" not in description
 
 
-@pytest.mark.one_python
 def test_uvicorn_starts_it_and_a_crash_leaves_nothing_behind():
     command = [sys.executable, "-m", "uvicorn", "example_app.main:app", "--port", "0"]
     project = Path(services.__file__).parents[1]
@@ -125,7 +118,6 @@ def test_one_command_shows_a_failure_and_a_pass(pytester):
     )
 
 
-@pytest.mark.one_python
 def test_a_computation_is_not_told_to_move_to_a_thread_where_that_does_not_help(pytester):
     pytester.makepyfile("def test_squares(noblock): noblock.get('/compute/squares')")
     result = pytester.runpytest("--noblock-app=example_app.main:app")

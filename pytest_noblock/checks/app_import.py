@@ -71,12 +71,20 @@ def _is_factory(found: object) -> bool:
 def _binds(found: Callable[..., object], *arguments: str, unknown: bool = False) -> bool:
     """Whether `found` can be called with so many arguments; `unknown`: where it does not show what it takes."""
     try:
-        inspect.signature(found).bind(*arguments)
-    except TypeError:
-        return False
+        signature = _signature(found)
     except Exception:  # noqa: BLE001  # a callable in C has no signature; another's attributes may raise
         return unknown
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
     return True
+
+
+def _signature(found: Callable[..., object]) -> inspect.Signature:
+    """Of an object, that of its class's `__call__`: a `__getattr__` that answers to all names answers for the rest."""
+    call = inspect.getattr_static(type(found), "__call__", None)
+    return inspect.signature(call.__get__(found) if inspect.isfunction(call) else found)
 
 
 def _problem(found: object) -> str | None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from pytest_noblock.engine.now import list_folder, now
+from pytest_noblock.engine.now import close_fd, list_folder, now, open_fd, read_fd_at
 
 try:
     import resource
@@ -119,8 +119,8 @@ class LinuxClock:
             self._open()
 
     def _open(self) -> None:
-        self._fd = os.open(f"/proc/self/task/{self._native}/schedstat", os.O_RDONLY)
-        queued(os.pread(self._fd, 64, 0))
+        self._fd = open_fd(f"/proc/self/task/{self._native}/schedstat", os.O_RDONLY)
+        queued(read_fd_at(self._fd, 64, 0))
         self._pread = _pread()
         self._buffer = ctypes.create_string_buffer(64)
         self._address = ctypes.addressof(self._buffer)
@@ -175,7 +175,7 @@ class LinuxClock:
         """Any thread may call it, even while the clock's thread is in a step: the delay then keeps its last value."""
         fd, self._fd = self._fd, _CLOSED
         if fd >= 0:
-            os.close(fd)
+            close_fd(fd)
 
 
 class PortableClock:

@@ -26,29 +26,32 @@ class Raised(NamedTuple):
     """File, line and function of each frame of the traceback, the innermost last."""
 
 
-def shown(thing: object) -> str:
-    """The `repr`, shortened, without secrets; the type alone where the user's `__repr__` raises, or gives no text."""
+def shown(thing: object, secrets: Iterable[str] = ()) -> str:
+    """The `repr`, shortened, without secrets; the type alone where the user's `__repr__` raises, or gives no text.
+
+    `secrets`: some that are known.
+    """
     try:
         text = repr(thing)
     except Exception:  # noqa: BLE001  # the user's code, run for a report only
         return f"<{type(thing).__name__}, whose repr raises>"
-    shown = without_secrets(text[: _READ * _LONGEST])
+    shown = without_secrets(text[: _READ * _LONGEST], secrets)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... ({len(text)} letters)"
 
 
-def without_secrets(text: str) -> str:
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """An error quotes what it failed with: a DSN, a URL, a header, the value of an environment variable."""
     try:
         from pytest_noblock.model.masks import SECRET_NAME, masked
     except Exception:  # noqa: BLE001  # no descriptor is left to open it: then the name of the error must do
         return f"{text.partition('(')[0].partition(':')[0]} (its text is not told)"
     given = (value for name, value in os.environ.items() if len(value) >= _LEAST and SECRET_NAME.fullmatch(name))
-    return masked(text, given)
+    return masked(text, (*secrets, *given))
 
 
-def told(error: BaseException, trace: TracebackType | None = None) -> Raised:
-    """`trace` stands in for a traceback that was taken off the error."""
-    return Raised(shown(error), tuple(_places(trace or error.__traceback__)))
+def told(error: BaseException, trace: TracebackType | None = None, secrets: Iterable[str] = ()) -> Raised:
+    """`trace` stands in for a traceback that was taken off the error. `secrets`: what the request sent."""
+    return Raised(shown(error, secrets), tuple(_places(trace or error.__traceback__)))
 
 
 def words(raised: Raised, user: UserCode) -> str:

@@ -154,6 +154,8 @@ class LiveExchange:
     """Where the exception came from that refused the request before its endpoint was called."""
     answered: tuple[CodeType, int] | None = None
     """Code and line of what sent the response, where that was not the endpoint."""
+    body = b""
+    """What the client sent, up to a length: an error of the app's may quote it."""
     remains: Remains | None = None
     """What is kept when the app's call has ended."""
 
@@ -172,6 +174,7 @@ class LiveExchange:
         self.remains = remains
         self.scope = {}
         self.app = None
+        self.body = b""
         if self.task is not None:
             self.task = None
         if self.error is not None or self.raised is not None:

@@ -1,5 +1,6 @@
 """Which files are the user's code: only a line of theirs is worth naming."""
 
+import functools
 import os
 import sys
 import sysconfig
@@ -8,8 +9,11 @@ from collections.abc import Callable, Iterable
 
 PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]), "")
 """The folder of this package, with a separator at the end: no file in it is user code."""
-_join, _normal = os.path.join, os.path.normpath
-"""Bound here: a test may put a stand-in in the place of a function of `os`, and counts its calls."""
+_join = functools.partial(os.path.join)
+_normal: Callable[[str], str] = functools.partial(os.path.normpath)
+_absolute = functools.partial(os.path.abspath)
+"""Bound here: a test may put a stand-in in the place of a function of `os`, and counts its calls; pyfakefs does so with
+each function of its own accord, but not with a partial."""
 _INSTALLED = {"site-packages", "dist-packages"}
 _TESTS = {"test", "tests"}
 """Folders whose files belong to a test: a server that a fixture starts is not the app."""
@@ -22,7 +26,7 @@ class UserCode:
     """
 
     def __init__(self, root: str, packages: Iterable[str] = ()) -> None:
-        self._root = os.path.join(os.path.abspath(root), "")
+        self._root = _join(_absolute(root), "")
         self._packages: tuple[str, ...] = ()
         self._included: set[str] = set()
         self._known: dict[str, bool] = {}
@@ -107,12 +111,12 @@ def _installed(path: str) -> bool:
 
 def _stdlib() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    return tuple(os.path.join(os.path.abspath(paths[name]), "") for name in ("stdlib", "platstdlib"))
+    return tuple(_join(_absolute(paths[name]), "") for name in ("stdlib", "platstdlib"))
 
 
 def _folders(package: str) -> list[str]:
     """The folders of an imported package, or the file of a module."""
     module = sys.modules.get(package)
-    folders = [os.path.join(os.path.abspath(path), "") for path in getattr(module, "__path__", ())]
+    folders = [_join(_absolute(path), "") for path in getattr(module, "__path__", ())]
     file = getattr(module, "__file__", None)
-    return folders or ([os.path.abspath(file)] if file else [])
+    return folders or ([_absolute(file)] if file else [])

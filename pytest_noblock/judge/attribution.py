@@ -186,7 +186,8 @@ def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
         return BlamedLine(stack=samples[0].stack, syscall=samples[0].syscall) if samples else BlamedLine()
     (file, line), _times = Counter((frame.file, frame.line) for frame, _ in seen).most_common(1)[0]
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
-    frame, sample = here[0]
+    (call, _times), *_ = Counter(frame.call for frame, _ in here).most_common(1)  # a line may make several calls
+    frame, sample = next((frame, sample) for frame, sample in here if frame.call == call)
     return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting([each for _, each in here]))
 
 

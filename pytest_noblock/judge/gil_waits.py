@@ -111,13 +111,20 @@ def gil_was_free(segment: Segment) -> bool:
     free = sum(wait < _GIL_FREE_NS for wait in waits)
     fewest = _FEWEST_BESIDE_THREADS if _threads_computed(segment) else _FEWEST_LOOKS
     at_once = free >= fewest and free >= _FREE_SHARE * len(waits)
-    return at_once and segment.threads_cpu is not None and 2 * segment.threads_cpu < segment.off_cpu
+    return at_once and 2 * _threads_cpu(segment) < segment.off_cpu
 
 
 def _threads_computed(segment: Segment) -> bool:
     """Whether other threads computed as much as the threads would that kept the GIL for the whole sleep."""
-    known = segment.others_cpu if segment.threads_cpu is None else min(segment.others_cpu, segment.threads_cpu)
-    return known >= segment.off_cpu * _LEAST_SHARE_OF_CPU
+    return _threads_cpu(segment) >= segment.off_cpu * _LEAST_SHARE_OF_CPU
+
+
+def _threads_cpu(segment: Segment) -> int:
+    """The most CPU (ns) that other threads burned that can have the GIL.
+
+    What a thread burned that has ended since, as those of `multiprocessing.Pool`, is known as part of the process's.
+    """
+    return segment.others_cpu if segment.threads_cpu is None else min(segment.others_cpu, segment.threads_cpu)
 
 
 def _sampling(segment: Segment) -> int:

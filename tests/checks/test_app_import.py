@@ -63,14 +63,28 @@ class Odd:
         """ASGI."""
 
 
+class Lazy(Callable3):
+    """As Django's lazy objects, and mocks: it has whatever it is asked for."""
+
+    def __getattr__(self, _name):
+        return Lazy()
+
+
+class LazyCallable0(Callable0):
+    """As Lazy, but it takes nothing."""
+
+    def __getattr__(self, _name):
+        return LazyCallable0()
+
+
 instance = Callable3()
 FOLDER = "/"
 
 
 @pytest.mark.parametrize(
     "given",
-    [app, with_more, positional, instance, Callable3().__call__, functools.partial(with_more, more=1), Odd()],
-    ids="function with-more args object method partial odd".split(),
+    [app, with_more, positional, instance, Callable3().__call__, functools.partial(with_more, more=1), Odd(), Lazy()],
+    ids="function with-more args object method partial odd lazy".split(),
 )
 def test_an_app_is_taken_as_it_is(given):
     assert resolved(given, FOLDER, "it") is given
@@ -91,6 +105,7 @@ def test_a_class_whose_objects_are_apps_is_a_factory():
         (5, "int object cannot be called"),
         (None, "NoneType object cannot be called"),
         (Callable0(), "does not take (scope, receive, send)"),
+        (LazyCallable0(), "does not take (scope, receive, send)"),
         (build_with, "; a factory takes no arguments: override the noblock_app fixture to give it some"),
         (build_async, "; a factory is a plain def: override the noblock_app fixture to await this one"),
         (Flaskish(), "is a WSGI app; wrap it in an ASGI adapter"),

@@ -64,7 +64,7 @@ def in_a_new_thread(function):
 def test_a_young_threads_clock_opens_no_file_until_the_thread_has_waited(monkeypatch):
     opened = []
     real = os.open
-    monkeypatch.setattr(os, "open", lambda *args: opened.append(args[0]) or real(*args))
+    monkeypatch.setattr(clocks, "open_fd", lambda *args: opened.append(args[0]) or real(*args))
 
     def run(born):
         clock = LinuxClock(born)
@@ -87,7 +87,7 @@ def test_a_young_threads_clock_that_gets_no_descriptor_goes_without_the_split(mo
         raise OSError
 
     clock = LinuxClock(born=0)
-    monkeypatch.setattr(os, "open", none_left)
+    monkeypatch.setattr(clocks, "open_fd", none_left)
     clock.begin()
     assert not clock.splits_waiting
     assert queued(clock.end()[QUEUED]) == 0
@@ -180,7 +180,7 @@ def test_where_the_counters_are_missing_the_clock_is_the_portable_one(monkeypatc
     def missing(*_):
         raise FileNotFoundError("/proc/self/task/1/schedstat")
 
-    monkeypatch.setattr(os, "open", missing)
+    monkeypatch.setattr(clocks, "open_fd", missing)
     assert isinstance(best_clock(), PortableClock)
 
 

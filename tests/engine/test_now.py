@@ -1,12 +1,18 @@
 """What a test freezes or replaces is not what the engine uses."""
 
 import builtins
+import importlib
 import inspect
+import os
+import pkgutil
 import time
 from unittest import mock
 
+import pytest_noblock
 from pytest_noblock.engine import now as module
 from pytest_noblock.engine.now import now, open_file
+
+ENGINE = "pytest_noblock.engine"
 
 
 def test_the_clock_goes_on_in_a_test_that_freezes_time(monkeypatch):
@@ -43,3 +49,25 @@ def test_our_threads_sleep_where_a_test_has_a_mock_in_the_place_of_sleep(monkeyp
     module.sleep(0.002)
     assert now() - before >= 2_000_000
     assert not time.sleep.called
+
+
+def test_no_module_of_ours_holds_a_function_that_a_test_replaces():
+    """pyfakefs replaces each attribute of a module that is a function of `os`, `os.path` or `io`."""
+    whole = pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")
+    modules = [importlib.import_module(each.name) for each in whole if each.name.startswith(ENGINE)]
+    names = [
+        f"{each.__name__}.{name}"
+        for each in modules
+        for name, value in vars(each).items()
+        if getattr(value, "__module__", None) in {"posix", "os", "io", "_io", "posixpath", "genericpath"}
+        and not inspect.isclass(value)
+    ]
+    assert len(modules) > 50
+    assert not names
+
+
+def test_a_file_of_proc_is_read_whole(tmp_path, monkeypatch):
+    tmp_path.joinpath("file").write_bytes(b"line\n" * 10_000)
+    monkeypatch.setattr(os, "open", mock.Mock(side_effect=OSError))
+    monkeypatch.setattr(os, "read", mock.Mock(side_effect=OSError))
+    assert module.read_file(str(tmp_path / "file")) == b"line\n" * 10_000

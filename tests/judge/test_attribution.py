@@ -63,6 +63,15 @@ def test_the_users_innermost_line_is_named_not_the_drivers():
     assert attribution.user_frame((DRIVER,)) is None
 
 
+def test_of_a_lines_calls_the_one_that_most_samples_show_is_named():
+    """`with get_context().Pool(1) as pool: pool.map(...)`: the first look fell into the making of the pool."""
+    made, mapped = named(7, "multiprocessing.context.BaseContext.Pool"), named(7, "multiprocessing.pool.Pool.map")
+    place = attribution.of_sleep(segment(samples=(made, mapped, mapped)))
+    assert place.frame.call == "multiprocessing.pool.Pool.map"
+    assert place.stack == mapped.stack
+    assert attribution.of_sleep(segment(samples=(made, mapped, made))).stack == made.stack
+
+
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [

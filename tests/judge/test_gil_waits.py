@@ -136,6 +136,8 @@ def test_cpu_that_was_taken_off_is_time_with_the_gil(waits, own):
         (segment(132, 22, cpu=7.7, others_cpu=149, threads_cpu=0, samples=looks(0.05, 0.05, 6.05, 0.04, 0.06)), True),
         (segment(97.6, 21, cpu=8.8, others_cpu=177, threads_cpu=0, samples=looks(0.08)), False),  # one is by chance
         (segment(97.6, 21, cpu=8.8, others_cpu=177, threads_cpu=0, samples=looks(None, None)), False),
+        (segment(322, 10, cpu=6.1, queued=20.3, others_cpu=1.9, samples=looks(*[0.08] * 7)), True),  # threads of a Pool
+        (segment(425, 14, cpu=6.9, queued=33.5, others_cpu=250, samples=looks(*[0.08] * 7)), False),
         (segment(97.6, 21, cpu=8.8, others_cpu=177, samples=looks(0.08, 0.17)), False),  # perhaps a Python thread's CPU
         (segment(113, 41, cpu=1.2, others_cpu=131, threads_cpu=131 * MS, samples=looks(0.2, 0.1)), False),
         (segment(113, 41, cpu=1.2, others_cpu=131, threads_cpu=131 * MS, samples=looks(*[0.1] * 6)), False),

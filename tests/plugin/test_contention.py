@@ -219,7 +219,12 @@ def run_holders(pytester, monkeypatch):
     return run_holders
 
 
-@pytest.mark.parametrize("name", KINDS)
+ASYNCIOS = [name for name, what in KINDS.items() if what.startswith("asyncio.")]  # CPython's own: on each Python
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ASYNCIOS else pytest.mark.one_python) for name in KINDS]
+)
 def test_both_lines_and_what_was_held_are_named(run_holders, name):
     lines = {"holds": line_of(f"holds {name}"), "waits": line_of(f"waits {name}")}
     run_holders(BOTH.format(name=name, what=KINDS[name], **lines)).assert_outcomes(passed=1)

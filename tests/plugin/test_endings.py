@@ -209,7 +209,7 @@ def ends(pytester):
 HELD = f"the app's event loop was held meanwhile, it sits at api.py:{line_of('holds')} in holds"
 
 
-@pytest.mark.parametrize("scope", ["function", "session"])
+@pytest.mark.parametrize("scope", ["function", pytest.param("session", marks=pytest.mark.one_python)])
 def test_ctrl_c_ends_the_run_while_a_request_holds_the_loop(ends, scope):
     result, said = ends(
         """

@@ -161,7 +161,7 @@ def test_what_an_idle_thread_burned_before_is_not_this_requests(run_gil):
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("copies", [12, 40])
+@pytest.mark.parametrize("copies", [12, pytest.param(40, marks=pytest.mark.one_python)])
 def test_threads_that_hand_it_to_each_other_are_green(run_gil, copies):
     run_gil(f"noblock.get('/python/short', concurrency={copies})").assert_outcomes(passed=1)
 

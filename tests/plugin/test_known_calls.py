@@ -392,7 +392,7 @@ async def test_the_test_itself():
 """
 
 
-@pytest.mark.parametrize("meter", ["auto", "portable"])
+@pytest.mark.parametrize("meter", ["auto", pytest.param("portable", marks=pytest.mark.one_python)])
 def test_a_call_that_went_out_is_told_once(pytester, meter):
     pytester.makepyfile(LIVE)
     pytester.makeini(f"[pytest]\nnoblock_known_calls = fail\nnoblock_meter = {meter}")
@@ -411,6 +411,7 @@ def test_a_call_that_went_out_is_told_once(pytester, meter):
     assert mocked == ["GET /both calls requests.get on the event loop (a mock answers it here)"]
 
 
+@pytest.mark.one_python
 def test_a_call_may_be_accepted(told, pytester):
     pytester.makepyfile(shop=SHOP)
     pytester.makepyfile("""

@@ -25,7 +25,7 @@ def check_twins(result: pytest.RunResult) -> None:
     ("plugin", "options"),
     [
         ("xdist", ("-n2",)),
-        ("xdist", ("-n2", "--dist=loadfile", "-o", "noblock_scope=session")),
+        pytest.param("xdist", ("-n2", "--dist=loadfile", "-o", "noblock_scope=session"), marks=pytest.mark.one_python),
         ("pytest_randomly", ("-p", "randomly")),
         ("pytest_timeout", ("--timeout=20",)),
         ("pytest_timeout", ("--timeout=20", "--timeout-method=thread")),

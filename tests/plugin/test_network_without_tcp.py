@@ -1,5 +1,7 @@
 """Round trips that no counter of a TCP socket shows: red by the call that made them, at any speed."""
 
+import pytest
+
 from tests.plugin import three_clients
 
 SHOP = """
@@ -124,6 +126,7 @@ def test_a_call_that_waited_for_the_network_is_red_and_its_twin_green(pytester):
         assert [(each["kind"], each["line"]) for each in check["findings"]] == [("sync-network", n) for n in lines]
 
 
+@pytest.mark.one_python
 def test_a_queue_to_another_process_is_seen_by_the_portable_rules(pytester):
     pytester.makepyfile("""
         import multiprocessing

@@ -178,7 +178,11 @@ def test_one_token_left_is_enough(run_pools, copies):
     run_pools(f"noblock.get('/endpoint', concurrency={copies}, probe='/awaits')").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("name", ["endpoint", "dependency", "background", "generator", "threadpool"])
+@pytest.mark.parametrize(
+    "name",
+    ["endpoint", "threadpool"]
+    + [pytest.param(name, marks=pytest.mark.one_python) for name in ("dependency", "background", "generator")],
+)
 def test_every_way_to_take_the_tokens_is_told_with_its_line(run_pools, name):
     result = run_pools(
         f"check = noblock.check('GET', '/{name}', concurrency=40)\n"

@@ -82,6 +82,7 @@ def test_each_path_is_for_itself(shop):
     assert requests_of(shop.path / "one.json") == requests_of(shop.path / "two.json") == ["GET /awaits", "GET /health"]
 
 
+@pytest.mark.one_python
 def test_a_worker_that_crashes_costs_its_own_test_alone(shop):
     pytest.importorskip("xdist")
     shop.makepyfile(test_it=TESTS.format(end="os._exit(1)"))

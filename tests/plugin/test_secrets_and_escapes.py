@@ -196,3 +196,54 @@ def test_a_task_is_told_with_the_types_of_its_arguments(run, shop):
         'def test_it(noblock):\n    noblock.post("/task", headers={"Authorization": "Bearer S3CRET"})\n', app="api:app"
     )
     result.stdout.fnmatch_lines(["  task    send(str, str, Thing, key=str)"])
+
+
+QUOTES = """
+    import pytest
+    from fastapi import BackgroundTasks, FastAPI, Request
+    from fastapi.testclient import TestClient
+
+    app = FastAPI()
+
+    @app.post("/quotes")
+    async def quotes(request: Request):
+        body, query = await request.json(), request.query_params["key"]
+        header, cookie = request.headers["x-pass"], request.cookies["sid"]
+        raise ValueError(f"no {header} and {query} and {cookie} and {body['name']} fits")
+
+    def task(what):
+        raise RuntimeError(f"cannot do {what}")
+
+    @app.post("/task")
+    async def with_task(request: Request, tasks: BackgroundTasks):
+        tasks.add_task(task, (await request.json())["name"] + "more")
+
+    SENT = dict(headers={"x-pass": SECRET + "1", "cookie": f"sid={SECRET}2"}, json={"name": SECRET + "3"})
+
+    @pytest.mark.noblock(app=app)
+    @pytest.mark.parametrize("path", ["/quotes", "/task"])
+    def test_fixture(noblock, path):
+        noblock.post(path, params={"key": SECRET + "4"}, **SENT)
+
+    @pytest.mark.noblock
+    @pytest.mark.parametrize("path", ["/quotes", "/task"])
+    def test_watched(path):
+        TestClient(app, raise_server_exceptions=False).post(path, params={"key": SECRET + "4"}, **SENT)
+"""
+
+
+@pytest.mark.one_python
+def test_what_a_request_sent_is_not_told_where_an_error_quotes_it(pytester):
+    """No word before the values says what they are: that they were sent is all that shows it."""
+    pytester.makepyfile(test_quotes=QUOTES.replace("SECRET", '("hunt" "er22")'))
+    result = pytester.runpytest_inprocess("-p", "no:randomly", "-vvv", "--noblock-report=r.json")
+    result.assert_outcomes(failed=2, passed=2)
+    raised = "POST /quotes raised ValueError('no *** and *** and *** and *** fits') at test_quotes.py:11 in quotes"
+    task = "RuntimeError('cannot do ***')"
+    checks = json.loads(pytester.path.joinpath("r.json").read_text(encoding="utf-8"))["checks"]
+    told = [check["reason"] or "" for check in checks] + [note for check in checks for note in check["notes"]]
+    assert sum(raised in each for each in told) >= 2
+    assert any(task in each for each in told)
+    assert [each["error"] for check in checks for each in check["background"]] == [task, task]
+    assert "hunter22" not in result.stdout.str()
+    assert "hunter22" not in json.dumps(checks)

@@ -83,7 +83,7 @@ def lines_of(path: str) -> list[int]:
 
 
 @pytest.mark.parametrize("path", ["awaits", "locks", "deep", "worker", "gathers", "streams", "late"])
-@pytest.mark.parametrize("scope", ["function", "session"])
+@pytest.mark.parametrize("scope", ["function", pytest.param("session", marks=pytest.mark.one_python)])
 def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scope):
     pytester.makepyfile(api=STUCK, test_it=TEST.format(path=f"/{path}"))
     result = pytester.runpytest("--noblock-app=api:app", "-o", f"noblock_scope={scope}")

@@ -15,7 +15,7 @@ from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
-from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
@@ -363,7 +363,6 @@ def _sleeps(native: int) -> bool:
     True where there is no such file: the call is made at once then.
     """
     try:
-        with open_file(f"/proc/self/task/{native}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] == b"S"
+        return read_file(f"/proc/self/task/{native}/stat").rpartition(b")")[2].split()[0] == b"S"
     except OSError:
         return True

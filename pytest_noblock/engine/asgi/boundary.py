@@ -99,6 +99,10 @@ class ExchangeRecorder:
         return False
 
 
+_BODY_READ = 65_536
+"""Bytes of a request's body that are kept until it ends: as many as `sent_values` reads."""
+
+
 def cut_segment() -> None:
     """A phase ends in this step: what follows is a segment of its own."""
     meter = current_meter()
@@ -204,6 +208,8 @@ class _ClientSide(ExchangeRecorder):
             message = self.told(await self._receive())
         finally:
             self._return(request, owner)
+        if type(message) is dict and type(part := message.get("body")) is bytes and len(self.record.body) < _BODY_READ:
+            self.record.body += part[:_BODY_READ]
         if self.meter.closed and _type_of(message) == "lifespan.shutdown":
             self._go_on()
         return message

@@ -83,6 +83,7 @@ class AppCall(httpx.AsyncByteStream):
     def __init__(self, app: ASGIApp, record: LiveExchange, body: bytes, *, asks_for_tasks: bool = False) -> None:
         self._app = app
         self._record = record
+        record.body = body
         self._recorder = ExchangeRecorder(record, asks_for_tasks=asks_for_tasks)
         self._unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         self._response_start: asyncio.Future[Message] = asyncio.get_running_loop().create_future()

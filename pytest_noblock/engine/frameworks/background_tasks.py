@@ -6,7 +6,7 @@ included. A wrapper of `BackgroundTask.__call__` records its run. The ContextVar
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -125,13 +125,16 @@ async def let_begin(record: LiveExchange, message: Message) -> None:
         await cancel_shielded_checkpoint()
 
 
-def let_go(made: LiveTask) -> None:
-    """The request has ended: keep what is told of the task, and neither the task nor what it raised."""
+def let_go(made: LiveTask, sent: Iterable[str] = ()) -> None:
+    """The request has ended: keep what is told of the task, and neither the task nor what it raised.
+
+    `sent`: the values that its request sent, which no error tells.
+    """
     if made.told is None:
-        made.let_go(_told(made))
+        made.let_go(_told(made, sent))
 
 
-def _told(made: LiveTask) -> ToldTask:
+def _told(made: LiveTask, sent: Iterable[str]) -> ToldTask:
     function = _plain(getattr(made.task, "func", None))
     return ToldTask(
         name=_text_of(function, "__name__", type(function).__name__),
@@ -139,8 +142,14 @@ def _told(made: LiveTask) -> ToldTask:
         qualname=_text_of(function, "__qualname__", type(function).__qualname__),
         arguments=_arguments(made.task),
         code=code_of(function),
-        error=None if made.error is None else shown(made.error),
+        error=None if made.error is None else _error_of(made, made.error, sent),
     )
+
+
+def _error_of(made: LiveTask, error: BaseException, sent: Iterable[str]) -> str:
+    from pytest_noblock.engine.sent_values import argument_values  # most tasks raise nothing
+
+    return shown(error, {*sent, *argument_values(made.task)})
 
 
 def _text_of(function: object, name: str, otherwise: str) -> str:
@@ -154,7 +163,7 @@ def values(record: LiveExchange, user: UserCode) -> tuple[Task, ...]:
 
 
 def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
-    told = made.told or _told(made)
+    told = made.told or _told(made, ())
     return Task(
         name=told.name,
         module=told.module,

@@ -18,7 +18,7 @@ were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -81,15 +81,25 @@ def endpoint_def(record: LiveExchange) -> RawFrame | None:
 def let_go(record: LiveExchange) -> None:
     """The app's call has ended: keep what is told of the request, and nothing of the app's but code."""
     try:
+        sent = _sent(record)
         if record.remains is None:
-            record.let_go(_remains(record))
+            record.let_go(_remains(record, sent))
         for each in record.tasks:
-            background_tasks.let_go(each)
+            background_tasks.let_go(each, sent)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
         noted(error)
 
 
-def _remains(record: LiveExchange) -> Remains:
+def _sent(record: LiveExchange) -> Iterable[str]:
+    """What the request sent, where an error may quote it."""
+    if record.error is None and record.raised is None and all(each.error is None for each in record.tasks):
+        return ()
+    from pytest_noblock.engine.sent_values import sent_values  # most requests raise nothing
+
+    return sent_values(record.scope, record.body)
+
+
+def _remains(record: LiveExchange, sent: Iterable[str]) -> Remains:
     endpoint = record.scope.get("endpoint")
     if is_plain(endpoint):
         function: object = endpoint
@@ -101,9 +111,9 @@ def _remains(record: LiveExchange) -> Remains:
         endpoint=record.endpoint,
         entered=record.entered or reached.entered(record),
         of_starlette="app" in record.scope,
-        error=None if record.error is None else told(record.error),
+        error=None if record.error is None else told(record.error, secrets=sent),
         cancelled=record.error is not None and record.cancelled,
-        raised=None if record.raised is None else told(record.raised, record.raised_at),
+        raised=None if record.raised is None else told(record.raised, record.raised_at, sent),
         endpoint_code=endpoint_code,
         routed=function is not None,
         answers=code_of(function),
@@ -167,7 +177,7 @@ def is_routing(frame: RawFrame) -> bool:
 
 def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
     """The record as a frozen value, with what only the framework or a traceback can tell."""
-    remains = record.remains or _remains(record)  # a request may be under way when the test ends
+    remains = record.remains or _remains(record, _sent(record))  # a request may be under way when the test ends
     entered = reached.entered(record)
     return record.value(
         entered=entered,

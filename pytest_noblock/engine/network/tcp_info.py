@@ -18,7 +18,7 @@ import termios
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from pytest_noblock.engine.now import close_fd, copy_fd, link_of, list_folder, now, open_file, status_of
+from pytest_noblock.engine.now import close_fd, copy_fd, link_of, list_folder, now, read_file, status_of
 from pytest_noblock.model.segment import SocketExchange
 
 _ENOUGH = 208  # bytes of tcp_info up to and including bytes_sent
@@ -210,8 +210,8 @@ def in_epoll_sets() -> set[int]:
     for name in list_folder("/proc/self/fd"):
         try:
             if "eventpoll" in link_of(f"/proc/self/fd/{name}"):
-                with open_file(f"/proc/self/fdinfo/{name}") as file:
-                    fds.update(int(line.split()[1]) for line in file if line.startswith("tfd:"))
+                lines = read_file(f"/proc/self/fdinfo/{name}").splitlines()
+                fds.update(int(line.split()[1]) for line in lines if line.startswith(b"tfd:"))
         except OSError:  # closed meanwhile
             continue
     return fds

@@ -12,7 +12,7 @@ import os
 import struct
 import time
 
-from pytest_noblock.engine.now import now, sleep
+from pytest_noblock.engine.now import close_fd, now, read_fd, sleep
 
 
 class Timer:
@@ -35,10 +35,10 @@ class Timer:
 
     def wait(self) -> None:
         """Sleep without the GIL until it rings."""
-        os.read(self._fd, 8)
+        read_fd(self._fd, 8)
 
     def close(self) -> None:
-        os.close(self._fd)
+        close_fd(self._fd)
 
 
 class PollingTimer:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.now import now, open_file, sleep, thread_cpu
+from pytest_noblock.engine.now import now, read_file, sleep, thread_cpu
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.timer import best_timer
@@ -33,6 +33,7 @@ _NUMBERS_OF_SYSCALLS = {
                 101: "nanosleep", 115: "clock_nanosleep", 203: "connect", 206: "sendto", 207: "recvfrom",
                 212: "recvmsg", 22: "epoll_pwait", 56: "openat", 95: "waitid", 260: "wait4"},
 }  # fmt: skip
+_MACHINE = os.uname().machine if hasattr(os, "uname") else ""
 
 
 class BetweenSteps(Protocol):
@@ -240,9 +241,8 @@ def _syscall_of(native: int) -> str:
     The kernel writes it to `/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK).
     """
     try:
-        with open_file(f"/proc/self/task/{native}/syscall") as file:
-            word = file.read(64).split()[0]
+        word = read_file(f"/proc/self/task/{native}/syscall").decode().split()[0]
     except (OSError, IndexError):
         return "unknown"
-    names = _NUMBERS_OF_SYSCALLS.get(os.uname().machine, {})
+    names = _NUMBERS_OF_SYSCALLS.get(_MACHINE, {})
     return names.get(int(word), f"system call {word}") if word.isdigit() else word

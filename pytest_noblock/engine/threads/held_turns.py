@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import queued
-from pytest_noblock.engine.now import now, open_file
+from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import user_frame
@@ -105,7 +105,6 @@ def _in_turn(ident: int) -> list[RawFrame]:
 def _queued(native: int) -> int:
     """The run-queue delay of a thread so far (ns); 0 where the kernel does not tell, or the thread has ended."""
     try:
-        with open_file(f"/proc/self/task/{native}/schedstat", "rb") as file:
-            return queued(file.read(64))
+        return queued(read_file(f"/proc/self/task/{native}/schedstat"))
     except (OSError, ValueError, IndexError):
         return 0

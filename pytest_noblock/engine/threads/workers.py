@@ -18,6 +18,7 @@ from contextvars import Context
 from types import FrameType
 from typing import Any
 
+from pytest_noblock.engine.now import close_fd, open_fd, read_fd
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import is_the_apps, worked
 from pytest_noblock.engine.usercode import UserCode
@@ -149,12 +150,12 @@ class RunQueue:
 def _delay(native: int | None) -> int | None:
     """Field 2 of schedstat, read without a file object: forty threads are read at once."""
     try:
-        file = os.open(f"/proc/self/task/{native}/schedstat", os.O_RDONLY)
+        file = open_fd(f"/proc/self/task/{native}/schedstat", os.O_RDONLY)
     except OSError:
         return None
     try:
-        return int(os.read(file, 64).split()[1])
+        return int(read_fd(file, 64).split()[1])
     except (OSError, IndexError):
         return None
     finally:
-        os.close(file)
+        close_fd(file)
