@@ -29,6 +29,12 @@ _get_ident = threading.get_ident
 _enumerate = threading.enumerate
 
 
+class _Collections:
+    """CPU (ns) that full collections have taken so far, in all threads."""
+
+    cpu = 0
+
+
 class _Starts:
     """How many threads have been started so far, while the patches were in; how many of them by the app."""
 
@@ -63,7 +69,9 @@ def collection(phase: str) -> None:
     else:
         began = _collects_since(thread)
         if began is not None:
-            thread.noblock_collected = _collected(thread) + thread_cpu() - began  # type: ignore[attr-defined]
+            took = thread_cpu() - began
+            _Collections.cpu += took
+            thread.noblock_collected = _collected(thread) + took  # type: ignore[attr-defined]
             thread.noblock_collection = None  # type: ignore[attr-defined]
 
 
@@ -106,7 +114,7 @@ class Marks(NamedTuple):
     cpu: dict[threading.Thread, int]
     """By thread: a later thread may have the same identity."""
     process: int
-    """That of all threads, native ones and those that have ended included."""
+    """That of all threads, native ones and those that have ended included; full collections are taken off here, too."""
     starts: int
     """How many threads the app had started."""
 
@@ -179,7 +187,7 @@ def read_clocks(moment: int) -> Marks | None:
     threads = _enumerate()
     if len(threads) > _MOST_THREADS or _clock_ns is None:
         return None
-    cpu = {}
+    cpu, collects = {}, 0
     for each in threads:  # a plain loop, because each request of a test client takes these marks
         own = each.__dict__
         clock = own.get(_CLOCK)
@@ -192,5 +200,8 @@ def read_clocks(moment: int) -> Marks | None:
                 own[_CLOCK] = None  # a forked process has numbers of its own
                 continue
             began = own.get("noblock_collection")
-            cpu[each] = (burned if began is None else min(burned, began)) - own.get("noblock_collected", 0)
-    return Marks(moment, cpu, process_cpu(), _Starts.apps) if cpu else None
+            if began is not None and began < burned:
+                collects += burned - began
+                burned = began
+            cpu[each] = burned - own.get("noblock_collected", 0)
+    return Marks(moment, cpu, process_cpu() - _Collections.cpu - collects, _Starts.apps) if cpu else None

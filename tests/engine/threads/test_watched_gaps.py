@@ -11,6 +11,7 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import best_clock, voluntary_switches
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.python_threads import mark_as_the_apps, read_clocks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 
@@ -111,6 +112,25 @@ def test_one_thread_of_the_app_that_has_ended_by_then_is_known_by_what_the_livin
     (gap,) = waited(user, Ending())
     assert 59 * MS <= gap.workers[0].cpu <= gap.others_cpu
     assert gap.workers[0].stack == ()
+
+
+class Collected(Ending):
+    """It ends without having burned, while this thread collects garbage for 60 ms."""
+
+    def _burn(self):
+        self._go.acquire()
+
+    def burn(self):
+        self.end()
+        python_threads.collection("start")
+        until = time.thread_time() + 0.06
+        while time.thread_time() < until:
+            pass
+        python_threads.collection("stop")
+
+
+def test_a_collection_meanwhile_is_not_what_a_thread_burned_that_has_ended(user):
+    assert waited(user, Collected()) == ()
 
 
 def test_nobody_knows_which_of_two_that_have_ended_burned_or_whose_a_stranger_was(user):
