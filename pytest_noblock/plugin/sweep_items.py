@@ -122,8 +122,8 @@ class SweepPlugin:
         items.extend(report.result)
 
     def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
-        """What makes the sweep see less than the app has; with `-v` also what is left out on purpose."""
-        if "routes" not in vars(self):  # xdist's controller, or nothing could be collected
+        """`--collect-only` has no summary: what the sweep does not see, and with `-v` what is left out on purpose."""
+        if not config.option.collectonly or "routes" not in vars(self):  # or nothing could be collected
             return []
         quiet = () if config.get_verbosity() < 1 else self.routes.left_out
         return [f"noblock: {printable(sentence)}" for sentence in (*self.routes.problems, *quiet)]

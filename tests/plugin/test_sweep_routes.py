@@ -70,6 +70,14 @@ def test_a_route_whose_requests_another_takes_is_not_measured(pytester: pytest.P
 
 
 @pytest.mark.one_python
+def test_what_is_only_collected_says_it_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(app=APP)
+    text = pytester.runpytest("--noblock-sweep=app:app", "--co").stdout.str()
+    assert text.count(LEGACY) == 1
+    assert PAGES not in text
+
+
+@pytest.mark.one_python
 def test_each_worker_knows_what_is_not_swept_and_it_is_said_once(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(app=APP)
     result = pytester.runpytest("--noblock-sweep=app:app", "-n2", "-k", "hidden or things")
