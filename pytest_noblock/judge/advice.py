@@ -19,7 +19,10 @@ _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0
 small letter."""
 _UNKNOWN = Entry("", "")
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
-_OWN_LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
+_OWN_LIMITER = (
+    "a limiter of its own, made once (LIMITER = anyio.CapacityLimiter(n)): in an async def"
+    " await anyio.to_thread.run_sync(..., limiter=LIMITER)"
+)
 
 
 def replacement(
@@ -36,7 +39,7 @@ def replacement(
     call; the text uses the client's name of that line. `by_framework`: no line of the user's makes the call.
     """
     if by_framework and kind == "cpu" and not (entry_of(call) or _UNKNOWN).says_all:
-        return _joined(_of_framework(call), placed.answer_validated_in_thread(where) if where else "")
+        return _of_framework(call)  # a thread would keep the GIL all the while
     ways = tuple(each for each in _ways(call, kind) if each)
     if where is not None and where.middleware and kind in ("sync-network", "sync-io"):
         return placed.in_library(_remedy(call, kind, ways), where.middleware)
@@ -127,7 +130,7 @@ def _ways(call: str | None, kind: Kind) -> Iterator[str]:
             yield from _ways_to_spare_threads(call)
         case "contention":
             yield "hold it only around what needs it, and await nothing else meanwhile"
-            yield "make the pool larger"
+            yield "make the pool larger, where it is one"
         case _:
             yield from _ways_for_tasks(kind)
 
@@ -194,20 +197,25 @@ def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
         yield entry.instead
         return
     yield entry.instead if entry is not None and entry.cpu and not entry.says_all else ""
-    yield _in_process(call)
+    yield _in_process(call).replace(":", ", from a coroutine:", 1)  # the line itself runs in a thread
     yield "smaller pieces: the GIL is kept until each returns"
 
 
 def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
     instead = _filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
-    yield f"{instead}, which takes no thread of the pool" if instead else ""
+    yield f"an async def with {instead}, which takes no thread of the pool" if instead else ""
     yield _OWN_LIMITER
+
+
+_UNSENDABLE = ("re.", "regex.")
+"""What they return, a match or a pattern's iterator, cannot be pickled: no process sends it back."""
 
 
 def _in_process(call: str | None) -> str:
     entry = entry_of(call)
-    by_itself = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
+    known_call = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
+    by_itself = known_call and not (call or "").startswith(_UNSENDABLE)
     return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
 
 

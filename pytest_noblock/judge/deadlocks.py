@@ -60,8 +60,8 @@ def _own_lock(frame: Frame, function: Function) -> str | None:
     for lock, awaited in _kept_locks(function, frame.line):
         if _LOCKS.match(frame.call or "") or (not _is_library(frame.call) and _NAMED_AS_LOCK.search(lock)):
             return (
-                f"a deadlock: whoever holds {lock} awaits in line {awaited} meanwhile,"
-                " and goes on only when this event loop turns"
+                f"a deadlock: whoever holds {lock} awaits in line {awaited}, and can release it only when this event"
+                " loop turns, which this line prevents"
             )
     return None
 

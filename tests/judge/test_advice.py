@@ -21,12 +21,15 @@ TABLES = (
 IN_A_THREAD = "asyncio.to_thread"
 OWN_CONNECTION = "opens, uses and closes its own connection"
 IN_A_PROCESS = "anyio.to_process.run_sync"
-PROCESS_OF_MATCH = "await anyio.to_process.run_sync(re.match, ...)"
+PROCESS_OF_MATCH = "await anyio.to_process.run_sync(...)"
 LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="report")
 HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
-LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=anyio.CapacityLimiter(n))"
+LIMITER = (
+    "a limiter of its own, made once (LIMITER = anyio.CapacityLimiter(n)): in an async def"
+    " await anyio.to_thread.run_sync(..., limiter=LIMITER)"
+)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +120,13 @@ LIMITER = "a limiter of its own: await anyio.to_thread.run_sync(..., limiter=any
         (
             "re.match",
             "gil",
-            f"a pattern without nested quantifiers, or shorter input, or a process: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
+            f"a pattern without nested quantifiers, or shorter input, or a process, from a coroutine: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
         ),
-        ("requests.get", "pool-starved", f"httpx.AsyncClient().get, which takes no thread of the pool, or {LIMITER}"),
+        (
+            "requests.get",
+            "pool-starved",
+            f"an async def with httpx.AsyncClient().get, which takes no thread of the pool, or {LIMITER}",
+        ),
         ("bcrypt.hashpw", "pool-starved", LIMITER),
     ],
 )

@@ -55,7 +55,10 @@ SOURCE = textwrap.dedent("""\
     async def a_future():
         return pool.submit(work).result()  # pool
     """)
-LOCK = "a deadlock: whoever holds lock awaits in line {} meanwhile, and goes on only when this event loop turns"
+LOCK = (
+    "a deadlock: whoever holds lock awaits in line {}, and can release it only when this event loop turns, which this"
+    " line prevents"
+)
 CORO = "it waits for a coroutine that only this event loop can run"
 
 

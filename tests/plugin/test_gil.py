@@ -130,9 +130,9 @@ def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
         [
             "GET /regex held the GIL * ms (limit 50 ms)",
             f"  by      gil.py:{line_of('regex')} in regex",
-            "  why     a thread computed * ms without letting go of the GIL: the loop was * ms late, and woke *",
+            "  why     a thread computed * ms without letting go of the GIL: the loop was * ms late",
             "  harm    * of * turns of the event loop waited, worst * ms (alone * ms)",
-            "  instead *a process: await anyio.to_process.run_sync(re.match, ...), or smaller pieces: *",
+            "  instead *a process, from a coroutine: await anyio.to_process.run_sync(...), or smaller *",
         ]
     )
     assert "plain def" not in result.stdout.str()

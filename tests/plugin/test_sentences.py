@@ -74,7 +74,7 @@ WATCHED = """
 """
 
 
-LOCK = "a deadlock: whoever holds lock awaits in line 30 meanwhile, and goes on only when this event loop turns"
+LOCK = "a deadlock: whoever holds lock awaits in line 30, and can release it only when this event loop turns"
 OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run"
 AT = "it sits at api.py:43 in never"
 
