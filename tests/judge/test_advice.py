@@ -120,7 +120,8 @@ LIMITER = (
         (
             "re.match",
             "gil",
-            f"a pattern without nested quantifiers, or shorter input, or a process, from a coroutine: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
+            "a pattern without nested quantifiers, or shorter input, or a process, from a coroutine:"
+            f" {PROCESS_OF_MATCH}{SMALLER_CALLS}",
         ),
         (
             "requests.get",
