@@ -78,7 +78,7 @@ class RouteItem(pytest.Item):
         self.plugin.judge(self)
 
     def reportinfo(self) -> tuple[str, int | None, str]:
-        """The line of the endpoint's `def`; the first of the folder where none is known: pytest skips at a line only."""
+        """The line of the endpoint's `def`; where none is known the first of the folder: pytest skips at lines only."""
         file, line = place_of(self.result.route.endpoint) or (str(self.path), 0)
         return file, line, self.name
 
