@@ -288,7 +288,7 @@ async def other():
 def test_what_the_sweep_cannot_see_is_said_at_once(pytester):
     pytester.makepyfile(twice=TWICE)
     text = pytester.runpytest("--noblock-sweep=twice:app").stdout.str()
-    assert "noblock: GET /one is declared twice" in text
+    assert text.count("GET /one is declared twice") == 1
     assert "The pages of the framework itself are left out" not in text
     assert (
         "The pages of the framework itself are left out"
