@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, assert_never
 
-from pytest_noblock.model.check import LOOP_HELD, Check, ProbeWaits, TaskRun
+from pytest_noblock.model.check import LOOP_HELD, SWEPT, Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import MOCKED, Evidence, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
 from pytest_noblock.model.observation import LOOP, Phase
@@ -193,7 +193,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
     yield from _row("instead", finding.replacement)
-    yield from _row("accept", f'@pytest.mark.noblock_allow("reason", {_narrowed(finding)})')
+    yield from _row("accept", _acceptance(check, finding))
     if not finding.confirmed:
         yield from _row("seen", _once(check, finding))
 
@@ -284,6 +284,14 @@ def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
     ]
     if KINDS[finding.kind].confirmation == "probes again" and turns:
         yield f"none to the event loop: {len(turns)} turns meanwhile, the latest {words(max(turns))} late"
+
+
+def _acceptance(check: Check, finding: Finding) -> str:
+    """What accepts the finding. A route of a sweep has no test to decorate: a hook of conftest.py marks its item."""
+    mark = f'pytest.mark.noblock_allow("reason", {_narrowed(finding)})'
+    if check.id.startswith(SWEPT):
+        return f"item.add_marker({mark}) in conftest.py's pytest_collection_modifyitems, for this item.nodeid"
+    return f"@{mark}"
 
 
 def _narrowed(finding: Finding) -> str:

@@ -3,6 +3,7 @@
 import dis
 import functools
 import inspect
+from types import CodeType
 from typing import Any
 
 from pytest_noblock.engine.exchange import code_of, undecorated
@@ -10,6 +11,8 @@ from pytest_noblock.engine.exchange import code_of, undecorated
 _AWAITS = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
 """CPython 3.11 to 3.14: one of these stands in the code of whatever awaits, iterates with `async for`, or enters an
 `async with` block."""
+
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 def place_of(endpoint: object) -> tuple[str, int] | None:
@@ -24,7 +27,12 @@ def awaits_nothing(endpoint: object) -> bool:
     code = code_of(function)
     if code is None or not inspect.iscoroutinefunction(function):
         return False
-    return not any(each.opname in _AWAITS for each in dis.get_instructions(code))
+    return not (_makes_coroutines(code) or any(each.opname in _AWAITS for each in dis.get_instructions(code)))
+
+
+def _makes_coroutines(code: CodeType) -> bool:
+    """Whether an `async def` stands in it, as the stream that it answers with: that runs on the loop all the same."""
+    return any(each.co_flags & _ASYNC for each in code.co_consts if isinstance(each, CodeType))
 
 
 def _function(endpoint: object) -> Any:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pytest_noblock.engine.exchange import dotted
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute
 from pytest_noblock.model import shown
@@ -70,7 +71,11 @@ class _Place:
     prefix: str = ""
     host: str | None = None
     in_path: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    depth: int = 0
+    mounts: tuple[tuple[str | None, str | None], ...] = ()
+
+    @property
+    def depth(self) -> int:
+        return len(self.mounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +203,15 @@ def _route(method: str, context: Any, place: _Place) -> Route:
         kind="websocket" if method == "WEBSOCKET" else "http",
         host=place.host,
         in_path={**place.in_path, **_schemas(context)},
+        mounts=place.mounts,
     )
 
 
 def _mounted(context: Any, route: object, place: _Place, said: _Said) -> list[_Seen]:
     """The routes of what is mounted at a path, or for a host."""
     schemas = {**place.in_path, **_schemas(context)}
-    inside = replace(place, in_path=schemas, depth=place.depth + 1)
+    mount = (getattr(context, "path", None), dotted(context.app))
+    inside = replace(place, in_path=schemas, mounts=(*place.mounts, mount))
     if _is_a(route, "Host"):
         inside = replace(inside, host=context.host_format)
     else:
@@ -242,7 +249,9 @@ def _documented(routes: Sequence[_Seen], place: _Place, document: Document, said
     shown = {(each.route.method, _bare(each.route.path)) for each in described}
     for method, path, operation in operations:
         if (method, _bare(prefix + path)) not in shown:
-            route = Route(method, prefix + path, None, operation, "http", document, place.host, place.in_path)
+            route = Route(
+                method, prefix + path, None, operation, "http", document, place.host, place.in_path, place.mounts
+            )
             described.append(_Seen(route))
             if routes:
                 said.problems.append(f"{route.name} is in the OpenAPI document, and the app shows no route for it.")

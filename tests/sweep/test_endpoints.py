@@ -27,6 +27,20 @@ async def enters(lock):
         pass
 
 
+async def streams():
+    async def parts():
+        yield await nothing()
+
+    return parts()
+
+
+async def hands_on():
+    async def later():
+        await nothing()
+
+    return later
+
+
 def plain():
     return 1
 
@@ -41,7 +55,7 @@ def test_an_async_def_without_an_await_awaits_nothing(endpoint):
     assert awaits_nothing(endpoint)
 
 
-@pytest.mark.parametrize("endpoint", [awaits, loops, enters, plain, len, None, type("C", (), {})()])
+@pytest.mark.parametrize("endpoint", [awaits, loops, enters, streams, hands_on, plain, len, None, type("C", (), {})()])
 def test_all_others_do_not(endpoint):
     assert not awaits_nothing(endpoint)
 

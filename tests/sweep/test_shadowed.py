@@ -29,6 +29,21 @@ def test_another_endpoint_is_named():
     assert answered(Called(), "app.main.user", None) == "another route (app.main.user)"
 
 
+def within(*mounts, by, route):
+    exchange = Exchange(1, "GET", "/admin/me", 0, route=route, endpoint=by)
+    return answered_instead(Route("GET", "/admin/me", me, mounts=mounts), exchange)
+
+
+def test_an_app_that_the_route_is_mounted_in_is_no_other_one():
+    mounts = (("/admin", "admin.App"), ("/inner", "admin.Inner"))
+    assert within(*mounts, by="admin.App", route="/admin") is None
+    assert within(*mounts, by="admin.Inner", route="/inner") is None
+    assert within(*mounts, by="admin.App", route=None) is None
+    assert within(*mounts, by="admin.App", route="/{anything}") == "/{anything} (admin.App)"
+    assert within(*mounts, by="files.App", route="/admin") == "/admin (files.App)"
+    assert within((None, None), by="admin.App", route=None) == "another route (admin.App)"
+
+
 def test_its_own_endpoint_and_an_unknown_one_are_not():
     assert answered(me, f"{__name__}.me") is None
     assert answered(Called(), f"{__name__}.Called") is None

@@ -1,0 +1,93 @@
+"""What a sweep tells to do is what works: the line that accepts, the reason of what answered in front of a route."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+APP = """
+import asyncio, time
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse, StreamingResponse
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+app = FastAPI()
+
+@app.get("/slow")
+async def slow():
+    time.sleep(0.08)
+    await asyncio.sleep(0)
+
+@app.get("/stream")
+async def stream():
+    async def parts():
+        yield b"x"
+        await asyncio.sleep(0)
+    return StreamingResponse(parts())
+
+@app.get("/idle")
+async def idle():
+    return 1
+
+async def page(request):
+    await asyncio.sleep(0)
+    return PlainTextResponse("")
+
+async def guard(request, call_next):
+    if request.url.path.endswith("/open"):
+        return await call_next(request)
+    return RedirectResponse("/login", 303)
+
+inner = Starlette(routes=[Route("/{key}", page), Mount("/deep", Starlette(routes=[Route("/page", page)]))],
+                  middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)])
+app.mount("/admin", inner)
+app.mount("/first", Starlette(routes=[]))
+
+@app.get("/first/page")
+async def never():
+    await asyncio.sleep(0)
+"""
+
+
+@pytest.mark.one_python
+def test_a_login_within_a_mounted_app_is_no_other_route_and_what_streams_is_no_plain_def(pytester):
+    pytester.makepyfile(app=APP)
+    result = pytester.runpytest("--noblock-sweep=app:app", "-rs", "--noblock-report=sweep.json")
+    result.assert_outcomes(passed=2, failed=1, skipped=3)
+    reasons = {
+        each["path"]: each["reason"] for each in json.loads((pytester.path / "sweep.json").read_text())["routes"]
+    }
+    assert reasons["/admin/{key}"] == reasons["/admin/deep/page"] == "needs-auth"
+    assert reasons["/first/page"] == "not-found"
+    text = result.stdout.str()
+    assert "answered 303 before its endpoint was called by guard (app.py:" in text
+    assert (
+        "another route (starlette.applications.Starlette) takes its requests: declare the route before that one" in text
+    )
+    assert "async def, and awaits nothing (a plain def would leave the loop to others): GET /idle\n" in text
+
+
+@pytest.mark.one_python
+def test_the_line_that_accepts_a_finding_of_a_route_works(pytester):
+    pytester.makepyfile(app=APP)
+    text = pytester.runpytest("--noblock-sweep=app:app", "-k", "slow").stdout.str()
+    told = re.search(r"^  accept  (item\.add_marker\(.*\)) in conftest\.py's pytest_collection_modifyitems", text, re.M)
+    assert told is not None
+    pytester.makeconftest(f"""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                if item.nodeid == "noblock::GET /slow":
+                    {told[1]}
+    """)
+    for more in ((), ("-n1",)):
+        result = pytester.runpytest("--noblock-sweep=app:app", "-k", "slow", *more)
+        result.assert_outcomes(passed=1)
+        assert "GET /slow  accepted" in result.stdout.str()
