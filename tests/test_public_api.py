@@ -95,7 +95,7 @@ def test_the_package_itself_only_names() -> None:
     """`pytest_noblock/__init__.py` runs before the plugin does: what it names comes when it is asked for."""
     body = ast.parse(Path(pytest_noblock.__file__).read_text(encoding="utf-8")).body
     defined = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    assert defined == ["__getattr__"]
+    assert defined == ["__getattr__", "_import_as_usual"]
     assert {name for name in loaded_by("import pytest_noblock") if "noblock" in name} == {"pytest_noblock"}
 
 

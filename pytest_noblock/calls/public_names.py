@@ -195,14 +195,15 @@ def _aliased(path: str) -> str:
 
 def _homes_of(thing: object, module: str, name: str) -> list[str]:
     tops = {_top(module), _top(_public_twin(module))}
-    loaded = [(other, found) for other, found in tuple(sys.modules.items()) if _top(str(other)) in tops]
+    modules = sys.modules.copy()  # in one go: a collection may let another thread run, which imports
+    loaded = [(other, found) for other, found in modules.items() if _top(str(other)) in tops]
     return [other for other, found in loaded if thing is not None and module_contents(found).get(name) is thing]
 
 
 def _path_in_twin(thing: object, module: str, qualname: str) -> str:
     """`hashlib.sha256` says of itself that it is `_hashlib.openssl_sha256`."""
     twin = _public_twin(module)
-    names = (name for name, value in module_contents(sys.modules.get(twin)).items() if value is thing)
+    names = (name for name, value in dict(module_contents(sys.modules.get(twin))).items() if value is thing)
     return f"{twin}.{next((name for name in names if not name.startswith('_')), qualname)}"
 
 

@@ -26,7 +26,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self._terminal is not None and self._terminal.isatty() and self._told >= 0:
+        if self._terminal is not None and _is_a_screen(self._terminal) and self._told >= 0:
             self._terminal.line("")
 
     def show(self, over: int, everything: int) -> None:
@@ -36,9 +36,15 @@ class Progress:
             return
         percent = 100 * over // everything
         line = f"noblock sweep: {over} of {everything} requests answered [{percent:>3}%]"
-        if terminal.isatty():
+        if _is_a_screen(terminal):
             terminal.rewrite(line, erase=True)
             self._told = percent // _STEP
         elif percent // _STEP > self._told and (over or self._told >= 0):
             self._told = percent // _STEP
             terminal.write_line(line)
+
+
+def _is_a_screen(terminal: pytest.TerminalReporter) -> bool:
+    """`isatty` is a method in pytest 9.2, and a value in 8.4."""
+    found: object = terminal.isatty
+    return bool(found() if callable(found) else found)

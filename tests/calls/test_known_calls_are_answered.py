@@ -117,7 +117,9 @@ def test_a_blocking_call_is_named_and_answered(noblock, call: str, instead: str)
     line, code = _blocking_line(call)
     assert f"tests/blocking_endpoints.py:{line} in " in text
     assert f"\n              {code}\n" in text
-    assert f"\n  instead {instead}\n" in text
+    told = next(line for line in text.splitlines() if line.startswith("  instead "))
+    without_cpu = told.partition("; and for the ")[0]  # a first query may compute more than the limit as well
+    assert without_cpu == f"  instead {instead}"
 
 
 def _blocking_line(call: str) -> tuple[int, str]:

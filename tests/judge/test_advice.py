@@ -21,6 +21,7 @@ TABLES = (
 IN_A_THREAD = "asyncio.to_thread"
 OWN_CONNECTION = "opens, uses and closes its own connection"
 IN_A_PROCESS = "anyio.to_process.run_sync"
+SHORTER = "a pattern without nested quantifiers, or shorter input"
 PROCESS_OF_MATCH = "await anyio.to_process.run_sync(...)"
 LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="report")
 HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
@@ -120,7 +121,7 @@ LIMITER = (
         (
             "re.match",
             "gil",
-            f"a pattern without nested quantifiers, or shorter input, or a process, from a coroutine: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
+            f"{SHORTER}, or a process, from a coroutine: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
         ),
         (
             "requests.get",

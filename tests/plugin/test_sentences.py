@@ -34,7 +34,7 @@ API = """
     async def keeps_lock():
         if not lock.acquire(timeout=0.1):
             return "busy"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.08)
         lock.release()
 
     async def later(): ...
@@ -74,7 +74,10 @@ WATCHED = """
 """
 
 
-LOCK = "a deadlock: whoever holds lock awaits in line 30, and can release it only when this event loop turns"
+LOCK = (
+    "a deadlock: whoever holds lock awaits in line 30, and can release it only when this event loop turns, which this"
+    " line prevents"
+)
 OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run"
 AT = "it sits at api.py:43 in never"
 

@@ -285,7 +285,7 @@ async def other():
 
 
 @pytest.mark.one_python
-def test_what_the_sweep_cannot_see_is_said_at_once(pytester):
+def test_what_the_sweep_cannot_see_is_said(pytester):
     pytester.makepyfile(twice=TWICE)
     text = pytester.runpytest("--noblock-sweep=twice:app").stdout.str()
     assert text.count("GET /one is declared twice") == 1

@@ -77,7 +77,8 @@ def test_a_login_within_a_mounted_app_is_no_other_route_and_what_streams_is_no_p
 def test_the_line_that_accepts_a_finding_of_a_route_works(pytester):
     pytester.makepyfile(app=APP)
     text = pytester.runpytest("--noblock-sweep=app:app", "-k", "slow").stdout.str()
-    told = re.search(r"^  accept  (item\.add_marker\(.*\)) in conftest\.py's pytest_collection_modifyitems", text, re.M)
+    accept = r"^  accept  (item\.add_marker\(.*\)) in conftest\.py's pytest_collection_modifyitems"
+    told = re.search(accept, text, re.MULTILINE)
     assert told is not None
     pytester.makeconftest(f"""
         import pytest

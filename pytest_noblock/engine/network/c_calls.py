@@ -62,7 +62,7 @@ class _Search:
         if len(sys.modules) == self._imported:
             return False
         self._imported = len(sys.modules)
-        present: list[object] = list(sys.modules.values())  # a test may put anything there
+        present: list[object] = list(sys.modules.copy().values())  # a test may put anything there
         for module in present:
             if type(module) is ModuleType and id(module) not in self._modules:
                 self._modules[id(module)] = module

@@ -21,7 +21,7 @@ from pytest_noblock.engine.steps.timer import best_timer
 _MOST_SAMPLES = 8
 """How many samples a step may have. They come ever more rarely: the eighth about 29 times `after` into the step."""
 
-_MOST_WAITS, _WAIT_S = 50, 0.001
+_MOST_WAITS, _WAIT_S = 500, 0.001
 """How often, and for how many seconds each time, the end of a test waits for a watchdog that is late."""
 
 _NUMBERS_OF_SYSCALLS = {

@@ -110,7 +110,7 @@ class Ending(Burner):
 
 def test_one_thread_of_the_app_that_has_ended_by_then_is_known_by_what_the_living_did_not_burn(user):
     (gap,) = waited(user, Ending())
-    assert 59 * MS <= gap.workers[0].cpu <= gap.others_cpu
+    assert 40 * MS <= gap.workers[0].cpu <= gap.others_cpu
     assert gap.workers[0].stack == ()
 
 
@@ -149,7 +149,7 @@ def test_a_thread_that_came_and_went_while_the_watchdog_waited(user):
             super().burn()
 
     (gap,) = waited(user, Brief())
-    assert gap.workers[0].cpu >= 59 * MS
+    assert gap.workers[0].cpu >= 40 * MS  # less what passed between the marks and the wait
     assert waited(user, Brief(), Brief()) == ()
 
 
