@@ -213,7 +213,7 @@ class SweepPlugin:
 
     def _said(self) -> tuple[str, ...]:
         """The sentences on what is no route, once; what is left out on purpose only with `-v`."""
-        sentences = () if self._has_said else self.routes.problems
+        sentences = () if self._has_said else (*self.routes.problems, *self._sweep.said)
         if not self._has_said and self._config.get_verbosity("noblock") > 0:
             sentences += self.routes.left_out
         self._has_said = True

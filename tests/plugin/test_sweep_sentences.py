@@ -92,3 +92,38 @@ def test_the_line_that_accepts_a_finding_of_a_route_works(pytester):
         result = pytester.runpytest("--noblock-sweep=app:app", "-k", "slow", *more)
         result.assert_outcomes(passed=1)
         assert "GET /slow  accepted" in result.stdout.str()
+
+
+MANY = """
+import asyncio, time
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+KEPT = []
+
+async def good(request):
+    await asyncio.sleep(0)
+    return PlainTextResponse("")
+
+async def warm(request):
+    if KEPT:
+        time.sleep(0.08)
+    KEPT.append(1)
+    return await good(request)
+
+app = Starlette(routes=[Route("/warm", warm), *(Route(f"/{number}", good) for number in range(200))])
+"""
+
+
+@pytest.mark.one_python
+def test_of_many_routes_it_is_said_that_none_is_seen_that_blocks_only_once_it_is_warm(pytester):
+    pytester.makepyfile(app=MANY)
+    told = "Of more than 200 routes only those are sent twice that showed something the first time, so one that blocks"
+    result = pytester.runpytest("--noblock-sweep=app:app")
+    result.assert_outcomes(passed=201)
+    assert result.stdout.str().count(told) == 1
+    result = pytester.runpytest("--noblock-sweep=app:app", "--noblock-exclude=/1*")
+    result.assert_outcomes(passed=89, failed=1, skipped=111)
+    assert "GET /warm blocked the event loop" in result.stdout.str()
+    assert told not in result.stdout.str()

@@ -108,7 +108,9 @@ def outcomes(swept):
 
 
 def test_each_route_is_sent_to_get_warm_and_once_more_to_be_measured(sweep, app):
-    assert outcomes(sweep("GET /a", "HEAD /b")) == {"GET /a": "passed", "HEAD /b": "passed"}
+    swept = sweep("GET /a", "HEAD /b")
+    assert outcomes(swept) == {"GET /a": "passed", "HEAD /b": "passed"}
+    assert swept[0].said == ()
     assert sorted(app.calls) == ["GET /a", "GET /a", "HEAD /b", "HEAD /b"]
     assert sweep.user.told[-1] == (4, 4)
 
@@ -119,6 +121,7 @@ def test_of_many_routes_only_those_are_sent_twice_that_showed_something(sweep, a
     assert app.calls.count("GET /a") == app.calls.count("GET /b") == 1
     assert outcomes(swept) == {"GET /a": "passed", "GET /b": "passed", "GET /sleeps": "failed"}
     assert app.calls.count("GET /sleeps") == 2
+    assert swept[0].said == (run.ONCE,)
 
 
 def test_each_stall_has_its_owner_and_is_confirmed(sweep):
