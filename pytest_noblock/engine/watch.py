@@ -120,8 +120,8 @@ class RequestWatch:
         try:
             self._kit.meters.watchdog.catch_up()
             self._kit.meters.watchdog.between_steps = None
+        finally:  # no later test may find a meter of this one, and no loop may tell it that it closes
             self._open_loops.stop()
-        finally:  # no later test may find a meter of this one
             for thread in list(self._metered):
                 self._finish(thread)
         if self._ended:
