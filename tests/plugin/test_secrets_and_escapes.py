@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.one_python
-
 API = r"""
     import time
     from fastapi import BackgroundTasks, FastAPI, Request
