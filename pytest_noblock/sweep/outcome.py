@@ -7,6 +7,7 @@ from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.sweep.reasons import REASONS, Reason, remedy
 from pytest_noblock.sweep.route import Route
+from pytest_noblock.sweep.routes import variables
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +62,7 @@ class RouteResult:
         if self.reason is None:
             return ""
         why = f"{self.words}: " if self.words else ""
-        return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, variables(self.route))}"
+        return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, variables(self.route.path))}"
 
 
 def teachers(wanted: Iterable[Route], others: Iterable[Route]) -> list[Route]:
@@ -74,8 +75,3 @@ def _above(path: str) -> Iterator[str]:
     """`/users` and `/users/{user_id}/orders` of `/users/{user_id}/orders/{order_id}`."""
     parts = path.split("/")
     yield from ("/".join(parts[:place]) for place, part in enumerate(parts) if "{" in part)
-
-
-def variables(route: Route) -> tuple[str, ...]:
-    """The names in braces in the route's path."""
-    return tuple(part.partition("}")[0] for part in route.path.split("{")[1:])

@@ -5,8 +5,9 @@ import functools
 import pytest
 
 from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
-from pytest_noblock.sweep.outcome import RouteResult, teachers, variables
+from pytest_noblock.sweep.outcome import RouteResult, teachers
 from pytest_noblock.sweep.route import Route
+from pytest_noblock.sweep.routes import variables
 
 
 async def nothing():
@@ -83,4 +84,4 @@ def test_a_result_says_why_and_how_to_mend_it():
         "not-found: answered 404: the app found no such object (404), or another route; "
     )
     assert "--noblock-param=id=..." in result.sentence()
-    assert variables(result.route) == ("id",)
+    assert variables(result.route.path) == ("id",)
