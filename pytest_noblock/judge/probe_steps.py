@@ -35,8 +35,8 @@ def in_doubt(observation: Observation, stalls_of: StallsOf, limits: Limits) -> I
         where = f" in {stall.place.frame.function}" if stall.place.frame is not None else ""
         yield (
             f"{UNSETTLED}the probe {probe.path} held the event loop itself, asleep{where}, {words(longer)} longer than "
-            f"alone, while {stall.exchange.request} was under way: whether it waited for the request is not known, so it "
-            "is not counted"
+            f"alone, while {stall.exchange.request} was under way: whether it waited for the request is not known, so "
+            "it is not counted"
         )
 
 

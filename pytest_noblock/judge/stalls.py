@@ -55,7 +55,9 @@ def of_probes_in_doubt(observation: Observation, limits: Limits) -> Iterator[str
     if observation.probe_exchanges:
         from pytest_noblock.judge import probe_steps
 
-        yield from probe_steps.in_doubt(observation, lambda *of: _stalls_of(*of, limits), limits)
+        yield from probe_steps.in_doubt(
+            observation, lambda exchange, segment: _stalls_of(exchange, segment, limits), limits
+        )
 
 
 def _not_of_probes(observation: Observation) -> Iterator[Segment]:
