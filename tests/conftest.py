@@ -82,14 +82,17 @@ def pytest_sessionfinish() -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The soaks' modules take 90 MB and a second in each worker: who leaves out all their tests need not load them.
 
-    The same for modules in which all is asked of one Python alone.
+    The same for modules in which all is asked of one Python alone, or of two.
     """
     left_out = config.option.markexpr
     if collection_path.name == "soak":
         return True if left_out.startswith("not slow") else None
-    if "not one_python" in left_out and collection_path.suffix == ".py":
-        return True if b"\npytestmark = pytest.mark.one_python\n" in collection_path.read_bytes() else None
-    return None
+    if not collection_path.match("test_*.py"):
+        return None
+    text = collection_path.read_bytes()
+    of_one = "not one_python" in left_out and b"\npytestmark = pytest.mark.one_python\n" in text
+    of_two = "not two_pythons" in left_out and collection_path.parent.name == "plugin" and b"every_python" not in text
+    return True if of_one or of_two else None
 
 
 def pytest_collection_finish() -> None:

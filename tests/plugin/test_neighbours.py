@@ -39,6 +39,7 @@ def test_beside_another_plugin(run, plugin, options):
     check_twins(run(TWINS, *options))
 
 
+@pytest.mark.every_python
 def test_coverage_by_sys_monitoring(run, monkeypatch):
     pytest.importorskip("pytest_cov")
     if sys.version_info < (3, 12):
@@ -47,6 +48,7 @@ def test_coverage_by_sys_monitoring(run, monkeypatch):
     check_twins(run(TWINS, "--cov=shop", "--cov-report="))
 
 
+@pytest.mark.every_python
 def test_coverage_is_the_same_with_us(run, shop):
     """Our counters give the tracer back: no line of the app is lost to the report."""
     pytest.importorskip("pytest_cov")
@@ -114,6 +116,7 @@ def test_a_sleep_that_the_test_replaces_is_the_tests(run):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.every_python
 def test_under_a_tracer_of_the_users_own(run):
     """A debugger keeps its trace function; the line comes from the watchdog."""
     result = run("""

@@ -58,6 +58,7 @@ def kept_tracer():
     threading.settrace(before[1])
 
 
+@pytest.mark.every_python
 @pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon"])
 def test_beside_coverage_with_branches(told_apart, monkeypatch, kept_tracer, core):
     pytest.importorskip("pytest_cov")
@@ -89,6 +90,7 @@ def test_blocks():""",
 )
 
 
+@pytest.mark.every_python
 def test_under_a_debugger(told_apart):
     told_apart(DEBUGGER)
 
@@ -200,6 +202,7 @@ def test_sleeps():
 """
 
 
+@pytest.mark.every_python
 def test_what_a_profiler_slows_down_is_a_note_and_what_it_does_not_is_red(shop):
     shop.makepyfile(test_suite=PROFILED)
     result = shop.runpytest("--noblock", "-p", "no:cov")
