@@ -170,6 +170,7 @@ def test_without_the_plugin_nothing_of_it_is_known(shop):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-only", "--setup-plan", "--fixtures", "--help"])
 def test_a_run_that_runs_nothing_starts_nothing(run, option):
     result = run(TWINS, option)

@@ -102,7 +102,7 @@ CLOCKS = {
 
 
 @pytest.mark.parametrize("module", CLOCKS)
-@pytest.mark.parametrize("how", ["with", "fixture"])
+@pytest.mark.parametrize("how", ["with", pytest.param("fixture", marks=pytest.mark.one_python)])
 def test_while_the_clock_stands_still(told_apart, module, how):
     """The repaired twin awaits a worker thread: an event loop whose clock is frozen has no timers."""
     pytest.importorskip(module)
@@ -115,6 +115,7 @@ def test_while_the_clock_stands_still(told_apart, module, how):
     told_apart(head + tests.replace("/awaits", "/works") + app, "--timeout=60")
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("clock", ["monotonic", "perf_counter", "perf_counter_ns", "time", "thread_time_ns"])
 def test_a_clock_that_the_test_replaces(told_apart, clock):
     stopped = f"\n@pytest.fixture(autouse=True)\ndef stopped(monkeypatch):\n    monkeypatch.setattr(time, '{clock}', lambda: 0)\n"  # noqa: E501
