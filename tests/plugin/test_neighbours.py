@@ -31,8 +31,9 @@ def check_twins(result: pytest.RunResult) -> None:
         ("pytest_timeout", ("--timeout=20", "--timeout-method=thread")),
         ("pytest_rerunfailures", ("-p", "rerunfailures", "--reruns=1", "--only-rerun=NothingOfTheKind")),
         ("pytest_cov", ("--cov=shop", "--cov-branch", "--cov-report=")),
+        ("pyfakefs", "-p fakefs -p respx -p time_machine".split()),
     ],
-    ids="xdist xdist-loadfile randomly timeout timeout-thread rerunfailures cov".split(),
+    ids="xdist xdist-loadfile randomly timeout timeout-thread rerunfailures cov idle".split(),
 )
 def test_beside_another_plugin(run, plugin, options):
     pytest.importorskip(plugin)
