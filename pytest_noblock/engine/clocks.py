@@ -106,6 +106,8 @@ class LinuxClock:
     is known. The clock then opens the file when the thread has waited `_UNREAD_NS` in all.
     """
 
+    __slots__ = ("_address", "_born", "_buffer", "_delay", "_delay_read", "_fd", "_native", "_pread", "splits_waiting")
+
     def __init__(self, born: int | None = None) -> None:
         if _RUSAGE_THREAD is None:
             raise OSError("no per-thread resource usage on this platform")

@@ -136,14 +136,15 @@ def burned_by_one_that_ended(before: Marks, after: Marks) -> int:
 class PythonThreads:
     """The other Python threads, as one loop thread meters them. All of it runs on that thread."""
 
-    marks: Marks | None = None
-    """None before the first step, and where no thread has a clock."""
-    earlier: Marks | None = None
-    """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
-    _starts = _marked_at = 0
+    __slots__ = ("_ident", "_marked_at", "_starts", "earlier", "marks")
 
     def __init__(self) -> None:
         self._ident = _get_ident()
+        self.marks: Marks | None = None
+        """None before the first step, and where no thread has a clock."""
+        self.earlier: Marks | None = None
+        """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
+        self._starts = self._marked_at = 0
 
     def step_begins(self, moment: int) -> None:
         """`moment` (ns) is now. Marks the threads, unless they were marked a moment ago."""
