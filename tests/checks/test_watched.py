@@ -146,7 +146,7 @@ def _any_observation(chance):
     exchanges = [_any_exchange(number, chance, odd) for number in range(1, chance.randint(2, 5))]
     segments = [_any_segment(chance.choice(exchanges).number, chance, odd) for _ in range(chance.randint(0, 6))]
     held = [HeldTurn(1, 80 * MS, (LINE,))] if chance.random() < odd / 8 else []
-    slowdown = 25 if chance.random() < odd / 8 else 1
+    slowdown = 80 if chance.random() < odd / 4 else 1
     return Observation("full", tuple(exchanges), tuple(segments), loop="asyncio", slowdown=slowdown, held=tuple(held))
 
 
@@ -176,7 +176,7 @@ def _any_segment(exchange, chance, odd):
     return chance.choice(
         [
             segment(exchange, ms=chance.choice([20, 80])),
-            segment(exchange, cpu=chance.choice([20, 80]), slept=False),
+            segment(exchange, cpu=chance.choice([20, 60]), slept=False),
             short._replace(imported=5 * MS),
             short._replace(first_use=5 * MS, cpu=6 * MS, first_uses=(("the pattern a", 5 * MS),)),
             short._replace(answered=(mocked,)),
