@@ -30,9 +30,10 @@ _enumerate = threading.enumerate
 
 
 class _Collections:
-    """CPU (ns) that full collections have taken so far, in all threads."""
+    """CPU (ns) that full collections have taken so far, in all threads; whether any has begun."""
 
     cpu = 0
+    seen = False
 
 
 class _Starts:
@@ -65,6 +66,7 @@ def collection(phase: str) -> None:
     """
     thread = threading.current_thread()
     if phase == "start":
+        _Collections.seen = True
         thread.noblock_collection = thread_cpu()  # type: ignore[attr-defined]
     else:
         began = _collects_since(thread)
@@ -188,21 +190,23 @@ def read_clocks(moment: int) -> Marks | None:
     threads = _enumerate()
     if len(threads) > _MOST_THREADS or _clock_ns is None:
         return None
-    cpu, collects = {}, 0
+    cpu, collects, collected = {}, 0, _Collections.seen
     for each in threads:  # a plain loop, because each request of a test client takes these marks
-        own = each.__dict__
-        clock = own.get(_CLOCK)
+        clock = getattr(each, _CLOCK, None)  # not of its `__dict__`: to make one costs each thread more than the rest
         if clock is None:
-            clock = own[_CLOCK] = _clock_of(each)
+            clock = _clock_of(each)
+            setattr(each, _CLOCK, clock)
         if clock:
             try:
                 burned = _clock_ns(clock)
             except (OSError, OverflowError):
-                own[_CLOCK] = None  # a forked process has numbers of its own
+                setattr(each, _CLOCK, None)  # a forked process has numbers of its own
                 continue
-            began = own.get("noblock_collection")
-            if began is not None and began < burned:
-                collects += burned - began
-                burned = began
-            cpu[each] = burned - own.get("noblock_collected", 0)
+            if collected:
+                began = _collects_since(each)
+                if began is not None and began < burned:
+                    collects += burned - began
+                    burned = began
+                burned -= _collected(each)
+            cpu[each] = burned
     return Marks(moment, cpu, process_cpu() - _Collections.cpu - collects, _Starts.apps) if cpu else None
