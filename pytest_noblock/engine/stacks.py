@@ -146,6 +146,22 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     return tuple(stack)
 
 
+def user_line(frames: Sequence[RawFrame], user: UserCode) -> Frame | None:
+    """The innermost user frame, for who asks for its line alone: without its call, which is looked for in the source.
+
+    None where no frame is the user's.
+    """
+    for code, line, lasti, namespace in frames:
+        frame = frame_at(code, line, namespace, user)
+        if frame.user and lasti == _NOWHERE:
+            from pytest_noblock.calls import callsites
+
+            return frame._replace(line=callsites.def_line(code.co_filename, line))
+        if frame.user:
+            return frame
+    return None
+
+
 def frame_at(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:
     """The frame without its call. A template's is named by the line of the template as the user wrote it."""
     if _IN_TEMPLATE.isdisjoint(namespace):
