@@ -129,7 +129,8 @@ class LinuxClock:
 
     def _read_delay(self, moment: int) -> None:
         if self._fd == _UNOPENED and self._born is not None:
-            if moment - self._born - _cpu() < _UNREAD_NS:
+            age = moment - self._born
+            if age < _UNREAD_NS or age - _cpu() < _UNREAD_NS:  # to ask for the CPU time takes 1 us
                 return
             try:
                 self._open()

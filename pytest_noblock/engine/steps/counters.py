@@ -53,7 +53,7 @@ class Counters:
                 self.gaps.close_interval()
             self._start = self._clock.begin()
         read_at = self._start[WALL]
-        self.threads.step_begins(read_at)
+        self.threads.step_begins(read_at, self._start[PROCESS])
         self._watchdog_cpu = self.watchdog.cpu if self.watchdog is not None else 0
         return read_at
 

@@ -148,12 +148,12 @@ class PythonThreads:
         """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
         self._starts = self._marked_at = 0
 
-    def step_begins(self, moment: int) -> None:
-        """`moment` (ns) is now. Marks the threads, unless they were marked a moment ago."""
+    def step_begins(self, moment: int, process: int | None = None) -> None:
+        """`moment` (ns) is now, `process` as for `read_clocks`. Marks the threads, but not twice in a moment."""
         if moment - self._marked_at > _AGE_NS:
             self._marked_at = moment
             self._starts = _Starts.number
-            self.earlier, self.marks = self.marks, read_clocks(moment)
+            self.earlier, self.marks = self.marks, read_clocks(moment, process)
 
     def burned(self) -> int | None:
         """CPU (ns) that the other Python threads have burned since the step began, or a little more.
@@ -182,8 +182,14 @@ def _clock_of(thread: threading.Thread) -> int | None:
     return None if native is None else clock_of(native)
 
 
-def read_clocks(moment: int) -> Marks | None:
-    """Of all threads but the watchdog; `moment` (ns) is now.
+def _in_collection(thread: threading.Thread, burned: int) -> int:
+    """What a full collection that runs now has taken of the CPU (ns) that the thread burned so far."""
+    began = _collects_since(thread)
+    return 0 if began is None else max(0, burned - began)
+
+
+def read_clocks(moment: int, process: int | None = None) -> Marks | None:
+    """Of all threads but the watchdog; `moment` (ns) is now. `process`: the CPU time of the process, if just read.
 
     None where there are too many threads, and where the system has no clock of another thread.
     """
@@ -203,10 +209,11 @@ def read_clocks(moment: int) -> Marks | None:
                 setattr(each, _CLOCK, None)  # a forked process has numbers of its own
                 continue
             if collected:
-                began = _collects_since(each)
-                if began is not None and began < burned:
-                    collects += burned - began
-                    burned = began
-                burned -= _collected(each)
+                running = _in_collection(each, burned)
+                collects += running
+                burned -= running + _collected(each)
             cpu[each] = burned
-    return Marks(moment, cpu, process_cpu() - _Collections.cpu - collects, _Starts.apps) if cpu else None
+    if not cpu:
+        return None
+    process = process_cpu() if process is None else process
+    return Marks(moment, cpu, process - _Collections.cpu - collects, _Starts.apps)
