@@ -18,7 +18,7 @@ from pytest_noblock.plugin.session import Session
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.client import Noblock
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
 
 _SESSION = pytest.StashKey[Session]()
 _PID = pytest.StashKey[int]()
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _sweep(config: pytest.Config, session: Session) -> "SweepPlugin":
     from pytest_noblock.plugin.selected import select
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
 
     sweep = SweepPlugin(config, session, select(config))
     config.pluginmanager.register(sweep, "noblock-sweep")

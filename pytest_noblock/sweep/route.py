@@ -34,4 +34,9 @@ class Route:
     @property
     def name(self) -> str:
         """`GET /users/{user_id}`; with a host of its own `GET api.example.org/users`."""
-        return f"{self.method} {self.host or ''}{self.path}"
+        return f"{self.method} {self.template}"
+
+    @property
+    def template(self) -> str:
+        """`/users/{user_id}`; with a host of its own `api.example.org/users`."""
+        return f"{self.host or ''}{self.path}"

@@ -117,13 +117,8 @@ app = Starlette(routes=[Route("/warm", warm), *(Route(f"/{number}", good) for nu
 
 
 @pytest.mark.one_python
-def test_of_many_routes_it_is_said_that_none_is_seen_that_blocks_only_once_it_is_warm(pytester):
+def test_of_many_routes_too_one_is_red_that_blocks_only_once_it_is_warm(pytester):
     pytester.makepyfile(app=MANY)
-    told = "Of more than 200 routes only those are sent twice that showed something the first time, so one that blocks"
     result = pytester.runpytest("--noblock-sweep=app:app")
-    result.assert_outcomes(passed=201)
-    assert result.stdout.str().count(told) == 1
-    result = pytester.runpytest("--noblock-sweep=app:app", "--noblock-exclude=/1*")
-    result.assert_outcomes(passed=89, failed=1, skipped=111)
+    result.assert_outcomes(passed=200, failed=1)
     assert "GET /warm blocked the event loop" in result.stdout.str()
-    assert told not in result.stdout.str()
