@@ -178,6 +178,7 @@ class Checker:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         left = [*left, *self._left(observation, plan)]
+        held = assemble.held(exchange, observation.segments, sure)
         check = assemble.measured(
             subject,
             exchange,
@@ -197,10 +198,10 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
-            loop_ns=assemble.held(exchange, observation.segments, sure),
+            loop_ns=held,
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=pool.capacity(observation),
+            capacity=pool.capacity(observation, held),
             exchanges=observation.exchanges,
             response=response,
         )

@@ -1,5 +1,6 @@
 """The end of a sweep: how many routes were measured, the worst first, and why the others were not (pure)."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -17,6 +18,8 @@ UNMEASURED = "not measured: "
 _MOST_ROWS = 20
 """Rows of routes that passed. Those that did not are all shown."""
 _MOST_NAMES = 5
+_ANY_PARAM = "--noblock-param=NAME=VALUE"
+"""What a remedy has where it means the variables of the routes' paths."""
 
 
 class Swept(NamedTuple):
@@ -69,7 +72,14 @@ def _not_exercised(rows: Sequence[RouteRow], remedies: Mapping[str, str]) -> Ite
         yield f"not exercised: {len(rows)}"
     for reason, group in sorted(groups.items(), key=lambda each: -len(each[1])):
         yield f"  {reason}: {_named([each.name for each in group])}"
-        yield f"      {remedies[reason]}" if reason in remedies else "      not known"
+        yield f"      {_with_names(remedies[reason], group)}" if reason in remedies else "      not known"
+
+
+def _with_names(remedy: str, group: Sequence[RouteRow]) -> str:
+    """The remedy with the names of what the paths lack: `--noblock-param=user_id=...`."""
+    names = dict.fromkeys(name for row in group for name in re.findall(r"\{([^}]*)\}", row.path))
+    given = " ".join(f"--noblock-param={name}=..." for name in [*names][:_MOST_NAMES])
+    return remedy.replace(_ANY_PARAM, given) if given else remedy
 
 
 def _awaits_nothing(checks: Sequence[Check]) -> Iterator[str]:

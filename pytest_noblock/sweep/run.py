@@ -17,6 +17,7 @@ from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
+from pytest_noblock.judge import pool
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.sweep import suspects
@@ -114,13 +115,15 @@ class Sweep:
         exchange = first.exchanges[-1]
         limits = self._plan.limits
         notes = assemble.left(exchange, limits, self._relative)
+        held = assemble.held(exchange, first.segments)
         return assemble.measured(
             Subject(id, exchange.request, limits.max_block, self._meter),
             exchange,
             Verdict((), notes, None),
             self._relative,
             loop=first.loop,
-            loop_ns=assemble.held(exchange, first.segments),
+            loop_ns=held,
+            capacity=pool.capacity(first, held),
             exchanges=first.exchanges,
         )
 
