@@ -8,7 +8,7 @@ from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.asgi.app_thread import LoopBlocked, LoopEnded
 from pytest_noblock.engine.exchange import ASGIApp
-from pytest_noblock.engine.observe_many import Flight, Many, ManyRun, Patience
+from pytest_noblock.engine.many.flights import Flight, Many, ManyRun, Patience
 from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.limits import sample_after
 from pytest_noblock.model.observation import Observation

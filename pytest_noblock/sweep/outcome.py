@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.sweep.reasons import REASONS, Reason, remedy
-from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.routes import variables
+from pytest_noblock.sweep.route import Route, variables
 
 
 @dataclass(slots=True, eq=False)

@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 from pytest_noblock.model import shown
 from pytest_noblock.sweep.bodies import add_body, examples_of, read_as
+from pytest_noblock.sweep.candidates import CALLED
 from pytest_noblock.sweep.given import Values, WrongValue
 from pytest_noblock.sweep.harvest import Harvest
 from pytest_noblock.sweep.openapi import parameters_of, resolved
 from pytest_noblock.sweep.reasons import Reason
 from pytest_noblock.sweep.request import Request
-from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.routes import variables
+from pytest_noblock.sweep.route import Route, variables
 from pytest_noblock.sweep.schemas import Schema, as_schema
 from pytest_noblock.sweep.styles import in_header, in_path, in_query
-from pytest_noblock.sweep.values import CALLED, NoValue, accepts, value_for, written
+from pytest_noblock.sweep.values import NoValue, accepts, value_for, written
 
 __all__ = ["Missing", "Values", "WrongValue", "request_for"]
 

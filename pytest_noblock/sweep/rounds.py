@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from pytest_noblock.checks import unanswered
-from pytest_noblock.engine.observe_many import Flight, Many
+from pytest_noblock.engine.many.flights import Flight, Many
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Observation

@@ -1,5 +1,6 @@
 """One route of the app under one method: what the sweep makes an item of."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -40,3 +41,8 @@ class Route:
     def template(self) -> str:
         """`/users/{user_id}`; with a host of its own `api.example.org/users`."""
         return f"{self.host or ''}{self.path}"
+
+
+def variables(path: str) -> tuple[str, ...]:
+    """The names of the template's variables, from left to right."""
+    return tuple(re.findall(r"\{([^}]*)\}", path))

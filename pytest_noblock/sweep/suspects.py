@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 
 
 def of_run(observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]]) -> Seen:
-    """`steps`: turn and exchange of all steps, as in `observe_many.Many`."""
+    """`steps`: turn and exchange of all steps, as in `Many`."""
     found = stalls(_without_gaps(observation), limits)
     broken = breaking(stalls(observation, limits) if observation.gaps else found, limits)
     keepers = _keepers(broken, observation)

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
+from pytest_noblock.engine.many.flights import Patience
 from pytest_noblock.engine.observe import Request as Sent
-from pytest_noblock.engine.observe_many import Patience
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.sweep import flights
 from pytest_noblock.sweep.outcome import RouteResult
