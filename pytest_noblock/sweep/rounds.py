@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import httpx
+
 from pytest_noblock.checks import unanswered
 from pytest_noblock.engine.many.flights import Flight, Many
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Observation
+from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.sweep import flights, suspects
 from pytest_noblock.sweep.answers import Answer, answer_of, unfinished
 from pytest_noblock.sweep.flights import Pairs
+from pytest_noblock.sweep.hints import hint
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.route import Route
 from pytest_noblock.sweep.shadowed import answered_instead
@@ -110,7 +113,13 @@ class Rounds:
         other = answered_instead(route, exchanges[-1])
         if other is not None:
             return Answer("not-found", f"{other} takes its requests: declare the route before that one")
-        return answer_of(exchanges[-1], self._relative)
+        answer = answer_of(exchanges[-1], self._relative)
+        return answer if answer.reason is None else _with_hint(answer, route, exchanges[-1], flight.response)
+
+
+def _with_hint(answer: Answer, route: Route, exchange: Exchange, response: httpx.Response | None) -> Answer:
+    told = hint(route, answer.reason or "failed", exchange, response)
+    return answer._replace(words=f"{answer.words} ({told})") if told else answer
 
 
 def _owners(pairs: Pairs) -> dict[int, int]:
