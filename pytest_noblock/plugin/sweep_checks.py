@@ -12,6 +12,7 @@ from pytest_noblock.plugin import markers, options
 from pytest_noblock.plugin.sweep_requests import SweepRequests
 from pytest_noblock.report.sweep import AWAITS_NOTHING, UNMEASURED
 from pytest_noblock.sweep.endpoints import awaits_nothing
+from pytest_noblock.sweep.harvest import Harvest
 from pytest_noblock.sweep.run import Sweep
 
 if TYPE_CHECKING:
@@ -38,13 +39,18 @@ class SweepChecks:
     def _sweep(self) -> Sweep:
         return Sweep(self._swept.app, self._swept.apps, options.of_run(self._config).plan, self._meter())
 
+    @cached_property
+    def _harvest(self) -> Harvest:
+        """One for all runs: in a worker of xdist's what changes something is sent later than the rest."""
+        return Harvest(self._swept.routes.routes)
+
     def run(self, results: "Sequence[RouteResult]", progress: "Callable[[int, int], None]") -> None:
         """Raises LifespanFailed."""
         self._sweep.run(results, self._requests(progress))
 
     def _requests(self, progress: "Callable[[int, int], None]") -> SweepRequests:
         plan = options.of_run(self._config).plan
-        return SweepRequests(self._config, self._swept.given.values, plan, progress, self._swept.told)
+        return SweepRequests(self._config, self._swept.given.values, plan, progress, self._swept.told, self._harvest)
 
     def check(self, item: "RouteItem") -> "Check":
         """Of a route that was sent; a suspect is sent again, alone."""

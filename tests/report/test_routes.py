@@ -13,8 +13,8 @@ def of(route: str, check=PASSED, **changes):
     return replace(check, request=f"GET {route}", route=route, **changes)
 
 
-def left_out(route: str, reason: str):
-    return of(route, outcome="not-exercised", reason=reason)
+def left_out(route: str, reason: str, *words: str):
+    return of(route, outcome="not-exercised", reason=reason, notes=words)
 
 
 def test_a_route_has_the_worst_outcome_of_its_checks_and_its_own_method():
@@ -59,6 +59,12 @@ def test_all_that_did_not_pass_are_in_the_table_and_some_that_did():
 
 def test_no_route_is_no_table():
     assert list(table([], most=20)) == []
+
+
+def test_what_the_app_answered_is_told_once_with_how_often():
+    checks = [left_out("/a", "rejected", "answered 400"), left_out("/b", "rejected", "answered 422 (query q: missing)")]
+    told = list(lines(Swept([*checks, left_out("/c", "rejected", "answered 400")], 3, 3), {"rejected": "a hook"}))
+    assert told[-3:] == ["      2 answered 400", "      1 answered 422 (query q: missing)", "      a hook"]
 
 
 def test_the_options_that_give_what_is_missing_have_the_names_of_the_paths():
