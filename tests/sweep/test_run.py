@@ -143,6 +143,11 @@ def test_a_request_that_may_change_something_is_sent_once_and_after_the_others(s
     assert results["POST /a"].measured
 
 
+def test_what_is_deleted_is_deleted_from_the_inside(sweep, app):
+    sweep("DELETE /a", "DELETE /a/{id}", "PUT /a/{id}", "POST /a")
+    assert app.calls == ["POST /a", "PUT /a/0", "DELETE /a/0", "DELETE /a"]
+
+
 def test_a_route_with_an_id_comes_after_the_list_and_no_cookie_stays(sweep, app):
     sweep("GET /things/{id}", "GET /things")
     assert app.calls[:2] == ["GET /things", "GET /things/1"]
