@@ -82,11 +82,8 @@ def test_every_file_of_the_readme_takes_part() -> None:
         "tests/test_existing.py",
         "tests/test_pool.py",
         "tests/test_report.py",
-<<<<<<< HEAD
         "tests/test_schema.py",
-=======
         "tests/test_served.py",
->>>>>>> main
         "tests/test_tasks.py",
     }
     assert len(RUNS) == 6

@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.checks.running_servers import RunningServers
     from pytest_noblock.client import Noblock
-<<<<<<< HEAD
     from pytest_noblock.plugin.sweep_plugin import SweepPlugin
-=======
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
     from pytest_noblock.server import NoblockServer
->>>>>>> main
 
 _SESSION = pytest.StashKey[Session]()
 _PID = pytest.StashKey[int]()
