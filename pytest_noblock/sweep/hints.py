@@ -39,7 +39,10 @@ def hint(route: Route, reason: Reason, exchange: Exchange, response: httpx.Respo
 
 def _path(location: str) -> str:
     """Without the query, which may hold what the request sent."""
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "what is no URL"
     return one_line(f"{f'{parts.scheme}://{parts.netloc}' if parts.netloc else ''}{parts.path or '/'}", _LONGEST)
 
 

@@ -61,7 +61,7 @@ class RouteResult:
         if self.reason is None:
             return ""
         names = variables(self.route.path)
-        asked = f" to {self.sent.url}" if self.words and names and self.sent is not None else ""
+        asked = f" to {self.sent.url.partition('?')[0]}" if self.words and names and self.sent is not None else ""
         why = f"{self.words}{asked}: " if self.words else ""
         return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, names)}"
 

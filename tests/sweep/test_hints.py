@@ -24,6 +24,7 @@ def told(reason, response=None, by=None, route=ROUTE):
 def test_a_redirect_says_where_it_leads_without_its_query():
     response = httpx.Response(303, headers={"location": "/login?next=/users&token=s3cret"})
     assert told("needs-auth", response) == "it sends to /login"
+    assert told("needs-auth", httpx.Response(303, headers={"location": "http://[x"})) == "it sends to what is no URL"
 
 
 @pytest.mark.parametrize(
