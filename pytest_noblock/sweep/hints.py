@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pytest_noblock.engine.errors import without_secrets
+from pytest_noblock.engine.sent_values import sent_values
 from pytest_noblock.model.observation import Exchange
 from pytest_noblock.model.shown import one_line
 from pytest_noblock.sweep.reasons import Reason
@@ -24,7 +26,7 @@ _LARGEST = 100_000
 
 
 def hint(route: Route, reason: Reason, exchange: Exchange, response: httpx.Response | None) -> str:
-    """Words for what the route lacks; empty where nobody knows. Values that the request sent are not in them."""
+    """Words for what the route lacks; empty where nobody knows. No value that the request sent is in them."""
     if exchange.answered is not None and exchange.answered.name in _BY_MIDDLEWARE:
         return _BY_MIDDLEWARE[exchange.answered.name]
     found = []
@@ -32,9 +34,15 @@ def hint(route: Route, reason: Reason, exchange: Exchange, response: httpx.Respo
         found.append(f"it sends to {_path(response.headers['location'])}")
     if reason == "needs-auth" and (options := options_for(route)):
         found.append(f"its document asks for {' or '.join(options)}")
-    if reason == "rejected" and response is not None and len(response.content) <= _LARGEST:
+    if reason == "rejected" and response is not None and _may_be_told(response):
         found += _problems(response)
     return ", ".join(found)
+
+
+def _may_be_told(response: httpx.Response) -> bool:
+    """Of a form with files nobody tells what of it the answer quotes."""
+    sends_files = response.request.headers.get("content-type", "").startswith("multipart/")
+    return len(response.content) <= _LARGEST and not sends_files
 
 
 def _path(location: str) -> str:
@@ -53,7 +61,9 @@ def _problems(response: httpx.Response) -> list[str]:
     except (ValueError, RecursionError):
         return []
     detail = answer.get("detail") if isinstance(answer, Mapping) else None
-    told = list(_told(detail if isinstance(detail, list) else [detail]))
+    secrets = _sent(response)
+    details = detail if isinstance(detail, list) else [detail]
+    told = [one_line(without_secrets(each, secrets), _LONGEST) for each in _told(details)]
     more = [f"{len(told) - _MOST_PROBLEMS} more"] if len(told) > _MOST_PROBLEMS else []
     return told[:_MOST_PROBLEMS] + more
 
@@ -61,6 +71,13 @@ def _problems(response: httpx.Response) -> list[str]:
 def _told(details: list[object]) -> Iterator[str]:
     for each in details:
         if isinstance(each, str):
-            yield one_line(each, _LONGEST)
+            yield each
         elif isinstance(each, Mapping) and isinstance(each.get("loc"), list) and isinstance(each.get("type"), str):
-            yield one_line(f"{' '.join(map(str, each['loc']))}: {each['type']}", _LONGEST)
+            yield f"{' '.join(map(str, each['loc']))}: {each['type']}"
+
+
+def _sent(response: httpx.Response) -> set[str]:
+    """The values of the request, which the app may quote."""
+    request = response.request
+    scope = {"headers": request.headers.raw, "query_string": request.url.query}
+    return sent_values(scope, request.read())

@@ -17,6 +17,13 @@ def exchange(by: str | None = None) -> Exchange:
     return Exchange(1, "GET", "/users", 0, 1, 2, 3, 400, answered=answered)
 
 
+def answer_to(request: httpx.Request, status: int, **body) -> httpx.Response:
+    return httpx.Response(status, request=request, **body)
+
+
+PLAIN = httpx.Request("GET", "http://testserver/users")
+
+
 def told(reason, response=None, by=None, route=ROUTE):
     return hint(route, reason, exchange(by), response)
 
@@ -56,11 +63,27 @@ def test_who_asks_is_said_with_the_option_for_the_scheme_of_the_document(scheme,
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_request_is_told_without_what_it_sent(answer, words):
-    assert told("rejected", httpx.Response(422, json=answer)) == words
+    assert told("rejected", answer_to(PLAIN, 422, json=answer)) == words
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        httpx.Request("GET", "http://testserver/", headers={"X-Key": "s3cret-w0rd"}),
+        httpx.Request("GET", "http://testserver/?key=s3cret-w0rd"),
+        httpx.Request("POST", "http://testserver/", json={"password": "s3cret-w0rd"}),
+        httpx.Request("POST", "http://testserver/files", files={"file": ("name", b"x")}, data={"key": "s3cret-w0rd"}),
+    ],
+    ids="header query json multipart".split(),
+)
+def test_what_the_app_quotes_of_the_request_is_masked(request_):
+    words = told("rejected", answer_to(request_, 400, json={"detail": "no such key: s3cret-w0rd"}))
+    assert words.startswith("no such key: ") or "files" in request_.url.path
+    assert "s3cret" not in words
 
 
 def test_an_answer_that_is_no_json_tells_nothing():
-    assert told("rejected", httpx.Response(400, text="Bad")) == ""
+    assert told("rejected", answer_to(PLAIN, 400, text="Bad")) == ""
     assert told("rejected") == ""
 
 
