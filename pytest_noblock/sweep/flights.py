@@ -9,13 +9,14 @@ from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.asgi.app_thread import LoopBlocked, LoopEnded
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.many.flights import Flight, Many, ManyRun, Patience
+from pytest_noblock.engine.many.held import HeldLoop
 from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.limits import sample_after
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.sweep.outcome import RouteResult
 
 _HELD_S = 10.0
-"""Seconds after which a step that still runs has taken the loop for good."""
+"""Seconds after which a step that still runs has taken the loop for good; see `HeldLoop`."""
 PATIENCE = Patience()
 """How long each request may take."""
 _MOST_RESTARTS = 10
@@ -73,10 +74,11 @@ class Flights:
     def _observe(self, many: Many, progress: Callable[[int], None], *, exact: bool) -> Observation:
         limits = self._plan.limits
         run = ManyRun(PATIENCE, sample_after(limits.max_block), limits.linger, exact=exact)
+        held = HeldLoop(many, _HELD_S)
 
         def overdue() -> bool:
             progress(self._over + many.over)
-            return many.holder(_HELD_S) is not None
+            return held.look()
 
         return self.checker().many(run, many, overdue)
 
