@@ -131,6 +131,13 @@ def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
     assert a_recorder(records=[METERED, record]).uneventful() is None
 
 
+@pytest.mark.parametrize("method", ["LIFESPAN", "WEBSOCKET"])
+def test_an_app_or_a_connection_that_goes_on_after_the_test_is_uneventful(method):
+    """Most suites have a client in a fixture, whose app is stopped after the test: nothing need be judged for that."""
+    goes_on = SimpleNamespace(**vars(METERED) | {"method": method, "returned": None})
+    assert a_recorder(records=[goes_on, METERED]).uneventful() == [goes_on, METERED]
+
+
 @pytest.mark.parametrize("shares_kit", [True, False])
 def test_a_kit_that_nobody_shares_is_closed_with_its_recorder(shares_kit):
     closed = []
