@@ -16,7 +16,7 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
-from pytest_noblock.model.observation import LIFESPAN, Meter
+from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.attached import attach, carrier_of
 from pytest_noblock.plugin.faults import GUARD
@@ -92,7 +92,9 @@ class ItemRecorder:
             return None
         records = self._watch.records
         for record in records:
-            if not record.steps or record.tasks or record.left or record.returned is None:
+            if not record.steps or record.tasks or record.left:
+                return None
+            if record.returned is None and record.method not in GO_ON:
                 return None
         return records
 

@@ -83,7 +83,7 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 # --- what is uneventful
 
 
-METERED = SimpleNamespace(steps=1, tasks=[], left=[])
+METERED = SimpleNamespace(method="GET", returned=9, steps=1, tasks=[], left=[])
 
 
 def a_recorder(*segments, records=(METERED,), recorded_off_loop=False):
@@ -121,13 +121,21 @@ def test_one_segment_of_which_there_is_something_to_say_is_enough(changed):
 @pytest.mark.parametrize(
     "record",
     [
-        SimpleNamespace(steps=0, tasks=[], left=[]),
-        SimpleNamespace(steps=1, tasks=[1]),
-        SimpleNamespace(steps=1, tasks=[], left=[1]),
+        SimpleNamespace(**vars(METERED) | {"steps": 0}),
+        SimpleNamespace(**vars(METERED) | {"tasks": [1]}),
+        SimpleNamespace(**vars(METERED) | {"left": [1]}),
+        SimpleNamespace(**vars(METERED) | {"returned": None}),
     ],
 )
 def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
     assert a_recorder(records=[METERED, record]).uneventful() is None
+
+
+@pytest.mark.parametrize("method", ["LIFESPAN", "WEBSOCKET"])
+def test_an_app_or_a_connection_that_goes_on_after_the_test_is_uneventful(method):
+    """Most suites have a client in a fixture, whose app is stopped after the test: nothing need be judged for that."""
+    goes_on = SimpleNamespace(**vars(METERED) | {"method": method, "returned": None})
+    assert a_recorder(records=[goes_on, METERED]).uneventful() == [goes_on, METERED]
 
 
 @pytest.mark.parametrize("shares_kit", [True, False])
