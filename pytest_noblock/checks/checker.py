@@ -179,7 +179,6 @@ class Checker:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         left = [*left, *self._left(observation, plan)]
-        held = assemble.held(exchange, observation.segments, sure)
         check = assemble.measured(
             subject,
             exchange,
@@ -200,10 +199,10 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
-            loop_ns=held,
+            loop_ns=assemble.held(exchange, observation.segments, sure),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=pool.capacity(observation, held),
+            capacity=pool.capacity(observation),
             exchanges=observation.exchanges,
             response=response,
         )

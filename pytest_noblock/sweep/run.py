@@ -17,7 +17,6 @@ from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
-from pytest_noblock.judge import pool
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.sweep import suspects
@@ -123,7 +122,6 @@ class Sweep:
             self._relative,
             loop=first.loop,
             loop_ns=held,
-            capacity=pool.capacity(first, held),
             exchanges=first.exchanges,
         )
 
