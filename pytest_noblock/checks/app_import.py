@@ -61,10 +61,11 @@ def _built(factory: Callable[[], object], source: str, folder: str) -> object:
 
 def _where(error: BaseException, folder: str) -> str:
     """` at app/main.py:12 in connect`: the innermost user line, where there is one."""
-    from pytest_noblock.engine.errors import Raised, told, words
+    from pytest_noblock.engine.errors import place, told
     from pytest_noblock.engine.usercode import UserCode
 
-    return words(Raised("", told(error).places), UserCode(folder))
+    at = place(told(error), UserCode(folder))
+    return f" at {at}" if at is not None else ""
 
 
 def _is_factory(found: object) -> bool:
