@@ -65,7 +65,7 @@ def _where(error: BaseException, folder: str) -> str:
     from pytest_noblock.engine.usercode import UserCode
 
     at = place(told(error), UserCode(folder))
-    return f" at {at}" if at is not None else ""
+    return "" if at is None else f" at {at}"
 
 
 def _is_factory(found: object) -> bool:
