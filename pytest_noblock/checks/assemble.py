@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.identity import route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Meter, Probe
@@ -195,9 +196,7 @@ def _with_routes(check: Check) -> Check:
 
 def route_of(check: Check) -> str:
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
-    if check.route is None or check.exchange is None:
-        return check.id
-    return f"{check.exchange.method} {check.route}"
+    return route_name(check.id, check.request, check.route)
 
 
 def task_runs(exchange: Exchange, relative: Callable[[str], str]) -> tuple[TaskRun, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.identity import FindingIdentity, identity
 from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.model.rules import Readings, Rule
@@ -129,9 +130,9 @@ class Finding:
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
 
     @property
-    def identity(self) -> "FindingIdentity":
+    def identity(self) -> FindingIdentity:
         """Two findings with the same identity are the same to the user: it has no line number, no time, no count."""
-        return FindingIdentity(self.kind, self.route, self.file, self.function, self.call)
+        return identity(self.kind, self.route, self.file, self.function, self.call)
 
     @property
     def ms(self) -> float:
@@ -162,13 +163,3 @@ class Finding:
         if self.file is None:
             return self.place
         return f"{self.place} in {self.function}" + (f", behind {self.served}" if self.served else "")
-
-
-class FindingIdentity(NamedTuple):
-    """The part of a finding that stays the same from run to run; each field is the Finding's field of that name."""
-
-    kind: Kind
-    route: str
-    file: str | None
-    function: str | None
-    call: str | None

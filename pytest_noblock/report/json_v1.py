@@ -130,6 +130,7 @@ def _task(task: "TaskRun") -> Record:
 def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
     """The check of a record, without what records leave out (stacks, stalls, exchanges). `limit`: max_block in ns."""
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+    from pytest_noblock.model.identity import identity_of
 
     return Check(
         id=entry["id"],
@@ -142,7 +143,7 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         reason=entry["reason"],
         limit=limit,
         meter=meter,
-        findings=tuple(_finding_of(each) for each in entry["findings"]),
+        findings=tuple(_finding_of(each, identity_of(entry, each).route) for each in entry["findings"]),
         probes=tuple(
             ProbeWaits(each["path"], each["sent"], 0, _ns(each["worst_ms"]), _ns(each["alone_ms"]))
             for each in entry["probes"]
@@ -157,7 +158,7 @@ def _with_reason(entry: Record) -> int:
     return int(entry["outcome"] == "inconclusive" and entry["notes"][:1] == [entry["reason"]])
 
 
-def _finding_of(entry: Record) -> "Finding":
+def _finding_of(entry: Record, route: str) -> "Finding":
     from pytest_noblock.model.finding import Finding, Waiter
     from pytest_noblock.model.observation import Phase
 
@@ -172,6 +173,7 @@ def _finding_of(entry: Record) -> "Finding":
             "asleep": _ns(entry["asleep_ms"]),
             "evidence": "none",
             "waiter": waiter,
+            "route": route,
         }
     )
 

@@ -103,15 +103,16 @@ def test_copies_are_told_where_there_are_some():
 
 
 @pytest.mark.parametrize(
-    ("exchange", "route"),
+    ("request_line", "exchange", "route"),
     [
-        (EXCHANGE, "GET /users/{id}"),
-        (EXCHANGE._replace(method="WEBSOCKET"), "WEBSOCKET /users/{id}"),
-        (EXCHANGE._replace(route=None), SUBJECT.id),
+        ("GET /users/7", EXCHANGE, "GET /users/{id}"),
+        ("WEBSOCKET /users/7", EXCHANGE, "WEBSOCKET /users/{id}"),
+        ("GET /users/7", EXCHANGE._replace(route=None), SUBJECT.id),
     ],
 )
-def test_each_finding_has_the_route_and_so_an_identity(exchange, route):
-    check = built(FINDING, ACCEPTED, exchange=exchange)
+def test_each_finding_has_the_route_and_so_an_identity(request_line, exchange, route):
+    verdict = Verdict((FINDING, ACCEPTED), (), None)
+    check = measured(SUBJECT._replace(request=request_line), exchange, verdict, relative)
     assert route_of(check) == route
     assert [finding.identity for finding in check.findings] == [("cpu", route, "app.py", "user", None)] * 2
 
