@@ -126,6 +126,12 @@ OPTIONS = (
     ),
     Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
     Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
+    Option("baseline", "a file of known findings: only new ones fail", value="FILE"),
+    Option(
+        "update_baseline",
+        "put new findings into the baseline, take fixed ones out; refused where `CI` is set",
+        cli_only=True,
+    ),
     Option(
         "scope",
         "how long the fixture keeps an app running: `function`, `module`, `session`",

@@ -115,6 +115,7 @@ class Session:
             debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
             sweep=self._sweep_report(),
+            baseline=options.baseline_of(self._config),
         )
 
     def _sweep_report(self) -> "SweepReport | None":
