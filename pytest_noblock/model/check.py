@@ -112,8 +112,9 @@ class Check:
     background: tuple[TaskRun, ...] = ()
     """The request's background tasks, in the order in which they were added."""
     capacity: str | None = None
-    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`.
-    None where the request needs no thread of a pool for 10 ms, and in a watched test."""
+    """How many such requests one worker can serve in a second, in words, by what it runs out of first:
+    `40 tokens / 0.3 s = 133 requests per second`, `1 event loop / 0.3 s = 3.3 requests per second`. None where nothing
+    was measured."""
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None
@@ -134,6 +135,8 @@ class Check:
     """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
     almost: tuple[Almost, ...] = ()
     """What would be a finding but for the limit, from half of it on, or was not shown again. A baseline keeps it."""
+    max_total: int = 0
+    """Ns for which the request may hold the event loop in all; 0 where there is no such limit."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""

@@ -117,6 +117,13 @@ OPTIONS = (
         read=settings.read_max_block,
     ),
     Option(
+        "max_total",
+        "longest that one request may hold the loop in all",
+        value="200ms",
+        marker="max_total=",
+        read=settings.read_max_total,
+    ),
+    Option(
         "probe",
         "probe paths besides the built-in ones",
         value="/health",
@@ -170,6 +177,7 @@ OPTIONS = (
 
 SEES = (
     ("sync-network, sync-io, cpu", "fixture, watched, sweep"),
+    ("loop-total", "fixture, watched, sweep; where there is a max_total"),
     ("gil", "fixture, sweep; watched on the full meter"),
     ("pool-starved", "fixture, sweep; watched where the test's own requests fill the pool"),
     ("contention", "fixture, with a probe"),

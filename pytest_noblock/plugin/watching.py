@@ -94,6 +94,9 @@ class ItemRecorder:
         for record in records:
             if not record.steps or record.tasks or record.left:
                 return None
+        most = self._limits.max_total
+        if most and any(2 * self.held(each) >= most for each in records):
+            return None
         return records
 
     def held(self, record: LiveExchange) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_noblock.model.check import Check, Outcome
+from pytest_noblock.model.finding import Finding
 
 _WORST_FIRST: tuple[Outcome, ...] = ("failed", "inconclusive", "accepted", "passed", "not-exercised")
 
@@ -47,7 +48,7 @@ def rows(checks: Iterable[Check]) -> list[RouteRow]:
 
 def _row(method: str, path: str, checks: Sequence[Check]) -> RouteRow:
     worst = min(checks, key=lambda check: _WORST_FIRST.index(check.outcome))
-    findings = [finding for check in checks for finding in check.findings]
+    findings = [finding for check in checks for finding in check.findings if finding.kind != "loop-total"]
     longest = max(findings, key=lambda finding: finding.blocked_ns, default=None)
     return RouteRow(
         method,
@@ -57,8 +58,14 @@ def _row(method: str, path: str, checks: Sequence[Check]) -> RouteRow:
         reason=worst.reason,
         worst_ms=longest.ms if longest is not None else 0.0,
         loop_ms=max(check.loop_ms for check in checks),
-        line=longest.place if longest is not None and longest.file else None,
+        line=_line(longest, checks),
     )
+
+
+def _line(longest: Finding | None, checks: Sequence[Check]) -> str | None:
+    """Of the longest finding; where none held the loop in one go, of what did in all."""
+    shown = longest or next((each for check in checks for each in check.findings), None)
+    return shown.place if shown is not None and shown.file else None
 
 
 def table(found: Sequence[RouteRow], most: int) -> Iterator[str]:
