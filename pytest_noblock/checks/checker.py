@@ -24,7 +24,7 @@ from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import confirmation, deadlocks, first_use, gil, grouping, inconclusive, last_net, pool, traced
-from pytest_noblock.judge.stalls import breaking, doubtful, stalls
+from pytest_noblock.judge.stalls import breaking, doubtful, of_probes_in_doubt, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame, user_frame
@@ -192,6 +192,7 @@ class Checker:
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
+                    *of_probes_in_doubt(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
