@@ -88,11 +88,18 @@ def measured(
         notes=verdict.notes,
         background=task_runs(exchange, relative),
         reason=reason,
+        status=_status(exchange),
         exchange=exchange,
         exchanges=(exchange,),
     )
     check = replace(check, **more)
     return _with_routes(check if check.capacity else replace(check, capacity=capacity(check.loop_ns)))
+
+
+def _status(exchange: Exchange) -> int | None:
+    """A websocket's endpoint raises at its end, as a rule."""
+    raised = exchange.status is None and exchange.error is not None and exchange.method != "WEBSOCKET"
+    return 500 if raised else exchange.status
 
 
 def capacity(loop_ns: int, pools: str | None = None, per_second: float = math.inf) -> str | None:

@@ -1,10 +1,11 @@
 """What a check says: the answer to one request, as tests read it and every report is rendered from it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_noblock.model.finding import Almost, Finding
+from pytest_noblock.model.measured import is_measured
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.units import milliseconds
 
@@ -135,6 +136,8 @@ class Check:
     """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
     almost: tuple[Almost, ...] = ()
     """What would be a finding but for the limit, from half of it on, or was not shown again. A baseline keeps it."""
+    status: int | None = None
+    """The HTTP status of the answer, 500 where the app raised; None where neither is known."""
     max_total: int = 0
     """Ns for which the request may hold the event loop in all; 0 where there is no such limit."""
     loop: str = ""
@@ -147,22 +150,14 @@ class Check:
         return milliseconds(self.duration)
 
     @property
+    def measured(self) -> bool:
+        """Whether its own endpoint was called and answered below 400."""
+        return is_measured(self.outcome, self.notes, self.status)
+
+    @property
     def loop_ms(self) -> float:
         """`loop_ns` in ms: one worker can serve `1000 / loop_ms` such requests in a second."""
         return milliseconds(self.loop_ns)
-
-
-_NOT_MEASURED = ("and not measured", "the endpoint was not measured")
-"""How a note ends on a request that something in front of the endpoint answered."""
-UNMEASURED = "not measured: "
-"""How the note begins on a route of a sweep that is red, and whose answer measured nothing."""
-
-
-def is_measured(outcome: Outcome, notes: Iterable[str]) -> bool:
-    """Whether the request's own endpoint was measured; of what refused the request in its place a note tells."""
-    if outcome not in ("passed", "failed", "accepted"):
-        return False
-    return not any(note.endswith(_NOT_MEASURED) or note.startswith(UNMEASURED) for note in notes)
 
 
 def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:

@@ -97,8 +97,8 @@ OPTIONS = (
     ),
     Option(
         "require",
-        "share of the app's routes that the sweep must have measured",
-        "at least one",
+        "share of the app's routes that a sweep, or watched tests, must have measured",
+        "at least one, of a sweep",
         value="80%",
         of_sweep=True,
     ),
