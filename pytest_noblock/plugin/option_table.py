@@ -141,7 +141,7 @@ OPTIONS = (
     ),
     Option(
         "scope",
-        "how long the fixture keeps an app running: `function`, `module`, `session`",
+        "how long the fixtures keep an app running: `function`, `module`, `session`",
         "`function`",
         choices=get_args(Scope),
     ),
@@ -161,7 +161,7 @@ OPTIONS = (
     ),
     Option(
         "linger",
-        "how long after its end a request's own detached work is waited for",
+        "how long what a request left behind is waited for",
         "1 s",
         ini_only=True,
         read=settings.read_linger,
