@@ -80,6 +80,7 @@ class _Run(NamedTuple):
             and not (self.observation.held or exchange.left or exchange.tasks)
             and exchange.entered is not False
             and exchange.steps > 0
+            and exchange.returned is not None
         )
 
 

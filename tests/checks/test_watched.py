@@ -159,6 +159,7 @@ def _any_exchange(number, chance, odd):
     return chance.choice(
         [
             usual._replace(steps=0),
+            usual._replace(returned=None),
             usual._replace(entered=False, status=404),
             usual._replace(left=(Left("running", LINE),)),
             usual._replace(tasks=(TASK,)),
