@@ -78,6 +78,7 @@ def test_every_file_of_the_readme_takes_part() -> None:
     assert set(FILES) == {
         "app/main.py",
         "conftest.py",
+        "noblock.jsonl",
         "tests/test_check.py",
         "tests/test_existing.py",
         "tests/test_pool.py",

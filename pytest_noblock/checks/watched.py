@@ -85,7 +85,8 @@ class _Run(NamedTuple):
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not observation.gaps and not observation.pools and not limits.concern(observation.segments):
+    adds_up = limits.max_total > 0  # then short steps count, too
+    if not adds_up and not observation.gaps and not observation.pools and not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 
@@ -95,7 +96,7 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
 def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: Callable[[str], str]) -> Check:
     observation, segments = run.observation, run.segments.get(exchange.number, ())
     subject = Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter)
-    if run.is_quiet(exchange):
+    if run.is_quiet(exchange) and not rules.limits.max_total:  # for a limit in all, short steps count, too
         return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
     found = run.found.get(exchange.number, ())
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
@@ -116,7 +117,10 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         relative,
         loop=observation.loop,
         loop_ns=assemble.held(exchange, segments, sure),
+        max_total=rules.limits.max_total,
+        almost=assemble.almost(sure, found, rules.limits, relative),
     )
+    check = assemble.with_total(check, segments, found, rules.limits, rules.pace, relative)
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, segments, relative, fail=fail)
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Almost, Finding
+from pytest_noblock.model.measured import is_measured
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.units import milliseconds
 
@@ -112,9 +113,9 @@ class Check:
     background: tuple[TaskRun, ...] = ()
     """The request's background tasks, in the order in which they were added."""
     capacity: str | None = None
-    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`,
-    `1 event loop / 0.3 s = 3.3 requests per second`. None where the request needs neither a thread of a pool nor the
-    event loop for 10 ms, and in a watched test."""
+    """How many such requests one worker can serve in a second, in words, by what it runs out of first:
+    `40 tokens / 0.3 s = 133 requests per second`, `1 event loop / 0.3 s = 3.3 requests per second`. None where nothing
+    was measured."""
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None
@@ -133,6 +134,12 @@ class Check:
     own."""
     loop_ns: int = 0
     """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
+    almost: tuple[Almost, ...] = ()
+    """What would be a finding but for the limit, from half of it on, or was not shown again. A baseline keeps it."""
+    status: int | None = None
+    """The HTTP status of the answer, 500 where the app raised; None where neither is known."""
+    max_total: int = 0
+    """Ns for which the request may hold the event loop in all; 0 where there is no such limit."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""
@@ -141,6 +148,11 @@ class Check:
     def duration_ms(self) -> float:
         """`duration` in ms."""
         return milliseconds(self.duration)
+
+    @property
+    def measured(self) -> bool:
+        """Whether its own endpoint was called and answered below 400."""
+        return is_measured(self.outcome, self.notes, self.status)
 
     @property
     def loop_ms(self) -> float:

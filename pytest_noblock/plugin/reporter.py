@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.baseline import BaselineOfRun
+    from pytest_noblock.plugin.routes_of_run import RoutesOfRun
     from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.wire import Environment, Run
@@ -61,13 +63,19 @@ class Reporter:
         debug: bool = False,
         warns: bool = False,
         sweep: "SweepReport | None" = None,
+        baseline: "BaselineOfRun | None" = None,
+        routes: "RoutesOfRun | None" = None,
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
         `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
-        whether the run's action is `warn`. `sweep`: None where nothing is swept.
+        whether the run's action is `warn`. `sweep`: None where nothing is swept. `baseline`: the known findings.
+        `routes`: the routes of the apps that requests entered.
         """
         self._sweep = sweep
+        self._baseline = baseline
+        self._routes = routes
+        self._warns = warns
         self._files = files
         self._environment = environment
         self._collected = Collected(limit)
@@ -157,7 +165,9 @@ class Reporter:
         if exitstatus == pytest.ExitCode.OK and self._vacuous:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if ran:
+            self._judge_routes(session)
             self._judge_sweep(session)
+            self._judge_baseline(session, exitstatus)
         if ran and self._ran and (self._collected or exitstatus in _TO_THE_END):
             self._unwritten = list(self._write()) if self._files else []
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -166,14 +176,40 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _judge_sweep(self, session: pytest.Session) -> None:
-        code = self._sweep.judge(self._swept) if self._sweep is not None else pytest.ExitCode.OK
+        if self._sweep is None:
+            return
+        measured = self._routes.measured if self._routes is not None else set()
+        code = self._sweep.judge(self._swept, measured)
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = code
+
+    def _judge_routes(self, session: pytest.Session) -> None:
+        if self._routes is None or not self._collected:
+            return
+        self._routes.judge(self._collected.by_test, swept=self._sweep is not None)
+        if self._routes.failed is not None and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _judge_baseline(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._baseline is None:
+            return
+        if exitstatus not in _TO_THE_END:
+            self._baseline.leave()
+            return
+        stopped = bool(session.shouldstop or session.shouldfail)
+        records = [record for records in self._collected.by_test.values() for record in records]
+        report = {"environment": self._environment(()), "checks": records}
+        self._baseline.judge(report, to_the_end=not stopped, warns=self._warns)
+        if self._baseline.problem is not None and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """xdist's: a worker has ended. Keeps its faults that belong to no test."""
-        for sentence in getattr(node, "workeroutput", {}).get(faults.OF_WORKER, ()):
+        output: dict[str, Any] = getattr(node, "workeroutput", {})
+        if self._routes is not None:
+            self._routes.add(output)
+        for sentence in output.get(faults.OF_WORKER, ()):
             self._faults.add("the end of a worker", [(self._key, sentence)])
 
     def _keep_faults(self, where: str) -> None:
@@ -197,7 +233,8 @@ class Reporter:
             for line in (*self._unwritten, *self._kept):
                 terminalreporter.line(line, red=line in self._unwritten)
         unseen = list(self._unseen.lines(self._collected.seen, self._vain))
-        if not self._collected and not self._vacuous and not unseen:
+        problem = self._baseline is not None and self._baseline.problem is not None
+        if not self._collected and not self._vacuous and not unseen and not problem:
             return
         from pytest_noblock.model.shown import printable
 
@@ -207,6 +244,7 @@ class Reporter:
         if self._collected:
             self._summarize_tests(terminalreporter)
             self._summarize_sweep(terminalreporter)
+        self._summarize_baseline(terminalreporter)
         for line in unseen if self._collected or not self._vacuous else ():
             terminalreporter.line(printable(line), red=bool(self._vain))
 
@@ -218,6 +256,11 @@ class Reporter:
 
         for line in summary(tests, self._collected.unused, notes=self._debug):
             terminalreporter.line(line)
+        if self._routes is not None:
+            for line in self._routes.lines(others=self._debug):
+                terminalreporter.line(_printable(line))
+            if self._routes.failed is not None:
+                terminalreporter.line(_printable(self._routes.failed), red=True)
 
     def _summarize_sweep(self, terminalreporter: pytest.TerminalReporter) -> None:
         swept = self._swept if self._sweep is not None else []
@@ -229,6 +272,14 @@ class Reporter:
             terminalreporter.line(shown.printable(line))
         if self._sweep.failed is not None:
             terminalreporter.line(self._sweep.failed, red=True)
+
+    def _summarize_baseline(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._baseline is None or not (self._collected or self._baseline.problem):
+            return
+        for line in self._baseline.lines():
+            terminalreporter.line(_printable(line))
+        if self._baseline.problem is not None:
+            terminalreporter.line(_printable(self._baseline.problem), red=True)
 
     @property
     def _swept(self) -> "list[Check]":
@@ -255,4 +306,5 @@ class Reporter:
         from pytest_noblock.report.wire import Run
 
         environment = self._environment(self._collected.loops)
-        return Run(environment, tuple(self._collected.checks(environment["meter"])))
+        apps = self._routes.apps if self._routes is not None else ()
+        return Run(environment, tuple(self._collected.checks(environment["meter"])), apps)

@@ -11,6 +11,7 @@ from pytest_noblock.plugin import faults, markers, options, unseen
 from pytest_noblock.plugin.attached import Carrier, attach_faults
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.reporter import Reporter
+from pytest_noblock.plugin.routes_of_run import RoutesOfRun
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.plugin.entered import EnteredApps, Told
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
     from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
@@ -117,6 +119,8 @@ class Session:
             debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
             sweep=self._sweep_report(),
+            baseline=options.baseline_of(self._config),
+            routes=RoutesOfRun(self._config, self.entered_apps),
         )
 
     def _sweep_report(self) -> "SweepReport | None":
@@ -193,6 +197,7 @@ class Session:
             problem = _printable(str(error))
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
+        self._entered.note(asgi, app if isinstance(app, str) else None)
         run = self._run(item)
         self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
@@ -229,7 +234,17 @@ class Session:
     def _watching(self) -> "Watching":
         from pytest_noblock.plugin.watching import Watching
 
-        return Watching(self._config, self.meter[0], every_test=self._watches_all)
+        return Watching(self._config, self.meter[0], self._entered, every_test=self._watches_all)
+
+    @cached_property
+    def _entered(self) -> "EnteredApps":
+        from pytest_noblock.plugin.entered import EnteredApps
+
+        return EnteredApps()
+
+    def entered_apps(self) -> "list[Told]":
+        """The routes of the apps that requests of this process's tests entered; at the end of the run."""
+        return self._entered.told() if "_entered" in vars(self) else []
 
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""

@@ -12,6 +12,7 @@ from functools import cache
 from types import NoneType, SimpleNamespace
 from typing import Any, NamedTuple, TypedDict, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from pytest_noblock.model.app_routes import AppRoutes
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter
 
@@ -36,6 +37,8 @@ class Run(NamedTuple):
 
     environment: Environment
     checks: tuple[Check, ...]
+    apps: tuple[AppRoutes, ...] = ()
+    """The apps that requests of tests entered, with all of their routes."""
 
 
 def encode(check: Check) -> str:

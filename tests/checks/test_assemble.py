@@ -1,5 +1,6 @@
 """From an exchange and the judges' verdict to a check, from literal values."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pytest_noblock.checks.assemble import (
     Subject,
     Verdict,
+    capacity,
     measured,
     route_of,
     unmeasured,
@@ -90,6 +92,21 @@ def test_what_is_known_of_the_exchange_is_in_the_check():
 
 
 @pytest.mark.parametrize(
+    ("loop_ms", "pools", "per_second", "words"),
+    [
+        (0, None, math.inf, None),
+        (300, None, math.inf, "1 event loop / 0.3 s = 3.3 requests per second"),
+        (4, None, math.inf, "1 event loop / 0.004 s = 250 requests per second"),
+        (4, "40 tokens / 0.3 s = 133 requests per second", 133.3, "40 tokens / 0.3 s = 133 requests per second"),
+        (10, "40 tokens / 0.3 s = 133 requests per second", 133.3, "1 event loop / 0.01 s = 100 requests per second"),
+    ],
+)
+def test_capacity_is_what_a_worker_runs_out_of_first(loop_ms, pools, per_second, words):
+    assert capacity(loop_ms * MS, pools, per_second) == words
+    assert pools or built(loop_ns=loop_ms * MS).capacity == words
+
+
+@pytest.mark.parametrize(
     ("completed", "returned", "ms"), [(130, 140, 30.0), (None, 140, 40.0), (None, None, 0.0)], ids=str
 )
 def test_a_request_lasts_until_its_response_is_complete(completed, returned, ms):
@@ -103,15 +120,16 @@ def test_copies_are_told_where_there_are_some():
 
 
 @pytest.mark.parametrize(
-    ("exchange", "route"),
+    ("request_line", "exchange", "route"),
     [
-        (EXCHANGE, "GET /users/{id}"),
-        (EXCHANGE._replace(method="WEBSOCKET"), "WEBSOCKET /users/{id}"),
-        (EXCHANGE._replace(route=None), SUBJECT.id),
+        ("GET /users/7", EXCHANGE, "GET /users/{id}"),
+        ("WEBSOCKET /users/7", EXCHANGE, "WEBSOCKET /users/{id}"),
+        ("GET /users/7", EXCHANGE._replace(route=None), SUBJECT.id),
     ],
 )
-def test_each_finding_has_the_route_and_so_an_identity(exchange, route):
-    check = built(FINDING, ACCEPTED, exchange=exchange)
+def test_each_finding_has_the_route_and_so_an_identity(request_line, exchange, route):
+    verdict = Verdict((FINDING, ACCEPTED), (), None)
+    check = measured(SUBJECT._replace(request=request_line), exchange, verdict, relative)
     assert route_of(check) == route
     assert [finding.identity for finding in check.findings] == [("cpu", route, "app.py", "user", None)] * 2
 
