@@ -93,6 +93,7 @@ def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep
         (segment(60.8, 13, cpu=7.3, queued=59.3, others_cpu=19, threads_cpu=19 * MS), 60.8),  # json.dumps, beside 4
         (segment(110.9, 17, cpu=0.9, queued=9.3, others_cpu=26.8, threads_cpu=26 * MS), 102),
         (segment(62.3, 47, cpu=70, queued=11.7, others_cpu=66.8, threads_cpu=67 * MS), 62.3),  # in pure Python
+        (segment(210, 98, cpu=100, queued=2000, others_cpu=100, threads_cpu=100 * MS), 210),  # the same, beside 15
     ],
 )
 def test_what_of_the_sleep_was_a_wait_for_threads_that_computed(step, waited):
