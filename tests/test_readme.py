@@ -87,4 +87,4 @@ def test_every_file_of_the_readme_takes_part() -> None:
         "tests/test_served.py",
         "tests/test_tasks.py",
     }
-    assert len(RUNS) == 6
+    assert len(RUNS) == 7

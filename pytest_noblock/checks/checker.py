@@ -206,7 +206,7 @@ class Checker:
             almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=assemble.capacity(held, pool.capacity(observation), pool.per_second(observation)),
+            capacity=pool.capacity(observation, held),
             exchanges=observation.exchanges,
             response=response,
         )

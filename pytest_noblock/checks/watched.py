@@ -96,7 +96,7 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
 def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: Callable[[str], str]) -> Check:
     observation, segments = run.observation, run.segments.get(exchange.number, ())
     subject = Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter)
-    if run.is_quiet(exchange) and not rules.limits.max_total:  # for a limit in all, short steps count, too
+    if run.is_quiet(exchange) and not rules.limits.max_total:  # else what is quiet adds up
         return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
     found = run.found.get(exchange.number, ())
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())

@@ -18,6 +18,7 @@ from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.selfcheck import pace_now
+from pytest_noblock.judge import pool
 from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
@@ -128,6 +129,7 @@ class Sweep:
             loop_ns=held,
             max_total=limits.max_total,
             almost=assemble.almost((), found, limits, self._relative),
+            capacity=pool.capacity(first, held),
             exchanges=first.exchanges,
         )
         return assemble.with_total(check, first.segments, found, limits, pace_now, self._relative)
