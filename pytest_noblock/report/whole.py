@@ -1,0 +1,130 @@
+"""What the JSON report says of a check beyond its record: times and stacks, from which pictures are drawn (pure).
+
+The record is what a test attaches to itself, and what most tests send to the controller. A check that says something
+travels whole; the report file has these keys of it too, so that a report can be drawn from the file alone, as
+`pytest_noblock merge` does. All times are ms from when the request was sent.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from pytest_noblock.model.check import Check, ProbeWaits
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.observation import Exchange, Probe
+from pytest_noblock.model.shown import without_secrets
+from pytest_noblock.model.units import milliseconds
+from pytest_noblock.report import json_v1
+from pytest_noblock.report.json_v1 import Record
+
+_MOST_STALLS = 50
+"""Of one finding."""
+_MOST_PROBES = 200
+"""Of one request, the longest waits: a request of 2 s has some 400 turns of the loop."""
+
+_AS_THEY_ARE = ("evidence", "reason", "pool", "syscall", "near", "served")
+"""Fields of a Finding that stand in the file under their own names, where they say something."""
+
+
+def whole(check: Check) -> Record:
+    """One entry of the report's `checks`."""
+    entry = json_v1.record(check)
+    if check.outcome == "passed" and not (check.probes or check.background or check.notes):
+        return entry
+    sent = check.exchange.sent if check.exchange is not None else 0
+    for told, finding in zip(entry["findings"], check.findings, strict=True):
+        told.update(_more_of_finding(finding, sent))
+    for told, probe in zip(entry["probes"], check.probes, strict=True):
+        told["waited"] = probe.waited
+    for told, task in zip(entry["background"], check.background, strict=True):
+        told.update({"arguments": task.arguments, "added_at": task.added_at})
+    return {**entry, **_more_of_check(check)}
+
+
+def _more_of_check(check: Check) -> Record:
+    more: Record = {"limit_ms": milliseconds(check.limit)}
+    if check.capacity is not None:
+        more["capacity"] = check.capacity
+    if check.exchange is not None:
+        more["timeline"] = _timeline(check.exchange, check.probe_runs)
+    return more
+
+
+def _timeline(exchange: Exchange, probes: tuple[Probe, ...]) -> Record:
+    shown = sorted(probes, key=lambda probe: -probe.waited)[:_MOST_PROBES]
+    return {
+        "started_ms": _since(exchange.started, exchange.sent),
+        "completed_ms": _since(exchange.completed, exchange.sent),
+        "returned_ms": _since(exchange.returned, exchange.sent),
+        "status": exchange.status,
+        "probes": [
+            {
+                "path": without_secrets(probe.path),
+                "due_ms": _since(probe.due, exchange.sent),
+                "waited_ms": milliseconds(probe.waited),
+            }
+            for probe in sorted(shown, key=lambda probe: probe.due)
+        ],
+    }
+
+
+def _since(moment: int | None, sent: int) -> float | None:
+    return None if moment is None else milliseconds(moment - sent)
+
+
+def _more_of_finding(finding: Finding, sent: int) -> Record:
+    more: Record = {name: getattr(finding, name) for name in _AS_THEY_ARE if getattr(finding, name) is not None}
+    if finding.waiter is not None:
+        more["waiter"] = finding.waiter._asdict()
+    if finding.stalls:
+        stalls = finding.stalls[:_MOST_STALLS]
+        more["stalls"] = [[_since(began, sent), _since(ended, sent)] for began, ended in stalls]
+    if finding.stack:
+        more["stack"] = [{"file": each.file, "line": each.line, "function": each.function} for each in finding.stack]
+    return more
+
+
+def restored(check: Check, entry: Record) -> Check:
+    """The check of a record, with what its entry in the file says beyond that. Its request was sent at 0."""
+    return replace(
+        check,
+        limit=_ns(entry["limit_ms"]) if "limit_ms" in entry else check.limit,
+        capacity=entry.get("capacity"),
+        findings=tuple(map(_finding, check.findings, entry["findings"])),
+        probes=tuple(map(_waits, check.probes, entry["probes"])),
+        **(_from_timeline(check, entry["timeline"]) if "timeline" in entry else {}),
+    )
+
+
+def _waits(probe: ProbeWaits, entry: Record) -> ProbeWaits:
+    return replace(probe, waited=entry.get("waited", 0))
+
+
+def _finding(finding: Finding, entry: Record) -> Finding:
+    more: dict[str, Any] = {name: entry[name] for name in _AS_THEY_ARE if name in entry}
+    stalls = tuple((_ns(began), _ns(ended)) for began, ended in entry.get("stalls", ()))
+    stack = tuple(Frame(each["file"], each["line"], each["function"]) for each in entry.get("stack", ()))
+    return replace(finding, stalls=stalls, stack=stack, **more)
+
+
+def _from_timeline(check: Check, told: Record) -> dict[str, Any]:
+    method, _, path = check.request.partition(" ")
+    moments = {name: _ns_or_none(told[f"{name}_ms"]) for name in ("started", "completed", "returned")}
+    exchange = Exchange(
+        0, method, path, 0, **moments, status=told["status"], route=check.route, endpoint=check.endpoint
+    )
+    runs = tuple(_probe(each) for each in told["probes"])
+    return {"exchange": exchange, "exchanges": (exchange,), "probe_runs": runs}
+
+
+def _probe(told: Record) -> Probe:
+    due = _ns(told["due_ms"])
+    return Probe(told["path"], due, due + _ns(told["waited_ms"]))
+
+
+def _ns(ms: float) -> int:
+    return round(ms * 1_000_000)
+
+
+def _ns_or_none(ms: float | None) -> int | None:
+    return None if ms is None else _ns(ms)
