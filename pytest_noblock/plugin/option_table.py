@@ -125,7 +125,12 @@ OPTIONS = (
         read=settings.read_probe,
     ),
     Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
-    Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
+    Option(
+        "report",
+        "write a report: `.json`, `.html`, `.sarif`, `.md`, `.gitlab.json` or `.trace.json`, by the name's end",
+        value="FILE",
+        repeatable=True,
+    ),
     Option(
         "scope",
         "how long the fixture keeps an app running: `function`, `module`, `session`",

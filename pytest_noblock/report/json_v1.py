@@ -29,7 +29,7 @@ def render(run: "Run") -> str:
     from pytest_noblock.report.routes import rows_of  # a run without a report needs none
     from pytest_noblock.report.whole import whole
 
-    records = [whole(check) for check in run.checks]
+    records = [whole(check, run.failed) for check in run.checks]
     routes = [route(each) for each in rows_of(run)]
     return json.dumps(document({**run.environment}, records, routes), indent=2) + "\n"
 

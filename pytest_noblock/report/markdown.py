@@ -1,4 +1,4 @@
-"""A page of Markdown, for the summary of a CI job and for comments: what to mend, the routes, what was not measured (pure)."""
+"""A page of Markdown, for the summary of a CI job and for comments: what to mend, and what was not measured (pure)."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

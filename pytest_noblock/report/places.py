@@ -21,7 +21,7 @@ def in_repository(file: str, environment: Mapping[str, Any]) -> str:
     """The file as the repository names it: it may be larger than the folder that pytest ran in."""
     folder = cast("str", environment.get("folder") or "")
     name = file.replace("\\", "/")
-    return name if is_absolute(file) or not folder else f"{folder}/{name}"
+    return name if is_absolute(file) or folder in ("", ".") else f"{folder}/{name}"
 
 
 def uri(file: str, environment: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def totals(run: Run, lines: list[Entry] | None = None) -> Totals:
     """`lines`: the run's findings by line, where somebody has them."""
     lines = by_line(run.checks) if lines is None else lines
     rows = routes.rows_of(run)
-    counts = Counter(each.outcome for each in run.checks if each.request not in (LIFESPAN, NO_REQUEST))
+    counts: Counter[str] = Counter(each.outcome for each in run.checks if each.request not in (LIFESPAN, NO_REQUEST))
     counts.update(run.quiet)
     return Totals(
         {outcome: counts[outcome] for outcome in get_args(Outcome)},

@@ -5,7 +5,7 @@ background tasks. Times are microseconds from when the request was sent.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_noblock.model.check import Check
@@ -17,7 +17,7 @@ from pytest_noblock.report.wire import Run
 suffix = ".trace.json"
 
 Event = dict[str, Any]
-Span = tuple[str, int, int, dict[str, object]]
+Span = tuple[str, int, int, Mapping[str, object]]
 """Name, began and ended in ns since the request was sent, and what the viewer shows of it."""
 
 _MOST_REQUESTS = 2000
@@ -45,7 +45,7 @@ def _process(number: int, check: Check) -> Iterator[Event]:
                 "ph": "X",
                 "pid": number,
                 "tid": thread,
-                "ts": began / 1000,
+                "ts": max(0, began) / 1000,
                 "dur": max(0, ended - began) / 1000,
                 "args": shown,
             }

@@ -5,6 +5,7 @@ travels whole; the report file has these keys of it too, so that a report can be
 `pytest_noblock merge` does. All times are ms from when the request was sent.
 """
 
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -26,26 +27,28 @@ _AS_THEY_ARE = ("evidence", "reason", "pool", "syscall", "near", "served")
 """Fields of a Finding that stand in the file under their own names, where they say something."""
 
 
-def whole(check: Check) -> Record:
-    """One entry of the report's `checks`."""
+def whole(check: Check, failed: Container[str] | None = None) -> Record:
+    """One entry of the report's `checks`. `failed`: the ids of the tests that failed; None: not known."""
     entry = json_v1.record(check)
     if check.outcome == "passed" and not (check.probes or check.background or check.notes):
         return entry
     sent = check.exchange.sent if check.exchange is not None else 0
     for told, finding in zip(entry["findings"], check.findings, strict=True):
         told.update(_more_of_finding(finding, sent))
-    for told, probe in zip(entry["probes"], check.probes, strict=True):
+    for told, probe in zip(entry["probes"], check.probes if check.exchange is not None else (), strict=False):
         told["waited"] = probe.waited
     for told, task in zip(entry["background"], check.background, strict=True):
         told.update({"arguments": task.arguments, "added_at": task.added_at})
+    if failed is not None and check.outcome in ("failed", "inconclusive"):
+        entry["test"] = "failed" if check.id in failed else "passed"
     return {**entry, **_more_of_check(check)}
 
 
 def _more_of_check(check: Check) -> Record:
-    more: Record = {"limit_ms": milliseconds(check.limit)}
-    if check.capacity is not None:
-        more["capacity"] = check.capacity
+    """A check without an exchange is known by its record alone."""
+    more: Record = {"capacity": check.capacity} if check.capacity is not None else {}
     if check.exchange is not None:
+        more["limit_ms"] = milliseconds(check.limit)
         more["timeline"] = _timeline(check.exchange, check.probe_runs)
     return more
 
@@ -73,7 +76,7 @@ def _since(moment: int | None, sent: int) -> float | None:
 
 
 def _more_of_finding(finding: Finding, sent: int) -> Record:
-    more: Record = {name: getattr(finding, name) for name in _AS_THEY_ARE if getattr(finding, name) is not None}
+    more: Record = {name: value for name in _AS_THEY_ARE if (value := getattr(finding, name)) not in (None, "none")}
     if finding.waiter is not None:
         more["waiter"] = finding.waiter._asdict()
     if finding.stalls:
@@ -109,9 +112,18 @@ def _finding(finding: Finding, entry: Record) -> Finding:
 
 def _from_timeline(check: Check, told: Record) -> dict[str, Any]:
     method, _, path = check.request.partition(" ")
-    moments = {name: _ns_or_none(told[f"{name}_ms"]) for name in ("started", "completed", "returned")}
+    started, completed, returned = (_ns_or_none(told[f"{name}_ms"]) for name in ("started", "completed", "returned"))
     exchange = Exchange(
-        0, method, path, 0, **moments, status=told["status"], route=check.route, endpoint=check.endpoint
+        0,
+        method,
+        path,
+        0,
+        started,
+        completed,
+        returned,
+        told["status"],
+        route=check.route,
+        endpoint=check.endpoint,
     )
     runs = tuple(_probe(each) for each in told["probes"])
     return {"exchange": exchange, "exchanges": (exchange,), "probe_runs": runs}

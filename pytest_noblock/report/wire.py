@@ -10,7 +10,18 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import MappingProxyType, NoneType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter
@@ -37,7 +48,9 @@ class Environment(TypedDict):
     root: NotRequired[str]
     """The name of the folder that the files of findings are relative to."""
     folder: NotRequired[str]
-    """Where this folder lies in its repository, `services/api`; empty for its top, and where none is known."""
+    """Where this folder lies in its repository, `services/api`; `.` for its top, empty where none is known."""
+    ended: NotRequired[bool]
+    """False where the run was stopped before its end: there may have been more to measure."""
 
 
 class Run(NamedTuple):
@@ -51,6 +64,8 @@ class Run(NamedTuple):
     """How many checks there were besides, by outcome: those of a merge that say nothing but their outcome."""
     tests: int | None = None
     """How many tests there were; None: the tests of `checks`."""
+    failed: frozenset[str] | None = None
+    """The ids of the tests that failed, for whatever reason; None where that is not known."""
 
 
 def encode(check: Check) -> str:

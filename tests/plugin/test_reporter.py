@@ -52,7 +52,8 @@ def report_of(test, *requests, unused=(), when="teardown", others=()):
 
 def a_session(exitstatus=pytest.ExitCode.OK, **options):
     option = SimpleNamespace(**{"collectonly": False, "setuponly": False, "setupplan": False, **options})
-    return SimpleNamespace(config=SimpleNamespace(option=option), exitstatus=exitstatus)
+    config = SimpleNamespace(option=option)
+    return SimpleNamespace(config=config, exitstatus=exitstatus, shouldstop=False, shouldfail=False)
 
 
 def environment(loops):

@@ -8,6 +8,7 @@ from pytest_noblock.report.grouped import Entry
 from pytest_noblock.report.page import parts
 from pytest_noblock.report.page.parts import badge, code, details, esc, link, names
 from pytest_noblock.report.places import short
+from pytest_noblock.report.totals import counted
 
 _MOST_FIRST = 5
 _MOST_NAMES = 10
@@ -63,7 +64,8 @@ def _rows(entry: Entry) -> Iterator[str]:
 
 def _more(entry: Entry) -> str:
     tests, routes = entry.tests, entry.routes
-    several = f"{len(entry.all):,} findings of {len(routes):,} routes in {len(tests):,} tests"
-    seen = details(several if len(entry.all) > 1 else "its test", names(routes, _MOST_NAMES) + names(tests, _MOST_NAMES))
+    several = f"seen {len(entry.all):,} times: {counted(len(routes), 'route')}, {counted(len(tests), 'test')}"
+    named = names(routes, _MOST_NAMES) + names(tests, _MOST_NAMES)
+    seen = details(several if len(entry.all) > 1 else "its route and test", named)
     stack = [f"{short(each.file)}:{each.line} in {each.function}" for each in entry.finding.stack[:30]]
     return seen + (details("its stack, innermost first", names(stack, len(stack))) if stack else "")

@@ -8,6 +8,7 @@ from pytest_noblock.model.units import words
 from pytest_noblock.report.page import lines, parts, timeline
 from pytest_noblock.report.page.parts import badge, details, esc
 from pytest_noblock.report.routes import WORST_FIRST
+from pytest_noblock.report.totals import counted
 
 _MOST_BYTES = 330_000
 _MOST_OF_PASSED = 60_000
@@ -73,4 +74,4 @@ def _told(check: Check, numbers: Mapping[tuple[str, str | None, int | None], int
 
 
 def _notes(notes: Sequence[str]) -> str:
-    return details(f"{len(notes)} notes", "".join(f"<p>{esc(note)}</p>" for note in notes)) if notes else ""
+    return details(counted(len(notes), "note"), "".join(f"<p>{esc(note)}</p>" for note in notes)) if notes else ""

@@ -35,8 +35,10 @@ def _row(row: RouteRow) -> str:
 def unmeasured(rows: Sequence[RouteRow], checks: Sequence[Check]) -> str:
     """Routes and requests of which the run says nothing: they are no pass."""
     missed = [f"<li>{code(row.name)}: {esc(row.reason or 'no request')}</li>" for row in rows if not row.measured]
-    for check in checks:
-        if check.outcome == "inconclusive" and check.route is None:
-            missed.append(f"<li>{code(check.request)}: {esc(check.reason or 'not known')} ({code(check.id)})</li>")
+    missed += [
+        f"<li>{code(check.request)}: {esc(check.reason or 'not known')} ({code(check.id)})</li>"
+        for check in checks
+        if check.outcome == "inconclusive" and check.route is None
+    ]
     body = parts.within(missed, _MOST_UNMEASURED_BYTES, "that were not measured")
     return parts.section("unmeasured", "Not measured", f"<ul>{body}</ul>") if missed else ""

@@ -11,8 +11,8 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1rem;max-width:72rem;background:var(--paper);color:var(--ink);line-height:1.5;
 font-family:system-ui,sans-serif;overflow-wrap:anywhere}
-h1{font-size:1.1rem;margin:0;color:var(--dim)}h2{font-size:1.3rem;margin:2rem 0 .5rem}h3{font-size:1rem;margin:0 0 .3rem;
-font-family:ui-monospace,monospace}
+h1{font-size:1.1rem;margin:0;color:var(--dim)}h2{font-size:1.3rem;margin:2rem 0 .5rem}h3{font-size:1rem;
+margin:0 .4rem .2rem 0;display:inline-block;font-family:ui-monospace,monospace}
 p{margin:.3rem 0}a{color:var(--link)}
 .verdict{font-size:1.7rem;font-weight:600;line-height:1.2}.verdict.bad{color:var(--bad)}.verdict.good{color:var(--good)}
 .verdict.odd{color:var(--odd)}
@@ -39,10 +39,10 @@ td:nth-child(n+3):nth-child(-n+6),th:nth-child(n+3):nth-child(-n+6){text-align:r
 th{vertical-align:bottom;white-space:normal}th button{all:unset;cursor:pointer;text-decoration:underline dotted}
 th button:focus-visible{outline:3px solid var(--link)}
 .filter{display:block;margin:.4rem 0}.filter input{font:inherit;padding:.2rem .5rem;width:min(100%,22rem)}
-.time{margin:.5rem 0}.lane{display:grid;grid-template-columns:10rem 1fr;gap:.6rem;align-items:center;min-height:1.3rem}
+.time{margin:.5rem 0}.lane{display:grid;grid-template-columns:11rem 1fr;gap:.6rem;align-items:center;min-height:1.3rem}
 .lane svg{display:block;background:linear-gradient(90deg,var(--edge) 1px,transparent 1px) 0 0/25% 100%;
 border-right:1px solid var(--edge)}
-.axis{display:flex;justify-content:space-between;padding-left:10.6rem}
+.axis{display:flex;justify-content:space-between;padding-left:11.6rem}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;list-style:none;padding:0;font-size:.875rem;color:var(--dim)}
 .swatch{display:inline-block;width:1.4rem;height:.7rem;margin-right:.4rem;background:var(--edge)}
 .wait{fill:var(--wait);background:var(--wait)}.response{fill:var(--response);background:var(--response)}

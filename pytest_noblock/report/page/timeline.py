@@ -21,6 +21,10 @@ _MOST_PATHS = 4
 _MOST_PROBES = 60
 _MOST_STALLS = 40
 _MOST_TASKS = 8
+_MOST_STEPS = 12
+"""So many probes are drawn below each other; the next one begins at the top again."""
+_LOW = 25
+"""From so many of 100 parts down a shape needs a taller row."""
 _MARKS = 4
 """Parts of the scale."""
 
@@ -32,6 +36,9 @@ class Shape(NamedTuple):
     ended: int
     style: str
     title: str = ""
+    top: int = 0
+    """Of the 100 parts of its row's height."""
+    height: int = 100
 
 
 class Lane(NamedTuple):
@@ -59,7 +66,8 @@ def figure(check: Check) -> str:
 
 def _row(lane: Lane, length: int) -> str:
     shapes = "".join(_paths(lane.shapes, length))
-    svg = f'<svg viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none" width="100%" height="14">{shapes}</svg>'
+    tall = 28 if any(shape.height < _LOW for shape in lane.shapes) else 14
+    svg = f'<svg viewBox="0 0 {_WIDTH} 100" preserveAspectRatio="none" width="100%" height="{tall}">{shapes}</svg>'
     return f'<div class="lane"><span>{esc(lane.name)}</span>{svg}</div>'
 
 
@@ -75,7 +83,7 @@ def _bar(shape: Shape, length: int) -> str:
     left = _WIDTH * max(0, shape.began) // length
     width = max(_THINNEST, _WIDTH * min(shape.ended, length) // length - left)
     left = min(left, _WIDTH - width)
-    return f"M{left} 0h{width}v10h-{width}z"
+    return f"M{left} {shape.top}h{width}v{shape.height}h-{width}z"
 
 
 def _lanes(check: Check, exchange: Exchange) -> Iterator[Lane]:
@@ -122,12 +130,16 @@ def _held(check: Check, sent: int) -> list[Shape]:
 
 
 def _probes(check: Check, path: str, sent: int) -> Iterator[Shape]:
-    """Those that waited for a stall last, so that they lie on top."""
-    runs = sorted((each for each in check.probe_runs if each.path == path), key=lambda probe: probe.waited)
+    """Those that waited for a stall below each other, since they waited at the same time."""
+    longest = sorted((each for each in check.probe_runs if each.path == path), key=lambda probe: -probe.waited)
+    runs = sorted(longest[:_MOST_PROBES], key=lambda probe: probe.due)
     stalls = [stall for finding in check.findings for stall in finding.stalls]
-    for probe in runs[-_MOST_PROBES:]:
-        waited = any(began <= probe.due < ended <= probe.answered for began, ended in stalls)
-        yield Shape(probe.due - sent, probe.answered - sent, "waited" if waited else "probe")
+    waited = [probe for probe in runs if any(began <= probe.due < ended <= probe.answered for began, ended in stalls)]
+    yield from (Shape(each.due - sent, each.answered - sent, "probe") for each in runs if each not in waited)
+    height = 100 // max(1, min(len(waited), _MOST_STEPS))
+    for number, each in enumerate(waited):
+        top = height * (number % _MOST_STEPS)
+        yield Shape(each.due - sent, each.answered - sent, "waited", top=top, height=height)
 
 
 def _name_of(path: str) -> str:
