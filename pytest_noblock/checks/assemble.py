@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Almost, Finding
 from pytest_noblock.model.identity import route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from pytest_noblock.judge.background import Fault
+    from pytest_noblock.model.stall import Stall
 
 
 class Subject(NamedTuple):
@@ -47,6 +48,7 @@ class FromObservation(TypedDict, total=False):
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
     loop_ns: int
+    almost: tuple[Almost, ...]
 
 
 class Verdict(NamedTuple):
@@ -105,6 +107,17 @@ def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Findin
 
     longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
     return max(longest, exchange.brief + sum(each.cpu + slept(each) for each in own))
+
+
+def almost(
+    final: Sequence[Finding], found: "Sequence[Stall]", limits: Limits, relative: Callable[[str], str]
+) -> tuple[Almost, ...]:
+    """What is near enough to be a finding in the next run. `final`: the findings; `found`: all stalls."""
+    if not found:
+        return ()
+    from pytest_noblock.judge import grouping
+
+    return grouping.almost(final, grouping.findings(found, relative), [], limits)
 
 
 def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple[str, ...]) -> Check:

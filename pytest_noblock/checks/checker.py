@@ -198,6 +198,7 @@ class Checker:
             self._user.relative,
             loop=observation.loop,
             loop_ns=assemble.held(exchange, observation.segments, sure),
+            almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation),

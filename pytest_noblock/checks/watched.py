@@ -106,6 +106,7 @@ def _check(
         relative,
         loop=run.observation.loop,
         loop_ns=assemble.held(exchange, run.observation.segments, sure),
+        almost=assemble.almost(sure, found, rules.limits, relative),
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, run.answered, relative, fail=fail)

@@ -11,7 +11,7 @@ from pytest_noblock.judge import advice
 from pytest_noblock.judge.cpu_lines import library_call
 from pytest_noblock.judge.where import where as where_of
 from pytest_noblock.model.check import ProbeWaits
-from pytest_noblock.model.finding import Finding, Waiter
+from pytest_noblock.model.finding import Almost, Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, Kind, StallKind
 from pytest_noblock.model.limits import UNSETTLED, Limits
@@ -192,6 +192,23 @@ def notes(
     rest = [each for each in told if key(each) not in known and (each.file, each.line) not in places]
     gone = [each for each in cold if key(each) not in known and (each.file, each.line) not in places]
     return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
+
+
+def almost(
+    final: Sequence[Finding], found: Sequence[Finding], cold: Sequence[Finding], limits: Limits
+) -> tuple[Almost, ...]:
+    """What is near enough to be a finding in the next run; arguments as of `notes`."""
+    known = {key(finding) for finding in final}
+    near = (each for each in (*found, *cold) if key(each) not in known and _is_near(each, limits))
+    return tuple(
+        dict.fromkeys(
+            Almost(each.kind, each.file, each.function, each.code, each.call, each.blocked_ns) for each in near
+        )
+    )
+
+
+def _is_near(finding: Finding, limits: Limits) -> bool:
+    return KINDS[finding.kind].always or 2 * finding.blocked_ns >= limits.max_block
 
 
 def said(finding: Finding) -> str:

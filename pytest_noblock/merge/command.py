@@ -12,12 +12,13 @@ from typing import IO, NoReturn, cast
 
 from pytest_noblock.merge import told
 from pytest_noblock.merge.folding import Folding, Record
-from pytest_noblock.merge.judging import Judging, share_of
+from pytest_noblock.merge.judging import Judging
 from pytest_noblock.merge.shards import Refused, shards
 from pytest_noblock.model.shown import error, printable
 from pytest_noblock.report import files, formats
 from pytest_noblock.report.json_v1 import document, route, to_json
 from pytest_noblock.report.routes import rows_of
+from pytest_noblock.report.totals import totals
 from pytest_noblock.report.wire import Run
 
 GREEN, RED, MISTAKE, NOTHING = 0, 1, 4, 5
@@ -70,18 +71,21 @@ def _report(name: str) -> Path:
 
 
 def _merge(given: argparse.Namespace) -> int:
-    judging = Judging(given.baseline, share_of(given.require))
+    judging = Judging(given.baseline, given.require)
     wanted = cast("list[Path]", given.report)
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as records:
         spooled = any(formats.suffix_of(file.name) == ".json" for file in wanted)
         folding = Folding(judging.accepting, _writer(records) if spooled else None)
-        judging.judge(folding.passing(shards(given.reports)), folding)
+        judging.judge(folding.passing(shards(given.reports)))
         run = folding.run()
         unwritten = [sentence for file in wanted for sentence in _write(file, run, records)]
-    lines, code = told.lines(run, folding, judging), judging.exit_code(run, folding)
-    for line in (*lines, *unwritten):
+    numbers = totals(run)
+    problems = [*judging.problems(numbers), *folding.cut_short(), *unwritten]
+    for line in (*told.lines(run), *judging.lines(), *problems):
         print(printable(line))  # noqa: T201  # a command
-    return code or (RED if unwritten else GREEN)
+    if folding.red or problems:
+        return RED
+    return GREEN if any(numbers.outcomes[each] for each in ("passed", "failed", "accepted")) else NOTHING
 
 
 def _writer(records: IO[str]) -> "_Spool":

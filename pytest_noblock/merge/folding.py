@@ -63,7 +63,7 @@ class Folding:
         """Hashes of the ids: a million names would take more memory than all else."""
         self.red = 0
         """How many checks are red that made their test fail."""
-        self.cut: list[str] = []
+        self._cut: list[str] = []
         """The names of reports whose run did not come to its end."""
 
     def passing(self, shards: Iterable[Shard]) -> Iterator[Shard]:
@@ -77,7 +77,7 @@ class Folding:
         environment = shard.environment
         self._environments.setdefault(tuple(environment.items()), environment)
         if not shard.ended:
-            self.cut.append(shard.name)
+            self._cut.append(shard.name)
         try:
             for entry in shard.checks:
                 self._add(entry, environment)
@@ -133,6 +133,12 @@ class Folding:
         for finding in entry["findings"]:
             if finding["ms"] >= row.worst and finding["file"]:
                 row.worst, row.line = finding["ms"], f"{finding['file']}:{finding['line']}"
+
+    def cut_short(self) -> Iterator[str]:
+        """A sentence for each report of a run that was stopped: it is not green."""
+        yield from (
+            f"the run of {name} was stopped before its end: it may have measured too little" for name in self._cut
+        )
 
     def run(self) -> Run:
         """Raises Refused where there is nothing to merge."""

@@ -1,30 +1,22 @@
 """What the command prints: as the summary of a run, each line of code once (pure)."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
+from pytest_noblock.model.check import Check
 from pytest_noblock.report.grouped import Entry, by_line
 from pytest_noblock.report.totals import counted, totals
 from pytest_noblock.report.wire import Run
 
-if TYPE_CHECKING:
-    from pytest_noblock.merge.folding import Folding
-    from pytest_noblock.merge.judging import Judging
-
 _MOST_LINES = 50
 
 
-def lines(run: Run, folding: "Folding", judging: "Judging") -> Iterator[str]:
+def lines(run: Run) -> Iterator[str]:
     entries = by_line(run.checks)
     yield totals(run, entries).extent
-    for entry in entries[:_MOST_LINES]:
-        yield _line(entry)
+    yield from map(_line, entries[:_MOST_LINES])
     if len(entries) > _MOST_LINES:
         yield f"  and {counted(len(entries) - _MOST_LINES, 'more line')}"
-    yield from _not_judged(run)
-    for name in folding.cut:
-        yield f"{name}: its run did not come to its end, and may have measured less than there was"
-    yield from judging.lines(run)
+    yield from _not_measured([check for check in run.checks if check.outcome == "inconclusive"])
 
 
 def _line(entry: Entry) -> str:
@@ -35,7 +27,8 @@ def _line(entry: Entry) -> str:
     return f"  {finding.place}  {finding.kind}  {finding.ms:.1f} ms  {what}{accepted}  ({tests})"
 
 
-def _not_judged(run: Run) -> Iterator[str]:
-    missed = [check for check in run.checks if check.outcome == "inconclusive"]
+def _not_measured(missed: Sequence[Check]) -> Iterator[str]:
     for check in missed[:_MOST_LINES]:
-        yield f"  not measured  {check.reason or check.request}  ({check.id})"
+        yield f"  not measured: {check.reason or check.request}  ({check.id})"
+    if len(missed) > _MOST_LINES:
+        yield f"  not measured: {counted(len(missed) - _MOST_LINES, 'more request')}"

@@ -1,10 +1,10 @@
 """What a check says: the answer to one request, as tests read it and every report is rendered from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Almost, Finding
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.units import milliseconds
 
@@ -132,6 +132,8 @@ class Check:
     own."""
     loop_ns: int = 0
     """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
+    almost: tuple[Almost, ...] = ()
+    """What would be a finding but for the limit, from half of it on, or was not shown again. A baseline keeps it."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""
@@ -145,6 +147,19 @@ class Check:
     def loop_ms(self) -> float:
         """`loop_ns` in ms: one worker can serve `1000 / loop_ms` such requests in a second."""
         return milliseconds(self.loop_ns)
+
+
+_NOT_MEASURED = ("and not measured", "the endpoint was not measured")
+"""How a note ends on a request that something in front of the endpoint answered."""
+UNMEASURED = "not measured: "
+"""How the note begins on a route of a sweep that is red, and whose answer measured nothing."""
+
+
+def is_measured(outcome: Outcome, notes: Iterable[str]) -> bool:
+    """Whether the request's own endpoint was measured; of what refused the request in its place a note tells."""
+    if outcome not in ("passed", "failed", "accepted"):
+        return False
+    return not any(note.endswith(_NOT_MEASURED) or note.startswith(UNMEASURED) for note in notes)
 
 
 def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:

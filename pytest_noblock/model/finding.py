@@ -36,6 +36,22 @@ class Part(NamedTuple):
     blocked_ns: int
 
 
+class Almost(NamedTuple):
+    """What is no finding, and near enough that the same code may be one in the next run; fields as in `Finding`."""
+
+    kind: Kind
+    file: str | None
+    function: str | None
+    code: str | None
+    call: str | None
+    blocked_ns: int
+
+    @property
+    def ms(self) -> float:
+        """`blocked_ns` in ms."""
+        return milliseconds(self.blocked_ns)
+
+
 class NoblockWarning(UserWarning):
     """The warning for a check that would have failed the test, under `action="warn"`."""
 
@@ -126,6 +142,8 @@ class Finding:
     """What this rule read; None for a background task."""
     parts: tuple[Part, ...] = ()
     """The lines that held the loop together in one turn, the longest first; empty where one line did."""
+    expired: str | None = None
+    """The last day on which the baseline accepted it, `2026-12-31`; None where none did, or still does."""
     served: str | None = None
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
 

@@ -131,6 +131,12 @@ OPTIONS = (
         value="FILE",
         repeatable=True,
     ),
+    Option("baseline", "a file of known findings: only new ones fail", value="FILE"),
+    Option(
+        "update_baseline",
+        "put new findings into the baseline, take fixed ones out; refused where `CI` is set",
+        cli_only=True,
+    ),
     Option(
         "scope",
         "how long the fixture keeps an app running: `function`, `module`, `session`",

@@ -7,13 +7,16 @@ go before the marker (see `client`).
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
 from pytest_noblock.plugin import markers
 from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_help, what_sees_what
 from pytest_noblock.plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_noblock.plugin.baseline import BaselineOfRun
 
 _ROWS = {option.name: option for option in OPTIONS}
 
@@ -32,6 +35,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 """Its value is the file whose Markdown the job shows; each step has one of its own."""
 
 _OF_RUN = pytest.StashKey[Settings]()
+_BASELINE = pytest.StashKey["BaselineOfRun"]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -160,6 +164,21 @@ def validate_options(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
     for file in reports(config):
         _validate_report(file, _source(config, "report"))
+    _read_baseline(config)
+
+
+def baseline_of(config: pytest.Config) -> "BaselineOfRun | None":
+    """The known findings of the run; None where no file of them is named."""
+    return config.stash.get(_BASELINE, None)
+
+
+def _read_baseline(config: pytest.Config) -> None:
+    named = cast("str | None", value_of(config, "baseline"))
+    updates = bool(value_of(config, "update_baseline"))
+    if named is not None or updates:
+        from pytest_noblock.plugin.baseline import read
+
+        config.stash[_BASELINE] = read(config, named, _source(config, "baseline"), updates=updates)
 
 
 def _readable(config: pytest.Config, ini: str) -> object:

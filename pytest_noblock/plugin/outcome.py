@@ -79,12 +79,15 @@ class ItemOutcome:
             carrier.add(self._item, recorded.attached, recorded.check)
 
     def _accepted(self, check: "Check") -> "Check":
-        """The check with what the allowances accept; under `action=warn` a warning accepts all other findings."""
+        """The check with what allowances and baseline accept; under `action=warn` a warning accepts all others."""
         if not check.findings:
             return check
         from pytest_noblock.acceptance.allowances import Allowance, accept
 
         check = accept(check, self._allowances)
+        baseline = options.baseline_of(self._item.config)
+        if baseline is not None:
+            check = baseline.accepting(check)
         if check.outcome != "failed" or self.settings.action != "warn":
             return check
         self._warn(check)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.baseline import BaselineOfRun
     from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.wire import Environment, Run
@@ -62,14 +63,18 @@ class Reporter:
         warns: bool = False,
         sweep: "SweepReport | None" = None,
         tells_ci: bool = False,
+        baseline: "BaselineOfRun | None" = None,
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
         `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
-        whether the run's action is `warn`. `sweep`: None where nothing is swept. `tells_ci`: see `plugin.ci`.
+        whether the run's action is `warn`. `sweep`: None where nothing is swept. `baseline`: the known findings.
+        `tells_ci`: see `plugin.ci`.
         """
         self._tells_ci = tells_ci
         self._sweep = sweep
+        self._baseline = baseline
+        self._warns = warns
         self._files = files
         self._environment = environment
         self._collected = Collected(limit)
@@ -169,6 +174,7 @@ class Reporter:
         self._ended = exitstatus in _TO_THE_END and not (session.shouldstop or session.shouldfail)
         if ran:
             self._judge_sweep(session)
+            self._judge_baseline(session, exitstatus)
         if ran and self._ran and (self._collected or exitstatus in _TO_THE_END):
             self._unwritten = [*self._write(), *self._tell_ci()]
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -180,6 +186,16 @@ class Reporter:
         code = self._sweep.judge(self._swept) if self._sweep is not None else pytest.ExitCode.OK
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = code
+
+    def _judge_baseline(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._baseline is None or exitstatus not in _TO_THE_END:
+            return
+        stopped = bool(session.shouldstop or session.shouldfail)
+        records = [record for records in self._collected.by_test.values() for record in records]
+        report = {"environment": self._environment(()), "checks": records}
+        self._baseline.judge(report, to_the_end=not stopped, warns=self._warns)
+        if self._baseline.problem is not None and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -210,7 +226,7 @@ class Reporter:
             for line in (*self._unwritten, *self._kept):
                 terminalreporter.line(line, red=line in self._unwritten)
         unseen = list(self._unseen.lines(self._collected.seen, self._vain))
-        if not self._collected and not self._vacuous and not unseen:
+        if not self._collected and not self._vacuous and not unseen and self._baseline is None:
             return
         from pytest_noblock.model.shown import printable
 
@@ -220,6 +236,7 @@ class Reporter:
         if self._collected:
             self._summarize_tests(terminalreporter)
             self._summarize_sweep(terminalreporter)
+        self._summarize_baseline(terminalreporter)
         for line in unseen if self._collected or not self._vacuous else ():
             terminalreporter.line(printable(line), red=bool(self._vain))
 
@@ -242,6 +259,14 @@ class Reporter:
             terminalreporter.line(shown.printable(line))
         if self._sweep.failed is not None:
             terminalreporter.line(self._sweep.failed, red=True)
+
+    def _summarize_baseline(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._baseline is None:
+            return
+        for line in self._baseline.lines():
+            terminalreporter.line(_printable(line))
+        if self._baseline.problem is not None:
+            terminalreporter.line(_printable(self._baseline.problem), red=True)
 
     @property
     def _swept(self) -> "list[Check]":

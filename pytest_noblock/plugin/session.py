@@ -126,6 +126,7 @@ class Session:
             warns=options.of_run(self._config).action == "warn",
             sweep=self._sweep_report(),
             tells_ci=options.tells_github(),
+            baseline=options.baseline_of(self._config),
         )
 
     def _sweep_report(self) -> "SweepReport | None":

@@ -14,6 +14,7 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.errors import told, words
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.check import UNMEASURED
 from pytest_noblock.model.shown import printable
 from pytest_noblock.plugin import markers, options, sweep_options
 from pytest_noblock.plugin.faults import GUARD
@@ -22,7 +23,7 @@ from pytest_noblock.plugin.reporter import REPORTER
 from pytest_noblock.plugin.selected import NODE, OF_WORKER, Selected
 from pytest_noblock.plugin.sweep_progress import Progress
 from pytest_noblock.plugin.sweep_requests import SweepRequests
-from pytest_noblock.report.sweep import AWAITS_NOTHING, UNMEASURED
+from pytest_noblock.report.sweep import AWAITS_NOTHING
 from pytest_noblock.sweep import routes as app_routes
 from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
 from pytest_noblock.sweep.openapi import Unreadable, parse

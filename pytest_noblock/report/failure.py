@@ -60,9 +60,16 @@ def _place(finding: Finding) -> Place | None:
 
 
 def failure(
-    check: Check, verbosity: int = 0, *, readings: bool = False, told: Mapping[Place, str] | None = None
+    check: Check,
+    verbosity: int = 0,
+    *,
+    readings: bool = False,
+    told: Mapping[Place, str] | None = None,
+    has_baseline: bool = False,
 ) -> str:
     """The whole report of a check.
+
+    `has_baseline`: whether the run has a list of known findings, which may take in this one.
 
     `told`: the places that were told in full before, and where: `in test_api.py::test_report`, `above`. A finding there
     is told in one line, unless somebody asks for more (`-v`).
@@ -73,13 +80,16 @@ def failure(
     """
     readings = readings or verbosity >= 3
     known = told if told and verbosity < 1 and not readings else {}
-    lines = [printable(line) for line in _failure(check, verbosity, known, readings=readings)]
+    told_all = _failure(check, verbosity, known, readings=readings, has_baseline=has_baseline)
+    lines = [printable(line) for line in told_all]
     return "\n".join(lines[:1] if verbosity < 0 else lines)
 
 
-def _failure(check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool) -> Iterator[str]:
+def _failure(
+    check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool, has_baseline: bool
+) -> Iterator[str]:
     if check.findings:
-        yield from _findings(check, verbosity, told, readings=readings)
+        yield from _findings(check, verbosity, told, readings=readings, has_baseline=has_baseline)
     else:
         yield f"{check.reason}: {_extent(check)}"
     if readings and check.notes:
@@ -95,27 +105,40 @@ def _extent(check: Check) -> str:
     return "what ran until then blocked nobody" if raised else "nothing was measured"
 
 
-def _findings(check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool) -> Iterator[str]:
+def _findings(
+    check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool, has_baseline: bool
+) -> Iterator[str]:
+    """First what is red; what is accepted beside that in one line, unless somebody asks for more."""
     known = {place: told[place] for place in places(check) if place in told}
-    for finding in check.findings:
+    red = [each for each in check.findings if each.accepted is None]
+    for finding in red or check.findings:
         place = _place(finding)
         if place in known:
             yield _again(check, finding, known[place])
             continue
-        yield headline(check, finding)
-        yield ""
-        yield from _rows(check, finding)
-        if verbosity >= 1:
-            yield from evidence.parts(finding)
-        if readings:
-            yield from evidence.readings(finding)
-        if verbosity >= 2:
-            yield from evidence.stack(finding)
-        yield ""
+        yield from _whole(check, finding, verbosity, readings=readings, has_baseline=has_baseline)
+    for finding in [each for each in check.findings if each not in red] if red else ():
+        if verbosity < 1:
+            yield f"{headline(check, finding)}, {finding.kind} by {finding.place}: accepted, {finding.accepted}"
+        else:
+            yield from _whole(check, finding, verbosity, readings=readings, has_baseline=False)
     if verbosity >= 1 and any(_place(finding) not in known for finding in check.findings):
         yield from evidence.timeline(check)
     if verbosity >= 2:
         yield from evidence.probes(check)
+
+
+def _whole(check: Check, finding: Finding, verbosity: int, *, readings: bool, has_baseline: bool) -> Iterator[str]:
+    yield headline(check, finding)
+    yield ""
+    yield from _rows(check, finding, has_baseline=has_baseline)
+    if verbosity >= 1:
+        yield from evidence.parts(finding)
+    if readings:
+        yield from evidence.readings(finding)
+    if verbosity >= 2:
+        yield from evidence.stack(finding)
+    yield ""
 
 
 def _again(check: Check, finding: Finding, where: str) -> str:
@@ -175,9 +198,10 @@ def _when(run: TaskRun) -> str:
     return f"{run.name}({run.arguments}) {began}{ended}; response complete {complete}"
 
 
-def _rows(check: Check, finding: Finding) -> Iterator[str]:
+def _rows(check: Check, finding: Finding, *, has_baseline: bool) -> Iterator[str]:
     if is_background(finding.kind):
         yield from _background_rows(check, finding)
+        yield from _of_baseline(finding, "accept", has_baseline=has_baseline)
         return
     yield from _row("by", finding.by)
     if finding.code:
@@ -194,6 +218,7 @@ def _rows(check: Check, finding: Finding) -> Iterator[str]:
         yield from _row("harm", harm)
     yield from _row("instead", finding.replacement)
     yield from _row("accept", _acceptance(check, finding))
+    yield from _of_baseline(finding, "or", has_baseline=has_baseline)
     if not finding.confirmed:
         yield from _row("seen", _once(check, finding))
 
@@ -294,6 +319,14 @@ def _acceptance(check: Check, finding: Finding) -> str:
     return f"@{mark}"
 
 
+def _of_baseline(finding: Finding, name: str, *, has_baseline: bool) -> Iterator[str]:
+    """How the list of known findings takes it in; of an entry that is out of date, that it is."""
+    if finding.expired is not None:
+        yield from _row("expired", f"the baseline accepted it up to {finding.expired}")
+    elif has_baseline and finding.accepted is None:
+        yield from _row(name, "--noblock-update-baseline, which makes it a known finding")
+
+
 def _narrowed(finding: Finding) -> str:
     return f'call="{finding.call}"' if finding.call else f'kinds=["{finding.kind}"]'
 
@@ -328,5 +361,5 @@ def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
 
 def table(check: Check, finding: Finding) -> Iterator[tuple[str, str]]:
     """What stands below the headline, as pairs of a name and a text; a line of code has the name `code`."""
-    for line in _rows(check, finding):
+    for line in _rows(check, finding, has_baseline=False):
         yield line[2:9].strip() or "code", line[10:].strip()

@@ -35,7 +35,7 @@ def _issue(entry: Entry, environment: Environment) -> dict[str, Any]:
         "severity": _severity(entry),
         "fingerprint": finding.identity.fingerprint,
         "location": {
-            "path": in_repository(file_of(entry.check, finding), environment),
+            "path": printable(in_repository(file_of(entry.check, finding), environment)),
             "lines": {"begin": finding.line if finding.file and finding.line else 1},
         },
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
-    from pytest_noblock.model.finding import Finding
+    from pytest_noblock.model.finding import Almost, Finding
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.report.routes import RouteRow
     from pytest_noblock.report.wire import Run
@@ -79,6 +79,7 @@ def uneventful(  # the values of a record
 def record(check: "Check") -> Record:
     """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes, too."""
     why = [check.reason] if check.reason and check.outcome == "inconclusive" else []
+    more = {"almost": [_almost(each) for each in check.almost]} if check.almost else {}
     return {
         **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms, check.loop_ms),
         "outcome": check.outcome,
@@ -87,6 +88,18 @@ def record(check: "Check") -> Record:
         "probes": [_probe(each) for each in check.probes],
         "background": [_task(each) for each in check.background],
         "notes": [*why, *check.notes],
+        **more,
+    }
+
+
+def _almost(each: "Almost") -> Record:
+    return {
+        "kind": each.kind,
+        "ms": each.ms,
+        "file": each.file,
+        "function": each.function,
+        "code": each.code,
+        "call": each.call,
     }
 
 
@@ -131,6 +144,7 @@ def _task(task: "TaskRun") -> Record:
 def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
     """The check of a record, without what records leave out (stacks, stalls, exchanges). `limit`: max_block in ns."""
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+    from pytest_noblock.model.finding import Almost
     from pytest_noblock.model.identity import identity_of
 
     return Check(
@@ -151,6 +165,10 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         ),
         background=tuple(TaskRun(**each) for each in entry["background"]),
         notes=tuple(entry["notes"][_with_reason(entry) :]),
+        almost=tuple(
+            Almost(each["kind"], each["file"], each["function"], each["code"], each["call"], _ns(each["ms"]))
+            for each in entry.get("almost", ())
+        ),
     )
 
 

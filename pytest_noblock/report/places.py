@@ -26,7 +26,7 @@ def in_repository(file: str, environment: Mapping[str, Any]) -> str:
 
 def uri(file: str, environment: Mapping[str, Any]) -> str:
     """A reference for a URI field; `file:///` where the file lies outside of the project."""
-    name = in_repository(file, environment)
+    name = printable(in_repository(file, environment))
     if not is_absolute(name):
         return quote(name)
     return "file://" + quote(name if name.startswith("/") else f"/{name}", safe="/:")

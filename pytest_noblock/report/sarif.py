@@ -114,7 +114,10 @@ def _location(check: Check, finding: Finding, environment: Environment) -> Json:
         physical["region"]["snippet"] = {"text": printable(finding.code)}
     if not finding.function:
         return {"physicalLocation": physical}
-    return {"physicalLocation": physical, "logicalLocations": [{"name": finding.function, "kind": "function"}]}
+    return {
+        "physicalLocation": physical,
+        "logicalLocations": [{"name": printable(finding.function), "kind": "function"}],
+    }
 
 
 def _physical(file: str, line: int | None, environment: Environment) -> Json:

@@ -9,10 +9,10 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
-from pytest_noblock.model.check import Check, ProbeWaits
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange, Probe
+from pytest_noblock.model.observation import Exchange, Probe, Task
 from pytest_noblock.model.shown import without_secrets
 from pytest_noblock.model.units import milliseconds
 from pytest_noblock.report import json_v1
@@ -45,16 +45,16 @@ def whole(check: Check, failed: Container[str] | None = None) -> Record:
 
 
 def _more_of_check(check: Check) -> Record:
-    """A check without an exchange is known by its record alone."""
-    more: Record = {"capacity": check.capacity} if check.capacity is not None else {}
+    more: Record = {"limit_ms": milliseconds(check.limit)}
+    if check.capacity is not None:
+        more["capacity"] = check.capacity
     if check.exchange is not None:
-        more["limit_ms"] = milliseconds(check.limit)
         more["timeline"] = _timeline(check.exchange, check.probe_runs)
     return more
 
 
 def _timeline(exchange: Exchange, probes: tuple[Probe, ...]) -> Record:
-    shown = sorted(probes, key=lambda probe: -probe.waited)[:_MOST_PROBES]
+    longest = set(sorted(range(len(probes)), key=lambda place: -probes[place].waited)[:_MOST_PROBES])
     return {
         "started_ms": _since(exchange.started, exchange.sent),
         "completed_ms": _since(exchange.completed, exchange.sent),
@@ -66,7 +66,8 @@ def _timeline(exchange: Exchange, probes: tuple[Probe, ...]) -> Record:
                 "due_ms": _since(probe.due, exchange.sent),
                 "waited_ms": milliseconds(probe.waited),
             }
-            for probe in sorted(shown, key=lambda probe: probe.due)
+            for place, probe in enumerate(probes)
+            if place in longest
         ],
     }
 
@@ -124,9 +125,15 @@ def _from_timeline(check: Check, told: Record) -> dict[str, Any]:
         told["status"],
         route=check.route,
         endpoint=check.endpoint,
+        tasks=tuple(map(_task, check.background)),
     )
     runs = tuple(_probe(each) for each in told["probes"])
     return {"exchange": exchange, "exchanges": (exchange,), "probe_runs": runs}
+
+
+def _task(run: TaskRun) -> Task:
+    began, ended = _ns_or_none(run.began_ms), _ns_or_none(run.ended_ms)
+    return Task(run.name, "", run.name, run.arguments, None, began, ended, run.error, None, None)
 
 
 def _probe(told: Record) -> Probe:

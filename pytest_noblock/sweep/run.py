@@ -21,6 +21,7 @@ from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.observe_many import Flight, Many, ManyRun, Patience
 from pytest_noblock.judge import inconclusive
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.limits import sample_after
 from pytest_noblock.model.observation import Meter, Observation
@@ -137,13 +138,16 @@ class Sweep:
         relative = self._apps.relative(self._app)
         limits = self._plan.limits
         notes = assemble.left(exchange, limits, relative)
+        held = assemble.held(exchange, first.segments)
+        found = stalls(first, limits) if 2 * held >= limits.max_block else ()
         return assemble.measured(
             Subject(id, exchange.request, limits.max_block, self._meter),
             exchange,
             Verdict((), notes, None),
             relative,
             loop=first.loop,
-            loop_ns=assemble.held(exchange, first.segments),
+            loop_ns=held,
+            almost=assemble.almost((), found, limits, relative),
             exchanges=first.exchanges,
         )
 

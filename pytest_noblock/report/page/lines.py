@@ -12,7 +12,7 @@ from pytest_noblock.report.totals import counted
 
 _MOST_FIRST = 5
 _MOST_NAMES = 10
-_MOST_BYTES = 330_000
+_MOST_BYTES = 310_000
 
 
 def first(entries: Sequence[Entry]) -> str:
@@ -65,7 +65,9 @@ def _rows(entry: Entry) -> Iterator[str]:
 def _more(entry: Entry) -> str:
     tests, routes = entry.tests, entry.routes
     several = f"seen {len(entry.all):,} times: {counted(len(routes), 'route')}, {counted(len(tests), 'test')}"
-    named = names(routes, _MOST_NAMES) + names(tests, _MOST_NAMES)
-    seen = details(several if len(entry.all) > 1 else "its route and test", named)
+    if len(entry.all) == 1:
+        seen = f'<p class="of">{esc(routes[0])} in {esc(tests[0])}</p>'
+    else:
+        seen = details(several, names(routes, _MOST_NAMES) + names(tests, _MOST_NAMES))
     stack = [f"{short(each.file)}:{each.line} in {each.function}" for each in entry.finding.stack[:30]]
     return seen + (details("its stack, innermost first", names(stack, len(stack))) if stack else "")

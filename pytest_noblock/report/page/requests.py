@@ -10,8 +10,8 @@ from pytest_noblock.report.page.parts import badge, details, esc
 from pytest_noblock.report.routes import WORST_FIRST
 from pytest_noblock.report.totals import counted
 
-_MOST_BYTES = 330_000
-_MOST_OF_PASSED = 60_000
+_MOST_BYTES = 490_000
+_MOST_OF_PASSED = 40_000
 
 _KEY = (
     ("wait", "until the response began"),
@@ -58,7 +58,14 @@ def _article(check: Check, numbers: Mapping[tuple[str, str | None, int | None], 
 
 def _of(check: Check) -> str:
     held = f", held the loop {words(check.loop_ns)} in all" if check.loop_ns else ""
-    return f"{check.id}: {words(check.duration)}{held}"
+    return f"{check.id}: {_response(check)}{held}"
+
+
+def _response(check: Check) -> str:
+    exchange = check.exchange
+    if exchange is None or exchange.started is None or exchange.completed is None:
+        return words(check.duration)
+    return f"response from {words(exchange.started - exchange.sent)} to {words(exchange.completed - exchange.sent)}"
 
 
 def _findings(check: Check, numbers: Mapping[tuple[str, str | None, int | None], int]) -> str:

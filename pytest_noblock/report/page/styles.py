@@ -16,7 +16,7 @@ margin:0 .4rem .2rem 0;display:inline-block;font-family:ui-monospace,monospace}
 p{margin:.3rem 0}a{color:var(--link)}
 .verdict{font-size:1.7rem;font-weight:600;line-height:1.2}.verdict.bad{color:var(--bad)}.verdict.good{color:var(--good)}
 .verdict.odd{color:var(--odd)}
-.dim,.of,.more,.axis,.lane>span,dt{color:var(--dim);font-size:.875rem}
+.dim,.of,.more,.axis,.lane,dt{color:var(--dim);font-size:.875rem}
 nav{display:flex;flex-wrap:wrap;gap:.3rem 1rem;padding:.5rem 0;border-bottom:1px solid var(--edge)}
 .skip{position:absolute;left:-999rem}.skip:focus{position:static}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
@@ -39,18 +39,19 @@ td:nth-child(n+3):nth-child(-n+6),th:nth-child(n+3):nth-child(-n+6){text-align:r
 th{vertical-align:bottom;white-space:normal}th button{all:unset;cursor:pointer;text-decoration:underline dotted}
 th button:focus-visible{outline:3px solid var(--link)}
 .filter{display:block;margin:.4rem 0}.filter input{font:inherit;padding:.2rem .5rem;width:min(100%,22rem)}
-.time{margin:.5rem 0}.lane{display:grid;grid-template-columns:11rem 1fr;gap:.6rem;align-items:center;min-height:1.3rem}
+.time{margin:.5rem 0}.lane{display:grid;grid-template-columns:11rem 1fr;gap:.6rem;align-items:center;
+min-height:1.3rem;margin:0}
 .lane svg{display:block;background:linear-gradient(90deg,var(--edge) 1px,transparent 1px) 0 0/25% 100%;
 border-right:1px solid var(--edge)}
-.axis{display:flex;justify-content:space-between;padding-left:11.6rem}
+.axis i{font-style:normal}.axis{display:flex;margin:0;justify-content:space-between;padding-left:11.6rem}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;list-style:none;padding:0;font-size:.875rem;color:var(--dim)}
 .swatch{display:inline-block;width:1.4rem;height:.7rem;margin-right:.4rem;background:var(--edge)}
 .wait{fill:var(--wait);background:var(--wait)}.response{fill:var(--response);background:var(--response)}
 .after{fill:var(--after);background:var(--after)}.probe{fill:var(--probe);background:var(--probe)}
 .waited{fill:var(--waited);background:var(--waited)}.task{fill:var(--task);background:var(--task)}
 .swatch.stall{background:linear-gradient(90deg,var(--net) 25%,var(--io) 25% 50%,var(--cpu) 50% 75%,var(--pool) 75%)}
-path.sync-network{fill:var(--net)}path.sync-io{fill:var(--io)}path.cpu,path.loop-total{fill:var(--cpu)}
-path.gil{fill:var(--gil)}path.pool-starved{fill:var(--pool)}path.contention{fill:var(--lock)}
+.lane .sync-network{fill:var(--net)}.lane .sync-io{fill:var(--io)}.lane .cpu,.lane .loop-total{fill:var(--cpu)}
+.lane .gil{fill:var(--gil)}.lane .pool-starved{fill:var(--pool)}.lane .contention{fill:var(--lock)}
 @media (max-width:40rem){body{padding:.6rem}.verdict{font-size:1.35rem}.lane{grid-template-columns:1fr;gap:0;
 margin-top:.25rem}.axis{padding-left:0}dl{grid-template-columns:1fr}dd{margin-bottom:.3rem}.item{padding:.5rem .6rem}}
 @media print{body{max-width:none;padding:0}nav,.filter,.skip{display:none}.item,tr{break-inside:avoid}

@@ -21,10 +21,15 @@ _MOST_PATHS = 4
 _MOST_PROBES = 60
 _MOST_STALLS = 40
 _MOST_TASKS = 8
-_MOST_STEPS = 12
-"""So many probes are drawn below each other; the next one begins at the top again."""
-_LOW = 25
-"""From so many of 100 parts down a shape needs a taller row."""
+_STEPS = 12
+"""The height of a row, in units of its own. So many probes are drawn below each other; the next begins at the top."""
+_HEIGHT = 14
+"""Pixels."""
+_FEW = 4
+_CALM = ("wait", "response", "after", "probe", "task")
+"""Styles of what held up nobody."""
+_LOW = 3
+"""Below this height a shape needs a taller row."""
 _MARKS = 4
 """Parts of the scale."""
 
@@ -37,8 +42,7 @@ class Shape(NamedTuple):
     style: str
     title: str = ""
     top: int = 0
-    """Of the 100 parts of its row's height."""
-    height: int = 100
+    height: int = _STEPS
 
 
 class Lane(NamedTuple):
@@ -46,8 +50,8 @@ class Lane(NamedTuple):
     shapes: Sequence[Shape]
 
 
-_FILL = {"wait": "#bbb", "response": "#789", "after": "#ddd", "probe": "#bbb", "waited": "#c33", "task": "#58a"}
-"""Colours without a style sheet; a stall has red."""
+_RED = "#c33"
+"""What held up others has this colour where no style sheet applies; all else is black there."""
 
 
 def figure(check: Check) -> str:
@@ -59,31 +63,64 @@ def figure(check: Check) -> str:
     if length <= 0:
         return ""
     rows = "".join(_row(lane, length) for lane in lanes)
-    marks = "".join(f"<span>{words(length * mark // _MARKS) if mark else '0'}</span>" for mark in range(_MARKS + 1))
-    label = f"timeline of {check.request}, {words(length)} long"
-    return f'<div class="time" role="group" aria-label="{esc(label)}">{rows}<div class="axis">{marks}</div></div>'
+    marks = "".join(f"<i>{_mark(length * mark // _MARKS)}</i>" for mark in range(_MARKS + 1))
+    return f'<div class="time">{rows}<p class="axis">{marks}</p></div>'
+
+
+def _mark(moment: int) -> str:
+    """A time on the scale; its begin needs no unit."""
+    return words(moment) if moment else "0"
 
 
 def _row(lane: Lane, length: int) -> str:
-    shapes = "".join(_paths(lane.shapes, length))
-    tall = 28 if any(shape.height < _LOW for shape in lane.shapes) else 14
-    svg = f'<svg viewBox="0 0 {_WIDTH} 100" preserveAspectRatio="none" width="100%" height="{tall}">{shapes}</svg>'
-    return f'<div class="lane"><span>{esc(lane.name)}</span>{svg}</div>'
+    few = len(lane.shapes) <= _FEW and all(shape.height == _STEPS for shape in lane.shapes)
+    svg = _bars(lane.shapes, length) if few else _stretched(lane.shapes, length)
+    return f'<div class="lane">{esc(lane.name)}{svg}</div>'
 
 
-def _paths(shapes: Iterable[Shape], length: int) -> Iterator[str]:
-    """One path for neighbours that look the same."""
-    for (style, title), alike in groupby(shapes, key=lambda shape: (shape.style, shape.title)):
-        drawn = "".join(_bar(shape, length) for shape in alike)
-        shown = f"><title>{esc(title)}</title></path>" if title else "/>"
-        yield f'<path class="{esc(style)}" fill="{_FILL.get(style, "#c33")}" d="{drawn}"{shown}'
+def _bars(shapes: Iterable[Shape], length: int) -> str:
+    """A few bars by their share of the width: that takes fewest bytes."""
+    bars = "".join(_bar(shape, length) for shape in shapes)
+    return f'<svg width="100%" height="{_HEIGHT}">{bars}</svg>'
 
 
 def _bar(shape: Shape, length: int) -> str:
+    left, width = _place(shape, length)
+    x = f' x="{left / 10:g}%"' if left else ""
+    size = f'{x} width="{width / 10:g}%" height="{_HEIGHT}"'
+    return f'<rect class="{esc(shape.style)}"{_fill(shape)}{size}{_end(shape, "rect")}'
+
+
+def _stretched(shapes: Sequence[Shape], length: int) -> str:
+    """Many bars: one path for all that look the same, in a picture that is stretched."""
+    tall = 2 * _HEIGHT if any(shape.height < _LOW for shape in shapes) else _HEIGHT
+    paths = []
+    for _, alike in groupby(shapes, key=lambda shape: (shape.style, shape.title)):
+        bars = list(alike)
+        drawn = "".join(_piece(shape, length) for shape in bars)
+        paths.append(f'<path class="{esc(bars[0].style)}"{_fill(bars[0])} d="{drawn}"{_end(bars[0], "path")}')
+    size = f'viewBox="0 0 {_WIDTH} {_STEPS}" preserveAspectRatio="none" width="100%" height="{tall}"'
+    return f"<svg {size}>{''.join(paths)}</svg>"
+
+
+def _piece(shape: Shape, length: int) -> str:
+    left, width = _place(shape, length)
+    return f"M{left} {shape.top}h{width}v{shape.height}h-{width}z"
+
+
+def _place(shape: Shape, length: int) -> tuple[int, int]:
+    """Left edge and width, in thousandths of the row's width."""
     left = _WIDTH * max(0, shape.began) // length
     width = max(_THINNEST, _WIDTH * min(shape.ended, length) // length - left)
-    left = min(left, _WIDTH - width)
-    return f"M{left} {shape.top}h{width}v{shape.height}h-{width}z"
+    return min(left, _WIDTH - width), width
+
+
+def _fill(shape: Shape) -> str:
+    return f' fill="{_RED}"' if shape.style not in _CALM else ""
+
+
+def _end(shape: Shape, tag: str) -> str:
+    return f"><title>{esc(shape.title)}</title></{tag}>" if shape.title else "/>"
 
 
 def _lanes(check: Check, exchange: Exchange) -> Iterator[Lane]:
@@ -97,20 +134,20 @@ def _lanes(check: Check, exchange: Exchange) -> Iterator[Lane]:
     for task in check.background[:_MOST_TASKS]:
         if task.began_ms is not None:
             ended = task.began_ms if task.ended_ms is None else task.ended_ms
-            bar = Shape(_ns(task.began_ms), _ns(ended), "task", f"{task.began_ms:.1f} to {ended:.1f} ms")
+            bar = Shape(_ns(task.began_ms), _ns(ended), "task")
             yield Lane(f"task {task.name}", [bar])
 
 
 def _request(exchange: Exchange) -> Iterator[Shape]:
     began = 0
-    for style, what, moment in (
-        ("wait", "until the response began", exchange.started),
-        ("response", "the response was sent", exchange.completed),
-        ("after", "after the response, until the app returned", exchange.returned),
+    for style, moment in (
+        ("wait", exchange.started),
+        ("response", exchange.completed),
+        ("after", exchange.returned),
     ):
         if moment is not None and moment - exchange.sent > began:
             ended = moment - exchange.sent
-            yield Shape(began, ended, style, f"{what}: {words(began)} to {words(ended)}")
+            yield Shape(began, ended, style)
             began = ended
 
 
@@ -120,11 +157,12 @@ _OFF_LOOP = ("pool-starved", "contention")
 
 def _held(check: Check, sent: int) -> list[Shape]:
     found = []
+    several = len(check.findings) > 1 or any(len(finding.stalls) > 1 for finding in check.findings)
     for finding in check.findings:
         style = f"off {finding.kind}" if finding.kind in _OFF_LOOP else finding.kind
         where = f" ({finding.phase})" if finding.phase is not Phase.HANDLER else ""
         for began, ended in finding.stalls[:_MOST_STALLS]:
-            title = f"{finding.kind}{where} {words(ended - began)}, {finding.place}"
+            title = f"{finding.kind}{where} {words(ended - began)}, {finding.place}" if several or where else ""
             found.append(Shape(began - sent, ended - sent, style, title))
     return sorted(found)
 
@@ -136,9 +174,9 @@ def _probes(check: Check, path: str, sent: int) -> Iterator[Shape]:
     stalls = [stall for finding in check.findings for stall in finding.stalls]
     waited = [probe for probe in runs if any(began <= probe.due < ended <= probe.answered for began, ended in stalls)]
     yield from (Shape(each.due - sent, each.answered - sent, "probe") for each in runs if each not in waited)
-    height = 100 // max(1, min(len(waited), _MOST_STEPS))
+    height = _STEPS // max(1, min(len(waited), _STEPS))
     for number, each in enumerate(waited):
-        top = height * (number % _MOST_STEPS)
+        top = height * (number % (_STEPS // height))
         yield Shape(each.due - sent, each.answered - sent, "waited", top=top, height=height)
 
 
