@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pytest_noblock.merge.shards import Refused, Shard, together
-from pytest_noblock.model.check import Check
+from pytest_noblock.model.check import Check, Outcome, is_measured
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 from pytest_noblock.report.json_v1 import check_of
@@ -101,7 +101,7 @@ class Folding:
         if self._keep_record is not None:
             self._keep_record(entry)
 
-    def _look(self, entry: Record, environment: Environment) -> str:
+    def _look(self, entry: Record, environment: Environment) -> Outcome:
         """A check that says something. Returns its outcome, which what is accepted may change."""
         check = _check(entry, environment)
         accepted = self._accept(check)
@@ -120,13 +120,12 @@ class Folding:
         self._alike.update(shown)
         return any(self._alike[each] <= _MOST_ALIKE for each in shown)
 
-    def _add_to_row(self, entry: Record, outcome: str) -> None:
+    def _add_to_row(self, entry: Record, outcome: Outcome) -> None:
         key = entry["route"], entry["request"].partition(" ")[0]
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = _Row()
-        if outcome not in ("inconclusive", "not-exercised"):
-            row.requests += 1
+        row.requests += is_measured(outcome, entry["notes"])
         row.loop = max(row.loop, entry["loop_ms"])
         if _PLACE[outcome] < row.outcome:
             row.outcome, row.reason = _PLACE[outcome], entry["reason"]

@@ -68,6 +68,10 @@ class Judging:
 
     def judge(self, shards: Iterable[Shard]) -> None:
         """Reads them all, one after the other."""
+        if self._baseline is None:
+            for _ in shards:
+                pass
+            return
         all_ended = True
 
         def reports() -> Iterator[dict[str, object]]:
@@ -76,10 +80,10 @@ class Judging:
                 all_ended &= shard.ended
                 yield shard.report
 
-        found = judged(self._baseline or Baseline(), reports(), self._today)
-        self._judged = found if self._baseline is not None else None
-        if not all_ended and self._judged is not None:  # what was not run may still be there
-            self._judged = found._replace(fixed=(), not_measured=(*found.fixed, *found.not_measured))
+        found = judged(self._baseline, reports(), self._today)
+        if not all_ended:  # what was not run may still be there
+            found = found._replace(fixed=(), not_measured=(*found.fixed, *found.not_measured))
+        self._judged = found
 
     def problems(self, told: Totals) -> Iterator[str]:
         """What makes the run red besides its findings, a sentence each."""

@@ -65,7 +65,7 @@ def _tracks(check: Check) -> Iterator[tuple[str, Sequence[Span]]]:
     for name, spans in (
         ("event loop held", _stalls(check)),
         ("background tasks", _tasks(check)),
-        *((f"probes of {path}", _probes(check, path)) for path in _paths(check)),
+        *((f"probes of {without_secrets(path)}", _probes(check, path)) for path in _paths(check)),
     ):
         for place, track in enumerate(_apart(spans)):
             yield (name if place == 0 else f"{name} ({place + 1})"), [span for whole in track for span in whole]
