@@ -347,5 +347,5 @@ def test_a_writer_that_fails_costs_no_other_report_and_no_internal_error(tmp_pat
     bad, good = tmp_path / "bad.json", tmp_path / "good.json"
     status, lines = finished(report_of("a", "GET /1"), files=[bad, good])
     assert status == pytest.ExitCode.TESTS_FAILED
-    assert lines[1] == f"!the report {bad} cannot be written: ZeroDivisionError: ours"
+    assert lines[1] == f"!the report {bad} cannot be written: ZeroDivisionError: ours; it has 1 of 1 checks"
     assert requests_of(json.loads(good.read_text())) == ["GET /1"]
