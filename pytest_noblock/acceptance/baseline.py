@@ -11,10 +11,11 @@ from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pytest_noblock.model.check import Check, is_measured, with_findings
+from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.identity import FindingIdentity, identity_of, route_name
 from pytest_noblock.model.kinds import KINDS
+from pytest_noblock.model.measured import is_measured
 
 BASELINE = "baseline"
 """What a known finding carries as `accepted`."""
@@ -199,7 +200,7 @@ def judged(baseline: Baseline, reports: Iterable[Mapping[str, Any]], today: date
     for report in reports:
         full = report.get("environment", {}).get("meter") != "portable"
         for check in report["checks"]:
-            if is_measured(check["outcome"], check["notes"]):
+            if is_measured(check["outcome"], check["notes"], check.get("status")):
                 measured.add((route_name(check["id"], check["request"], check["route"]), full))
             if check["findings"] or check.get("almost"):
                 there |= _look(baseline, check, new, warned)

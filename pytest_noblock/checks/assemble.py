@@ -6,17 +6,20 @@ request without a metered step has a `reason`. The fixture notes what the warm-u
 it notes what was imported for the first time.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of, with_findings
 from pytest_noblock.model.finding import Almost, Finding
 from pytest_noblock.model.identity import route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Meter, Probe
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Meter, Probe
+from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.units import seconds
 
 if TYPE_CHECKING:
     import httpx
@@ -48,6 +51,7 @@ class FromObservation(TypedDict, total=False):
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
     loop_ns: int
+    max_total: int
     almost: tuple[Almost, ...]
 
 
@@ -84,10 +88,52 @@ def measured(
         notes=verdict.notes,
         background=task_runs(exchange, relative),
         reason=reason,
+        status=_status(exchange),
         exchange=exchange,
         exchanges=(exchange,),
     )
-    return _with_routes(replace(check, **more))
+    check = replace(check, **more)
+    return _with_routes(check if check.capacity else replace(check, capacity=capacity(check.loop_ns)))
+
+
+def _status(exchange: Exchange) -> int | None:
+    """A websocket's endpoint raises at its end, as a rule."""
+    raised = exchange.status is None and exchange.error is not None and exchange.method != "WEBSOCKET"
+    return 500 if raised else exchange.status
+
+
+def capacity(loop_ns: int, pools: str | None = None, per_second: float = math.inf) -> str | None:
+    """How many such requests one worker can serve in a second, by what it runs out of first, in words.
+
+    `pools`: what the thread pools let through, in words; `per_second`: in numbers.
+    """
+    if not loop_ns or (pools is not None and per_second <= 1e9 / loop_ns):
+        return pools
+    rate = 1e9 / loop_ns
+    return f"1 event loop / {seconds(loop_ns)} = {rate:{'.0f' if rate >= 10 else '.2g'}} requests per second"
+
+
+def with_total(
+    check: Check,
+    segments: Iterable[Segment],
+    found: "Sequence[Stall]",
+    limits: Limits,
+    pace: Callable[[], Pace],
+    relative: Callable[[str], str],
+) -> Check:
+    """The check with what is to be said of all that the request held the loop for. `found`: the stalls of the run."""
+    exchange = check.exchange
+    if not limits.max_total or 2 * check.loop_ns < limits.max_total or exchange is None or exchange.method == LIFESPAN:
+        return check
+    from pytest_noblock.judge import loop_total  # most runs have no such limit
+
+    mine = [each for each in found if each.exchange is exchange]
+    request = loop_total.Request(exchange, segments, mine, check.findings)
+    total = loop_total.judged(request, limits, pace, relative)
+    if total.finding is not None:
+        return _with_routes(with_findings(check, (*check.findings, total.finding)))
+    almost = (*check.almost, total.almost) if total.almost is not None else check.almost
+    return replace(check, almost=almost, notes=(*check.notes, total.note) if total.note else check.notes)
 
 
 def _one_for_each_line(found: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -19,11 +19,12 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.observe_many import Many, ManyRun, observe_many
 from pytest_noblock.engine.probing.probes import ProbeFailed
+from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import confirmation, deadlocks, first_use, gil, grouping, inconclusive, last_net, pool, traced
-from pytest_noblock.judge.stalls import breaking, doubtful, stalls
+from pytest_noblock.judge.stalls import breaking, doubtful, of_probes_in_doubt, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame, user_frame
@@ -178,6 +179,7 @@ class Checker:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         left = [*left, *self._left(observation, plan)]
+        held = assemble.held(exchange, observation.segments, sure)
         check = assemble.measured(
             subject,
             exchange,
@@ -190,6 +192,7 @@ class Checker:
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
+                    *of_probes_in_doubt(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
@@ -197,14 +200,16 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
-            loop_ns=assemble.held(exchange, observation.segments, sure),
+            loop_ns=held,
+            max_total=plan.limits.max_total,
             almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=pool.capacity(observation),
+            capacity=assemble.capacity(held, pool.capacity(observation), pool.per_second(observation)),
             exchanges=observation.exchanges,
             response=response,
         )
+        check = assemble.with_total(check, observation.segments, found, plan.limits, pace_now, self._user.relative)
         return assemble.with_mocked_calls(check, observation.segments, self._user.relative, fail=plan.mocked_calls_fail)
 
     def _method_and_path(self, request: Request) -> str:

@@ -72,7 +72,8 @@ class _Run(NamedTuple):
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not observation.gaps and not observation.pools and not limits.concern(observation.segments):
+    adds_up = limits.max_total > 0  # then short steps count, too
+    if not adds_up and not observation.gaps and not observation.pools and not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 
@@ -106,8 +107,10 @@ def _check(
         relative,
         loop=run.observation.loop,
         loop_ns=assemble.held(exchange, run.observation.segments, sure),
+        max_total=rules.limits.max_total,
         almost=assemble.almost(sure, found, rules.limits, relative),
     )
+    check = assemble.with_total(check, run.observation.segments, found, rules.limits, rules.pace, relative)
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, run.answered, relative, fail=fail)
 

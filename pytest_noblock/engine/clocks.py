@@ -35,7 +35,7 @@ PROCESS: Final = 4
 """Place of the CPU time of the whole process, in ns."""
 
 _UNOPENED, _CLOSED = -2, -1
-_NEVER_QUEUED = b"0 0 0"
+NEVER_QUEUED = b"0 0 0"
 _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
 
 _cpu = time.thread_time_ns
@@ -114,7 +114,7 @@ class LinuxClock:
         self._born = born
         self._fd = _UNOPENED
         self._delay_read = 0
-        self._delay = _NEVER_QUEUED
+        self._delay = NEVER_QUEUED
         if born is None:
             self._open()
 
@@ -193,7 +193,7 @@ class PortableClock:
         return wall, _cpu(), b"", 0, _process()
 
     def delay(self) -> bytes:
-        return _NEVER_QUEUED
+        return NEVER_QUEUED
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -55,12 +55,15 @@ def told(error: BaseException, trace: TracebackType | None = None, secrets: Iter
 
 
 def words(raised: Raised, user: UserCode) -> str:
-    """`ValueError('no') at app/main.py:12 in report`: the innermost user line, where there is one."""
-    place = next((each for each in reversed(raised.places) if each[0] in user), None)
-    if place is None:
-        return raised.text
-    file, line, function = place
-    return f"{raised.text} at {user.relative(file)}:{line} in {function}"
+    """`ValueError('no') at app/main.py:12 in report`: with the innermost user line, where there is one."""
+    at = place(raised, user)
+    return raised.text if at is None else f"{raised.text} at {at}"
+
+
+def place(raised: Raised, user: UserCode) -> str | None:
+    """`app/main.py:12 in report`: the innermost user line; None where there is none."""
+    file, line, function = next((each for each in reversed(raised.places) if each[0] in user), ("", 0, ""))
+    return f"{user.relative(file)}:{line} in {function}" if file else None
 
 
 def _places(trace: TracebackType | None) -> Iterable[tuple[str, int, str]]:

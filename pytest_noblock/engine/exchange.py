@@ -69,7 +69,7 @@ class ToldTask(NamedTuple):
     arguments: str
     code: CodeType | None
     """Of the task's function."""
-    error: str | None
+    error: Raised | None
 
 
 class Remains(NamedTuple):

@@ -1,5 +1,6 @@
 """Whether requests took all threads of a pool, so that others starved: pure functions of the pool readings."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby, pairwise
@@ -46,6 +47,12 @@ def capacity(observation: Observation) -> str | None:
     """How many such requests one worker can serve in a second, in words; None where none has a thread for 10 ms."""
     each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
     return ", ".join(_capacity(use, taken) for use, taken in each if taken >= _SHORTEST_NS) or None
+
+
+def per_second(observation: Observation) -> float:
+    """How many of them the fullest pool can serve in a second; without end where none has a thread for 10 ms."""
+    each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
+    return min((use.total * 1e9 / taken for use, taken in each if taken >= _SHORTEST_NS), default=math.inf)
 
 
 def _capacity(use: PoolUse, taken: int) -> str:

@@ -1,10 +1,11 @@
 """What a check says: the answer to one request, as tests read it and every report is rendered from it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_noblock.model.finding import Almost, Finding
+from pytest_noblock.model.measured import is_measured
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.units import milliseconds
 
@@ -112,8 +113,9 @@ class Check:
     background: tuple[TaskRun, ...] = ()
     """The request's background tasks, in the order in which they were added."""
     capacity: str | None = None
-    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`.
-    None where the request needs no thread of a pool for 10 ms, and in a watched test."""
+    """How many such requests one worker can serve in a second, in words, by what it runs out of first:
+    `40 tokens / 0.3 s = 133 requests per second`, `1 event loop / 0.3 s = 3.3 requests per second`. None where nothing
+    was measured."""
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None
@@ -134,6 +136,10 @@ class Check:
     """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
     almost: tuple[Almost, ...] = ()
     """What would be a finding but for the limit, from half of it on, or was not shown again. A baseline keeps it."""
+    status: int | None = None
+    """The HTTP status of the answer, 500 where the app raised; None where neither is known."""
+    max_total: int = 0
+    """Ns for which the request may hold the event loop in all; 0 where there is no such limit."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""
@@ -144,22 +150,14 @@ class Check:
         return milliseconds(self.duration)
 
     @property
+    def measured(self) -> bool:
+        """Whether its own endpoint was called and answered below 400."""
+        return is_measured(self.outcome, self.notes, self.status)
+
+    @property
     def loop_ms(self) -> float:
         """`loop_ns` in ms: one worker can serve `1000 / loop_ms` such requests in a second."""
         return milliseconds(self.loop_ns)
-
-
-_NOT_MEASURED = ("and not measured", "the endpoint was not measured")
-"""How a note ends on a request that something in front of the endpoint answered."""
-UNMEASURED = "not measured: "
-"""How the note begins on a route of a sweep that is red, and whose answer measured nothing."""
-
-
-def is_measured(outcome: Outcome, notes: Iterable[str]) -> bool:
-    """Whether the request's own endpoint was measured; of what refused the request in its place a note tells."""
-    if outcome not in ("passed", "failed", "accepted"):
-        return False
-    return not any(note.endswith(_NOT_MEASURED) or note.startswith(UNMEASURED) for note in notes)
 
 
 def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:

@@ -27,6 +27,8 @@ class Limits(NamedTuple):
     linger: int = 1_000_000_000
     """Ns: how long the fixture waits, after the app's call has returned, for what the request started and nobody
     awaited."""
+    max_total: int = 0
+    """Ns for which one request may hold the loop in all; 0 where it may for as long as it likes."""
 
     def concern(self, segments: "Iterable[Segment]") -> bool:
         """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn half the limit.

@@ -76,6 +76,13 @@ class Task(NamedTuple):
     """A number that all tasks of one `BackgroundTasks` object share; None for a task outside of such an object."""
     defined: Frame | None = None
     """The first line of the function's code, a decorator's where it has one; None for a function in C."""
+    raised_at: str | None = None
+    """`app/main.py:12 in write_log`: the user line that raised `error`; None where it was no line of the user's."""
+
+    @property
+    def raised(self) -> str:
+        """What it raised, and where; for a task that has an `error`."""
+        return f"{self.error} at {self.raised_at}" if self.raised_at else str(self.error)
 
     def is_called(self, name: str) -> bool:
         """Whether `name` is the function's `__name__`, its qualified name or `module.qualname`."""

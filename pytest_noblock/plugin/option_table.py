@@ -97,8 +97,8 @@ OPTIONS = (
     ),
     Option(
         "require",
-        "share of the app's routes that the sweep must have measured",
-        "at least one",
+        "share of the app's routes that a sweep, or watched tests, must have measured",
+        "at least one, of a sweep",
         value="80%",
         of_sweep=True,
     ),
@@ -115,6 +115,13 @@ OPTIONS = (
         value="50ms",
         marker="max_block=",
         read=settings.read_max_block,
+    ),
+    Option(
+        "max_total",
+        "longest that one request may hold the loop in all",
+        value="200ms",
+        marker="max_total=",
+        read=settings.read_max_total,
     ),
     Option(
         "probe",
@@ -175,6 +182,7 @@ OPTIONS = (
 
 SEES = (
     ("sync-network, sync-io, cpu", "fixture, watched, sweep"),
+    ("loop-total", "fixture, watched, sweep; where there is a max_total"),
     ("gil", "fixture, sweep; watched on the full meter"),
     ("pool-starved", "fixture, sweep; watched where the test's own requests fill the pool"),
     ("contention", "fixture, with a probe"),

@@ -165,6 +165,10 @@ def validate_options(config: pytest.Config) -> None:
     for file in reports(config):
         _validate_report(file, _source(config, "report"))
     _read_baseline(config)
+    if value_of(config, "require") is not None:
+        from pytest_noblock.plugin.sweep_options import required
+
+        required(config)
 
 
 def baseline_of(config: pytest.Config) -> "BaselineOfRun | None":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.plugin.baseline import BaselineOfRun
+    from pytest_noblock.plugin.routes_of_run import RoutesOfRun
     from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.wire import Environment, Run
@@ -64,16 +65,18 @@ class Reporter:
         sweep: "SweepReport | None" = None,
         tells_ci: bool = False,
         baseline: "BaselineOfRun | None" = None,
+        routes: "RoutesOfRun | None" = None,
     ) -> None:
         """`environment`: makes the head of a report of the loops that ran. `limit`: max_block of the run in ns.
 
         `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
         whether the run's action is `warn`. `sweep`: None where nothing is swept. `baseline`: the known findings.
-        `tells_ci`: see `plugin.ci`.
+        `routes`: the routes of the apps that requests entered. `tells_ci`: see `plugin.ci`.
         """
         self._tells_ci = tells_ci
         self._sweep = sweep
         self._baseline = baseline
+        self._routes = routes
         self._warns = warns
         self._files = files
         self._environment = environment
@@ -173,6 +176,7 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._ended = exitstatus in _TO_THE_END and not (session.shouldstop or session.shouldfail)
         if ran:
+            self._judge_routes(session)
             self._judge_sweep(session)
             self._judge_baseline(session, exitstatus)
         if ran and self._ran and (self._collected or exitstatus in _TO_THE_END):
@@ -183,9 +187,19 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _judge_sweep(self, session: pytest.Session) -> None:
-        code = self._sweep.judge(self._swept) if self._sweep is not None else pytest.ExitCode.OK
+        if self._sweep is None:
+            return
+        measured = self._routes.measured if self._routes is not None else set()
+        code = self._sweep.judge(self._swept, measured)
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = code
+
+    def _judge_routes(self, session: pytest.Session) -> None:
+        if self._routes is None or not self._collected:
+            return
+        self._routes.judge(self._collected.by_test, swept=self._sweep is not None)
+        if self._routes.failed is not None and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _judge_baseline(self, session: pytest.Session, exitstatus: int) -> None:
         if self._baseline is None or exitstatus not in _TO_THE_END:
@@ -200,7 +214,10 @@ class Reporter:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """xdist's: a worker has ended. Keeps its faults that belong to no test."""
-        for sentence in getattr(node, "workeroutput", {}).get(faults.OF_WORKER, ()):
+        output: dict[str, Any] = getattr(node, "workeroutput", {})
+        if self._routes is not None:
+            self._routes.add(output)
+        for sentence in output.get(faults.OF_WORKER, ()):
             self._faults.add("the end of a worker", [(self._key, sentence)])
 
     def _keep_faults(self, where: str) -> None:
@@ -248,6 +265,11 @@ class Reporter:
 
         for line in summary(tests, self._collected.unused, notes=self._debug):
             terminalreporter.line(line)
+        if self._routes is not None:
+            for line in self._routes.lines(others=self._debug):
+                terminalreporter.line(_printable(line))
+            if self._routes.failed is not None:
+                terminalreporter.line(_printable(self._routes.failed), red=True)
 
     def _summarize_sweep(self, terminalreporter: pytest.TerminalReporter) -> None:
         swept = self._swept if self._sweep is not None else []
@@ -317,4 +339,5 @@ class Reporter:
         if not self._ended:
             environment["ended"] = False
         checks = tuple(self._collected.checks(environment["meter"]))
-        return Run(environment, checks, failed=frozenset(self._failed))
+        apps = self._routes.apps if self._routes is not None else ()
+        return Run(environment, checks, apps, failed=frozenset(self._failed))

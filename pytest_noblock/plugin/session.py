@@ -11,12 +11,14 @@ from pytest_noblock.plugin import faults, markers, options, unseen
 from pytest_noblock.plugin.attached import Carrier, attach_faults
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.reporter import Reporter
+from pytest_noblock.plugin.routes_of_run import RoutesOfRun
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.plugin.entered import EnteredApps, Told
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
     from pytest_noblock.plugin.sweep_items import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
@@ -127,6 +129,7 @@ class Session:
             sweep=self._sweep_report(),
             tells_ci=options.tells_github(),
             baseline=options.baseline_of(self._config),
+            routes=RoutesOfRun(self._config, self.entered_apps),
         )
 
     def _sweep_report(self) -> "SweepReport | None":
@@ -191,6 +194,7 @@ class Session:
             problem = _printable(str(error))
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
+        self._entered.note(asgi, app if isinstance(app, str) else None)
         run = self._run(item)
         self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
@@ -212,7 +216,17 @@ class Session:
     def _watching(self) -> "Watching":
         from pytest_noblock.plugin.watching import Watching
 
-        return Watching(self._config, self.meter[0], every_test=self._watches_all)
+        return Watching(self._config, self.meter[0], self._entered, every_test=self._watches_all)
+
+    @cached_property
+    def _entered(self) -> "EnteredApps":
+        from pytest_noblock.plugin.entered import EnteredApps
+
+        return EnteredApps()
+
+    def entered_apps(self) -> "list[Told]":
+        """The routes of the apps that requests of this process's tests entered; at the end of the run."""
+        return self._entered.told() if "_entered" in vars(self) else []
 
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""

@@ -14,7 +14,7 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.errors import told, words
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.check import UNMEASURED
+from pytest_noblock.model.measured import UNMEASURED
 from pytest_noblock.model.shown import printable
 from pytest_noblock.plugin import markers, options, sweep_options
 from pytest_noblock.plugin.faults import GUARD

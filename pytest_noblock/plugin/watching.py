@@ -16,6 +16,7 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
+from pytest_noblock.model.measured import REFUSED
 from pytest_noblock.model.observation import LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.attached import attach, carrier_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.entered import EnteredApps
     from pytest_noblock.plugin.outcome import Ending
     from pytest_noblock.plugin.session import ItemRun
     from pytest_noblock.plugin.settings import Settings
@@ -94,6 +96,9 @@ class ItemRecorder:
         for record in records:
             if not record.steps or record.tasks or record.left:
                 return None
+        most = self._limits.max_total
+        if most and any(2 * self.held(each) >= most for each in records):
+            return None
         return records
 
     def held(self, record: LiveExchange) -> int:
@@ -134,6 +139,13 @@ class _Left(Enum):
     FOR_OTHER = "its patches are on, and fixtures of a class or a module may end before the next test has started"
 
 
+def _raised(record: LiveExchange) -> int | None:
+    """500 where the app raised and answered nothing, as a server would; a websocket's raises at its end."""
+    if record.status is not None or record.method == "WEBSOCKET" or record.error_text is None:
+        return None
+    return 500
+
+
 class PatchHandover:
     """Hands the patches of one test over to the next one, where every test is watched: to patch a class costs time."""
 
@@ -165,8 +177,10 @@ class PatchHandover:
 class Watching:
     """Watches the tests of a session: all of them, or those that a marker names."""
 
-    def __init__(self, config: pytest.Config, meter: Meter, *, every_test: bool) -> None:
+    def __init__(self, config: pytest.Config, meter: Meter, entered: "EnteredApps", *, every_test: bool) -> None:
+        """`entered`: is told of the apps."""
         self._config = config
+        self._new_app = entered.note
         self._meter = meter
         self._every_test = every_test
         self._user = UserCode(str(config.rootpath))
@@ -181,7 +195,7 @@ class Watching:
     def begin(self, run: "ItemRun") -> None:
         """Begins to watch at the test's setup, because fixtures make requests as well."""
         settings = run.outcome.settings if run.ours.marks else self._of_run
-        kit = self._shared_kit if self._every_test else Kit(self._meter, self._user)
+        kit = self._shared_kit if self._every_test else Kit(self._meter, self._user, self._new_app)
         recorder = ItemRecorder(
             kit, settings.limits, shares_kit=self._every_test, asks_for_tasks=bool(run.ours.named("noblock_background"))
         )
@@ -205,7 +219,7 @@ class Watching:
     @cached_property
     def _shared_kit(self) -> Kit:
         """One kit for all tests, where every test is watched. Where only some are, each test has a kit of its own."""
-        kit = Kit(self._meter, self._user)
+        kit = Kit(self._meter, self._user, self._new_app)
         self._config.add_cleanup(self._handover.close)
         self._config.add_cleanup(kit.close)
         return kit
@@ -229,7 +243,10 @@ class Watching:
             else:
                 route, endpoint, reached = remains.route, remains.endpoint, each.entered or remains.entered
             times = each.duration, recorder.held(each)
-            text = self._texts.text(id, each.request, route, endpoint, *times, reached=reached is not False)
+            status = each.status if (each.status or 0) >= REFUSED else _raised(each)
+            text = self._texts.text(
+                id, each.request, route, endpoint, *times, reached=reached is not False, status=status
+            )
             attach(item, text)
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)

@@ -132,7 +132,7 @@ def _whole(check: Check, finding: Finding, verbosity: int, *, readings: bool, ha
     yield headline(check, finding)
     yield ""
     yield from _rows(check, finding, has_baseline=has_baseline)
-    if verbosity >= 1:
+    if verbosity >= 1 and finding.kind != "loop-total":
         yield from evidence.parts(finding)
     if readings:
         yield from evidence.readings(finding)
@@ -173,6 +173,8 @@ def _is_quick(finding: Finding) -> bool:
 def _limit(check: Check, finding: Finding) -> str:
     """What is allowed, in words: no round trip, however short; empty for a full pool, which is never allowed."""
     row = KINDS[finding.kind]
+    if finding.kind == "loop-total":
+        return f" (limit {words(check.max_total)})" if check.max_total else ""
     if row.always and not row.on_loop:
         return ""
     if row.always and finding.blocked_ns < check.limit:
@@ -203,6 +205,26 @@ def _rows(check: Check, finding: Finding, *, has_baseline: bool) -> Iterator[str
         yield from _background_rows(check, finding)
         yield from _of_baseline(finding, "accept", has_baseline=has_baseline)
         return
+    yield from _total_rows(check, finding) if finding.kind == "loop-total" else _wait_rows(check, finding)
+    yield from _row("accept", _acceptance(check, finding))
+    yield from _of_baseline(finding, "or", has_baseline=has_baseline)
+    if not finding.confirmed:
+        yield from _row("seen", _once(check, finding))
+
+
+def _total_rows(check: Check, finding: Finding) -> Iterator[str]:
+    """The endpoint, what it adds up to, and the lines that took most of it."""
+    yield from _row("by", finding.by)
+    if finding.code:
+        yield f"              {finding.code}"
+    yield from _row("why", finding.reason or "not known")
+    yield from evidence.parts(finding)
+    if check.capacity:
+        yield from _row("harm", f"all that one worker can serve: {check.capacity}")
+    yield from _row("instead", finding.replacement)
+
+
+def _wait_rows(check: Check, finding: Finding) -> Iterator[str]:
     yield from _row("by", finding.by)
     if finding.code:
         yield f"              {finding.code}"
@@ -217,10 +239,6 @@ def _rows(check: Check, finding: Finding, *, has_baseline: bool) -> Iterator[str
     for harm in _harms(check, finding):
         yield from _row("harm", harm)
     yield from _row("instead", finding.replacement)
-    yield from _row("accept", _acceptance(check, finding))
-    yield from _of_baseline(finding, "or", has_baseline=has_baseline)
-    if not finding.confirmed:
-        yield from _row("seen", _once(check, finding))
 
 
 def _during(check: Check, finding: Finding) -> list[str]:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_noblock.model.measured import REFUSED
+
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
     from pytest_noblock.model.finding import Almost, Finding
@@ -57,7 +59,12 @@ def route(row: "RouteRow") -> Record:
 
 
 def uneventful(  # the values of a record
-    id: str, request: str, route: str | None, endpoint: str | None, duration_ms: float, loop_ms: float = 0.0
+    id: str,
+    request: str,
+    route: str | None,
+    endpoint: str | None,
+    duration_ms: float,
+    loop_ms: float = 0.0,
 ) -> Record:
     """The record of a request that passed without a finding, a probe, a background task or a note."""
     return {
@@ -79,7 +86,9 @@ def uneventful(  # the values of a record
 def record(check: "Check") -> Record:
     """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes, too."""
     why = [check.reason] if check.reason and check.outcome == "inconclusive" else []
-    more = {"almost": [_almost(each) for each in check.almost]} if check.almost else {}
+    more: Record = {"status": check.status} if check.status is not None and check.status >= REFUSED else {}
+    if check.almost:
+        more["almost"] = [_almost(each) for each in check.almost]
     return {
         **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms, check.loop_ms),
         "outcome": check.outcome,
@@ -165,6 +174,7 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         ),
         background=tuple(TaskRun(**each) for each in entry["background"]),
         notes=tuple(entry["notes"][_with_reason(entry) :]),
+        status=entry.get("status"),
         almost=tuple(
             Almost(each["kind"], each["file"], each["function"], each["code"], each["call"], _ns(each["ms"]))
             for each in entry.get("almost", ())

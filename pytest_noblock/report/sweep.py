@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pytest_noblock.model.check import Check, is_measured
+from pytest_noblock.model.check import Check
 from pytest_noblock.report import routes
 from pytest_noblock.report.routes import RouteRow
 
@@ -28,7 +28,7 @@ class Swept(NamedTuple):
 
     @property
     def measured(self) -> int:
-        return sum(is_measured(check.outcome, check.notes) for check in self.checks)
+        return sum(check.measured for check in self.checks)
 
     @property
     def of(self) -> int:

@@ -23,6 +23,7 @@ from typing import (
     get_type_hints,
 )
 
+from pytest_noblock.model.app_routes import AppRoutes
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter
 
@@ -58,6 +59,8 @@ class Run(NamedTuple):
 
     environment: Environment
     checks: tuple[Check, ...]
+    apps: tuple[AppRoutes, ...] = ()
+    """The apps that requests of tests entered, with all of their routes."""
     routes: "tuple[RouteRow, ...] | None" = None
     """None: the routes of `checks`."""
     quiet: Mapping[str, int] = MappingProxyType({})

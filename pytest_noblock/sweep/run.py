@@ -20,6 +20,7 @@ from pytest_noblock.engine.asgi.app_thread import LoopBlocked, LoopEnded
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.observe_many import Flight, Many, ManyRun, Patience
+from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.judge import inconclusive
 from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
@@ -139,17 +140,20 @@ class Sweep:
         limits = self._plan.limits
         notes = assemble.left(exchange, limits, relative)
         held = assemble.held(exchange, first.segments)
-        found = stalls(first, limits) if 2 * held >= limits.max_block else ()
-        return assemble.measured(
+        least = min(limits.max_block, limits.max_total or limits.max_block)
+        found = stalls(first, limits) if 2 * held >= least else ()
+        check = assemble.measured(
             Subject(id, exchange.request, limits.max_block, self._meter),
             exchange,
             Verdict((), notes, None),
             relative,
             loop=first.loop,
             loop_ns=held,
+            max_total=limits.max_total,
             almost=assemble.almost((), found, limits, relative),
             exchanges=first.exchanges,
         )
+        return assemble.with_total(check, first.segments, found, limits, pace_now, relative)
 
     def _checker(self) -> Checker:
         """Starts the app where it does not run. No cookie stays from one route to the next."""

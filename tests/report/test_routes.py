@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pytest_noblock.model.check import UNMEASURED
+from pytest_noblock.model.measured import UNMEASURED
 from pytest_noblock.report.routes import rows, table
 from pytest_noblock.report.sweep import AWAITS_NOTHING, Swept, lines
 from tests.report.golden_checks import CHECKS, PASSED
