@@ -64,6 +64,7 @@ def _tracks(check: Check) -> Iterator[tuple[str, Sequence[Span]]]:
     yield "request", list(_request(check))
     for name, spans in (
         ("event loop held", _stalls(check)),
+        ("steps on the event loop", _steps(check)),
         ("background tasks", _tasks(check)),
         *((f"probes of {without_secrets(path)}", _probes(check, path)) for path in _paths(check)),
     ):
@@ -88,6 +89,11 @@ def _request(check: Check) -> Iterator[Span]:
         if moment is not None:
             yield name, began, max(began, moment - exchange.sent), {}
             began = max(began, moment - exchange.sent)
+
+
+def _steps(check: Check) -> list[list[Span]]:
+    sent = check.exchange.sent if check.exchange is not None else 0
+    return [[("step", began - sent, ended - sent, {})] for began, ended in check.steps]
 
 
 def _stalls(check: Check) -> list[list[Span]]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Finding, Part
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Probe, Task
 from pytest_noblock.model.shown import without_secrets
@@ -46,20 +46,24 @@ def whole(check: Check, failed: Container[str] | None = None) -> Record:
 
 def _more_of_check(check: Check) -> Record:
     more: Record = {"limit_ms": milliseconds(check.limit)}
+    if check.max_total:
+        more["max_total_ms"] = milliseconds(check.max_total)
     if check.capacity is not None:
         more["capacity"] = check.capacity
     if check.exchange is not None:
-        more["timeline"] = _timeline(check.exchange, check.probe_runs)
+        more["timeline"] = _timeline(check.exchange, check)
     return more
 
 
-def _timeline(exchange: Exchange, probes: tuple[Probe, ...]) -> Record:
+def _timeline(exchange: Exchange, check: Check) -> Record:
+    probes = check.probe_runs
     longest = set(sorted(range(len(probes)), key=lambda place: -probes[place].waited)[:_MOST_PROBES])
     return {
         "started_ms": _since(exchange.started, exchange.sent),
         "completed_ms": _since(exchange.completed, exchange.sent),
         "returned_ms": _since(exchange.returned, exchange.sent),
         "status": exchange.status,
+        "steps": [[_since(began, exchange.sent), _since(ended, exchange.sent)] for began, ended in check.steps],
         "probes": [
             {
                 "path": without_secrets(probe.path),
@@ -83,9 +87,19 @@ def _more_of_finding(finding: Finding, sent: int) -> Record:
     if finding.stalls:
         stalls = finding.stalls[:_MOST_STALLS]
         more["stalls"] = [[_since(began, sent), _since(ended, sent)] for began, ended in stalls]
+    if finding.parts:
+        more["parts"] = [{**_frame(each.frame), "ms": milliseconds(each.blocked_ns)} for each in finding.parts]
     if finding.stack:
-        more["stack"] = [{"file": each.file, "line": each.line, "function": each.function} for each in finding.stack]
+        more["stack"] = list(map(_frame, finding.stack))
     return more
+
+
+def _frame(frame: Frame) -> Record:
+    return {"file": frame.file, "line": frame.line, "function": frame.function}
+
+
+def _frame_of(told: Record) -> Frame:
+    return Frame(told["file"], told["line"], told["function"])
 
 
 def restored(check: Check, entry: Record) -> Check:
@@ -93,6 +107,7 @@ def restored(check: Check, entry: Record) -> Check:
     return replace(
         check,
         limit=_ns(entry["limit_ms"]) if "limit_ms" in entry else check.limit,
+        max_total=_ns(entry.get("max_total_ms", 0)),
         capacity=entry.get("capacity"),
         findings=tuple(map(_finding, check.findings, entry["findings"])),
         probes=tuple(map(_waits, check.probes, entry["probes"])),
@@ -107,8 +122,9 @@ def _waits(probe: ProbeWaits, entry: Record) -> ProbeWaits:
 def _finding(finding: Finding, entry: Record) -> Finding:
     more: dict[str, Any] = {name: entry[name] for name in _AS_THEY_ARE if name in entry}
     stalls = tuple((_ns(began), _ns(ended)) for began, ended in entry.get("stalls", ()))
-    stack = tuple(Frame(each["file"], each["line"], each["function"]) for each in entry.get("stack", ()))
-    return replace(finding, stalls=stalls, stack=stack, **more)
+    stack = tuple(map(_frame_of, entry.get("stack", ())))
+    parts = tuple(Part(_frame_of(each), _ns(each["ms"])) for each in entry.get("parts", ()))
+    return replace(finding, stalls=stalls, stack=stack, parts=parts, **more)
 
 
 def _from_timeline(check: Check, told: Record) -> dict[str, Any]:
@@ -128,7 +144,8 @@ def _from_timeline(check: Check, told: Record) -> dict[str, Any]:
         tasks=tuple(map(_task, check.background)),
     )
     runs = tuple(_probe(each) for each in told["probes"])
-    return {"exchange": exchange, "exchanges": (exchange,), "probe_runs": runs}
+    steps = tuple((_ns(began), _ns(ended)) for began, ended in told["steps"])
+    return {"exchange": exchange, "exchanges": (exchange,), "probe_runs": runs, "steps": steps}
 
 
 def _task(run: TaskRun) -> Task:

@@ -37,7 +37,8 @@ FIXTURE = """
 BACKGROUND = "judge.background"
 """What needs a background task."""
 REPORT = """
-    plugin.ci plugin.project report.files report.formats report.grouped report.growing report.routes report.whole report.wire
+    plugin.ci plugin.project report.files report.formats report.grouped report.growing report.routes report.whole
+    report.wire
 """
 """What needs a report file."""
 

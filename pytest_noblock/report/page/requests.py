@@ -17,6 +17,7 @@ _KEY = (
     ("wait", "until the response began"),
     ("response", "the response was sent"),
     ("after", "until the app returned"),
+    ("step", "the request runs on the loop"),
     ("stall", "others had to wait"),
     ("probe", "a probe"),
     ("waited", "a probe that waited for a stall"),

@@ -2,11 +2,11 @@
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c2127;--dim:#5a6470;--paper:#fff;--card:#f6f7f9;--edge:#d5dae0;--link:#0b57b7;
---bad:#b3261e;--odd:#8a5a00;--good:#1b6e3c;--wait:#aeb6c0;--response:#5c7893;--after:#d3d9e0;--probe:#b9c2cc;
+--bad:#b3261e;--odd:#8a5a00;--good:#1b6e3c;--wait:#aeb6c0;--response:#5c7893;--after:#d3d9e0;--probe:#b9c2cc;--step:#e3c48a;
 --waited:#c2185b;--task:#2f7fb8;--net:#c62828;--io:#d35400;--cpu:#7b3fb5;--gil:#a0306b;--pool:#1665b0;--lock:#00786c}
 @media (prefers-color-scheme:dark){:root{--ink:#e4e8ec;--dim:#9aa5b1;--paper:#14171a;--card:#1d2125;--edge:#373e46;
 --link:#7db4ff;--bad:#ff8a80;--odd:#f0b95a;--good:#7fd39b;--wait:#67717c;--response:#86a5c4;--after:#3a424b;
---probe:#525b65;--waited:#ff6fa5;--task:#5fb0e8;--net:#ff6f61;--io:#ff9f43;--cpu:#bb8bf0;--gil:#f07ab8;--pool:#64a9ff;
+--probe:#525b65;--step:#7d6a3d;--waited:#ff6fa5;--task:#5fb0e8;--net:#ff6f61;--io:#ff9f43;--cpu:#bb8bf0;--gil:#f07ab8;--pool:#64a9ff;
 --lock:#38c2b1}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1rem;max-width:72rem;background:var(--paper);color:var(--ink);line-height:1.5;
@@ -48,7 +48,7 @@ border-right:1px solid var(--edge)}
 .swatch{display:inline-block;width:1.4rem;height:.7rem;margin-right:.4rem;background:var(--edge)}
 .wait{fill:var(--wait);background:var(--wait)}.response{fill:var(--response);background:var(--response)}
 .after{fill:var(--after);background:var(--after)}.probe{fill:var(--probe);background:var(--probe)}
-.waited{fill:var(--waited);background:var(--waited)}.task{fill:var(--task);background:var(--task)}
+.step{fill:var(--step);background:var(--step)}.waited{fill:var(--waited);background:var(--waited)}.task{fill:var(--task);background:var(--task)}
 .swatch.stall{background:linear-gradient(90deg,var(--net) 25%,var(--io) 25% 50%,var(--cpu) 50% 75%,var(--pool) 75%)}
 .lane .sync-network{fill:var(--net)}.lane .sync-io{fill:var(--io)}.lane .cpu,.lane .loop-total{fill:var(--cpu)}
 .lane .gil{fill:var(--gil)}.lane .pool-starved{fill:var(--pool)}.lane .contention{fill:var(--lock)}

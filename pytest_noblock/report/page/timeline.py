@@ -26,7 +26,7 @@ _STEPS = 12
 _HEIGHT = 14
 """Pixels."""
 _FEW = 4
-_CALM = ("wait", "response", "after", "probe", "task")
+_CALM = ("step", "wait", "response", "after", "probe", "task")
 """Styles of what held up nobody."""
 _LOW = 3
 """Below this height a shape needs a taller row."""
@@ -126,7 +126,8 @@ def _end(shape: Shape, tag: str) -> str:
 def _lanes(check: Check, exchange: Exchange) -> Iterator[Lane]:
     yield Lane("request", list(_request(exchange)))
     held = _held(check, exchange.sent)
-    yield Lane("held", [shape for shape in held if not shape.style.startswith("off ")])
+    steps = [Shape(began - exchange.sent, ended - exchange.sent, "step") for began, ended in _steps(check)]
+    yield Lane("on the loop", [*steps, *(shape for shape in held if not shape.style.startswith("off "))])
     yield Lane("kept waiting", [shape for shape in held if shape.style.startswith("off ")])
     paths = dict.fromkeys(probe.path for probe in check.probe_runs)
     for path in list(paths)[:_MOST_PATHS]:
@@ -165,6 +166,11 @@ def _held(check: Check, sent: int) -> list[Shape]:
             title = f"{finding.kind}{where} {words(ended - began)}, {finding.place}" if several or where else ""
             found.append(Shape(began - sent, ended - sent, style, title))
     return sorted(found)
+
+
+def _steps(check: Check) -> list[tuple[int, int]]:
+    """The longest, in order of time."""
+    return sorted(sorted(check.steps, key=lambda step: step[0] - step[1])[:_MOST_STALLS])
 
 
 def _probes(check: Check, path: str, sent: int) -> Iterator[Shape]:

@@ -118,7 +118,7 @@ def pictures(*checks):
 def test_the_picture_has_the_request_the_stall_and_the_probes_that_waited():
     assert pictures(ROUTED["sync-network"]) == {
         "request": ["wait", "response", "after"],
-        "held": ["sync-network"],
+        "on the loop": ["sync-network"],
         "probes /health": ["waited"],
     }
 
@@ -132,10 +132,16 @@ def test_the_picture_has_tasks_and_what_was_left_behind():
     assert "<title>sync-network (detached) 301 ms, app/main.py:44</title>" in text
 
 
+def test_the_picture_has_the_steps_that_held_the_loop_only_in_all():
+    at = ROUTED["loop-total"].exchange.sent
+    steps = tuple((at + began * 1_000_000, at + (began + 5) * 1_000_000) for began in range(0, 300, 10))
+    assert pictures(replace(ROUTED["loop-total"], steps=steps))["on the loop"] == ["step"]
+
+
 def test_a_full_pool_did_not_hold_the_loop():
     rows = pictures(ROUTED["pool-starved"])
     assert rows["kept waiting"] == ["off pool-starved"]
-    assert "held" not in rows
+    assert "on the loop" not in rows
     assert set(rows["turns of the event loop"]) == {"probe"}
     assert rows["turns of the thread pool"] == ["waited"]
 
