@@ -59,11 +59,19 @@ class Rows:
         if entry["findings"]:
             known.accepted = min(_PLACE[outcome], len(WORST_FIRST) if known.accepted is None else known.accepted)
         for finding in entry["findings"]:
-            if finding["ms"] >= known.worst and finding["file"]:
-                known.worst, known.line = finding["ms"], f"{finding['file']}:{finding['line']}"
+            _add_line(known, finding)
 
     def rows(self) -> tuple[RouteRow, ...]:
         return tuple(_joined(key, row) for key, row in sorted(self._rows.items()))
+
+
+def _add_line(row: _Row, finding: Mapping[str, Any]) -> None:
+    """The line of the longest finding; of what held the loop only in all where there is no other."""
+    line = f"{finding['file']}:{finding['line']}" if finding["file"] else None
+    if finding["kind"] == "loop-total":
+        row.line = row.line or line
+    elif finding["ms"] >= row.worst:
+        row.worst, row.line = finding["ms"], line
 
 
 def _joined(key: Key, row: _Row) -> RouteRow:

@@ -10,7 +10,9 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.shown import printable
 
-_OF_LIBRARY = re.compile(r".*[/\\](?:site-packages|dist-packages|lib[/\\]python3\.\d+t?)[/\\]")
+_OF_LIBRARY = re.compile(
+    r".*[/\\](?:site-packages|dist-packages|lib[/\\]python3\.\d+t?)[/\\]|.*[/\\](?=pytest_noblock[/\\])"
+)
 
 
 def is_absolute(file: str) -> bool:

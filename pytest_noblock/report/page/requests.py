@@ -66,7 +66,8 @@ def _response(check: Check) -> str:
     exchange = check.exchange
     if exchange is None or exchange.started is None or exchange.completed is None:
         return words(check.duration)
-    return f"response from {words(exchange.started - exchange.sent)} to {words(exchange.completed - exchange.sent)}"
+    began, ended = words(exchange.started - exchange.sent), words(exchange.completed - exchange.sent)
+    return f"response at {began}" if began == ended else f"response from {began} to {ended}"
 
 
 def _findings(check: Check, numbers: Mapping[tuple[str, str | None, int | None], int]) -> str:

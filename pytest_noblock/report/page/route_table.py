@@ -8,7 +8,7 @@ from pytest_noblock.report.page import parts
 from pytest_noblock.report.page.parts import badge, code, esc
 from pytest_noblock.report.routes import RouteRow
 
-_HEAD = ("route", "outcome", "longest stall", "loop held in all", "one worker serves in a second", "requests", "line")
+_HEAD = ("route", "outcome", "longest stall", "loop held in all", "one worker serves per second", "requests", "line")
 _MOST_BYTES = 110_000
 _MOST_UNMEASURED_BYTES = 30_000
 

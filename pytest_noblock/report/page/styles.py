@@ -36,11 +36,13 @@ color:var(--bad)}
 th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--edge);vertical-align:top;white-space:nowrap}
 td:first-child,td:last-child{white-space:normal;min-width:11rem}
 td:nth-child(n+3):nth-child(-n+6),th:nth-child(n+3):nth-child(-n+6){text-align:right}
-th{vertical-align:bottom;white-space:normal}th button{all:unset;cursor:pointer;text-decoration:underline dotted}
+th{vertical-align:bottom;white-space:normal;overflow-wrap:normal;min-width:5.5rem}
+th button{all:unset;cursor:pointer;text-decoration:underline dotted}
 th button:focus-visible{outline:3px solid var(--link)}
 .filter{display:block;margin:.4rem 0}.filter input{font:inherit;padding:.2rem .5rem;width:min(100%,22rem)}
 .time{margin:.5rem 0}.lane{display:grid;grid-template-columns:11rem 1fr;gap:.6rem;align-items:center;
 min-height:1.3rem;margin:0}
+.lane+.lane{margin-top:2px}
 .lane svg{display:block;background:linear-gradient(90deg,var(--edge) 1px,transparent 1px) 0 0/25% 100%;
 border-right:1px solid var(--edge)}
 .axis i{font-style:normal}.axis{display:flex;margin:0;justify-content:space-between;padding-left:11.6rem}
