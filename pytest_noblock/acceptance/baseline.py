@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.identity import FindingIdentity, identity_of, route_name
+from pytest_noblock.model.identity import FindingIdentity, identity, identity_of, route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.measured import is_measured
 
@@ -24,6 +24,8 @@ WARNED = "action=warn"
 
 _BY_LOOKS = ("cpu", "gil")
 """Kinds whose call is what most looks at the stack show: another line of the same function in the next run."""
+_ALIKE = 1.5
+"""Two lines of one step of which one took at most so many times longer take turns at being the longest."""
 _MIXED = ("cpu", "sync-io")
 _DEFINITIONS = ("def ", "async def ", "@", "class ")
 """How the code of a line begins that only stands for what nobody saw."""
@@ -51,6 +53,9 @@ class _Seen(NamedTuple):
     code: str | None
     mixed: bool = False
     """Whether it computed and slept, so that the next run may call it by the other kind."""
+    ms: float = 0.0
+    part: bool = False
+    """See `Almost.part`."""
 
     @property
     def line_is_known(self) -> bool:
@@ -79,20 +84,27 @@ class Baseline:
         if not check.findings or not self.entries:
             return check
         covering = self._covering(
-            [_Seen(each.identity, each.code, _is_mixed(each.cpu, each.asleep)) for each in check.findings]
+            [_Seen(each.identity, each.code, _is_mixed(each.cpu, each.asleep), each.ms) for each in check.findings],
+            list(_almost_of(check)),
         )
         return with_findings(check, [_known(*pair, today) for pair in zip(check.findings, covering, strict=True)])
 
-    def _covering(self, seen: Sequence[_Seen]) -> list[Entry | None]:
+    def _covering(self, seen: Sequence[_Seen], almost: Sequence[_Seen]) -> list[Entry | None]:
         """The entry that covers each of what one request showed; None for what is new.
 
-        First those whose line is known. An entry that one of them needed is not at hand for what has no line.
+        First those whose line is known. An entry that one of them needed is not at hand for what has no line. Then
+        those of which a known line had the same share, so that it may be the longest in the next run.
         """
         found = [self._entry_for(each) if each.line_is_known else None for each in seen]
         for place, each in enumerate(seen):
             if not each.line_is_known:
                 found[place] = next((entry for entry in self._like(each) if entry not in found), None)
-        return found
+        return [self._by_share(one, almost) if entry is None else entry for one, entry in zip(seen, found, strict=True)]
+
+    def _by_share(self, seen: _Seen, almost: Sequence[_Seen]) -> Entry | None:
+        shared = (each for each in almost if each.part and each.identity.kind == seen.identity.kind)
+        known = (self._entry_for(each) for each in shared if _ALIKE * each.ms >= seen.ms)
+        return next((entry for entry in known if entry is not None), None)
 
     def _entry_for(self, seen: _Seen) -> Entry | None:
         """The entry with the same identity, else one that covers it."""
@@ -114,7 +126,7 @@ class Baseline:
 
         An entry without a line stays as long as anything of its kind is there.
         """
-        covering = self._covering(seen)
+        covering = self._covering(seen, almost)
         kinds = {each.identity.kind for each in (*seen, *almost)}
         there = {each for each in covering if each is not None}
         for each in almost:
@@ -126,6 +138,13 @@ class Baseline:
                 if each.identity.file is None and each.identity.kind in kinds
             )
         return covering, there
+
+
+def _almost_of(check: Check) -> Iterator[_Seen]:
+    route = route_name(check.id, check.request, check.route)
+    for each in check.almost:
+        one = identity(each.kind, route, each.file, each.function, each.call)
+        yield _Seen(one, each.code, each.kind in _MIXED, each.ms, each.part)
 
 
 def _is_mixed(cpu: float, asleep: float) -> bool:
@@ -216,9 +235,13 @@ def _look(
     """The entries that one check shows; adds what no entry covers, and nothing else accepts."""
     findings, almost = check["findings"], check.get("almost", ())
     seen = [
-        _Seen(identity_of(check, each), each["code"], _is_mixed(each["cpu_ms"], each["asleep_ms"])) for each in findings
+        _Seen(identity_of(check, each), each["code"], _is_mixed(each["cpu_ms"], each["asleep_ms"]), each["ms"])
+        for each in findings
     ]
-    others = [_Seen(identity_of(check, each), each["code"], each["kind"] in _MIXED) for each in almost]
+    others = [
+        _Seen(identity_of(check, each), each["code"], each["kind"] in _MIXED, each["ms"], each.get("part", False))
+        for each in almost
+    ]
     covering, there = baseline.shown_by(seen, others)
     for each, one, entry in zip(findings, seen, covering, strict=True):
         if entry is None and each.get("accepted") in (None, BASELINE):

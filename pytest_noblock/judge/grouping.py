@@ -1,7 +1,7 @@
 """From the stalls of one run to the findings, the waits of probes and the notes of a check: pure functions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -200,11 +200,17 @@ def almost(
     """What is near enough to be a finding in the next run; arguments as of `notes`."""
     known = {key(finding) for finding in final}
     near = (each for each in (*found, *cold) if key(each) not in known and _is_near(each, limits))
-    return tuple(
-        dict.fromkeys(
-            Almost(each.kind, each.file, each.function, each.code, each.call, each.blocked_ns) for each in near
-        )
-    )
+    shown = (Almost(each.kind, each.file, each.function, each.code, each.call, each.blocked_ns) for each in near)
+    shared = (part for each in final for part in _shares(each, limits))
+    return tuple(dict.fromkeys((*shown, *shared)))
+
+
+def _shares(finding: Finding, limits: Limits) -> Iterator[Almost]:
+    """The other lines of the finding's step that took half of the limit, or more."""
+    for part in finding.parts:
+        frame = part.frame
+        if 2 * part.blocked_ns >= limits.max_block and (frame.file, frame.line) != (finding.file, finding.line):
+            yield Almost(finding.kind, frame.file, frame.function, None, frame.call, part.blocked_ns, part=True)
 
 
 def _is_near(finding: Finding, limits: Limits) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, cpu_lines, deadlocks, gil_waits
+from pytest_noblock.judge import attribution, cpu_lines, deadlocks, gil_waits, shares
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
@@ -164,7 +164,12 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
             proof = _deadlock(place, cpu_part, asleep_part) if kind == "sync-io" else None
-            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure, proof)
+            parts = _parts(kind, segment, cpu_part + asleep_part, limits)
+            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure, proof, parts=parts)
+
+
+def _parts(kind: StallKind, segment: Segment, total: int, limits: Limits) -> tuple[Part, ...]:
+    return shares.parts_of(kind, segment, total) if total >= limits.max_block else ()
 
 
 def _deadlock(place: BlamedLine, cpu: int, asleep: int) -> str | None:

@@ -45,6 +45,8 @@ class Almost(NamedTuple):
     code: str | None
     call: str | None
     blocked_ns: int
+    part: bool = False
+    """Whether it shared in what a finding of this kind puts down to another line, which took longer this time."""
 
     @property
     def ms(self) -> float:

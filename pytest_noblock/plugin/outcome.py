@@ -159,6 +159,8 @@ class ItemOutcome:
         if where != unseen.BY_ITSELF:
             if where is not None or self.beside or unseen.has_fixture(self._item):
                 unseen.attach(self._item, where, why)
+            if not seen:
+                unseen.attach_unwatched(self._item)
             return
         if not seen and unseen.is_marked(self._item):  # with the fixture each check is a request's
             from pytest_noblock.checks.assemble import Subject, unmeasured

@@ -18,6 +18,9 @@ import pytest
 UNSEEN = "noblock-unseen"
 """The user property of a passing test in which nothing was measured: JSON, the asking node's id and a sentence."""
 
+UNWATCHED = "noblock-unwatched"
+"""The user property of such a test that has a client whose requests nobody watches: which one, in words."""
+
 BY_ITSELF = "the test"
 """In the place of a node's id: the test itself asks."""
 
@@ -25,6 +28,7 @@ _MOST_LINES = 10
 
 _NO_REQUEST = (
     "{name} made no request that noblock could watch: nothing was measured\n"
+    "{client}"
     "  make one with TestClient, AsyncClient or the noblock fixture, or take the marker off the test"
 )
 _NOT_WITH_FIXTURE = (
@@ -84,8 +88,24 @@ def sentence(item: pytest.Item, beside: str | None) -> str:
     """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself."""
     if beside is not None:
         return _BESIDE.format(request=beside)
-    form = _NOT_WITH_FIXTURE if _takes_fixture(item) else _NO_REQUEST
-    return form.format(name=item.name)
+    if _takes_fixture(item):
+        return _NOT_WITH_FIXTURE.format(name=item.name)
+    client = unwatched(item)
+    return _NO_REQUEST.format(name=item.name, client=f"  {client}\n" if client else "")
+
+
+def unwatched(item: pytest.Item) -> str | None:
+    """What becomes of the requests of the client that the test has; None where it has none that nobody watches."""
+    from pytest_noblock.plugin.unwatched import client_of  # most tests are seen
+
+    return client_of(item)
+
+
+def attach_unwatched(item: pytest.Item) -> None:
+    """The test is green, nothing was seen in it, and the summary says which client it has."""
+    client = unwatched(item)
+    if client is not None:
+        item.user_properties.append((UNWATCHED, client))
 
 
 def attach(item: pytest.Item, where: str | None, why: str) -> None:
@@ -103,6 +123,8 @@ class Unseen:
         self._others: set[str] = set()
         """Tests that did not pass, and tests that were not run."""
         self._why: dict[str, str] = {}
+        self._clients: dict[str, str] = {}
+        """By test: what becomes of the requests of its client."""
         self._asked: dict[str, list[str]] = {}
         """By the id of a class or a module: its tests without a request."""
 
@@ -116,6 +138,8 @@ class Unseen:
     def keep(self, test: str, properties: Iterable[tuple[str, object]]) -> None:
         """What the test attached."""
         for key, value in properties:
+            if key == UNWATCHED:
+                self._clients[test] = str(value)
             if key == UNSEEN:
                 where, self._why[test] = json.loads(str(value))
                 if where is not None:
@@ -139,13 +163,16 @@ class Unseen:
         others = seen | self._others
         return [where for where in self._asked if whole and not any(_is_under(test, where) for test in others)]
 
+    def _line(self, test: str) -> str:
+        return f"      {test}" + (f": {self._clients[test]}" if test in self._clients else "")
+
     def lines(self, seen: set[str], vain: Iterable[str]) -> Iterator[str]:
         """For the summary, ten at most. `seen`: the tests with a request; `vain`: see above."""
         red = [f"  the marker of {where} asserted nothing: no test under it made a request" for where in vain]
         tests = self._tests(seen)
         beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
         head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
-        lines = [*red, *beside, *([head] if tests else []), *(f"      {test}" for test in tests)]
+        lines = [*red, *beside, *([head] if tests else []), *map(self._line, tests)]
         yield from lines[: _MOST_LINES - 1]
         if len(lines) >= _MOST_LINES:
             yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"

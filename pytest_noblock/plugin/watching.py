@@ -233,6 +233,8 @@ class Watching:
             run.outcome.conclude(checks, self._meter, self._user.relative, ending)
         else:
             self._attach(item, recorder, uneventful)
+            if not uneventful and ending == "passed":
+                unseen.attach_unwatched(item)
 
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid

@@ -102,7 +102,9 @@ def record(check: "Check") -> Record:
 
 
 def _almost(each: "Almost") -> Record:
+    part: Record = {"part": True} if each.part else {}
     return {
+        **part,
         "kind": each.kind,
         "ms": each.ms,
         "file": each.file,
@@ -176,7 +178,15 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         notes=tuple(entry["notes"][_with_reason(entry) :]),
         status=entry.get("status"),
         almost=tuple(
-            Almost(each["kind"], each["file"], each["function"], each["code"], each["call"], _ns(each["ms"]))
+            Almost(
+                each["kind"],
+                each["file"],
+                each["function"],
+                each["code"],
+                each["call"],
+                _ns(each["ms"]),
+                part=each.get("part", False),
+            )
             for each in entry.get("almost", ())
         ),
     )

@@ -35,9 +35,9 @@ def finding(identity, *, code="a line", ms=60.0, **more):
     return {"kind": kind, **times, **place, **told, **more}
 
 
-def near(identity, ms=30.0):
+def near(identity, ms=30.0, **more):
     kind, _route, file, function, call = identity
-    return {"kind": kind, "ms": ms, "file": file, "function": function, "code": "a line", "call": call}
+    return {"kind": kind, "ms": ms, "file": file, "function": function, "code": "a line", "call": call, **more}
 
 
 def check(*findings, route="/report", outcome=None, almost=(), notes=(), id="t::t"):
@@ -105,6 +105,18 @@ def test_what_has_no_line_is_not_the_entry_that_another_finding_needed():
     assert run(baseline(SLEEPS), both).new == (LINELESS,)
     told = baseline(SLEEPS).accepting(check_of(both, 1, "full"), TODAY)
     assert [each.accepted for each in told.findings] == ["baseline", None]
+
+
+@pytest.mark.parametrize(("ms", "known"), [(60.0, True), (41.0, True), (39.0, False)])
+def test_two_lines_of_one_step_take_turns_at_being_the_longest(ms, known):
+    other = SLEEPS._replace(function="other")
+    shown = check(finding(other), almost=[near(SLEEPS, ms, part=True)])
+    assert run(baseline(SLEEPS), shown).new == (() if known else (other,))
+    assert run(baseline(SLEEPS), shown).known == baseline(SLEEPS).entries
+    assert baseline(SLEEPS).accepting(check_of(shown, 1, "full"), TODAY).outcome == ("accepted" if known else "failed")
+    apart = check(finding(other), almost=[near(SLEEPS, ms)])  # a stretch of its own: short this time
+    assert run(baseline(SLEEPS), apart).new == (other,)
+    assert updated(baseline(), run(baseline(), shown)) == baseline(other)
 
 
 def test_what_the_user_accepts_stays_as_it_is():

@@ -1,11 +1,13 @@
 """Who asks for a measurement, and what the summary says of tests in which nothing was seen; with reports of straw."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, Unseen, asked_at, sentence, uses_fixture
+from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, UNWATCHED, Unseen, asked_at, sentence, uses_fixture
+from pytest_noblock.plugin.unwatched import client_of
 
 MARK = pytest.mark
 
@@ -118,3 +120,32 @@ def test_the_last_line_is_a_test_where_all_have_room(number):
     lines = told(*tests, every_test=True)[0]
     assert len(lines) <= 10
     assert lines[-1] == ("      and 2 more" if number == 10 else f"      a.py::{number - 1:02}")
+
+
+def test_a_client_whose_requests_nobody_watches_is_named():
+    of_litestar = type("TestClient", (), {"__module__": "litestar.testing.client"})()
+    module = SimpleNamespace(json=json, pytest=pytest)
+    item = SimpleNamespace(name="test_it", funcargs={"n": 1, "client": of_litestar}, module=module, fixturenames=[])
+    told = "litestar.testing calls the app past noblock: send them with httpx.AsyncClient(transport=httpx.ASGITransport"
+    sys.modules.setdefault("litestar.testing", pytest)
+    try:
+        assert client_of(item).startswith(told)
+        assert told in sentence(item, None)
+        assert client_of(SimpleNamespace(funcargs={"n": 1}, module=module)) is None
+        assert client_of(SimpleNamespace(module=SimpleNamespace(client=type(of_litestar)))).startswith(told)
+    finally:
+        if sys.modules["litestar.testing"] is pytest:
+            del sys.modules["litestar.testing"]
+
+
+def test_the_summary_says_which_client_a_test_has_in_which_nothing_was_seen():
+    kept = Unseen(every_test=True)
+    for name in ("test_a", "test_b"):
+        kept.ended(SimpleNamespace(outcome="passed", nodeid=name, when="call"))
+    kept.keep("test_b", [(UNWATCHED, "requests is not watched where the server runs in another process")])
+    assert list(kept.lines(set(), [])) == [
+        "nothing was seen in 2 of 2 passed tests:",
+        "      test_a",
+        "      test_b: requests is not watched where the server runs in another process",
+    ]
+    assert list(kept.lines({"test_a", "test_b"}, [])) == []
