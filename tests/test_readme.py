@@ -67,6 +67,11 @@ def test_the_other_snippet_passes(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("tests/test_check.py").assert_outcomes(passed=1)
 
 
+def test_the_server_snippet_passes(project: pytest.Pytester) -> None:
+    pytest.importorskip("uvicorn")
+    project.runpytest_subprocess("tests/test_served.py").assert_outcomes(passed=1)
+
+
 def test_every_file_of_the_readme_takes_part() -> None:
     assert set(FILES) == {
         "app/main.py",
@@ -76,6 +81,7 @@ def test_every_file_of_the_readme_takes_part() -> None:
         "tests/test_existing.py",
         "tests/test_pool.py",
         "tests/test_report.py",
+        "tests/test_served.py",
         "tests/test_tasks.py",
     }
     assert len(RUNS) == 6

@@ -12,8 +12,8 @@ from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.judge import first_use, inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
+from pytest_noblock.model.limits import UNSETTLED, Limits
+from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.segment import Segment
 
@@ -178,6 +178,8 @@ def _near_the_limit(
 def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange, and on what no rule judges."""
     observation = run.observation
+    if exchange.returned is None and exchange.method not in (LIFESPAN, WEBSOCKET):
+        yield f"{UNSETTLED}{exchange.request} was under way when the test ended: from there on it was not measured"
     if exchange.number in run.first:
         yield from first_use.notes(observation, exchange, limits)
     if observation.slowdown > 1:

@@ -42,6 +42,9 @@ EXECUTOR = "the default executor"
 thread of asyncio's default executor. Built-in probes pass no middleware: they change no counter, no rate limit and
 no database session of the app."""
 
+WEBSOCKET = "WEBSOCKET"
+"""`Exchange.method` of a websocket connection."""
+
 LIFESPAN = "LIFESPAN"
 """`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
 when the app had started, its `completed` when the app was told to stop."""
