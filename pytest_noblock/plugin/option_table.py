@@ -146,7 +146,7 @@ OPTIONS = (
     ),
     Option(
         "scope",
-        "how long the fixture keeps an app running: `function`, `module`, `session`",
+        "how long the fixtures keep an app running: `function`, `module`, `session`",
         "`function`",
         choices=get_args(Scope),
     ),
