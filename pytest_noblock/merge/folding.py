@@ -31,10 +31,10 @@ Record = dict[str, Any]
 class Folding:
     """The merged run, as far as its reports were read."""
 
-    def __init__(self, accept: Accept, keep_record: Callable[[Record], object] | None = None) -> None:
-        """`accept`: marks what is accepted. `keep_record`: is handed each entry of `checks`."""
+    def __init__(self, accept: Accept, keep: Callable[[list[Record]], object] | None = None) -> None:
+        """`accept`: marks what is accepted. `keep`: is handed the `checks` of each report."""
         self._accept = accept
-        self._keep_record = keep_record
+        self._keep = keep
         self._environments: dict[tuple[object, ...], Environment] = {}
         self._rows = Rows()
         self._quiet: Counter[str] = Counter()
@@ -69,6 +69,8 @@ class Folding:
                     self._rows.add_check(entry, outcome, alone=not shard.routes)
         except (KeyError, TypeError, ValueError) as error:
             raise Refused(f"{shard.name} is no report of pytest-noblock: {type(error).__name__}: {error}") from None
+        if self._keep is not None:
+            self._keep(shard.checks)
 
     def _add(self, entry: Record, environment: Environment) -> Outcome:
         """Returns the check's outcome, which what is accepted may change."""
@@ -81,8 +83,6 @@ class Folding:
             self._told.append(_check(entry, environment))
         elif entry["request"] not in (LIFESPAN, NO_REQUEST):
             self._quiet[outcome] += 1
-        if self._keep_record is not None:
-            self._keep_record(entry)
         return outcome
 
     def _look(self, entry: Record, environment: Environment) -> Outcome:

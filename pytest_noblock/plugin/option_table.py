@@ -166,7 +166,7 @@ OPTIONS = (
     ),
     Option(
         "linger",
-        "how long after its end a request's own detached work is waited for",
+        "how long what a request left behind is waited for",
         "1 s",
         ini_only=True,
         read=settings.read_linger,
