@@ -20,6 +20,8 @@ Event = dict[str, Any]
 Span = tuple[str, int, int, Mapping[str, object]]
 """Name, began and ended in ns since the request was sent, and what the viewer shows of it."""
 
+_MOST_TRACKS = 3
+"""Probes that wait at the same time need a track each; those that were due first show what the others show."""
 _MOST_REQUESTS = 2000
 """A viewer takes some seconds for so many."""
 
@@ -39,7 +41,7 @@ def _process(number: int, check: Check) -> Iterator[Event]:
         yield _named("thread_name", number, thread, track)
         yield _sorted("thread_sort_index", number, thread, thread)
         for name, began, ended, shown in spans:
-            yield {
+            event = {
                 "name": printable(name),
                 "cat": "noblock",
                 "ph": "X",
@@ -47,8 +49,8 @@ def _process(number: int, check: Check) -> Iterator[Event]:
                 "tid": thread,
                 "ts": max(0, began) / 1000,
                 "dur": max(0, ended - began) / 1000,
-                "args": shown,
             }
+            yield {**event, "args": shown} if shown else event
 
 
 def _named(what: str, process: int, thread: int, name: str) -> Event:
@@ -68,7 +70,7 @@ def _tracks(check: Check) -> Iterator[tuple[str, Sequence[Span]]]:
         ("background tasks", _tasks(check)),
         *((f"probes of {without_secrets(path)}", _probes(check, path)) for path in _paths(check)),
     ):
-        for place, track in enumerate(_apart(spans)):
+        for place, track in enumerate(_apart(spans)[:_MOST_TRACKS]):
             yield (name if place == 0 else f"{name} ({place + 1})"), [span for whole in track for span in whole]
 
 

@@ -1,10 +1,12 @@
 """The trace, by a reader of the format: what Perfetto and speedscope ask of it."""
 
 import json
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
 
+from pytest_noblock.model.observation import Probe
 from pytest_noblock.report.trace import render
 from pytest_noblock.report.wire import Run
 from tests.report.runs import ALL, EMPTY, ENVIRONMENT, GREEN, ROUTED, hostile
@@ -61,6 +63,16 @@ def test_a_request_has_its_stall_with_its_stack_and_its_probes():
     assert tracks["event loop held"][0][:2] == (10_000, 311_000)
     assert tracks["probes of /health"] == [(25_000, 313_000, "/health waits")]
     assert tracks["probes of /health (2)"] == [(50_000, 314_000, "/health waits")]  # they waited at the same time
+
+
+def test_of_many_probes_that_wait_at_once_the_first_are_shown():
+    red = ROUTED["sync-network"]
+    at = red.exchange.sent
+    runs = tuple(Probe("/health", at + each, at + 10_000_000) for each in range(9))
+    tracks, _ = read(Run(ENVIRONMENT, (replace(red, probe_runs=runs),)))
+    shown = [name for name in tracks if name.startswith("probes")]
+    assert shown == ["probes of /health", "probes of /health (2)", "probes of /health (3)"]
+    assert tracks["probes of /health"][0][0] == 0
 
 
 def test_each_request_is_a_process_of_its_own():
