@@ -25,6 +25,8 @@ _MOST_RESULTS = 5000
 _MOST_RELATED = 20
 _MOST_FRAMES = 100
 _FINGERPRINT = "noblock/v1"
+_OF_GITHUB = "primaryLocationLineHash"
+"""The one that GitHub reads; where a file has none, its action makes one of the source around the line."""
 _ROOT = "%SRCROOT%"
 """The base that all readers know as the top of the repository."""
 
@@ -87,7 +89,7 @@ def _result(entry: Entry, kinds: list[Kind], environment: Environment) -> Json:
         "level": "error" if entry.accepted is None else "note",
         "message": {"text": _message(entry)},
         "locations": [_location(entry.check, finding, environment)],
-        "partialFingerprints": {_FINGERPRINT: finding.identity.fingerprint},
+        "partialFingerprints": _fingerprints(finding),
         "occurrenceCount": len(entry.all),
         "properties": {"route": printable(finding.route), "tests": [printable(test) for test in entry.tests[:20]]},
     }
@@ -99,6 +101,11 @@ def _result(entry: Entry, kinds: list[Kind], environment: Environment) -> Json:
     if entry.accepted is not None:
         result["suppressions"] = [{"kind": "external", "justification": printable(entry.accepted)}]
     return result
+
+
+def _fingerprints(finding: Finding) -> Json:
+    whole = finding.identity.fingerprint
+    return {_FINGERPRINT: whole, _OF_GITHUB: f"{whole[:16]}:1"}
 
 
 def _message(entry: Entry) -> str:

@@ -77,7 +77,8 @@ def test_the_fingerprint_stays_where_lines_times_and_counts_change():
     other = replace(one.findings[0], call="httpx.get")
     prints = [first(replace(one, findings=(each,)))["partialFingerprints"] for each in (*one.findings, moved, other)]
     assert prints[0] == prints[1] != prints[2]
-    assert list(prints[0]) == ["noblock/v1"]
+    assert list(prints[0]) == ["noblock/v1", "primaryLocationLineHash"]
+    assert prints[0]["primaryLocationLineHash"] != prints[2]["primaryLocationLineHash"]
 
 
 def test_the_same_finding_is_one_result_and_the_worst():
