@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from pytest_noblock.calls.known import known
 from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.identity import FindingIdentity, identity, identity_of, route_name
@@ -59,8 +60,10 @@ class _Seen(NamedTuple):
 
     @property
     def line_is_known(self) -> bool:
-        """False where no line was caught, or a `def` stands for one."""
+        """False where no line was caught, a `def` stands for one, or looks at a computation show a call that waits."""
         if self.identity.file is None:
+            return False
+        if self.identity.kind == "cpu" and (call := known(self.identity.call)) is not None and not call.cpu:
             return False
         return self.identity.call is not None or not self._at_definition
 

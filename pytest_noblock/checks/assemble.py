@@ -150,10 +150,10 @@ def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Findin
     own = [each for each in segments if each.exchange == exchange.number]
     if not own:
         return exchange.brief
-    from pytest_noblock.judge.stalls import slept  # most watched requests have short steps alone
+    from pytest_noblock.judge.stalls import surely_slept  # most watched requests have short steps alone
 
     longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
-    return max(longest, exchange.brief + sum(each.cpu + slept(each) for each in own))
+    return max(longest, exchange.brief + sum(each.cpu + surely_slept(each) for each in own))
 
 
 def almost(

@@ -12,7 +12,7 @@ from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.grouping import Shown
-from pytest_noblock.judge.stalls import slept
+from pytest_noblock.judge.stalls import surely_slept
 from pytest_noblock.model.finding import Almost, Finding, Part
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS
@@ -84,7 +84,7 @@ def _sum(exchange: Exchange, own: Sequence[Segment], final: Sequence[Finding]) -
     """What is told by findings comes off, sleep first where it was sleep."""
     told = [each for each in final if KINDS[each.kind].on_loop]
     cpu = sum(each.cpu for each in own) + exchange.brief - sum(_share(each, each.cpu) for each in told)
-    asleep = sum(slept(each) for each in own) - sum(_share(each, each.asleep) for each in told)
+    asleep = sum(surely_slept(each) for each in own) - sum(_share(each, each.asleep) for each in told)
     taken = sum(len(each.stalls) for each in told)
     return _Sum(max(0, cpu), max(0, asleep), max(1, exchange.steps - taken))
 

@@ -83,6 +83,7 @@ def run(known, *checks, meter="full", **more):
         (SLEEPS, finding(SLEEPS._replace(kind="sync-network")), False),
         (BURNS, finding(BURNS._replace(call="app.main.g")), True),  # another line of the same loop
         (BARE, finding(BURNS), True),
+        (BURNS, finding(BURNS._replace(function="other", call="time.sleep")), True),  # the only looks came in a sleep
         (BURNS, finding(BARE), True),
         (BURNS, finding(BURNS._replace(call="fastapi.encoders.jsonable_encoder"), code="async def f():"), False),
         (BURNS, finding(BURNS._replace(function="other")), False),

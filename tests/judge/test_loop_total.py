@@ -9,7 +9,7 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.rules import Readings, Rule
-from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.segment import BlockingCall, Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 pytestmark = pytest.mark.one_python
@@ -113,3 +113,12 @@ def test_computing_of_little_more_than_the_limit_is_judged_by_the_pace_of_the_ma
 def test_without_an_endpoint_there_is_no_place():
     one = judge(segments(*[30] * 10), exchange=EXCHANGE._replace(defined=None)).finding
     assert (one.file, one.line, one.function) == (None, None, None)
+
+
+@pytest.mark.parametrize(("others", "slept"), [(0, 120), (60, 20)])
+def test_beside_a_busy_thread_only_the_sleep_counts_that_was_asked_for(others, slept):
+    """What the wait for the GIL took cannot be told from a sleep there, and a sum has no run that confirms it."""
+    call = BlockingCall("time.sleep", network=False, began=0, ended=120 * MS, stack=(), asked=20 * MS)
+    own = [each._replace(others_cpu=others * MS, calls=(call,)) for each in segments(120)]
+    total = judge(own, limits=Limits(max_total=10 * MS), exchange=EXCHANGE._replace(steps=1))
+    assert total.finding.asleep == slept * MS
