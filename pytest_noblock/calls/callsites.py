@@ -133,6 +133,14 @@ def functions_at(file: str, line: int) -> list[Function]:
     return [each for each in found if isinstance(each, Function)][::-1]
 
 
+def annotated_return(code: types.CodeType) -> str | None:
+    """What the function of this code is written to return: `Reply` of `def get(self) -> "Reply"`."""
+    for function in functions_at(code.co_filename, code.co_firstlineno):
+        if _defines(function, code) and function.returns is not None:
+            return ast.unparse(function.returns).strip("'\"")  # it may stand in quotes
+    return None
+
+
 def bound(file: str, line: int, name: str) -> ast.expr | None:
     """What the functions around a line bind to a name, in one place alone: `lock = Lock()`, `with Session() as db`.
 

@@ -12,7 +12,7 @@ from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
 LINE = Frame("/project/app.py", 7, "report", "time.sleep", user=True)
-HOME = Exchange(1, "GET", "/", sent=0, completed=90 * MS, route="/", endpoint="app.home", steps=1)
+HOME = Exchange(1, "GET", "/", sent=0, completed=90 * MS, returned=91 * MS, route="/", endpoint="app.home", steps=1)
 OTHER = HOME._replace(number=2, path="/other", route="/other")
 START = HOME._replace(method=LIFESPAN, path="", route=None, endpoint=None)
 RULES = WatchRules()
