@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from pytest_noblock.merge.command import main
 from pytest_noblock.report.formats import REPORT_SUFFIXES
 
 pytestmark = pytest.mark.one_python
@@ -235,3 +236,37 @@ def test_no_format_tells_a_secret_or_has_a_control_character(pytester):
         assert "\x1b" not in text, file
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), file
         assert "/r/" in text, file
+
+
+SHARDS = """
+    import pytest, shop
+    from fastapi.testclient import TestClient
+
+    def test_a(): TestClient(shop.app).get("/awaits")
+    def test_b(): TestClient(shop.app).get("/blocks")
+    def test_c(noblock): assert noblock.check("GET", "/blocks").outcome == "failed"
+"""
+
+
+def test_the_shards_of_a_suite_are_judged_as_one_run(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.path)
+    shop.makepyfile(test_it=SHARDS)
+    for name in ("a", "b", "c"):
+        shop.runpytest("--noblock", "--noblock-app=shop:app", f"--noblock-report={name}.json", "-k", f"test_{name}")
+    capsys.readouterr()
+    assert main(["merge", "a.json", "c.json"]) == pytest.ExitCode.OK  # as both of these runs
+    assert main(["merge", "a.json", "b.json", "c.json", "--report=all.md"]) == pytest.ExitCode.TESTS_FAILED
+    printed = capsys.readouterr().out
+    assert printed.count("shop.py:17  sync-io") == 2  # one line in each merge
+    assert "2 of 7 routes measured" in printed
+    assert "## pytest-noblock: 1 finding to mend" in (shop.path / "all.md").read_text()
+    other = shop.mkdir("other")
+    other.joinpath("pytest.ini").write_text("[pytest]\n")
+    other.joinpath("test_other.py").write_text("def test_a(noblock): noblock.get('/awaits')")
+    shop.runpytest("--noblock-app=shop:app", "--noblock-report=d.json", "--rootdir=other", "other")
+    capsys.readouterr()
+    assert main(["merge", "a.json", "d.json"]) == pytest.ExitCode.USAGE_ERROR
+    assert (
+        f"d.json is of another root: its files lie in other, those of a.json in {shop.path.name}"
+        in capsys.readouterr().err
+    )
