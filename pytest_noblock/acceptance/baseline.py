@@ -102,7 +102,15 @@ class Baseline:
         for place, each in enumerate(seen):
             if not each.line_is_known:
                 found[place] = next((entry for entry in self._like(each) if entry not in found), None)
-        return [self._by_share(one, almost) if entry is None else entry for one, entry in zip(seen, found, strict=True)]
+        pairs = zip(seen, found, strict=True)
+        return [entry or self._by_share(one, almost) or self._by_swap(one) for one, entry in pairs]
+
+    def _by_swap(self, seen: _Seen) -> Entry | None:
+        """Of a step that computes here and sleeps there: both are known, and the looks took one line for the other."""
+        kind, route, file, function, _call = seen.identity
+        others = [each for each in self._of_route.get(route, ()) if kind in _MIXED and each.identity.kind in _MIXED]
+        here = any(each.identity.kind != kind and each.identity[2:4] == (file, function) for each in others)
+        return next((each for each in others if here and each.identity.kind == kind), None)
 
     def _by_share(self, seen: _Seen, almost: Sequence[_Seen]) -> Entry | None:
         shared = (each for each in almost if each.part and each.identity.kind == seen.identity.kind)

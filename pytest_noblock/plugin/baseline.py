@@ -87,6 +87,11 @@ class BaselineOfRun:
                 f"fixed findings still stand in {self.name}: run {_UPDATE} on your machine, and commit the file"
             )
 
+    def leave(self) -> None:
+        """The run did not come to its end: nothing is judged, and nothing is written."""
+        if self.updates:
+            self.problem = f"the run did not come to its end: the baseline {self.name} stays as it was"
+
     def _update(self, run: Judged) -> None:
         after = updated(self._known, run)
         kept = sum(each in after.entries for each in self._known.entries)

@@ -202,7 +202,10 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _judge_baseline(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._baseline is None or exitstatus not in _TO_THE_END:
+        if self._baseline is None:
+            return
+        if exitstatus not in _TO_THE_END:
+            self._baseline.leave()
             return
         stopped = bool(session.shouldstop or session.shouldfail)
         records = [record for records in self._collected.by_test.values() for record in records]
@@ -243,7 +246,8 @@ class Reporter:
             for line in (*self._unwritten, *self._kept):
                 terminalreporter.line(line, red=line in self._unwritten)
         unseen = list(self._unseen.lines(self._collected.seen, self._vain))
-        if not self._collected and not self._vacuous and not unseen and self._baseline is None:
+        problem = self._baseline is not None and self._baseline.problem is not None
+        if not self._collected and not self._vacuous and not unseen and not problem:
             return
         from pytest_noblock.model.shown import printable
 
@@ -283,7 +287,7 @@ class Reporter:
             terminalreporter.line(self._sweep.failed, red=True)
 
     def _summarize_baseline(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._baseline is None:
+        if self._baseline is None or not (self._collected or self._baseline.problem):
             return
         for line in self._baseline.lines():
             terminalreporter.line(_printable(line))

@@ -120,6 +120,16 @@ def test_two_lines_of_one_step_take_turns_at_being_the_longest(ms, known):
     assert updated(baseline(), run(baseline(), shown)) == baseline(other)
 
 
+def test_a_step_that_computes_here_and_sleeps_there_is_known_as_both():
+    burns = BURNS._replace(function="burn")
+    swapped = check(finding(SLEEPS._replace(function="burn", call="app.main.f")))
+    assert run(baseline(SLEEPS, burns), swapped).known == baseline(SLEEPS).entries
+    assert run(baseline(SLEEPS), swapped).new
+    assert run(baseline(burns), swapped).new
+    assert run(baseline(SLEEPS, burns._replace(route="GET /a")), swapped).new
+    assert run(baseline(SLEEPS, burns), check(finding(SLEEPS._replace(function="third")))).new
+
+
 def test_what_the_user_accepts_stays_as_it_is():
     told = accept(check_of(check(finding(SLEEPS)), 1, "full"), [Allowance("legacy")])
     assert baseline(SLEEPS).accepting(told, TODAY) == told

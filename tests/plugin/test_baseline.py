@@ -265,3 +265,21 @@ def test_what_cannot_be_written_is_told_and_the_run_is_red(three_ways, pytester)
     result.assert_outcomes(passed=1, deselected=3)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"the baseline {FILE} cannot be written: it is a folder, and a report needs a file"])
+
+
+def test_a_run_that_does_not_come_to_its_end_writes_nothing(three_ways, pytester):
+    ends = "\ndef test_ends():\n    import pytest\n    pytest.exit('enough')\n"
+    pytester.makepyfile(test_one=THREE_WAYS + ends)
+    result = three_ways("--noblock-update-baseline", "-k", "watched or ends")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines([f"the run did not come to its end: the baseline {FILE} stays as it was"])
+    assert not pytester.path.joinpath(FILE).exists()
+
+
+def test_a_run_that_measures_nothing_says_nothing_of_its_baseline(pytester):
+    pytester.path.joinpath(FILE).write_text('{"noblock_baseline": 1}\n', encoding="utf-8")
+    pytester.makeini(f"[pytest]\nnoblock_baseline = {FILE}\n")
+    pytester.makepyfile("def test_it():\n    pass\n")
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line(f"*baseline {FILE}*")
