@@ -107,7 +107,7 @@ def _check(
         relative,
         loop=run.observation.loop,
         loop_ns=assemble.held(exchange, run.observation.segments, sure),
-        steps=assemble.steps(exchange, run.observation.segments),
+        steps=assemble.steps(exchange, run.observation.segments) if sure else (),
         max_total=rules.limits.max_total,
         almost=assemble.almost(sure, found, rules.limits, relative),
     )
