@@ -124,6 +124,12 @@ def syntax_tree(file: str) -> ast.Module | None:
     return _source(file).tree
 
 
+def statements_of_module(file: str, line: int) -> list[ast.stmt]:
+    """Those statements of the module itself that a line is in: a class or a function, as a whole."""
+    tree = syntax_tree(file)
+    return [each for each in tree.body if _spans(each, line)] if tree is not None else []
+
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -6,7 +6,6 @@ request without a metered step has a `reason`. The fixture notes what the warm-u
 it notes what was imported for the first time.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
@@ -19,7 +18,6 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Meter, Probe
 from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.segment import Segment
-from pytest_noblock.model.units import seconds
 
 if TYPE_CHECKING:
     import httpx
@@ -82,7 +80,7 @@ def measured(
         route=exchange.route,
         endpoint=exchange.endpoint,
         outcome=outcome_of(verdict.findings, reason),
-        duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
+        duration=_duration(exchange),
         limit=subject.limit,
         meter=subject.meter,
         findings=findings,
@@ -93,25 +91,13 @@ def measured(
         exchange=exchange,
         exchanges=(exchange,),
     )
-    check = replace(check, **more)
-    return _with_routes(check if check.capacity else replace(check, capacity=capacity(check.loop_ns)))
+    return _with_routes(replace(check, **more))
 
 
 def _status(exchange: Exchange) -> int | None:
     """A websocket's endpoint raises at its end, as a rule."""
     raised = exchange.status is None and exchange.error is not None and exchange.method != "WEBSOCKET"
     return 500 if raised else exchange.status
-
-
-def capacity(loop_ns: int, pools: str | None = None, per_second: float = math.inf) -> str | None:
-    """How many such requests one worker can serve in a second, by what it runs out of first, in words.
-
-    `pools`: what the thread pools let through, in words; `per_second`: in numbers.
-    """
-    if not loop_ns or (pools is not None and per_second <= 1e9 / loop_ns):
-        return pools
-    rate = 1e9 / loop_ns
-    return f"1 event loop / {seconds(loop_ns)} = {rate:{'.0f' if rate >= 10 else '.2g'}} requests per second"
 
 
 def with_total(
@@ -135,6 +121,29 @@ def with_total(
         return _with_routes(with_findings(check, (*check.findings, total.finding)))
     almost = (*check.almost, total.almost) if total.almost is not None else check.almost
     return replace(check, almost=almost, notes=(*check.notes, total.note) if total.note else check.notes)
+
+
+def uneventful(subject: Subject, exchange: Exchange, loop: str, loop_ns: int) -> Check:
+    """As `measured`, of an exchange of which no judge has anything to say: it has no background task, and steps."""
+    return Check(
+        id=subject.id,
+        request=subject.request,
+        route=exchange.route,
+        endpoint=exchange.endpoint,
+        outcome=outcome_of((), None),
+        duration=_duration(exchange),
+        limit=subject.limit,
+        meter=subject.meter,
+        exchange=exchange,
+        exchanges=(exchange,),
+        loop_ns=loop_ns,
+        loop=loop,
+        status=_status(exchange),
+    )
+
+
+def _duration(exchange: Exchange) -> int:
+    return (exchange.completed or exchange.returned or exchange.sent) - exchange.sent
 
 
 def _one_for_each_line(found: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -15,9 +15,10 @@ from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.guard import fault
+from pytest_noblock.engine.many.flights import Many, ManyRun
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
-from pytest_noblock.engine.observe_many import Many, ManyRun, observe_many
+from pytest_noblock.engine.observe_many import observe_many
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
@@ -206,7 +207,7 @@ class Checker:
             almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=assemble.capacity(held, pool.capacity(observation), pool.per_second(observation)),
+            capacity=pool.capacity(observation, held),
             exchanges=observation.exchanges,
             response=response,
         )

@@ -106,6 +106,8 @@ class LinuxClock:
     is known. The clock then opens the file when the thread has waited `_UNREAD_NS` in all.
     """
 
+    __slots__ = ("_address", "_born", "_buffer", "_delay", "_delay_read", "_fd", "_native", "_pread", "splits_waiting")
+
     def __init__(self, born: int | None = None) -> None:
         if _RUSAGE_THREAD is None:
             raise OSError("no per-thread resource usage on this platform")
@@ -127,7 +129,8 @@ class LinuxClock:
 
     def _read_delay(self, moment: int) -> None:
         if self._fd == _UNOPENED and self._born is not None:
-            if moment - self._born - _cpu() < _UNREAD_NS:
+            age = moment - self._born
+            if age < _UNREAD_NS or age - _cpu() < _UNREAD_NS:  # to ask for the CPU time takes 1 us
                 return
             try:
                 self._open()

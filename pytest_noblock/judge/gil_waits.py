@@ -4,6 +4,9 @@ A thread that waits for the GIL wakes every 5 ms and asks for the GIL again (CPy
 wait for the GIL shows many switches, and one long sleep shows one switch.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -32,7 +35,8 @@ _FEWEST_LOOKS, _FEWEST_BESIDE_THREADS = 2, 4
 """So many looks must find the GIL free; the second where other threads computed as much as one that keeps the GIL and
 waits for a processor."""
 _FREE_SHARE = 3 / 4
-"""The share of the watchdog's looks that found the GIL free, at least. The loop thread may have had the GIL at one."""
+"""The share of the time that was looked at in which the looks found the GIL free, at least. The loop thread may have
+had the GIL at one look."""
 _GIL_FREE_NS = 1_000_000
 """Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
 taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
@@ -107,11 +111,24 @@ def gil_was_free(segment: Segment) -> bool:
     for less than half of the sleep. A thread that has the GIL and waits for a processor computes little, and keeps the
     watchdog waiting.
     """
-    waits = [sample.gil_wait for sample in segment.samples if sample.gil_wait is not None]
-    free = sum(wait < _GIL_FREE_NS for wait in waits)
+    looks = [sample for sample in segment.samples if sample.gil_wait is not None]
+    at_once = sum(map(_found_free, looks))
     fewest = _FEWEST_BESIDE_THREADS if _threads_computed(segment) else _FEWEST_LOOKS
-    at_once = free >= fewest and free >= _FREE_SHARE * len(waits)
-    return at_once and 2 * _threads_cpu(segment) < segment.off_cpu
+    return at_once >= fewest and _mostly_free(looks) and 2 * _threads_cpu(segment) < segment.off_cpu
+
+
+def _found_free(look: Sample) -> bool:
+    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS
+
+
+def _mostly_free(looks: Sequence[Sample]) -> bool:
+    """A look stands for the time since the look before it: they become rarer the longer the step lasts.
+
+    By their number, two early looks while the threads of a `multiprocessing.Pool` started outweighed 200 ms of sleep.
+    """
+    spans = [look.ended - before.ended for before, look in pairwise(looks)]
+    free = sum(span for span, look in zip(spans, looks[1:], strict=True) if _found_free(look))
+    return free >= _FREE_SHARE * sum(spans)
 
 
 def _threads_computed(segment: Segment) -> bool:

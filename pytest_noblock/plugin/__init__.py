@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.checks.running_servers import RunningServers
     from pytest_noblock.client import Noblock
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.server import NoblockServer
 
 _SESSION = pytest.StashKey[Session]()
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _sweep(config: pytest.Config, session: Session) -> "SweepPlugin":
     from pytest_noblock.plugin.selected import select
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
 
     sweep = SweepPlugin(config, session, select(config))
     config.pluginmanager.register(sweep, "noblock-sweep")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.plugin.entered import EnteredApps, Told
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment

@@ -219,8 +219,10 @@ def _total_rows(check: Check, finding: Finding) -> Iterator[str]:
         yield f"              {finding.code}"
     yield from _row("why", finding.reason or "not known")
     yield from evidence.parts(finding)
-    if check.capacity:
-        yield from _row("harm", f"all that one worker can serve: {check.capacity}")
+    rate = 1e9 / max(check.loop_ns, finding.blocked_ns)
+    yield from _row(
+        "harm", f"one worker can serve {rate:.{0 if rate >= 9.95 else 1}f} such requests per second, no more"
+    )
     yield from _row("instead", finding.replacement)
 
 

@@ -1,6 +1,5 @@
 """From an exchange and the judges' verdict to a check, from literal values."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from pytest_noblock.checks.assemble import (
     Subject,
     Verdict,
-    capacity,
     measured,
     route_of,
     steps,
@@ -90,21 +88,6 @@ def test_what_is_known_of_the_exchange_is_in_the_check():
     assert (check.route, check.endpoint, check.duration_ms) == ("/users/{id}", "app.user", 30.0)
     assert (check.exchange, check.exchanges) == (EXCHANGE, (EXCHANGE,))
     assert (check.notes, check.loop, check.capacity) == (("a note",), "trio", "40 at once")
-
-
-@pytest.mark.parametrize(
-    ("loop_ms", "pools", "per_second", "words"),
-    [
-        (0, None, math.inf, None),
-        (300, None, math.inf, "1 event loop / 0.3 s = 3.3 requests per second"),
-        (4, None, math.inf, "1 event loop / 0.004 s = 250 requests per second"),
-        (4, "40 tokens / 0.3 s = 133 requests per second", 133.3, "40 tokens / 0.3 s = 133 requests per second"),
-        (10, "40 tokens / 0.3 s = 133 requests per second", 133.3, "1 event loop / 0.01 s = 100 requests per second"),
-    ],
-)
-def test_capacity_is_what_a_worker_runs_out_of_first(loop_ms, pools, per_second, words):
-    assert capacity(loop_ms * MS, pools, per_second) == words
-    assert pools or built(loop_ns=loop_ms * MS).capacity == words
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_many_short_stretches_are_red_by_their_sum_in_every_mode(pytester):
             "              async def adds_up():",
             "  why     * stretches, none of them over the limit of 50 ms: asleep 1* ms, CPU * ms",
             "  part    1* ms by total.py:7 in load",
-            "  harm    all that one worker can serve: 1 event loop / 0.1* s = * requests per second",
+            "  harm    one worker can serve * such requests per second, no more",
             "  instead fewer or smaller pieces on the loop: await what waits, and let *",
             '  accept  @pytest.mark.noblock_allow("reason", kinds=["loop-total"])',
         ]

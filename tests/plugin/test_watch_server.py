@@ -31,13 +31,17 @@ async def task_waits(tasks: BackgroundTasks):
 async def task_long(tasks: BackgroundTasks):
     tasks.add_task(waits, 1.2)
 
+entered = threading.Event()
+
 @app.get("/slow/blocks")
 async def slow_blocks():
+    entered.set()
     time.sleep(0.3)
 
 @app.get("/slow/waits")
 async def slow_waits():
-    await asyncio.sleep(0.3)
+    entered.set()
+    await asyncio.sleep(1.5)
 
 @pytest.fixture(scope="module")
 def url():
@@ -65,8 +69,10 @@ def test_answered(url, path):
 
 @pytest.mark.parametrize("path", ["/slow/blocks", "/slow/waits"])
 def test_given_up(url, path):
+    entered.clear()
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(url + path, timeout=0.15)
+    assert entered.wait(20)
 """
     )
     result = pytester.runpytest("--noblock", "-p", "no:randomly", "-o", "noblock_linger=600ms")
@@ -76,7 +82,7 @@ def test_given_up(url, path):
             "GET /task/blocks blocked the event loop 1?? ms in the background (limit 50 ms)",
             "  by      *.py:9 in blocks",
             "GET /slow/blocks blocked the event loop 3?? ms (limit 50 ms)",
-            "  by      *.py:28 in slow_blocks",
+            "  by      *.py:31 in slow_blocks",
         ]
     )
     told = [line for line in result.outlines if "was under way when the test ended" in line]

@@ -83,7 +83,7 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 # --- what is uneventful
 
 
-METERED = SimpleNamespace(steps=1, tasks=[], left=[])
+METERED = SimpleNamespace(steps=1, tasks=[], left=[], returned=1)
 
 
 def a_recorder(*segments, records=(METERED,), recorded_off_loop=False):

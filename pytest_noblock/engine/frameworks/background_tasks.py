@@ -17,9 +17,8 @@ from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Mess
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, attribute
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, first_line
+from pytest_noblock.engine.stacks import RawFrame, capture, first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import Task
 
 Join = Callable[[Patch], None]
@@ -169,12 +168,12 @@ def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
         module=told.module,
         qualname=told.qualname,
         arguments=told.arguments,
-        added_at=user_frame(as_stack(made.added, user)),
+        added_at=user_line(made.added, user),
         began=made.began,
         ended=made.ended,
         error=None if told.error is None else told.error.text,
         raised_at=None if told.error is None else errors.place(told.error, user),
-        called_at=user_frame(as_stack(_inside_handler(made.called, record), user)),
+        called_at=user_line(_inside_handler(made.called, record), user),
         batch=made.batch,
         defined=None if told.code is None else first_line(told.code, user),
     )
