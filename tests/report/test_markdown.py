@@ -31,7 +31,7 @@ def test_a_green_run_and_an_empty_one_say_so():
 
 def test_the_routes_have_what_a_worker_serves():
     red = replace(ROUTED["sync-network"], loop_ns=303_000_000)
-    assert "| `GET /report` | failed | 301.2 ms | 303.0 ms | 3 | 1 |" in render(Run(ENVIRONMENT, (red,)))
+    assert "| `GET /report` | failed | 301.2 ms | 303.0 ms | 3.3 | 1 |" in render(Run(ENVIRONMENT, (red,)))
 
 
 def test_what_was_not_measured_is_listed():
