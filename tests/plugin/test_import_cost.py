@@ -22,7 +22,8 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
     model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.watching
-    report.coverage report.json_v1 report.summary report.uneventful sweep.openapi sweep.route sweep.routes
+    report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
+    sweep.route sweep.routes sweep.seen sweep.walk
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
