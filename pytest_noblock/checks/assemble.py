@@ -49,6 +49,7 @@ class FromObservation(TypedDict, total=False):
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
     loop_ns: int
+    steps: tuple[tuple[int, int], ...]
     max_total: int
     almost: tuple[Almost, ...]
 
@@ -175,6 +176,16 @@ def almost(
     from pytest_noblock.judge import grouping
 
     return grouping.almost(final, grouping.findings(found, relative), [], limits)
+
+
+_MOST_STEPS = 100
+"""A picture shows no more."""
+
+
+def steps(exchange: Exchange, segments: Iterable[Segment]) -> tuple[tuple[int, int], ...]:
+    """The longest stretches of the exchange on the loop thread, in order of time."""
+    own = ((each.began, each.ended) for each in segments if each.exchange == exchange.number)
+    return tuple(sorted(sorted(own, key=lambda step: step[0] - step[1])[:_MOST_STEPS]))
 
 
 def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple[str, ...]) -> Check:

@@ -202,6 +202,7 @@ class Checker:
             self._user.relative,
             loop=observation.loop,
             loop_ns=held,
+            steps=assemble.steps(exchange, observation.segments),
             max_total=plan.limits.max_total,
             almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),

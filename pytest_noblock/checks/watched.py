@@ -117,6 +117,7 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         relative,
         loop=observation.loop,
         loop_ns=assemble.held(exchange, segments, sure),
+        steps=assemble.steps(exchange, segments) if sure else (),
         max_total=rules.limits.max_total,
         almost=assemble.almost(sure, found, rules.limits, relative),
     )

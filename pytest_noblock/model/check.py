@@ -140,6 +140,9 @@ class Check:
     """The HTTP status of the answer, 500 where the app raised; None where neither is known."""
     max_total: int = 0
     """Ns for which the request may hold the event loop in all; 0 where there is no such limit."""
+    steps: tuple[tuple[int, int], ...] = ()
+    """(began, ended) of the longest stretches for which the request ran on the loop thread, in order of time; moments
+    as in `Finding.stalls`. Empty where none was long enough to be recorded."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""

@@ -27,7 +27,7 @@ class FindingIdentity(NamedTuple):
         """64 hex digits, the same for the same identity on every machine."""
         from hashlib import sha256  # most runs ask for none
 
-        return sha256("\0".join(each or "" for each in self).encode()).hexdigest()
+        return sha256("\0".join(each or "" for each in self).encode(errors="backslashreplace")).hexdigest()
 
 
 def identity(kind: str, route: str, file: str | None, function: str | None, call: str | None) -> FindingIdentity:

@@ -132,7 +132,12 @@ OPTIONS = (
         read=settings.read_probe,
     ),
     Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
-    Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
+    Option(
+        "report",
+        "write a report: `.json`, `.html`, `.sarif`, `.md`, `.gitlab.json` or `.trace.json`, by the name's end",
+        value="FILE",
+        repeatable=True,
+    ),
     Option("baseline", "a file of known findings: only new ones fail", value="FILE"),
     Option(
         "update_baseline",

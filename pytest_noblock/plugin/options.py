@@ -29,6 +29,11 @@ ROUTES = "noblock-routes"
 SAID = "noblock-said-of-routes"
 """The user property of one of them: a sentence on what the sweep does not see."""
 
+ACTIONS = "GITHUB_ACTIONS"
+"""GitHub sets this variable to `true`."""
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Its value is the file whose Markdown the job shows; each step has one of its own."""
+
 _OF_RUN = pytest.StashKey[Settings]()
 _BASELINE = pytest.StashKey["BaselineOfRun"]()
 
@@ -85,6 +90,11 @@ def watches_all(config: pytest.Config) -> bool:
 def reports(config: pytest.Config) -> list[str]:
     """The files that reports are written to, as given."""
     return cast("list[str]", value_of(config, "report") or [])
+
+
+def tells_github() -> bool:
+    """Whether GitHub Actions is told of the run; see `plugin.ci`."""
+    return os.environ.get(ACTIONS) == "true" or bool(os.environ.get(SUMMARY))
 
 
 def asked_for(config: pytest.Config) -> bool:
@@ -199,7 +209,8 @@ def _validate_report(file: str, source: str) -> None:
 
     if not file.endswith(REPORT_SUFFIXES):
         raise pytest.UsageError(
-            f"{source}: the format of {file!r} is not known: its name must end in {' or '.join(REPORT_SUFFIXES)}"
+            f"{source}: the format of {file!r} is not known: its name must end in {', '.join(REPORT_SUFFIXES[:-1])} or "
+            f"{REPORT_SUFFIXES[-1]}"
         )
 
 

@@ -63,6 +63,7 @@ class Reporter:
         debug: bool = False,
         warns: bool = False,
         sweep: "SweepReport | None" = None,
+        tells_ci: bool = False,
         baseline: "BaselineOfRun | None" = None,
         routes: "RoutesOfRun | None" = None,
     ) -> None:
@@ -70,8 +71,9 @@ class Reporter:
 
         `must_watch`: a run that watched nothing is not green. `debug`: the summary lists the notes. `warns`:
         whether the run's action is `warn`. `sweep`: None where nothing is swept. `baseline`: the known findings.
-        `routes`: the routes of the apps that requests entered.
+        `routes`: the routes of the apps that requests entered. `tells_ci`: see `plugin.ci`.
         """
+        self._tells_ci = tells_ci
         self._sweep = sweep
         self._baseline = baseline
         self._routes = routes
@@ -83,6 +85,10 @@ class Reporter:
         self._debug = debug
         self._ran = False
         """Whether a test has come to its end."""
+        self._ended = True
+        """Whether the run came to its end."""
+        self._failed: set[str] = set()
+        """The tests that failed, as they ran last."""
         self._unwritten: list[str] = []
         self._kept: list[str] = []
         self._vacuous = False
@@ -96,6 +102,10 @@ class Reporter:
         """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
         try:
             self._unseen.ended(report)
+            if report.outcome == "failed":
+                self._failed.add(report.nodeid)
+            elif report.when == "setup":
+                self._failed.discard(report.nodeid)
             if report.when == "teardown":
                 self._keep(report)
         except Exception as error:
@@ -119,7 +129,7 @@ class Reporter:
         again = report.nodeid in self._collected.texts
         if self._collected.keep(report):
             self._keep_others(report)
-        if self._files:
+        if self._files or self._tells_ci:
             self._collected.keep_carried(report)
             self._grow(report.nodeid, again=again)
 
@@ -138,7 +148,7 @@ class Reporter:
 
     def _grow(self, test: str, *, again: bool) -> None:
         """Adds the test to the reports at once: the run may be killed. `again`: the test was in them before."""
-        if test not in self._collected.texts:
+        if not self._files or test not in self._collected.texts:
             return
         records, environment = self._collected.of(test, and_before=again), self._environment(self._collected.loops)
         for each in self._growing:
@@ -164,15 +174,16 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if exitstatus == pytest.ExitCode.OK and self._vacuous:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        self._ended = exitstatus in _TO_THE_END and not (session.shouldstop or session.shouldfail)
         if ran:
             self._judge_routes(session)
             self._judge_sweep(session)
             self._judge_baseline(session, exitstatus)
         if ran and self._ran and (self._collected or exitstatus in _TO_THE_END):
-            self._unwritten = list(self._write()) if self._files else []
+            self._unwritten = [*self._write(), *self._tell_ci()]
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._kept = [f"nothing was measured: {_not_written(file)}" for file in self._files]
-        if self._unwritten:
+        if self._unwritten and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _judge_sweep(self, session: pytest.Session) -> None:
@@ -221,6 +232,8 @@ class Reporter:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         with GUARD:
             self._summarize(terminalreporter)
+        with GUARD:
+            self._annotate(terminalreporter)
         self._keep_faults("the summary")
         if self._faults:
             terminalreporter.section("noblock failed")
@@ -288,23 +301,47 @@ class Reporter:
 
     def _write(self) -> "Iterable[str]":
         """Writes each report file; yields a sentence for each file that could not be written."""
+        if not self._files:
+            return
         from pytest_noblock.model import shown
         from pytest_noblock.report import formats
 
-        run = self._run()
-        for growing in self._growing:
+        for file, growing in zip(self._files, self._growing, strict=True):
             growing.close()
-        for file in self._files:
             try:
-                formats.write(file, run)
+                formats.write(file, self._run)
             except OSError as error:
-                yield shown.printable(f"the report {file} cannot be written: {error.strerror or error}")
+                yield shown.printable(f"the report {file} cannot be written: {error.strerror or error}{growing.has()}")
             except Exception as error:  # noqa: BLE001  # one report must not cost the others
-                yield shown.printable(f"the report {file} cannot be written: {shown.error(error)}")
+                yield shown.printable(f"the report {file} cannot be written: {shown.error(error)}{growing.has()}")
 
+    def _tell_ci(self) -> "Iterable[str]":
+        """Adds to the summary of the job; yields a sentence where that fails."""
+        if not (self._tells_ci and self._collected):
+            return
+        from pytest_noblock.plugin.ci import add_summary
+
+        sentence = add_summary(self._run)
+        if sentence is not None:
+            yield _printable(sentence)
+
+    def _annotate(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not (self._tells_ci and self._collected):
+            return
+        from pytest_noblock.plugin.ci import annotations
+
+        for line in annotations(self._run):
+            terminalreporter.ensure_newline()
+            terminalreporter.line(line)
+
+    @cached_property
     def _run(self) -> "Run":
+        """What reports are rendered from; for the end of the run."""
         from pytest_noblock.report.wire import Run
 
         environment = self._environment(self._collected.loops)
+        if not self._ended:
+            environment["ended"] = False
+        checks = tuple(self._collected.checks(environment["meter"]))
         apps = self._routes.apps if self._routes is not None else ()
-        return Run(environment, tuple(self._collected.checks(environment["meter"])), apps)
+        return Run(environment, checks, apps, failed=frozenset(self._failed))

@@ -98,16 +98,26 @@ class Session:
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
+        version, root, folder = self._project
         return {
+            "version": version,
+            "root": root,
+            "folder": folder,
             "python": sys.version.split()[0],
             "platform": sys.platform,
             "meter": self.meter[0],
             "loop": ",".join(sorted(set(loops))) or _LOOP_OF_THE_FIXTURE,
         }
 
+    @cached_property
+    def _project(self) -> tuple[str, str, str]:
+        from pytest_noblock.plugin.project import root_and_folder, version  # only a report says it
+
+        return version(), *root_and_folder(self._config.rootpath)
+
     def carrier(self) -> Carrier | None:
         """The Carrier; None where no report was asked for: only a report needs whole checks."""
-        return Carrier() if options.reports(self._config) else None
+        return Carrier() if options.reports(self._config) or options.tells_github() else None
 
     def reporter(self) -> Reporter:
         folder = self._config.invocation_params.dir
@@ -119,6 +129,7 @@ class Session:
             debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
             sweep=self._sweep_report(),
+            tells_ci=options.tells_github(),
             baseline=options.baseline_of(self._config),
             routes=RoutesOfRun(self._config, self.entered_apps),
         )

@@ -377,3 +377,9 @@ def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
             return "by the counters of the step alone"
         case _:
             assert_never(evidence)
+
+
+def table(check: Check, finding: Finding) -> Iterator[tuple[str, str]]:
+    """What stands below the headline, as pairs of a name and a text; a line of code has the name `code`."""
+    for line in _rows(check, finding, has_baseline=False):
+        yield line[2:9].strip() or "code", line[10:].strip()

@@ -28,10 +28,11 @@ to_json = json.JSONEncoder().encode
 
 def render(run: "Run") -> str:
     """The whole report as text."""
-    from pytest_noblock.report.routes import rows  # a run without a report needs none
+    from pytest_noblock.report.routes import rows_of  # a run without a report needs none
+    from pytest_noblock.report.whole import whole
 
-    records = [record(check) for check in run.checks]
-    routes = [_route(each) for each in rows(run.checks, run.apps)]
+    records = [whole(check, run.failed) for check in run.checks]
+    routes = [route(each) for each in rows_of(run)]
     return json.dumps(document({**run.environment}, records, routes), indent=2) + "\n"
 
 
@@ -45,7 +46,7 @@ def document(environment: Record, records: Sequence[Record], routes: Sequence[Re
     }
 
 
-def _route(row: "RouteRow") -> Record:
+def route(row: "RouteRow") -> Record:
     return {
         "method": row.method,
         "path": row.path,
@@ -196,23 +197,25 @@ def _with_reason(entry: Record) -> int:
     return int(entry["outcome"] == "inconclusive" and entry["notes"][:1] == [entry["reason"]])
 
 
+_OF_A_RECORD = "kind count file line function code call replacement confirmed accepted".split()
+"""Keys of a finding's record that are fields of a Finding."""
+
+
 def _finding_of(entry: Record, route: str) -> "Finding":
     from pytest_noblock.model.finding import Finding, Waiter
     from pytest_noblock.model.observation import Phase
 
-    told = {name: value for name, value in entry.items() if name not in ("ms", "cpu_ms", "asleep_ms")}
-    waiter = Waiter(function="", **entry["waiter"]) if "waiter" in entry else None
+    told = {name: entry[name] for name in _OF_A_RECORD if name in entry}
+    waiter = {"function": "", **entry["waiter"]} if "waiter" in entry else None
     return Finding(
-        **{
-            **told,
-            "phase": Phase(entry["phase"]),
-            "blocked_ns": _ns(entry["ms"]),
-            "cpu": _ns(entry["cpu_ms"]),
-            "asleep": _ns(entry["asleep_ms"]),
-            "evidence": "none",
-            "waiter": waiter,
-            "route": route,
-        }
+        **told,
+        phase=Phase(entry["phase"]),
+        blocked_ns=_ns(entry["ms"]),
+        cpu=_ns(entry["cpu_ms"]),
+        asleep=_ns(entry["asleep_ms"]),
+        evidence="none",
+        waiter=None if waiter is None else Waiter(**waiter),
+        route=route,
     )
 
 

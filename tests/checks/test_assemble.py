@@ -9,6 +9,7 @@ from pytest_noblock.checks.assemble import (
     Verdict,
     measured,
     route_of,
+    steps,
     unmeasured,
     with_mocked_calls,
     with_task_faults,
@@ -155,3 +156,12 @@ def test_a_task_that_went_wrong_is_a_finding_of_its_own_request():
 def test_a_task_of_no_request_is_a_finding_of_the_last():
     checks = with_task_faults([built(), built()], [Fault("background-missing", "", "none was added")], relative)
     assert [check.outcome for check in checks] == ["passed", "failed"]
+
+
+def test_the_steps_are_the_requests_own_the_longest_of_them_and_in_order():
+    def step(began, ended, exchange=1):
+        return segment(exchange=exchange)._replace(began=began, ended=ended)
+
+    own = [step(1000 * number, 1000 * number + number) for number in range(1, 151)]
+    got = steps(EXCHANGE, [*reversed(own), step(1, 999, exchange=2)])
+    assert got == tuple((1000 * number, 1000 * number + number) for number in range(51, 151))

@@ -40,7 +40,10 @@ FIXTURE = """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background"
 """What needs a background task."""
-REPORT = "report.files report.formats report.growing report.wire"
+REPORT = """
+    plugin.ci plugin.project report.files report.formats report.grouped report.growing report.routes report.whole
+    report.wire
+"""
 """What needs a report file."""
 
 TELLS = """
