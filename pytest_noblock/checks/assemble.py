@@ -134,11 +134,9 @@ def uneventful(subject: Subject, exchange: Exchange, loop: str, loop_ns: int) ->
         duration=_duration(exchange),
         limit=subject.limit,
         meter=subject.meter,
-        capacity=capacity(loop_ns),
         exchange=exchange,
         exchanges=(exchange,),
         loop_ns=loop_ns,
-        status=_status(exchange),
         loop=loop,
         status=_status(exchange),
     )
