@@ -19,6 +19,15 @@ class Unreadable(ValueError):
     """What is wrong with the file, in one sentence that begins behind its name."""
 
 
+def read(content: bytes) -> Baseline:
+    """What stands in a file. Raises Unreadable."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("cannot be read: it is not UTF-8") from None
+    return parse(text)
+
+
 def parse(text: str) -> Baseline:
     """Raises Unreadable. Two lines of the same finding, as a merge may leave them, are one."""
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]

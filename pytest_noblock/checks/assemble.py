@@ -15,6 +15,7 @@ from pytest_noblock.model.finding import Almost, Finding
 from pytest_noblock.model.identity import route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.measured import status_of
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Meter, Probe
 from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.segment import Segment
@@ -95,9 +96,7 @@ def measured(
 
 
 def _status(exchange: Exchange) -> int | None:
-    """A websocket's endpoint raises at its end, as a rule."""
-    raised = exchange.status is None and exchange.error is not None and exchange.method != "WEBSOCKET"
-    return 500 if raised else exchange.status
+    return status_of(exchange.status, exchange.method, raised=exchange.error is not None)
 
 
 def with_total(

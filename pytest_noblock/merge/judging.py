@@ -6,29 +6,26 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from pytest_noblock.acceptance import baseline_text
 from pytest_noblock.acceptance.baseline import BASELINE, Baseline, Entry, Judged, judged
-from pytest_noblock.acceptance.baseline_text import Unreadable, parse
 from pytest_noblock.merge.shards import Refused, Shard
 from pytest_noblock.model.check import Check, with_findings
+from pytest_noblock.model.ci import in_ci
+from pytest_noblock.model.required import Required
 from pytest_noblock.model.shown import printable, value
 from pytest_noblock.report.totals import Totals
 
 _MOST_NAMES = 10
-_NO_CI = ("", "0", "false")
-"""What the environment variable `CI` says where it says that this is no CI."""
 
 
-def share_of(text: str | None) -> float | None:
-    """0.8 for `80%`. Raises Refused."""
+def required(text: str | None) -> Required | None:
+    """Raises Refused."""
     if text is None:
         return None
     try:
-        share = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not (text.strip().endswith("%") and 0 <= share <= 1):
-        raise Refused(f"--require: {value(text)} is not a share of the routes, as 80%")
-    return share
+        return Required.read(text)
+    except ValueError as problem:
+        raise Refused(f"--require: {value(text)} {problem}") from None
 
 
 def baseline_of(name: str | None) -> Baseline | None:
@@ -37,12 +34,10 @@ def baseline_of(name: str | None) -> Baseline | None:
         return None
     problem = ""
     try:
-        return parse(Path(name).read_bytes().decode("utf-8-sig"))
+        return baseline_text.read(Path(name).read_bytes())
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
-    except UnicodeDecodeError:
-        problem = "cannot be read: it is not UTF-8"
-    except Unreadable as mistake:
+    except baseline_text.Unreadable as mistake:
         problem = str(mistake)
     raise Refused(printable(f"--baseline: {name} {problem}"))  # outside the except blocks: without a history
 
@@ -50,12 +45,11 @@ def baseline_of(name: str | None) -> Baseline | None:
 class Judging:
     """The rules of one merge."""
 
-    def __init__(self, name: str | None, required: str | None) -> None:
+    def __init__(self, name: str | None, require: str | None) -> None:
         """The values of `--baseline` and `--require`. Raises Refused."""
         self._name = name
         self._baseline = baseline_of(name)
-        self._required = share_of(required)
-        self._words = required
+        self._required = required(require)
         self._today = date.today()  # noqa: DTZ011  # the user's calendar
         self._judged: Judged | None = None
 
@@ -87,9 +81,10 @@ class Judging:
 
     def problems(self, told: Totals) -> Iterator[str]:
         """What makes the run red besides its findings, a sentence each."""
-        if self._required is not None and told.measured < max(1, self._required * told.routes - 1e-9):
-            yield f"--require={self._words} is not met: {told.measured} of {told.routes} routes measured"
-        if self._judged is not None and self._judged.fixed and os.environ.get("CI", "").lower() not in _NO_CI:
+        wanted = self._required
+        if wanted is not None and (told.measured < 1 or wanted.fails(told.measured, told.routes)):
+            yield f"--require={wanted.words} is not met: {told.measured} of {told.routes} routes measured"
+        if self._judged is not None and self._judged.fixed and in_ci(os.environ):
             yield f"fixed findings still stand in {self._name}: take them out on your machine, and commit the file"
 
     def lines(self) -> Iterator[str]:

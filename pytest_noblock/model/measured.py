@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pytest_noblock.model.observation import WEBSOCKET
+
 UNMEASURED = "not measured: "
 """How the note begins on a route of a sweep that is red, and whose answer measured nothing."""
 _NOT_MEASURED = ("and not measured", "the endpoint was not measured")
@@ -9,6 +11,11 @@ _NOT_MEASURED = ("and not measured", "the endpoint was not measured")
 REFUSED = 400
 """From this HTTP status on an answer measured no more than how its endpoint refuses."""
 _MEASURED = ("passed", "failed", "accepted")
+
+
+def status_of(status: int | None, method: str, *, raised: bool) -> int | None:
+    """500 where the app raised and answered nothing, as a server would; a websocket's endpoint raises at its end."""
+    return 500 if status is None and raised and method != WEBSOCKET else status
 
 
 def is_measured(outcome: str, notes: Iterable[str], status: int | None) -> bool:

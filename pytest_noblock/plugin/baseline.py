@@ -9,27 +9,22 @@ from typing import Any
 
 import pytest
 
+from pytest_noblock.acceptance import baseline_text
 from pytest_noblock.acceptance.baseline import BASELINE, Baseline, Entry, Judged, judged, updated
-from pytest_noblock.acceptance.baseline_text import Unreadable, parse, render
 from pytest_noblock.model.check import Check, with_findings
+from pytest_noblock.model.ci import in_ci
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.report import files
 
 _UPDATE = "--noblock-update-baseline"
 _MOST_NAMES = 3
-_NOT_SET = ("", "0", "false")
-"""What the environment variable `CI` says where it says that this is no CI."""
-
-
-def in_ci() -> bool:
-    return os.environ.get("CI", "").lower() not in _NOT_SET
 
 
 def read(config: pytest.Config, named: str | None, source: str, *, updates: bool) -> "BaselineOfRun":
     """Raises UsageError. `source`: the option that names the file, as the user wrote it."""
     if named is None:
         raise pytest.UsageError(f"{_UPDATE} does not know the file: add --noblock-baseline=FILE")
-    if updates and in_ci():
+    if updates and in_ci(os.environ):
         raise pytest.UsageError(
             f"{_UPDATE} is refused where CI is set: run it on your machine, look at the change, and commit the file"
         )
@@ -40,16 +35,14 @@ def read(config: pytest.Config, named: str | None, source: str, *, updates: bool
 def _read(file: Path, who: str, updates: bool) -> Baseline:  # noqa: FBT001  # of this module
     problem = ""
     try:
-        return parse(file.read_bytes().decode("utf-8-sig"))
+        return baseline_text.read(file.read_bytes())
     except FileNotFoundError:
         if updates:
             return Baseline()
         problem = f"does not exist; {_UPDATE} makes it"
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
-    except UnicodeDecodeError:
-        problem = "cannot be read: it is not UTF-8"
-    except Unreadable as mistake:
+    except baseline_text.Unreadable as mistake:
         problem = str(mistake)
     raise pytest.UsageError(f"{who} {problem}")  # outside the except blocks: without a history
 
@@ -82,7 +75,7 @@ class BaselineOfRun:
         self._judged = judged(self._known, [report], self._today, to_the_end=to_the_end)
         if self.updates:
             self._update(self._judged)
-        elif self._judged.fixed and in_ci() and not warns:
+        elif self._judged.fixed and in_ci(os.environ) and not warns:
             self.problem = (
                 f"fixed findings still stand in {self.name}: run {_UPDATE} on your machine, and commit the file"
             )
@@ -96,7 +89,7 @@ class BaselineOfRun:
         after = updated(self._known, run)
         kept = sum(each in after.entries for each in self._known.entries)
         try:
-            files.put(self._file, render(after))
+            files.put(self._file, baseline_text.render(after))
         except (OSError, ValueError) as error:
             self.problem = f"the baseline {self.name} cannot be written: {getattr(error, 'strerror', None) or error}"
             return

@@ -16,7 +16,7 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
-from pytest_noblock.model.measured import REFUSED
+from pytest_noblock.model.measured import REFUSED, status_of
 from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.attached import attach, carrier_of
@@ -141,11 +141,11 @@ class _Left(Enum):
     FOR_OTHER = "its patches are on, and fixtures of a class or a module may end before the next test has started"
 
 
-def _raised(record: LiveExchange) -> int | None:
-    """500 where the app raised and answered nothing, as a server would; a websocket's raises at its end."""
-    if record.status is not None or record.method == "WEBSOCKET" or record.error_text is None:
-        return None
-    return 500
+def _refused(record: LiveExchange) -> int | None:
+    """The status of an answer that measured nothing."""
+    raised = record.status is None and record.error_text is not None
+    status = status_of(record.status, record.method, raised=raised)
+    return status if (status or 0) >= REFUSED else None
 
 
 class PatchHandover:
@@ -247,9 +247,9 @@ class Watching:
             else:
                 route, endpoint, reached = remains.route, remains.endpoint, each.entered or remains.entered
             times = each.duration, recorder.held(each)
-            status = each.status if (each.status or 0) >= REFUSED else _raised(each)
+            refused = _refused(each)
             text = self._texts.text(
-                id, each.request, route, endpoint, *times, reached=reached is not False, status=status
+                id, each.request, route, endpoint, *times, reached=reached is not False, status=refused
             )
             attach(item, text)
         if self._carrier is not None:
