@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_noblock.model.shown import printable
-from pytest_noblock.report import failure
+from pytest_noblock.report.finding_rows import finding_rows
 from pytest_noblock.report.grouped import Entry, by_line
 from pytest_noblock.report.places import in_repository, is_absolute
 from pytest_noblock.report.totals import counted
@@ -39,7 +39,7 @@ def _lines(entry: Entry, left: int) -> Iterator[str]:
     yield entry.headline if finding.file else f"{entry.headline}, by {finding.by}"
     if finding.code:
         yield finding.code
-    for name, text in failure.table(entry.check, finding):
+    for name, text in finding_rows(entry.check, finding):
         if name in ("why", "instead"):
             yield f"{name}: {text}"
     if left:

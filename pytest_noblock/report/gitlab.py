@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_noblock.model.kinds import is_background
 from pytest_noblock.model.shown import printable
-from pytest_noblock.report import failure
+from pytest_noblock.report.finding_rows import finding_rows
 from pytest_noblock.report.grouped import Entry, by_identity
 from pytest_noblock.report.places import file_of, in_repository
 from pytest_noblock.report.wire import Environment, Run
@@ -42,7 +42,7 @@ def _issue(entry: Entry, environment: Environment) -> dict[str, Any]:
 
 
 def _instead(entry: Entry) -> str:
-    return next((text for name, text in failure.table(entry.check, entry.finding) if name == "instead"), "")
+    return next((text for name, text in finding_rows(entry.check, entry.finding) if name == "instead"), "")
 
 
 def _severity(entry: Entry) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.shown import printable
-from pytest_noblock.report import failure, routes
+from pytest_noblock.report import routes
+from pytest_noblock.report.finding_rows import finding_rows
 from pytest_noblock.report.grouped import Entry, by_line
 from pytest_noblock.report.places import in_repository
 from pytest_noblock.report.routes import RouteRow
@@ -69,7 +70,7 @@ def _finding(entry: Entry, environment: Environment) -> Iterator[str]:
     if entry.finding.code:
         yield from ("", *_block(entry.finding.code))
     yield ""
-    for name, said in failure.table(entry.check, entry.finding):
+    for name, said in finding_rows(entry.check, entry.finding):
         if name not in ("by", "code"):
             yield f"- **{name}** {code(said) if name == 'accept' else text(said)}"
     yield f"- **tests** {_named(entry.tests)}"

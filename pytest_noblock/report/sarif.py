@@ -12,7 +12,7 @@ from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, Kind, is_background
 from pytest_noblock.model.shown import printable
-from pytest_noblock.report import failure
+from pytest_noblock.report.finding_rows import finding_rows
 from pytest_noblock.report.grouped import Entry, by_identity
 from pytest_noblock.report.places import file_of, is_absolute, short, uri
 from pytest_noblock.report.wire import Environment, Run
@@ -110,7 +110,7 @@ def _fingerprints(finding: Finding) -> Json:
 
 def _message(entry: Entry) -> str:
     """The headline, and below it what the terminal says."""
-    rows = failure.table(entry.check, entry.finding)
+    rows = finding_rows(entry.check, entry.finding)
     told = [f"{name}: {text}" for name, text in rows if name in ("why", "harm", "instead")]
     return "\n".join(map(printable, [f"{entry.headline}.", *told]))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.report import failure
+from pytest_noblock.report.finding_rows import finding_rows
 from pytest_noblock.report.grouped import Entry
 from pytest_noblock.report.page import parts
 from pytest_noblock.report.page.parts import badge, code, details, esc, link, names
@@ -57,7 +57,7 @@ def _source(finding: Finding) -> str:
 
 
 def _rows(entry: Entry) -> Iterator[str]:
-    for name, text in failure.table(entry.check, entry.finding):
+    for name, text in finding_rows(entry.check, entry.finding):
         if name not in ("by", "code"):
             yield f"<dt>{esc(name)}</dt><dd>{code(text) if name == 'accept' else esc(text)}</dd>"
 
