@@ -86,6 +86,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         readings=worst.readings,
         parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
         served=_served(where, frame),
+        requests=worst.requests,
     )
 
 

@@ -148,6 +148,8 @@ class Finding:
     """The last day on which the baseline accepted it, `2026-12-31`; None where none did, or still does."""
     served: str | None = None
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
+    requests: int = 1
+    """How many requests of one endpoint held the loop together, in one turn: the times are those of all of them."""
 
     @property
     def identity(self) -> FindingIdentity:
