@@ -8,16 +8,8 @@ behind a server.
 from collections.abc import Iterator
 from types import FrameType
 
+from pytest_noblock.engine.asgi.boundary import PIECE
 from pytest_noblock.engine.exchange import Message
-
-PIECE = 65_536
-"""Bytes. uvicorn stops to read the socket at so many that are unread (`HIGH_WATER_LIMIT`), hypercorn reads so many."""
-MOST_AT_ONCE = 5 * PIECE
-"""Bytes. uvicorn may add what asyncio reads at once, 256 KiB. A longer message comes from a client in process."""
-
-MOST_UNREAD = 16 << 20
-"""Bytes. No server sends more in one turn of the loop: the kernel's buffers of both ends are full, and it waits for the
-client. Linux gives them 4 and 6 MiB at most (`tcp_wmem`, `tcp_rmem`), uvicorn's own buffer has 64 KiB."""
 
 _MORE = "more_body"
 _MOST_RELAYS = 10

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import Protocol, TypeVar
 
-from pytest_noblock.engine.asgi.bodies import MOST_AT_ONCE, MOST_UNREAD, PIECE, asks_for_more, pieces
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
@@ -31,6 +30,15 @@ T = TypeVar("T")
 _SUSPENDS_IN_SEND = "starlette.testclient"
 """The client in process whose `send` waits until the test has read the part before (Starlette 1.10). No server does so:
 it hands a part to the kernel and returns. Where this `send` suspends, the app's turn of the loop counts as going on."""
+
+PIECE = 65_536
+"""Bytes. uvicorn stops to read the socket at so many that are unread (`HIGH_WATER_LIMIT`), hypercorn reads so many."""
+MOST_AT_ONCE = 5 * PIECE
+"""Bytes. uvicorn may add what asyncio reads at once, 256 KiB. A longer message comes from a client in process."""
+
+MOST_UNREAD = 16 << 20
+"""Bytes. No server sends more in one turn of the loop: the kernel's buffers of both ends are full, and it waits for the
+client. Linux gives them 4 and 6 MiB at most (`tcp_wmem`, `tcp_rmem`), uvicorn's own buffer has 64 KiB."""
 
 
 class Watcher(Protocol):
@@ -231,9 +239,12 @@ class _ClientSide(ExchangeRecorder):
             turn = self.meter.present_turn()
             if not turn:  # nobody counts them
                 return message
-            if len(part) > MOST_AT_ONCE and asks_for_more(sys._getframe(2)):
-                self._rest = pieces(message, part)
-                message = next(self._rest)
+            if len(part) > MOST_AT_ONCE:
+                from pytest_noblock.engine.asgi import bodies  # few tests upload so much
+
+                if bodies.asks_for_more(sys._getframe(2)):
+                    self._rest = bodies.pieces(message, part)
+                    message = next(self._rest)
             self._count(turn, len(message["body"]))
         except Exception as error:  # noqa: BLE001  # as above
             noted(error)

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from pytest_noblock.engine.asgi.bodies import MOST_UNREAD, pieces
-from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
+from pytest_noblock.engine.asgi.bodies import pieces
+from pytest_noblock.engine.asgi.boundary import MOST_UNREAD, ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
 from pytest_noblock.engine.frameworks.reached import note_answer
 from pytest_noblock.engine.frameworks.starlette import let_go

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pytest_noblock.engine.asgi import bodies, boundary
-from pytest_noblock.engine.asgi.bodies import MOST_AT_ONCE, MOST_UNREAD, PIECE
+from pytest_noblock.engine.asgi.boundary import MOST_AT_ONCE, MOST_UNREAD, PIECE
 from pytest_noblock.engine.asgi.transport import AppCall
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.meters import metering
@@ -196,7 +196,8 @@ def test_a_piece_is_not_lost_where_its_reader_is_cancelled():
         got.append(await receive())
 
     async def main():
-        await AppCall(app, LiveExchange("POST", "/upload"), b"x" * PIECE + b"yz").run()
+        call = AppCall(app, LiveExchange("POST", "/upload"), b"x" * PIECE + b"yz")
+        await asyncio.wait_for(call.run(), 5)
 
     got = []
     asyncio.run(main())
