@@ -4,6 +4,7 @@ import functools
 import gc
 import importlib.metadata
 import pkgutil
+import signal
 import sys
 import sysconfig
 import warnings
@@ -45,6 +46,10 @@ _keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__,
 _keep("trio")
 _keep("hypothesis")  # its plugin imports it at the end of a run, and trio makes it warn
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started this run by `&`, and a child would keep that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class LeftOut(pytest.Collector):
