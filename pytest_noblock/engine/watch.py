@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
-from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.open_loops import OpenLoops
@@ -193,7 +193,7 @@ class RequestWatch:
         """See `boundary.Watcher`."""
         return self._kit.entry_points.watcher
 
-    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
