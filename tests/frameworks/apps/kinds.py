@@ -17,6 +17,7 @@ import time
 import urllib.request
 from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import requests
 
@@ -122,8 +123,8 @@ def fifo():
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/fifo"
         os.mkfifo(path)
-        _later(lambda: open(path, "wb").close())
-        with open(path, "rb"):  # fifo
+        _later(Path(path).write_bytes, b"")
+        with open(path, "rb"):  # noqa: PTH123  # fifo
             pass
 
 
