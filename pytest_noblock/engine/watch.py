@@ -12,6 +12,7 @@ from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
+from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
@@ -54,6 +55,8 @@ class RequestWatch:
     """
 
     segments: tuple[Segment, ...] = ()
+    sent: tuple[str, int] | None = None
+    """By which client the test's thread sent most requests, and how many; None where it sent none."""
     _pools: "WatchedPools | None" = None
     _slowdown = 1
     _patched = False
@@ -112,11 +115,13 @@ class RequestWatch:
         if self._kit.kind == "full":
             watchdog.between_steps = self.gaps
         entry_points.watcher = self
+        SENT.begin()
         self._open_loops.start()
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
+        self.sent = SENT.most()
         try:
             self._kit.meters.watchdog.catch_up()
             self._kit.meters.watchdog.between_steps = None

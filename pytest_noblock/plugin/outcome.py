@@ -44,6 +44,8 @@ class ItemOutcome:
         """Whether the test sent a request with the fixture; whatever came of it, the test was told."""
         self.beside: list[str] = []
         """The requests that were sent with the fixture's client itself; the client's transport adds to it."""
+        self.sent_unseen: str | None = None
+        """A sentence where the test sent requests of which none was seen."""
 
     @property
     def id(self) -> str:
@@ -151,7 +153,7 @@ class ItemOutcome:
         if self._sent_by_fixture or any(check.outcome != "inconclusive" for check in seen):
             self._name_what_went_beside(watched=bool(seen))
             return
-        why = f"{seen[0].reason}: nothing was measured" if seen else unseen.sentence(self._item, self._first_beside())
+        why = f"{seen[0].reason}: nothing was measured" if seen else self._nothing_seen()
         where = unseen.asked_at(self._item)
         if where != unseen.BY_ITSELF:
             if where is not None or self.beside or unseen.has_fixture(self._item):
@@ -171,8 +173,8 @@ class ItemOutcome:
         if self.beside and not watched:
             unseen.attach(self._item, None, unseen.sentence(self._item, self.beside[0]))
 
-    def _first_beside(self) -> str | None:
-        return self.beside[0] if self.beside else None
+    def _nothing_seen(self) -> str:
+        return unseen.sentence(self._item, self.beside[0] if self.beside else None, self.sent_unseen)
 
     def _record_all(
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"

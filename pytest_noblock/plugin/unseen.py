@@ -18,6 +18,9 @@ import pytest
 UNSEEN = "noblock-unseen"
 """The user property of a passing test in which nothing was measured: JSON, the asking node's id and a sentence."""
 
+SENT = "noblock-sent"
+"""The user property of a passing test whose client sent requests of which none was seen: a sentence."""
+
 BY_ITSELF = "the test"
 """In the place of a node's id: the test itself asks."""
 
@@ -80,12 +83,26 @@ def _takes_fixture(item: pytest.Item) -> bool:
         return False
 
 
-def sentence(item: pytest.Item, beside: str | None) -> str:
-    """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself."""
+def sent_sentence(client: str, count: int) -> str:
+    """For the summary, and for a test that is red for it."""
+    requests, none = ("1 request", "it did not enter") if count == 1 else (f"{count} requests", "none entered")
+    return f"{client} sent {requests}, and {none} an app that noblock can watch (in another process it cannot)"
+
+
+def attach_sent(item: pytest.Item, sent: str) -> None:
+    """Beside `attach`, for every test."""
+    item.user_properties.append((SENT, sent))
+
+
+def sentence(item: pytest.Item, beside: str | None, sent: str | None = None) -> str:
+    """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself.
+
+    `sent`: see `sent_sentence`.
+    """
     if beside is not None:
         return _BESIDE.format(request=beside)
     form = _NOT_WITH_FIXTURE if _takes_fixture(item) else _NO_REQUEST
-    return form.format(name=item.name)
+    return form.format(name=item.name) + (f"\n  {sent}" if sent is not None else "")
 
 
 def attach(item: pytest.Item, where: str | None, why: str) -> None:
@@ -103,6 +120,7 @@ class Unseen:
         self._others: set[str] = set()
         """Tests that did not pass, and tests that were not run."""
         self._why: dict[str, str] = {}
+        self._sent: dict[str, str] = {}
         self._asked: dict[str, list[str]] = {}
         """By the id of a class or a module: its tests without a request."""
 
@@ -116,6 +134,8 @@ class Unseen:
     def keep(self, test: str, properties: Iterable[tuple[str, object]]) -> None:
         """What the test attached."""
         for key, value in properties:
+            if key == SENT:
+                self._sent[test] = str(value)
             if key == UNSEEN:
                 where, self._why[test] = json.loads(str(value))
                 if where is not None:
@@ -124,6 +144,9 @@ class Unseen:
     def left_out(self, tests: Iterable[str]) -> None:
         """Tests that were collected and are not run."""
         self._others.update(tests)
+
+    def _where_to(self, test: str) -> str:
+        return f": {self._sent[test]}" if test in self._sent else ""
 
     def _tests(self, seen: set[str]) -> list[str]:
         passed = [test for test in self._passed if test not in self._others and test not in seen]
@@ -145,7 +168,7 @@ class Unseen:
         tests = self._tests(seen)
         beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
         head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
-        lines = [*red, *beside, *([head] if tests else []), *(f"      {test}" for test in tests)]
+        lines = [*red, *beside, *([head] if tests else []), *(f"      {test}{self._where_to(test)}" for test in tests)]
         yield from lines[: _MOST_LINES - 1]
         if len(lines) >= _MOST_LINES:
             yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"

@@ -96,6 +96,14 @@ class ItemRecorder:
                 return None
         return records
 
+    @property
+    def sent_unseen(self) -> str | None:
+        """A sentence where the test has sent requests, and none entered an app; None where all is well."""
+        sent = self._watch.sent
+        if sent is None or any(record.method != LIFESPAN for record in self._watch.records):
+            return None
+        return unseen.sent_sentence(*sent)
+
     def held(self, record: LiveExchange) -> int:
         """Ns for which the request held the loop in all."""
         segments = self._watch.segments
@@ -213,6 +221,10 @@ class Watching:
     def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
         """Judges the requests at the end of the test's call. Fails the test unless it has `failed` up to here."""
         recorder.stop()
+        sent = recorder.sent_unseen
+        if sent is not None and ending == "passed":
+            unseen.attach_sent(item, sent)
+            run.outcome.sent_unseen = sent
         uneventful = None if run.ours.marks or unseen.has_fixture(item) else recorder.uneventful()
         if uneventful is None:
             checks = recorder.checks(item.nodeid, run.outcome.settings)

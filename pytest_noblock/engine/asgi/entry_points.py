@@ -14,9 +14,10 @@ from typing import Any
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.boundary import Watcher
 from pytest_noblock.engine.asgi.look import Look
-from pytest_noblock.engine.exchange import ASGIApp, Receive, Scope, Send
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.patches import Patch, Patches, attribute
 
 _STARLETTE = ("starlette.applications", "Starlette")
@@ -25,10 +26,27 @@ _TRANSPORTS = {
     "httpx2": ("ASGITransport", "handle_async_request"),
     "starlette.testclient": ("_TestClientTransport", "handle_request"),
 }
-_MODULES = (_STARLETTE[0], *_TRANSPORTS, *others.APPS, *others.WITHOUT_ASGI)
+_ASYNC_CLIENTS = {
+    "httpx": ("AsyncClient", "send"),
+    "httpx2": ("AsyncClient", "send"),
+    "aiohttp.client": ("ClientSession", "_request"),  # private (aiohttp 3.x); without it, its requests are not counted
+}
+"""Clients whose requests are counted, wherever they go. Those that block are counted in `client_calls`."""
+_MODULES = (_STARLETTE[0], *_TRANSPORTS, "aiohttp.client", *others.APPS, *others.WITHOUT_ASGI)
 _SEEN_THEMSELVES = {"starlette.applications", "fastapi.applications"}
 """Modules of app classes whose own `__call__` does nothing of note before `Starlette.__call__`, which is patched. The
 `__call__` of a user's subclass may do more, so its requests are seen at the transport."""
+
+
+def _counting(owner: type, original: Callable[..., object]) -> Callable[..., object]:
+    @functools.wraps(original)
+    def send(client: object, *args: object, **kwargs: object) -> object:
+        __tracebackhide__ = True
+        if CURRENT.get() is None:
+            SENT.note(owner, original.__name__)
+        return original(client, *args, **kwargs)
+
+    return send
 
 
 class _WithLook(Patches):
@@ -70,6 +88,10 @@ class EntryPoints:
             transport = attribute(module, name)
             if transport is not None:
                 yield Patch(transport, method, self._carrying)
+        for module, (name, method) in _ASYNC_CLIENTS.items():
+            client = attribute(module, name)
+            if hasattr(client, method):
+                yield Patch(client, method, functools.partial(_counting, client))
 
     def _without_asgi(self) -> Iterator[Patch]:
         for module, (name, method, ours) in others.WITHOUT_ASGI.items():

@@ -1,4 +1,4 @@
-"""Calls of apps that nobody wraps: seen where their code begins, their `receive` and `send` exchanged, their end noted."""
+"""Calls of apps that nobody wraps are seen where their code begins, and where it ends."""
 
 import asyncio
 import sys
@@ -119,7 +119,7 @@ def test_a_call_is_a_request_from_its_begin_to_its_end(told, app, expected):
 
 def test_what_it_raises_is_raised_and_noted(told):
     for _ in range(2):
-        with pytest.raises(ValueError, match="^$"):
+        with pytest.raises(ValueError, match=r"^$"):
             asyncio.run(raises(SCOPE, not_called, not_called))
     assert told == [("enters", "Function"), ("leaves", "ValueError")] * 2
 
