@@ -19,25 +19,46 @@ CONFTEST = """
         return prepared()
 
     def pytest_generate_tests(metafunc):
-        name = metafunc.function.__name__
-        if "client" in metafunc.fixturenames:
-            metafunc.parametrize(("client", "path"), [(c, p) for c, paths in WANTED.items() if c != name for p in paths
-                                                      if c.startswith("own")])
-        else:
-            metafunc.parametrize("path", WANTED[name])
+        name = metafunc.function.__name__.replace("test_own", "own")
+        wanted = [(client, path) for client, paths in WANTED.items() if client.startswith(name) for path in paths]
+        metafunc.parametrize(("client", "path"), wanted)
 """
 OWN = {
-    "litestar": ("own_client", "own_async_client"),
-    "quart": ("own_client",),
-    "falcon": ("own_client", "own_conductor"),
-    "django": ("own_client", "own_communicator"),
-    "blacksheep": ("own_client",),
-    "sanic": ("own_client", "own_server"),
+    "litestar": {
+        "own_client": ("`TestClient`", "asyncio uvloop trio"),
+        "own_async_client": ("`AsyncTestClient`", "asyncio uvloop trio"),
+        "own_socket": ("`websocket_connect`", "asyncio"),
+    },
+    "quart": {
+        "own_client": ("`test_client()`", "asyncio uvloop"),
+        "own_socket": ("its `websocket()`", "asyncio uvloop"),
+    },
+    "falcon": {
+        "own_client": ("`testing.TestClient`", "asyncio"),
+        "own_conductor": ("`ASGIConductor`", "asyncio uvloop"),
+        "own_socket": ("its `simulate_ws`", "asyncio uvloop"),
+    },
+    "django": {
+        "own_client": ("`AsyncClient`", "asyncio uvloop"),
+        "own_communicator": ("Channels' `HttpCommunicator`", "asyncio uvloop"),
+        "own_socket": ("`WebsocketCommunicator`", "asyncio uvloop"),
+    },
+    "blacksheep": {
+        "own_client": ("`TestClient`", "asyncio uvloop"),
+        "own_socket": ("its `websocket_connect`", "asyncio uvloop"),
+    },
+    "sanic": {
+        "own_client": ("`asgi_client`", "asyncio uvloop"),
+        "own_server": ("`test_client`, a server", "asyncio uvloop"),
+    },
 }
-"""By framework, its own clients. The first is asked for all kinds, every other client for a third of them."""
-SOCKETS = {"litestar", "quart", "falcon", "django", "blacksheep"}
+"""By framework, its own clients: what the README calls each, and the loops that it runs on. The first is asked for all
+kinds, each other one for a third of them, and on its other loops for one."""
+ANY = {"test_httpx": ("`ASGITransport`", "asyncio uvloop"), "test_fixture": ("`noblock`", "asyncio")}
+"""Clients of every framework; Litestar has trio, too."""
 POOLS = {"litestar", "quart", "django"}
 """Frameworks that run a `def` endpoint in a worker by themselves."""
+LOOPS = ("asyncio", "uvloop", "trio")
 KINDS = """
     sleep requests urllib socket sqlite fifo loop derive lock future event join process dumps regex
 """.split()
@@ -53,17 +74,25 @@ def lines() -> dict[str, set[int]]:
     return found
 
 
+def clients(framework: str) -> dict[str, str]:
+    """The loops of each client."""
+    loops = {client: loops for client, (_name, loops) in (OWN[framework] | ANY).items()}
+    return loops | ({"test_httpx": "asyncio uvloop trio"} if framework == "litestar" else {})
+
+
 def wanted(framework: str) -> dict[str, list[str]]:
-    """By client: the paths that it asks for."""
-    order = list(OWN).index(framework)
-    clients = [*OWN[framework], "test_httpx", "test_fixture"]
-    paths = {}
-    for number, client in enumerate(clients):
-        kinds = KINDS if number == 0 else KINDS[(order + number) % 3 :: 3]
-        paths[client] = [f"/{kind}/{how}" for kind in kinds for how in ("blocks", "awaits")]
-        paths[client] += ["/pool/pool/pool"] if framework in POOLS else []
-    if framework in SOCKETS:
-        paths["own_socket"] = ["/ws/blocks", "/ws/awaits"]
+    """By client and loop: the paths that it asks for."""
+    order, paths = list(OWN).index(framework), {}
+    for number, (client, loops) in enumerate(clients(framework).items()):
+        first, *others = loops.split()
+        kinds = ["ws"] if client == "own_socket" else KINDS if number == 0 else KINDS[(order + number) % 3 :: 3]
+        paths[f"{client}@{first}"] = [f"/{kind}/{how}" for kind in kinds for how in ("blocks", "awaits")]
+        if framework in POOLS and client != "own_socket":
+            paths[f"{client}@{first}"].append("/pool/pool/pool")
+        for loop in others:
+            paths[f"{client}@{loop}"] = [
+                f"/{'ws' if client == 'own_socket' else 'sleep'}/{how}" for how in ("blocks", "awaits")
+            ]
     return paths
 
 
@@ -75,6 +104,31 @@ def is_right(check: dict, framework: str) -> bool:
     at = {each["line"] for each in check["findings"] if each["file"] == "kinds.py"}
     named = check["route"] and check["endpoint"] and check["endpoint"].startswith(f"{framework}_app.")
     return bool(named) and red == (how == "blocks") and (not red or bool(at & lines()[kind]))
+
+
+TITLES = {"litestar": "Litestar", "django": "Django", "blacksheep": "BlackSheep"}
+README = Path(__file__).parents[2] / "README.md"
+
+
+def rows(framework: str) -> list[str]:
+    """The framework's rows of the README's table."""
+    names = {client: name for client, (name, _loops) in (OWN[framework] | ANY).items()}
+    title = TITLES.get(framework, framework.title())
+    return [
+        f"| {title} | {names[client]} | {' | '.join('yes' if loop in loops.split() else '' for loop in LOOPS)} |"
+        for client, loops in clients(framework).items()
+    ]
+
+
+@pytest.mark.one_python
+def test_the_readme_says_what_is_tested():
+    text = README.read_text(encoding="utf-8")
+    table = text.partition("<!-- table: frameworks and clients -->\n")[2].partition("\n\n")[0]
+    told = [" | ".join(part.strip() for part in line.split("|")[1:-1]) for line in table.splitlines()[2:]]
+    asked = [row for framework in OWN for row in rows(framework)]
+    assert [line for line in told if not line.startswith("FastAPI")] == [
+        " | ".join(part.strip() for part in row.split("|")[1:-1]) for row in asked
+    ]
 
 
 @pytest.mark.parametrize("framework", OWN)
@@ -101,8 +155,7 @@ def test_a_framework_by_each_of_its_clients(pytester, monkeypatch, framework):
     requests = [each for each in checks if each["request"] != "LIFESPAN"]
     wrong = [each for each in requests if not is_right(each, framework)]
     assert not wrong
-    asked = [
-        path for client, paths in wanted(framework).items() for path in paths * (2 if client == "test_httpx" else 1)
-    ]
+    twice = ("test_httpx@asyncio", "test_httpx@uvloop", "test_httpx@trio")  # by httpx, and by httpx2
+    asked = [path for client, paths in wanted(framework).items() for path in paths * (2 if client in twice else 1)]
     assert sorted(each["request"].split()[1] for each in requests) == sorted(asked)
     result.stdout.no_fnmatch_line("nothing was seen in*")

@@ -31,8 +31,11 @@ async def socket(socket: WebSocket, how: FromPath[str]) -> None:
 app = Litestar([endpoint, pool, socket])
 
 
-def own_client(path):
-    with TestClient(app) as client:
+OPTIONS = {"asyncio": {}, "uvloop": {"backend_options": {"use_uvloop": True}}, "trio": {"backend": "trio"}}
+
+
+def own_client(path, loop):
+    with TestClient(app, **OPTIONS[loop]) as client:
         assert client.get(path).status_code == 200
 
 

@@ -22,7 +22,8 @@ async def own_client(path):
     assert answer.status == 200
 
 
-def own_server(path):
+def own_server(path, loop):
+    app.config.USE_UVLOOP = loop == "uvloop"
     _request, answer = app.test_client.get(path)
     assert answer.status == 200
 
