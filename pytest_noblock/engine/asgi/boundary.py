@@ -168,6 +168,7 @@ class Beside:
 
     def __init__(self, client: "ClientSide") -> None:
         self.client = client
+        self.calls = client.receive, client.send
         self._by_steps = other_loops.ends_no_steps(client.meter)
 
     def suspend(self) -> None:

@@ -36,11 +36,34 @@ class Function:
         self.__module__ = str(frame.f_globals.get("__name__"))
 
 
+class Passed:
+    """In the place of `receive`, or `send`: equal to what was given, which a test may compare it with."""
+
+    def __init__(self, ours: Callable[..., Any], given: object) -> None:
+        self._ours = ours
+        self._given = given
+        if sys.version_info >= (3, 12):
+            inspect.markcoroutinefunction(self)
+
+    def __call__(self, *args: Any) -> Any:
+        __tracebackhide__ = True
+        return self._ours(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._given, name)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or self._given == other
+
+    def __hash__(self) -> int:
+        return hash(self._given)
+
+
 class Entry(Protocol):
     """A request that has entered."""
 
-    client: Any
-    """Its `receive` and `send` are the app's from now on."""
+    calls: tuple[Callable[..., Any], Callable[..., Any]]
+    """The `receive` and `send` that are the app's from now on."""
 
     def suspend(self) -> None:
         """The app's call waits."""
@@ -129,7 +152,8 @@ if sys.version_info >= (3, 12):
             entry = self._enter(app, *(values[name] for name in names))
             if entry is not None:
                 self._open[id(frame)] = code, entry
-                guarded(_exchange, frame, {names[1]: entry.client.receive, names[2]: entry.client.send})
+                passed = (Passed(ours, values[name]) for name, ours in zip(names[1:], entry.calls, strict=True))
+                guarded(_exchange, frame, dict(zip(names[1:], passed, strict=True)))
 
         def _entry(self, frame: FrameType) -> "Entry | None":
             code, entry = self._open.get(id(frame), (None, None))

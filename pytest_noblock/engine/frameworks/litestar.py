@@ -2,7 +2,8 @@
 
 * `ASGIRouter.__call__`, which leaves `route_handler` and `path_template` in the scope; `fn` of a handler. Lost: the
   names of route and endpoint.
-* `HTTPRoute._call_handler_function`, called after the guards, with the handler. Lost: whether the endpoint was reached.
+* `HTTPRoute._call_handler_function`, called after the guards, with the handler; 3.0 has none. Lost: whether the
+  endpoint was reached, which then counts as reached once it is routed.
 """
 
 import functools
@@ -16,6 +17,7 @@ from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch, attribute
 
 Call = Callable[..., Awaitable[Any]]
+_CALL = "_call_handler_function"
 
 
 def patches() -> Iterator[Patch]:
@@ -24,8 +26,8 @@ def patches() -> Iterator[Patch]:
     if router is not None:
         yield Patch(router, "__call__", _noting_route)
     http = attribute("litestar.routes", "HTTPRoute")
-    if hasattr(http, "_call_handler_function"):
-        yield Patch(http, "_call_handler_function", _noting_call)
+    if hasattr(http, _CALL):
+        yield Patch(http, _CALL, _noting_call)
 
 
 def _noting_route(original: Call) -> Call:
@@ -45,8 +47,9 @@ def _note(scope: Any) -> None:
     handler = scope.get("route_handler")
     if handler is not None:
         routed(_function(handler), scope.get("path_template"))
-        if scope["type"] != "http" or not hasattr(handler, "http_methods"):
-            reached()  # a websocket's, or a mounted app: nobody tells when it is called
+        told = scope["type"] == "http" and hasattr(handler, "http_methods")
+        if not told or not hasattr(attribute("litestar.routes", "HTTPRoute"), _CALL):
+            reached()  # nobody tells when it is called: a websocket's, a mounted app, any of Litestar 3
 
 
 def _function(handler: Any) -> object:

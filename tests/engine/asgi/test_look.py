@@ -19,7 +19,7 @@ class Entry:
 
     def __init__(self, told, app):
         self.told = told
-        self.client = self
+        self.calls = self.receive, self.send
         told.append(("enters", getattr(app, "__name__", type(app).__name__)))
         CURRENT.set(OWNER)
 
@@ -95,6 +95,15 @@ class App:
         await plain(scope, receive, send)
 
 
+async def compares(scope, receive, send):
+    assert [receive, send] == [not_called] * 2
+    assert send == receive
+    assert receive != compares
+    assert len({receive, send, not_called}) == 1
+    assert receive.__name__ == "not_called"
+    assert asyncio.iscoroutinefunction(receive)
+
+
 ENDS = ("leaves", "NoneType")
 
 
@@ -107,6 +116,7 @@ ENDS = ("leaves", "NoneType")
         (outer, [("enters", "Function"), "receives", "sends", ENDS]),
         (App(), [("enters", "App"), "receives", "sends", ENDS]),
         (App().__call__, [("enters", "App"), "receives", "sends", ENDS]),
+        (compares, [("enters", "Function"), ENDS]),
         (waits, [("enters", "Function"), "suspends", "resumes", ENDS]),
     ],
 )
