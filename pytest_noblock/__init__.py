@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from pytest_noblock.model.check import Check, Outcome, ProbeWaits, TaskRun
     from pytest_noblock.model.finding import Finding, NoblockWarning
     from pytest_noblock.model.kinds import Kind
+    from pytest_noblock.server import NoblockServer
 
-__all__ = ["Check", "Finding", "Kind", "Noblock", "NoblockWarning", "Outcome", "ProbeWaits", "TaskRun"]
+__all__ = ["Check", "Finding", "Kind", "Noblock", "NoblockServer", "NoblockWarning", "Outcome", "ProbeWaits", "TaskRun"]
 
-_MODULES = {"Finding": "model.finding", "Kind": "model.kinds", "Noblock": "client", "NoblockWarning": "model.finding"}
+_MODULES = {
+    "Finding": "model.finding",
+    "Kind": "model.kinds",
+    "Noblock": "client",
+    "NoblockServer": "server",
+    "NoblockWarning": "model.finding",
+}
 """Where a public name stands; all others in `model.check`."""
 
 

@@ -162,12 +162,18 @@ def outcome(actions):
 
 
 def _close(loop):
-    with contextlib.suppress(BaseException):
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    """As `asyncio.run` closes it: a body that the app was reading waits for somebody to end it."""
+    for ended in (_tasks_end(), loop.shutdown_asyncgens()):
+        with contextlib.suppress(BaseException):
+            loop.run_until_complete(ended)
     loop.close()
+
+
+async def _tasks_end():
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,17 @@ EXPENSIVE = {
 
 def test_all_is_what_is_documented() -> None:
     """A name more or less is a decision, not an accident."""
-    public = ["Check", "Finding", "Kind", "Noblock", "NoblockWarning", "Outcome", "ProbeWaits", "TaskRun"]
+    public = [
+        "Check",
+        "Finding",
+        "Kind",
+        "Noblock",
+        "NoblockServer",
+        "NoblockWarning",
+        "Outcome",
+        "ProbeWaits",
+        "TaskRun",
+    ]
     assert pytest_noblock.__all__ == public
 
 

@@ -16,7 +16,7 @@ BLOCK = r"```\w+\n(.*?)```"
 FILES = dict(re.findall(rf"<!-- file: (\S+) -->\n{BLOCK}", README, re.DOTALL))
 RUNS = re.findall(rf"<!-- run: python -m pytest (.+?) -->\n{BLOCK}", README, re.DOTALL)
 NUMBERS = re.compile(r"[\d.]+(?= ms\b)|\d+(?= of )|(?<= of )\d+|\d+(?= (?:turns|waiting|workers)\b)")
-PER_SECOND = re.compile(r" ms +[\d,]+(?=$|  )")
+PER_SECOND = re.compile(r" ms +[\d,.]+(?=$|  )")
 """A sweep's table: a column of numbers without a unit."""
 
 
@@ -55,6 +55,8 @@ def without_numbers(text: str) -> list[str]:
 
 @pytest.mark.parametrize(("command", "sample"), RUNS, ids=[command for command, _ in RUNS])
 def test_the_samples_are_what_the_commands_print(project: pytest.Pytester, command: str, sample: str) -> None:
+    if "test_schema" in command:
+        pytest.importorskip("schemathesis")
     result = project.runpytest_subprocess(*command.split(), "-p", "no:randomly")
     printed = without_numbers(result.stdout.str())
     expected = without_numbers(sample)
@@ -67,6 +69,11 @@ def test_the_other_snippet_passes(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("tests/test_check.py").assert_outcomes(passed=1)
 
 
+def test_the_server_snippet_passes(project: pytest.Pytester) -> None:
+    pytest.importorskip("uvicorn")
+    project.runpytest_subprocess("tests/test_served.py").assert_outcomes(passed=1)
+
+
 def test_every_file_of_the_readme_takes_part() -> None:
     assert set(FILES) == {
         "app/main.py",
@@ -75,6 +82,8 @@ def test_every_file_of_the_readme_takes_part() -> None:
         "tests/test_existing.py",
         "tests/test_pool.py",
         "tests/test_report.py",
+        "tests/test_schema.py",
+        "tests/test_served.py",
         "tests/test_tasks.py",
     }
-    assert len(RUNS) == 5
+    assert len(RUNS) == 6

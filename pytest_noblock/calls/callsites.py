@@ -124,6 +124,12 @@ def syntax_tree(file: str) -> ast.Module | None:
     return _source(file).tree
 
 
+def statements_of_module(file: str, line: int) -> list[ast.stmt]:
+    """Those statements of the module itself that a line is in: a class or a function, as a whole."""
+    tree = syntax_tree(file)
+    return [each for each in tree.body if _spans(each, line)] if tree is not None else []
+
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -131,6 +137,14 @@ def functions_at(file: str, line: int) -> list[Function]:
     """The functions of the source that a line is in, the innermost first."""
     found = _statements_at(_source(file).tree, line)
     return [each for each in found if isinstance(each, Function)][::-1]
+
+
+def annotated_return(code: types.CodeType) -> str | None:
+    """What the function of this code is written to return: `Reply` of `def get(self) -> "Reply"`."""
+    for function in functions_at(code.co_filename, code.co_firstlineno):
+        if _defines(function, code) and function.returns is not None:
+            return ast.unparse(function.returns).strip("'\"")  # it may stand in quotes
+    return None
 
 
 def bound(file: str, line: int, name: str) -> ast.expr | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from pytest_noblock.calls.callsites import parsed
+from pytest_noblock.calls.callsites import annotated_return, parsed
 from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents, path_of
 
 NO_OBJECT = object()
@@ -190,13 +190,18 @@ def _annotated(function: object, owner: Inferred | None = None) -> Inferred | No
         owner, function = _of(function.__self__), function.__func__
     if type(function) is not types.FunctionType or function.__code__.co_flags & inspect.CO_COROUTINE:
         return None
-    if sys.version_info >= (3, 14) and function.__annotate__ is not None:  # reading the annotations would run them
-        return None
-    note = function.__annotations__.get("return")
+    note = _note(function)
     if note is Self or (type(note) is str and note.rpartition(".")[2] == "Self"):
         return Inferred(owner.thing if is_a(owner.thing, type) else owner.cls) if owner else None
     cls = _class_named(note, FrameScope(function.__globals__)) if type(note) is str else note
     return Inferred(cls) if is_a(cls, type) and cls is not Any and cls is not object else None
+
+
+def _note(function: types.FunctionType) -> object:
+    """The annotation of what is returned, or its text. From Python 3.14 on, to read the annotations runs them."""
+    if sys.version_info >= (3, 14) and function.__annotate__ is not None:
+        return annotated_return(function.__code__)
+    return function.__annotations__.get("return")
 
 
 def _class_named(note: str, scope: FrameScope) -> object:

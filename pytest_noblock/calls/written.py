@@ -2,7 +2,7 @@
 
 import ast
 
-from pytest_noblock.calls.callsites import functions_at, own_nodes, syntax_tree
+from pytest_noblock.calls.callsites import functions_at, own_nodes, statements_of_module
 
 _AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
@@ -27,15 +27,15 @@ def _is_await(node: ast.AST) -> bool:
 
 def _calls_on(file: str, line: int) -> list[ast.Call]:
     """The calls on the line that are not awaited."""
-    tree = syntax_tree(file)
-    nodes = [each for each in (ast.walk(tree) if tree is not None else ()) if isinstance(each, ast.Call | ast.Await)]
-    awaited = [each.value for each in nodes if isinstance(each, ast.Await)]
+    around = statements_of_module(file, line)
+    nodes = [node for each in around for node in ast.walk(each) if isinstance(node, ast.Call | ast.Await)]
+    awaited = {id(each.value) for each in nodes if isinstance(each, ast.Await)}
     return [
         each
         for each in nodes
         if isinstance(each, ast.Call)
         and each.lineno <= line <= (each.end_lineno or each.lineno)
-        and not any(each is other for other in awaited)
+        and id(each) not in awaited
     ]
 
 

@@ -24,7 +24,7 @@ def resolved(given: object, folder: str, source: str) -> "ASGIApp":
     """
     found = _imported(given, folder, shown.one_line(source)) if isinstance(given, str) else given
     if _is_factory(found):
-        found = _built(cast("Callable[[], object]", found), source)
+        found = _built(cast("Callable[[], object]", found), source, folder)
     problem = _problem(found)
     if problem:
         raise NotAnApp(f"{source} is not an ASGI app: {problem}")
@@ -41,22 +41,31 @@ def _imported(name: str, folder: str, source: str) -> object:
     try:
         found: object = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise NotAnApp(f"{source} cannot be imported: {shown.error(error)}") from error
+        raise NotAnApp(f"{source} cannot be imported: {shown.error(error)}{_where(error, folder)}") from error
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             raise NotAnApp(f"{source} cannot be found: module {module_name!r} has no attribute {attribute!r}") from None
         except Exception as error:  # a module's `__getattr__`, a property
-            raise NotAnApp(f"{source} cannot be found: {shown.error(error)}") from error
+            raise NotAnApp(f"{source} cannot be found: {shown.error(error)}{_where(error, folder)}") from error
     return found
 
 
-def _built(factory: Callable[[], object], source: str) -> object:
+def _built(factory: Callable[[], object], source: str, folder: str) -> object:
     try:
         return factory()
     except (Exception, SystemExit) as error:
-        raise NotAnApp(f"{source} is a factory that failed: {shown.error(error)}") from error
+        raise NotAnApp(f"{source} is a factory that failed: {shown.error(error)}{_where(error, folder)}") from error
+
+
+def _where(error: BaseException, folder: str) -> str:
+    """` at app/main.py:12 in connect`: the innermost user line, where there is one."""
+    from pytest_noblock.engine.errors import place, told
+    from pytest_noblock.engine.usercode import UserCode
+
+    at = place(told(error), UserCode(folder))
+    return "" if at is None else f" at {at}"
 
 
 def _is_factory(found: object) -> bool:

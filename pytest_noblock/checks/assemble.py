@@ -74,7 +74,7 @@ def measured(
         route=exchange.route,
         endpoint=exchange.endpoint,
         outcome=outcome_of(verdict.findings, reason),
-        duration=(exchange.completed or exchange.returned or exchange.sent) - exchange.sent,
+        duration=_duration(exchange),
         limit=subject.limit,
         meter=subject.meter,
         findings=findings,
@@ -85,6 +85,28 @@ def measured(
         exchanges=(exchange,),
     )
     return _with_routes(replace(check, **more))
+
+
+def uneventful(subject: Subject, exchange: Exchange, loop: str, loop_ns: int) -> Check:
+    """As `measured`, of an exchange of which no judge has anything to say: it has no background task, and steps."""
+    return Check(
+        id=subject.id,
+        request=subject.request,
+        route=exchange.route,
+        endpoint=exchange.endpoint,
+        outcome=outcome_of((), None),
+        duration=_duration(exchange),
+        limit=subject.limit,
+        meter=subject.meter,
+        exchange=exchange,
+        exchanges=(exchange,),
+        loop_ns=loop_ns,
+        loop=loop,
+    )
+
+
+def _duration(exchange: Exchange) -> int:
+    return (exchange.completed or exchange.returned or exchange.sent) - exchange.sent
 
 
 def _one_for_each_line(found: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -15,15 +15,16 @@ from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.guard import fault
+from pytest_noblock.engine.many.flights import Many, ManyRun
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
-from pytest_noblock.engine.observe_many import Many, ManyRun, observe_many
+from pytest_noblock.engine.observe_many import observe_many
 from pytest_noblock.engine.probing.probes import ProbeFailed
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.judge import confirmation, deadlocks, first_use, gil, grouping, inconclusive, last_net, pool, traced
-from pytest_noblock.judge.stalls import breaking, doubtful, stalls
+from pytest_noblock.judge.stalls import breaking, doubtful, of_probes_in_doubt, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame, user_frame
@@ -178,6 +179,7 @@ class Checker:
             raise ProbeFailed(observation.probe_failed)
         exchange = observation.exchanges[-1]
         left = [*left, *self._left(observation, plan)]
+        held = assemble.held(exchange, observation.segments, sure)
         check = assemble.measured(
             subject,
             exchange,
@@ -190,6 +192,7 @@ class Checker:
                     *dict.fromkeys(left),
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
+                    *of_probes_in_doubt(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
@@ -197,10 +200,10 @@ class Checker:
             ),
             self._user.relative,
             loop=observation.loop,
-            loop_ns=assemble.held(exchange, observation.segments, sure),
+            loop_ns=held,
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=pool.capacity(observation),
+            capacity=pool.capacity(observation, held),
             exchanges=observation.exchanges,
             response=response,
         )

@@ -3,6 +3,7 @@
 This module is loaded only for tests that may have blocked somebody. It imports late what only some of these need.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,8 +13,8 @@ from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.judge import first_use, inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
+from pytest_noblock.model.limits import UNSETTLED, Limits
+from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.segment import Segment
 
@@ -44,30 +45,42 @@ class WatchRules(NamedTuple):
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
     found = _stalls(first_use.taken_off(observation), rules.limits)
-    run = _Run.of(observation)
-    return [
-        _check(id, run, exchange, [stall for stall in found if stall.exchange is exchange], rules, relative)
-        for exchange in observation.exchanges
-    ]
+    run = _Run.of(observation, found)
+    return [_check(id, run, exchange, rules, relative) for exchange in observation.exchanges]
 
 
 class _Run(NamedTuple):
-    """An observation, and its segments for notes: found once, as a test may make hundreds of requests."""
+    """An observation, sorted by exchange: once, as a test may make hundreds of requests."""
 
     observation: Observation
-    doubtful: tuple[Segment, ...]
-    answered: tuple[Segment, ...]
+    found: "dict[int, list[Stall]]"
+    segments: dict[int, list[Segment]]
+    eventful: frozenset[int]
+    """The numbers of the exchanges of whose segments some judge has more to say than how long they held the loop."""
     first: frozenset[int]
     """The numbers of the exchanges that did something as the first."""
 
     @classmethod
-    def of(cls, observation: Observation) -> "_Run":
-        segments = observation.segments
-        return cls(
-            observation,
-            tuple(each for each in segments if each.doubtful_trips),
-            tuple(each for each in segments if each.answered),
-            frozenset(each.exchange for each in segments if each.imported or each.first_uses),
+    def of(cls, observation: Observation, found: "Sequence[Stall]") -> "_Run":
+        stalls: defaultdict[int, list[Stall]] = defaultdict(list)
+        for stall in found:
+            stalls[stall.exchange.number].append(stall)
+        segments: defaultdict[int, list[Segment]] = defaultdict(list)
+        for segment in observation.segments:
+            segments[segment.exchange].append(segment)
+        first = frozenset(each.exchange for each in observation.segments if each.imported or each.first_uses)
+        told = (each.exchange for each in observation.segments if each.doubtful_trips or each.answered)
+        return cls(observation, dict(stalls), dict(segments), first.union(stalls, told), first)
+
+    def is_quiet(self, exchange: Exchange) -> bool:
+        """Whether no judge has anything to say of the exchange: each of them reads one of these, or reads nothing."""
+        return (
+            exchange.number not in self.eventful
+            and self.observation.slowdown == 1
+            and not (self.observation.held or exchange.left or exchange.tasks)
+            and exchange.entered is not False
+            and exchange.steps > 0
+            and exchange.returned is not None
         )
 
 
@@ -79,24 +92,21 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
     return stalls(observation, limits)
 
 
-def _check(
-    id: str,
-    run: _Run,
-    exchange: Exchange,
-    found: "Sequence[Stall]",
-    rules: WatchRules,
-    relative: Callable[[str], str],
-) -> Check:
+def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: Callable[[str], str]) -> Check:
+    observation, segments = run.observation, run.segments.get(exchange.number, ())
+    subject = Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter)
+    if run.is_quiet(exchange):
+        return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
+    found = run.found.get(exchange.number, ())
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
-    doubts = assemble.doubts(run.doubtful, exchange, sure)
     check = assemble.measured(
-        Subject(id, exchange.request.strip(), rules.limits.max_block, run.observation.meter),
+        subject,
         exchange,
         Verdict(
             sure,
             (
                 *notes,
-                *doubts,
+                *assemble.doubts(segments, exchange, sure),
                 *_unjudged(run, exchange, rules.limits, relative),
                 *assemble.left(exchange, rules.limits, relative),
                 *_answered_elsewhere(exchange, relative),
@@ -104,11 +114,11 @@ def _check(
             inconclusive.unseen(exchange),
         ),
         relative,
-        loop=run.observation.loop,
-        loop_ns=assemble.held(exchange, run.observation.segments, sure),
+        loop=observation.loop,
+        loop_ns=assemble.held(exchange, segments, sure),
     )
     fail = rules.mocked_calls_fail and rules.fail(exchange)
-    return assemble.with_mocked_calls(check, run.answered, relative, fail=fail)
+    return assemble.with_mocked_calls(check, segments, relative, fail=fail)
 
 
 def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
@@ -173,6 +183,8 @@ def _near_the_limit(
 def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange, and on what no rule judges."""
     observation = run.observation
+    if exchange.returned is None and exchange.method not in (LIFESPAN, WEBSOCKET):
+        yield f"{UNSETTLED}{exchange.request} was under way when the test ended: from there on it was not measured"
     if exchange.number in run.first:
         yield from first_use.notes(observation, exchange, limits)
     if observation.slowdown > 1:

@@ -35,7 +35,7 @@ PROCESS: Final = 4
 """Place of the CPU time of the whole process, in ns."""
 
 _UNOPENED, _CLOSED = -2, -1
-_NEVER_QUEUED = b"0 0 0"
+NEVER_QUEUED = b"0 0 0"
 _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
 
 _cpu = time.thread_time_ns
@@ -106,6 +106,8 @@ class LinuxClock:
     is known. The clock then opens the file when the thread has waited `_UNREAD_NS` in all.
     """
 
+    __slots__ = ("_address", "_born", "_buffer", "_delay", "_delay_read", "_fd", "_native", "_pread", "splits_waiting")
+
     def __init__(self, born: int | None = None) -> None:
         if _RUSAGE_THREAD is None:
             raise OSError("no per-thread resource usage on this platform")
@@ -114,7 +116,7 @@ class LinuxClock:
         self._born = born
         self._fd = _UNOPENED
         self._delay_read = 0
-        self._delay = _NEVER_QUEUED
+        self._delay = NEVER_QUEUED
         if born is None:
             self._open()
 
@@ -127,7 +129,8 @@ class LinuxClock:
 
     def _read_delay(self, moment: int) -> None:
         if self._fd == _UNOPENED and self._born is not None:
-            if moment - self._born - _cpu() < _UNREAD_NS:
+            age = moment - self._born
+            if age < _UNREAD_NS or age - _cpu() < _UNREAD_NS:  # to ask for the CPU time takes 1 us
                 return
             try:
                 self._open()
@@ -193,7 +196,7 @@ class PortableClock:
         return wall, _cpu(), b"", 0, _process()
 
     def delay(self) -> bytes:
-        return _NEVER_QUEUED
+        return NEVER_QUEUED
 
     def close(self) -> None:
         """Nothing is held open."""

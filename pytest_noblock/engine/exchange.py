@@ -69,7 +69,7 @@ class ToldTask(NamedTuple):
     arguments: str
     code: CodeType | None
     """Of the task's function."""
-    error: str | None
+    error: Raised | None
 
 
 class Remains(NamedTuple):
@@ -126,27 +126,21 @@ class LiveExchange:
     When the app's call has ended, `let_go` drops all objects of the app's.
     """
 
-    started: int | None = None
-    completed: int | None = None
-    returned: int | None = None
+    # No defaults on the class for what each request, or each step, reads and sets: see `StepMeter`.
     settled: int | None = None
-    status: int | None = None
-    entered: bool | None = None
-    error: BaseException | None = None
-    steps = 0
+    entered: bool | None
+    steps: int
     """How many of its steps a meter has begun."""
-    brief = 0
+    brief: int
     """Ns of wall time that its steps took of which no segment is made, because they were short."""
-    phase_began = 0
+    phase_began: int
     """When the present phase began, where it is not the first: no segment may lie in two phases."""
-    task: "asyncio.Task[None] | None" = None
-    """The task that runs the app's call, where the fixture's transport made one."""
-    raised: BaseException | None = None
+    raised: BaseException | None
     raised_at: TracebackType | None = None
     """Kept apart from `raised`: Starlette's handlers take the traceback off an exception that they answer."""
     own_background = False
     """Whether the endpoint returned a response that has a `background`."""
-    app: object = None
+    app: object
     """The app that was called."""
     began_inside = False
     """Whether the function inside a decorated endpoint began, where somebody waits for that."""
@@ -154,9 +148,9 @@ class LiveExchange:
     """Where the exception came from that refused the request before its endpoint was called."""
     answered: tuple[CodeType, int] | None = None
     """Code and line of what sent the response, where that was not the endpoint."""
-    body = b""
+    body: bytes
     """What the client sent, up to a length: an error of the app's may quote it."""
-    remains: Remains | None = None
+    remains: Remains | None
     """What is kept when the app's call has ended."""
 
     def __init__(self, method: str, path: str, scope: Scope | None = None) -> None:
@@ -167,6 +161,16 @@ class LiveExchange:
         self.left: list[tuple[Ending, list[RawFrame]]] = []
         """Detached work that was not measured to its end, each with its stack."""
         self.number = next(_numbers)
+        self.started: int | None = None
+        self.completed: int | None = None
+        self.returned: int | None = None
+        self.status: int | None = None
+        self.error: BaseException | None = None
+        self.task: asyncio.Task[None] | None = None
+        """The task that runs the app's call, where the fixture's transport made one."""
+        self.entered = self.raised = self.app = self.remains = None
+        self.steps = self.brief = self.phase_began = 0
+        self.body = b""
         self.sent = now()
 
     def let_go(self, remains: Remains) -> None:

@@ -25,8 +25,9 @@ class LateWatch:
     asks_for_tasks = False
     _watch: RequestWatch | None = None
 
-    def __init__(self, kit: Kit, sample_after: int) -> None:
-        """`kit`: its patches are on. `sample_after`: as for `RequestWatch`."""
+    def __init__(self, kit: Kit, sample_after: int, linger: int = 0) -> None:
+        """`kit`: its patches are on. `sample_after`, `linger`: as for `RequestWatch`."""
+        self._linger = linger
         self._kit = kit
         self._sample_after = sample_after
 
@@ -53,7 +54,7 @@ class LateWatch:
         """See `boundary.Watcher`."""
         with _starting:
             if self._watch is None:
-                watch = RequestWatch(self._kit, self._sample_after)
+                watch = RequestWatch(self._kit, self._sample_after, linger=self._linger)
                 watch.start(inherits=True)
                 watch.is_told_of_stops()
                 self._watch = watch

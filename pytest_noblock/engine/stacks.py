@@ -121,26 +121,45 @@ def _called_by_us(frame: FrameType) -> bool:
 
 
 def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
-    """A raw stack as values. In each user frame the call that its line makes is named, from the globals alone.
+    """A raw stack as values. In the innermost user frame the call that its line makes is named, from the globals alone.
 
-    Where the innermost frames are a library's, they carry their own public names.
+    Nobody asks for the call of a frame further out, and to find it in the source takes a millisecond. Where the
+    innermost frames are a library's, they carry their own public names.
     """
     from pytest_noblock.calls import callsites, names  # to import them takes 20 ms, and most runs name no call
 
     stack: list[Frame] = []
     inside = True  # no frame of the user's, and none of an ASGI app, has come yet
+    named = False  # the innermost frame of the user's has come
     for code, line, lasti, namespace in frames:
         frame = frame_at(code, line, namespace, user)
         if frame.user and lasti == _NOWHERE:
             frame = frame._replace(line=callsites.def_line(code.co_filename, line))
-        elif frame.user and frame.call is None:
+        elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
             frame = frame._replace(call=names.called(code, line, namespace, lasti, below=below))
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
+        named = named or frame.user
         inside = inside and not (frame.user or frame.asgi)
         stack.append(frame)
     return tuple(stack)
+
+
+def user_line(frames: Sequence[RawFrame], user: UserCode) -> Frame | None:
+    """The innermost user frame, for who asks for its line alone: without its call, which is looked for in the source.
+
+    None where no frame is the user's.
+    """
+    for code, line, lasti, namespace in frames:
+        frame = frame_at(code, line, namespace, user)
+        if frame.user and lasti == _NOWHERE:
+            from pytest_noblock.calls import callsites
+
+            return frame._replace(line=callsites.def_line(code.co_filename, line))
+        if frame.user:
+            return frame
+    return None
 
 
 def frame_at(code: CodeType, line: int, namespace: Mapping[str, object], user: UserCode) -> Frame:

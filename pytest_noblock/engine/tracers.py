@@ -18,6 +18,10 @@ _DEBUGGERS = ("pydevd", "debugpy", "bdb")
 """The same, of those that ask for lines in a few functions only: a stop at a line is not seen in their events."""
 
 
+_TOOLS = range(6)
+"""The numbers of the tools of `sys.monitoring`."""
+
+
 def slowdown() -> int:
     """How many times slower a tracer or a profiler makes Python code at most; 1 where there is none.
 
@@ -39,12 +43,11 @@ def _on() -> Iterator[object]:
 if sys.version_info >= (3, 12):
 
     def _has_tool() -> bool:
-        tool = sys.monitoring.get_tool
-        return bool(tool(0) or tool(1) or tool(2) or tool(3) or tool(4) or tool(5))  # asked of each request
+        return any(map(sys.monitoring.get_tool, _TOOLS))  # asked of each request
 
     def _tools() -> Iterator[str]:
         """The tools that ask for events of all code. What asks for those of single functions is not worth a doubt."""
-        for number in range(6):
+        for number in _TOOLS:
             name = sys.monitoring.get_tool(number)
             if name is None or name.startswith(_FAST):
                 continue

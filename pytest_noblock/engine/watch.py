@@ -64,8 +64,12 @@ class RequestWatch:
     _stops: Sequence[LiveExchange] = ()
     """The lifespans that ended in the fixtures' teardown."""
 
-    def __init__(self, kit: Kit, sample_after: int, *, asks_for_tasks: bool = False) -> None:
-        """`sample_after`: how old a step is when the watchdog samples it (ns). `asks_for_tasks`: see `Watcher`."""
+    def __init__(self, kit: Kit, sample_after: int, *, linger: int = 0, asks_for_tasks: bool = False) -> None:
+        """`sample_after`: how old a step is when the watchdog samples it (ns). `asks_for_tasks`: see `Watcher`.
+
+        `linger`: how long the end waits for what other threads still do (ns).
+        """
+        self._linger = linger
         self.asks_for_tasks = asks_for_tasks
         self.records: list[LiveExchange] = []
         self._kit = kit
@@ -122,9 +126,11 @@ class RequestWatch:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
         self.sent = SENT.most()
+        watchdog = self._kit.meters.watchdog
         try:
-            self._kit.meters.watchdog.catch_up()
-            self._kit.meters.watchdog.between_steps = None
+            self._wait_for_others()
+            watchdog.catch_up()
+            watchdog.between_steps = None
         finally:  # no later test may find a meter of this one, and no loop may tell it that it closes
             self._open_loops.stop()
             for thread in list(self._metered):
@@ -132,6 +138,13 @@ class RequestWatch:
         if self._ended:
             self.segments = self._kit.meters.with_samples(self._ended)
         _of_fixtures[:] = [self]
+
+    def _wait_for_others(self) -> None:
+        in_step = functools.partial(_in_step, self._metered)
+        if any(each.record.returned is None or in_step(each.ident) for each in self._entered):
+            from pytest_noblock.engine import unended  # most tests are the last to go on
+
+            unended.wait(self._entered, in_step, self._linger)
 
     def is_told_of_stops(self) -> None:
         """In a test's teardown: a thread has one meter, and from now on it is of this watch."""
@@ -263,6 +276,11 @@ def _thread_of(metered: "list[_MeteredThread]", ident: int) -> LoopThread | None
     """On the watchdog's thread."""
     meters = (each.meter for each in list(metered) if each.meter.ident == ident)
     return next((LoopThread(each.native, each.present_turn()) for each in meters), None)
+
+
+def _in_step(metered: "list[_MeteredThread]", ident: int) -> bool:
+    """Whether the thread is in a step of a request, or has not put it on record yet."""
+    return any(each.meter.owner is not None for each in metered if each.meter.ident == ident)
 
 
 def _marks_of(metered: "list[_MeteredThread]") -> list[Marks | None]:

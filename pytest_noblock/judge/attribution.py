@@ -188,7 +188,14 @@ def _by_samples(samples: Iterable[Sample]) -> BlamedLine:
     here = [(frame, sample) for frame, sample in seen if (frame.file, frame.line) == (file, line)]
     (call, _times), *_ = Counter(frame.call for frame, _ in here).most_common(1)  # a line may make several calls
     frame, sample = next((frame, sample) for frame, sample in here if frame.call == call)
-    return BlamedLine(frame, sample.stack, "sample", sample.syscall, _seen_waiting([each for _, each in here]))
+    syscall = _syscall([each for at, each in here if at.call == call])
+    return BlamedLine(frame, sample.stack, "sample", syscall, _seen_waiting([each for _, each in here]))
+
+
+def _syscall(samples: list[Sample]) -> str:
+    """The one that most looks show. A look that another thread took in passing shows none."""
+    told = [sample.syscall for sample in samples if sample.syscall != "unknown"]
+    return Counter(told or ["unknown"]).most_common(1)[0][0]
 
 
 def _seen_waiting(samples: list[Sample]) -> bool:

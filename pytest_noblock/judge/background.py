@@ -178,7 +178,7 @@ def _faults_of(exchange: Exchange, task: Task, shown: Shown) -> Iterator[Fault]:
         yield Fault("background-early", task.name, *_why_early(exchange, task, shown), exchange, task)
     if task.error is not None:
         instead = f"handle {_type_of(task.error)} in {task.name}: nobody else learns of it"
-        yield Fault("background-failed", task.name, f"it raised {task.error}", instead, exchange, task)
+        yield Fault("background-failed", task.name, f"it raised {task.raised}", instead, exchange, task)
     elif task.ended is None:
         why = "it began, and had not ended when the test did"
         yield Fault("background-lost", task.name, why, _LET_IT_END, exchange, task)
@@ -207,7 +207,7 @@ def _why_early(exchange: Exchange, task: Task, shown: Shown) -> _Why:
 def _why_lost(exchange: Exchange, task: Task) -> _Why:
     failed = next((each for each in exchange.tasks if each.error is not None and _in_one_object(each, task)), None)
     if failed is not None:
-        why = f"{failed.name} raised {failed.error} before it; the tasks after one that raises never run"
+        why = f"{failed.name} raised {failed.raised} before it; the tasks after one that raises never run"
         return why, f"handle {_type_of(failed.error or '')} in {failed.name}, or add {task.name} before it"
     if exchange.cancelled:
         why = "the app was cancelled, for the client left the response unread"

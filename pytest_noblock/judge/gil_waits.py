@@ -4,6 +4,9 @@ A thread that waits for the GIL wakes every 5 ms and asks for the GIL again (CPy
 wait for the GIL shows many switches, and one long sleep shows one switch.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -28,11 +31,17 @@ _LEAST_SHARE_OF_CPU = 1 / 10
 two processors: 16 % and more for a thread that computes beside 4 or 8 busy processes, 4 to 8 % for one that works 20 us
 every 0.3 ms."""
 
+_SHARE_OF_SLEEP = 1 / 3
+"""As above, of the sleep alone: where the loop thread waits long for a processor, nobody may have the GIL meanwhile.
+Measured beside 15 busy processes: 45 % and more for a thread that computes in turns with the loop thread, which queued
+2 s; 18 % for a thread that works 20 us every 0.3 ms beside 4."""
+
 _FEWEST_LOOKS, _FEWEST_BESIDE_THREADS = 2, 4
 """So many looks must find the GIL free; the second where other threads computed as much as one that keeps the GIL and
 waits for a processor."""
 _FREE_SHARE = 3 / 4
-"""The share of the watchdog's looks that found the GIL free, at least. The loop thread may have had the GIL at one."""
+"""The share of the time that was looked at in which the looks found the GIL free, at least. The loop thread may have
+had the GIL at one look."""
 _GIL_FREE_NS = 1_000_000
 """Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
 taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
@@ -107,16 +116,30 @@ def gil_was_free(segment: Segment) -> bool:
     for less than half of the sleep. A thread that has the GIL and waits for a processor computes little, and keeps the
     watchdog waiting.
     """
-    waits = [sample.gil_wait for sample in segment.samples if sample.gil_wait is not None]
-    free = sum(wait < _GIL_FREE_NS for wait in waits)
+    looks = [sample for sample in segment.samples if sample.gil_wait is not None]
+    at_once = sum(map(_found_free, looks))
     fewest = _FEWEST_BESIDE_THREADS if _threads_computed(segment) else _FEWEST_LOOKS
-    at_once = free >= fewest and free >= _FREE_SHARE * len(waits)
-    return at_once and 2 * _threads_cpu(segment) < segment.off_cpu
+    return at_once >= fewest and _mostly_free(looks) and 2 * _threads_cpu(segment) < segment.off_cpu
+
+
+def _found_free(look: Sample) -> bool:
+    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS
+
+
+def _mostly_free(looks: Sequence[Sample]) -> bool:
+    """A look stands for the time since the look before it: they become rarer the longer the step lasts.
+
+    By their number, two early looks while the threads of a `multiprocessing.Pool` started outweighed 200 ms of sleep.
+    """
+    spans = [look.ended - before.ended for before, look in pairwise(looks)]
+    free = sum(span for span, look in zip(spans, looks[1:], strict=True) if _found_free(look))
+    return free >= _FREE_SHARE * sum(spans)
 
 
 def _threads_computed(segment: Segment) -> bool:
     """Whether other threads computed as much as the threads would that kept the GIL for the whole sleep."""
-    return _threads_cpu(segment) >= segment.off_cpu * _LEAST_SHARE_OF_CPU
+    computed = _threads_cpu(segment)
+    return computed >= segment.off_cpu * _LEAST_SHARE_OF_CPU or computed >= segment.asleep * _SHARE_OF_SLEEP
 
 
 def _threads_cpu(segment: Segment) -> int:

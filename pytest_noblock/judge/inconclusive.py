@@ -37,7 +37,7 @@ def _failed_task(exchange: Exchange) -> str | None:
     failed = next((task for task in exchange.tasks if task.error is not None), None)
     if failed is None or exchange.completed is None:
         return None
-    return f"{exchange.request} answered, and its background task {failed.name} raised {failed.error}"
+    return f"{exchange.request} answered, and its background task {failed.name} raised {failed.raised}"
 
 
 def _without_answer(exchange: Exchange) -> str | None:

@@ -6,7 +6,7 @@ from itertools import groupby, pairwise
 from typing import assert_never
 
 from pytest_noblock.judge import attribution
-from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
+from pytest_noblock.model.concurrency import PoolReading, SeenIn
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
@@ -42,15 +42,20 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
             yield _stall(readings, exchanges, starved_ns, sure=sure)
 
 
-def capacity(observation: Observation) -> str | None:
-    """How many such requests one worker can serve in a second, in words; None where none has a thread for 10 ms."""
+def capacity(observation: Observation, loop_ns: int = 0) -> str | None:
+    """How many such requests one worker can serve in a second, in words, by its threads and by its event loop.
+
+    None where it has neither for 10 ms. `loop_ns`: for how long one request holds the loop in all.
+    """
     each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
-    return ", ".join(_capacity(use, taken) for use, taken in each if taken >= _SHORTEST_NS) or None
+    limits = [(use.total, _UNITS.get(use.pool, "threads"), taken) for use, taken in each]
+    limits.append((1, "event loop", loop_ns))
+    return ", ".join(_capacity(*limit) for limit in limits if limit[2] >= _SHORTEST_NS) or None
 
 
-def _capacity(use: PoolUse, taken: int) -> str:
-    unit = _UNITS.get(use.pool, "threads")
-    return f"{use.total} {unit} / {seconds(taken)} = {use.total * 1e9 / taken:.0f} requests per second"
+def _capacity(total: int, unit: str, taken: int) -> str:
+    rate = total * 1e9 / taken
+    return f"{total} {unit} / {seconds(taken)} = {rate:.{0 if rate >= 9.95 else 1}f} requests per second"
 
 
 def _full_of_requests(reading: PoolReading) -> bool:

@@ -50,6 +50,16 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
 
 
+def of_probes_in_doubt(observation: Observation, limits: Limits) -> Iterator[str]:
+    """See `probe_steps.in_doubt`."""
+    if observation.probe_exchanges:
+        from pytest_noblock.judge import probe_steps
+
+        yield from probe_steps.in_doubt(
+            observation, lambda exchange, segment: _stalls_of(exchange, segment, limits), limits
+        )
+
+
 def _not_of_probes(observation: Observation) -> Iterator[Segment]:
     """The segments that a judge of steps reads; `probe_steps` reads those of the probes."""
     probes = {exchange.number for exchange in observation.probe_exchanges}

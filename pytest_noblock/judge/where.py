@@ -6,7 +6,7 @@ from typing import NamedTuple, assert_never
 
 from pytest_noblock.calls import callers, written
 from pytest_noblock.model.frames import Frame, Stack
-from pytest_noblock.model.observation import Exchange, Phase
+from pytest_noblock.model.observation import WEBSOCKET, Exchange, Phase
 from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.where import ROLES, Role, Where
 
@@ -169,7 +169,7 @@ def _role(out: Sequence[Frame], thing: int, at: int, exchange: Exchange) -> Role
     if role == "dependency" or (role == "path operation" and module == "fastapi.routing"):
         unwinding = any((each.module, each.function) == callers.TEARDOWN for each in out[thing:at])
         role = "dependency teardown" if unwinding else role
-    if role == "path operation" and exchange.method == "WEBSOCKET":
+    if role == "path operation" and exchange.method == WEBSOCKET:
         return "websocket"
     return role
 

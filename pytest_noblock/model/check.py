@@ -112,8 +112,9 @@ class Check:
     background: tuple[TaskRun, ...] = ()
     """The request's background tasks, in the order in which they were added."""
     capacity: str | None = None
-    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`.
-    None where the request needs no thread of a pool for 10 ms, and in a watched test."""
+    """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`,
+    `1 event loop / 0.3 s = 3.3 requests per second`. None where the request needs neither a thread of a pool nor the
+    event loop for 10 ms, and in a watched test."""
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None

@@ -42,6 +42,9 @@ EXECUTOR = "the default executor"
 thread of asyncio's default executor. Built-in probes pass no middleware: they change no counter, no rate limit and
 no database session of the app."""
 
+WEBSOCKET = "WEBSOCKET"
+"""`Exchange.method` of a websocket connection."""
+
 LIFESPAN = "LIFESPAN"
 """`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
 when the app had started, its `completed` when the app was told to stop."""
@@ -76,6 +79,13 @@ class Task(NamedTuple):
     """A number that all tasks of one `BackgroundTasks` object share; None for a task outside of such an object."""
     defined: Frame | None = None
     """The first line of the function's code, a decorator's where it has one; None for a function in C."""
+    raised_at: str | None = None
+    """`app/main.py:12 in write_log`: the user line that raised `error`; None where it was no line of the user's."""
+
+    @property
+    def raised(self) -> str:
+        """What it raised, and where; for a task that has an `error`."""
+        return f"{self.error} at {self.raised_at}" if self.raised_at else str(self.error)
 
     def is_called(self, name: str) -> bool:
         """Whether `name` is the function's `__name__`, its qualified name or `module.qualname`."""

@@ -17,8 +17,10 @@ from pytest_noblock.plugin.session import Session
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
+    from pytest_noblock.checks.running_servers import RunningServers
     from pytest_noblock.client import Noblock
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
+    from pytest_noblock.server import NoblockServer
 
 _SESSION = pytest.StashKey[Session]()
 _PID = pytest.StashKey[int]()
@@ -51,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _sweep(config: pytest.Config, session: Session) -> "SweepPlugin":
     from pytest_noblock.plugin.selected import select
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
 
     sweep = SweepPlugin(config, session, select(config))
     config.pluginmanager.register(sweep, "noblock-sweep")
@@ -147,3 +149,21 @@ def noblock(request: pytest.FixtureRequest, noblock_app: object, _noblock_apps: 
     __tracebackhide__ = True
     session = request.config.stash[_SESSION]
     return faults.or_fail(lambda: session.client(request.node, noblock_app, _noblock_apps))
+
+
+@pytest.fixture(scope=options.scope_of)
+def _noblock_servers(pytestconfig: pytest.Config) -> Iterator["RunningServers"]:
+    session = pytestconfig.stash[_SESSION]
+    servers = faults.or_fail(session.running_servers)
+    yield servers
+    faults.or_fail(lambda: session.stop_servers(servers))
+
+
+@pytest.fixture
+def noblock_server(
+    request: pytest.FixtureRequest, noblock_app: object, _noblock_servers: "RunningServers"
+) -> "NoblockServer":
+    """The app under uvicorn on 127.0.0.1; the test is watched as under `@pytest.mark.noblock`."""
+    __tracebackhide__ = True
+    session = request.config.stash[_SESSION]
+    return faults.or_fail(lambda: session.server(noblock_app, _noblock_servers))

@@ -1,7 +1,7 @@
 """What one pytest session shares: the rules of its meter, the watching of tests, and the way to the reports."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,16 @@ from pytest_noblock.plugin.reporter import Reporter
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
+    from pytest_noblock.checks.running_servers import RunningServers
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
-    from pytest_noblock.plugin.sweep_items import SweepPlugin
+    from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
     from pytest_noblock.plugin.watching import ItemRecorder, Watching
     from pytest_noblock.report.wire import Environment
+    from pytest_noblock.server import NoblockServer
 
 _LOOP_OF_THE_FIXTURE = "asyncio"
 _TRACED = (
@@ -129,17 +131,29 @@ class Session:
 
         return RunningApps(str(self._config.rootpath), self.meter[0])
 
+    def running_servers(self) -> "RunningServers":
+        from pytest_noblock.checks.running_servers import RunningServers
+
+        return RunningServers(str(self._config.rootpath))
+
     def stop(self, apps: "RunningApps") -> None:
         """Stops the apps at the end of the fixture's scope. Fails the test if a lifespan failed at the stop."""
-        failures = apps.stop()
+        self._stop(apps.stop)
+        if self._current is not None and not self._is_over():
+            self._judge_lifespan(apps, self._run(self._current))
+
+    def stop_servers(self, servers: "RunningServers") -> None:
+        """As `stop`; what the apps did at their stop is judged where the test is watched."""
+        self._stop(servers.stop)
+
+    def _stop(self, stop: Callable[[], list[str]]) -> None:
+        __tracebackhide__ = True
+        failures = stop()
         if self._is_over():
             for failure in failures:
                 self.tell(failure)
-            return
-        if failures:
+        elif failures:
             pytest.fail(_printable("\n".join(failures)), pytrace=False)
-        if self._current is not None:
-            self._judge_lifespan(apps, self._run(self._current))
 
     def _is_over(self) -> bool:
         """Whether the run was interrupted, as by Ctrl-C, with fixtures still open: no test can fail any more."""
@@ -186,6 +200,21 @@ class Session:
         run.outcome.beside = checker.beside
         return Noblock(checker, run.outcome)
 
+    def server(self, app: object, servers: "RunningServers") -> "NoblockServer":
+        """The value of `noblock_server`."""
+        __tracebackhide__ = True
+        from pytest_noblock.engine.asgi.lifespan import LifespanFailed
+        from pytest_noblock.engine.asgi.server_thread import NoServer
+        from pytest_noblock.server import NoblockServer
+
+        asgi = _asgi(app, str(self._config.rootpath))
+        problem = ""
+        try:
+            return NoblockServer(servers.server(asgi))
+        except (LifespanFailed, NoServer) as error:
+            problem = _printable(str(error))
+        pytest.fail(problem, pytrace=False)
+
     def _run(self, item: pytest.Item) -> ItemRun:
         run = self._last
         if run is None or run.item is not item:
@@ -207,7 +236,7 @@ class Session:
         self._current = item
         if item.nodeid.startswith(options.SWEPT):
             return
-        if self._watches_all or markers.watches(item) or unseen.uses_fixture(item):
+        if self._watches_all or markers.watches(item) or unseen.asks_to_watch(item):
             run = self._run(item)
             try:
                 if _FAKES_FILES in sys.modules:

@@ -24,7 +24,13 @@ class SweepRequests:
     """See `sweep.run.MakesRequests`."""
 
     def __init__(
-        self, config: pytest.Config, values: Values, plan: Plan, progress: Callable[[int, int], None], told: Any
+        self,
+        config: pytest.Config,
+        values: Values,
+        plan: Plan,
+        progress: Callable[[int, int], None],
+        told: Any,
+        harvest: Harvest,
     ) -> None:
         """`told`: says in words what the user's code raised."""
         self._hook = config.hook
@@ -32,7 +38,7 @@ class SweepRequests:
         self._plan = plan
         self.progress = progress
         self._told = told
-        self._harvest = Harvest()
+        self._harvest = harvest
 
     def request_of(self, result: RouteResult) -> Sent | None:
         """The hook may change the request, or say why the route is left out."""
@@ -69,8 +75,11 @@ class SweepRequests:
         return httpx.AsyncClient(base_url="http://testserver")
 
     def learn(self, result: RouteResult, response: httpx.Response) -> None:
-        """A list of objects tells the ids of the routes below it."""
-        if "json" not in response.headers.get("content-type", ""):
+        """A list of objects tells the ids of the routes below it, a page what it links to."""
+        kind = response.headers.get("content-type", "")
+        if "html" in kind:
+            self._harvest.learn_page(str(response.request.url), response.text)
+        if "json" not in kind:
             return
         try:
             answer = response.json()

@@ -24,6 +24,9 @@ SENT = "noblock-sent"
 BY_ITSELF = "the test"
 """In the place of a node's id: the test itself asks."""
 
+_CLIENT, _SERVER = "noblock", "noblock_server"
+"""The fixtures."""
+
 _MOST_LINES = 10
 
 _NO_REQUEST = (
@@ -34,29 +37,37 @@ _NOT_WITH_FIXTURE = (
     "{name} has the noblock fixture and made no request with it: nothing was measured\n"
     "  call noblock.get(...), or take the fixture off the test"
 )
+_NOT_TO_SERVER = (
+    "{name} has the noblock_server fixture, and no request reached the app: nothing was measured\n"
+    "  send one to noblock_server.url, or take the fixture off the test"
+)
 _BESIDE = (
     "{request} was sent with noblock.client itself, past the fixture: nothing was measured\n"
     "  send it with noblock.request(...); noblock.client is there for headers, cookies and auth"
 )
 
 
-def uses_fixture(item: pytest.Item) -> bool:
-    """Whether `usefixtures("noblock")` asks: then the requests that the test makes by itself are meant."""
-    return has_fixture(item) and any(map(_names_fixture, item.iter_markers("usefixtures")))
+def asks_to_watch(item: pytest.Item) -> bool:
+    """Whether `usefixtures("noblock")`, or the server, asks: then what the test requests by itself is meant."""
+    return _has(item, _SERVER) or (_has(item, _CLIENT) and any(map(_names_fixture, item.iter_markers("usefixtures"))))
 
 
 def has_fixture(item: pytest.Item) -> bool:
-    """Whether the test has the fixture, by itself or by another fixture."""
-    return "noblock" in getattr(item, "fixturenames", ())
+    """Whether the test has a fixture of ours, by itself or by another fixture."""
+    return _has(item, _CLIENT) or _has(item, _SERVER)
+
+
+def _has(item: pytest.Item, fixture: str) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
 
 
 def _names_fixture(mark: pytest.Mark) -> bool:
-    return mark.name == "usefixtures" and "noblock" in mark.args
+    return mark.name == "usefixtures" and not {_CLIENT, _SERVER}.isdisjoint(mark.args)
 
 
 def asked_at(item: pytest.Item) -> str | None:
     """Who asks for a measurement: `BY_ITSELF`, the id of a class or a module, or None for nobody in particular."""
-    if is_marked(item) or _takes_fixture(item):
+    if is_marked(item) or _takes_fixture(item, _CLIENT, _SERVER):
         return BY_ITSELF
     nodes = reversed(item.listchain()) if any(map(_asks, item.iter_markers())) else ()
     return next((node.nodeid for node in nodes if any(map(_asks, node.own_markers))), None)
@@ -71,16 +82,17 @@ def _asks(mark: pytest.Mark) -> bool:
     return mark.name == "noblock" or _names_fixture(mark)
 
 
-def _takes_fixture(item: pytest.Item) -> bool:
-    """Whether `noblock` is among the arguments of the test's function; a fixture of the user's may have it as well."""
-    if not has_fixture(item):
+def _takes_fixture(item: pytest.Item, *fixtures: str) -> bool:
+    """Whether one is among the arguments of the test's function; a fixture of the user's may have it as well."""
+    if not any(_has(item, each) for each in fixtures):
         return False
     import inspect
 
     try:
-        return "noblock" in inspect.signature(item.function).parameters  # type: ignore[attr-defined]
+        parameters = inspect.signature(item.function).parameters  # type: ignore[attr-defined]
     except (AttributeError, TypeError, ValueError):  # an item that is no function's, or no signature
         return False
+    return any(each in parameters for each in fixtures)
 
 
 def sent_sentence(client: str, count: int) -> str:
@@ -101,8 +113,11 @@ def sentence(item: pytest.Item, beside: str | None, sent: str | None = None) -> 
     """
     if beside is not None:
         return _BESIDE.format(request=beside)
-    form = _NOT_WITH_FIXTURE if _takes_fixture(item) else _NO_REQUEST
-    return form.format(name=item.name) + (f"\n  {sent}" if sent is not None else "")
+    if _takes_fixture(item, _SERVER):
+        text = _NOT_TO_SERVER
+    else:
+        text = _NOT_WITH_FIXTURE if _takes_fixture(item, _CLIENT) else _NO_REQUEST
+    return text.format(name=item.name) + (f"\n  {sent}" if sent is not None else "")
 
 
 def attach(item: pytest.Item, where: str | None, why: str) -> None:

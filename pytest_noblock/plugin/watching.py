@@ -43,8 +43,8 @@ class ItemRecorder:
         self._limits = limits
         self._shares_kit = shares_kit
         after = sample_after(limits.max_block)
-        self._watch = RequestWatch(kit, after, asks_for_tasks=asks_for_tasks)
-        self._late = LateWatch(kit, after)
+        self._watch = RequestWatch(kit, after, linger=limits.linger, asks_for_tasks=asks_for_tasks)
+        self._late = LateWatch(kit, after, limits.linger)
 
     def start(self, *, inherits: bool = False) -> None:
         """Begins to record requests. `inherits`: takes over the patches of another recorder, which are on.
@@ -92,7 +92,7 @@ class ItemRecorder:
             return None
         records = self._watch.records
         for record in records:
-            if not record.steps or record.tasks or record.left:
+            if not record.steps or record.tasks or record.left or record.returned is None:
                 return None
         return records
 

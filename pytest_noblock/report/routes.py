@@ -88,4 +88,7 @@ def _ms(value: float) -> str:
 
 def _rate(loop_ms: float) -> str:
     """How many such requests one worker can serve in a second."""
-    return f"{1000 / loop_ms:,.0f}" if loop_ms >= 0.001 else "-"
+    if loop_ms < 0.001:
+        return "-"
+    rate = 1000 / loop_ms
+    return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"

@@ -1,6 +1,7 @@
 """The end of a sweep: how many routes were measured, the worst first, and why the others were not (pure)."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,10 @@ UNMEASURED = "not measured: "
 _MOST_ROWS = 20
 """Rows of routes that passed. Those that did not are all shown."""
 _MOST_NAMES = 5
+_MOST_WORDS = 4
+"""So many different answers of the routes of one reason are told."""
+_ANY_PARAM = "--noblock-param=NAME=VALUE"
+"""What a remedy has where it means the variables of the routes' paths."""
 
 
 class Swept(NamedTuple):
@@ -57,11 +62,14 @@ def lines(swept: Swept, remedies: Mapping[str, str]) -> Iterator[str]:
     rows = routes.rows(swept.checks)
     exercised = [each for each in rows if each.outcome != "not-exercised"]
     yield from routes.table(exercised, _MOST_ROWS)
-    yield from _not_exercised([each for each in rows if each.outcome == "not-exercised"], remedies)
+    yield from _not_exercised([each for each in rows if each.outcome == "not-exercised"], swept.checks, remedies)
     yield from _awaits_nothing(swept.checks)
 
 
-def _not_exercised(rows: Sequence[RouteRow], remedies: Mapping[str, str]) -> Iterator[str]:
+def _not_exercised(rows: Sequence[RouteRow], checks: Sequence[Check], remedies: Mapping[str, str]) -> Iterator[str]:
+    said: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for check in checks:
+        said[check.reason or ""].update(check.notes if check.outcome == "not-exercised" else ())
     groups: defaultdict[str, list[RouteRow]] = defaultdict(list)
     for row in rows:
         groups[row.reason or ""].append(row)
@@ -69,7 +77,15 @@ def _not_exercised(rows: Sequence[RouteRow], remedies: Mapping[str, str]) -> Ite
         yield f"not exercised: {len(rows)}"
     for reason, group in sorted(groups.items(), key=lambda each: -len(each[1])):
         yield f"  {reason}: {_named([each.name for each in group])}"
-        yield f"      {remedies[reason]}" if reason in remedies else "      not known"
+        yield from (f"      {count} {words}" for words, count in said[reason].most_common(_MOST_WORDS))
+        yield f"      {_with_names(remedies[reason], group)}" if reason in remedies else "      not known"
+
+
+def _with_names(remedy: str, group: Sequence[RouteRow]) -> str:
+    """The remedy with the names of what the paths lack: `--noblock-param=user_id=...`."""
+    names = dict.fromkeys(name for row in group for name in re.findall(r"\{([^}]*)\}", row.path))
+    given = " ".join(f"--noblock-param={name}=..." for name in [*names][:_MOST_NAMES])
+    return remedy.replace(_ANY_PARAM, given) if given else remedy
 
 
 def _awaits_nothing(checks: Sequence[Check]) -> Iterator[str]:

@@ -30,7 +30,7 @@ def answer_of(exchange: Exchange, shown: Callable[[str], str]) -> Answer:
         return Answer("failed", "ended before its response was complete" if exchange.started else "gave no response")
     failed = next((task for task in exchange.tasks if task.error is not None), None)
     if failed is not None:
-        return Answer("failed", f"its background task {failed.name} raised {failed.error}")
+        return Answer("failed", f"its background task {failed.name} raised {failed.raised}")
     reason = reason_of(exchange.status)
     if reason is not None:
         return Answer(reason, f"answered {exchange.status}{_by(exchange, shown)}")

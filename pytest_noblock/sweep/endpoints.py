@@ -8,9 +8,10 @@ from typing import Any
 
 from pytest_noblock.engine.exchange import code_of, undecorated
 
-_AWAITS = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
+_NAMES = ("GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH")
+_AWAITS = {dis.opmap[name] for name in _NAMES if name in dis.opmap}
 """CPython 3.11 to 3.14: one of these stands in the code of whatever awaits, iterates with `async for`, or enters an
-`async with` block."""
+`async with` block. Each instruction has two bytes, the first says which; `co_code` shows its caches as zeros."""
 
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -27,7 +28,7 @@ def awaits_nothing(endpoint: object) -> bool:
     code = code_of(function)
     if code is None or not inspect.iscoroutinefunction(function):
         return False
-    return not (_makes_coroutines(code) or any(each.opname in _AWAITS for each in dis.get_instructions(code)))
+    return not (_makes_coroutines(code) or _AWAITS & {*code.co_code[::2]})
 
 
 def _makes_coroutines(code: CodeType) -> bool:

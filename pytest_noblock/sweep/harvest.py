@@ -1,9 +1,10 @@
-"""Ids that the app has answered: a list of users tells which `{user_id}` there is."""
+"""Ids that the app has answered: a list of users tells which `{user_id}` there is, a page by what it links to."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pytest_noblock.sweep.links import Links
 from pytest_noblock.sweep.route import Route
 
 _LISTS = ("items", "data", "results", "result", "objects", "records", "rows", "hits", "content", "entries", "values")
@@ -30,7 +31,9 @@ def levels(routes: Iterable[Route]) -> tuple[tuple[Route, ...], ...]:
 class Harvest:
     """What the answers of list routes taught."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: Iterable[Route] = ()) -> None:
+        """`routes`: all of the app, whose templates tell what a link leads to."""
+        self._links = Links(routes)
         self._objects: dict[str, Mapping[str, Any]] = {}
         """The first object of a list, by host and path of the route that answered it."""
 
@@ -40,21 +43,28 @@ class Harvest:
         if listed is not None and route.method == "GET":
             self._objects.setdefault((route.host or "") + route.path, listed)
 
+    def learn_page(self, url: str, page: str) -> None:
+        """`page`: the HTML of a good answer."""
+        self._links.learn(url, page)
+
     def value_for(self, route: Route, name: str) -> str | int | None:
         """A value for the variable of the route's path; None where no list route has one.
 
-        First the list route above it: `/users` for `/users/{user_id}`. Then one of the same things elsewhere: `/users`
-        for `/user/{id}` and `/posts/by/{user_id}`.
+        First the list route above it: `/users` for `/users/{user_id}`. Then a link to such a route. Then a list of the
+        same things elsewhere: `/users` for `/user/{id}` and `/posts/by/{user_id}`. Then a link's `{user_id}` elsewhere.
         """
         host, before = route.host or "", route.path.partition(f"{{{name}}}")[0]
         above = (host + before, host + (before.rstrip("/") or "/"))
         for path in above:
             if path in self._objects:
                 return _value(self._objects[path], name, _collection(path))
+        linked = self._links.values_for(route)
+        if name in linked:
+            return linked[name]
         for path, listed in self._objects.items():
             if path.startswith(f"{host}/") and _is_of(path, before, name):
                 return _value(listed, name, _collection(path))
-        return None
+        return self._links.called(name)
 
 
 def _is_of(path: str, before: str, name: str) -> bool:

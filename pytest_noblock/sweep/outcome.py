@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.sweep.reasons import REASONS, Reason, remedy
-from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.routes import variables
+from pytest_noblock.sweep.route import Route, variables
 
 
 @dataclass(slots=True, eq=False)
@@ -61,8 +60,10 @@ class RouteResult:
         """Why the route is not exercised, and how to have it measured."""
         if self.reason is None:
             return ""
-        why = f"{self.words}: " if self.words else ""
-        return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, variables(self.route.path))}"
+        names = variables(self.route.path)
+        asked = f" to {self.sent.url.partition('?')[0]}" if self.words and names and self.sent is not None else ""
+        why = f"{self.words}{asked}: " if self.words else ""
+        return f"{self.reason}: {why}{REASONS[self.reason].meaning}; {remedy(self.reason, names)}"
 
 
 def teachers(wanted: Iterable[Route], others: Iterable[Route]) -> list[Route]:

@@ -32,7 +32,8 @@ _HOOK = "the hook pytest_noblock_request"
 REASONS: dict[Reason, Row] = {
     "needs-auth": Row(
         "the app wants to know who asks (401, 403)",
-        '--noblock-header="Authorization: Bearer $TOKEN", or override the dependency in the hook pytest_noblock_app',
+        '--noblock-header="Authorization: Bearer $TOKEN" (or "Cookie: NAME=$SESSION"), or override the dependency in '
+        "the hook pytest_noblock_app",
     ),
     "not-found": Row(
         "the app found no such object (404), or another route",

@@ -1,6 +1,6 @@
 """Which request a route is sent: of what the user gives, the OpenAPI document says, and the app has answered."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,16 +8,17 @@ from urllib.parse import quote
 
 from pytest_noblock.model import shown
 from pytest_noblock.sweep.bodies import add_body, examples_of, read_as
+from pytest_noblock.sweep.candidates import CALLED
 from pytest_noblock.sweep.given import Values, WrongValue
 from pytest_noblock.sweep.harvest import Harvest
 from pytest_noblock.sweep.openapi import parameters_of, resolved
 from pytest_noblock.sweep.reasons import Reason
 from pytest_noblock.sweep.request import Request
-from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.routes import variables
+from pytest_noblock.sweep.route import Route, variables
 from pytest_noblock.sweep.schemas import Schema, as_schema
+from pytest_noblock.sweep.security import schemes_of
 from pytest_noblock.sweep.styles import in_header, in_path, in_query
-from pytest_noblock.sweep.values import CALLED, NoValue, accepts, value_for, written
+from pytest_noblock.sweep.values import NoValue, accepts, value_for, written
 
 __all__ = ["Missing", "Values", "WrongValue", "request_for"]
 
@@ -179,20 +180,12 @@ class _Making:
         given = {name.lower() for name in self._values.headers}
         others = {name: value for name, value in self.request.headers.items() if name.lower() not in given}
         self.request.headers = {**others, **self._values.headers}
-        for scheme in self._keys():
+        for scheme in schemes_of(self._route):
+            if scheme.get("type") != "apiKey":
+                continue
             add, name = _ADD.get(str(scheme.get("in"))), scheme.get("name")
             if add is not None and isinstance(name, str) and name in self._values.params:
                 add(self.request, name, self._values.params[name], {})
-
-    def _keys(self) -> Iterator[Schema]:
-        """The schemes of the operation's security that are a key under a name."""
-        asked = (self._route.operation or {}).get("security", self._document.get("security")) or ()
-        components = self._document.get("components") or {}
-        schemes = components.get("securitySchemes") or {}
-        for name in (name for each in asked for name in each):
-            scheme = resolved(schemes.get(name), self._document)
-            if scheme.get("type") == "apiKey":
-                yield scheme
 
 
 def _add_query(request: Request, name: str, value: Any, parameter: Schema) -> None:

@@ -1,5 +1,6 @@
 """One route of the app under one method: what the sweep makes an item of."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -34,4 +35,14 @@ class Route:
     @property
     def name(self) -> str:
         """`GET /users/{user_id}`; with a host of its own `GET api.example.org/users`."""
-        return f"{self.method} {self.host or ''}{self.path}"
+        return f"{self.method} {self.template}"
+
+    @property
+    def template(self) -> str:
+        """`/users/{user_id}`; with a host of its own `api.example.org/users`."""
+        return f"{self.host or ''}{self.path}"
+
+
+def variables(path: str) -> tuple[str, ...]:
+    """The names of the template's variables, from left to right."""
+    return tuple(re.findall(r"\{([^}]*)\}", path))

@@ -6,6 +6,7 @@ suspect, and its own check tells.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from pytest_noblock.judge import first_use
 from pytest_noblock.judge.stalls import breaking, stalls
@@ -20,11 +21,36 @@ _TURNS_BEFORE = 3
 at the latest."""
 
 
+class Seen(NamedTuple):
+    """The numbers of the exchanges of one run that may have held the loop."""
+
+    in_steps: set[int]
+    """Their own steps may break the limits."""
+    keepers: set[int]
+    """It is known that their threads kept the GIL."""
+    beside: set[int]
+    """They may have broken the limits beside their own steps, or may be innocent."""
+
+
+def of_run(observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]]) -> Seen:
+    """`steps`: turn and exchange of all steps, as in `Many`."""
+    found = stalls(_without_gaps(observation), limits)
+    broken = breaking(stalls(observation, limits) if observation.gaps else found, limits)
+    keepers = _keepers(broken, observation)
+    kept = {number for each in broken if each.kind == "gil" for number in _who_kept_gil(each, observation)}
+    by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
+    return Seen(_of_steps(found, observation, limits), keepers, (kept - keepers) | by_app)
+
+
 def of_steps(observation: Observation, limits: Limits) -> set[int]:
     """The numbers of the exchanges whose own steps may break the limits."""
-    found = [each for each in stalls(_without_gaps(observation), limits) if not each.of_app]
-    broken = {each.exchange.number for each in breaking(found, limits)}
-    slept = {each.exchange.number for each in found if each.kind == "sync-io"}
+    return _of_steps(stalls(_without_gaps(observation), limits), observation, limits)
+
+
+def _of_steps(found: Sequence[Stall], observation: Observation, limits: Limits) -> set[int]:
+    own = [each for each in found if not each.of_app]
+    broken = {each.exchange.number for each in breaking(own, limits)}
+    slept = {each.exchange.number for each in own if each.kind == "sync-io"}
     doubtful = {each.exchange for each in observation.segments if each.doubtful_trips}
     return broken | slept | doubtful
 
@@ -34,21 +60,9 @@ def computed(observation: Observation, limits: Limits) -> bool:
     return any(each.kind == "cpu" for each in breaking(stalls(_without_gaps(observation), limits), limits))
 
 
-def keepers(observation: Observation, limits: Limits) -> set[int]:
-    """The numbers of the exchanges of which it is known that their threads kept the GIL."""
-    found = {each.began for each in breaking(stalls(observation, limits), limits) if each.kind == "gil"}
+def _keepers(broken: Sequence[Stall], observation: Observation) -> set[int]:
+    found = {each.began for each in broken if each.kind == "gil"}
     return {each.exchange for each in observation.gaps if each.began in found and each.exchange is not None}
-
-
-def beside_steps(observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]]) -> set[int]:
-    """The numbers of the exchanges that may have broken the limits beside their own steps, or may be innocent.
-
-    `steps`: turn and exchange of all steps, as in `observe_many.Many`.
-    """
-    found = breaking(stalls(observation, limits), limits)
-    kept = {number for each in found if each.kind == "gil" for number in _who_kept_gil(each, observation)}
-    by_app = {number for each in found if each.of_app for number in _who_woke_app(each, observation, steps)}
-    return (kept - keepers(observation, limits)) | by_app
 
 
 def _without_gaps(observation: Observation) -> Observation:

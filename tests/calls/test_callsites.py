@@ -128,3 +128,23 @@ def test_a_tree_that_another_thread_spoiled_is_made_once_more(monkeypatch):
     monkeypatch.setattr(callsites.ast, "parse", parse)
     assert callsites.parsed("a.b", mode="eval").body.attr == "b"
     assert callsites.parsed("a b") is None
+
+
+def test_what_a_function_is_written_to_return(write):
+    """On Python 3.14 and later nothing else tells it without running it."""
+    code = write(
+        "class A:\n"
+        "    @staticmethod\n"
+        "    def plain() -> Reply: ...\n"
+        '    def quoted(self) -> "app.Reply": ...\n'
+        "    def open(self): ...\n"
+        "    def outer(self) -> int:\n"
+        "        def inner() -> str: ...\n"
+        "        return inner\n"
+    )
+    space = {"Reply": None}
+    exec(code, space)
+    a = space["A"]
+    functions = [a.plain, a.quoted, a.open, a.outer, a.outer(None)]
+    written = [callsites.annotated_return(each.__code__) for each in functions]
+    assert written == ["Reply", "app.Reply", None, "int", "str"]

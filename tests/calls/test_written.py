@@ -31,6 +31,10 @@ async def comprehending():
 class Shop:
     async def plain(self):
         return PlainText(PAGE.render(1))
+
+@route(load("/"))
+async def decorated():
+    pass
 """
 
 
@@ -67,6 +71,7 @@ def test_whether_a_function_awaits_anything(file: str, function: str, line: int,
         (25, "render", "PAGE.render"),
         (25, "__init__", None),
         (18, "x", None),
+        (27, "load", "load"),  # the `def` comes after it
     ],
 )
 def test_what_a_line_calls_as_it_is_written(file: str, line: int, name: str, written: str | None) -> None:

@@ -144,18 +144,18 @@ def test_an_import_string_is_imported(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("source", "why"),
+    ("source", "why", "function"),
     [
-        ("raise ValueError('one\\n  two\\x1b')", "cannot be imported: ValueError: one two\\x1b"),
-        ("def __getattr__(name): raise ValueError('no')", "cannot be found: ValueError: no"),
-        ("def app(): raise ValueError('no')", "is a factory that failed: ValueError: no"),
+        ("raise ValueError('one\\n  two\\x1b')", "cannot be imported: ValueError: one two\\x1b", "<module>"),
+        ("def __getattr__(name): raise ValueError('no')", "cannot be found: ValueError: no", "__getattr__"),
+        ("def app(): raise ValueError('no')", "is a factory that failed: ValueError: no", "app"),
     ],
     ids="import attribute factory".split(),
 )
-def test_what_the_users_code_raises_is_told_on_one_line(tmp_path, monkeypatch, source, why):
+def test_what_the_users_code_raises_is_told_on_one_line_with_its_place(tmp_path, monkeypatch, source, why, function):
     monkeypatch.syspath_prepend(tmp_path)
     name = f"an_api_{len(source)}"
     tmp_path.joinpath(f"{name}.py").write_text(source)
     with pytest.raises(NotAnApp) as refusal:
         resolved(f"{name}:app", str(tmp_path), "it")
-    assert str(refusal.value) == f"it {why}"
+    assert str(refusal.value) == f"it {why} at {name}.py:1 in {function}"

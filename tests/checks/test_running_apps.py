@@ -34,6 +34,13 @@ def test_after_the_stop_an_app_is_started_anew(apps, app):
     assert app.moments == ["startup", "shutdown", "startup"]
 
 
+def _ends(thread):
+    """Nobody waits for a loop that was given up. This one turns, and would go on in the middle of the next test."""
+    thread.stop()
+    thread._thread.join(30)
+    assert not thread._thread.is_alive()
+
+
 def test_an_app_whose_loop_turns_no_more_is_replaced_and_not_waited_for(apps, app):
     first = apps.checker(app)
     thread = first._app
@@ -42,7 +49,7 @@ def test_an_app_whose_loop_turns_no_more_is_replaced_and_not_waited_for(apps, ap
     assert second._app is not thread
     assert app.moments == ["startup", "startup"]
     assert apps.stop() == []
-    thread.stop()
+    _ends(thread)
 
 
 def test_an_app_whose_loop_turns_no_more_is_not_asked_to_stop(apps, app):
@@ -50,7 +57,7 @@ def test_an_app_whose_loop_turns_no_more_is_not_asked_to_stop(apps, app):
     thread.usable = False
     assert apps.stop() == []
     assert app.moments == ["startup"]
-    thread.stop()
+    _ends(thread)
 
 
 def test_a_new_start_is_warmed_up_anew(apps, app):

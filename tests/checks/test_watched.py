@@ -1,21 +1,26 @@
 """The checks of a watched test, from literal observations."""
 
+import random
+
 import pytest
 
+from pytest_noblock.checks import watched
 from pytest_noblock.checks.watched import WatchRules, judge_watched, sure_in_one_run
+from pytest_noblock.model.concurrency import HeldTurn
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Left, Observation, Task
 from pytest_noblock.model.rules import Readings, Rule
-from pytest_noblock.model.segment import BlockingCall, Sample, Segment
+from pytest_noblock.model.segment import BlockingCall, Sample, Segment, SocketExchange
 from pytest_noblock.model.stall import BlamedLine, Stall
 
 MS = 1_000_000
 LINE = Frame("/project/app.py", 7, "report", "time.sleep", user=True)
-HOME = Exchange(1, "GET", "/", sent=0, completed=90 * MS, route="/", endpoint="app.home", steps=1)
+HOME = Exchange(1, "GET", "/", sent=0, completed=90 * MS, returned=91 * MS, route="/", endpoint="app.home", steps=1)
 OTHER = HOME._replace(number=2, path="/other", route="/other")
 START = HOME._replace(method=LIFESPAN, path="", route=None, endpoint=None)
 RULES = WatchRules()
+TASK = Task("write_log", "app", "write_log", "", None, 91 * MS, 92 * MS, None, None, None)
 
 
 def segment(exchange=1, *, ms=80, cpu=0, slept=True, imported=0, answered=()):
@@ -116,3 +121,67 @@ def test_one_run_is_proof_of_a_sleep_and_of_computing_wherever_that_was(kind, su
     place = BlamedLine(frame, first_use=first_use)
     stall = Stall(kind, HOME, 0, 1, 1, 0, place, rule=Rule("slept", "by the clock"), readings=Readings(1), sure=sure)
     assert sure_in_one_run(stall) is counts
+
+
+def test_the_quick_way_gives_the_check_of_the_full_way(monkeypatch):
+    """Of 600 observations, most with some request of which there is nothing to say, and many without another."""
+    chance = random.Random(11)
+    observations = [_any_observation(chance) for _ in range(600)]
+    quick = []
+    is_quiet = watched._Run.is_quiet
+    monkeypatch.setattr(watched._Run, "is_quiet", lambda *args: quick.append(is_quiet(*args)) or quick[-1])
+    fast = [_checks(each) for each in observations]
+    monkeypatch.setattr(watched._Run, "is_quiet", lambda *_: False)
+    assert fast == [_checks(each) for each in observations]
+    assert 400 < sum(quick) < len(quick) - 400
+
+
+def _checks(observation):
+    return judge_watched("test_it", observation, RULES, lambda file: file.removeprefix("/project/"))
+
+
+def _any_observation(chance):
+    """One to four requests: each usual, or one of the sorts that some judge tells of, with steps of all lengths."""
+    odd = chance.choice([0, 0, 0, 0.3, 1])
+    exchanges = [_any_exchange(number, chance, odd) for number in range(1, chance.randint(2, 5))]
+    segments = [_any_segment(chance.choice(exchanges).number, chance, odd) for _ in range(chance.randint(0, 6))]
+    held = [HeldTurn(1, 80 * MS, (LINE,))] if chance.random() < odd / 8 else []
+    slowdown = 80 if chance.random() < odd / 4 else 1
+    return Observation("full", tuple(exchanges), tuple(segments), loop="asyncio", slowdown=slowdown, held=tuple(held))
+
+
+def _any_exchange(number, chance, odd):
+    usual = HOME._replace(
+        number=number, path=f"/{number}", route=chance.choice([None, "/{it}"]), brief=chance.randint(0, MS)
+    )
+    if chance.random() >= odd:
+        return usual._replace(entered=chance.choice([None, True]), completed=chance.choice([None, 7 * MS]))
+    return chance.choice(
+        [
+            usual._replace(steps=0),
+            usual._replace(returned=None),
+            usual._replace(entered=False, status=404),
+            usual._replace(left=(Left("running", LINE),)),
+            usual._replace(tasks=(TASK,)),
+            START._replace(number=number),
+        ]
+    )
+
+
+def _any_segment(exchange, chance, odd):
+    plain = segment(exchange, ms=chance.choice([1, 9, 30]), cpu=1, slept=False)
+    short = plain._replace(samples=(), queued=chance.randint(0, 9) * MS, turn=chance.randint(0, 3))
+    if chance.random() >= odd:
+        return short
+    mocked = BlockingCall("requests.get", True, 0, 1, (LINE,))
+    return chance.choice(
+        [
+            segment(exchange, ms=chance.choice([20, 80])),
+            segment(exchange, cpu=chance.choice([20, 60]), slept=False),
+            short._replace(imported=5 * MS),
+            short._replace(first_use=5 * MS, cpu=6 * MS, first_uses=(("the pattern a", 5 * MS),)),
+            short._replace(answered=(mocked,)),
+            short._replace(doubtful_trips=1, exchanged=(SocketExchange("127.0.0.1:1", 1, 1),)),
+            short._replace(round_trips=1, exchanged=(SocketExchange("127.0.0.1:1", 1, 1),)),
+        ]
+    )

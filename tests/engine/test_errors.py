@@ -73,6 +73,13 @@ def test_no_secret_is_told_neither_of_the_text_nor_of_the_environment(monkeypatc
     assert shown(error) == "ValueError('yes, the shop: postgres://***@db/shop with ***')"
 
 
+def test_a_secret_that_the_test_set_in_the_environment_is_hidden_after_the_test_has_taken_it_out(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setenv("SHOP_API_KEY", "a-key-of-the-shop")
+        raised = told(ValueError("refused: a-key-of-the-shop"))
+    assert raised.text == "ValueError('refused: ***')"
+
+
 def test_where_nothing_can_be_opened_any_more_only_the_name_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytest_noblock.model.masks", None)  # its import raises
     assert shown(ValueError("postgres://u:pw@db/shop")) == "ValueError (its text is not told)"

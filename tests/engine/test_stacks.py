@@ -14,6 +14,7 @@ from pytest_noblock.engine import instrument, stacks
 from pytest_noblock.engine.asgi import boundary, transport
 from pytest_noblock.engine.steps import closing_loops, collector, other_loops, thread_starts
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
+from pytest_noblock.model.frames import user_frame
 
 CALLING_THE_APP = [boundary, closing_loops, collector, instrument, other_loops, thread_starts, transport]
 
@@ -243,3 +244,20 @@ def test_a_computation_that_ended_at_a_call_came_before_the_call(tmp_path):
     user = UserCode(str(Path(__file__).parent))
     (frame, *_) = stacks.as_stack(stacks.before_call(has_begun(here)), user)
     assert (frame.line, frame.call, frame.user) == (code.co_firstlineno, None, True)
+
+
+def test_the_line_alone_is_that_of_the_stack_without_its_call(user):
+    frames = stacks.capture(sys._getframe())
+    innermost = user_frame(stacks.as_stack(frames, user))
+    assert stacks.user_line(frames, user) == innermost._replace(call=None)
+    assert innermost.call is not None
+
+
+def test_the_line_alone_of_a_frame_at_no_certain_line_is_its_def(user):
+    (code, _line, _lasti, namespace), *outer = stacks.capture(sys._getframe())
+    frames = [(code, code.co_firstlineno, stacks._NOWHERE, namespace), *outer]
+    assert stacks.user_line(frames, user) == user_frame(stacks.as_stack(frames, user))
+
+
+def test_where_no_frame_is_the_users_there_is_no_line(tmp_path):
+    assert stacks.user_line(stacks.capture(sys._getframe()), UserCode(str(tmp_path))) is None

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.patches import unwrapped
-from pytest_noblock.engine.steps import first_uses
+from pytest_noblock.engine.steps import closing_loops, first_uses
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 
@@ -263,7 +263,8 @@ def test_a_watch_that_cannot_start_leaves_no_patch_in(kit, monkeypatch, inherits
     assert kit.entry_points.watcher is None
 
 
-def test_a_watch_that_cannot_stop_leaves_no_meter_to_the_next(kit, app, monkeypatch):
+def test_a_watch_that_cannot_stop_leaves_neither_meter_nor_loop_to_the_next(kit, app, monkeypatch):
+    told_before = set(closing_loops.told)
     watch = RequestWatch(kit, sample_after=10 * MS)
     watch.start()
     asyncio.run(send(app, "/"))
@@ -273,3 +274,4 @@ def test_a_watch_that_cannot_stop_leaves_no_meter_to_the_next(kit, app, monkeypa
             watch.stop()
     watch.leave()
     assert instrument.current_meter() is None
+    assert closing_loops.told == told_before

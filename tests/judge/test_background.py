@@ -33,6 +33,7 @@ def task(name="write_log", began=11, ended=12, error=None, **more):
         error=error,
         called_at=more.pop("called_at", None),
         batch=more.pop("batch", 1),
+        raised_at=more.pop("raised_at", None),
     )
 
 
@@ -164,10 +165,11 @@ def test_what_went_wrong_has_its_kind_and_its_reason(found, expected):
 
 
 def test_a_task_that_raises_takes_those_after_it_along():
-    found = exchange(task("first", error="ValueError('no')"), lost("second"), lost("third"))
-    after = "first raised ValueError('no') before it; the tasks after one that raises never run"
+    at = "app/main.py:12 in first"
+    found = exchange(task("first", error="ValueError('no')", raised_at=at), lost("second"), lost("third"))
+    after = f"first raised ValueError('no') at {at} before it; the tasks after one that raises never run"
     assert told(found) == [
-        ("failed", "first", "it raised ValueError('no')"),
+        ("failed", "first", f"it raised ValueError('no') at {at}"),
         ("lost", "second", after),
         ("lost", "third", after),
     ]

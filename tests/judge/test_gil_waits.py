@@ -40,6 +40,19 @@ def looks(*gil_waits):
     return tuple(sample(20 * number, 20 * number, gil_wait=wait) for number, wait in enumerate(gil_waits))
 
 
+RARER = tuple(
+    sample(due, due + took, gil_wait=wait)
+    for due, took, wait in [
+        (17, 1, 1.7), (37, 1, 9.3), (58, 1, 0.1), (89, 1, 0.9), (132, 1, 0.1), (182, 1, 0.2), (243, 1, 0.2),
+    ]
+)  # fmt: skip
+"""Measured beside other processes while `multiprocessing.Pool` started its threads and slept: a look waits longer for
+the next one each time."""
+KEPT_LATER = tuple(
+    look._replace(gil_wait=wait * MS) for look, wait in zip(RARER, [0, 0, 0, 0, 0, 0, 30], strict=True)
+)  # the last 61 of 226 ms
+
+
 @pytest.mark.parametrize(
     ("switches", "waited", "looks"),
     [
@@ -80,6 +93,7 @@ def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep
         (segment(60.8, 13, cpu=7.3, queued=59.3, others_cpu=19, threads_cpu=19 * MS), 60.8),  # json.dumps, beside 4
         (segment(110.9, 17, cpu=0.9, queued=9.3, others_cpu=26.8, threads_cpu=26 * MS), 102),
         (segment(62.3, 47, cpu=70, queued=11.7, others_cpu=66.8, threads_cpu=67 * MS), 62.3),  # in pure Python
+        (segment(210, 98, cpu=100, queued=2000, others_cpu=100, threads_cpu=100 * MS), 210),  # the same, beside 15
     ],
 )
 def test_what_of_the_sleep_was_a_wait_for_threads_that_computed(step, waited):
@@ -145,6 +159,9 @@ def test_cpu_that_was_taken_off_is_time_with_the_gil(waits, own):
         (segment(221, 30, cpu=8.7, others_cpu=300, threads_cpu=25 * MS, samples=looks(0.1, 0.1)), False),
         (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(62.8, 8.7)), False),  # it had no processor
         (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(0.1, 0.1, 13.6, 8.7)), False),
+        (segment(262, 10, cpu=13.1, queued=4.1, others_cpu=1.1, samples=RARER), True),
+        (segment(262, 10, cpu=13.1, queued=4.1, others_cpu=1.1, samples=RARER[3:]), True),
+        (segment(262, 10, cpu=13.1, queued=4.1, others_cpu=1.1, samples=KEPT_LATER), False),
     ],
 )
 def test_the_gil_was_free_where_the_watchdog_got_it_and_no_python_thread_computed(step, free):

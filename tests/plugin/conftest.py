@@ -58,6 +58,12 @@ async def visits(response: Response, seen: int = Cookie(0)):
 """
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Between the oldest Python and the newest, .ci/run asks only what reads the interpreter or wraps its loops."""
+    if item.get_closest_marker("every_python") is None:
+        item.add_marker("two_pythons")
+
+
 @pytest.fixture
 def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project with `shop.py` in it, which no setting names yet."""

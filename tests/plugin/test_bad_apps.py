@@ -30,9 +30,12 @@ def complain(pytester, refused):
     ("name", "sentence"),
     [
         ("absent:app", "'absent:app' cannot be imported: ModuleNotFoundError: No module named 'absent'"),
-        ("broken:app", "'broken:app' cannot be imported: ZeroDivisionError: division by zero"),
+        ("broken:app", "'broken:app' cannot be imported: ZeroDivisionError: division by zero at broken.py:1 in "),
         ("garbled:app", "'garbled:app' cannot be imported: SyntaxError: "),
-        ("lacking:app", "'lacking:app' cannot be imported: ModuleNotFoundError: No module named 'notinstalled'"),
+        (
+            "lacking:app",
+            "'lacking:app' cannot be imported: ModuleNotFoundError: No module named 'notinstalled' at lacking.py:1 in ",
+        ),
         ("leaving:app", "'leaving:app' cannot be imported: SystemExit: bye"),
         ("api:ap", "'api:ap' cannot be found: module 'api' has no attribute 'ap'"),
         ("api", "'api' is not of the form pkg.mod:app"),

@@ -4,6 +4,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 STATE = """
     import asyncio.events
     import concurrent.futures

@@ -230,6 +230,7 @@ def test_both_lines_and_what_was_held_are_named(run_holders, name):
     run_holders(BOTH.format(name=name, what=KINDS[name], **lines)).assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_behind_a_middleware_that_runs_the_app_in_a_task_of_its_own(run_holders):
     lines = {"holds": line_of("holds lock"), "waits": line_of("waits lock")}
     test = BOTH.format(name="lock", what="asyncio.Lock", **lines)

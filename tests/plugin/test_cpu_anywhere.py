@@ -7,6 +7,8 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("jinja2")
 
+pytestmark = pytest.mark.every_python
+
 SHOP = '''
 import asyncio
 import json

@@ -195,12 +195,15 @@ def test_every_wait_for_the_app_has_an_end_and_a_sentence(pytester):
 
 @pytest.fixture
 def ends(pytester):
-    """Runs a test file, whose app is `api:app`, in a process of its own."""
+    """Runs a test file, whose app is `api:app`, in a process of its own; raises where it does not end in time.
+
+    What holds the loop does so for 600 s. Beside ten busy processes a run took 31 s.
+    """
 
     def ends(tests: str, *options: str) -> tuple[pytest.RunResult, str]:
         pytester.makeconftest(SHORT)
         pytester.makepyfile(api=API, test_it=tests)
-        result = pytester.runpytest_subprocess("--noblock-app=api:app", *options, timeout=60)
+        result = pytester.runpytest_subprocess("--noblock-app=api:app", *options, timeout=100)
         return result, result.stdout.str() + result.stderr.str()
 
     return ends
@@ -230,7 +233,6 @@ def test_ctrl_c_ends_the_run_while_a_request_holds_the_loop(ends, scope):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert HELD in said
     assert "INTERNALERROR" not in said
-    assert result.duration < 30
 
 
 def test_a_run_that_was_interrupted_says_what_holds_the_loop_and_ends(ends):
@@ -332,6 +334,5 @@ def test_a_forked_child_ends_and_writes_no_report(ends, pytester):
     """The child of the second test comes to the end of the run as its parent does."""
     result, said = ends(FORKS, "--noblock-report=report.json", "-W", "ignore::DeprecationWarning")
     assert result.ret == 0, said
-    assert result.duration < 40
     report = (pytester.path / "report.json").read_text(encoding="utf-8")
     assert report.count("GET /fine") >= 4

@@ -42,7 +42,7 @@ NO_THREADS = """
     ],
     ids=["descriptors", "threads"],
 )
-@pytest.mark.parametrize("action", ["fail", "warn"])
+@pytest.mark.parametrize("action", ["fail", pytest.param("warn", marks=pytest.mark.one_python)])
 def test_without_descriptors_or_threads(pytester, conftest, sentence, action):
     pytester.makeconftest(conftest)
     pytester.makepyfile(test_it=QUIET)

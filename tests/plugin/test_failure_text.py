@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 BLOCKS = "def test_blocks(noblock):\n    noblock.get('/blocks', probe='/health')\n"
 
 

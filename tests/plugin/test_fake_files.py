@@ -71,7 +71,7 @@ RED = ["*GET /blocks blocked the event loop*", "*test_shop.py:10 in blocks", "*w
 def test_a_test_with_pyfakefs_is_judged_as_any_other(pytester):
     pytest.importorskip("pyfakefs")
     pytester.makepyfile(test_shop=SHOP + FOUR.format(fixture="fs") + LAST)
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-v")
+    result = pytester.runpytest_subprocess("-p", "fakefs", "-v")
     result.assert_outcomes(failed=2, passed=3)
     result.stdout.fnmatch_lines(RED)
     result.stdout.fnmatch_lines(["*test_watched_blocked*", "*test_shop.py:10 in blocks*"])

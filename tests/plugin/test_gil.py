@@ -113,7 +113,10 @@ def run_gil(pytester, monkeypatch):
     return run_gil
 
 
-@pytest.mark.parametrize("name", ["regex", "json", "to-thread", "anyio", "thread"])
+@pytest.mark.parametrize(
+    "name",
+    ["regex", "anyio", "thread", *(pytest.param(name, marks=pytest.mark.one_python) for name in ("json", "to-thread"))],
+)
 def test_a_thread_that_keeps_the_gil_is_named_by_its_line(run_gil, name):
     result = run_gil(
         f"check = noblock.check('GET', '/{name}')\n"
@@ -139,7 +142,7 @@ def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
     assert "to_thread.run_sync(" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("name", ["pbkdf2", "sleep", "python", "parses"])
+@pytest.mark.parametrize("name", [pytest.param("pbkdf2", marks=pytest.mark.one_python), "sleep", "python", "parses"])
 def test_a_thread_that_lets_go_of_it_is_green(run_gil, name):
     run_gil(f"noblock.get('/{name}')").assert_outcomes(passed=1)
 

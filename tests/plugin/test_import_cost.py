@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 INERT = """
     hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
     plugin.attached plugin.collected plugin.reporter plugin.session plugin.settings plugin.unseen

@@ -31,14 +31,16 @@ def check_twins(result: pytest.RunResult) -> None:
         ("pytest_timeout", ("--timeout=20", "--timeout-method=thread")),
         ("pytest_rerunfailures", ("-p", "rerunfailures", "--reruns=1", "--only-rerun=NothingOfTheKind")),
         ("pytest_cov", ("--cov=shop", "--cov-branch", "--cov-report=")),
+        ("pyfakefs", "-p fakefs -p respx -p time_machine".split()),
     ],
-    ids="xdist xdist-loadfile randomly timeout timeout-thread rerunfailures cov".split(),
+    ids="xdist xdist-loadfile randomly timeout timeout-thread rerunfailures cov idle".split(),
 )
 def test_beside_another_plugin(run, plugin, options):
     pytest.importorskip(plugin)
     check_twins(run(TWINS, *options))
 
 
+@pytest.mark.every_python
 def test_coverage_by_sys_monitoring(run, monkeypatch):
     pytest.importorskip("pytest_cov")
     if sys.version_info < (3, 12):
@@ -47,6 +49,7 @@ def test_coverage_by_sys_monitoring(run, monkeypatch):
     check_twins(run(TWINS, "--cov=shop", "--cov-report="))
 
 
+@pytest.mark.every_python
 def test_coverage_is_the_same_with_us(run, shop):
     """Our counters give the tracer back: no line of the app is lost to the report."""
     pytest.importorskip("pytest_cov")
@@ -114,6 +117,7 @@ def test_a_sleep_that_the_test_replaces_is_the_tests(run):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.every_python
 def test_under_a_tracer_of_the_users_own(run):
     """A debugger keeps its trace function; the line comes from the watchdog."""
     result = run("""
@@ -167,6 +171,7 @@ def test_without_the_plugin_nothing_of_it_is_known(shop):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-only", "--setup-plan", "--fixtures", "--help"])
 def test_a_run_that_runs_nothing_starts_nothing(run, option):
     result = run(TWINS, option)

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 APP = """
     import asyncio
     import gc

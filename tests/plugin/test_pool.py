@@ -173,6 +173,7 @@ def test_the_failure_names_the_line_the_pool_and_who_has_it(run_pools):
     assert "plain def" not in result.stdout.str()
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("copies", [1, 39])
 def test_one_token_left_is_enough(run_pools, copies):
     run_pools(f"noblock.get('/endpoint', concurrency={copies}, probe='/awaits')").assert_outcomes(passed=1)
@@ -180,8 +181,11 @@ def test_one_token_left_is_enough(run_pools, copies):
 
 @pytest.mark.parametrize(
     "name",
-    ["endpoint", "threadpool"]
-    + [pytest.param(name, marks=pytest.mark.one_python) for name in ("dependency", "background", "generator")],
+    ["threadpool"]
+    + [
+        pytest.param(name, marks=pytest.mark.one_python)
+        for name in ("endpoint", "dependency", "background", "generator")
+    ],
 )
 def test_every_way_to_take_the_tokens_is_told_with_its_line(run_pools, name):
     result = run_pools(
@@ -273,7 +277,7 @@ def test_who_waits_for_a_token_that_others_have_is_not_to_blame(run_pools):
     ).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("name", ["to-thread", "executor"])
+@pytest.mark.parametrize("name", ["to-thread", pytest.param("executor", marks=pytest.mark.one_python)])
 def test_the_default_executor_is_another_pool(run_pools, name):
     """anyio's stays free meanwhile."""
     result = run_pools(
@@ -316,6 +320,7 @@ def test_the_apps_own_number_of_tokens_counts(run_pools):
     result.stdout.fnmatch_lines(["*why     2 of 2 tokens of the thread pool taken (2 by pools.few), *"])
 
 
+@pytest.mark.one_python
 def test_a_request_that_is_sent_once_is_judged_on_that(run_pools):
     result = run_pools("noblock.post('/endpoint', concurrency=40)")
     result.assert_outcomes(failed=1)
@@ -334,7 +339,7 @@ def test_capacity_says_what_one_worker_can_serve(run_pools, path, pool, least):
     """On a busy machine a thread is taken for longer than its work lasts, and for less than that it is not seen."""
     run_pools(
         f"import re\n    capacity = noblock.check('GET', '{path}').capacity\n"
-        f"    told = re.fullmatch(r'({pool}) / (\\S+) s = (\\d+) requests per second', capacity)\n"
+        f"    told = re.match(r'({pool}) / (\\S+) s = (\\d+) requests per second', capacity)\n"
         "    threads, taken, served = int(told[1].split()[0]), float(told[2]), int(told[3])\n"
         f"    assert taken >= {least} / 2\n"
         "    assert 0.9 < served * taken / threads < 1.1"

@@ -80,7 +80,9 @@ async def nap(milliseconds: int):
 """
 
 
-@pytest.mark.parametrize(("length", "red"), [(39, False), (47, False), (60, True)])
+@pytest.mark.parametrize(
+    ("length", "red"), [pytest.param(39, False, marks=pytest.mark.one_python), (47, False), (60, True)]
+)
 def test_a_sleep_under_the_limit_is_green_also_where_counters_make_it_longer(pytester, length, red):
     pytester.makepyfile(
         naps=NAPS,
@@ -110,7 +112,7 @@ async def twice():
 """
 
 
-@pytest.mark.parametrize(("times", "outcome"), [(1, "passed"), (2, "failed")])
+@pytest.mark.parametrize(("times", "outcome"), [pytest.param(1, "passed", marks=pytest.mark.one_python), (2, "failed")])
 def test_what_the_warm_up_and_the_judged_run_show_is_confirmed(pytester, times, outcome):
     """A cache that fills at the second call, a limiter that counts: the runs after them show nothing."""
     pytester.makepyfile(

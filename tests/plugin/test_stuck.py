@@ -82,7 +82,13 @@ def lines_of(path: str) -> list[int]:
     return [number for number, line in enumerate(STUCK.strip().splitlines(), 1) if line.endswith(f"# {path}")]
 
 
-@pytest.mark.parametrize("path", ["awaits", "locks", "deep", "worker", "gathers", "streams", "late"])
+PATHS = [
+    *("awaits", "locks", "deep", "gathers", "streams"),
+    *(pytest.param(path, marks=pytest.mark.one_python) for path in ("worker", "late")),
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("scope", ["function", pytest.param("session", marks=pytest.mark.one_python)])
 def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scope):
     pytester.makepyfile(api=STUCK, test_it=TEST.format(path=f"/{path}"))

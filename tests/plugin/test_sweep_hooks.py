@@ -204,10 +204,10 @@ def test_a_wrong_option_has_its_sentence(swept, refused, option, sentence):
 def test_routes_that_end_the_loop_take_it_or_never_end_are_named_and_the_others_measured(swept):
     """In a process of its own: the thread that spins ends with it."""
     conftest = """
-        from pytest_noblock.engine.observe_many import Patience
-        from pytest_noblock.sweep import run
-        run._HELD_S = 1.0
-        run.PATIENCE = Patience(1.5, 0.5)
+        from pytest_noblock.engine.many.flights import Patience
+        from pytest_noblock.sweep import flights
+        flights._HELD_S = 1.0
+        flights.PATIENCE = Patience(1.5, 0.5)
     """
     result = swept("app:harsh", conftest=textwrap.dedent(conftest), process=True)
     text = result.stdout.str()

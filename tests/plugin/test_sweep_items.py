@@ -66,6 +66,8 @@ async def stopped():
 @app.post("/users")
 async def make(name: str = "x"):
     calls.append("made")
+    with open("made.txt", "a") as file:
+        file.write("x")
     time.sleep(0.08)  # BAD make
     return {"id": 8}
 
@@ -203,18 +205,20 @@ def test_a_share_of_the_routes_may_be_required(swept):
 
 
 @pytest.mark.one_python
-def test_two_workers_find_the_same_and_report_the_same(swept, pytester):
+def test_two_workers_find_the_same_report_the_same_and_send_once_what_changes_something(swept, pytester):
     pytest.importorskip("xdist")
-    swept("--noblock-report=r.json", "-k", "sleeps or awaits or users")
+    options = "--noblock-report=r.json", "-k", "sleeps or awaits or users", "--noblock-methods=GET,POST"
+    swept(*options)
     one = routes_in(pytester)
-    result = swept("--noblock-report=r.json", "-k", "sleeps or awaits or users", "-n", "2")
+    result = swept(*options, "-n", "2")
     two = routes_in(pytester)
-    assert "4 of 5 selected routes measured (the app has 11)" in result.stdout.str()
+    assert pytester.path.joinpath("made.txt").read_text() == "xx"
+    assert "5 of 5 selected routes measured (the app has 11)" in result.stdout.str()
     for routes in (one, two):
         for each in routes.values():
             each |= {"worst_ms": 0, "loop_ms": 0}
     assert one == two
-    assert one["GET /sleeps"]["outcome"] == "failed"
+    assert one["GET /sleeps"]["outcome"] == one["POST /users"]["outcome"] == "failed"
     result = pytester.runpytest("noblock::GET /awaits", "--noblock-sweep=app:app", "-n", "1")
     result.assert_outcomes(passed=1)
 
@@ -225,7 +229,10 @@ def test_after_the_first_failure_of_x_what_was_measured_is_told(swept):
     result.assert_outcomes(passed=2, failed=1)
     text = result.stdout.str()
     assert "GET /awaits" in text
-    assert "passed" in text.partition("GET /awaits")[2].partition("\n")[0]
+    rows = {line.split()[1]: line.split()[2:] for line in text.splitlines() if line.startswith("  GET /")}
+    assert rows["/awaits"][0] == "passed"
+    for name, where in (("in-a-task", "in a task"), ("refuses-after", "refuses after")):  # by what counters saw
+        assert (rows[f"/{name}"][0], rows[f"/{name}"][-1]) == ("failed", f"app.py:{line_of(where)}")
 
 
 @pytest.mark.one_python

@@ -7,6 +7,7 @@ pytest.importorskip("python_multipart")
 APP = """
 import asyncio, time, uuid
 from fastapi import FastAPI, Form, HTTPException, UploadFile
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 app = FastAPI()
@@ -20,6 +21,17 @@ async def things():
 async def thing(thing_id: str):
     await asyncio.sleep(0)
     return thing_id
+
+@app.get("/pages")
+async def pages():
+    await asyncio.sleep(0)
+    return HTMLResponse('<a href="/pages/gold/edit">edit</a>')
+
+@app.get("/pages/{page}/edit")
+async def edit(page: str):
+    await asyncio.sleep(0)
+    if page != "gold":
+        raise HTTPException(404)
 
 @app.get("/things/mine")
 async def mine():
@@ -56,7 +68,7 @@ def test_a_route_whose_requests_another_takes_is_not_measured(pytester: pytest.P
     """Its own endpoint blocks, and nobody would know."""
     pytester.makepyfile(app=APP)
     result = pytester.runpytest("--noblock-sweep=app:app", "--noblock-methods=GET,POST", "-rs", "-v")
-    result.assert_outcomes(passed=3, failed=2, skipped=1)
+    result.assert_outcomes(passed=5, failed=2, skipped=1)
     text = result.stdout.str()
     assert "noblock::GET /things/mine SKIPPED" in text
     assert "not-found: /things/{thing_id} (app.thing) takes its requests: declare the route before that one" in text
@@ -64,7 +76,7 @@ def test_a_route_whose_requests_another_takes_is_not_measured(pytester: pytest.P
     assert all(f"app.py:{line} in " in text for line in bad)
     assert "noblock::GET /hidden/{thing_id} FAILED" in text
     assert "noblock::POST /things FAILED" in text
-    assert "5 of 6 routes measured" in text
+    assert "7 of 8 routes measured" in text
     assert text.count(LEGACY) == 1
     assert PAGES in text
 

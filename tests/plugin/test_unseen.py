@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, Unseen, asked_at, sentence, uses_fixture
+from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, Unseen, asked_at, asks_to_watch, sentence
 
 MARK = pytest.mark
 
@@ -45,9 +45,9 @@ def test_who_asks(item, where):
 
 
 def test_usefixtures_asks_for_the_tests_own_requests_and_an_argument_does_not():
-    assert uses_fixture(an_item(own=[MARK.usefixtures("noblock")]))
-    assert not uses_fixture(an_item(with_fixture))
-    assert not uses_fixture(an_item())
+    assert asks_to_watch(an_item(own=[MARK.usefixtures("noblock")]))
+    assert not asks_to_watch(an_item(with_fixture))
+    assert not asks_to_watch(an_item())
 
 
 def test_the_sentence_says_what_to_do():

@@ -1,6 +1,10 @@
 """A thread that keeps the GIL stops the loop of a watched test, too: the watchdog waits for it as the loop does."""
 
+import pytest
+
 from tests.burning import letters, rows
+
+pytestmark = pytest.mark.every_python
 
 APP = """
 import asyncio

@@ -58,6 +58,7 @@ def kept_tracer():
     threading.settrace(before[1])
 
 
+@pytest.mark.every_python
 @pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon"])
 def test_beside_coverage_with_branches(told_apart, monkeypatch, kept_tracer, core):
     pytest.importorskip("pytest_cov")
@@ -89,6 +90,7 @@ def test_blocks():""",
 )
 
 
+@pytest.mark.every_python
 def test_under_a_debugger(told_apart):
     told_apart(DEBUGGER)
 
@@ -100,7 +102,7 @@ CLOCKS = {
 
 
 @pytest.mark.parametrize("module", CLOCKS)
-@pytest.mark.parametrize("how", ["with", "fixture"])
+@pytest.mark.parametrize("how", ["with", pytest.param("fixture", marks=pytest.mark.one_python)])
 def test_while_the_clock_stands_still(told_apart, module, how):
     """The repaired twin awaits a worker thread: an event loop whose clock is frozen has no timers."""
     pytest.importorskip(module)
@@ -113,6 +115,7 @@ def test_while_the_clock_stands_still(told_apart, module, how):
     told_apart(head + tests.replace("/awaits", "/works") + app, "--timeout=60")
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("clock", ["monotonic", "perf_counter", "perf_counter_ns", "time", "thread_time_ns"])
 def test_a_clock_that_the_test_replaces(told_apart, clock):
     stopped = f"\n@pytest.fixture(autouse=True)\ndef stopped(monkeypatch):\n    monkeypatch.setattr(time, '{clock}', lambda: 0)\n"  # noqa: E501
@@ -200,6 +203,7 @@ def test_sleeps():
 """
 
 
+@pytest.mark.every_python
 def test_what_a_profiler_slows_down_is_a_note_and_what_it_does_not_is_red(shop):
     shop.makepyfile(test_suite=PROFILED)
     result = shop.runpytest("--noblock", "-p", "no:cov")

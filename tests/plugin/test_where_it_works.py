@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 IN_A_SYNC_TEST = """
     def test_blocks(noblock):
         noblock.get("/blocks")

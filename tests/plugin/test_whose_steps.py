@@ -13,6 +13,8 @@ import pytest
 
 from tests.burning import rows
 
+pytestmark = pytest.mark.every_python
+
 API = """
 import asyncio
 import contextvars

@@ -13,8 +13,8 @@ def of(route: str, check=PASSED, **changes):
     return replace(check, request=f"GET {route}", route=route, **changes)
 
 
-def left_out(route: str, reason: str):
-    return of(route, outcome="not-exercised", reason=reason)
+def left_out(route: str, reason: str, *words: str):
+    return of(route, outcome="not-exercised", reason=reason, notes=words)
 
 
 def test_a_route_has_the_worst_outcome_of_its_checks_and_its_own_method():
@@ -44,6 +44,12 @@ def test_the_table_has_the_red_ones_first_and_then_those_that_hold_the_loop_long
     assert told[1].split()[2:] == ["passed", "-", "4.0", "ms", "250"]
 
 
+def test_what_one_worker_serves_in_a_second_has_decimals_where_it_is_little():
+    checks = [of("/minute", loop_ns=60_000_000_000), of("/slow", loop_ns=300_000_000), of("/fast", loop_ns=100_000_000)]
+    _head, *told = table(rows(checks), most=20)
+    assert [line.split()[-1] for line in told] == ["0.017", "3.3", "10"]
+
+
 def test_all_that_did_not_pass_are_in_the_table_and_some_that_did():
     checks = [of(f"/red{number}", BAD) for number in range(30)] + [of(f"/green{number}") for number in range(30)]
     told = list(table(rows(checks), most=20))
@@ -53,6 +59,25 @@ def test_all_that_did_not_pass_are_in_the_table_and_some_that_did():
 
 def test_no_route_is_no_table():
     assert list(table([], most=20)) == []
+
+
+def test_what_the_app_answered_is_told_once_with_how_often():
+    checks = [left_out("/a", "rejected", "answered 400"), left_out("/b", "rejected", "answered 422 (query q: missing)")]
+    told = list(lines(Swept([*checks, left_out("/c", "rejected", "answered 400")], 3, 3), {"rejected": "a hook"}))
+    assert told[-3:] == ["      2 answered 400", "      1 answered 422 (query q: missing)", "      a hook"]
+
+
+def test_the_options_that_give_what_is_missing_have_the_names_of_the_paths():
+    paths = ("/users/{user_id}", "/users/{user_id}/pets/{pet}", "/users")
+    told = list(
+        lines(
+            Swept([left_out(each, "not-found") for each in paths], 3, 3),
+            {"not-found": "--noblock-param=NAME=VALUE, or"},
+        )
+    )
+    assert told[-1] == "      --noblock-param=user_id=... --noblock-param=pet=..., or"
+    told = list(lines(Swept([left_out("/users", "not-found")], 1, 1), {"not-found": "--noblock-param=NAME=VALUE, or"}))
+    assert told[-1] == "      --noblock-param=NAME=VALUE, or"
 
 
 def test_the_reasons_stand_with_how_to_give_what_is_missing():

@@ -6,8 +6,7 @@ import pytest
 
 from pytest_noblock.sweep.endpoints import awaits_nothing, place_of
 from pytest_noblock.sweep.outcome import RouteResult, teachers
-from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.routes import variables
+from pytest_noblock.sweep.route import Route, variables
 
 
 async def nothing():

@@ -5,8 +5,8 @@ import warnings
 
 import pytest
 
-from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.routes import routes_of, selected, variables
+from pytest_noblock.sweep.route import Route, variables
+from pytest_noblock.sweep.routes import routes_of, selected
 
 pytest.importorskip("starlette")
 pytest.importorskip("fastapi")

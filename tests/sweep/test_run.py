@@ -7,10 +7,10 @@ import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
+from pytest_noblock.engine.many.flights import Patience
 from pytest_noblock.engine.observe import Request as Sent
-from pytest_noblock.engine.observe_many import Patience
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.sweep import run
+from pytest_noblock.sweep import flights
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.route import Route
 from pytest_noblock.sweep.run import Sweep
@@ -87,7 +87,7 @@ def app():
 @pytest.fixture
 def sweep(tmp_path, app, monkeypatch):
     """Sweeps these routes: the sweep itself, and the results by name."""
-    monkeypatch.setattr(run, "PATIENCE", Patience(1.0, 0.5))
+    monkeypatch.setattr(flights, "PATIENCE", Patience(1.0, 0.5))
     apps = RunningApps(str(tmp_path), "full")
     user = User()
 
@@ -110,18 +110,8 @@ def outcomes(swept):
 def test_each_route_is_sent_to_get_warm_and_once_more_to_be_measured(sweep, app):
     swept = sweep("GET /a", "HEAD /b")
     assert outcomes(swept) == {"GET /a": "passed", "HEAD /b": "passed"}
-    assert swept[0].said == ()
     assert sorted(app.calls) == ["GET /a", "GET /a", "HEAD /b", "HEAD /b"]
     assert sweep.user.told[-1] == (4, 4)
-
-
-def test_of_many_routes_only_those_are_sent_twice_that_showed_something(sweep, app, monkeypatch):
-    monkeypatch.setattr(run, "_SENT_TWICE", 1)
-    swept = sweep("GET /a", "GET /b", "GET /sleeps")
-    assert app.calls.count("GET /a") == app.calls.count("GET /b") == 1
-    assert outcomes(swept) == {"GET /a": "passed", "GET /b": "passed", "GET /sleeps": "failed"}
-    assert app.calls.count("GET /sleeps") == 2
-    assert swept[0].said == (run.ONCE,)
 
 
 def test_each_stall_has_its_owner_and_is_confirmed(sweep):
@@ -151,6 +141,11 @@ def test_a_request_that_may_change_something_is_sent_once_and_after_the_others(s
     _sweep, results = sweep("DELETE /a", "POST /a", "GET /a")
     assert app.calls == ["GET /a", "GET /a", "POST /a", "DELETE /a"]
     assert results["POST /a"].measured
+
+
+def test_what_is_deleted_is_deleted_from_the_inside(sweep, app):
+    sweep("DELETE /a", "DELETE /a/{id}", "PUT /a/{id}", "POST /a")
+    assert app.calls == ["POST /a", "PUT /a/0", "DELETE /a/0", "DELETE /a"]
 
 
 def test_a_route_with_an_id_comes_after_the_list_and_no_cookie_stays(sweep, app):

@@ -43,7 +43,7 @@ def observed(*segments: Segment, gaps: tuple[Gap, ...] = (), exchanges: int = 4)
 def test_a_step_has_one_owner(one, suspect):
     seen = observed(segment(1, cpu=5 * MS), one, segment(3))
     assert suspects.of_steps(seen, LIMITS) == ({2} if suspect else set())
-    assert suspects.beside_steps(seen, LIMITS, []) == set()
+    assert suspects.of_run(seen, LIMITS, []) == ({2} if suspect else set(), set(), set())
 
 
 def test_only_what_computed_may_be_what_a_process_does_once():
@@ -62,19 +62,16 @@ def gap(whose: int | None, waiting: tuple[int, ...] = ()) -> Gap:
 
 def test_a_thread_that_keeps_the_gil_is_its_requests_and_where_nobody_knows_all_are_asked_that_wait_for_one():
     known = observed(gaps=(gap(3),))
-    assert suspects.keepers(known, LIMITS) == {3}
-    assert suspects.beside_steps(known, LIMITS, []) == set()
+    assert suspects.of_run(known, LIMITS, []) == (set(), {3}, set())
     waiting = observed(gaps=(gap(None, (2, 4)),))
-    assert suspects.keepers(waiting, LIMITS) == set()
-    assert suspects.beside_steps(waiting, LIMITS, []) == {2, 4}
-    assert suspects.beside_steps(observed(gaps=(gap(None),)), LIMITS, []) == {1, 2, 3, 4}
+    assert suspects.of_run(waiting, LIMITS, []) == (set(), set(), {2, 4})
+    assert suspects.of_run(observed(gaps=(gap(None),)), LIMITS, []) == (set(), set(), {1, 2, 3, 4})
 
 
 def test_a_step_of_the_apps_own_is_laid_to_those_that_ran_right_before_it():
     seen = observed(segment(99, asleep=80 * MS, turn=10))
     steps = [(2, 1), (6, 4), (8, 2), (10, 3), (11, 4)]
-    assert suspects.of_steps(seen, LIMITS) == set()
-    assert suspects.beside_steps(seen, LIMITS, steps) == {2, 3}
+    assert suspects.of_run(seen, LIMITS, steps) == (set(), set(), {2, 3})
 
 
 def test_each_request_gets_what_is_its_own():

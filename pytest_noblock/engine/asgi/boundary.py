@@ -19,7 +19,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.model.observation import LIFESPAN
+from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET
 
 border(__file__, sending=("send", "receive", "_leave", "_return", "_go_on", "cut_segment", "before", "passed"))
 
@@ -226,7 +226,7 @@ def _new_record(scope: Scope) -> LiveExchange | None:
     if kind == "lifespan":
         return LiveExchange(LIFESPAN, "", scope)
     if kind in ("http", "websocket"):
-        method = scope.get("method", "GET") if kind == "http" else "WEBSOCKET"
+        method = scope.get("method", "GET") if kind == "http" else WEBSOCKET
         return LiveExchange(_text(method), _text(scope.get("path", "")), scope)
     return None
 

@@ -12,14 +12,13 @@ from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from pytest_noblock.engine.errors import shown
+from pytest_noblock.engine import errors
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message, ToldTask, code_of
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, attribute
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, first_line
+from pytest_noblock.engine.stacks import RawFrame, capture, first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.observation import Task
 
 Join = Callable[[Patch], None]
@@ -146,10 +145,10 @@ def _told(made: LiveTask, sent: Iterable[str]) -> ToldTask:
     )
 
 
-def _error_of(made: LiveTask, error: BaseException, sent: Iterable[str]) -> str:
+def _error_of(made: LiveTask, error: BaseException, sent: Iterable[str]) -> errors.Raised:
     from pytest_noblock.engine.sent_values import argument_values  # most tasks raise nothing
 
-    return shown(error, {*sent, *argument_values(made.task)})
+    return errors.told(error, secrets={*sent, *argument_values(made.task)})
 
 
 def _text_of(function: object, name: str, otherwise: str) -> str:
@@ -169,11 +168,12 @@ def _value(made: LiveTask, record: LiveExchange, user: UserCode) -> Task:
         module=told.module,
         qualname=told.qualname,
         arguments=told.arguments,
-        added_at=user_frame(as_stack(made.added, user)),
+        added_at=user_line(made.added, user),
         began=made.began,
         ended=made.ended,
-        error=told.error,
-        called_at=user_frame(as_stack(_inside_handler(made.called, record), user)),
+        error=None if told.error is None else told.error.text,
+        raised_at=None if told.error is None else errors.place(told.error, user),
+        called_at=user_line(_inside_handler(made.called, record), user),
         batch=made.batch,
         defined=None if told.code is None else first_line(told.code, user),
     )

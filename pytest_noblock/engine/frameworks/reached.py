@@ -38,7 +38,7 @@ from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.stacks import is_asgi
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import LIFESPAN, Answerer
+from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET, Answerer
 
 MODULES = ("starlette.routing", "fastapi.routing", "starlette.endpoints", "starlette.applications")
 """The modules that this one reads or patches, as far as they are imported."""
@@ -192,7 +192,7 @@ def entered(record: LiveExchange) -> bool | None:
         return True
     if record.remains is not None:
         return record.remains.entered
-    if record.returned is None or record.method in (LIFESPAN, "WEBSOCKET"):
+    if record.returned is None or record.method in (LIFESPAN, WEBSOCKET):
         return None
     if not (is_starlettes(record.app) or is_starlettes(record.scope.get("app"))):
         return False if others.refused(record) else record.entered

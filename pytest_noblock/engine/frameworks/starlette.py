@@ -36,9 +36,9 @@ from pytest_noblock.engine.exchange import (
 from pytest_noblock.engine.frameworks import background_tasks, others, reached
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
-from pytest_noblock.engine.stacks import RawFrame, as_stack, first_line
+from pytest_noblock.engine.stacks import RawFrame, first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import Frame, user_frame
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Exchange, Left
 
 MODULES = ("starlette.background", *reached.MODULES)
@@ -192,7 +192,7 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
 
 def _left(record: LiveExchange, user: UserCode) -> Iterator[Left]:
     for ending, frames in record.left:
-        frame = user_frame(as_stack(frames, user))
+        frame = user_line(frames, user)
         if frame is not None:
             yield Left(ending, frame)
 

@@ -23,6 +23,8 @@ class Polled(Protocol):
 class Polling:
     """Who is told of the polls of which selector. Mostly there is one: to look in a dictionary takes as long again."""
 
+    __slots__ = ("of_one", "one", "others")
+
     def __init__(self) -> None:
         self.one: object = None
         """A selector, and who is told of its polls."""

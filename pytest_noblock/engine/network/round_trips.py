@@ -32,6 +32,8 @@ class StepTrips(NamedTuple):
 class RoundTrips:
     """What one thread's steps did with the connections of the process; without a table, nothing is known."""
 
+    __slots__ = ("_found", "_others_at_full_scan", "_others_at_scan", "_sockets", "stale")
+
     def __init__(self, sockets: SocketTable | None) -> None:
         self.stale = True
         """Whether code of no request ran since the last step. That code may have used sockets."""

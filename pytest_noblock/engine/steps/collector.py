@@ -87,13 +87,13 @@ def _sending_again(original: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _lost_signal(unraisable: Any) -> int | None:
-    callback, error = unraisable.object, unraisable.exc_value
-    code = getattr(getattr(callback, "__func__", callback), "__code__", None)
-    if code is None or not code.co_filename.startswith(PACKAGE) or not hasattr(signal, "pthread_kill"):
+    """The traceback begins in the callback. From Python 3.14 on nothing else names one in `gc.callbacks`."""
+    error = unraisable.exc_value
+    codes = [] if error is None else [frame.f_code for frame, _line in traceback.walk_tb(error.__traceback__)]
+    if not (codes and codes[0].co_filename.startswith(PACKAGE) and hasattr(signal, "pthread_kill")):
         return None
     if isinstance(error, KeyboardInterrupt):
         return signal.SIGINT
-    codes = [frame.f_code for frame, _line in traceback.walk_tb(error.__traceback__)]
     handlers = {each: signal.getsignal(each) for each in signal.valid_signals()}
     return next((each for each, handler in handlers.items() if getattr(handler, "__code__", None) in codes), None)
 

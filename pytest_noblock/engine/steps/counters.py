@@ -30,19 +30,20 @@ class Span(NamedTuple):
 class Counters:
     """Of one meter, on its thread."""
 
-    watchdog: Watchdog | None = None
-    gaps: "GapObserver | None" = None
-    _start: Reading = (0, 0, b"", 0, 0)
-    """The reading from which the present step counts; a step may share it with the steps before."""
-    _watchdog_cpu = 0
-    """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
+    __slots__ = ("_calls", "_clock", "_deductions", "_start", "_trips", "_watchdog_cpu", "gaps", "threads", "watchdog")
 
     def __init__(self, clock: Clock, trips: RoundTrips, calls: StepCalls, deductions: Deductions) -> None:
         self.threads = PythonThreads()
+        self.watchdog: Watchdog | None = None
+        self.gaps: GapObserver | None = None
         self._clock = clock
         self._trips = trips
         self._calls = calls
         self._deductions = deductions
+        self._start: Reading = (0, 0, b"", 0, 0)
+        """The reading from which the present step counts; a step may share it with the steps before."""
+        self._watchdog_cpu = 0
+        """CPU (ns) that the watchdog's thread had burned when `_start` was read."""
 
     def begin(self) -> int:
         """Read them. Returns when that was (ns)."""
@@ -52,7 +53,7 @@ class Counters:
                 self.gaps.close_interval()
             self._start = self._clock.begin()
         read_at = self._start[WALL]
-        self.threads.step_begins(read_at)
+        self.threads.step_begins(read_at, self._start[PROCESS])
         self._watchdog_cpu = self.watchdog.cpu if self.watchdog is not None else 0
         return read_at
 

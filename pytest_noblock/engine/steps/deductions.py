@@ -19,24 +19,26 @@ class Deductions:
     the wall time of imports alone, `collected` the CPU time of collections that fell due.
     """
 
-    once: tuple[tuple[str, int], ...] = ()
-    """What was done in `once_cpu`, in words, and its part of it."""
-    once_cpu = 0
-    """CPU (ns) of what a process does once. It stays in the step's CPU: only a judge may take it off."""
-    used = False
-    """Whether there is anything to forget when the next step begins: most steps have nothing."""
-    wall = cpu = queued = collected = imported = 0
-    excluding = False
-    """Whether an `excluded` block runs now."""
-    watchdog: Watchdog | None = None
-    _collection_began = 0
-    ever = 0
-    """Wall ns of all `excluded` blocks so far, of all steps."""
-    _in_first_use = False
+    __slots__ = (
+        "_clock", "_collection_began", "_ident", "_in_first_use", "collected", "cpu", "ever", "excluding", "imported",
+        "once", "once_cpu", "queued", "used", "wall", "watchdog",
+    )  # fmt: skip
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ident = threading.get_ident()
+        self.watchdog: Watchdog | None = None
+        self.excluding = self._in_first_use = False
+        """Whether an `excluded` block runs now."""
+        self._collection_began = self.ever = 0
+        """`ever`: wall ns of all `excluded` blocks so far, of all steps."""
+        self.once: tuple[tuple[str, int], ...] = ()
+        """What was done in `once_cpu`, in words, and its part of it."""
+        self.once_cpu = 0
+        """CPU (ns) of what a process does once. It stays in the step's CPU: only a judge may take it off."""
+        self.used = False
+        """Whether there is anything to forget when the next step begins: most steps have nothing."""
+        self.wall = self.cpu = self.queued = self.collected = self.imported = 0
 
     def reset(self) -> None:
         self.used = False

@@ -30,9 +30,10 @@ _enumerate = threading.enumerate
 
 
 class _Collections:
-    """CPU (ns) that full collections have taken so far, in all threads."""
+    """CPU (ns) that full collections have taken so far, in all threads; whether any has begun."""
 
     cpu = 0
+    seen = False
 
 
 class _Starts:
@@ -65,6 +66,7 @@ def collection(phase: str) -> None:
     """
     thread = threading.current_thread()
     if phase == "start":
+        _Collections.seen = True
         thread.noblock_collection = thread_cpu()  # type: ignore[attr-defined]
     else:
         began = _collects_since(thread)
@@ -136,21 +138,22 @@ def burned_by_one_that_ended(before: Marks, after: Marks) -> int:
 class PythonThreads:
     """The other Python threads, as one loop thread meters them. All of it runs on that thread."""
 
-    marks: Marks | None = None
-    """None before the first step, and where no thread has a clock."""
-    earlier: Marks | None = None
-    """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
-    _starts = _marked_at = 0
+    __slots__ = ("_ident", "_marked_at", "_starts", "earlier", "marks")
 
     def __init__(self) -> None:
         self._ident = _get_ident()
+        self.marks: Marks | None = None
+        """None before the first step, and where no thread has a clock."""
+        self.earlier: Marks | None = None
+        """Those before: the loop thread may mark right after a wait for the GIL, before the watchdog looks."""
+        self._starts = self._marked_at = 0
 
-    def step_begins(self, moment: int) -> None:
-        """`moment` (ns) is now. Marks the threads, unless they were marked a moment ago."""
+    def step_begins(self, moment: int, process: int | None = None) -> None:
+        """`moment` (ns) is now, `process` as for `read_clocks`. Marks the threads, but not twice in a moment."""
         if moment - self._marked_at > _AGE_NS:
             self._marked_at = moment
             self._starts = _Starts.number
-            self.earlier, self.marks = self.marks, read_clocks(moment)
+            self.earlier, self.marks = self.marks, read_clocks(moment, process)
 
     def burned(self) -> int | None:
         """CPU (ns) that the other Python threads have burned since the step began, or a little more.
@@ -179,29 +182,38 @@ def _clock_of(thread: threading.Thread) -> int | None:
     return None if native is None else clock_of(native)
 
 
-def read_clocks(moment: int) -> Marks | None:
-    """Of all threads but the watchdog; `moment` (ns) is now.
+def _in_collection(thread: threading.Thread, burned: int) -> int:
+    """What a full collection that runs now has taken of the CPU (ns) that the thread burned so far."""
+    began = _collects_since(thread)
+    return 0 if began is None else max(0, burned - began)
+
+
+def read_clocks(moment: int, process: int | None = None) -> Marks | None:
+    """Of all threads but the watchdog; `moment` (ns) is now. `process`: the CPU time of the process, if just read.
 
     None where there are too many threads, and where the system has no clock of another thread.
     """
     threads = _enumerate()
     if len(threads) > _MOST_THREADS or _clock_ns is None:
         return None
-    cpu, collects = {}, 0
+    cpu, collects, collected = {}, 0, _Collections.seen
     for each in threads:  # a plain loop, because each request of a test client takes these marks
-        own = each.__dict__
-        clock = own.get(_CLOCK)
+        clock = getattr(each, _CLOCK, None)  # not of its `__dict__`: to make one costs each thread more than the rest
         if clock is None:
-            clock = own[_CLOCK] = _clock_of(each)
+            clock = _clock_of(each)
+            setattr(each, _CLOCK, clock)
         if clock:
             try:
                 burned = _clock_ns(clock)
             except (OSError, OverflowError):
-                own[_CLOCK] = None  # a forked process has numbers of its own
+                setattr(each, _CLOCK, None)  # a forked process has numbers of its own
                 continue
-            began = own.get("noblock_collection")
-            if began is not None and began < burned:
-                collects += burned - began
-                burned = began
-            cpu[each] = burned - own.get("noblock_collected", 0)
-    return Marks(moment, cpu, process_cpu() - _Collections.cpu - collects, _Starts.apps) if cpu else None
+            if collected:
+                running = _in_collection(each, burned)
+                collects += running
+                burned -= running + _collected(each)
+            cpu[each] = burned
+    if not cpu:
+        return None
+    process = process_cpu() if process is None else process
+    return Marks(moment, cpu, process - _Collections.cpu - collects, _Starts.apps)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Container
 from typing import Protocol
 
-from pytest_noblock.engine.clocks import Clock, best_clock, longest_queued, queued, voluntary_switches
+from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, read_file, sleep, thread_cpu
 from pytest_noblock.engine.stacks import RawFrame, capture
@@ -21,8 +21,9 @@ from pytest_noblock.engine.steps.timer import best_timer
 _MOST_SAMPLES = 8
 """How many samples a step may have. They come ever more rarely: the eighth about 29 times `after` into the step."""
 
-_MOST_WAITS, _WAIT_S = 500, 0.001
-"""How often, and for how many seconds each time, the end of a test waits for a watchdog that is late."""
+_MOST_WAITS, _WAIT_S = 2_000, 0.001
+"""How often, and for how many seconds each time, the end of a test waits for a watchdog that is late. Chosen: 2 s is
+more than a thread waits for a processor on a machine that still runs tests."""
 
 _NUMBERS_OF_SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 44: "sendto",
@@ -84,10 +85,12 @@ class Watchdog:
         self._due = 0
         """When the timer rings, or last rang (ns)."""
         self._seen = 0
-        """The `_due` at which the watchdog woke last (ns)."""
+        """When the watchdog last had the GIL after a ring that it has dealt with (ns)."""
         self._rang = (0, 0)
         """When it rang before it was armed anew, and when it was (ns). A thread that gets the GIL before the watchdog,
-        which was due, arms the timer again."""
+        which was due, arms the timer again. Of several such rings that the watchdog has not seen: the longest wait."""
+        self._marks = (NEVER_QUEUED, 0)
+        """Run-queue delay and switches of the watchdog's thread, before it slept or waited for the GIL."""
         self._timer = best_timer()
         self._stopping = False
         self._thread = threading.Thread(target=lambda: guarded(self._run), name=WATCHDOG, daemon=True)
@@ -135,7 +138,7 @@ class Watchdog:
     def catch_up(self) -> None:
         """Wait a few ms for a watchdog that was due and has not got the GIL: the test may be over before."""
         for _ in range(_MOST_WAITS):
-            if self._seen >= self._last_ring():
+            if self._seen >= self._last_ring() or not self.works:
                 return
             sleep(_WAIT_S)
 
@@ -157,31 +160,50 @@ class Watchdog:
     def _arm(self, ns: int) -> None:
         moment = now()
         if moment > self._due:
-            self._rang = self._due, moment
+            self._rang = max(self._unseen_ring(), (self._due, moment), key=_length)
         self._due = moment + ns
         self._timer.arm(ns)
+
+    def _unseen_ring(self) -> tuple[int, int]:
+        """`_rang`, unless the watchdog has dealt with it."""
+        return self._rang if self._rang[0] > self._seen else (0, 0)
 
     def _run(self) -> None:
         clock = best_clock()
         while not self._stopping:
-            before = clock.delay()
-            switches = voluntary_switches() if clock.splits_waiting else 0
-            self._timer.wait()
-            guarded(self._woke, clock, before, switches)  # without this thread, each later test would be half blind
+            self._sleep(clock)
+            woke = now()
+            guarded(self._woke, clock, woke)  # without this thread, each later test would be half blind
+            self._seen = woke
         clock.close()
 
-    def _woke(self, clock: Clock, before: bytes, switches: int) -> None:
-        """`before`, `switches`: run-queue delay and switches of this thread before it slept."""
+    def _sleep(self, clock: Clock) -> None:
+        """Until it rings; not at all after a ring that was lost.
+
+        A thread may keep the GIL before the watchdog listens: while its thread starts, or after one of its own system
+        calls. The timer rings, and a loop thread that gets the GIL first arms it anew. What that wait shows is counted
+        from the marks before it.
+        """
+        if self._last_ring() <= self._seen:
+            self._marks = clock.delay(), _switches(clock)
+        if self._unseen_ring() == (0, 0) or now() >= self._due:
+            self._timer.wait()
+
+    def _woke(self, clock: Clock, woke: int) -> None:
+        """`woke`: since when (ns) the watchdog has the GIL."""
         between = self.between_steps if clock.splits_waiting else None
         on_late = self.on_late
-        if on_late is not None and now() - self._due >= self.after:
+        if on_late is not None and woke - self._due >= self.after:
             on_late()
         taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
-        if between is not None:  # a step that waits for the GIL itself is no better off than the watchdog
-            between.woke(*self._last_wait(), clock, before, switches)
+        (before, switches), present = self._marks, _switches(clock)
+        wait = self._last_wait()
+        if between is not None and wait[0] > self._seen:  # a step that waits for the GIL itself is no better off
+            between.woke(*wait, clock, before, switches)
         after = clock.delay()
+        self._marks = after, present
         delayed = longest_queued(before, after)
-        self._seen = min(self._due, now())
+        self._seen = woke
         for _, sample in taken:
             sample.gil_wait = max(0, sample.began - self._due - queued(after) + queued(before))
         self._arm_again([self._complete(ident, sample, delayed) for ident, sample in taken])
@@ -201,7 +223,8 @@ class Watchdog:
     def _last_wait(self) -> tuple[int, int]:
         """From when to when (ns) the watchdog waited for the GIL at most. The wait ended where a loop thread had it."""
         moment = now()
-        return (self._due, moment) if self._due <= moment else self._rang
+        last = (self._due, moment) if self._due <= moment else (0, 0)
+        return max(self._unseen_ring(), last, key=_length)
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step
@@ -233,6 +256,15 @@ class Watchdog:
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         sample.due = max(min(self._due, sample.began), sample.began - delayed)
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
+
+
+def _length(wait: tuple[int, int]) -> int:
+    return wait[1] - wait[0]
+
+
+def _switches(clock: Clock) -> int:
+    """Of the calling thread; 0 where nobody counts them."""
+    return voluntary_switches() if clock.splits_waiting else 0
 
 
 def _syscall_of(native: int) -> str:

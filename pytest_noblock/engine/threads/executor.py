@@ -68,5 +68,8 @@ class SeesExecutor(asyncio.BaseEventLoop):
         jobs.add(job)
         unanswered.add(job)
         future = super().run_in_executor(executor, job, *args)
-        future.add_done_callback(job.future_done)
+        if future.done():  # from Python 3.14 on where the worker was faster
+            job.future_done(future)
+        else:
+            future.add_done_callback(job.future_done)
         return future

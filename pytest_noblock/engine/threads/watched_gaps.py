@@ -96,7 +96,8 @@ class WatchedGaps:
         self._open: list[UnderWay] = []
         """Those of them that were under way not long ago: a test may make thousands."""
         self._marks_of_steps = marks
-        self._marks: Marks | None = None
+        self._marks: Marks | None = read_clocks(now())
+        """At its last wake. The first wait may end after several steps have begun, and marked anew."""
         self._gaps: list[_RawGap] = []
         self._under_way: set[int] = set()
         self._wakes = 0

@@ -95,17 +95,30 @@ def test_a_signal_that_comes_while_the_collector_runs_is_not_lost(installed, ala
     assert kept
 
 
-def raised_by(function, *arguments):
+def of_the_user(phase, details):
+    """A callback in `gc.callbacks`."""
+    guarded(phase)
+
+
+def guarded(*_):
+    """Stands in for ours: what comes while the callback runs."""
+
+
+def lost_in(callback, monkeypatch, function):
+    """What the interpreter tells of an error that a callback in `gc.callbacks` raised."""
+    for module in (collector, sys.modules[__name__]):
+        monkeypatch.setattr(module, "guarded", lambda *_: function())
     try:
-        function(*arguments)
+        callback("start", {})
     except BaseException as error:
-        return error
+        return types.SimpleNamespace(exc_value=error.with_traceback(error.__traceback__.tb_next))
 
 
-@pytest.mark.parametrize("callback", [collector.collection, falls_due])
+@pytest.mark.parametrize("callback", [collector.collection, of_the_user])
 def test_a_signal_that_our_callback_loses_is_sent_again_and_no_other(installed, alarm, monkeypatch, callback):
     ours = callback is collector.collection
-    lost = types.SimpleNamespace(object=callback, exc_value=raised_by(alarm, signal.SIGVTALRM, None))
+    lost = lost_in(callback, monkeypatch, lambda: alarm(signal.SIGVTALRM, None))
+    monkeypatch.undo()
     told = []
     monkeypatch.setattr(sys, "unraisablehook", collector._sending_again(told.append))
     if ours:
@@ -118,14 +131,21 @@ def test_a_signal_that_our_callback_loses_is_sent_again_and_no_other(installed, 
     assert told == ([] if ours else [lost])
 
 
-def test_an_error_of_our_callback_is_no_signal(alarm):
-    error = raised_by(int, "x")
-    assert collector._lost_signal(types.SimpleNamespace(object=collector.collection, exc_value=error)) is None
+def test_an_error_of_our_callback_is_no_signal(alarm, monkeypatch):
+    assert collector._lost_signal(lost_in(collector.collection, monkeypatch, lambda: int("x"))) is None
 
 
-def test_ctrl_c_in_our_callback_is_sent_again(alarm):
-    lost = types.SimpleNamespace(object=collector.collection, exc_value=KeyboardInterrupt())
-    assert collector._lost_signal(lost) == signal.SIGINT
+@pytest.mark.parametrize("error", [None, ValueError("never raised")])
+def test_what_has_no_traceback_is_no_signal(alarm, error):
+    """As a coroutine that was never awaited."""
+    assert collector._lost_signal(types.SimpleNamespace(exc_value=error)) is None
+
+
+def test_ctrl_c_in_our_callback_is_sent_again(alarm, monkeypatch):
+    def ctrl_c():
+        raise KeyboardInterrupt
+
+    assert collector._lost_signal(lost_in(collector.collection, monkeypatch, ctrl_c)) == signal.SIGINT
 
 
 def test_a_signal_whose_handler_is_gone_is_not_sent_again(alarm, monkeypatch):

@@ -6,6 +6,7 @@ from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.steps.counters import Counters, Span
 from pytest_noblock.engine.steps.deductions import Deductions
+from pytest_noblock.engine.steps.python_threads import PythonThreads
 from pytest_noblock.engine.steps.step_calls import StepCalls
 
 MS = 1_000_000
@@ -24,13 +25,24 @@ def ended(wall=0, *, cpu=0, others=0):
     return BEGAN + wall, cpu, b"", 0, cpu + others
 
 
+class BusyThreads(PythonThreads):
+    """The others burned 3 ms, whenever somebody asks."""
+
+    def burned(self):
+        return 3 * MS
+
+
+class OpenCounters(Counters):
+    """Shows what it deducts, as `out`."""
+
+
 @pytest.fixture
 def counters(user):
     clock, trips = StillClock(), RoundTrips(None)
     out = Deductions(clock)
-    counters = Counters(clock, trips, StepCalls(user, trips, out, counts_sleeps=False), out)
+    counters = OpenCounters(clock, trips, StepCalls(user, trips, out, counts_sleeps=False), out)
     assert counters.begin() == BEGAN
-    counters.threads.burned = lambda: 3 * MS
+    counters.threads = BusyThreads()
     counters.out = out
     return counters
 

@@ -155,3 +155,45 @@ def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(m
         dog.stop()
     assert [due for due, _ in waits[:1]] == [rang]
     assert waits[0][1] >= began
+
+
+class LateClock(PortableClock):
+    """Of a watchdog that cannot read its clock before the test says so: another thread keeps the GIL."""
+
+    splits_waiting = True
+
+    def __init__(self, reads):
+        self._may_read = threading.Event()
+        self.let = self._may_read.set
+        self._reads = reads
+
+    def delay(self):
+        if self._reads == 0:
+            self._may_read.wait(30)
+        self._reads -= 1
+        return super().delay()
+
+
+@pytest.mark.parametrize("reads", [0, 1], ids=["while it starts", "while it marks a wake"])
+def test_a_ring_that_the_watchdog_did_not_listen_to_is_not_lost(monkeypatch, reads):
+    """The GIL was kept before the watchdog listened; the loop thread had it first, and armed the timer anew."""
+    timer, clock = RungByHand(), LateClock(reads)
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: clock)
+    dog = Watchdog(after=5_000 * MS)  # armed anew, it does not ring in this test
+    dog.between_steps = waits = Waits()
+    try:
+        if reads:
+            timer.let()  # it wakes, and asks its clock
+        dog.step_began(1, 1, 1, now() - 100 * MS)
+        dog.step_ended(1)
+        rang = dog._due = now() - 80 * MS
+        dog.step_began(1, 1, 2, began := now())
+        dog.step_ended(1)
+        threading.Timer(0.02, clock.let).start()
+        dog.catch_up()
+        assert [due for due, _ in waits] == [rang]
+        assert waits[0][1] >= began
+    finally:
+        clock.let()
+        dog.stop()

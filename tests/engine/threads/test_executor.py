@@ -53,12 +53,31 @@ def test_a_job_has_its_request_its_task_and_its_worker(run_jobs):
 
 def test_a_job_that_has_ended_is_unanswered_until_the_loop_takes_the_answer(run_jobs):
     async def main(loop):
-        future = loop.run_in_executor(None, lambda: None)
+        given = threading.Event()
+        future = loop.run_in_executor(None, given.wait)
+        given.set()
         while loop.jobs:  # without a turn of the loop
             threading.Event().wait(0.001)
         assert len(loop.unanswered) == 1
         await future
         assert not loop.unanswered
+
+    run_jobs(main)
+
+
+def test_a_job_that_ended_while_it_was_given_is_answered(run_jobs):
+    """From Python 3.14 on its future is done then, and whoever awaits it does not wait."""
+
+    class AtOnce(ThreadPoolExecutor):
+        def submit(self, function, /, *args, **kwargs):
+            job = super().submit(function, *args, **kwargs)
+            job.result()
+            return job
+
+    async def main(loop):
+        with AtOnce() as pool:
+            await loop.run_in_executor(pool, lambda: None)
+        assert not loop.own_unanswered
 
     run_jobs(main)
 

@@ -1,0 +1,1 @@
+"""Many requests under way at once, as in a sweep."""

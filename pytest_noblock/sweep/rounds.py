@@ -1,0 +1,132 @@
+"""What each round of a sweep says of its routes: it is put into their results."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import httpx
+
+from pytest_noblock.checks import unanswered
+from pytest_noblock.engine.many.flights import Flight, Many
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.sweep import flights, suspects
+from pytest_noblock.sweep.answers import Answer, answer_of, unfinished
+from pytest_noblock.sweep.flights import Pairs
+from pytest_noblock.sweep.hints import hint
+from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.route import Route
+from pytest_noblock.sweep.shadowed import answered_instead
+
+Found = list[tuple[RouteResult, Observation]]
+
+
+class Rounds:
+    """Judges the rounds of one sweep."""
+
+    def __init__(
+        self, limits: Limits, relative: Callable[[str], str], relative_frame: Callable[[Frame | None], Frame | None]
+    ) -> None:
+        """`relative`, `relative_frame`: turn a file, and a frame's, into the name that reports show."""
+        self._limits = limits
+        self._relative = relative
+        self._relative_frame = relative_frame
+
+    def cold(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+        """The first round: which routes are through, and which are sent a second time, warm."""
+        found = self._answered(pairs, observation)
+        for result, mine in found:
+            result.first = suspects.warmed(mine)
+        self._mark(found, many, observation)
+        for result, mine in found:
+            if not result.ran and self._needs_second(result, mine):
+                result.first, result.cold = None, mine
+                result.suspect = result.in_steps = result.alone = False
+            result.ran = result.first is not None or result.to_learn
+
+    def warm(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+        """The measured round: the second one, or the only one of what is sent once."""
+        found = self._answered(pairs, observation)
+        for result, mine in found:
+            result.first = mine if result.cold is not None else suspects.warmed(mine)
+            result.ran = True
+        self._mark(found, many, observation)
+
+    def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
+        """The suspects with counters: only the observation counts, the answer is known."""
+        for place, mine in suspects.of_each(observation, _owners(pairs)).items():
+            pairs[place][0].exact = mine
+            pairs[place][0].requests += len(mine.exchanges)
+
+    def may_be_counted(self, result: RouteResult) -> bool:
+        """Whether counters at every line tell where it holds the loop, among others.
+
+        What computes is sent again alone: the counters of a run give up in a hot loop, and would then count no other.
+        """
+        if not result.in_steps or result.to_learn or result.alone or result.mistake or result.first is None:
+            return False
+        return not suspects.computed(result.first, self._limits)
+
+    def interrupted(self, results: Iterable[RouteResult]) -> None:
+        """Of what only the first round has measured, that round tells."""
+        for each in results:
+            if each.measured_cold and each.cold is not None:
+                each.first, each.cold, each.ran = suspects.warmed(each.cold), None, True
+                each.suspect = bool(suspects.of_steps(each.first, self._limits))
+
+    def _needs_second(self, result: RouteResult, mine: Observation) -> bool:
+        """A request that computed may have done what a process does once. One that slept is sent again alone."""
+        return not result.in_steps or result.alone or suspects.computed(mine, self._limits)
+
+    def _mark(self, found: Found, many: Many, observation: Observation) -> None:
+        """Marks the suspects among these."""
+        owners = dict(_results_by_exchange(found))
+        seen = suspects.of_run(observation, self._limits, many.steps)
+        for number in seen.in_steps & owners.keys():
+            owners[number].suspect = owners[number].in_steps = True
+        for number in seen.keepers & owners.keys():
+            owners[number].suspect = True
+        for number in (seen.beside | {each.number for each in many.hogs}) & owners.keys():
+            owners[number].suspect = owners[number].alone = True
+
+    def _answered(self, pairs: Pairs, observation: Observation) -> Found:
+        """Puts into each result what its answer says, and gives what is recorded of it alone."""
+        shared = suspects.of_each(observation, _owners(pairs))
+        found = []
+        for place, (result, flight) in enumerate(pairs):
+            mine = shared.get(place)
+            result.requests += len(flight.exchanges)
+            answer = self._answer(result.route, flight, mine)
+            if answer.reason is not None:
+                result.mistake = answer.mistake
+                result.leave_out(answer.reason, answer.words)
+            if mine is not None:
+                found.append((result, mine))
+        return found
+
+    def _answer(self, route: Route, flight: Flight, mine: Observation | None) -> Answer:
+        request = f"{flight.request.method} {flight.request.url}"
+        exchanges = mine.exchanges if mine is not None else ()
+        if flight.unfinished:
+            return unfinished(request, exchanges, self._relative_frame(flight.sits), flights.PATIENCE.answer_s)
+        if flight.refused is not None or not exchanges:
+            return Answer("failed", unanswered.reason(request, flight.refused))
+        other = answered_instead(route, exchanges[-1])
+        if other is not None:
+            return Answer("not-found", f"{other} takes its requests: declare the route before that one")
+        answer = answer_of(exchanges[-1], self._relative)
+        return answer if answer.reason is None else _with_hint(answer, route, exchanges[-1], flight.response)
+
+
+def _with_hint(answer: Answer, route: Route, exchange: Exchange, response: httpx.Response | None) -> Answer:
+    told = hint(route, answer.reason or "failed", exchange, response)
+    return answer._replace(words=f"{answer.words} ({told})") if told else answer
+
+
+def _owners(pairs: Pairs) -> dict[int, int]:
+    """By the number of an exchange, the place of the pair that it is of."""
+    return {each.number: place for place, (_result, flight) in enumerate(pairs) for each in flight.exchanges}
+
+
+def _results_by_exchange(found: Found) -> Iterator[tuple[int, RouteResult]]:
+    for result, mine in found:
+        yield from ((exchange.number, result) for exchange in mine.exchanges)
