@@ -49,6 +49,8 @@ class Arguments(HttpxArguments, total=False):
     max_block: str | None
     """The longest time for which the request may hold the event loop in one go, with its unit: `"20 ms"`, `"1.5 s"`.
     Default: the test's, 50 ms."""
+    max_total: str | None
+    """The longest time for which the request may hold the event loop in all. Default: the test's, which is none."""
     probe: str | Sequence[str] | None
     """Paths of the app that must not have to wait for the request: `"/health"`. They take the place of the test's probe
     paths. Built-in probes are always sent."""
@@ -94,10 +96,10 @@ class Noblock:
     (the request kept others waiting) or `inconclusive` (nothing was measured: no such route, or something in front of
     the endpoint answered; `expect="any"` takes such an answer). `check` returns the Check and never fails the test.
 
-    All methods take the keywords of `httpx.AsyncClient.request` and, besides, `max_block` (text with a unit), `probe`
-    (one path or several), `concurrency` (1 or more), `warmup` and `confirm` (True or False) and `expect` ("any"); see
-    `Arguments`. All methods raise TypeError for an unknown keyword and ValueError for a wrong value, both before
-    anything is sent.
+    All methods take the keywords of `httpx.AsyncClient.request` and, besides, `max_block` and `max_total` (text with a
+    unit), `probe` (one path or several), `concurrency` (1 or more), `warmup` and `confirm` (True or False) and `expect`
+    ("any"); see `Arguments`. All methods raise TypeError for an unknown keyword and ValueError for a wrong value, both
+    before anything is sent.
     """
 
     def __init__(self, checker: Checker, test: RequestingTest) -> None:
@@ -194,6 +196,7 @@ def _plan(plan: Plan, given: dict[str, Any]) -> Plan:
 
 _READERS: dict[str, Callable[[Plan, Any], Plan]] = {
     "max_block": lambda plan, value: plan._replace(limits=plan.limits._replace(max_block=units.parse(value))),
+    "max_total": lambda plan, value: plan._replace(limits=plan.limits._replace(max_total=units.parse(value))),
     "probe": lambda plan, value: plan._replace(probes=probe_paths(value)),
     "concurrency": lambda plan, value: plan._replace(concurrency=_positive(value)),
     "warmup": lambda plan, value: plan._replace(warmup=_truth("warmup", value)),

@@ -20,6 +20,7 @@ import pytest_noblock
 
 _LIBRARIES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 HERE = Path(__file__).parent
+GITHUB = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")  # a run that sees them tells GitHub what it found
 WITH_APPS = (
     "plugin frameworks example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
 )
@@ -157,7 +158,7 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iter
     without = " ".join(f"-p no:{each}" for each in absent)
     monkeypatch.setenv("PYTEST_ADDOPTS", f"{without} -W 'ignore:The configuration option:DeprecationWarning'")
     # pytest cuts no summary line where CI is set; an inner run's pytest-cov would empty the file of the outer's.
-    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE"):
+    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "COVERAGE_FILE", *GITHUB):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(SysModulesSnapshot, "restore", _restore)
     monkeypatch.setattr(importlib.metadata, "distributions", _distributions)

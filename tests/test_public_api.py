@@ -93,7 +93,7 @@ def test_the_keywords_are_those_of_the_installed_httpx_and_our_own() -> None:
     taken = inspect.signature(httpx.AsyncClient.request).parameters.keys() - {"self", "method", "url"}
     assert client.HttpxArguments.__annotations__.keys() == taken
     ours = client.Arguments.__annotations__.keys() - taken
-    assert ours == {"max_block", "probe", "concurrency", "warmup", "confirm", "expect"}
+    assert ours == {"max_block", "max_total", "probe", "concurrency", "warmup", "confirm", "expect"}
 
 
 def test_no_other_name_is_there() -> None:

@@ -78,6 +78,7 @@ def test_every_file_of_the_readme_takes_part() -> None:
     assert set(FILES) == {
         "app/main.py",
         "conftest.py",
+        "noblock.jsonl",
         "tests/test_check.py",
         "tests/test_existing.py",
         "tests/test_pool.py",
@@ -86,4 +87,4 @@ def test_every_file_of_the_readme_takes_part() -> None:
         "tests/test_served.py",
         "tests/test_tasks.py",
     }
-    assert len(RUNS) == 6
+    assert len(RUNS) == 7

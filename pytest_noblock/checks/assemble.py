@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.check import Check, ProbeWaits, TaskRun, outcome_of, with_findings
+from pytest_noblock.model.finding import Almost, Finding
+from pytest_noblock.model.identity import route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Meter, Probe
+from pytest_noblock.model.measured import status_of
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Meter, Probe
+from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
     import httpx
 
     from pytest_noblock.judge.background import Fault
+    from pytest_noblock.model.stall import Stall
 
 
 class Subject(NamedTuple):
@@ -46,6 +50,9 @@ class FromObservation(TypedDict, total=False):
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
     loop_ns: int
+    steps: tuple[tuple[int, int], ...]
+    max_total: int
+    almost: tuple[Almost, ...]
 
 
 class Verdict(NamedTuple):
@@ -81,10 +88,38 @@ def measured(
         notes=verdict.notes,
         background=task_runs(exchange, relative),
         reason=reason,
+        status=_status(exchange),
         exchange=exchange,
         exchanges=(exchange,),
     )
     return _with_routes(replace(check, **more))
+
+
+def _status(exchange: Exchange) -> int | None:
+    return status_of(exchange.status, exchange.method, raised=exchange.error is not None)
+
+
+def with_total(
+    check: Check,
+    segments: Iterable[Segment],
+    found: "Sequence[Stall]",
+    limits: Limits,
+    pace: Callable[[], Pace],
+    relative: Callable[[str], str],
+) -> Check:
+    """The check with what is to be said of all that the request held the loop for. `found`: the stalls of the run."""
+    exchange = check.exchange
+    if not limits.max_total or 2 * check.loop_ns < limits.max_total or exchange is None or exchange.method == LIFESPAN:
+        return check
+    from pytest_noblock.judge import loop_total  # most runs have no such limit
+
+    mine = [each for each in found if each.exchange is exchange]
+    request = loop_total.Request(exchange, segments, mine, check.findings)
+    total = loop_total.judged(request, limits, pace, relative)
+    if total.finding is not None:
+        return _with_routes(with_findings(check, (*check.findings, total.finding)))
+    almost = (*check.almost, total.almost) if total.almost is not None else check.almost
+    return replace(check, almost=almost, notes=(*check.notes, total.note) if total.note else check.notes)
 
 
 def uneventful(subject: Subject, exchange: Exchange, loop: str, loop_ns: int) -> Check:
@@ -102,6 +137,7 @@ def uneventful(subject: Subject, exchange: Exchange, loop: str, loop_ns: int) ->
         exchanges=(exchange,),
         loop_ns=loop_ns,
         loop=loop,
+        status=_status(exchange),
     )
 
 
@@ -122,10 +158,31 @@ def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Findin
     own = [each for each in segments if each.exchange == exchange.number]
     if not own:
         return exchange.brief
-    from pytest_noblock.judge.stalls import slept  # most watched requests have short steps alone
+    from pytest_noblock.judge.stalls import surely_slept  # most watched requests have short steps alone
 
     longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
-    return max(longest, exchange.brief + sum(each.cpu + slept(each) for each in own))
+    return max(longest, exchange.brief + sum(each.cpu + surely_slept(each) for each in own))
+
+
+def almost(
+    final: Sequence[Finding], found: "Sequence[Stall]", limits: Limits, relative: Callable[[str], str]
+) -> tuple[Almost, ...]:
+    """What is near enough to be a finding in the next run. `final`: the findings; `found`: all stalls."""
+    if not found:
+        return ()
+    from pytest_noblock.judge import grouping
+
+    return grouping.almost(final, grouping.findings(found, relative), [], limits)
+
+
+_MOST_STEPS = 100
+"""A picture shows no more."""
+
+
+def steps(exchange: Exchange, segments: Iterable[Segment]) -> tuple[tuple[int, int], ...]:
+    """The longest stretches of the exchange on the loop thread, in order of time."""
+    own = ((each.began, each.ended) for each in segments if each.exchange == exchange.number)
+    return tuple(sorted(sorted(own, key=lambda step: step[0] - step[1])[:_MOST_STEPS]))
 
 
 def not_exercised(subject: Subject, route: str | None, reason: str, notes: tuple[str, ...]) -> Check:
@@ -217,9 +274,7 @@ def _with_routes(check: Check) -> Check:
 
 def route_of(check: Check) -> str:
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
-    if check.route is None or check.exchange is None:
-        return check.id
-    return f"{check.exchange.method} {check.route}"
+    return route_name(check.id, check.request, check.route)
 
 
 def task_runs(exchange: Exchange, relative: Callable[[str], str]) -> tuple[TaskRun, ...]:

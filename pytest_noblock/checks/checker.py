@@ -20,6 +20,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck, observe
 from pytest_noblock.engine.observe_many import observe_many
 from pytest_noblock.engine.probing.probes import ProbeFailed
+from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
@@ -201,12 +202,16 @@ class Checker:
             self._user.relative,
             loop=observation.loop,
             loop_ns=held,
+            steps=assemble.steps(exchange, observation.segments),
+            max_total=plan.limits.max_total,
+            almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
             capacity=pool.capacity(observation, held),
             exchanges=observation.exchanges,
             response=response,
         )
+        check = assemble.with_total(check, observation.segments, found, plan.limits, pace_now, self._user.relative)
         return assemble.with_mocked_calls(check, observation.segments, self._user.relative, fail=plan.mocked_calls_fail)
 
     def _method_and_path(self, request: Request) -> str:
@@ -299,7 +304,7 @@ class Checker:
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
             known = self._exact.pop() if self._exact else None
             again = stalls(known or self._again(request, plan, _run_of(repeat, request, plan)), nearly)
-            runs.append(self._findings(breaking(again, nearly)))
+            runs.append(self._findings(filter(confirmation.is_no_gil_wait, breaking(again, nearly))))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
 

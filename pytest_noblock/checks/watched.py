@@ -14,7 +14,7 @@ from pytest_noblock.judge import first_use, inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import UNSETTLED, Limits
-from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET, Exchange, Observation, Phase
+from pytest_noblock.model.observation import GO_ON, LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.segment import Segment
 
@@ -80,12 +80,13 @@ class _Run(NamedTuple):
             and not (self.observation.held or exchange.left or exchange.tasks)
             and exchange.entered is not False
             and exchange.steps > 0
-            and exchange.returned is not None
+            and (exchange.returned is not None or exchange.method in GO_ON)
         )
 
 
 def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
-    if not observation.gaps and not observation.pools and not limits.concern(observation.segments):
+    adds_up = limits.max_total > 0  # then short steps count, too
+    if not adds_up and not observation.gaps and not observation.pools and not limits.concern(observation.segments):
         return ()
     from pytest_noblock.judge.stalls import stalls
 
@@ -95,7 +96,7 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
 def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: Callable[[str], str]) -> Check:
     observation, segments = run.observation, run.segments.get(exchange.number, ())
     subject = Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter)
-    if run.is_quiet(exchange):
+    if run.is_quiet(exchange) and not rules.limits.max_total:  # else what is quiet adds up
         return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
     found = run.found.get(exchange.number, ())
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
@@ -116,7 +117,11 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         relative,
         loop=observation.loop,
         loop_ns=assemble.held(exchange, segments, sure),
+        steps=assemble.steps(exchange, segments) if sure else (),
+        max_total=rules.limits.max_total,
+        almost=assemble.almost(sure, found, rules.limits, relative),
     )
+    check = assemble.with_total(check, segments, found, rules.limits, rules.pace, relative)
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, segments, relative, fail=fail)
 
@@ -183,7 +188,7 @@ def _near_the_limit(
 def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange, and on what no rule judges."""
     observation = run.observation
-    if exchange.returned is None and exchange.method not in (LIFESPAN, WEBSOCKET):
+    if exchange.returned is None and exchange.method not in GO_ON:
         yield f"{UNSETTLED}{exchange.request} was under way when the test ended: from there on it was not measured"
     if exchange.number in run.first:
         yield from first_use.notes(observation, exchange, limits)

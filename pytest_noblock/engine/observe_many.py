@@ -27,7 +27,7 @@ async def observe_many(context: RunContext, run: ManyRun, many: Many) -> Observa
 
     `many` fills meanwhile, for a thread that wants to know how far it came.
     """
-    if len(many.flights) > _COLLECT_FROM:
+    if run.collects and len(many.flights) > _COLLECT_FROM:
         gc.collect()  # they would trigger a collection, which takes tens of ms in a test session
     sensors = Sensors(context, run, many)
     try:

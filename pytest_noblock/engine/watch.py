@@ -37,8 +37,10 @@ _of_fixtures: "list[RequestWatch]" = []
 class Kit:
     """What watches need: one for the session where every test is watched, else one for each test."""
 
-    def __init__(self, kind: Meter, user: UserCode) -> None:
+    def __init__(self, kind: Meter, user: UserCode, new_app: Callable[[object], None] = lambda _app: None) -> None:
+        """`new_app`: is told of each app when a request enters it for the first time, on the thread that runs it."""
         self.kind = kind
+        self.new_app = new_app
         self.user = user
         self.meters = MeterKit(kind, user)
         self.entry_points = EntryPoints()
@@ -216,6 +218,7 @@ class RequestWatch:
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
             instrument.cover_c_calls(self._kit.user)
+            self._kit.new_app(app)
         record.app = app
         self.records.append(record)
         self._slowdown = max(self._slowdown, slowdown())  # a profiler may be on for a few lines of the test alone

@@ -107,7 +107,7 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
             return True
         case "cpu":
             return _frees_gil(call) or _hands_over(call)
-        case "gil" | "pool-starved" | "contention":
+        case "gil" | "pool-starved" | "contention" | "loop-total":
             return False
         case "background-early" | "background-lost" | "background-missing" | "background-failed" | "background-order":
             return False
@@ -131,6 +131,8 @@ def _ways(call: str | None, kind: Kind) -> Iterator[str]:
         case "contention":
             yield "hold it only around what needs it, and await nothing else meanwhile"
             yield "make the pool larger, where it is one"
+        case "loop-total":
+            yield "fewer or smaller pieces on the loop: await what waits, and let a thread or a process do the rest"
         case _:
             yield from _ways_for_tasks(kind)
 

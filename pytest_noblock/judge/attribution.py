@@ -86,7 +86,7 @@ def of_sleep(segment: Segment) -> BlamedLine:
     """The line that slept longest."""
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
-        return of_line(longest, segment)
+        return of_line(longest, segment)._replace(witnessed=_in_lines(segment))
     took: Counter[Key | None] = Counter()
     for call in segment.calls:
         took[_key(_of_call(call))] += call.ended - call.began
@@ -94,6 +94,14 @@ def of_sleep(segment: Segment) -> BlamedLine:
         return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
     waiting = [sample for sample in segment.samples if sample.syscall != "running"]
     return _by_samples(waiting or segment.samples)
+
+
+def _in_lines(segment: Segment) -> bool:
+    """Whether the lines slept for most of the sleep. Waits for the GIL come anywhere, a little of them in each line.
+
+    Measured beside 15 busy processes: 57 of 478 ms in lines for waits for the GIL; all of it for a sleep.
+    """
+    return 2 * sum(line.asleep for line in segment.lines) >= segment.asleep
 
 
 def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, assert_never
 
 from pytest_noblock.calls.known import known
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, threads_computed
 from pytest_noblock.judge.grouping import Key, key
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, Confirmation
@@ -65,6 +66,18 @@ def confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
 def nearly(limits: Limits) -> Limits:
     """The limits for a repeat: a stall of four fifths of the limit counts as having come again."""
     return limits._replace(max_block=limits.max_block * 4 // 5)
+
+
+def is_no_gil_wait(stall: Stall) -> bool:
+    """Whether a stall of a run with counters counts: not a sleep that may have been waits for the GIL.
+
+    Such a sleep comes again in each run of a request that computes beside a thread of its own, on a machine where both
+    wait long for a processor.
+    """
+    read = stall.readings
+    if stall.kind != "sync-io" or stall.sure or not read.switches or read.others_cpu is None:
+        return True
+    return not (looks_like_gil_wait(read.switches, stall.asleep) and threads_computed(read.others_cpu, stall.asleep))
 
 
 def may_show_more(

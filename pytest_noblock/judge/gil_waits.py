@@ -139,7 +139,12 @@ def _mostly_free(looks: Sequence[Sample]) -> bool:
 def _threads_computed(segment: Segment) -> bool:
     """Whether other threads computed as much as the threads would that kept the GIL for the whole sleep."""
     computed = _threads_cpu(segment)
-    return computed >= segment.off_cpu * _LEAST_SHARE_OF_CPU or computed >= segment.asleep * _SHARE_OF_SLEEP
+    return threads_computed(computed, segment.off_cpu) or computed >= segment.asleep * _SHARE_OF_SLEEP
+
+
+def threads_computed(cpu: int, waited: int) -> bool:
+    """Whether other threads computed so much (ns) in a time (ns) that they may have had the GIL in it."""
+    return cpu >= waited * _LEAST_SHARE_OF_CPU
 
 
 def _threads_cpu(segment: Segment) -> int:

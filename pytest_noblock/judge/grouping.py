@@ -1,7 +1,7 @@
 """From the stalls of one run to the findings, the waits of probes and the notes of a check: pure functions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -11,7 +11,7 @@ from pytest_noblock.judge import advice
 from pytest_noblock.judge.cpu_lines import library_call
 from pytest_noblock.judge.where import where as where_of
 from pytest_noblock.model.check import ProbeWaits
-from pytest_noblock.model.finding import Finding, Waiter
+from pytest_noblock.model.finding import Almost, Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, Kind, StallKind
 from pytest_noblock.model.limits import UNSETTLED, Limits
@@ -192,6 +192,29 @@ def notes(
     rest = [each for each in told if key(each) not in known and (each.file, each.line) not in places]
     gone = [each for each in cold if key(each) not in known and (each.file, each.line) not in places]
     return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
+
+
+def almost(
+    final: Sequence[Finding], found: Sequence[Finding], cold: Sequence[Finding], limits: Limits
+) -> tuple[Almost, ...]:
+    """What is near enough to be a finding in the next run; arguments as of `notes`."""
+    known = {key(finding) for finding in final}
+    near = (each for each in (*found, *cold) if key(each) not in known and _is_near(each, limits))
+    shown = (Almost(each.kind, each.file, each.function, each.code, each.call, each.blocked_ns) for each in near)
+    shared = (part for each in final for part in _shares(each, limits))
+    return tuple(dict.fromkeys((*shown, *shared)))
+
+
+def _shares(finding: Finding, limits: Limits) -> Iterator[Almost]:
+    """The other lines of the finding's step that took half of the limit, or more."""
+    for part in finding.parts:
+        frame = part.frame
+        if 2 * part.blocked_ns >= limits.max_block and (frame.file, frame.line) != (finding.file, finding.line):
+            yield Almost(finding.kind, frame.file, frame.function, None, frame.call, part.blocked_ns, part=True)
+
+
+def _is_near(finding: Finding, limits: Limits) -> bool:
+    return KINDS[finding.kind].always or 2 * finding.blocked_ns >= limits.max_block
 
 
 def said(finding: Finding) -> str:

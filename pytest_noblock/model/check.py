@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Almost, Finding
+from pytest_noblock.model.measured import is_measured
 from pytest_noblock.model.observation import Exchange, Meter, Probe
 from pytest_noblock.model.units import milliseconds
 
@@ -133,6 +134,15 @@ class Check:
     own."""
     loop_ns: int = 0
     """Ns for which the request held the event loop in all: CPU and sleep of all its steps."""
+    almost: tuple[Almost, ...] = ()
+    """What would be a finding but for the limit, from half of it on, or was not shown again. A baseline keeps it."""
+    status: int | None = None
+    """The HTTP status of the answer, 500 where the app raised; None where neither is known."""
+    max_total: int = 0
+    """Ns for which the request may hold the event loop in all; 0 where there is no such limit."""
+    steps: tuple[tuple[int, int], ...] = ()
+    """(began, ended) of the longest stretches for which the request ran on the loop thread, in order of time; moments
+    as in `Finding.stalls`. Empty where none was long enough to be recorded."""
     loop: str = ""
     """The event loops that ran the request, joined by ", ": `asyncio`, `uvloop`, `trio`; empty where nothing was
     measured."""
@@ -141,6 +151,11 @@ class Check:
     def duration_ms(self) -> float:
         """`duration` in ms."""
         return milliseconds(self.duration)
+
+    @property
+    def measured(self) -> bool:
+        """Whether its own endpoint was called and answered below 400."""
+        return is_measured(self.outcome, self.notes, self.status)
 
     @property
     def loop_ms(self) -> float:

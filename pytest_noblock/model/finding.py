@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.identity import FindingIdentity, identity
 from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.model.rules import Readings, Rule
@@ -33,6 +34,24 @@ class Part(NamedTuple):
     frame: Frame
     """Its file is absolute in a Stall, and as in `Finding.file` in a Finding."""
     blocked_ns: int
+
+
+class Almost(NamedTuple):
+    """What is no finding, and near enough that the same code may be one in the next run; fields as in `Finding`."""
+
+    kind: Kind
+    file: str | None
+    function: str | None
+    code: str | None
+    call: str | None
+    blocked_ns: int
+    part: bool = False
+    """Whether it shared in what a finding of this kind puts down to another line, which took longer this time."""
+
+    @property
+    def ms(self) -> float:
+        """`blocked_ns` in ms."""
+        return milliseconds(self.blocked_ns)
 
 
 class NoblockWarning(UserWarning):
@@ -125,13 +144,15 @@ class Finding:
     """What this rule read; None for a background task."""
     parts: tuple[Part, ...] = ()
     """The lines that held the loop together in one turn, the longest first; empty where one line did."""
+    expired: str | None = None
+    """The last day on which the baseline accepted it, `2026-12-31`; None where none did, or still does."""
     served: str | None = None
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
 
     @property
-    def identity(self) -> "FindingIdentity":
+    def identity(self) -> FindingIdentity:
         """Two findings with the same identity are the same to the user: it has no line number, no time, no count."""
-        return FindingIdentity(self.kind, self.route, self.file, self.function, self.call)
+        return identity(self.kind, self.route, self.file, self.function, self.call)
 
     @property
     def ms(self) -> float:
@@ -162,13 +183,3 @@ class Finding:
         if self.file is None:
             return self.place
         return f"{self.place} in {self.function}" + (f", behind {self.served}" if self.served else "")
-
-
-class FindingIdentity(NamedTuple):
-    """The part of a finding that stays the same from run to run; each field is the Finding's field of that name."""
-
-    kind: Kind
-    route: str
-    file: str | None
-    function: str | None
-    call: str | None

@@ -19,7 +19,10 @@ TaskKind = Literal[
 ]
 """A background task did not do what it must: such a finding says nothing of time."""
 
-Kind = Literal[StallKind, TaskKind]
+TotalKind = Literal["loop-total"]
+"""What one request took in all: such a finding is made of a sum."""
+
+Kind = Literal[StallKind, TotalKind, TaskKind]
 """Stable ids of the kinds. Reports and markers have them: an id never changes its meaning."""
 
 Confirmation = Literal["line counters", "probes again", "alone again", "none needed"]
@@ -112,6 +115,14 @@ KINDS: dict[Kind, KindRow] = {
         on_loop=False,
         confirmation="probes again",
     ),
+    "loop-total": KindRow(
+        "held the event loop {time} in all",
+        "Many stretches, each under the limit, add up: for so long one request keeps its worker from all others.",
+        always=False,
+        on_loop=False,
+        confirmation="none needed",
+        identity="function",
+    ),
     "background-early": KindRow(
         "background task {call} began before the response was complete",
         "A background task began before the last part of its response was sent, so that the client waits for it.",
@@ -158,4 +169,4 @@ KINDS: dict[Kind, KindRow] = {
 
 def is_background(kind: Kind) -> bool:
     """Whether the kind is a fault of a background task (`TaskKind`); the others are kinds of waiting (`StallKind`)."""
-    return KINDS[kind].confirmation == "none needed"
+    return KINDS[kind].identity == "task"

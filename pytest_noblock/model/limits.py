@@ -27,9 +27,15 @@ class Limits(NamedTuple):
     linger: int = 1_000_000_000
     """Ns: how long the fixture waits, after the app's call has returned, for what the request started and nobody
     awaited."""
+    max_total: int = 0
+    """Ns for which one request may hold the loop in all; 0 where it may for as long as it likes."""
 
     def concern(self, segments: "Iterable[Segment]") -> bool:
-        """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn reached the limit."""
+        """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn half the limit.
+
+        A step of half the limit has a sample, unless the watchdog was kept from looking.
+        """
+        half = self.max_block // 2
         walls: Counter[tuple[int, int]] = Counter()
         for segment in segments:
             wall = segment.wall
@@ -37,7 +43,7 @@ class Limits(NamedTuple):
                 wall += walls[segment.exchange, segment.turn]
                 walls[segment.exchange, segment.turn] = wall
             recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
-            if recorded or wall >= self.max_block:
+            if recorded or wall >= half:
                 return True
         return False
 

@@ -49,6 +49,9 @@ LIFESPAN = "LIFESPAN"
 """`Exchange.method` of the app's start and stop, which is recorded as an exchange with an empty path. Its `started` is
 when the app had started, its `completed` when the app was told to stop."""
 
+GO_ON = (LIFESPAN, WEBSOCKET)
+"""`Exchange.method` of what may go on after the test that began it, and is not told of: an app, a connection."""
+
 NO_REQUEST = "the test"
 """`Check.request` of a test that asked to be measured and made no request."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.plugin import attached, faults, markers, options, reporter
+from pytest_noblock.plugin.routes_of_run import OF_WORKER
 from pytest_noblock.plugin.session import Session
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)  # xdist's, in a worker
     if output is not None:
+        with faults.GUARD:
+            output[OF_WORKER] = session.config.stash[_SESSION].entered_apps()
         output[faults.OF_WORKER] = faults.taken()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_noblock.plugin import faults
 from pytest_noblock.plugin.faults import GUARD
-from pytest_noblock.plugin.unseen import UNSEEN
+from pytest_noblock.plugin.unseen import UNSEEN, UNWATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,7 +24,7 @@ RECORD = "noblock"
 UNUSED = "noblock-unused-allowance"
 """The name of a property with the reason of an allowance that nothing needed."""
 
-_OURS = {RECORD, UNUSED, UNSEEN, faults.RED, faults.ACCEPTED}
+_OURS = {RECORD, UNUSED, UNSEEN, UNWATCHED, faults.RED, faults.ACCEPTED}
 
 CARRIER = "noblock-carrier"
 """The name under which pytest knows the Carrier of this process."""

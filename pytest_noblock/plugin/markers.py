@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def noblock(
     *,
     max_block: str | None = None,
+    max_total: str | None = None,
     probe: str | list[str] | None = None,
     app: object = None,
     action: str | None = None,

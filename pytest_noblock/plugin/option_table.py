@@ -97,8 +97,8 @@ OPTIONS = (
     ),
     Option(
         "require",
-        "share of the app's routes that the sweep must have measured",
-        "at least one",
+        "share of the app's routes that a sweep, or watched tests, must have measured",
+        "at least one, of a sweep",
         value="80%",
         of_sweep=True,
     ),
@@ -117,6 +117,13 @@ OPTIONS = (
         read=settings.read_max_block,
     ),
     Option(
+        "max_total",
+        "longest that one request may hold the loop in all",
+        value="200ms",
+        marker="max_total=",
+        read=settings.read_max_total,
+    ),
+    Option(
         "probe",
         "probe paths besides the built-in ones",
         value="/health",
@@ -125,10 +132,21 @@ OPTIONS = (
         read=settings.read_probe,
     ),
     Option("action", "`fail` or `warn`", "`fail`", value="fail|warn", marker="action=", read=settings.read_action),
-    Option("report", "write a [JSON report](pytest_noblock/report/schema.json)", value="FILE.json", repeatable=True),
+    Option(
+        "report",
+        "write a report: `.json`, `.html`, `.sarif`, `.md`, `.gitlab.json` or `.trace.json`, by the name's end",
+        value="FILE",
+        repeatable=True,
+    ),
+    Option("baseline", "a file of known findings: only new ones fail", value="FILE"),
+    Option(
+        "update_baseline",
+        "put new findings into the baseline, take fixed ones out; refused where `CI` is set",
+        cli_only=True,
+    ),
     Option(
         "scope",
-        "how long the fixture keeps an app running: `function`, `module`, `session`",
+        "how long the fixtures keep an app running: `function`, `module`, `session`",
         "`function`",
         choices=get_args(Scope),
     ),
@@ -148,7 +166,7 @@ OPTIONS = (
     ),
     Option(
         "linger",
-        "how long after its end a request's own detached work is waited for",
+        "how long what a request left behind is waited for",
         "1 s",
         ini_only=True,
         read=settings.read_linger,
@@ -164,6 +182,7 @@ OPTIONS = (
 
 SEES = (
     ("sync-network, sync-io, cpu", "fixture, watched, sweep"),
+    ("loop-total", "fixture, watched, sweep; where there is a max_total"),
     ("gil", "fixture, sweep; watched on the full meter"),
     ("pool-starved", "fixture, sweep; watched where the test's own requests fill the pool"),
     ("contention", "fixture, with a probe"),

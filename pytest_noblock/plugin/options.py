@@ -7,13 +7,16 @@ go before the marker (see `client`).
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
 from pytest_noblock.plugin import markers
 from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_help, what_sees_what
 from pytest_noblock.plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_noblock.plugin.baseline import BaselineOfRun
 
 _ROWS = {option.name: option for option in OPTIONS}
 
@@ -26,7 +29,13 @@ ROUTES = "noblock-routes"
 SAID = "noblock-said-of-routes"
 """The user property of one of them: a sentence on what the sweep does not see."""
 
+ACTIONS = "GITHUB_ACTIONS"
+"""GitHub sets this variable to `true`."""
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Its value is the file whose Markdown the job shows; each step has one of its own."""
+
 _OF_RUN = pytest.StashKey[Settings]()
+_BASELINE = pytest.StashKey["BaselineOfRun"]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -81,6 +90,11 @@ def watches_all(config: pytest.Config) -> bool:
 def reports(config: pytest.Config) -> list[str]:
     """The files that reports are written to, as given."""
     return cast("list[str]", value_of(config, "report") or [])
+
+
+def tells_github() -> bool:
+    """Whether GitHub Actions is told of the run; see `plugin.ci`."""
+    return os.environ.get(ACTIONS) == "true" or bool(os.environ.get(SUMMARY))
 
 
 def asked_for(config: pytest.Config) -> bool:
@@ -150,6 +164,25 @@ def validate_options(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
     for file in reports(config):
         _validate_report(file, _source(config, "report"))
+    _read_baseline(config)
+    if value_of(config, "require") is not None:
+        from pytest_noblock.plugin.sweep_options import required
+
+        required(config)
+
+
+def baseline_of(config: pytest.Config) -> "BaselineOfRun | None":
+    """The known findings of the run; None where no file of them is named."""
+    return config.stash.get(_BASELINE, None)
+
+
+def _read_baseline(config: pytest.Config) -> None:
+    named = cast("str | None", value_of(config, "baseline"))
+    updates = bool(value_of(config, "update_baseline"))
+    if named is not None or updates:
+        from pytest_noblock.plugin.baseline import read
+
+        config.stash[_BASELINE] = read(config, named, _source(config, "baseline"), updates=updates)
 
 
 def _readable(config: pytest.Config, ini: str) -> object:
@@ -176,7 +209,8 @@ def _validate_report(file: str, source: str) -> None:
 
     if not file.endswith(REPORT_SUFFIXES):
         raise pytest.UsageError(
-            f"{source}: the format of {file!r} is not known: its name must end in {' or '.join(REPORT_SUFFIXES)}"
+            f"{source}: the format of {file!r} is not known: its name must end in {', '.join(REPORT_SUFFIXES[:-1])} or "
+            f"{REPORT_SUFFIXES[-1]}"
         )
 
 

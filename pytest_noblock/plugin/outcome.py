@@ -44,8 +44,8 @@ class ItemOutcome:
         """Whether the test sent a request with the fixture; whatever came of it, the test was told."""
         self.beside: list[str] = []
         """The requests that were sent with the fixture's client itself; the client's transport adds to it."""
-        self.sent_unseen: str | None = None
-        """A sentence where the test sent requests of which none was seen."""
+        self.sent: tuple[str, int] | None = None
+        """By which client the watched test sent most requests, and how many."""
 
     @property
     def id(self) -> str:
@@ -81,12 +81,15 @@ class ItemOutcome:
             carrier.add(self._item, recorded.attached, recorded.check)
 
     def _accepted(self, check: "Check") -> "Check":
-        """The check with what the allowances accept; under `action=warn` a warning accepts all other findings."""
+        """The check with what allowances and baseline accept; under `action=warn` a warning accepts all others."""
         if not check.findings:
             return check
         from pytest_noblock.acceptance.allowances import Allowance, accept
 
         check = accept(check, self._allowances)
+        baseline = options.baseline_of(self._item.config)
+        if baseline is not None:
+            check = baseline.accepting(check)
         if check.outcome != "failed" or self.settings.action != "warn":
             return check
         self._warn(check)
@@ -158,6 +161,8 @@ class ItemOutcome:
         if where != unseen.BY_ITSELF:
             if where is not None or self.beside or unseen.has_fixture(self._item):
                 unseen.attach(self._item, where, why)
+            if not seen:
+                unseen.attach_unwatched(self._item, self.sent)
             return
         if not seen and unseen.is_marked(self._item):  # with the fixture each check is a request's
             from pytest_noblock.checks.assemble import Subject, unmeasured
@@ -174,7 +179,7 @@ class ItemOutcome:
             unseen.attach(self._item, None, unseen.sentence(self._item, self.beside[0]))
 
     def _nothing_seen(self) -> str:
-        return unseen.sentence(self._item, self.beside[0] if self.beside else None, self.sent_unseen)
+        return unseen.sentence(self._item, self.beside[0] if self.beside else None, self.sent)
 
     def _record_all(
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"

@@ -11,6 +11,7 @@ from pytest_noblock.plugin import faults, markers, options, unseen
 from pytest_noblock.plugin.attached import Carrier, attach_faults
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.reporter import Reporter
+from pytest_noblock.plugin.routes_of_run import RoutesOfRun
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_noblock.client import Noblock
     from pytest_noblock.engine.exchange import ASGIApp
     from pytest_noblock.model.observation import Meter
+    from pytest_noblock.plugin.entered import EnteredApps, Told
     from pytest_noblock.plugin.outcome import Ending, ItemOutcome
     from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
@@ -96,16 +98,26 @@ class Session:
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
+        version, root, folder = self._project
         return {
+            "version": version,
+            "root": root,
+            "folder": folder,
             "python": sys.version.split()[0],
             "platform": sys.platform,
             "meter": self.meter[0],
             "loop": ",".join(sorted(set(loops))) or _LOOP_OF_THE_FIXTURE,
         }
 
+    @cached_property
+    def _project(self) -> tuple[str, str, str]:
+        from pytest_noblock.plugin.project import root_and_folder, version  # only a report says it
+
+        return version(), *root_and_folder(self._config.rootpath)
+
     def carrier(self) -> Carrier | None:
         """The Carrier; None where no report was asked for: only a report needs whole checks."""
-        return Carrier() if options.reports(self._config) else None
+        return Carrier() if options.reports(self._config) or options.tells_github() else None
 
     def reporter(self) -> Reporter:
         folder = self._config.invocation_params.dir
@@ -117,6 +129,9 @@ class Session:
             debug=options.debugs() or self._config.get_verbosity("noblock") >= 1,
             warns=options.of_run(self._config).action == "warn",
             sweep=self._sweep_report(),
+            tells_ci=options.tells_github(),
+            baseline=options.baseline_of(self._config),
+            routes=RoutesOfRun(self._config, self.entered_apps),
         )
 
     def _sweep_report(self) -> "SweepReport | None":
@@ -193,6 +208,7 @@ class Session:
             problem = _printable(str(error))
         if problem:  # outside the except block: what the user did wrong has no history
             pytest.fail(problem, pytrace=False)
+        self._entered.note(asgi, app if isinstance(app, str) else None)
         run = self._run(item)
         self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
@@ -229,7 +245,17 @@ class Session:
     def _watching(self) -> "Watching":
         from pytest_noblock.plugin.watching import Watching
 
-        return Watching(self._config, self.meter[0], every_test=self._watches_all)
+        return Watching(self._config, self.meter[0], self._entered, every_test=self._watches_all)
+
+    @cached_property
+    def _entered(self) -> "EnteredApps":
+        from pytest_noblock.plugin.entered import EnteredApps
+
+        return EnteredApps()
+
+    def entered_apps(self) -> "list[Told]":
+        """The routes of the apps that requests of this process's tests entered; at the end of the run."""
+        return self._entered.told() if "_entered" in vars(self) else []
 
     def begin(self, item: pytest.Item) -> None:
         """Begins to watch the test before its fixtures, if it is to be watched."""

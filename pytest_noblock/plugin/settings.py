@@ -41,6 +41,10 @@ def read_max_block(settings: Settings, value: object) -> Settings:
     return settings._replace(limits=settings.limits._replace(max_block=units.parse(value)))
 
 
+def read_max_total(settings: Settings, value: object) -> Settings:
+    return settings._replace(limits=settings.limits._replace(max_total=units.parse(value)))
+
+
 def read_linger(settings: Settings, value: object) -> Settings:
     return settings._replace(limits=settings.limits._replace(linger=units.parse(value)))
 

@@ -8,9 +8,10 @@ import pytest
 
 from pytest_noblock.acceptance.allowances import accept
 from pytest_noblock.checks.assemble import Subject, not_exercised, unmeasured, with_route
+from pytest_noblock.model.measured import UNMEASURED
 from pytest_noblock.plugin import markers, options
 from pytest_noblock.plugin.sweep_requests import SweepRequests
-from pytest_noblock.report.sweep import AWAITS_NOTHING, UNMEASURED
+from pytest_noblock.report.sweep import AWAITS_NOTHING
 from pytest_noblock.sweep.endpoints import awaits_nothing
 from pytest_noblock.sweep.harvest import Harvest
 from pytest_noblock.sweep.run import Sweep

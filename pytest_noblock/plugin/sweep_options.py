@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 
+from pytest_noblock.model.required import Required
 from pytest_noblock.plugin import options
 
 if TYPE_CHECKING:
@@ -30,19 +31,6 @@ class SweepOptions(NamedTuple):
     """A file, or a path of the app."""
 
 
-class Required(NamedTuple):
-    """How much of an app must have been measured."""
-
-    share: float | None
-    """0 to 1; None: one route at least."""
-    words: str
-    """As it was written: `80%`."""
-
-    def fails(self, measured: int, routes: int) -> bool:
-        """Whether so many of so many are too few."""
-        return measured < 1 if self.share is None else measured < self.share * routes - 1e-9
-
-
 def read(config: pytest.Config) -> SweepOptions:
     """Raises UsageError."""
     required(config)
@@ -61,14 +49,11 @@ def required(config: pytest.Config) -> Required:
     given = options.value_of(config, "require")
     if given is None:
         return Required(None, "at least one")
-    text = str(given).strip()
+    text = str(given)
     try:
-        share = float(text.removesuffix("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not (text.endswith("%") and 0 <= share <= 1):
-        raise pytest.UsageError(f"--noblock-require: {text!r} is not a share of the routes, as 80%")
-    return Required(share, text)
+        return Required.read(text)
+    except ValueError as problem:
+        raise pytest.UsageError(f"--noblock-require: {text.strip()!r} {problem}") from None
 
 
 def document(given: str | None, folder: Path) -> "Mapping[str, object] | None":

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 class Telling:
     """Makes the text of failures, and knows what was told: registered with pytest, which says which tests failed."""
 
-    def __init__(self, verbosity: int) -> None:
+    def __init__(self, verbosity: int, *, has_baseline: bool = False) -> None:
+        """`has_baseline`: whether the run has a list of known findings."""
         self._verbosity = verbosity
+        self._has_baseline = has_baseline
         self._told: dict[Place, str] = {}
         """What a failed test told in full, and this test's node id."""
         self._written: dict[str, set[Place]] = {}
@@ -32,7 +34,9 @@ class Telling:
         told = {place: f"in {other}" for place, other in self._told.items() if other != test}
         texts = []
         for check in checks:
-            texts.append(failure(check, self._verbosity, readings=options.debugs(), told=told))
+            texts.append(
+                failure(check, self._verbosity, readings=options.debugs(), told=told, has_baseline=self._has_baseline)
+            )
             told |= dict.fromkeys(places(check) - told.keys(), "above")
             self._written.setdefault(test, set()).update(places(check))
         return "\n".join(texts)
@@ -53,6 +57,8 @@ def telling(config: pytest.Config) -> Telling:
     """The one of this process."""
     known = config.stash.get(_TELLING, None)
     if known is None:
-        known = config.stash[_TELLING] = Telling(config.get_verbosity("noblock"))
+        known = config.stash[_TELLING] = Telling(
+            config.get_verbosity("noblock"), has_baseline=options.baseline_of(config) is not None
+        )
         config.pluginmanager.register(known, "noblock-telling")
     return known

@@ -18,8 +18,8 @@ import pytest
 UNSEEN = "noblock-unseen"
 """The user property of a passing test in which nothing was measured: JSON, the asking node's id and a sentence."""
 
-SENT = "noblock-sent"
-"""The user property of a passing test whose client sent requests of which none was seen: a sentence."""
+UNWATCHED = "noblock-unwatched"
+"""The user property of such a test that sent requests, or has a client whose requests nobody watches: a sentence."""
 
 BY_ITSELF = "the test"
 """In the place of a node's id: the test itself asks."""
@@ -31,6 +31,7 @@ _MOST_LINES = 10
 
 _NO_REQUEST = (
     "{name} made no request that noblock could watch: nothing was measured\n"
+    "{client}"
     "  make one with TestClient, AsyncClient or the noblock fixture, or take the marker off the test"
 )
 _NOT_WITH_FIXTURE = (
@@ -95,29 +96,33 @@ def _takes_fixture(item: pytest.Item, *fixtures: str) -> bool:
     return any(each in parameters for each in fixtures)
 
 
-def sent_sentence(client: str, count: int) -> str:
-    """For the summary, and for a test that is red for it."""
-    requests, none = ("1 request", "it did not enter") if count == 1 else (f"{count} requests", "none entered")
-    return f"{client} sent {requests}, and {none} an app that noblock can watch (in another process it cannot)"
-
-
-def attach_sent(item: pytest.Item, sent: str) -> None:
-    """Beside `attach`, for every test."""
-    item.user_properties.append((SENT, sent))
-
-
-def sentence(item: pytest.Item, beside: str | None, sent: str | None = None) -> str:
+def sentence(item: pytest.Item, beside: str | None, sent: tuple[str, int] | None = None) -> str:
     """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself.
 
-    `sent`: see `sent_sentence`.
+    `sent`: by which client the test sent most requests, and how many, of which none was seen.
     """
     if beside is not None:
         return _BESIDE.format(request=beside)
     if _takes_fixture(item, _SERVER):
-        text = _NOT_TO_SERVER
-    else:
-        text = _NOT_WITH_FIXTURE if _takes_fixture(item, _CLIENT) else _NO_REQUEST
-    return text.format(name=item.name) + (f"\n  {sent}" if sent is not None else "")
+        return _NOT_TO_SERVER.format(name=item.name)
+    if _takes_fixture(item, _CLIENT):
+        return _NOT_WITH_FIXTURE.format(name=item.name)
+    client = unwatched(item, sent)
+    return _NO_REQUEST.format(name=item.name, client=f"  {client}\n" if client else "")
+
+
+def unwatched(item: pytest.Item, sent: tuple[str, int] | None) -> str | None:
+    """What became of the requests that the test sent; None where nothing is known of any."""
+    from pytest_noblock.plugin.unwatched import where_sent  # most tests are seen
+
+    return where_sent(item, sent)
+
+
+def attach_unwatched(item: pytest.Item, sent: tuple[str, int] | None) -> None:
+    """The test is green, nothing was seen in it, and the summary says where its requests went."""
+    why = unwatched(item, sent)
+    if why is not None:
+        item.user_properties.append((UNWATCHED, why))
 
 
 def attach(item: pytest.Item, where: str | None, why: str) -> None:
@@ -135,7 +140,8 @@ class Unseen:
         self._others: set[str] = set()
         """Tests that did not pass, and tests that were not run."""
         self._why: dict[str, str] = {}
-        self._sent: dict[str, str] = {}
+        self._unwatched: dict[str, str] = {}
+        """By test: what became of the requests that it sent."""
         self._asked: dict[str, list[str]] = {}
         """By the id of a class or a module: its tests without a request."""
 
@@ -149,8 +155,8 @@ class Unseen:
     def keep(self, test: str, properties: Iterable[tuple[str, object]]) -> None:
         """What the test attached."""
         for key, value in properties:
-            if key == SENT:
-                self._sent[test] = str(value)
+            if key == UNWATCHED:
+                self._unwatched[test] = str(value)
             if key == UNSEEN:
                 where, self._why[test] = json.loads(str(value))
                 if where is not None:
@@ -159,9 +165,6 @@ class Unseen:
     def left_out(self, tests: Iterable[str]) -> None:
         """Tests that were collected and are not run."""
         self._others.update(tests)
-
-    def _where_to(self, test: str) -> str:
-        return f": {self._sent[test]}" if test in self._sent else ""
 
     def _tests(self, seen: set[str]) -> list[str]:
         passed = [test for test in self._passed if test not in self._others and test not in seen]
@@ -177,13 +180,16 @@ class Unseen:
         others = seen | self._others
         return [where for where in self._asked if whole and not any(_is_under(test, where) for test in others)]
 
+    def _line(self, test: str) -> str:
+        return f"      {test}" + (f": {self._unwatched[test]}" if test in self._unwatched else "")
+
     def lines(self, seen: set[str], vain: Iterable[str]) -> Iterator[str]:
         """For the summary, ten at most. `seen`: the tests with a request; `vain`: see above."""
         red = [f"  the marker of {where} asserted nothing: no test under it made a request" for where in vain]
         tests = self._tests(seen)
         beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
         head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
-        lines = [*red, *beside, *([head] if tests else []), *(f"      {test}{self._where_to(test)}" for test in tests)]
+        lines = [*red, *beside, *([head] if tests else []), *map(self._line, tests)]
         yield from lines[: _MOST_LINES - 1]
         if len(lines) >= _MOST_LINES:
             yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"

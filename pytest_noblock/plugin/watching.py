@@ -16,7 +16,8 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
-from pytest_noblock.model.observation import LIFESPAN, Meter
+from pytest_noblock.model.measured import REFUSED, status_of
+from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.attached import attach, carrier_of
 from pytest_noblock.plugin.faults import GUARD
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_noblock.model.check import Check
+    from pytest_noblock.plugin.entered import EnteredApps
     from pytest_noblock.plugin.outcome import Ending
     from pytest_noblock.plugin.session import ItemRun
     from pytest_noblock.plugin.settings import Settings
@@ -92,17 +94,24 @@ class ItemRecorder:
             return None
         records = self._watch.records
         for record in records:
-            if not record.steps or record.tasks or record.left or record.returned is None:
+            if not record.steps or record.tasks or record.left:
                 return None
+            if record.returned is None and record.method not in GO_ON:
+                return None
+        most = self._limits.max_total
+        if most and any(2 * self.held(each) >= most for each in records):
+            return None
         return records
 
     @property
-    def sent_unseen(self) -> str | None:
-        """A sentence where the test has sent requests, and none entered an app; None where all is well."""
-        sent = self._watch.sent
-        if sent is None or any(record.method != LIFESPAN for record in self._watch.records):
-            return None
-        return unseen.sent_sentence(*sent)
+    def saw_request(self) -> bool:
+        """Whether a request entered an app."""
+        return any(record.method != LIFESPAN for record in self._watch.records)
+
+    @property
+    def sent(self) -> tuple[str, int] | None:
+        """By which client the test sent most requests, and how many."""
+        return self._watch.sent
 
     def held(self, record: LiveExchange) -> int:
         """Ns for which the request held the loop in all."""
@@ -142,6 +151,13 @@ class _Left(Enum):
     FOR_OTHER = "its patches are on, and fixtures of a class or a module may end before the next test has started"
 
 
+def _refused(record: LiveExchange) -> int | None:
+    """The status of an answer that measured nothing."""
+    raised = record.status is None and record.error_text is not None
+    status = status_of(record.status, record.method, raised=raised)
+    return status if (status or 0) >= REFUSED else None
+
+
 class PatchHandover:
     """Hands the patches of one test over to the next one, where every test is watched: to patch a class costs time."""
 
@@ -173,8 +189,10 @@ class PatchHandover:
 class Watching:
     """Watches the tests of a session: all of them, or those that a marker names."""
 
-    def __init__(self, config: pytest.Config, meter: Meter, *, every_test: bool) -> None:
+    def __init__(self, config: pytest.Config, meter: Meter, entered: "EnteredApps", *, every_test: bool) -> None:
+        """`entered`: is told of the apps."""
         self._config = config
+        self._new_app = entered.note
         self._meter = meter
         self._every_test = every_test
         self._user = UserCode(str(config.rootpath))
@@ -189,7 +207,7 @@ class Watching:
     def begin(self, run: "ItemRun") -> None:
         """Begins to watch at the test's setup, because fixtures make requests as well."""
         settings = run.outcome.settings if run.ours.marks else self._of_run
-        kit = self._shared_kit if self._every_test else Kit(self._meter, self._user)
+        kit = self._shared_kit if self._every_test else Kit(self._meter, self._user, self._new_app)
         recorder = ItemRecorder(
             kit, settings.limits, shares_kit=self._every_test, asks_for_tasks=bool(run.ours.named("noblock_background"))
         )
@@ -213,7 +231,7 @@ class Watching:
     @cached_property
     def _shared_kit(self) -> Kit:
         """One kit for all tests, where every test is watched. Where only some are, each test has a kit of its own."""
-        kit = Kit(self._meter, self._user)
+        kit = Kit(self._meter, self._user, self._new_app)
         self._config.add_cleanup(self._handover.close)
         self._config.add_cleanup(kit.close)
         return kit
@@ -221,16 +239,15 @@ class Watching:
     def end(self, item: pytest.Item, run: "ItemRun", recorder: ItemRecorder, ending: "Ending") -> None:
         """Judges the requests at the end of the test's call. Fails the test unless it has `failed` up to here."""
         recorder.stop()
-        sent = recorder.sent_unseen
-        if sent is not None and ending == "passed":
-            unseen.attach_sent(item, sent)
-            run.outcome.sent_unseen = sent
         uneventful = None if run.ours.marks or unseen.has_fixture(item) else recorder.uneventful()
         if uneventful is None:
             checks = recorder.checks(item.nodeid, run.outcome.settings)
+            run.outcome.sent = recorder.sent
             run.outcome.conclude(checks, self._meter, self._user.relative, ending)
         else:
             self._attach(item, recorder, uneventful)
+            if ending == "passed" and not recorder.saw_request:
+                unseen.attach_unwatched(item, recorder.sent)
 
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid
@@ -241,7 +258,10 @@ class Watching:
             else:
                 route, endpoint, reached = remains.route, remains.endpoint, each.entered or remains.entered
             times = each.duration, recorder.held(each)
-            text = self._texts.text(id, each.request, route, endpoint, *times, reached=reached is not False)
+            refused = _refused(each)
+            text = self._texts.text(
+                id, each.request, route, endpoint, *times, reached=reached is not False, status=refused
+            )
             attach(item, text)
         if self._carrier is not None:
             self._carrier.add_loops(item, recorder.loop)

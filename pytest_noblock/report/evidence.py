@@ -41,17 +41,6 @@ def _counts(read: Readings) -> Iterator[str]:
     return (f"{name} {'not read' if count is None else count}" for name, count in named.items())
 
 
-_MOST_PARTS = 5
-"""The most lines of one turn that are shown."""
-
-
-def parts(finding: Finding) -> Iterator[str]:
-    """Lines with what else held the loop in the same turn, where several lines did."""
-    for part in finding.parts[:_MOST_PARTS]:
-        where = f"{part.frame.file}:{part.frame.line} in {part.frame.function}"
-        yield f"  {'part':<7} {words(part.blocked_ns)} by {where}"
-
-
 def stack(finding: Finding) -> Iterator[str]:
     """Lines with the stack of the finding; none where nobody saw one."""
     if not finding.stack:

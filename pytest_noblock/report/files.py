@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 _NO_FILES = {
@@ -15,8 +16,10 @@ _NO_FILES = {
 """What a report is not written to. To open a FIFO or a socket may take until somebody reads, which may be never."""
 
 
-def put(file: Path, text: str) -> None:
+def put(file: Path, text: str | Iterable[str]) -> None:
     """Replaces the file's text; makes its folder. Raises OSError or ValueError, whose text says what is in the way.
+
+    `text`: whole, or in pieces.
 
     Whoever reads the file meanwhile reads the old text or the new one, never a part. The file keeps its permissions, a
     link stays a link. Into a character device, as `/dev/null`, the text is written as it is.
@@ -49,25 +52,29 @@ def _refuse(file: Path, before: os.stat_result | None) -> None:
         raise OSError(errno.EACCES, "it is read-only")
 
 
-def _write_into(device: Path, text: str) -> None:
+def _write_into(device: Path, text: str | Iterable[str]) -> None:
     flags = os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     with open(os.open(device, flags), "wb", buffering=0) as file:  # noqa: PTH123  # a Path has no flags
-        file.write(text.encode())
+        file.writelines(piece.encode() for piece in _pieces(text))
 
 
-def _replace(real: Path, text: str, before: os.stat_result | None) -> None:
+def _replace(real: Path, text: str | Iterable[str], before: os.stat_result | None) -> None:
     """`before`: whose permissions the new file gets."""
     new = real.with_name(f".noblock-{os.getpid()}.tmp")
     try:
         new.unlink(missing_ok=True)  # of a process that was killed, and had this number
         with new.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            file.writelines(_pieces(text))
         if before is not None:
             _keep_permissions(new, before)
         new.replace(real)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def _pieces(text: str | Iterable[str]) -> Iterable[str]:
+    return (text,) if isinstance(text, str) else text
 
 
 def _keep_permissions(new: Path, before: os.stat_result) -> None:

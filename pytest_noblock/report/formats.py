@@ -4,10 +4,11 @@ A new format is a module with `suffix` and `render`, and a row in `WRITERS`.
 """
 
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
-from pytest_noblock.report import files, json_v1
+from pytest_noblock.report import files
 from pytest_noblock.report.wire import Run
 
 
@@ -22,15 +23,30 @@ class Writer(Protocol):
         """The whole file, its last newline included."""
 
 
-WRITERS: tuple[Writer, ...] = (json_v1,)
+WRITERS = {
+    ".json": "json_v1",
+    ".html": "page.document",
+    ".sarif": "sarif",
+    ".md": "markdown",
+    ".gitlab.json": "gitlab",
+    ".trace.json": "trace",
+}
+"""Which module of this package writes files of this suffix; it is imported once such a file is asked for."""
 
-REPORT_SUFFIXES = tuple(writer.suffix for writer in WRITERS)
+REPORT_SUFFIXES = tuple(WRITERS)
 
 
-def writer_of(name: str, writers: Iterable[Writer] = WRITERS) -> Writer | None:
+def suffix_of(name: str, suffixes: Iterable[str] = REPORT_SUFFIXES) -> str | None:
+    """The longest of the suffixes that fits; None where none does."""
+    return max((suffix for suffix in suffixes if name.endswith(suffix)), key=len, default=None)
+
+
+def writer_of(name: str) -> Writer | None:
     """Who writes files of this name; None where nobody does."""
-    fitting = [writer for writer in writers if name.endswith(writer.suffix)]
-    return max(fitting, key=lambda writer: len(writer.suffix), default=None)
+    suffix = suffix_of(name)
+    if suffix is None:
+        return None
+    return cast("Writer", import_module(f"pytest_noblock.report.{WRITERS[suffix]}"))
 
 
 def write(file: Path, run: Run) -> None:

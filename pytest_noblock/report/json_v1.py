@@ -7,9 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_noblock.model.measured import REFUSED
+
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
-    from pytest_noblock.model.finding import Finding
+    from pytest_noblock.model.finding import Almost, Finding
     from pytest_noblock.model.observation import Meter
     from pytest_noblock.report.routes import RouteRow
     from pytest_noblock.report.wire import Run
@@ -26,10 +28,11 @@ to_json = json.JSONEncoder().encode
 
 def render(run: "Run") -> str:
     """The whole report as text."""
-    from pytest_noblock.report.routes import rows  # a run without a report needs none
+    from pytest_noblock.report.routes import rows_of  # a run without a report needs none
+    from pytest_noblock.report.whole import whole
 
-    records = [record(check) for check in run.checks]
-    routes = [_route(each) for each in rows(run.checks)]
+    records = [whole(check, run.failed) for check in run.checks]
+    routes = [route(each) for each in rows_of(run)]
     return json.dumps(document({**run.environment}, records, routes), indent=2) + "\n"
 
 
@@ -43,7 +46,7 @@ def document(environment: Record, records: Sequence[Record], routes: Sequence[Re
     }
 
 
-def _route(row: "RouteRow") -> Record:
+def route(row: "RouteRow") -> Record:
     return {
         "method": row.method,
         "path": row.path,
@@ -56,7 +59,12 @@ def _route(row: "RouteRow") -> Record:
 
 
 def uneventful(  # the values of a record
-    id: str, request: str, route: str | None, endpoint: str | None, duration_ms: float, loop_ms: float = 0.0
+    id: str,
+    request: str,
+    route: str | None,
+    endpoint: str | None,
+    duration_ms: float,
+    loop_ms: float = 0.0,
 ) -> Record:
     """The record of a request that passed without a finding, a probe, a background task or a note."""
     return {
@@ -78,6 +86,9 @@ def uneventful(  # the values of a record
 def record(check: "Check") -> Record:
     """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes, too."""
     why = [check.reason] if check.reason and check.outcome == "inconclusive" else []
+    more: Record = {"status": check.status} if check.status is not None and check.status >= REFUSED else {}
+    if check.almost:
+        more["almost"] = [_almost(each) for each in check.almost]
     return {
         **uneventful(check.id, check.request, check.route, check.endpoint, check.duration_ms, check.loop_ms),
         "outcome": check.outcome,
@@ -86,6 +97,20 @@ def record(check: "Check") -> Record:
         "probes": [_probe(each) for each in check.probes],
         "background": [_task(each) for each in check.background],
         "notes": [*why, *check.notes],
+        **more,
+    }
+
+
+def _almost(each: "Almost") -> Record:
+    part: Record = {"part": True} if each.part else {}
+    return {
+        **part,
+        "kind": each.kind,
+        "ms": each.ms,
+        "file": each.file,
+        "function": each.function,
+        "code": each.code,
+        "call": each.call,
     }
 
 
@@ -130,6 +155,8 @@ def _task(task: "TaskRun") -> Record:
 def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
     """The check of a record, without what records leave out (stacks, stalls, exchanges). `limit`: max_block in ns."""
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
+    from pytest_noblock.model.finding import Almost
+    from pytest_noblock.model.identity import identity_of
 
     return Check(
         id=entry["id"],
@@ -142,13 +169,26 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         reason=entry["reason"],
         limit=limit,
         meter=meter,
-        findings=tuple(_finding_of(each) for each in entry["findings"]),
+        findings=tuple(_finding_of(each, identity_of(entry, each).route) for each in entry["findings"]),
         probes=tuple(
             ProbeWaits(each["path"], each["sent"], 0, _ns(each["worst_ms"]), _ns(each["alone_ms"]))
             for each in entry["probes"]
         ),
         background=tuple(TaskRun(**each) for each in entry["background"]),
         notes=tuple(entry["notes"][_with_reason(entry) :]),
+        status=entry.get("status"),
+        almost=tuple(
+            Almost(
+                each["kind"],
+                each["file"],
+                each["function"],
+                each["code"],
+                each["call"],
+                _ns(each["ms"]),
+                part=each.get("part", False),
+            )
+            for each in entry.get("almost", ())
+        ),
     )
 
 
@@ -157,22 +197,25 @@ def _with_reason(entry: Record) -> int:
     return int(entry["outcome"] == "inconclusive" and entry["notes"][:1] == [entry["reason"]])
 
 
-def _finding_of(entry: Record) -> "Finding":
+_OF_A_RECORD = "kind count file line function code call replacement confirmed accepted".split()
+"""Keys of a finding's record that are fields of a Finding."""
+
+
+def _finding_of(entry: Record, route: str) -> "Finding":
     from pytest_noblock.model.finding import Finding, Waiter
     from pytest_noblock.model.observation import Phase
 
-    told = {name: value for name, value in entry.items() if name not in ("ms", "cpu_ms", "asleep_ms")}
-    waiter = Waiter(function="", **entry["waiter"]) if "waiter" in entry else None
+    told = {name: entry[name] for name in _OF_A_RECORD if name in entry}
+    waiter = {"function": "", **entry["waiter"]} if "waiter" in entry else None
     return Finding(
-        **{
-            **told,
-            "phase": Phase(entry["phase"]),
-            "blocked_ns": _ns(entry["ms"]),
-            "cpu": _ns(entry["cpu_ms"]),
-            "asleep": _ns(entry["asleep_ms"]),
-            "evidence": "none",
-            "waiter": waiter,
-        }
+        **told,
+        phase=Phase(entry["phase"]),
+        blocked_ns=_ns(entry["ms"]),
+        cpu=_ns(entry["cpu_ms"]),
+        asleep=_ns(entry["asleep_ms"]),
+        evidence="none",
+        waiter=None if waiter is None else Waiter(**waiter),
+        route=route,
     )
 
 

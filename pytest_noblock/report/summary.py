@@ -28,7 +28,7 @@ def _lines(
 ) -> Iterator[str]:
     requests = sum(each["request"] not in (LIFESPAN, NO_REQUEST) for records in by_test.values() for each in records)
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
-    for line, found in _by_line(by_test):
+    for line, found in _by_line(by_test, with_known=notes):
         yield from _found(line, found)
     yield from _unsettled(by_test)
     yield from _unused(by_test, unused)
@@ -108,12 +108,19 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _by_line(by_test: Mapping[str, Sequence[Record]]) -> list[tuple[str, list[tuple[str, Record, Record]]]]:
-    """(test, check, finding) of all findings, grouped by place and kind, the worst group first."""
+def _by_line(
+    by_test: Mapping[str, Sequence[Record]], *, with_known: bool
+) -> list[tuple[str, list[tuple[str, Record, Record]]]]:
+    """(test, check, finding) of all findings, grouped by place and kind, the worst group first.
+
+    `with_known`: without it those of the baseline are left out, which would drown the new ones.
+    """
     groups: defaultdict[str, list[tuple[str, Record, Record]]] = defaultdict(list)
     for test, records in by_test.items():
         for check in records:
             for finding in check["findings"]:
+                if finding.get("accepted") == "baseline" and not with_known:
+                    continue
                 groups[_place(finding)].append((test, check, finding))
     return sorted(groups.items(), key=lambda group: -max(finding["ms"] for _, _, finding in group[1]))
 

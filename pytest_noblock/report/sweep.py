@@ -12,9 +12,6 @@ from pytest_noblock.report.routes import RouteRow
 AWAITS_NOTHING = "its endpoint is an async def that awaits nothing"
 """The note on a route that holds the loop from its begin to its end: as a plain `def` it would run in a thread."""
 
-UNMEASURED = "not measured: "
-"""How the note begins on a route that is red, and whose answer measured nothing: it refused, and blocked before."""
-
 _MOST_ROWS = 20
 """Rows of routes that passed. Those that did not are all shown."""
 _MOST_NAMES = 5
@@ -36,7 +33,7 @@ class Swept(NamedTuple):
 
     @property
     def measured(self) -> int:
-        return sum(map(_is_measured, self.checks))
+        return sum(check.measured for check in self.checks)
 
     @property
     def of(self) -> int:
@@ -49,11 +46,6 @@ class Swept(NamedTuple):
         if self.selected < self.routes:
             return f"{self.measured} of {self.of} selected routes measured (the app has {self.routes})"
         return f"{self.measured} of {self.of} routes measured"
-
-
-def _is_measured(check: Check) -> bool:
-    refused = any(note.startswith(UNMEASURED) for note in check.notes)
-    return check.outcome in ("passed", "failed", "accepted") and not refused
 
 
 def lines(swept: Swept, remedies: Mapping[str, str]) -> Iterator[str]:

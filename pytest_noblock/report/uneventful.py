@@ -16,7 +16,7 @@ class UneventfulTexts:
     """Writes the four values into the text of a record. It makes this text once for each route, endpoint and note."""
 
     def __init__(self) -> None:
-        self._around: dict[tuple[str | None, str | None, bool], list[str]] = {}
+        self._around: dict[tuple[str | None, str | None, bool, int | None], list[str]] = {}
 
     def text(  # noqa: PLR0913  # the values of a record
         self,
@@ -28,25 +28,29 @@ class UneventfulTexts:
         held: int = 0,
         *,
         reached: bool = True,
+        status: int | None = None,
     ) -> str:
         """What `to_json(uneventful(...))` gives; in ns `duration`, and `held`, for how long the loop was held in all.
 
-        `reached`: without it the record has a note.
+        `reached`: without it the record has a note. `status`: of an answer from 400 on, which
+        measured how the endpoint refuses; None for all others.
         """
-        around = self._around.get((route, endpoint, reached))
+        key = route, endpoint, reached, status
+        around = self._around.get(key)
         if around is None:
-            around = self._around[route, endpoint, reached] = _around(route, endpoint, reached=reached)
+            around = self._around[key] = _around(route, endpoint, reached=reached, status=status)
         first, second, third, fourth, fifth = around
         times = f"{milliseconds(duration)}{fourth}{milliseconds(held)}"
         return f"{first}{quoted(id)}{second}{quoted(request)}{third}{times}{fifth}"
 
 
-def _around(route: str | None, endpoint: str | None, *, reached: bool) -> list[str]:
+def _around(route: str | None, endpoint: str | None, *, reached: bool, status: int | None) -> list[str]:
     """The five pieces of text before, between and after the values."""
     id, request, duration, held = _GAPS
     notes = [] if reached else [NOT_REACHED]
+    refused = {} if status is None else {"status": status}
     times = {"duration_ms": duration, "loop_ms": held}
-    rest = to_json({**uneventful(id, request, route, endpoint, 0), **times, "notes": notes})
+    rest = to_json({**uneventful(id, request, route, endpoint, 0), **times, "notes": notes, **refused})
     around = []
     for gap in _GAPS:
         before, _, rest = rest.partition(quoted(gap))

@@ -5,15 +5,30 @@ annotations of the same classes, so that a new field travels without a line here
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from types import NoneType, SimpleNamespace
-from typing import Any, NamedTuple, TypedDict, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import MappingProxyType, NoneType, SimpleNamespace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
+from pytest_noblock.model.app_routes import AppRoutes
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter
+
+if TYPE_CHECKING:
+    from pytest_noblock.report.routes import RouteRow
 
 T = TypeVar("T")
 
@@ -29,6 +44,14 @@ class Environment(TypedDict):
     meter: Meter
     loop: str
     """The event loops that ran, joined by commas: `asyncio`, `trio,uvloop`."""
+    version: NotRequired[str]
+    """Of pytest-noblock."""
+    root: NotRequired[str]
+    """The name of the folder that the files of findings are relative to."""
+    folder: NotRequired[str]
+    """Where this folder lies in its repository, `services/api`; `.` for its top, empty where none is known."""
+    ended: NotRequired[bool]
+    """False where the run was stopped before its end: there may have been more to measure."""
 
 
 class Run(NamedTuple):
@@ -36,6 +59,16 @@ class Run(NamedTuple):
 
     environment: Environment
     checks: tuple[Check, ...]
+    apps: tuple[AppRoutes, ...] = ()
+    """The apps that requests of tests entered, with all of their routes."""
+    routes: "tuple[RouteRow, ...] | None" = None
+    """None: the routes of `checks`."""
+    quiet: Mapping[str, int] = MappingProxyType({})
+    """How many checks there were besides, by outcome: those of a merge that say nothing but their outcome."""
+    tests: int | None = None
+    """How many tests there were; None: the tests of `checks`."""
+    failed: frozenset[str] | None = None
+    """The ids of the tests that failed, for whatever reason; None where that is not known."""
 
 
 def encode(check: Check) -> str:

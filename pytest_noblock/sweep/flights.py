@@ -73,7 +73,8 @@ class Flights:
 
     def _observe(self, many: Many, progress: Callable[[int], None], *, exact: bool) -> Observation:
         limits = self._plan.limits
-        run = ManyRun(PATIENCE, sample_after(limits.max_block), limits.linger, exact=exact)
+        first = self._over == 0
+        run = ManyRun(PATIENCE, sample_after(limits.max_block), limits.linger, collects=first, exact=exact)
         held = HeldLoop(many, _HELD_S)
 
         def overdue() -> bool:

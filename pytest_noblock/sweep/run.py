@@ -17,7 +17,9 @@ from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.observe import Request as Sent
+from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.judge import pool
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.sweep import suspects
@@ -116,16 +118,21 @@ class Sweep:
         limits = self._plan.limits
         notes = assemble.left(exchange, limits, self._relative)
         held = assemble.held(exchange, first.segments)
-        return assemble.measured(
+        least = min(limits.max_block, limits.max_total or limits.max_block)
+        found = stalls(first, limits) if 2 * held >= least else ()
+        check = assemble.measured(
             Subject(id, exchange.request, limits.max_block, self._meter),
             exchange,
             Verdict((), notes, None),
             self._relative,
             loop=first.loop,
             loop_ns=held,
+            max_total=limits.max_total,
+            almost=assemble.almost((), found, limits, self._relative),
             capacity=pool.capacity(first, held),
             exchanges=first.exchanges,
         )
+        return assemble.with_total(check, first.segments, found, limits, pace_now, self._relative)
 
     def _relative(self, file: str) -> str:
         return self._apps.relative(self._app)(file)

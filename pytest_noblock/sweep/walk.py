@@ -8,6 +8,7 @@ from pytest_noblock.engine.exchange import dotted
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute
 from pytest_noblock.model import shown
+from pytest_noblock.model.observation import WEBSOCKET
 from pytest_noblock.sweep.documented import documented
 from pytest_noblock.sweep.listed import innermost, is_a, listed, methods_of, original, schemas_of
 from pytest_noblock.sweep.openapi import Document, Unreadable, document_of
@@ -44,7 +45,7 @@ def _walk(owner: object, place: Place, said: Said) -> Iterator[Seen]:
         if is_a(route, "Mount", "Host"):
             yield from _mounted(context, route, place, said)
         elif is_a(route, "WebSocketRoute"):
-            yield Seen(_route("WEBSOCKET", context, place), context)
+            yield Seen(_route(WEBSOCKET, context, place), context)
         elif getattr(context, "endpoint", None) is not None and isinstance(getattr(context, "path", None), str):
             yield from _with_methods(context, place, said)
         else:
@@ -72,7 +73,7 @@ def _route(method: str, context: Any, place: Place) -> Route:
         method=method,
         path=place.prefix + (getattr(context, "path_format", None) or context.path),
         endpoint=context.endpoint,
-        kind="websocket" if method == "WEBSOCKET" else "http",
+        kind="websocket" if method == WEBSOCKET else "http",
         host=place.host,
         in_path={**place.in_path, **schemas_of(context)},
         mounts=place.mounts,

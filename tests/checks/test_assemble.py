@@ -9,6 +9,7 @@ from pytest_noblock.checks.assemble import (
     Verdict,
     measured,
     route_of,
+    steps,
     unmeasured,
     with_mocked_calls,
     with_task_faults,
@@ -103,15 +104,16 @@ def test_copies_are_told_where_there_are_some():
 
 
 @pytest.mark.parametrize(
-    ("exchange", "route"),
+    ("request_line", "exchange", "route"),
     [
-        (EXCHANGE, "GET /users/{id}"),
-        (EXCHANGE._replace(method="WEBSOCKET"), "WEBSOCKET /users/{id}"),
-        (EXCHANGE._replace(route=None), SUBJECT.id),
+        ("GET /users/7", EXCHANGE, "GET /users/{id}"),
+        ("WEBSOCKET /users/7", EXCHANGE, "WEBSOCKET /users/{id}"),
+        ("GET /users/7", EXCHANGE._replace(route=None), SUBJECT.id),
     ],
 )
-def test_each_finding_has_the_route_and_so_an_identity(exchange, route):
-    check = built(FINDING, ACCEPTED, exchange=exchange)
+def test_each_finding_has_the_route_and_so_an_identity(request_line, exchange, route):
+    verdict = Verdict((FINDING, ACCEPTED), (), None)
+    check = measured(SUBJECT._replace(request=request_line), exchange, verdict, relative)
     assert route_of(check) == route
     assert [finding.identity for finding in check.findings] == [("cpu", route, "app.py", "user", None)] * 2
 
@@ -154,3 +156,12 @@ def test_a_task_that_went_wrong_is_a_finding_of_its_own_request():
 def test_a_task_of_no_request_is_a_finding_of_the_last():
     checks = with_task_faults([built(), built()], [Fault("background-missing", "", "none was added")], relative)
     assert [check.outcome for check in checks] == ["passed", "failed"]
+
+
+def test_the_steps_are_the_requests_own_the_longest_of_them_and_in_order():
+    def step(began, ended, exchange=1):
+        return segment(exchange=exchange)._replace(began=began, ended=ended)
+
+    own = [step(1000 * number, 1000 * number + number) for number in range(1, 151)]
+    got = steps(EXCHANGE, [*reversed(own), step(1, 999, exchange=2)])
+    assert got == tuple((1000 * number, 1000 * number + number) for number in range(51, 151))

@@ -160,6 +160,7 @@ def _any_exchange(number, chance, odd):
         [
             usual._replace(steps=0),
             usual._replace(returned=None),
+            usual._replace(returned=None, method=chance.choice([LIFESPAN, "WEBSOCKET"])),
             usual._replace(entered=False, status=404),
             usual._replace(left=(Left("running", LINE),)),
             usual._replace(tasks=(TASK,)),

@@ -59,8 +59,12 @@ def test_of_another_the_present_step_is(method):
     assert looks.asked > 10  # it may have been between two steps
 
 
-def test_it_waits_no_longer_than_it_may():
+def test_it_waits_no_longer_than_it_may(monkeypatch):
+    slept = []
+    monkeypatch.setattr(unended, "sleep", slept.append)
+    monkeypatch.setattr(unended, "now", lambda: round(sum(slept) * 10**9))
     unended.wait([request()], Looks(), 10**7)
+    assert sum(slept) == pytest.approx(0.01)
 
 
 class Closed:

@@ -197,3 +197,11 @@ def test_what_the_loop_itself_called_has_its_own_name():
     assert attribution.of_sleep(segment(calls=(by_method,))).call == "threading.Event.wait"
     by_library = by_loop._replace(stack=(DRIVER._replace(name="requests.get"), loop))
     assert attribution.of_sleep(segment(calls=(by_library,))).call is None  # `library_call` finds it
+
+
+@pytest.mark.parametrize(("asleep", "witnessed"), [((25, 12, 5), False), ((70, 10), True), ((100,), True)])
+def test_lines_that_slept_for_a_little_of_the_sleep_are_no_witness(asleep, witnessed):
+    """Waits for the GIL come anywhere."""
+    lines = tuple(cost(number, asleep=ms) for number, ms in enumerate(asleep, 3))
+    place = attribution.of_sleep(segment(wall=100, lines=lines))
+    assert (place.frame.line, place.witnessed) == (3, witnessed)

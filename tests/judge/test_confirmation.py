@@ -249,3 +249,21 @@ def test_each_stall_is_confirmed_in_one_way():
 
 def test_four_fifths_of_the_limit_count_as_having_come_again():
     assert confirmation.nearly(Limits(50 * MS)) == Limits(40 * MS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sure", "asleep", "read", "counts"),
+    [
+        ("sync-io", False, 478, Readings(3_700 * MS, switches=213, others_cpu=101 * MS), False),
+        ("sync-io", True, 478, Readings(3_700 * MS, switches=213, others_cpu=101 * MS), True),
+        ("sync-io", False, 100, Readings(100 * MS, switches=1, others_cpu=90 * MS), True),  # one sleep
+        ("sync-io", False, 100, Readings(100 * MS, switches=20, others_cpu=MS), True),  # hardly anybody computed
+        ("sync-io", False, 100, Readings(100 * MS), True),  # the portable meter
+        ("cpu", False, 0, Readings(100 * MS, switches=50, others_cpu=90 * MS), True),
+    ],
+)
+def test_a_sleep_that_may_be_waits_for_the_gil_confirms_nothing(kind, sure, asleep, read, counts):
+    """The first: measured beside 15 busy processes, a request that computes beside a thread of its own."""
+    exchange = Exchange(1, "GET", "/", sent=0)
+    stall = Stall(kind, exchange, 0, 1, 0, asleep * MS, BlamedLine(), SLEPT, read, sure)
+    assert confirmation.is_no_gil_wait(stall) is counts

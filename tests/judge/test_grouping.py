@@ -47,6 +47,14 @@ def shown(file):
     return file.removeprefix("/project/")
 
 
+def test_what_comes_near_is_almost_a_finding():
+    limits, shown_before = Limits(50 * MS), finding(ms=90)
+    near, far, trip = finding(line=8, ms=25), finding(line=9, ms=24), finding("sync-network", line=10, ms=0)
+    found = grouping.almost([shown_before], [shown_before, near, far, trip], [finding(line=8, ms=25)], limits)
+    assert [(each.kind, each.ms) for each in found] == [("sync-io", 25.0), ("sync-network", 0.0)]
+    assert grouping.almost([], [], [finding(ms=90)], limits)[0].ms == 90.0  # the first request alone showed it
+
+
 def test_stalls_of_one_line_are_one_finding_with_its_longest_time():
     found = grouping.findings([stall(ms=60), stall(ms=90, began=100), stall(ms=70, began=300)], shown)
     (one,) = found

@@ -72,22 +72,7 @@ def test_the_proof_names_shares_and_sizes():
     ],
 )
 def test_capacity_in_words(uses, copies, words):
-    assert pool.capacity(seen(copies, uses=tuple(uses)), 9 * MS) == words
-
-
-@pytest.mark.parametrize(
-    ("uses", "loop_ns", "words"),
-    [
-        ([], 301 * MS, "1 event loop / 0.3 s = 3.3 requests per second"),
-        (
-            [PoolUse(THREADS, 40, 510 * MS)],
-            20 * MS,
-            "40 tokens / 0.51 s = 78 requests per second, 1 event loop / 0.02 s = 50 requests per second",
-        ),
-    ],
-)
-def test_a_request_that_holds_the_loop_has_a_capacity_by_that(uses, loop_ns, words):
-    assert pool.capacity(seen(1, uses=tuple(uses)), loop_ns) == words
+    assert pool.capacity(seen(copies, uses=tuple(uses))) == words
 
 
 def test_the_line_is_that_of_the_most_telling_stacks():

@@ -374,11 +374,11 @@ CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(
 @pytest.mark.parametrize(
     ("step", "concerned"),
     [
-        (segment(wall=49, cpu=49), False),
-        (segment(wall=49, cpu=0), False),
-        (segment(wall=49, cpu=0, queued=None, switches=None), False),
-        (segment(wall=50, cpu=50), True),
-        (segment(wall=50, cpu=0), True),
+        (segment(wall=24, cpu=24), False),
+        (segment(wall=24, cpu=0), False),
+        (segment(wall=24, cpu=0, queued=None, switches=None), False),
+        (segment(wall=25, cpu=25), True),  # half of the limit: a baseline asks for it
+        (segment(wall=25, cpu=0), True),
         (segment(wall=20, cpu=20, samples=(sample(10, 11),)), True),
         (segment(wall=20, calls=(CALL,)), True),
         (segment(wall=1, round_trips=1), True),

@@ -170,6 +170,7 @@ def test_the_report_has_findings_and_tasks(run_traps, pytester):
     assert (lost["phase"], lost["file"], lost["function"]) == ("background", "trap_app.py", "first_raises")
     assert (lost["code"], lost["call"]) == ('tasks.add_task(write_log, "ordered")', "write_log")
     first, second = checks[-1]["background"]
+    assert second["added_at"].startswith("trap_app.py:")
     assert first["error"] == "ConnectionError('the stock is away')"
     assert first["response_complete_ms"] < first["began_ms"] <= first["ended_ms"]
     assert {**second, "response_complete_ms": 0} == {
@@ -178,6 +179,8 @@ def test_the_report_has_findings_and_tasks(run_traps, pytester):
         "began_ms": None,
         "ended_ms": None,
         "error": None,
+        "arguments": "str",
+        "added_at": second["added_at"],
     }
 
 

@@ -26,8 +26,11 @@ MARKED = "import pytest\n\n@pytest.mark.noblock({})\ndef test_it(noblock):\n    
     ("arguments", "sentence"),
     [
         ("max_blok='1 ms'", "test_it.py::test_it: @pytest.mark.noblock: got an unexpected keyword argument 'max_blok'"),
-        ("max_blok='1 ms'", "it takes max_block, probe, app, action"),
-        ("'50 ms'", "@pytest.mark.noblock: too many positional arguments; it takes max_block, probe, app, action"),
+        ("max_blok='1 ms'", "it takes max_block, max_total, probe, app, action"),
+        (
+            "'50 ms'",
+            "@pytest.mark.noblock: too many positional arguments; it takes max_block, max_total, probe, app, action",
+        ),
         ("max_block='50'", "test_it.py::test_it: max_block: '50' is not a duration: write a positive number and a un"),
         ("max_block=50", "max_block: 50 is not a duration"),
         ("max_block='0 ms'", "max_block: '0 ms' is not a duration"),
@@ -152,7 +155,9 @@ def test_a_report_is_written_below_a_folder_that_is_not_there_yet(run, shop):
 @pytest.mark.one_python
 def test_the_markers_help_is_what_the_markers_take(shop):
     result = shop.runpytest("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.noblock(max_block=None, probe=None, app=None, action=None): *"])
+    result.stdout.fnmatch_lines(
+        ["@pytest.mark.noblock(max_block=None, max_total=None, probe=None, app=None, action=None): *"]
+    )
 
 
 def test_strict_markers_know_ours(run):

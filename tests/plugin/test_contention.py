@@ -295,6 +295,7 @@ def test_the_report_carries_both_lines(run_holders, pytester):
     assert found["waiter"] == {
         "file": "holders.py",
         "line": line_of("waits lock"),
+        "function": "with_lock",
         "code": "async with lock:  # waits lock",
     }
 

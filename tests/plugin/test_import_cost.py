@@ -8,7 +8,7 @@ pytestmark = pytest.mark.every_python
 
 INERT = """
     hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
-    plugin.attached plugin.collected plugin.reporter plugin.session plugin.settings plugin.unseen
+    plugin.attached plugin.collected plugin.reporter plugin.routes_of_run plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.entry_points engine.asgi.look engine.callbacks engine.clocks engine.detached
@@ -22,7 +22,9 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.pace model.segment model.shown plugin.watching report.json_v1 report.summary report.uneventful
+    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.watching
+    report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
+    sweep.route sweep.routes sweep.seen sweep.walk
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
@@ -39,7 +41,10 @@ FIXTURE = """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background"
 """What needs a background task."""
-REPORT = "report.files report.formats report.growing report.wire"
+REPORT = """
+    plugin.ci plugin.project report.files report.formats report.grouped report.growing report.routes report.whole
+    report.wire
+"""
 """What needs a report file."""
 
 TELLS = """

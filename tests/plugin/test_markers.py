@@ -119,7 +119,7 @@ def test_the_help_is_made_of_the_signatures():
     register(SimpleNamespace(addinivalue_line=lambda name, line: lines.append((name, line))))
     assert {name for name, _ in lines} == {"markers"}
     assert [line.partition(":")[0] for _, line in lines] == [
-        "noblock(max_block=None, probe=None, app=None, action=None)",
+        "noblock(max_block=None, max_total=None, probe=None, app=None, action=None)",
         "noblock_allow(reason, call=None, kinds=None)",
         "noblock_background(*names)",
     ]

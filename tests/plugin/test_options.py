@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from pytest_noblock.model import units
-from pytest_noblock.model.kinds import StallKind, TaskKind
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.plugin.markers import marked, noblock
 from pytest_noblock.plugin.option_table import SEES, what_sees_what
@@ -132,7 +132,7 @@ def test_help_says_what_sees_each_kind(pytester):
     assert what_sees_what() in text
     named = [kind.strip() for kinds, _ in SEES for kind in kinds.split(",")]
     assert len(named) == len(set(named))
-    for kind in get_args(StallKind) + get_args(TaskKind):
+    for kind in get_args(Kind):
         assert kind in named or f"{kind.partition('-')[0]}-*" in named
 
 

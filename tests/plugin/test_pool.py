@@ -339,7 +339,7 @@ def test_capacity_says_what_one_worker_can_serve(run_pools, path, pool, least):
     """On a busy machine a thread is taken for longer than its work lasts, and for less than that it is not seen."""
     run_pools(
         f"import re\n    capacity = noblock.check('GET', '{path}').capacity\n"
-        f"    told = re.match(r'({pool}) / (\\S+) s = (\\d+) requests per second', capacity)\n"
+        f"    told = re.fullmatch(r'({pool}) / (\\S+) s = (\\d+) requests per second', capacity)\n"
         "    threads, taken, served = int(told[1].split()[0]), float(told[2]), int(told[3])\n"
         f"    assert taken >= {least} / 2\n"
         "    assert 0.9 < served * taken / threads < 1.1"

@@ -52,7 +52,8 @@ def report_of(test, *requests, unused=(), when="teardown", others=()):
 
 def a_session(exitstatus=pytest.ExitCode.OK, **options):
     option = SimpleNamespace(**{"collectonly": False, "setuponly": False, "setupplan": False, **options})
-    return SimpleNamespace(config=SimpleNamespace(option=option), exitstatus=exitstatus)
+    config = SimpleNamespace(option=option)
+    return SimpleNamespace(config=config, exitstatus=exitstatus, shouldstop=False, shouldfail=False)
 
 
 def environment(loops):
@@ -240,7 +241,7 @@ def test_a_check_that_was_not_carried_is_told_by_its_record(tmp_path):
     report = carried_of(RED)
     del report.noblock_carried
     (check,) = written(tmp_path / "r.json", report)["checks"]
-    assert check == json.loads(to_json(record(RED)))
+    assert check == {**json.loads(to_json(record(RED))), "limit_ms": 50.0, "test": "passed"}
 
 
 def test_a_record_can_be_replaced_where_it_stands():
@@ -346,5 +347,5 @@ def test_a_writer_that_fails_costs_no_other_report_and_no_internal_error(tmp_pat
     bad, good = tmp_path / "bad.json", tmp_path / "good.json"
     status, lines = finished(report_of("a", "GET /1"), files=[bad, good])
     assert status == pytest.ExitCode.TESTS_FAILED
-    assert lines[1] == f"!the report {bad} cannot be written: ZeroDivisionError: ours"
+    assert lines[1] == f"!the report {bad} cannot be written: ZeroDivisionError: ours; it has 1 of 1 checks"
     assert requests_of(json.loads(good.read_text())) == ["GET /1"]

@@ -11,14 +11,14 @@ from pytest_noblock.plugin.session import Session
 
 
 @pytest.fixture
-def session(monkeypatch):
+def session(monkeypatch, tmp_path):
     """A session whose ini says this of the meter, on a machine that lacks these readings."""
 
     def session(wanted="auto", missing="", reports=()):
         kind = "portable" if missing else "full"
         monkeypatch.setattr(selfcheck, "meter_of_this_machine", lambda: (kind, missing))
         monkeypatch.setattr(options, "reports", lambda config: list(reports))
-        return Session(SimpleNamespace(getini={"noblock_meter": wanted}.__getitem__))
+        return Session(SimpleNamespace(getini={"noblock_meter": wanted}.__getitem__, rootpath=tmp_path))
 
     return session
 
@@ -66,7 +66,7 @@ def test_the_header_says_what_is_not_seen(session):
 def test_the_environment_names_the_loops_that_ran_in_order(session, loops, told):
     environment = session().environment(iter(loops))
     assert environment["loop"] == told
-    assert environment.keys() == {"python", "platform", "meter", "loop"}
+    assert environment.keys() == {"python", "platform", "meter", "loop", "version", "root", "folder"}
 
 
 @pytest.mark.parametrize(("reports", "carries"), [([], False), (["r.json"], True)])

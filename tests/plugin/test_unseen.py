@@ -1,11 +1,13 @@
 """Who asks for a measurement, and what the summary says of tests in which nothing was seen; with reports of straw."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, Unseen, asked_at, asks_to_watch, sentence
+from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, UNWATCHED, Unseen, asked_at, asks_to_watch, sentence
+from pytest_noblock.plugin.unwatched import client_of
 
 MARK = pytest.mark
 
@@ -118,3 +120,35 @@ def test_the_last_line_is_a_test_where_all_have_room(number):
     lines = told(*tests, every_test=True)[0]
     assert len(lines) <= 10
     assert lines[-1] == ("      and 2 more" if number == 10 else f"      a.py::{number - 1:02}")
+
+
+def test_a_client_whose_requests_nobody_counts_is_named(monkeypatch):
+    page = type("Page", (), {"__module__": "playwright.sync_api._generated"})()
+    module = SimpleNamespace(json=json, pytest=pytest)
+    item = SimpleNamespace(name="test_it", funcargs={"n": 1, "page": page}, module=module, fixturenames=[])
+    told = "playwright is not watched where the server runs in another process"
+    monkeypatch.setitem(sys.modules, "playwright", pytest)
+    assert client_of(item) == told
+    assert f"\n  {told}\n" in sentence(item, None)
+    assert client_of(SimpleNamespace(funcargs={"n": 1}, module=module)) is None
+    assert client_of(SimpleNamespace(module=SimpleNamespace(page=type(page)))) == told
+
+
+def test_requests_that_were_counted_are_told_rather_than_a_client(monkeypatch):
+    item = SimpleNamespace(name="test_it", module=SimpleNamespace(page=pytest), fixturenames=[])
+    monkeypatch.setitem(sys.modules, "playwright", pytest)
+    told = "requests.Session.send sent 2 requests, and none entered an app that noblock can watch"
+    assert f"\n  {told}" in sentence(item, None, ("requests.Session.send", 2))
+
+
+def test_the_summary_says_where_the_requests_of_a_test_went_in_which_nothing_was_seen():
+    kept = Unseen(every_test=True)
+    for name in ("test_a", "test_b"):
+        kept.ended(SimpleNamespace(outcome="passed", nodeid=name, when="call"))
+    kept.keep("test_b", [(UNWATCHED, "playwright is not watched where the server runs in another process")])
+    assert list(kept.lines(set(), [])) == [
+        "nothing was seen in 2 of 2 passed tests:",
+        "      test_a",
+        "      test_b: playwright is not watched where the server runs in another process",
+    ]
+    assert list(kept.lines({"test_a", "test_b"}, [])) == []

@@ -190,6 +190,7 @@ def test_none():
             "      test_suite.py::test_many[[]1[]]",
             "      test_suite.py::test_many[[]2[]]",
             "      and 3 more",
+            "3 of 8 routes of shop:app were measured",
             "*= short test summary info =*",
         ],
         consecutive=True,

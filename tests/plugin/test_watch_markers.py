@@ -111,8 +111,8 @@ def test_the_closest_marker_wins(suite):
 
 
 REFUSED = {
-    "noblock(max_blok='1 ms')": "noblock: got an unexpected keyword argument 'max_blok'; it takes max_block, probe, app, action",  # noqa: E501
-    "noblock('50 ms')": "noblock: too many positional arguments; it takes max_block, probe, app, action",
+    "noblock(max_blok='1 ms')": "noblock: got an unexpected keyword argument 'max_blok'; it takes max_block, max_total, probe, app, action",  # noqa: E501
+    "noblock('50 ms')": "noblock: too many positional arguments; it takes max_block, max_total, probe, app, action",
     "noblock(max_block='soon')": "max_block: 'soon'",
     "noblock(action='explode')": "action: 'explode' is neither 'fail' nor 'warn'",
     "noblock_allow()": "noblock_allow: missing a required argument: 'reason'; it takes reason, call, kinds",
@@ -138,7 +138,7 @@ def test_the_help_is_the_signatures(shop):
     result = shop.runpytest("--markers")
     result.stdout.fnmatch_lines(
         [
-            "@pytest.mark.noblock(max_block=None, probe=None, app=None, action=None): fail the test when a request that *",  # noqa: E501
+            "@pytest.mark.noblock(max_block=None, max_total=None, probe=None, app=None, action=None): fail the test when a request that *",  # noqa: E501
             "@pytest.mark.noblock_allow(reason, call=None, kinds=None): accept findings, for a reason; *",
             "@pytest.mark.noblock_background([*]names): these BackgroundTasks ran, in this order, *",
         ]

@@ -83,7 +83,7 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 # --- what is uneventful
 
 
-METERED = SimpleNamespace(steps=1, tasks=[], left=[])
+METERED = SimpleNamespace(method="GET", returned=9, steps=1, tasks=[], left=[])
 
 
 def a_recorder(*segments, records=(METERED,), recorded_off_loop=False):
@@ -99,10 +99,11 @@ def a_segment(**changed):
 
 
 def test_quiet_requests_are_uneventful():
-    recorder = a_recorder(a_segment(), a_segment(ended=49 * MS))
+    recorder = a_recorder(a_segment(), a_segment(ended=24 * MS))
     assert recorder.uneventful() == recorder._watch.records
     assert recorder.loop == "trio"
     assert a_recorder(records=()).uneventful() == []
+    assert a_recorder(a_segment(ended=25 * MS)).uneventful() is None  # half of the limit: a baseline asks for it
 
 
 def test_what_was_recorded_between_the_steps_is_judged():
@@ -121,13 +122,21 @@ def test_one_segment_of_which_there_is_something_to_say_is_enough(changed):
 @pytest.mark.parametrize(
     "record",
     [
-        SimpleNamespace(steps=0, tasks=[], left=[]),
-        SimpleNamespace(steps=1, tasks=[1]),
-        SimpleNamespace(steps=1, tasks=[], left=[1]),
+        SimpleNamespace(**vars(METERED) | {"steps": 0}),
+        SimpleNamespace(**vars(METERED) | {"tasks": [1]}),
+        SimpleNamespace(**vars(METERED) | {"left": [1]}),
+        SimpleNamespace(**vars(METERED) | {"returned": None}),
     ],
 )
 def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
     assert a_recorder(records=[METERED, record]).uneventful() is None
+
+
+@pytest.mark.parametrize("method", ["LIFESPAN", "WEBSOCKET"])
+def test_an_app_or_a_connection_that_goes_on_after_the_test_is_uneventful(method):
+    """Most suites have a client in a fixture, whose app is stopped after the test: nothing need be judged for that."""
+    goes_on = SimpleNamespace(**vars(METERED) | {"method": method, "returned": None})
+    assert a_recorder(records=[goes_on, METERED]).uneventful() == [goes_on, METERED]
 
 
 @pytest.mark.parametrize("shares_kit", [True, False])

@@ -1,7 +1,7 @@
 """A check for each kind of finding, from literal values: what the golden files are made of."""
 
 from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
-from pytest_noblock.model.finding import MOCKED, Finding, Waiter
+from pytest_noblock.model.finding import MOCKED, Finding, Part, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Phase, Probe, Task
 
@@ -324,6 +324,29 @@ CHECKS = {
         ),
         probe_runs=(*probes(LOOP, (20, 21)), *probes("/health", (6, 207))),
         exchange=exchange("POST", "/transfer", started=206, completed=207, returned=208),
+    ),
+    "loop-total": check(
+        finding(
+            "loop-total",
+            ms=312,
+            cpu=72,
+            asleep=240,
+            at=("app/main.py", 42, "report", "async def report():"),
+            count=41,
+            replacement="fewer or smaller pieces on the loop: await what waits, "
+            "and let a thread or a process do the rest",
+            evidence="endpoint",
+            reason="41 stretches, none of them over the limit of 50 ms: asleep 240 ms, CPU 72 ms",
+            parts=(
+                Part(Frame("app/main.py", 44, "report", "time.sleep"), 240 * MS),
+                Part(Frame("app/tables.py", 9, "rows"), 61 * MS),
+            ),
+        ),
+        ms=420,
+        loop_ns=312 * MS,
+        max_total=200 * MS,
+        capacity="1 event loop / 0.31 s = 3.2 requests per second",
+        exchange=exchange(),
     ),
     "background-early": background(
         "background-early",

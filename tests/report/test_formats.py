@@ -1,11 +1,9 @@
 """Who writes a report, and how it gets into its file."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from pytest_noblock.report import json_v1
-from pytest_noblock.report.formats import REPORT_SUFFIXES, WRITERS, write, writer_of
+from pytest_noblock.report.formats import REPORT_SUFFIXES, WRITERS, suffix_of, write, writer_of
 from pytest_noblock.report.wire import Run
 from tests.report.golden_checks import CHECKS, PASSED
 
@@ -13,25 +11,19 @@ ENVIRONMENT = {"python": "3.12.1", "platform": "linux", "meter": "full", "loop":
 RUN = Run(ENVIRONMENT, (CHECKS["sync-network"], PASSED))
 
 
-def a_writer(suffix, text=""):
-    return SimpleNamespace(suffix=suffix, render=lambda run: text)
-
-
 def test_the_suffixes_are_the_writers():
-    assert [writer.suffix for writer in WRITERS] == list(REPORT_SUFFIXES)
-    assert len(set(REPORT_SUFFIXES)) == len(REPORT_SUFFIXES)
-    assert ".json" in REPORT_SUFFIXES
+    assert list(WRITERS) == list(REPORT_SUFFIXES)
+    assert [writer_of(f"report{suffix}").suffix for suffix in REPORT_SUFFIXES] == list(REPORT_SUFFIXES)
+    assert sorted(REPORT_SUFFIXES) == ".gitlab.json .html .json .md .sarif .trace.json".split()
 
 
 @pytest.mark.parametrize(
     ("name", "suffix"),
-    [("r.json", ".json"), ("r.gitlab.json", ".gitlab.json"), (".json", ".json"), ("r.html", None), ("json", None)],
+    [("r.json", ".json"), ("r.gitlab.json", ".gitlab.json"), (".json", ".json"), ("r.xlsx", None), ("json", None)],
 )
 def test_the_longest_suffix_holds(name, suffix):
-    writers = [a_writer(".json"), a_writer(".gitlab.json")]
-    for order in (writers, writers[::-1]):
-        writer = writer_of(name, order)
-        assert (writer and writer.suffix) == suffix
+    for order in (REPORT_SUFFIXES, REPORT_SUFFIXES[::-1]):
+        assert suffix_of(name, order) == suffix
 
 
 def test_a_report_is_what_its_writer_renders(tmp_path):

@@ -1,10 +1,13 @@
 """A report that is whole after each test, and costs one write each."""
 
+import errno
 import json
 import os
+from io import FileIO
 
 import pytest
 
+from pytest_noblock.report import growing
 from pytest_noblock.report.growing import GrowingReport
 
 RECORDS = [json.dumps({"id": f"test_{number}", "request": "GET /ü"}) for number in range(4)]
@@ -63,3 +66,39 @@ def test_what_cannot_be_written_costs_neither_an_error_nor_a_wait(tmp_path):
         report.add(RECORDS, environment("asyncio"))
         report.add(RECORDS, environment("asyncio"))
     assert sorted(each.name for each in tmp_path.iterdir()) == ["fifo.json", "file", "folder.json", "null.json"]
+
+
+class Disk(FileIO):
+    """A disk with room for so many bytes more."""
+
+    room = 10_000
+
+    def write(self, data):
+        fitting = bytes(data)[: self.room]
+        Disk.room -= len(fitting)
+        if data and not fitting:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(fitting)
+
+
+@pytest.mark.parametrize("room", [0, 1, 40, 100])
+def test_a_full_disk_leaves_it_as_it_was_and_it_says_what_it_has(file, monkeypatch, room):
+    monkeypatch.setattr(growing, "FileIO", Disk)
+    report = GrowingReport(file)
+    report.add(RECORDS[:2], environment("asyncio"))
+    before = file.read_text()
+    monkeypatch.setattr(Disk, "room", room)
+    original = GrowingReport._take_back
+    monkeypatch.setattr(GrowingReport, "_take_back", lambda self: (setattr(Disk, "room", 10_000), original(self)))
+    report.add(RECORDS[2:], environment("asyncio"))  # what stood there before has its place on the disk
+    assert file.read_text() == before
+    report.add(RECORDS, environment("asyncio"))
+    assert content(file)[0] == ["test_0", "test_1"]
+    assert report.has() == "; it has 2 of 8 checks"
+
+
+def test_a_report_of_which_nothing_was_written_has_nothing(tmp_path):
+    report = GrowingReport(tmp_path / "file" / "report.json")
+    (tmp_path / "file").write_text("in the way")
+    report.add(RECORDS, environment("asyncio"))
+    assert report.has() == ""

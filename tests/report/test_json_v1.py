@@ -12,6 +12,7 @@ from pytest_noblock.model.observation import Phase
 from pytest_noblock.report import json_v1 as module
 from pytest_noblock.report.json_v1 import check_of, document, record, render, to_json
 from pytest_noblock.report.uneventful import UneventfulTexts
+from pytest_noblock.report.whole import whole
 from pytest_noblock.report.wire import Run
 from tests.report.golden_checks import CHECKS
 
@@ -158,4 +159,4 @@ def test_the_whole_report_is_rendered_from_the_run():
     assert text.endswith("}\n")
     route = {"method": "GET", "path": "/report", "requests": 1, "outcome": "failed", "reason": None}
     routes = [{**route, "worst_ms": 301.2, "loop_ms": 303.0}]
-    assert json.loads(text) == document(ENVIRONMENT, [record(CHECK), record(INCONCLUSIVE)], routes)
+    assert json.loads(text) == document(ENVIRONMENT, [whole(CHECK), whole(INCONCLUSIVE)], routes)

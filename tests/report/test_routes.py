@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from pytest_noblock.model.measured import UNMEASURED
 from pytest_noblock.report.routes import rows, table
-from pytest_noblock.report.sweep import AWAITS_NOTHING, UNMEASURED, Swept, lines
+from pytest_noblock.report.sweep import AWAITS_NOTHING, Swept, lines
 from tests.report.golden_checks import CHECKS, PASSED
 
 BAD = CHECKS["sync-io"]

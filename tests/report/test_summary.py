@@ -35,6 +35,13 @@ def test_a_finding_is_told_with_its_test():
     ]
 
 
+def test_what_the_baseline_knows_is_told_where_somebody_asks():
+    known, mine = finding(3, accepted="baseline"), finding(4, accepted="legacy")
+    by_test = {"a": [check(known, mine)]}
+    assert told(by_test)[1::2] == ["  app/main.py:4  sync-io  80.0 ms  time.sleep  accepted: legacy"]
+    assert "  app/main.py:3  sync-io  80.0 ms  time.sleep  accepted: baseline" in told(by_test, notes=True)
+
+
 NOTES = {
     "a": [
         check(notes=["cpu, 12 ms at a.py:3: under the limit of 50 ms", "cold: imports, 40 ms, the first time only"]),

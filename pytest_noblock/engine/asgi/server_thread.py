@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_noblock.engine.asgi.lifespan import LIMIT_S, LifespanFailed
+from pytest_noblock.engine.asgi.lifespan import LIMIT_S, LifespanFailed, sits_at
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.now import now, sleep
-from pytest_noblock.engine.stacks import as_stack, capture
+from pytest_noblock.engine.stacks import capture
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import user_frame
 
 if TYPE_CHECKING:
     import uvicorn
@@ -36,11 +35,11 @@ class NoServer(Exception):
 class ServerThread:
     """`start`, then `stop`; both raise LifespanFailed. What cannot be stopped is left a daemon."""
 
-    def __init__(self, app: ASGIApp, user: UserCode, loop: str = "asyncio") -> None:
-        """`loop`: uvicorn's name of it. Raises NoServer."""
+    def __init__(self, app: ASGIApp, user: UserCode) -> None:
+        """Raises NoServer."""
         self.app = app
         self._user = user
-        self._server = _server(app, loop)
+        self._server = _server(app)
         self._socket = socket.socket()
         self._thread = threading.Thread(target=self._run, name="noblock server", daemon=True)
         self._ended_by: BaseException | None = None
@@ -95,14 +94,10 @@ class ServerThread:
         return "its log says why" if self._ended_by is None else shown(self._ended_by)
 
     def _sits(self) -> str:
-        frames = capture(sys._current_frames().get(self._thread.ident or 0))
-        frame = user_frame(as_stack(frames, self._user))
-        if frame is None:
-            return ""
-        return f": its event loop is held at {self._user.relative(frame.file)}:{frame.line} in {frame.function}"
+        return sits_at(capture(sys._current_frames().get(self._thread.ident or 0)), self._user)
 
 
-def _server(app: ASGIApp, loop: str) -> "uvicorn.Server":
+def _server(app: ASGIApp) -> "uvicorn.Server":
     try:
         import uvicorn
     except ImportError as error:
@@ -110,7 +105,7 @@ def _server(app: ASGIApp, loop: str) -> "uvicorn.Server":
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        loop=loop,
+        loop="asyncio",  # whose turns are counted
         log_config=None,  # the test's own logging stays as it is
         access_log=False,
         timeout_graceful_shutdown=_LET_END_S,

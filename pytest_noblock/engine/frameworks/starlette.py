@@ -30,6 +30,7 @@ from pytest_noblock.engine.exchange import (
     LiveExchange,
     Remains,
     code_of,
+    dotted,
     is_plain,
     undecorated,
 )
@@ -59,6 +60,14 @@ def paths_of(app: ASGIApp) -> list[str]:
     """The paths of the app's routes, sorted; empty where the app does not show its routes."""
     inside = next((each for each in reached.apps_in(app) if _own_routes(each)), app)
     return sorted(set(_paths(inside, "")))
+
+
+def routes_key(app: object) -> object | None:
+    """Equal for two apps with the same routes; None for an app that does not show its routes."""
+    inside = next((each for each in reached.apps_in(app) if _own_routes(each)), None)
+    if inside is None:
+        return None
+    return tuple((getattr(route, "path", None), dotted(getattr(route, "endpoint", None))) for route in _routes(inside))
 
 
 def _paths(owner: object, before: str) -> Iterator[str]:

@@ -37,6 +37,8 @@ class ManyRun:
     linger: int = 0
     """Ns: how long the run waits for detached work after the last request."""
     at_once: int = AT_ONCE
+    collects: bool = True
+    """Whether the garbage of before is collected first. Later runs of the same app find little."""
     exact: bool = False
     """With counters at every user line in the place of the watchdog's samples; nothing beside the steps is recorded."""
 

@@ -239,7 +239,8 @@ class StepMeter:
             self._read_at = 0
             self._ended_at = now()  # our own work lies between this step and the next, and nothing else
         else:
-            owner.brief += ended - self._step_at
+            began = max(self._began, self._step_at)  # reading may wait for the GIL
+            owner.brief += ended - began if not self.deductions.used else max(0, min(ended - began, wall))
         self.owner = None
 
     def switch_owner(self, owner: LiveExchange | None) -> None:

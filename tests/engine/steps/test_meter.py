@@ -69,6 +69,24 @@ def test_a_reading_serves_again_where_nothing_of_note_fits_in_between(
     assert clock.readings == readings
 
 
+def test_a_reading_that_waits_for_the_gil_is_not_the_requests(clock, meter, monkeypatch):
+    """To read the counters lets go of the GIL, and beside a busy thread that takes as long as that one likes."""
+    read = clock.begin
+
+    def waits():
+        clock.moment += 100 * MS
+        return read()
+
+    monkeypatch.setattr(clock, "begin", waits)
+    owner = LiveExchange("GET", "/mine")
+    for _ in range(3):
+        meter.begin(owner)
+        clock.moment += 10 * US
+        meter.end()
+        clock.moment += MS
+    assert owner.brief == 30 * US
+
+
 def test_what_follows_a_cut_begins_behind_it(clock, meter):
     """Its phase is told by that: here the body is sent at the cut, and what comes then is background."""
     meter.begin(MINE)

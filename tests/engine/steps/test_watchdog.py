@@ -137,6 +137,16 @@ class Waits(list):
         return 0
 
 
+def armed_anew_after_a_ring(dog):
+    """Two steps; between them the timer rang, and the loop thread had the GIL first. When it rang, and was armed."""
+    dog.step_began(1, 1, 1, now() - 100 * MS)
+    dog.step_ended(1)
+    rang = dog._due = now() - 80 * MS
+    dog.step_began(1, 1, 2, began := now())
+    dog.step_ended(1)
+    return rang, began
+
+
 def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(monkeypatch):
     """After a C call that kept the GIL, the loop thread may have the GIL first: it ends the request, and the test."""
     timer = RungByHand()
@@ -144,11 +154,7 @@ def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(m
     dog = Watchdog(after=10 * MS)
     dog.between_steps = waits = Waits()
     try:
-        dog.step_began(1, 1, 1, now() - 100 * MS)
-        dog.step_ended(1)
-        rang = dog._due = now() - 80 * MS
-        dog.step_began(1, 1, 2, began := now())
-        dog.step_ended(1)
+        rang, began = armed_anew_after_a_ring(dog)
         threading.Timer(0.005, timer.let).start()
         dog.catch_up()
     finally:
@@ -185,11 +191,7 @@ def test_a_ring_that_the_watchdog_did_not_listen_to_is_not_lost(monkeypatch, rea
     try:
         if reads:
             timer.let()  # it wakes, and asks its clock
-        dog.step_began(1, 1, 1, now() - 100 * MS)
-        dog.step_ended(1)
-        rang = dog._due = now() - 80 * MS
-        dog.step_began(1, 1, 2, began := now())
-        dog.step_ended(1)
+        rang, began = armed_anew_after_a_ring(dog)
         threading.Timer(0.02, clock.let).start()
         dog.catch_up()
         assert [due for due, _ in waits] == [rang]

@@ -1,0 +1,304 @@
+"""The baseline: a list of known findings that can only shrink (pure: no file is opened, no clock is read).
+
+An entry is the identity of a finding. Which findings it covers is wider than equality, because what a look at the stack
+names differs from run to run: see `_covers`. So is what keeps an entry in the list: a finding that came out under the
+limit this time is not gone (`almost` of a check), it has to stay under half of the limit.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from pytest_noblock.calls.known import known
+from pytest_noblock.model.check import Check, with_findings
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.identity import FindingIdentity, identity, identity_of, route_name
+from pytest_noblock.model.kinds import KINDS
+from pytest_noblock.model.measured import is_measured
+
+BASELINE = "baseline"
+"""What a known finding carries as `accepted`."""
+WARNED = "action=warn"
+"""What a finding carries that is red but for the action: a baseline takes it in."""
+
+_BY_LOOKS = ("cpu", "gil")
+"""Kinds whose call is what most looks at the stack show: another line of the same function in the next run."""
+_ALIKE = 1.5
+"""Two lines of one step of which one took at most so many times longer take turns at being the longest."""
+_MIXED = ("cpu", "sync-io")
+_DEFINITIONS = ("def ", "async def ", "@", "class ")
+"""How the code of a line begins that only stands for what nobody saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the file."""
+
+    identity: FindingIdentity
+    reason: str | None = None
+    expires: date | None = None
+    """The last day on which the finding is accepted."""
+    others: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+    """The user's own keys, in their order."""
+
+    def expired(self, today: date) -> bool:
+        return self.expires is not None and self.expires < today
+
+
+class _Seen(NamedTuple):
+    """What a run saw, as far as entries ask."""
+
+    identity: FindingIdentity
+    code: str | None
+    mixed: bool = False
+    """Whether it computed and slept, so that the next run may call it by the other kind."""
+    ms: float = 0.0
+    part: bool = False
+    """See `Almost.part`."""
+
+    @property
+    def line_is_known(self) -> bool:
+        """False where no line was caught, a `def` stands for one, or looks at a computation show a call that waits."""
+        if self.identity.file is None:
+            return False
+        if self.identity.kind == "cpu" and (call := known(self.identity.call)) is not None and not call.cpu:
+            return False
+        return self.identity.call is not None or not self._at_definition
+
+    @property
+    def _at_definition(self) -> bool:
+        return self.code is not None and self.code.startswith(_DEFINITIONS)
+
+    @property
+    def call_may_differ(self) -> bool:
+        return self.identity.kind in _BY_LOOKS and not self._at_definition
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The known findings."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def accepting(self, check: Check, today: date) -> Check:
+        """The check with each known finding accepted. A finding whose entry has expired says so, and stays red."""
+        if not check.findings or not self.entries:
+            return check
+        covering = self._covering(
+            [_Seen(each.identity, each.code, _is_mixed(each.cpu, each.asleep), each.ms) for each in check.findings],
+            list(_almost_of(check)),
+        )
+        return with_findings(check, [_known(*pair, today) for pair in zip(check.findings, covering, strict=True)])
+
+    def _covering(self, seen: Sequence[_Seen], almost: Sequence[_Seen]) -> list[Entry | None]:
+        """The entry that covers each of what one request showed; None for what is new.
+
+        First those whose line is known. An entry that one of them needed is not at hand for what has no line. Then
+        those of which a known line had the same share, so that it may be the longest in the next run.
+        """
+        found = [self._entry_for(each) if each.line_is_known else None for each in seen]
+        for place, each in enumerate(seen):
+            if not each.line_is_known:
+                found[place] = next((entry for entry in self._like(each) if entry not in found), None)
+        pairs = zip(seen, found, strict=True)
+        return [entry or self._by_share(one, almost) or self._by_swap(one) for one, entry in pairs]
+
+    def _by_swap(self, seen: _Seen) -> Entry | None:
+        """Of a step that computes here and sleeps there: both are known, and the looks took one line for the other."""
+        kind, route, file, function, _call = seen.identity
+        others = [each for each in self._of_route.get(route, ()) if kind in _MIXED and each.identity.kind in _MIXED]
+        here = any(each.identity.kind != kind and each.identity[2:4] == (file, function) for each in others)
+        return next((each for each in others if here and each.identity.kind == kind), None)
+
+    def _by_share(self, seen: _Seen, almost: Sequence[_Seen]) -> Entry | None:
+        shared = (each for each in almost if each.part and each.identity.kind == seen.identity.kind)
+        known = (self._entry_for(each) for each in shared if _ALIKE * each.ms >= seen.ms)
+        return next((entry for entry in known if entry is not None), None)
+
+    def _entry_for(self, seen: _Seen) -> Entry | None:
+        """The entry with the same identity, else one that covers it."""
+        like = list(self._like(seen))
+        return next((each for each in like if each.identity == seen.identity), like[0] if like else None)
+
+    def _like(self, seen: _Seen) -> Iterator[Entry]:
+        return (each for each in self._of_route.get(seen.identity.route, ()) if _covers(each.identity, seen))
+
+    @cached_property
+    def _of_route(self) -> dict[str, list[Entry]]:
+        known: dict[str, list[Entry]] = {}
+        for each in self.entries:
+            known.setdefault(each.identity.route, []).append(each)
+        return known
+
+    def shown_by(self, seen: Sequence[_Seen], almost: Sequence[_Seen]) -> tuple[list[Entry | None], set[Entry]]:
+        """The entry of each finding of one request, and all entries that this request keeps in the list.
+
+        An entry without a line stays as long as anything of its kind is there.
+        """
+        covering = self._covering(seen, almost)
+        kinds = {each.identity.kind for each in (*seen, *almost)}
+        there = {each for each in covering if each is not None}
+        for each in almost:
+            there.update(self._like(each))
+        for one in (*seen, *almost):
+            there.update(
+                each
+                for each in self._of_route.get(one.identity.route, ())
+                if each.identity.file is None and each.identity.kind in kinds
+            )
+        return covering, there
+
+
+def _almost_of(check: Check) -> Iterator[_Seen]:
+    route = route_name(check.id, check.request, check.route)
+    for each in check.almost:
+        one = identity(each.kind, route, each.file, each.function, each.call)
+        yield _Seen(one, each.code, each.kind in _MIXED, each.ms, each.part)
+
+
+def _is_mixed(cpu: float, asleep: float) -> bool:
+    return 2 * min(cpu, asleep) >= max(cpu, asleep) > 0
+
+
+def _covers(entry: FindingIdentity, seen: _Seen) -> bool:
+    """Whether it is the finding of the entry; the route is the same.
+
+    * What computed and slept is of the kind of its larger part, which may be the smaller one in the next run.
+    * A round trip sleeps for its answer: where the trip itself was not seen, `sync-io` is left of it.
+    * Most of many workers may sit here in one run and there in the next: of a full pool only the route counts.
+    * Where no line was caught, any entry of its kind may be meant.
+    * Of `cpu` and `gil` the function counts, not the line; and no call covers any.
+    """
+    mine = seen.identity
+    row = KINDS.get(mine.kind)  # type: ignore[call-overload]  # a later version may know more kinds
+    may_be = {mine.kind, row.part_of if row is not None else None, *(_MIXED if seen.mixed else ())}
+    if entry.kind not in may_be:
+        return False
+    if not seen.line_is_known or (row is not None and row.identity == "pool"):
+        return True
+    if (mine.file, mine.function) != (entry.file, entry.function):
+        return False
+    return mine.call == entry.call or mine.call is None or entry.call is None or seen.call_may_differ
+
+
+def _known(finding: Finding, entry: Entry | None, today: date) -> Finding:
+    if entry is None or finding.accepted is not None:
+        return finding
+    if entry.expired(today):
+        return replace(finding, expired=str(entry.expires))
+    return replace(finding, accepted=BASELINE)
+
+
+class Judged(NamedTuple):
+    """What a run, or several runs that are judged as one, say of a baseline."""
+
+    new: tuple[FindingIdentity, ...] = ()
+    """Findings that nothing accepts, each once."""
+    warned: tuple[FindingIdentity, ...] = ()
+    """The same, where `action=warn` keeps them from being red."""
+    known: tuple[Entry, ...] = ()
+    fixed: tuple[Entry, ...] = ()
+    """Their route was measured, and nothing of that kind at that place reached half of the limit."""
+    not_measured: tuple[Entry, ...] = ()
+    expired: tuple[Entry, ...] = ()
+    """Entries that are out of date, and whose finding is still there."""
+
+    @property
+    def sentence(self) -> str:
+        """`2 new, 14 known, 3 fixed, 5 not measured`."""
+        counts = [
+            f"{len(self.new) + len(self.warned)} new",
+            f"{len(self.known)} known",
+            f"{len(self.fixed)} fixed",
+            f"{len(self.not_measured)} not measured",
+        ]
+        return ", ".join([*counts, f"{len(self.expired)} expired"] if self.expired else counts)
+
+
+def judged(baseline: Baseline, reports: Iterable[Mapping[str, Any]], today: date, *, to_the_end: bool = True) -> Judged:
+    """Judges JSON reports as one run. It reads `environment`, if there is one, and `checks` of each.
+
+    `to_the_end`: whether all tests ran; of a run that was stopped nothing is said to be fixed.
+    """
+    new: dict[FindingIdentity, None] = {}
+    warned: dict[FindingIdentity, None] = {}
+    there: set[Entry] = set()
+    measured: set[tuple[str, bool]] = set()
+    """Routes, and whether the meter was one that sees everything."""
+    for report in reports:
+        full = report.get("environment", {}).get("meter") != "portable"
+        for check in report["checks"]:
+            if is_measured(check["outcome"], check["notes"], check.get("status")):
+                measured.add((route_name(check["id"], check["request"], check["route"]), full))
+            if check["findings"] or check.get("almost"):
+                there |= _look(baseline, check, new, warned)
+    return _sorted_out(baseline, there, measured if to_the_end else set(), new, warned, today)
+
+
+def _look(
+    baseline: Baseline,
+    check: Mapping[str, Any],
+    new: dict[FindingIdentity, None],
+    warned: dict[FindingIdentity, None],
+) -> set[Entry]:
+    """The entries that one check shows; adds what no entry covers, and nothing else accepts."""
+    findings, almost = check["findings"], check.get("almost", ())
+    seen = [
+        _Seen(identity_of(check, each), each["code"], _is_mixed(each["cpu_ms"], each["asleep_ms"]), each["ms"])
+        for each in findings
+    ]
+    others = [
+        _Seen(identity_of(check, each), each["code"], each["kind"] in _MIXED, each["ms"], each.get("part", False))
+        for each in almost
+    ]
+    covering, there = baseline.shown_by(seen, others)
+    for each, one, entry in zip(findings, seen, covering, strict=True):
+        if entry is None and each.get("accepted") in (None, BASELINE):
+            new[one.identity] = None
+        elif entry is None and each.get("accepted") == WARNED:
+            warned[one.identity] = None
+    return there
+
+
+def _sorted_out(
+    baseline: Baseline,
+    there: set[Entry],
+    measured: set[tuple[str, bool]],
+    new: dict[FindingIdentity, None],
+    warned: dict[FindingIdentity, None],
+    today: date,
+) -> Judged:
+    known = [each for each in baseline.entries if each in there]
+    gone = [each for each in baseline.entries if each not in there]
+    fixed = [each for each in gone if _could_be_seen(each.identity, measured)]
+    return Judged(
+        new=tuple(new),
+        warned=tuple(each for each in warned if each not in new),
+        known=tuple(each for each in known if not each.expired(today)),
+        fixed=tuple(fixed),
+        not_measured=tuple(each for each in gone if each not in fixed),
+        expired=tuple(each for each in known if each.expired(today)),
+    )
+
+
+def _could_be_seen(entry: FindingIdentity, measured: set[tuple[str, bool]]) -> bool:
+    """Whether a run would have shown it: the portable rules do not judge `gil`, a kind of a later version none do."""
+    meters = (True,) if entry.kind == "gil" else (True, False)
+    return entry.kind in KINDS and any((entry.route, full) in measured for full in meters)
+
+
+def updated(baseline: Baseline, run: Judged) -> Baseline:
+    """The baseline without what is fixed, and with what is new. An entry that stays is not touched."""
+    stay = [each for each in baseline.entries if each not in run.fixed]
+    added: list[FindingIdentity] = []
+    for each in sorted((*run.new, *run.warned), key=_order):
+        if not any(one.route == each.route and _covers(one, _Seen(each, None)) for one in added if each.file):
+            added.append(each)
+    stay += map(Entry, added)
+    return Baseline(tuple(sorted(stay, key=lambda entry: _order(entry.identity))))
+
+
+def _order(each: FindingIdentity) -> tuple[str, ...]:
+    return tuple(part or "" for part in each)

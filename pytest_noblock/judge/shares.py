@@ -1,0 +1,54 @@
+"""Which other lines had a share in one step that a finding puts down to its longest line (pure).
+
+Two lines that take the same time take turns at being the longest: a list of known findings must know both.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pytest_noblock.judge.cpu_lines import burning
+from pytest_noblock.model.finding import Part
+from pytest_noblock.model.frames import Frame, user_frame
+from pytest_noblock.model.kinds import StallKind
+from pytest_noblock.model.segment import Segment
+
+_Shares = list[tuple[Frame | None, int]]
+
+
+def parts_of(kind: StallKind, segment: Segment, total: int) -> tuple[Part, ...]:
+    """The lines that shared in the stall, the longest first; none where one line did. `total`: ns of the stall."""
+    took: Counter[tuple[str, int]] = Counter()
+    frames: dict[tuple[str, int], Frame] = {}
+    for frame, ns in _of_cpu(segment) if kind == "cpu" else _of_sleep(segment, total):
+        if frame is not None and ns > 0:
+            frames.setdefault((frame.file, frame.line), frame)
+            took[frame.file, frame.line] += ns
+    if len(frames) < 2:
+        return ()
+    return tuple(Part(frames[key], ns) for key, ns in took.most_common())
+
+
+def _of_sleep(segment: Segment, total: int) -> _Shares:
+    """By counters, else by the calls that were recorded, else by looks."""
+    counted: _Shares = [(line.frame, line.asleep) for line in segment.lines if line.asleep]
+    calls: _Shares = [(user_frame(call.stack), call.ended - call.began) for call in segment.calls]
+    if counted or 2 * sum(ns for _, ns in calls) >= total:
+        return counted or calls
+    waiting = [each for each in segment.samples if each.syscall != "running"]
+    return _by_looks(segment, ((user_frame(each.stack), each.began) for each in waiting), total)
+
+
+def _of_cpu(segment: Segment) -> _Shares:
+    if segment.lines:
+        return [(line.frame, line.cpu) for line in segment.lines]
+    return _by_looks(segment, ((burning(each.stack), each.began) for each in segment.samples), segment.cpu)
+
+
+def _by_looks(segment: Segment, seen: Iterable[tuple[Frame | None, int]], total: int) -> _Shares:
+    """A look stands for the time since the one before it."""
+    before, weighted = segment.began, []
+    for frame, began in seen:
+        weighted.append((frame, max(1, began - before)))
+        before = began
+    whole = sum(weight for _, weight in weighted)
+    return [(frame, total * weight // whole) for frame, weight in weighted]

@@ -1,0 +1,1 @@
+"""Judges the JSON reports of many jobs as one run."""

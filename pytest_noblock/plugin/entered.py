@@ -1,0 +1,68 @@
+"""The apps that requests of tests entered, in the process that runs the tests; loaded with the first of them.
+
+Of apps that are made anew for each test one stands for all that have the same routes. It is kept until the end of the
+run, because only then its routes are asked for: that may make the app's OpenAPI document, which takes time, and which
+the app keeps.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from pytest_noblock.engine.exchange import dotted
+from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks.reached import apps_in
+from pytest_noblock.engine.guard import noted
+
+_MOST_APPS = 50
+"""A suite of a framework makes thousands of apps: of these nobody wants to know."""
+
+Told = list[object]
+"""What travels to the controller: the app's name, and method, path, endpoint and name of each route."""
+
+
+class EnteredApps:
+    """Apps, each once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[object, tuple[object, str | None]] = {}
+        """By what the routes of an app are: the app, and its name where the user gave it one."""
+
+    def note(self, app: object, named: str | None = None) -> None:
+        """A request enters this app, for the first time. On the thread that runs it; nothing may be raised there."""
+        try:
+            key = starlette.routes_key(app)
+            if key is not None and len(self._kept) < _MOST_APPS and (key not in self._kept or named is not None):
+                self._kept[key] = app, named
+        except Exception as error:  # noqa: BLE001  # ours, and not the user's
+            noted(error)
+
+    def told(self) -> list[Told]:
+        """The routes of all of them."""
+        from pytest_noblock.sweep.routes import routes_of
+
+        found: list[Told] = []
+        for app, named in self._kept.values():
+            try:
+                routes = routes_of(app).routes
+                endpoints = [dotted(each.endpoint) if each.endpoint is not None else None for each in routes]
+                rows = [[each.method, each.path, name, each.name] for each, name in zip(routes, endpoints, strict=True)]
+                found.append([named or _name(app, filter(None, endpoints)), rows])
+            except Exception as error:  # noqa: BLE001  # ours, and not the user's
+                noted(error)
+        return found
+
+
+def _name(app: object, endpoints: Iterable[str]) -> str:
+    """`app.main:app`; where no module has the app, the module of its first endpoint."""
+    names = sorted(_names(list(apps_in(app))), key=lambda name: (name.startswith("test"), len(name), name))
+    if names:
+        return names[0]
+    module = next(iter(endpoints), type(app).__module__).rpartition(".")[0]
+    return f"an app of {module.partition('.<locals>')[0]}"
+
+
+def _names(apps: list[object]) -> Iterator[str]:
+    for module, loaded in list(sys.modules.items()):
+        for name, value in list(getattr(loaded, "__dict__", {}).items()):
+            if any(value is each for each in apps) and not module.startswith("pytest_noblock."):
+                yield f"{module}:{name}"
