@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,7 @@ OWN = {
         "own_server": ("`test_client`, a server", "asyncio uvloop"),
     },
 }
-"""By framework, its own clients: what the README calls each, and the loops that it runs on. The first is asked for all
-kinds, each other one for a third of them, and on its other loops for one."""
+"""By framework, its own clients: what the README calls each, and the loops that it runs on."""
 ANY = {"test_httpx": ("`ASGITransport`", "asyncio uvloop"), "test_fixture": ("`noblock`", "asyncio")}
 """Clients of every framework; Litestar has trio, too."""
 POOLS = {"litestar", "quart", "django"}
@@ -80,20 +80,31 @@ def clients(framework: str) -> dict[str, str]:
     return loops | ({"test_httpx": "asyncio uvloop trio"} if framework == "litestar" else {})
 
 
-def wanted(framework: str) -> dict[str, list[str]]:
-    """By client and loop: the paths that it asks for."""
-    order, paths = list(OWN).index(framework), {}
+def wanted(framework: str, kinds: Callable[[int], list[str]]) -> dict[str, list[str]]:
+    """By client and loop: the paths that it asks for. `kinds`: of the client with this number, on its first loop."""
+    paths = {}
     for number, (client, loops) in enumerate(clients(framework).items()):
         first, *others = loops.split()
-        kinds = ["ws"] if client == "own_socket" else KINDS if number == 0 else KINDS[(order + number) % 3 :: 3]
-        paths[f"{client}@{first}"] = [f"/{kind}/{how}" for kind in kinds for how in ("blocks", "awaits")]
-        if framework in POOLS and client != "own_socket":
-            paths[f"{client}@{first}"].append("/pool/pool/pool")
-        for loop in others:
-            paths[f"{client}@{loop}"] = [
-                f"/{'ws' if client == 'own_socket' else 'sleep'}/{how}" for how in ("blocks", "awaits")
-            ]
-    return paths
+        paths |= {f"{client}@{loop}": ["ws" if client == "own_socket" else "sleep"] for loop in others}
+        paths[f"{client}@{first}"] = ["ws"] if client == "own_socket" else kinds(number)
+    asked = {
+        client: [f"/{kind}/{how}" for kind in each for how in ("blocks", "awaits")] for client, each in paths.items()
+    }
+    if framework in POOLS:
+        asked["own_client@asyncio"].append("/pool/pool/pool")
+    return asked
+
+
+def some_kinds(framework: str) -> Callable[[int], list[str]]:
+    """A third for the first client, one for each other: three frameworks together ask for every kind."""
+    order = list(OWN).index(framework)
+    return lambda number: KINDS[order % 3 :: 3] if number == 0 else [KINDS[(5 * order + number) % len(KINDS)]]
+
+
+def every_kind(framework: str) -> Callable[[int], list[str]]:
+    """For the first client, for httpx and for the fixture; one for others of the framework's own."""
+    others = range(1, len(OWN[framework]))
+    return lambda number: ["sleep"] if number in others else KINDS
 
 
 def is_right(check: dict, framework: str) -> bool:
@@ -133,29 +144,31 @@ def test_the_readme_says_what_is_tested():
 
 @pytest.mark.parametrize("framework", OWN)
 def test_a_framework_by_each_of_its_clients(pytester, monkeypatch, framework):
+    asked(pytester, monkeypatch, framework, wanted(framework, some_kinds(framework)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", OWN)
+def test_a_framework_with_every_kind_of_call(pytester, monkeypatch, framework):
+    asked(pytester, monkeypatch, framework, wanted(framework, every_kind(framework)))
+
+
+def asked(pytester, monkeypatch, framework, paths):
     for module in (framework, *("channels", "daphne") * (framework == "django"), "httpx2"):
         pytest.importorskip(module, reason='pip install -e ".[dev,frameworks]"')
     for file in APPS.glob("*.py"):
         shutil.copy(file, pytester.path / file.name.replace("suite", "test_suite"))
     pytester.makeconftest(CONFTEST)
     monkeypatch.setenv("NOBLOCK_FRAMEWORK", framework)
-    monkeypatch.setenv("NOBLOCK_WANTED", json.dumps(wanted(framework)))
-    options = (
-        "--noblock",
-        "--noblock-report=report.json",
-        "-p",
-        "no:randomly",
-        "-W",
-        "ignore",
-        "-p",
-        "no:cacheprovider",
-    )
-    result = pytester.runpytest_subprocess(*options)
+    monkeypatch.setenv("NOBLOCK_WANTED", json.dumps(paths))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # all that is installed may take seconds
+    plain = ("-p", "pytest_noblock.plugin", "-p", "no:cacheprovider", "-W", "ignore")
+    result = pytester.runpytest_subprocess("--noblock", "--noblock-report=report.json", *plain)
     checks = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))["checks"]
     requests = [each for each in checks if each["request"] != "LIFESPAN"]
     wrong = [each for each in requests if not is_right(each, framework)]
     assert not wrong
     twice = ("test_httpx@asyncio", "test_httpx@uvloop", "test_httpx@trio")  # by httpx, and by httpx2
-    asked = [path for client, paths in wanted(framework).items() for path in paths * (2 if client in twice else 1)]
-    assert sorted(each["request"].split()[1] for each in requests) == sorted(asked)
+    sent = [path for client, each in paths.items() for path in each * (2 if client in twice else 1)]
+    assert sorted(each["request"].split()[1] for each in requests) == sorted(sent)
     result.stdout.no_fnmatch_line("nothing was seen in*")
