@@ -22,7 +22,9 @@ import pytest_noblock
 _LIBRARIES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 HERE = Path(__file__).parent
 GITHUB = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")  # a run that sees them tells GitHub what it found
-WITH_APPS = "plugin example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
+WITH_APPS = (
+    "plugin frameworks example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
+)
 """Folders and files that run apps. All others hold unit tests: pytest and the package's own dependencies are enough."""
 
 
