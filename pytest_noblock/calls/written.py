@@ -45,4 +45,7 @@ def _dotted(node: ast.expr) -> str | None:
     if isinstance(node, ast.Attribute):
         before = _dotted(node.value)
         return f"{before}.{node.attr}" if before else None
+    if isinstance(node, ast.Call):  # `Report().render`: what is called is an attribute of what the call makes
+        made = _dotted(node.func)
+        return f"{made}({'...' if node.args or node.keywords else ''})" if made else None
     return None
