@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import opcode
-from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
@@ -134,7 +133,7 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     for code, line, lasti, namespace in frames:
         frame = frame_at(code, line, namespace, user)
         if frame.user and lasti == _NOWHERE:
-            frame = frame._replace(line=callsites.def_line(code.co_filename, line))
+            frame = frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
         elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
             frame = frame._replace(call=names.called(code, line, namespace, lasti, below=below))
@@ -156,7 +155,7 @@ def user_line(frames: Sequence[RawFrame], user: UserCode) -> Frame | None:
         if frame.user and lasti == _NOWHERE:
             from pytest_noblock.calls import callsites
 
-            return frame._replace(line=callsites.def_line(code.co_filename, line))
+            return frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
         if frame.user:
             return frame
     return None
@@ -226,7 +225,7 @@ def called_from(frame: FrameType, line: int, lasti: int | None = None, *, below:
     """The call made at `line`, named by the frame's variables as well: only the frame's own thread may read them."""
     from pytest_noblock.calls import names
 
-    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti, below=below)
+    return names.called(frame.f_code, line, frame.f_globals, lasti, below=below, variables=frame.f_locals)
 
 
 def _running_call(frame: FrameType, below: FrameType | None) -> str | None:

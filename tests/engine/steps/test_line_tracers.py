@@ -76,7 +76,7 @@ def test_the_tracer_tells_each_user_line(tracer, meter, counters, user):
 def one_line(): return callee()
 
 
-def returned_by_lambda(): return (lambda: callee())()  # noqa: PLC3002
+def returned_by_lambda(): return (lambda: callee() + 1)()  # noqa: PLC3002
 
 
 def generated(): return list(callee() for _ in range(2))  # noqa: C400
