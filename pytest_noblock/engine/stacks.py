@@ -14,8 +14,8 @@ from pytest_noblock.model.frames import Form, Frame, Stack
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, offset of the last instruction, globals: all that another thread may safely keep of a running frame."""
 
-_NOWHERE = -1
-"""The offset in a raw frame whose line is not known."""
+_NOWHERE, _AT_NO_INSTRUCTION = -1, -2
+"""The offset in a raw frame whose line is not known; and in one whose line is, and no more."""
 _DEEPEST = 200
 """Frames further out are left off: a recursion repeats itself."""
 
@@ -105,10 +105,17 @@ def _has_just_begun(frame: RawFrame) -> bool:
 
 
 def _anywhere_in_first(frames: Sequence[RawFrame]) -> list[RawFrame]:
-    """The frames, the first one at no certain line: at its function's first line, and at no instruction."""
+    """The frames, the first one at no certain line: at its function's first line, and at no instruction.
+
+    A body of one line leaves no doubt: `def load(): return json.loads(TEXT)`.
+    """
     if not frames:
         return []
     (code, _line, _lasti, namespace), *outer = frames
+    lines = {line for *_, line in code.co_lines() if line is not None}
+    first, *others = sorted(lines - {code.co_firstlineno} or lines)
+    if not others:
+        return [(code, first, _AT_NO_INSTRUCTION, namespace), *outer]
     return [(code, code.co_firstlineno, _NOWHERE, namespace), *outer]
 
 
@@ -136,7 +143,8 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
             frame = frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
         elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
-            frame = frame._replace(call=names.called(code, line, namespace, lasti, below=below))
+            at = None if lasti == _AT_NO_INSTRUCTION else lasti
+            frame = frame._replace(call=names.called(code, line, namespace, at, below=below))
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
         named = named or frame.user
