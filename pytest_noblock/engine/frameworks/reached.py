@@ -308,7 +308,7 @@ def _line(code: CodeType, line: int) -> int:
         return line
     from pytest_noblock.calls.callsites import def_line  # most tests name no call
 
-    return def_line(code.co_filename, line)
+    return def_line(code.co_filename, line, code.co_name)
 
 
 def _public(code: CodeType, *, user: bool) -> str:

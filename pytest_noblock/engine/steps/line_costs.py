@@ -7,6 +7,7 @@ over 20 us: a shorter line holds no round trip and no sleep. So to count a line 
 and not 100 us.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
@@ -50,10 +51,17 @@ class _Cost:
 class LineCounters:
     """The costs of the user lines of one meter's thread. A tracer calls `at`, the meter calls the rest.
 
-    `sockets` is not the meter's table: a scan here must not hide a round trip from the meter.
+    `sockets` is not the meter's table: a scan here must not hide a round trip from the meter. `gave_up` is called
+    before the first step that they do not count.
     """
 
-    def __init__(self, meter: StepMeter, user: UserCode, sockets: SocketTable | None) -> None:
+    def __init__(
+        self,
+        meter: StepMeter,
+        user: UserCode,
+        sockets: SocketTable | None,
+        gave_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.spent = 0
         """CPU (ns) that our own counting has taken so far."""
         self._meter = meter
@@ -68,6 +76,7 @@ class LineCounters:
         """The full reading from which waiting counts."""
         self._others_at_scan = 0
         """CPU (ns) that other threads had burned when the sockets were last read."""
+        self._gave_up = gave_up
         self._left = 0
         """When a user line ended and no other user line followed (ns), the last time."""
         self._own = 0
@@ -80,7 +89,10 @@ class LineCounters:
         """A step begins: nothing before it counts."""
         self._line = None
         self._costs = {}
-        self._begin_waiting()
+        if self.exhausted:
+            self._gave_up()
+        else:
+            self._begin_waiting()
 
     def leave(self) -> tuple[LineCost, ...]:
         """The step has ended; its notable lines."""
