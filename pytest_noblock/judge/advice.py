@@ -206,7 +206,10 @@ def _ways_out_of_the_gil(call: str | None) -> Iterator[str]:
 def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
     entry = entry_of(call)
     instead = _filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
-    yield f"an async def with {instead}, which takes no thread of the pool" if instead else ""
+    client = instead.partition("(")[0]
+    made_once = f" ({client} made once, in the lifespan, and shared: to make one holds the loop)"
+    shared = made_once if f"{client}()." in instead and _makes_client(client) else ""
+    yield f"an async def with {instead}{shared}, which takes no thread of the pool" if instead else ""
     yield _OWN_LIMITER
 
 

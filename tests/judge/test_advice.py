@@ -126,7 +126,8 @@ LIMITER = (
         (
             "requests.get",
             "pool-starved",
-            f"an async def with httpx.AsyncClient().get, which takes no thread of the pool, or {LIMITER}",
+            "an async def with httpx.AsyncClient().get (httpx.AsyncClient made once, in the lifespan, and shared: to "
+            f"make one holds the loop), which takes no thread of the pool, or {LIMITER}",
         ),
         ("bcrypt.hashpw", "pool-starved", LIMITER),
     ],
