@@ -27,6 +27,7 @@ LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="repo
 HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
+MADE_ONCE = " (httpx.AsyncClient made once, in the lifespan, and shared: to make one holds the loop)"
 LIMITER = (
     "a limiter of its own, made once (LIMITER = anyio.CapacityLimiter(n)): in an async def"
     " await anyio.to_thread.run_sync(..., limiter=LIMITER)"
@@ -126,8 +127,7 @@ LIMITER = (
         (
             "requests.get",
             "pool-starved",
-            "an async def with httpx.AsyncClient().get (httpx.AsyncClient made once, in the lifespan, and shared: to "
-            f"make one holds the loop), which takes no thread of the pool, or {LIMITER}",
+            f"an async def with httpx.AsyncClient().get{MADE_ONCE}, which takes no thread of the pool, or {LIMITER}",
         ),
         ("bcrypt.hashpw", "pool-starved", LIMITER),
     ],
