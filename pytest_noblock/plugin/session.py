@@ -272,6 +272,12 @@ class Session:
                 if not faults.noted(error):
                     raise
 
+    def pass_by(self) -> None:
+        """A test does not begin, and fixtures may end before the next one: what is patched for it goes back."""
+        if "_watching" in vars(self):
+            with GUARD:
+                self._watching.pass_by()
+
     def end(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""
         run = self._last
