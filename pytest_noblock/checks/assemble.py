@@ -46,6 +46,7 @@ class FromObservation(TypedDict, total=False):
     probes: tuple[ProbeWaits, ...]
     probe_runs: tuple[Probe, ...]
     capacity: str | None
+    scarce_ns: int
     exchanges: tuple[Exchange, ...]
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"

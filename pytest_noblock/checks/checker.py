@@ -24,7 +24,17 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, deadlocks, first_use, gil, grouping, inconclusive, last_net, pool, traced
+from pytest_noblock.judge import (
+    capacity,
+    confirmation,
+    deadlocks,
+    first_use,
+    gil,
+    grouping,
+    inconclusive,
+    last_net,
+    traced,
+)
 from pytest_noblock.judge.stalls import breaking, doubtful, of_probes_in_doubt, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -181,6 +191,7 @@ class Checker:
         exchange = observation.exchanges[-1]
         left = [*left, *self._left(observation, plan)]
         held = assemble.held(exchange, observation.segments, sure)
+        taken = capacity.shares(observation, held, sure)
         check = assemble.measured(
             subject,
             exchange,
@@ -207,7 +218,8 @@ class Checker:
             almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=pool.capacity(observation, held),
+            capacity=capacity.words(taken),
+            scarce_ns=capacity.scarcest(taken),
             exchanges=observation.exchanges,
             response=response,
         )

@@ -100,6 +100,7 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
     found = run.found.get(exchange.number, ())
     sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    held = assemble.held(exchange, segments, sure)
     check = assemble.measured(
         subject,
         exchange,
@@ -116,7 +117,8 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         ),
         relative,
         loop=observation.loop,
-        loop_ns=assemble.held(exchange, segments, sure),
+        loop_ns=held,
+        scarce_ns=_kept_gil(observation, held, sure) if sure else 0,
         steps=assemble.steps(exchange, segments) if sure else (),
         max_total=rules.limits.max_total,
         almost=assemble.almost(sure, found, rules.limits, relative),
@@ -124,6 +126,12 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
     check = assemble.with_total(check, segments, found, rules.limits, rules.pace, relative)
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, segments, relative, fail=fail)
+
+
+def _kept_gil(observation: Observation, loop_ns: int, sure: Sequence[Finding]) -> int:
+    from pytest_noblock.judge import capacity
+
+    return capacity.scarcest(capacity.shares(observation, loop_ns, sure))
 
 
 def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
