@@ -239,7 +239,8 @@ class Checker:
         sent = observation.exchanges if len(observation.exchanges) == plan.concurrency else observation.exchanges[-1:]
         if plan.expect == "any":
             return next(filter(None, map(inconclusive.without_an_answer, sent)), None)
-        paths = starlette.paths_of(self._app.given)
+        app = self._app.given
+        paths = inconclusive.Paths(starlette.paths_of(app), starlette.paths_of(app, "WebSocketRoute"))
         reasons = [inconclusive.not_measured(each, paths, self._user.relative) for each in sent]
         why = next(filter(None, reasons), None)
         if why is None or len(sent) == 1:
@@ -250,7 +251,7 @@ class Checker:
         """A note on an answer that the test takes, although it did not come from the endpoint."""
         if plan.expect != "any":
             return []
-        why = inconclusive.elsewhere(exchange, (), self._user.relative, past=False)
+        why = inconclusive.elsewhere(exchange, shown=self._user.relative, past=False)
         return [f"{why}; the test takes any answer, and the endpoint was not measured"] if why else []
 
     def _left(self, observation: Observation, plan: Plan) -> list[str]:

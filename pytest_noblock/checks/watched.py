@@ -137,7 +137,7 @@ def _kept_gil(observation: Observation, loop_ns: int, sure: Sequence[Finding]) -
 def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
     """A note on an answer that measured no route. It is not red: the test's own assertions say what it wants."""
     if exchange.entered is False:
-        yield f"{inconclusive.elsewhere(exchange, (), relative, past=False)}, and not measured"
+        yield f"{inconclusive.elsewhere(exchange, shown=relative, past=False)}, and not measured"
 
 
 def _concluded(

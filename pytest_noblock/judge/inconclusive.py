@@ -1,6 +1,8 @@
 """Why nothing can be said of a request: pure functions, one clear sentence each."""
 
+import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pytest_noblock.model.check import LOOP_HELD
 from pytest_noblock.model.frames import Frame
@@ -16,14 +18,30 @@ _NEAR = 0.7
 _WAYS_PAST = 'set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted'
 """Short, and all that can be typed in."""
 
+_WEBSOCKET = (
+    "{request}: the app has a websocket there, and no route that takes HTTP; what measures it is "
+    'TestClient(app).websocket_connect("{path}") in a test with @pytest.mark.noblock'
+)
+
 Shown = Callable[[str], str]
 """Turns an absolute file into the name that reports show."""
 
 
-def not_measured(exchange: Exchange, paths: Sequence[str], shown: Shown = str) -> str | None:
+class Paths(NamedTuple):
+    """The paths of the app's routes; none of an app that does not show them."""
+
+    all: Sequence[str] = ()
+    websockets: Sequence[str] = ()
+    """Those of all that are of websockets."""
+
+
+NO_PATHS = Paths()
+
+
+def not_measured(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str) -> str | None:
     """Why the request did not reach its endpoint, its answer or its end, as a sentence; None where it did.
 
-    `paths`: the paths of the app's routes. The sentence suggests the path that is closest to the request's.
+    The sentence suggests the path that is closest to the request's.
     """
     return _failed_task(exchange) or _without_answer(exchange) or elsewhere(exchange, paths, shown) or unseen(exchange)
 
@@ -50,7 +68,7 @@ def _without_answer(exchange: Exchange) -> str | None:
     return None
 
 
-def elsewhere(exchange: Exchange, paths: Sequence[str], shown: Shown = str, *, past: bool = True) -> str | None:
+def elsewhere(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str, *, past: bool = True) -> str | None:
     """The sentence for an answer that did not come from the endpoint; None where it did, or counts as if it did.
 
     `past`: the sentence says how to get to the endpoint, or to take the answer.
@@ -60,7 +78,9 @@ def elsewhere(exchange: Exchange, paths: Sequence[str], shown: Shown = str, *, p
     if exchange.entered is None and (exchange.status or 0) >= 400:
         why = f"{exchange.request} answered {exchange.status}, and nobody can know whether its endpoint was reached"
     elif exchange.entered is False:
-        why = _unrouted(exchange, paths) or _answered_before(exchange, shown)
+        if _is_websocket(exchange, paths) and past:
+            return _WEBSOCKET.format(request=exchange.request, path=exchange.path)
+        why = _unrouted(exchange, paths.all) or _answered_before(exchange, shown)
     else:
         return None
     return f"{why} ({_WAYS_PAST})" if past else why
@@ -72,6 +92,17 @@ def _unrouted(exchange: Exchange, paths: Sequence[str]) -> str | None:
     method = f": its route does not take {exchange.method}" if exchange.status == 405 else ""
     close = "" if method else _suggested(exchange, paths)
     return f"{exchange.request} matched no route of the app (status {exchange.status}){method}{close}"
+
+
+def _is_websocket(exchange: Exchange, paths: Paths) -> bool:
+    """Whether a websocket is all that there is at the path: a router answers 404, for it has no method to refuse."""
+    if exchange.answered is not None or exchange.status != 404:
+        return False
+    return any(re.fullmatch(_pattern(each), exchange.path) for each in paths.websockets)
+
+
+def _pattern(template: str) -> str:
+    return ".+".join(map(re.escape, re.split(r"\{[^}]*\}", template)))
 
 
 def _answered_before(exchange: Exchange, shown: Shown) -> str:

@@ -80,6 +80,12 @@ def allowances(ours: Marked) -> "list[Allowance]":
     return [_allowance(given) for given in ours.named("noblock_allow")]
 
 
+_NAMES = (
+    'write the names one after the other, @pytest.mark.noblock_background("write_log", "send_email"), '
+    "or none for all tasks"
+)
+
+
 def background_names(ours: Marked) -> list[str] | None:
     """The names of the tasks that must run, from the marker that is closest to the test. Raises UsageError.
 
@@ -96,6 +102,8 @@ def _task_name(given: object) -> str:
     module, name = _text_of(given, "__module__"), _text_of(given, "__qualname__")
     if callable(given) and module and name:
         return f"{module}.{name}"
+    if isinstance(given, list | tuple | set):
+        raise pytest.UsageError(f"@pytest.mark.noblock_background takes no {type(given).__name__}; {_NAMES}")
     raise pytest.UsageError(f"noblock_background: {_shown_value(given)} is neither the name of a task nor a function")
 
 
@@ -138,6 +146,8 @@ def _kinds(given: object) -> tuple[str, ...]:
 
 def _arguments(mark: pytest.Mark) -> dict[str, Any]:
     """The arguments of a marker, by name. Raises UsageError for an argument that the marker does not take."""
+    if mark.name == "noblock_background" and mark.kwargs:
+        raise pytest.UsageError(f"@pytest.mark.noblock_background takes no {'=, '.join(mark.kwargs)}=; {_NAMES}")
     signature = inspect.signature(_MARKERS[mark.name])
     try:
         given = signature.bind(*mark.args, **mark.kwargs).arguments

@@ -113,6 +113,28 @@ def test_a_task_that_is_neither_a_name_nor_a_function_is_refused(given):
         background_names(ours(MARK.noblock_background(given)))
 
 
+NAMES = (
+    'write the names one after the other, @pytest.mark.noblock_background("write_log", "send_email"), '
+    "or none for all tasks"
+)
+
+
+@pytest.mark.parametrize(
+    ("mark", "wrong"),
+    [
+        (MARK.noblock_background(names=["a", "b"]), "names="),
+        (MARK.noblock_background("a", name="b"), "name="),
+        (MARK.noblock_background(["a", "b"]), "list"),
+        (MARK.noblock_background(("a", "b")), "tuple"),
+    ],
+)
+def test_names_that_are_not_given_one_after_the_other_are_refused_with_how_to(mark, wrong):
+    with pytest.raises(pytest.UsageError) as error:
+        background_names(ours(mark))
+    assert str(error.value) == f"@pytest.mark.noblock_background takes no {wrong}; {NAMES}"
+    assert background_names(ours(MARK.noblock_background("write_log", "send_email"))) == ["write_log", "send_email"]
+
+
 def test_the_help_is_made_of_the_signatures():
     lines = []
     register(SimpleNamespace(addinivalue_line=lambda name, line: lines.append((name, line))))
