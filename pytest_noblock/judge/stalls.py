@@ -234,7 +234,13 @@ def _asleep_in(trip: attribution.RoundTrip, segment: Segment) -> int:
 
 
 def slept(segment: Segment) -> int:
-    """Ns that the loop thread slept in the kernel in this segment, less its waits for the GIL."""
+    """Ns that the loop thread slept in the kernel in this segment, less its waits for the GIL and for late timers."""
+    measured = _slept_by_the_meter(segment)
+    asked = min(measured, attribution.slept_on_request(segment))
+    return max(asked, measured - attribution.overslept(segment))
+
+
+def _slept_by_the_meter(segment: Segment) -> int:
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
     return max(0, segment.asleep - gil_waits.waited_for_watchdog(segment) - gil_waits.waited_for_threads(segment))
