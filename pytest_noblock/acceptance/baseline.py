@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from pytest_noblock.calls.known import known
 from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.identity import FindingIdentity, identity, identity_of, route_name
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.measured import is_measured
+from pytest_noblock.model.units import words
 
 BASELINE = "baseline"
 """What a known finding carries as `accepted`."""
@@ -27,6 +29,9 @@ _BY_LOOKS = ("cpu", "gil")
 """Kinds whose call is what most looks at the stack show: another line of the same function in the next run."""
 _ALIKE = 1.5
 """Two lines of one step of which one took at most so many times longer take turns at being the longest."""
+_SURELY_OVER = 1.5
+"""So many times the limit must a line of a step take by itself to be new beside a known one. An update takes it in from
+once the limit on, so that what is there does not become new by itself."""
 _MIXED = ("cpu", "sync-io")
 _DEFINITIONS = ("def ", "async def ", "@", "class ")
 """How the code of a line begins that only stands for what nobody saw."""
@@ -56,7 +61,8 @@ class _Seen(NamedTuple):
     """Whether it computed and slept, so that the next run may call it by the other kind."""
     ms: float = 0.0
     part: bool = False
-    """See `Almost.part`."""
+    over: float = 0.0
+    """See `Almost`."""
 
     @property
     def line_is_known(self) -> bool:
@@ -86,11 +92,19 @@ class Baseline:
         """The check with each known finding accepted. A finding whose entry has expired says so, and stays red."""
         if not check.findings or not self.entries:
             return check
+        almost = list(_almost_of(check))
         covering = self._covering(
             [_Seen(each.identity, each.code, _is_mixed(each.cpu, each.asleep), each.ms) for each in check.findings],
-            list(_almost_of(check)),
+            almost,
         )
-        return with_findings(check, [_known(*pair, today) for pair in zip(check.findings, covering, strict=True)])
+        new = self.unknown_parts(almost, _SURELY_OVER)
+        known = (_known(*pair, today) for pair in zip(check.findings, covering, strict=True))
+        return with_findings(check, [_with_new_beside(each, new) if new else each for each in known])
+
+    def unknown_parts(self, almost: Iterable[_Seen], over: float) -> list[_Seen]:
+        """The lines that are so many times over the limit by themselves, and that no entry covers."""
+        found = (each for each in almost if each.part and each.over >= over)
+        return [each for each in found if self._entry_for(each) is None and self._by_swap(each) is None]
 
     def _covering(self, seen: Sequence[_Seen], almost: Sequence[_Seen]) -> list[Entry | None]:
         """The entry that covers each of what one request showed; None for what is new.
@@ -113,8 +127,12 @@ class Baseline:
         return next((each for each in others if here and each.identity.kind == kind), None)
 
     def _by_share(self, seen: _Seen, almost: Sequence[_Seen]) -> Entry | None:
-        shared = (each for each in almost if each.part and each.identity.kind == seen.identity.kind)
-        known = (self._entry_for(each) for each in shared if _ALIKE * each.ms >= seen.ms)
+        """Of a step whose longest line is another one this time, and where that line alone is no finding for sure."""
+        shared = [each for each in almost if each.part and each.identity.kind == seen.identity.kind]
+        own = next((each for each in shared if each.identity == seen.identity), seen)
+        if own.over >= _SURELY_OVER:
+            return None
+        known = (self._entry_for(each) for each in shared if each is not own and _ALIKE * each.ms >= own.ms)
         return next((entry for entry in known if entry is not None), None)
 
     def _entry_for(self, seen: _Seen) -> Entry | None:
@@ -155,7 +173,24 @@ def _almost_of(check: Check) -> Iterator[_Seen]:
     route = route_name(check.id, check.request, check.route)
     for each in check.almost:
         one = identity(each.kind, route, each.file, each.function, each.call)
-        yield _Seen(one, each.code, each.kind in _MIXED, each.ms, each.part)
+        yield _Seen(one, each.code, each.kind in _MIXED, each.ms, each.part, each.over)
+
+
+def _with_new_beside(finding: Finding, new: Sequence[_Seen]) -> Finding:
+    """A known finding stays red where a line that shared in it is too long by itself, and new."""
+    if finding.accepted != BASELINE:
+        return finding
+    for each in new:
+        part = next((one for one in finding.parts if _is_of(one.frame, each, finding)), None)
+        if part is not None:
+            place = f"{part.frame.file}:{part.frame.line} in {part.frame.function}"
+            said = f"{words(part.blocked_ns)} of it by {place}, which the baseline does not know"
+            return replace(finding, accepted=None, beside=said)
+    return finding
+
+
+def _is_of(frame: Frame, seen: _Seen, finding: Finding) -> bool:
+    return identity(finding.kind, finding.route, frame.file, frame.function, frame.call) == seen.identity
 
 
 def _is_mixed(cpu: float, asleep: float) -> bool:
@@ -196,6 +231,9 @@ class Judged(NamedTuple):
 
     new: tuple[FindingIdentity, ...] = ()
     """Findings that nothing accepts, each once."""
+    taken_in: tuple[FindingIdentity, ...] = ()
+    """Lines beside known ones that are over the limit by themselves, and not so far that they are red: an update takes
+    them in."""
     warned: tuple[FindingIdentity, ...] = ()
     """The same, where `action=warn` keeps them from being red."""
     known: tuple[Entry, ...] = ()
@@ -224,6 +262,7 @@ def judged(baseline: Baseline, reports: Iterable[Mapping[str, Any]], today: date
     """
     new: dict[FindingIdentity, None] = {}
     warned: dict[FindingIdentity, None] = {}
+    beside: dict[FindingIdentity, None] = {}
     there: set[Entry] = set()
     measured: set[tuple[str, bool]] = set()
     """Routes, and whether the meter was one that sees everything."""
@@ -234,7 +273,9 @@ def judged(baseline: Baseline, reports: Iterable[Mapping[str, Any]], today: date
                 measured.add((route_name(check["id"], check["request"], check["route"]), full))
             if check["findings"] or check.get("almost"):
                 there |= _look(baseline, check, new, warned)
-    return _sorted_out(baseline, there, measured if to_the_end else set(), new, warned, today)
+                beside |= dict.fromkeys(_beside(baseline, check, new, warned))
+    found = _sorted_out(baseline, there, measured if to_the_end else set(), new, warned, today)
+    return found._replace(taken_in=tuple(each for each in beside if each not in new and each not in warned))
 
 
 def _look(
@@ -249,10 +290,7 @@ def _look(
         _Seen(identity_of(check, each), each["code"], _is_mixed(each["cpu_ms"], each["asleep_ms"]), each["ms"])
         for each in findings
     ]
-    others = [
-        _Seen(identity_of(check, each), each["code"], each["kind"] in _MIXED, each["ms"], each.get("part", False))
-        for each in almost
-    ]
+    others = [_almost_in(check, each) for each in almost]
     covering, there = baseline.shown_by(seen, others)
     for each, one, entry in zip(findings, seen, covering, strict=True):
         if entry is None and each.get("accepted") in (None, BASELINE):
@@ -260,6 +298,29 @@ def _look(
         elif entry is None and each.get("accepted") == WARNED:
             warned[one.identity] = None
     return there
+
+
+def _almost_in(check: Mapping[str, Any], each: Mapping[str, Any]) -> _Seen:
+    is_mixed, part = each["kind"] in _MIXED, each.get("part", False)
+    return _Seen(identity_of(check, each), each["code"], is_mixed, each["ms"], part, each.get("over", 0.0))
+
+
+def _beside(
+    baseline: Baseline,
+    check: Mapping[str, Any],
+    new: dict[FindingIdentity, None],
+    warned: dict[FindingIdentity, None],
+) -> Iterator[FindingIdentity]:
+    """The lines beside the longest one that an update takes in; adds those that are new for sure."""
+    parts = [_almost_in(check, each) for each in check.get("almost", ()) if each.get("part")]
+    for each in baseline.unknown_parts(parts, 1) if parts else ():
+        accepted = {one.get("accepted") for one in check["findings"] if one["kind"] == each.identity.kind}
+        if each.over < _SURELY_OVER and accepted & {None, BASELINE, WARNED}:
+            yield each.identity
+        elif accepted & {None, BASELINE}:
+            new[each.identity] = None
+        elif WARNED in accepted:
+            warned[each.identity] = None
 
 
 def _sorted_out(
@@ -293,7 +354,7 @@ def updated(baseline: Baseline, run: Judged) -> Baseline:
     """The baseline without what is fixed, and with what is new. An entry that stays is not touched."""
     stay = [each for each in baseline.entries if each not in run.fixed]
     added: list[FindingIdentity] = []
-    for each in sorted((*run.new, *run.warned), key=_order):
+    for each in sorted((*run.new, *run.warned, *run.taken_in), key=_order):
         if not any(one.route == each.route and _covers(one, _Seen(each, None)) for one in added if each.file):
             added.append(each)
     stay += map(Entry, added)

@@ -206,11 +206,14 @@ def almost(
 
 
 def _shares(finding: Finding, limits: Limits) -> Iterator[Almost]:
-    """The other lines of the finding's step that took half of the limit, or more."""
-    for part in finding.parts:
-        frame = part.frame
-        if 2 * part.blocked_ns >= limits.max_block and (frame.file, frame.line) != (finding.file, finding.line):
-            yield Almost(finding.kind, frame.file, frame.function, None, frame.call, part.blocked_ns, part=True)
+    """The lines of the finding's step that took half of the limit, or more; none where only its own did."""
+    long = [part for part in finding.parts if 2 * part.blocked_ns >= limits.max_block]
+    if all((part.frame.file, part.frame.line) == (finding.file, finding.line) for part in long):
+        return
+    for part in long:
+        over = round(part.blocked_ns / limits.max_block, 2) if part.counted else 0.0
+        place = part.frame.file, part.frame.function, None, part.frame.call
+        yield Almost(finding.kind, *place, part.blocked_ns, part=True, over=over)
 
 
 def _is_near(finding: Finding, limits: Limits) -> bool:

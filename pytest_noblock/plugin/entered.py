@@ -49,7 +49,8 @@ class EnteredApps:
             try:
                 routes = routes_of(app).routes
                 endpoints = [dotted(each.endpoint) if each.endpoint is not None else None for each in routes]
-                rows = [[each.method, each.template, name, each.name] for each, name in zip(routes, endpoints, strict=True)]
+                named_routes = zip(routes, endpoints, strict=True)
+                rows = [[each.method, each.template, name, each.name] for each, name in named_routes]
                 found.append([named or _name(app, filter(None, endpoints)), rows])
             except Exception as error:  # noqa: BLE001  # ours, and not the user's
                 noted(error)

@@ -113,6 +113,8 @@ def record(check: "Check") -> Record:
 
 def _almost(each: "Almost") -> Record:
     part: Record = {"part": True} if each.part else {}
+    if each.over:
+        part["over"] = each.over
     return {
         **part,
         "kind": each.kind,
@@ -198,6 +200,7 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
                 each["call"],
                 _ns(each["ms"]),
                 part=each.get("part", False),
+                over=each.get("over", 0.0),
             )
             for each in entry.get("almost", ())
         ),
