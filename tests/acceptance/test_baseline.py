@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from pytest_noblock.acceptance.allowances import Allowance, accept
-from pytest_noblock.acceptance.baseline import Baseline, Entry, judged, updated
+from pytest_noblock.acceptance.baseline import Baseline, Entry
+from pytest_noblock.acceptance.judging import judged, updated
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.identity import identity
