@@ -182,14 +182,14 @@ def _with_new_beside(finding: Finding, new: Sequence[Seen]) -> Finding:
     for each in new:
         part = next((one for one in finding.parts if _is_of(one.frame, each, finding)), None)
         if part is not None:
-            place = f"{part.frame.file}:{part.frame.line} in {part.frame.function}"
+            place = f"{part.frame.file}:{part.frame.line} in {part.frame.written_in}"
             said = f"{words(part.blocked_ns)} of it by {place}, which the baseline does not know"
             return replace(finding, accepted=None, beside=said)
     return finding
 
 
 def _is_of(frame: Frame, seen: Seen, finding: Finding) -> bool:
-    return identity(finding.kind, finding.route, frame.file, frame.function, frame.call) == seen.identity
+    return identity(finding.kind, finding.route, frame.file, frame.written_in, frame.call) == seen.identity
 
 
 def is_mixed(cpu: float, asleep: float) -> bool:
