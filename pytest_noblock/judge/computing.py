@@ -25,8 +25,8 @@ def on_loop(call: str | None) -> Iterator[str]:
     """The ways out, the best first; an empty text stands for a way that this call does not have."""
     entry = entry_of(call) or _NOTHING
     if entry.says_all:
-        yield entry.instead
         yield _in_thread(call, entry) if entry.hands_over else ""
+        yield entry.instead
     elif entry.cpu and (entry.frees_gil or entry.hands_over):
         yield entry.instead
         yield _in_thread(call, entry)

@@ -451,8 +451,8 @@ def test_every_word_about_threads_is_about_a_row() -> None:
 @pytest.mark.parametrize(
     ("call", "by_framework", "part"),
     [
-        ("fastapi.encoders.jsonable_encoder", True, "a Response of bytes that pydantic or orjson writes"),
-        ("fastapi.encoders.jsonable_encoder", False, "a Response of bytes that pydantic or orjson writes"),
+        ("fastapi.encoders.jsonable_encoder", True, "or Response(orjson.dumps(items), media_type="),
+        ("fastapi.encoders.jsonable_encoder", False, "or Response(orjson.dumps(items), media_type="),
         ("fastapi.dependencies.utils.request_body_to_args", True, "fewer items in one request"),
         (
             "pydantic.TypeAdapter.validate_python",
