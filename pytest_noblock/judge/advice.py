@@ -19,10 +19,8 @@ from pytest_noblock.model.where import Where
 _NOTHING = Entry("", "")
 _HANDS_TO_PROCESS = re.compile(r"\bto_process\.run_sync\(")
 """In a line of code: the line computes only where it pickles; counters at lines see no function further in."""
-_OWN_LIMITER = (
-    "a limiter of its own, made once (LIMITER = anyio.CapacityLimiter(n)): in an async def"
-    " await anyio.to_thread.run_sync(..., limiter=LIMITER)"
-)
+_OWN_LIMITER = "a limiter of its own, made once (LIMITER = anyio.CapacityLimiter(n)): "
+_WITH_LIMITER = "await anyio.to_thread.run_sync(..., limiter=LIMITER)"
 
 
 def replacement(
@@ -44,7 +42,7 @@ def replacement(
         return PICKLED
     if by_framework and kind == "cpu":
         return computing.by_framework(call)  # nobody can move it to a thread
-    ways = tuple(each for each in _ways(call, kind, held) if each)
+    ways = tuple(each for each in _ways(call, kind, where, held) if each)
     if where is not None and where.middleware and kind in ("sync-network", "sync-io"):
         return placed.in_library(_remedy(call, kind, ways), where.middleware)
     if where is None or by_framework or not KINDS[kind].on_loop:
@@ -112,7 +110,7 @@ def helps_plain_def(kind: Kind, call: str | None = None) -> bool:
             assert_never(kind)
 
 
-def _ways(call: str | None, kind: Kind, held: str | None) -> Iterator[str]:
+def _ways(call: str | None, kind: Kind, where: Where | None, held: str | None) -> Iterator[str]:
     """The ways out, the best first. An empty text stands for a way that this call does not have."""
     match kind:
         case "sync-network":
@@ -124,7 +122,7 @@ def _ways(call: str | None, kind: Kind, held: str | None) -> Iterator[str]:
         case "gil":
             yield from computing.keeping_the_gil(call)
         case "pool-starved":
-            yield from _ways_to_spare_threads(call)
+            yield from _ways_to_spare_threads(call, where)
         case "contention":
             yield from _ways_to_share((held or "").rpartition(".")[2])
         case "loop-total":
@@ -135,15 +133,16 @@ def _ways(call: str | None, kind: Kind, held: str | None) -> Iterator[str]:
 
 def _ways_to_share(held: str) -> Iterator[str]:
     """By the class of what a probe waited for."""
+    only = "only around what needs it, and await nothing else meanwhile"
     if "Pool" in held:
-        yield "hold the connection only around what needs it, and await nothing else meanwhile"
+        yield f"hold the connection {only}"
         yield "make the pool larger"
     elif "Semaphore" in held or "Limiter" in held:
-        yield "hold it only around what needs it, and await nothing else meanwhile"
+        yield f"hold the {held} {only}"
         yield f"a {held} that lets more in"
     elif "Lock" in held or "Condition" in held:
-        yield "hold it only around what needs it, and await nothing else meanwhile"
-        yield "one lock for each thing that it guards (a user, a row) in the place of one for all"
+        yield f"hold the {held} {only}"
+        yield "one for each thing that it guards (a user, a row) in the place of one for all"
     else:
         yield "let go of it sooner: await nothing else while others wait for it"
 
@@ -181,11 +180,14 @@ def _ways_to_wait(call: str | None) -> Iterator[str]:
         yield filled(entry.thread, call, entry.prefix)
 
 
-def _ways_to_spare_threads(call: str | None) -> Iterator[str]:
+def _ways_to_spare_threads(call: str | None, where: Where | None) -> Iterator[str]:
+    """An endpoint that is an async def already is not told to become one."""
+    is_async = where is not None and (where.here or where.endpoint_is_async)
     entry = entry_of(call)
     instead = filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
-    yield f"an async def with {instead}, which takes no thread of the pool" if instead else ""
-    yield _OWN_LIMITER
+    if instead:
+        yield f"{'' if is_async else 'an async def with '}{instead}, which takes no thread of the pool"
+    yield _OWN_LIMITER + ("" if is_async else "in an async def ") + _WITH_LIMITER
 
 
 def _is_async_call(call: str | None) -> bool:

@@ -32,7 +32,7 @@ LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="repo
 HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
 IF_SMALL = ", if what it takes and returns is small"
-ONLY = "hold it only around what needs it, and await nothing else meanwhile"
+ONLY = "only around what needs it, and await nothing else meanwhile"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
 DUMPS = (
     "orjson.dumps (5 to 10 times as fast, though it keeps the GIL too), or fewer items at once (a page), or bytes that"
@@ -362,19 +362,30 @@ def test_computing_inside_the_gil_is_sent_to_a_process_or_cut_in_pieces() -> Non
     [
         (
             "asyncio.Lock",
-            f"{ONLY}, or one lock for each thing that it guards (a user, a row) in the place of one for all",
+            f"hold the Lock {ONLY}, or one for each thing that it guards (a user, a row) in the place of one for all",
         ),
-        ("asyncio.Semaphore", f"{ONLY}, or a Semaphore that lets more in"),
-        ("anyio.CapacityLimiter", f"{ONLY}, or a CapacityLimiter that lets more in"),
-        (
-            "httpcore.AsyncConnectionPool",
-            "hold the connection only around what needs it, and await nothing else meanwhile, or make the pool larger",
-        ),
+        ("asyncio.Semaphore", f"hold the Semaphore {ONLY}, or a Semaphore that lets more in"),
+        ("anyio.CapacityLimiter", f"hold the CapacityLimiter {ONLY}, or a CapacityLimiter that lets more in"),
+        ("httpcore.AsyncConnectionPool", f"hold the connection {ONLY}, or make the pool larger"),
         ("a future", "let go of it sooner: await nothing else while others wait for it"),
     ],
 )
 def test_what_is_shared_is_let_go_of_sooner(held: str, ways: str) -> None:
     assert replacement(None, "contention", held=held) == ways
+
+
+def test_what_is_an_async_def_already_is_not_told_to_become_one() -> None:
+    in_plain = HERE._replace(coroutine=None, endpoint_is_async=False)
+    in_async = HERE._replace(coroutine=None, endpoint_is_async=True)
+
+    assert replacement("requests.get", "pool-starved", where=in_plain) == (
+        f"an async def with httpx.AsyncClient().get, which takes no thread of the pool, or {LIMITER}"
+    )
+    for where in (in_async, HERE):
+        assert replacement("requests.get", "pool-starved", where=where) == (
+            "httpx.AsyncClient().get, which takes no thread of the pool, or a limiter of its own, made once (LIMITER ="
+            " anyio.CapacityLimiter(n)): await anyio.to_thread.run_sync(..., limiter=LIMITER)"
+        )
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gil"])

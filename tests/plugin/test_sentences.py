@@ -76,9 +76,9 @@ WATCHED = """
 
 LOCK = (
     "a deadlock: whoever holds lock awaits in line 30, and can release it only when this event loop turns, which this"
-    " line prevents"
+    " line prevents (an asyncio.Lock instead)"
 )
-OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run"
+OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run (await it instead)"
 AT = "it sits at api.py:43 in never"
 
 
