@@ -233,14 +233,16 @@ _BYTES = (
     " (pydantic_core.to_json: 3 times)"
 )
 
+_LINES = (
+    "fewer items in one request, or JSON Lines: the lines of request.stream(), validated one by one, with await"
+    " asyncio.sleep(0) after some hundred"
+)
+
 # A computation of a framework, or one that the framework calls for an endpoint. The answers say all there is to say.
 FRAMEWORK = {
     "fastapi.encoders.jsonable_encoder fastapi.routing.serialize_response": (f"{_PAGE}, or {_BYTES}"),
     "starlette.responses fastapi.responses": f"{_PAGE}, or {_BYTES}",
-    "fastapi.dependencies.utils.request_body_to_args": (
-        "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
-        " await asyncio.sleep(0) between them"
-    ),
+    "fastapi.dependencies.utils.request_body_to_args": _LINES,
     "starlette.requests.Request fastapi.Request": (
         "fewer items in one request, or orjson.loads(await request.body()) (faster, though it keeps the GIL too)"
     ),
@@ -267,10 +269,7 @@ SERVED = {
         f"{_PAGE}, or response_model=None, so that nobody validates, and {_BYTES}"
     ),
     "pydantic.TypeAdapter.dump_python pydantic.TypeAdapter.dump_json pydantic.BaseModel.model_dump": _PAGE,
-    "pydantic.TypeAdapter.validate_json": (
-        "fewer items in one request, or the body as bytes, await request.body(), that is validated in pieces with"
-        " await asyncio.sleep(0) between them"
-    ),
+    "pydantic.TypeAdapter.validate_json": _LINES,
 }
 
 # Computations in pure Python: a thread that runs one hands the GIL over every 5 ms, so that it does not stop the loop.

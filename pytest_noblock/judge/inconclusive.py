@@ -82,7 +82,7 @@ def _unrouted(exchange: Exchange, paths: Sequence[str]) -> str | None:
     if exchange.answered is not None or exchange.status not in _ROUTERS:
         return None
     if exchange.status == 405:
-        told = f": the path is one of the app's, and its route does not take {exchange.method}"
+        told = f": its route does not take {exchange.method}"
     elif exchange.status == 404:
         told = _suggested(exchange, paths) or ": the app has no such path"
     else:

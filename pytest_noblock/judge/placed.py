@@ -124,7 +124,7 @@ def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:
         yield f"an async def in the place of {_named(where.thing)}, if {where.library} awaits one"
         yield f"{_started(remedy)}, if {where.library} needs no value of it"
     elif role == "loop callback":
-        yield f"{_started(remedy)}, which nobody waits for"
+        yield _started(remedy) + ("" if remedy.pieces and not remedy.process else ", which nobody waits for")
         if remedy.instead:
             yield f"asyncio.create_task(...) of an async def with {remedy.instead}"
     else:

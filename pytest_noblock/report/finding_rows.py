@@ -40,6 +40,7 @@ _MOST_PEERS = 2
 
 _UNPROBED = "every other request of this worker waited meanwhile"
 _AWAY = "in production the server is a network away, and every other request waits for it"
+_NOT_SERVING = "the worker serves nobody until that is over: it starts, or it stops"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 _MOST_PARTS = 5
@@ -183,6 +184,8 @@ def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]
 def _harms(check: Check, finding: Finding) -> list[str]:
     if finding.evidence == MOCKED:
         return [_IN_PRODUCTION]
+    if finding.phase is Phase.LIFESPAN:
+        return [_NOT_SERVING]
     waits = [_harm(probe) for probe in _shown(check.probes, finding)]
     if finding.kind == "sync-network" and finding.blocked_ns < check.limit:
         return [*(each for each in waits if not each.startswith("0 of")), _AWAY]

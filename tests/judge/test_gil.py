@@ -6,6 +6,7 @@ import pytest
 
 from pytest_noblock.judge import gil
 from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH
+from pytest_noblock.judge.where import where
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
@@ -62,6 +63,14 @@ def test_beside_others_that_burned_as_much_nobody_is_sure_to_have_kept_it(others
 def test_a_gap_after_the_request_is_nobodys():
     ended = EXCHANGE._replace(sent=-9, returned=-5)
     assert list(gil.kept(seen(gap(99, 21, 99, BURNS), exchange=ended))) == []
+
+
+def test_a_thread_that_pickles_for_a_process_is_told_though_it_has_no_line_of_the_users():
+    feeder = (Frame("/lib/reduction.py", 51, "dumps", module="multiprocessing.reduction"),)
+    (stall,) = gil.kept(seen(gap(99, 21, 99, Worker(99 * MS, feeder))))
+    assert where(stall).pickles
+    (stall,) = gil.kept(seen(gap(99, 21, 99, Worker(99 * MS, LIBRARY))))
+    assert not where(stall).pickles
 
 
 def test_it_says_which_rule_decided_and_what_it_read():

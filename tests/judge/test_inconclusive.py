@@ -17,7 +17,7 @@ PAST = '(set headers, cookies or auth on noblock.client, give params= or json=, 
 ANY = '(say expect="any" if wanted)'
 SIGN_IN = '(set headers, cookies or auth on noblock.client, or say expect="any" if wanted)'
 GIVE = '(give params=, json= or data= that it takes, or say expect="any" if wanted)'
-NO_METHOD = "the path is one of the app's, and its route does not take"
+NO_METHOD = "its route does not take"
 NO_PATH = "matched no route of the app (status 404): the app has no such path"
 BEFORE = "before its endpoint was called"
 PATHS = ("/report", "/orders/{id}", "/health")
