@@ -202,14 +202,16 @@ INSIDE_GIL = {
     "copy.deepcopy difflib csv.DictReader csv.DictWriter": "",
     "re regex": "a pattern without nested quantifiers, or shorter input",
     "yaml": "yaml.CSafeLoader (several times faster)",
-    "xml.etree": "lxml.etree, which parses outside the GIL",
-    "xml.dom": "lxml.etree, which parses outside the GIL",
-    "pandas": "polars, which computes outside the GIL",
+    "xml.etree": "lxml.etree.parse of a file in a thread: it parses outside the GIL",
+    "xml.etree.ElementTree.parse xml.etree.ElementTree.iterparse xml.etree.ElementTree.tostring xml.dom": "",
+    "pandas": "polars in a thread: it computes outside the GIL",
     "numpy.array numpy.asarray numpy.ndarray.tolist": "arrays from the start: numpy.load, numpy.frombuffer",
     "PIL.Image.Image.getdata PIL.Image.Image.getpixel PIL.Image.Image.putdata": "numpy.asarray(image)",
     "openpyxl xlsxwriter docx pypdf PyPDF2 pdfplumber reportlab weasyprint": "",
     "fitz pymupdf matplotlib": "",
-    "passlib.hash.sha256_crypt passlib.hash.sha512_crypt passlib.handlers.sha2_crypt": "bcrypt, outside the GIL",
+    "passlib.hash.sha256_crypt passlib.hash.sha512_crypt passlib.handlers.sha2_crypt": (
+        "bcrypt in a thread: it computes outside the GIL"
+    ),
     "bs4 html.parser html5lib markdown nltk networkx": "",
     "spacy": "",
     "ssl.create_default_context ssl.SSLContext": "one context made at start-up and shared",
@@ -278,6 +280,7 @@ SERVED = {
 HANDS_OVER = (
     "jinja2 mako starlette.templating fastapi.templating fastapi.encoders.jsonable_encoder prometheus_client"
     " json.dump simplejson.dump copy.deepcopy difflib csv.DictReader csv.DictWriter yaml xml.dom openpyxl xlsxwriter"
+    " xml.etree.ElementTree.parse xml.etree.ElementTree.iterparse xml.etree.ElementTree.tostring"
     " docx pypdf PyPDF2 pdfplumber reportlab weasyprint bs4 html.parser html5lib markdown nltk networkx"
     " ssl.create_default_context ssl.SSLContext importlib.import_module"
 )

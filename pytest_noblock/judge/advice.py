@@ -185,6 +185,8 @@ def _ways_to_spare_threads(call: str | None, where: Where | None) -> Iterator[st
     is_async = where is not None and (where.here or where.endpoint_is_async)
     entry = entry_of(call)
     instead = filled(entry.instead, call, entry.prefix) if entry is not None and not entry.cpu else ""
+    if "Client()." in instead:
+        instead += " of one client for all requests"  # to make one takes 20 ms on the loop: certificates are loaded
     if instead:
         yield f"{'' if is_async else 'an async def with '}{instead}, which takes no thread of the pool"
     yield _OWN_LIMITER + ("" if is_async else "in an async def ") + _WITH_LIMITER

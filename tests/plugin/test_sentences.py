@@ -129,7 +129,7 @@ def test_sentences(pytester):
             "GET /teardown blocked the event loop * ms after the response (limit 50 ms)",
             "  instead await asyncio.sleep(...), or make the dependency `session` a plain def",
             "  why     GET /waiter waited * for asyncio.Lock, until the request let go of it; *",
-            "  instead hold the Lock only around what needs it, and await nothing else meanwhile, or one for each thing *",
+            "  instead hold the Lock only around what needs it, and await nothing else meanwhile, or one for each *",
             f"  why     {OWN_LOOP}; asleep * ms, CPU * ms",
             f"{stood_still}, {AT}; {OWN_LOOP}: every other request of this worker waited as long",
             "GET /quick *",
