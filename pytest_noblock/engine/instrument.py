@@ -24,7 +24,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
-from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks import others, starlette
 from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.network.call_shapes import sees_polls_of
@@ -70,6 +70,7 @@ _STARLETTE: Patches = Patches(
     starlette.MODULES,
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
+_OTHERS = Patches(others.patches, others.MODULES, at_once=others.MODULES)
 _FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
 _RUN_ONCE = Patches(lambda: [Patch(base_events.BaseEventLoop, "_run_once", _run_once)])
 """In only once a loop has come whose selector nobody sees, as Windows' proactor."""
@@ -136,7 +137,7 @@ def cover_c_calls(user: "UserCode") -> None:
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
-    ours = (_PYTHON, _STARLETTE, _FIRST_USES)
+    ours = (_PYTHON, _STARLETTE, _OTHERS, _FIRST_USES)
     return ours if entry_points is None else (*ours, entry_points)
 
 

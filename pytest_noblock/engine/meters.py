@@ -4,7 +4,7 @@ The fixture's run, a watched test and the self-check all make their meters here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 
@@ -96,7 +96,8 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
 
     The watchdog samples a step that is `sample_after` ns old. An `exact` run has
     counters at every user line and no watchdog, because samples would disturb the
-    counters. Where somebody else owns the tracer, the run has the watchdog and no counters.
+    counters. Where somebody else owns the tracer, the run has the watchdog and no counters;
+    so it has from the step on before which the counters gave up, in a hot loop.
     """
     kit = MeterKit(kind, user)
     with ExitStack() as stack:
@@ -108,17 +109,22 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         stack.callback(meter.close)
         stack.enter_context(metered(meter))
         cover_c_calls(user)
-        if not (exact and stack.enter_context(_counting_lines(kit, meter))):
+
+        def by_looks() -> None:
             kit.watchdog.after = sample_after
+            meter.attach_lines(None)
             meter.attach_watchdog(kit.watchdog)
+
+        if not (exact and stack.enter_context(_counting_lines(kit, meter, by_looks))):
+            by_looks()
         yield result
 
 
-def _counting_lines(kit: MeterKit, meter: StepMeter) -> AbstractContextManager[bool]:
+def _counting_lines(kit: MeterKit, meter: StepMeter, gave_up: Callable[[], None]) -> AbstractContextManager[bool]:
     from pytest_noblock.engine.steps.line_costs import LineCounters  # most runs are not exact
     from pytest_noblock.engine.steps.line_tracers import counting
 
-    return counting(meter, LineCounters(meter, kit.user, kit.new_sockets()), kit.user)
+    return counting(meter, LineCounters(meter, kit.user, kit.new_sockets(), gave_up), kit.user)
 
 
 def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from pytest_noblock.calls import written
 from pytest_noblock.calls.known import known
 from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
@@ -55,7 +56,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
     place = worst.place
     frame = place.frame
     call = place.call or (frame.call if frame else library_call(place.stack))
-    if place.evidence == "hot loop" and known(call) is None:
+    if place.evidence == "hot loop" and not _is_loop(call, frame):
         call = None  # the loop computed, and not what its first line happens to call
     code = source_line(frame.file, frame.line) if frame else None
     where = _shown(where_of(worst), shown)
@@ -68,7 +69,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         count=len(group),
         file=shown(frame.file) if frame else None,
         line=frame.line if frame else None,
-        function=frame.function if frame else None,
+        function=frame.written_in if frame else None,
         code=code,
         call=call,
         replacement=advice.replacement(
@@ -88,6 +89,13 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         served=_served(where, frame),
         role=where.role,
     )
+
+
+def _is_loop(call: str | None, frame: Frame | None) -> bool:
+    """Whether the call that a hot line makes is what computes: a known one, or `sum` of a generator expression."""
+    if call is None or frame is None or known(call) is not None:
+        return known(call) is not None
+    return written.consumes(frame.file, frame.line, call)
 
 
 def _served(where: Where, frame: Frame | None) -> str | None:
@@ -133,7 +141,7 @@ def _shown(where: Where, shown: Shown) -> Where:
 
 
 def _waiter(frame: Frame, shown: Shown) -> Waiter:
-    return Waiter(shown(frame.file), frame.line, frame.function, source_line(frame.file, frame.line))
+    return Waiter(shown(frame.file), frame.line, frame.written_in, source_line(frame.file, frame.line))
 
 
 def key(finding: Finding) -> Key:
@@ -211,7 +219,7 @@ def _shares(finding: Finding, limits: Limits) -> Iterator[Almost]:
     for part in finding.parts:
         frame = part.frame
         if 2 * part.blocked_ns >= limits.max_block and (frame.file, frame.line) != (finding.file, finding.line):
-            yield Almost(finding.kind, frame.file, frame.function, None, frame.call, part.blocked_ns, part=True)
+            yield Almost(finding.kind, frame.file, frame.written_in, None, frame.call, part.blocked_ns, part=True)
 
 
 def _is_near(finding: Finding, limits: Limits) -> bool:

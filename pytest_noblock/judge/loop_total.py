@@ -151,5 +151,5 @@ def _place(exchange: Exchange, shown: Shown) -> tuple[str | None, int | None, st
     frame = exchange.defined
     if frame is None:
         return None, None, None, None
-    line = def_line(frame.file, frame.line)
+    line = def_line(frame.file, frame.line, frame.function)
     return shown(frame.file), line, frame.function, source_line(frame.file, line)

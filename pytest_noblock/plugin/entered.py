@@ -7,15 +7,11 @@ the app keeps.
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.exchange import dotted
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.guard import noted
-
-if TYPE_CHECKING:
-    from pytest_noblock.engine.exchange import ASGIApp
 
 _MOST_APPS = 50
 """A suite of a framework makes thousands of apps: of these nobody wants to know."""
@@ -31,7 +27,7 @@ class EnteredApps:
         self._kept: dict[object, tuple[object, str | None]] = {}
         """By what the routes of an app are: the app, and its name where the user gave it one."""
 
-    def note(self, app: "ASGIApp", named: str | None = None) -> None:
+    def note(self, app: object, named: str | None = None) -> None:
         """A request enters this app, for the first time. On the thread that runs it; nothing may be raised there."""
         try:
             key = starlette.routes_key(app)

@@ -186,16 +186,16 @@ def _harms(check: Check, finding: Finding) -> list[str]:
         return [_IN_PRODUCTION]
     if finding.phase is Phase.LIFESPAN:
         return [_NOT_SERVING]
-    waits = [_harm(probe) for probe in _shown(check.probes, finding)]
+    waits = [
+        _harm(probe) for probe in _shown(check.probes, finding) if probe.waited
+    ]  # of the others none was due in it
     if finding.kind == "sync-network" and finding.blocked_ns < check.limit:
-        return [*(each for each in waits if not each.startswith("0 of")), _AWAY]
+        return [*waits, _AWAY]
     return [*waits, *_meanwhile(check, finding)] or [_UNPROBED]
 
 
 def _harm(probe: ProbeWaits) -> str:
     name = f"probes of GET {without_secrets(probe.path)}" if probe.path.startswith("/") else f"turns of {probe.path}"
-    if not probe.waited:
-        return f"0 of {probe.sent} {name} waited here; where the wait is long, all do"
     alone = f", worst {words(probe.worst)} (alone {words(probe.alone)})"
     return f"{probe.waited} of {probe.sent} {name} waited{alone}"
 

@@ -103,7 +103,7 @@ def line_of(name: str) -> int:
 @pytest.fixture
 def run_gil(pytester, monkeypatch):
     pytester.makepyfile(gil=GIL)
-    monkeypatch.setenv("LETTERS", str(letters(150)))
+    monkeypatch.setenv("LETTERS", str(letters(250)))
     monkeypatch.setenv("ROWS", str(rows(100)))
 
     def run_gil(body: str, *options: str) -> pytest.RunResult:

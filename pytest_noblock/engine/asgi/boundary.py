@@ -5,9 +5,9 @@ fixture or to the client. `receive` and `send` run the client's code. None of th
 charged to the request. Everything here runs on the thread that runs the app.
 """
 
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
@@ -17,8 +17,8 @@ from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET
 
 border(__file__, sending=("send", "receive", "_leave", "_return", "_go_on", "cut_segment", "before", "passed"))
@@ -36,7 +36,7 @@ class Watcher(Protocol):
     asks_for_tasks: bool
     """Whether somebody asks when the background tasks began."""
 
-    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
 
     def current(self) -> "Watcher | None":
@@ -131,7 +131,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     neither http nor websocket nor lifespan is passed on unrecorded.
     """
     __tracebackhide__ = True
-    client = _entered(watcher, app, scope, receive, send) if CURRENT.get() is None else None
+    client = entered(watcher, app, scope, receive, send) if CURRENT.get() is None else None
     if client is None:
         return await call(scope, receive, send)
     try:
@@ -143,14 +143,62 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
         client.left()
 
 
-def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> "_ClientSide | None":
-    """The client's side of a request that is to be recorded; None where it is not, or where we failed."""
+async def handle(watcher: Watcher, app: object, scope: Scope, call: Callable[[], Awaitable[T]]) -> T:
+    """Await `call`, by which a test client has `app` answer without ASGI, and record the request.
+
+    Nothing passes the border until the app answers: the answer is the whole response.
+    """
+    __tracebackhide__ = True
+    client = entered(watcher, app, scope, _nothing, _nothing) if CURRENT.get() is None else None
+    if client is None:
+        return await call()
+    try:
+        answer = await _in_steps(call(), client.meter)
+        client.answered(answer)
+    except BaseException as error:
+        client.record.error = error
+        raise
+    finally:
+        client.left()
+    return answer
+
+
+class Beside:
+    """A request that entered past `enter`: nobody wraps the app's call, so somebody tells when it waits and goes on."""
+
+    def __init__(self, client: "ClientSide") -> None:
+        self.client = client
+        self.calls = client.receive, client.send
+        self._by_steps = other_loops.ends_no_steps(client.meter)
+
+    def suspend(self) -> None:
+        """The app's call waits for something. Where each step of the loop is metered, its end is seen by itself."""
+        if self._by_steps:
+            self.client.meter.end()
+
+    def resume(self) -> None:
+        """It goes on."""
+        if self._by_steps:
+            self.client.meter.switch_owner(CURRENT.get())
+
+    def leave(self, error: BaseException | None) -> None:
+        """It has ended."""
+        self.client.record.error = error
+        self.client.left()
+
+
+async def _nothing(*_args: object) -> Any:
+    """In the place of `receive` and `send`, which nobody calls."""
+
+
+def entered(watcher: Watcher, app: object, scope: Scope, receive: Receive, send: Send) -> "ClientSide | None":
+    """A request enters: the client's side of it. None where it is not to be recorded, or where we failed."""
     try:
         record = _new_record(scope)
         if record is None:
             return None
         meter = watcher.request_enters(app, record)
-        client = _ClientSide(record, meter, receive, send, watcher.current() or watcher)
+        client = ClientSide(record, meter, receive, send, watcher.current() or watcher)
         CURRENT.set(record)
         meter.switch_owner(record)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
@@ -160,10 +208,10 @@ def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, sen
     return client
 
 
-def _in_steps(call: Awaitable[None], meter: StepMeter) -> Awaitable[None]:
+def _in_steps(call: Awaitable[T], meter: StepMeter) -> Awaitable[T]:
     """The app's call, in a form in which its steps can be metered; an app may return any awaitable."""
     try:
-        return metered_coroutine(call if isinstance(call, Coroutine) else _awaited(call), meter)
+        return other_loops.metered_coroutine(call if isinstance(call, Coroutine) else _awaited(call), meter)
     except Exception as error:  # noqa: BLE001  # as above
         noted(error)
         return call
@@ -190,7 +238,7 @@ def _text(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else shown(value)
 
 
-class _ClientSide(ExchangeRecorder):
+class ClientSide(ExchangeRecorder):
     """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
     def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, watcher: Watcher) -> None:
@@ -273,10 +321,16 @@ class _ClientSide(ExchangeRecorder):
         if watcher is None or self.record.method == LIFESPAN:
             return
         try:
-            self.meter = watcher.request_enters(self.record.app, self.record)  # type: ignore[arg-type]  # it was an app
+            self.meter = watcher.request_enters(self.record.app, self.record)
             self._watcher = watcher.current() or watcher
         except Exception as error:  # noqa: BLE001  # as above
             noted(error)
+
+    def answered(self, answer: object) -> None:
+        """The app has returned its answer, whose status has one of two names."""
+        status = getattr(answer, "status_code", None) or getattr(answer, "status", None)
+        self.passed({"type": "http.response.start", "status": status})
+        self.passed({"type": "http.response.body"})
 
     def left(self) -> None:
         """The app's call has ended: its last segment does, too, and of its objects none is kept."""

@@ -31,6 +31,7 @@ from pytest_noblock.engine.exchange import (
     code_of,
     is_plain,
 )
+from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
@@ -184,8 +185,8 @@ def _is_fastapis_own(scope: Scope) -> bool:
 def entered(record: LiveExchange) -> bool | None:
     """Whether the endpoint was reached; None where nobody can know.
 
-    Nobody knows while the request is under way, of a connection that is not HTTP's, of an app that is not
-    Starlette's, and of an endpoint that is a plain ASGI app, as a mounted one.
+    Nobody knows while the request is under way, of a connection that is not HTTP's, of an app of a framework that
+    `others` does not know, and of an endpoint that is a plain ASGI app, as a mounted one.
     """
     if record.entered:
         return True
@@ -193,8 +194,8 @@ def entered(record: LiveExchange) -> bool | None:
         return record.remains.entered
     if record.returned is None or record.method in (LIFESPAN, WEBSOCKET):
         return None
-    if not (is_starlettes(record.app) or "app" in record.scope):
-        return None
+    if not (is_starlettes(record.app) or is_starlettes(record.scope.get("app"))):
+        return False if others.refused(record) else record.entered
     endpoint = record.scope.get("endpoint")
     if endpoint is None or record.entered is False or is_starlettes(endpoint):
         return False
@@ -307,7 +308,7 @@ def _line(code: CodeType, line: int) -> int:
         return line
     from pytest_noblock.calls.callsites import def_line  # most tests name no call
 
-    return def_line(code.co_filename, line)
+    return def_line(code.co_filename, line, code.co_name)
 
 
 def _public(code: CodeType, *, user: bool) -> str:

@@ -34,7 +34,7 @@ from pytest_noblock.engine.exchange import (
     is_plain,
     undecorated,
 )
-from pytest_noblock.engine.frameworks import background_tasks, reached
+from pytest_noblock.engine.frameworks import background_tasks, others, reached
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.stacks import RawFrame, first_line, user_line
@@ -45,16 +45,15 @@ from pytest_noblock.model.observation import Exchange, Left
 MODULES = ("starlette.background", *reached.MODULES)
 """The modules that `patches` patches, as far as they are imported."""
 
-_FRAMEWORKS = {"starlette", "fastapi"}
 _ROUTING = {"fastapi.routing", "starlette.routing"}
 _MOST_MIDDLEWARES = 20
 """So many wrappers of an app are looked through."""
 
 
-def packages_of(app: ASGIApp) -> set[str]:
+def packages_of(app: object) -> set[str]:
     """The top-level packages that the app and its endpoints come from, without the frameworks and the stdlib."""
     modules = {_module(app), *(_module(endpoint) for endpoint in _endpoints(app))}
-    return {module.partition(".")[0] for module in modules} - _FRAMEWORKS - set(sys.stdlib_module_names)
+    return {module.partition(".")[0] for module in modules} - others.PACKAGES - set(sys.stdlib_module_names)
 
 
 def paths_of(app: ASGIApp) -> list[str]:
@@ -63,7 +62,7 @@ def paths_of(app: ASGIApp) -> list[str]:
     return sorted(set(_paths(inside, "")))
 
 
-def routes_key(app: ASGIApp) -> object | None:
+def routes_key(app: object) -> object | None:
     """Equal for two apps with the same routes; None for an app that does not show its routes."""
     inside = next((each for each in reached.apps_in(app) if _own_routes(each)), None)
     if inside is None:
@@ -119,7 +118,7 @@ def _remains(record: LiveExchange, sent: Iterable[str]) -> Remains:
         route=record.route,
         endpoint=record.endpoint,
         entered=record.entered or reached.entered(record),
-        of_starlette="app" in record.scope,
+        of_starlette=reached.is_starlettes(record.scope.get("app")),
         error=None if record.error is None else told(record.error, secrets=sent),
         cancelled=record.error is not None and record.cancelled,
         raised=None if record.raised is None else told(record.raised, record.raised_at, sent),
@@ -176,7 +175,7 @@ def _own_attributes(thing: object) -> dict[str, object]:
 def _line_of_def(code: CodeType) -> int:
     from pytest_noblock.calls.callsites import def_line  # most tests name no call
 
-    return def_line(code.co_filename, code.co_firstlineno)
+    return def_line(code.co_filename, code.co_firstlineno, code.co_name)
 
 
 def is_routing(frame: RawFrame) -> bool:
@@ -260,7 +259,7 @@ def _module(thing: object) -> str:
     return module if isinstance(module, str) else type(thing).__module__
 
 
-def _endpoints(app: ASGIApp) -> Iterator[object]:
+def _endpoints(app: object) -> Iterator[object]:
     return (endpoint for route in _routes(app) if (endpoint := getattr(route, "endpoint", None)) is not None)
 
 
