@@ -73,7 +73,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         code=code,
         call=call,
         replacement=advice.replacement(
-            call, worst.kind, where=where, code=code, by_framework=place.evidence == "endpoint"
+            call, worst.kind, where=where, code=code, by_framework=place.evidence == "endpoint", held=worst.held
         ),
         confirmed=False,
         evidence=place.evidence,
@@ -87,6 +87,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         readings=worst.readings,
         parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
         served=_served(where, frame),
+        role=where.role,
     )
 
 

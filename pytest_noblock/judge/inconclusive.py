@@ -15,8 +15,17 @@ _NEAR = 0.7
 """How much a path must look like the request's to be suggested (`difflib`): `/things` for `/thing`, no `/loop` for
 `/nope`, which is 0.6."""
 
-_WAYS_PAST = 'set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted'
-"""Short, and all that can be typed in."""
+_ANY = 'say expect="any" if wanted'
+_SIGN_IN = "set headers, cookies or auth on noblock.client"
+_GIVE = "give params=, json= or data= that it takes"
+_WAYS_PAST = {
+    401: f"{_SIGN_IN}, or {_ANY}",
+    403: f"{_SIGN_IN}, or {_ANY}",
+    415: f"{_GIVE}, or {_ANY}",
+    422: f"{_GIVE}, or {_ANY}",
+}
+"""By the status of the answer. Short, and all that can be typed in."""
+_OTHER_WAYS = f"{_SIGN_IN}, give params= or json=, or {_ANY}"
 
 _WEBSOCKET = (
     "{request}: the app has a websocket there, and no route that takes HTTP; what measures it is "
@@ -75,23 +84,35 @@ def elsewhere(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str, *
 
     Of an app that is not Starlette's nobody knows: there an answer below 400 counts.
     """
+    ways = _WAYS_PAST.get(exchange.status or 0, _OTHER_WAYS)
     if exchange.entered is None and (exchange.status or 0) >= 400:
         why = f"{exchange.request} answered {exchange.status}, and nobody can know whether its endpoint was reached"
     elif exchange.entered is False:
         if _is_websocket(exchange, paths) and past:
             return _WEBSOCKET.format(request=exchange.request, path=exchange.path)
-        why = _unrouted(exchange, paths.all) or _answered_before(exchange, shown)
+        unrouted = _unrouted(exchange, paths.all)
+        why, ways = (unrouted, _ANY) if unrouted else (_answered_before(exchange, shown), ways)
     else:
         return None
-    return f"{why} ({_WAYS_PAST})" if past else why
+    return f"{why} ({ways})" if past else why
 
 
 def _unrouted(exchange: Exchange, paths: Sequence[str]) -> str | None:
+    """That no route has the path, or the method: no header and no parameter helps."""
     if exchange.answered is not None or exchange.status not in _ROUTERS:
         return None
-    method = f": its route does not take {exchange.method}" if exchange.status == 405 else ""
-    close = "" if method else _suggested(exchange, paths)
-    return f"{exchange.request} matched no route of the app (status {exchange.status}){method}{close}"
+    if exchange.status == 405:
+        told = f": its route does not take {exchange.method}"
+    elif exchange.status == 404:
+        told = _suggested(exchange, paths) or ": the app has no such path"
+    else:
+        told = f": the app redirects to {_other_slash(exchange.path)}"
+    return f"{exchange.request} matched no route of the app (status {exchange.status}){told}"
+
+
+def _other_slash(path: str) -> str:
+    """Where a router redirects to by itself: the same path without its last slash, or with one."""
+    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
 
 
 def _is_websocket(exchange: Exchange, paths: Paths) -> bool:
@@ -125,8 +146,9 @@ def unseen(exchange: Exchange) -> str | None:
 def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(exchange.path, paths, n=1, cutoff=_NEAR)
-    return f", did you mean {close[0]}" if close else ""
+    by_small = {path.lower(): path for path in paths}
+    close = difflib.get_close_matches(exchange.path.lower(), by_small, n=1, cutoff=_NEAR)
+    return f", did you mean {by_small[close[0]]}" if close else ""
 
 
 def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange | None) -> str:

@@ -154,6 +154,8 @@ class Finding:
     """The last day on which the baseline accepted it, `2026-12-31`; None where none did, or still does."""
     served: str | None = None
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
+    role: str | None = None
+    """What the line's function is to whoever calls it: `dependency teardown`; None where the stack does not tell."""
 
     @property
     def identity(self) -> FindingIdentity:

@@ -23,7 +23,7 @@ _MOST_STALLS = 50
 _MOST_PROBES = 200
 """Of one request, the longest waits: a request of 2 s has some 400 turns of the loop."""
 
-_AS_THEY_ARE = ("evidence", "reason", "pool", "syscall", "near", "served")
+_AS_THEY_ARE = ("evidence", "reason", "pool", "syscall", "near", "served", "role")
 """Fields of a Finding that stand in the file under their own names, where they say something."""
 
 
