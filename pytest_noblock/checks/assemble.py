@@ -161,7 +161,8 @@ def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Findin
         return exchange.brief
     from pytest_noblock.judge.stalls import surely_slept  # most watched requests have short steps alone
 
-    longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
+    alone = (each.blocked_ns for each in found if KINDS[each.kind].on_loop and each.requests == 1)
+    longest = max(alone, default=0)
     return max(longest, exchange.brief + sum(each.cpu + surely_slept(each) for each in own))
 
 

@@ -33,6 +33,7 @@ from pytest_noblock.judge import (
     grouping,
     inconclusive,
     last_net,
+    shared_turns,
     traced,
 )
 from pytest_noblock.judge.stalls import breaking, doubtful, of_probes_in_doubt, stalls
@@ -205,10 +206,11 @@ class Checker:
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
                     *of_probes_in_doubt(observation, plan.limits),
+                    *_unsettled(observation, found, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
-                self._not_measured(plan, observation) or last_net.unexplained(observation, plan.limits),
+                self._not_measured(plan, observation) or last_net.unexplained(observation, found, plan.limits),
             ),
             self._user.relative,
             loop=observation.loop,
@@ -296,9 +298,11 @@ class Checker:
         """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
         found = confirmation.confirmed_by("line counters", found)
         broken = breaking(found, plan.limits)
-        if not broken and not doubtful(observation, found):
+        doubt = doubtful(observation, found)
+        if not broken and not doubt:
             return []
-        result = self._confirmed_by_counters(request, plan, broken)
+        alone = [stall for stall in broken if stall.requests == 1]  # what many hold together, one does not show again
+        result = self._confirmed_by_counters(request, plan, alone) if alone or doubt else []
         sure = self._findings(stall for stall in broken if stall.sure)
         warm = self._findings(stall for stall in warm_up if stall.sure)
         result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
@@ -373,6 +377,13 @@ class Checker:
 
     def _relative(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
+
+
+def _unsettled(observation: Observation, found: Sequence[Stall], limits: Limits) -> list[str]:
+    """Notes on turns of the loop that many small steps made long."""
+    told = list(shared_turns.notes(observation, found, limits).values())
+    crowd = None if told else last_net.crowd(observation, found, limits)
+    return told if crowd is None else [crowd]
 
 
 def _all_over(sent: Sequence[LiveExchange], run: Run) -> bool:

@@ -4,7 +4,7 @@ This module is loaded only for tests that may have blocked somebody. It imports 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,8 +44,9 @@ class WatchRules(NamedTuple):
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
-    found = _stalls(first_use.taken_off(observation), rules.limits)
-    run = _Run.of(observation, found)
+    warm = first_use.taken_off(observation)
+    found = _stalls(warm, rules.limits)
+    run = _Run.of(observation, found, _of_shared_turns(warm, found, rules.limits))
     return [_check(id, run, exchange, rules, relative) for exchange in observation.exchanges]
 
 
@@ -59,9 +60,11 @@ class _Run(NamedTuple):
     """The numbers of the exchanges of whose segments some judge has more to say than how long they held the loop."""
     first: frozenset[int]
     """The numbers of the exchanges that did something as the first."""
+    shared: Mapping[int, str]
+    """By number of an exchange: what is to be said of a turn that it shared."""
 
     @classmethod
-    def of(cls, observation: Observation, found: "Sequence[Stall]") -> "_Run":
+    def of(cls, observation: Observation, found: "Sequence[Stall]", shared: Mapping[int, str]) -> "_Run":
         stalls: defaultdict[int, list[Stall]] = defaultdict(list)
         for stall in found:
             stalls[stall.exchange.number].append(stall)
@@ -70,7 +73,7 @@ class _Run(NamedTuple):
             segments[segment.exchange].append(segment)
         first = frozenset(each.exchange for each in observation.segments if each.imported or each.first_uses)
         told = (each.exchange for each in observation.segments if each.doubtful_trips or each.answered)
-        return cls(observation, dict(stalls), dict(segments), first.union(stalls, told), first)
+        return cls(observation, dict(stalls), dict(segments), first.union(stalls, told, shared), first, shared)
 
     def is_quiet(self, exchange: Exchange) -> bool:
         """Whether no judge has anything to say of the exchange: each of them reads one of these, or reads nothing."""
@@ -91,6 +94,14 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
     from pytest_noblock.judge.stalls import stalls
 
     return stalls(observation, limits)
+
+
+def _of_shared_turns(observation: Observation, found: "Sequence[Stall]", limits: Limits) -> Mapping[int, str]:
+    if len(observation.exchanges) < 2 or not limits.concern(observation.segments):
+        return {}
+    from pytest_noblock.judge import shared_turns
+
+    return shared_turns.notes(observation, found, limits)
 
 
 def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: Callable[[str], str]) -> Check:
@@ -200,6 +211,8 @@ def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[
         yield f"{UNSETTLED}{exchange.request} was under way when the test ended: from there on it was not measured"
     if exchange.number in run.first:
         yield from first_use.notes(observation, exchange, limits)
+    if exchange.number in run.shared:
+        yield run.shared[exchange.number]
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 

@@ -88,6 +88,7 @@ def _finding(group: Sequence[Stall], shown: Shown) -> Finding:
         parts=tuple(part._replace(frame=part.frame.named(shown(part.frame.file))) for part in worst.parts),
         served=_served(where, frame),
         role=where.role,
+        requests=worst.requests,
     )
 
 

@@ -123,7 +123,8 @@ class LongTurn:
     collected: int
     """Ns of CPU that garbage collection took on it."""
     deducted: int
-    """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work."""
+    """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work, the
+    client's among it."""
 
 
 @dataclass(frozen=True, slots=True)

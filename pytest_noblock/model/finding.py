@@ -156,6 +156,8 @@ class Finding:
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
     role: str | None = None
     """What the line's function is to whoever calls it: `dependency teardown`; None where the stack does not tell."""
+    requests: int = 1
+    """How many requests of one endpoint held the loop together, in one turn: the times are those of all of them."""
 
     @property
     def identity(self) -> FindingIdentity:

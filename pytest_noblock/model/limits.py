@@ -33,15 +33,17 @@ class Limits(NamedTuple):
     def concern(self, segments: "Iterable[Segment]") -> bool:
         """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn half the limit.
 
+        A turn is that of all requests: several of them hold the loop together.
+
         A step of half the limit has a sample, unless the watchdog was kept from looking.
         """
         half = self.max_block // 2
-        walls: Counter[tuple[int, int]] = Counter()
+        walls: Counter[int] = Counter()
         for segment in segments:
             wall = segment.wall
             if segment.turn:
-                wall += walls[segment.exchange, segment.turn]
-                walls[segment.exchange, segment.turn] = wall
+                wall += walls[segment.turn]
+                walls[segment.turn] = wall
             recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
             if recorded or wall >= half:
                 return True
