@@ -17,7 +17,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from pytest_noblock.engine.exchange import LiveExchange, record_of
@@ -27,6 +27,8 @@ from pytest_noblock.model.frames import Frame, user_frame
 
 AnyTask = asyncio.Task[object]
 
+bridges: set[CodeType] = set()
+"""The code of coroutines of ours that wait for a task of another library, which their variable `task` has."""
 WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """The functions of anyio (4.9 to 4.16) and asyncio that wait for a worker."""
 
@@ -109,11 +111,22 @@ def awaited_task(task: AnyTask) -> AnyTask | None:
 
 def coroutine_frames(task: AnyTask) -> Iterator[FrameType]:
     """The frames of the coroutines and async generators that wait for each other, outermost first."""
-    waiting: object = task.get_coro()
+    return _frames_of(task.get_coro())
+
+
+def chain_of(coroutine: object) -> list[RawFrame]:
+    """As `await_chain`, for the coroutine of a task that is none of asyncio's."""
+    return [_raw(frame) for frame in reversed(list(_frames_of(coroutine)))]
+
+
+def _frames_of(waiting: object) -> Iterator[FrameType]:
     while waiting is not None:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
         if frame is not None:
             yield frame
+            if frame.f_code in bridges:
+                waiting = getattr(frame.f_locals.get("task"), "coro", None)
+                continue
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _inside(waiting)
 
 
