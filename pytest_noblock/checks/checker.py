@@ -194,6 +194,7 @@ class Checker:
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
                     *of_probes_in_doubt(observation, plan.limits),
+                    *last_net.waits_on_trio(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),

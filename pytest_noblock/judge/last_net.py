@@ -4,11 +4,11 @@ What the loop thread slept or computed outside of all recorded steps, no judge o
 make neither: it adds run-queue delay, and waits for the GIL, which show many switches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait
 from pytest_noblock.model.concurrency import LongTurn
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Observation, Probe
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.units import words
@@ -27,6 +27,29 @@ def unexplained(observation: Observation, limits: Limits) -> str | None:
                 if left >= max(limits.max_block, _LEAST_NS):
                     return _sentence(probe, turn, left)
     return None
+
+
+def waits_on_trio(observation: Observation, limits: Limits) -> Iterator[str]:
+    """A note on the longest wait of a user's probe while the loop turned, where trio ran the app: nobody saw for what.
+
+    `pool-starved` and `contention` are judged by tasks, futures and limiters of asyncio.
+    """
+    if observation.loop != "trio":
+        return
+    late = [each for each in observation.probes if each.path == LOOP and each.waited >= limits.max_block]
+    waits = (
+        each
+        for each in observation.probes
+        if each.status is not None
+        and each.waited >= 2 * limits.max_block
+        and not any(tick.due < each.answered and each.due < tick.answered for tick in late)
+    )
+    longest = max(waits, key=lambda each: each.waited, default=None)
+    if longest is not None:
+        yield (
+            f"{UNSETTLED}a probe of GET {longest.path} waited {words(longest.waited)} while the loop was free; on "
+            "trio it is not seen for what, as for a lock or a thread of the pool; not counted"
+        )
 
 
 def _left(turn: LongTurn, observation: Observation) -> int:

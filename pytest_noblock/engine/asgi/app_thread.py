@@ -269,7 +269,7 @@ class AppThread:
 
     async def _serve(self) -> None:
         self._stop_wanted = wanted = asyncio.Event()
-        async with hosted(self._kind, self.given) as app:
+        async with hosted(self._kind, self.given, self._user) as app:
             await self._run_lifespan(Lifespan(app, self._user), wanted)
 
     async def _run_lifespan(self, call: Lifespan, wanted: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.other_loops import OWN
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector
+from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import OwnLoop
 
 T = TypeVar("T")
@@ -25,13 +26,13 @@ def new_loop(kind: OwnLoop) -> asyncio.AbstractEventLoop:
     return loop
 
 
-def hosted(kind: OwnLoop, app: ASGIApp) -> AbstractAsyncContextManager[ASGIApp]:
+def hosted(kind: OwnLoop, app: ASGIApp, user: UserCode) -> AbstractAsyncContextManager[ASGIApp]:
     """On that loop: the app as asyncio can call it, until the block is left."""
     if kind != "trio":
         return nullcontext(app)
     from pytest_noblock.engine.asgi.trio_guest import on_trio  # few ask for it
 
-    return on_trio(app)
+    return on_trio(app, user)
 
 
 def _asyncios() -> asyncio.AbstractEventLoop:

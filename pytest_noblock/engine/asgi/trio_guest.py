@@ -18,12 +18,14 @@ from typing import Any
 import trio
 
 from pytest_noblock.engine.asgi import closing
-from pytest_noblock.engine.asgi.lifespan import LifespanFailed
+from pytest_noblock.engine.asgi.lifespan import LifespanFailed, sits_at
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.instrument import current_meter, whose_step
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.threads import trio_tasks
 from pytest_noblock.engine.threads.await_chains import bridges
+from pytest_noblock.engine.usercode import UserCode
 
 border(__file__, inside=("_step", "_driven", "awaited"))
 
@@ -31,14 +33,14 @@ _set_running_loop = asyncio._set_running_loop  # noqa: SLF001  # see above
 
 
 @asynccontextmanager
-async def on_trio(app: ASGIApp) -> AsyncIterator[ASGIApp]:
+async def on_trio(app: ASGIApp, user: UserCode) -> AsyncIterator[ASGIApp]:
     """The app as asyncio can call it, while the block runs. Raises LifespanFailed where trio's run does not end."""
     guest = _Guest()
     guest.start()
     try:
         yield guest.wrapped(app)
     finally:
-        await guest.stop()
+        await guest.stop(user)
 
 
 class _Guest:
@@ -85,14 +87,13 @@ class _Guest:
         if not self._ended.done():
             self._ended.set_result(getattr(outcome, "error", None))
 
-    async def stop(self) -> None:
+    async def stop(self, user: UserCode) -> None:
         """The run ends when its tasks have; those that the app left are cancelled."""
         self._stop.set()
         done, _pending = await asyncio.wait({self._ended}, timeout=closing.CLOSE_S)
         if not done:
-            raise LifespanFailed(
-                f"the app cannot be stopped: a task of it did not end within {closing.CLOSE_S} s of its cancellation"
-            )
+            where = next(filter(None, (sits_at(chain, user) for chain in trio_tasks.chains())), "")
+            raise LifespanFailed(closing.not_stopped(where))
         error = self._ended.result()
         if error is not None:
             raise error

@@ -47,12 +47,20 @@ These functions wait at a future of their own, which a callback of their tasks s
 
 def where(record: LiveExchange, user: UserCode) -> Frame | None:
     """The innermost user line that the request waits at, in any of its tasks or in a worker."""
-    chains = [await_chain(task) for task in tasks_of(record)]
+    chains = [*_in_trio(record), *(await_chain(task) for task in tasks_of(record))]
     if any(chain and chain[0][0].co_name in WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
         if line is not None:
             return line
     return next((frame for chain in chains if (frame := user_frame(as_stack(chain, user)))), None)
+
+
+def _in_trio(record: LiveExchange) -> list[list[RawFrame]]:
+    if "trio" not in sys.modules:
+        return []
+    from pytest_noblock.engine.threads import trio_tasks  # few tests run on trio
+
+    return trio_tasks.chains(record)
 
 
 def tasks_of(record: LiveExchange) -> list[AnyTask]:

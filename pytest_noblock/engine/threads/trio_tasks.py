@@ -23,6 +23,12 @@ def left_by(records: Collection[LiveExchange]) -> Left:
     ]
 
 
+def chains(record: LiveExchange | None = None) -> list[list[RawFrame]]:
+    """Where the tasks of the request sit, those that others started first; None: all tasks of the run."""
+    tasks = [task for task in _all() if record is None or task.context.get(CURRENT) is record]
+    return [chain_of(task.coro) for task in reversed(tasks)]
+
+
 def _all() -> Iterator[Any]:
     import trio  # type: ignore[import-not-found, unused-ignore]  # the caller has seen that it is imported
 
