@@ -130,9 +130,9 @@ class Callbacks:
             timer.keep(self.timers, handle)
         return handle
 
-    def whenever(self, original: Callable[..., Any], source: Any, callback: Any, *args: Any) -> Any:
+    def whenever(self, original: Callable[..., Any], source: Any, callback: Any, *args: Any, **more: Any) -> Any:
         """A reader, a writer or a signal handler. It is none of what `detached` waits for: it may never run."""
-        return original(source, Scheduled(callback, args, None, self._whose), *args)
+        return original(source, Scheduled(callback, args, None, self._whose), *args, **more)
 
     def _drop_cancelled(self) -> None:
         for each in [each for each in self.timers.values() if each.cancelled()]:
@@ -161,12 +161,11 @@ def wrap(loop: asyncio.AbstractEventLoop, whose: Whose) -> Callable[[], None] | 
 
     A loop whose class has slots takes none.
     """
+    if not hasattr(loop, "__dict__"):
+        return None
     made = Callbacks(loop, whose)
     wrappers = {name: functools.partial(how, made, getattr(loop, name)) for name, how in _METHODS.items()}
-    try:
-        vars(loop).update({WRAPPED: made, **wrappers})
-    except TypeError:  # there is no `__dict__`
-        return None
+    vars(loop).update({WRAPPED: made, **wrappers})
 
     def undo() -> None:
         for name, wrapper in wrappers.items():
