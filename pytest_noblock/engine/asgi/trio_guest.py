@@ -11,7 +11,7 @@ future, which PEP 492's protocol of asyncio's tasks sets (CPython 3.11 to 3.15).
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import coroutine
 from typing import Any
 
@@ -69,7 +69,8 @@ class _Guest:
         """What trio itself does is ours, whichever of the app's tasks asked for it."""
 
         def soon(function: Callable[[], object]) -> None:
-            call_soon(self._as_trio(function), context=self._ours)
+            with suppress(RuntimeError):  # the loop is closed: a run that could not be stopped comes back
+                call_soon(self._as_trio(function), context=self._ours)
 
         return soon
 
