@@ -7,12 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from pytest_noblock.engine import detached
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now

@@ -72,8 +72,10 @@ WAITED = Probe("/wants", 0, 120 * MS, status=200)
 
 def test_on_trio_the_longest_wait_of_a_probe_while_the_loop_turned_is_said():
     assert said(WAITED, WAITED._replace(answered=297 * MS), Probe(LOOP, 10 * MS, 20 * MS)) == [
-        "unsettled: a probe of GET /wants waited 297 ms while the loop was free; on trio it is not seen for what, as for "
-        "a lock or a thread of the pool; not counted"
+        (
+            "unsettled: a probe of GET /wants waited 297 ms while the loop was free; on trio it is not seen for what, "
+            "as for a lock or a thread of the pool; not counted"
+        )
     ]
 
 

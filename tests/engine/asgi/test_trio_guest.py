@@ -163,12 +163,18 @@ def test_a_task_that_ignores_its_cancellation_is_told(user, monkeypatch):
             while not release:
                 await trio.sleep(0.02)
 
+    async def leaves_one(calls):
+        async with on_trio(app, user) as wrapped:
+            calls.append(asyncio.create_task(wrapped({}, nothing, send)))
+            await asyncio.sleep(0.01)
+
     async def main():
-        with pytest.raises(LifespanFailed, match=r"did not end within 0.05 s of its cancellation, it sits at .* in app"):
-            async with on_trio(app, user) as wrapped:
-                call = asyncio.create_task(wrapped({}, nothing, send))
-                await asyncio.sleep(0.01)
+        calls = []
+        with pytest.raises(
+            LifespanFailed, match=r"did not end within 0.05 s of its cancellation, it sits at .* in app$"
+        ):
+            await leaves_one(calls)
         release.append(True)
-        await call
+        await asyncio.wait(calls)
 
     asyncio.run(main())
