@@ -5,8 +5,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import Literal, NamedTuple
 
-import httpx
-
 from pytest_noblock.checks import assemble, unanswered
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import SAFE, Plan
@@ -14,6 +12,7 @@ from pytest_noblock.engine.asgi.app_thread import AppThread, InForkedChild, Loop
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.guard import fault
 from pytest_noblock.engine.many.flights import Many, ManyRun
 from pytest_noblock.engine.now import now
@@ -207,6 +206,7 @@ class Checker:
                     *gil.kept_asleep(observation, plan.limits),
                     *of_probes_in_doubt(observation, plan.limits),
                     *_unsettled(observation, found, plan.limits),
+                    *last_net.waits_on_trio(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),

@@ -14,7 +14,7 @@ from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.stacks import RawFrame, as_stack, before_call
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.steps.watchdog import RawSample, Watchdog
+from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.segment import Sample, Segment
@@ -82,8 +82,20 @@ class Metering:
 
     segments: tuple[Segment, ...] = ()
 
-    def __init__(self, steps: StepMeter) -> None:
+    def __init__(self, steps: StepMeter, kit: MeterKit) -> None:
         self.steps = steps
+        self._kit = kit
+
+    @contextmanager
+    def watched(self, between: BetweenSteps) -> Iterator[None]:
+        """Between two steps the watchdog looks for threads that keep the GIL, as it does in watched tests."""
+        watchdog = self._kit.watchdog
+        watchdog.between_steps = between
+        try:
+            yield
+        finally:
+            watchdog.catch_up()
+            watchdog.between_steps = None
 
     def collect(self, kit: MeterKit) -> None:
         """No step is metered any more."""
@@ -104,7 +116,7 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         collecting = stack.enter_context(ExitStack())  # closed last, and of an interrupted run, too
         stack.callback(kit.close)
         meter = kit.new_meter()
-        result = Metering(meter)
+        result = Metering(meter, kit)
         collecting.callback(result.collect, kit)
         stack.callback(meter.close)
         stack.enter_context(metered(meter))

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-import httpx
-
 from pytest_noblock.checks import assemble
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.checker import SentBefore
 from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.judge import capacity
