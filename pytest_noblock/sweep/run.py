@@ -128,7 +128,7 @@ class Sweep:
             loop=first.loop,
             loop_ns=held,
             max_total=limits.max_total,
-            almost=assemble.almost((), found, limits, self._relative),
+            almost=assemble.almost((), assemble.told(found, self._relative), limits),
             capacity=capacity.words(taken),
             scarce_ns=capacity.scarcest(taken),
             exchanges=first.exchanges,
