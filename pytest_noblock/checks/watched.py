@@ -110,7 +110,9 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
     if run.is_quiet(exchange) and not rules.limits.max_total:  # else what is quiet adds up
         return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
     found = run.found.get(exchange.number, ())
-    sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    told = assemble.told(found, relative)
+    sure, notes = _concluded(exchange, found, told, rules, relative) if found else ((), ())
+    held = assemble.held(exchange, segments, sure)
     check = assemble.measured(
         subject,
         exchange,
@@ -127,26 +129,37 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         ),
         relative,
         loop=observation.loop,
-        loop_ns=assemble.held(exchange, segments, sure),
+        loop_ns=held,
+        scarce_ns=_kept_gil(observation, held, sure) if sure else 0,
         steps=assemble.steps(exchange, segments) if sure else (),
         max_total=rules.limits.max_total,
-        almost=assemble.almost(sure, found, rules.limits, relative),
+        almost=assemble.almost(sure, told, rules.limits),
     )
     check = assemble.with_total(check, segments, found, rules.limits, rules.pace, relative)
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, segments, relative, fail=fail)
 
 
+def _kept_gil(observation: Observation, loop_ns: int, sure: Sequence[Finding]) -> int:
+    from pytest_noblock.judge import capacity
+
+    return capacity.scarcest(capacity.shares(observation, loop_ns, sure))
+
+
 def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
     """A note on an answer that measured no route. It is not red: the test's own assertions say what it wants."""
     if exchange.entered is False:
-        yield f"{inconclusive.elsewhere(exchange, (), relative, past=False)}, and not measured"
+        yield f"{inconclusive.elsewhere(exchange, shown=relative, past=False)}, and not measured"
 
 
 def _concluded(
-    exchange: Exchange, found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
+    exchange: Exchange,
+    found: "Sequence[Stall]",
+    told: Sequence[Finding],
+    rules: WatchRules,
+    relative: Callable[[str], str],
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
-    """The findings, and notes on the stalls that are no findings."""
+    """The findings, and notes on the stalls that are no findings. `told`: see `assemble.told`."""
     from pytest_noblock.judge import grouping, near
     from pytest_noblock.judge.stalls import breaking
 
@@ -157,7 +170,7 @@ def _concluded(
         return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)
     forgiven = grouping.findings(_forgiven(exchange, found, rules), relative)
-    others = grouping.notes([*final, *forgiven], grouping.findings(found, relative), [], rules.limits)
+    others = grouping.notes([*final, *forgiven], told, [], rules.limits)
     return final, (*(f"{grouping.said(each)}{_in_lifespan(each)}: {_FORGIVEN}" for each in forgiven), *others)
 
 
@@ -191,7 +204,7 @@ def _near_the_limit(
         for each in grouping.findings((each for each in sure if each not in slow), relative)
     ]
     let_pass = [near.let_pass(each, limits, pace) for each in grouping.findings(slow, relative)]
-    rest = grouping.findings((each for each in found if each not in slow), relative)
+    rest = grouping.findings((each for each in found if each not in slow), relative, advised=False)
     stay = [f"near: {each.kind} at {each.place}, {each.near}" for each in final if each.near]
     return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
 

@@ -216,6 +216,17 @@ def current_meter() -> StepMeter | None:
     return _meters.get(_ident())
 
 
+def whose_step(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | None:
+    """What meters a step on the calling thread, and whose it is, where no handle of asyncio's runs it.
+
+    `owner`: by its context. The same rule as in `_run`, which has it in line.
+    """
+    if owner is None:
+        owner = _apps.get(_ident())
+    meter = _meters.get(_ident())
+    return None if owner is None or owner is OURS or meter is None else (meter, owner)
+
+
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
     # Locals, because every step of every loop looks these up, and most steps belong to no request.
     meters, apps, ident, current, stepping, ours = _meters, _apps, _ident, CURRENT, STEPPING, OURS

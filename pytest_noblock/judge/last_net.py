@@ -71,6 +71,29 @@ def _waited(observation: Observation, limits: Limits) -> Iterator[_Waited]:
                 yield _Waited(probe, turn)
 
 
+def waits_on_trio(observation: Observation, limits: Limits) -> Iterator[str]:
+    """A note on the longest wait of a user's probe while the loop turned, where trio ran the app: nobody saw for what.
+
+    `pool-starved` and `contention` are judged by tasks, futures and limiters of asyncio.
+    """
+    if observation.loop != "trio":
+        return
+    late = [each for each in observation.probes if each.path == LOOP and each.waited >= limits.max_block]
+    waits = (
+        each
+        for each in observation.probes
+        if each.status is not None
+        and each.waited >= 2 * limits.max_block
+        and not any(tick.due < each.answered and each.due < tick.answered for tick in late)
+    )
+    longest = max(waits, key=lambda each: each.waited, default=None)
+    if longest is not None:
+        yield (
+            f"{UNSETTLED}a probe of GET {longest.path} waited {words(longest.waited)} while the loop was free; on "
+            "trio it is not seen for what, as for a lock or a thread of the pool; not counted"
+        )
+
+
 def _outside(turn: LongTurn, observation: Observation) -> int:
     """Ns that the loop thread slept or computed in the turn, and in none of its steps that were recorded.
 

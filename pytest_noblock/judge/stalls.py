@@ -183,7 +183,8 @@ def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
     if len(places) < 2:
         return stall
     longest_first = held.most_common()
-    parts = tuple(Part(frame, ns) for key, ns in longest_first if (frame := places[key].frame) is not None)
+    counted = stall.kind != "cpu"  # the counters of a run that confirms take CPU themselves
+    parts = tuple(Part(frame, ns, counted) for key, ns in longest_first if (frame := places[key].frame) is not None)
     frame = stall.place.frame
     known = frame is not None and (frame.file, frame.line) in places
     return stall._replace(parts=parts, place=places[longest_first[0][0]] if known else stall.place)

@@ -57,6 +57,8 @@ class Stall(NamedTuple):
     """The thread pool that was full; only for `pool-starved`."""
     waiter: BlamedLine | None = None
     """Where a probe waited for what the exchange held; only for `contention`."""
+    held: str | None = None
+    """What the probe waited for, `asyncio.Lock`; only for `contention`."""
     parts: tuple[Part, ...] = ()
     """The lines that held the loop together, in one turn, the longest first; empty where one line did."""
     of_app: bool = False

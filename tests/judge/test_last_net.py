@@ -63,3 +63,34 @@ def test_what_one_request_computes_in_no_step_is_told():
 
 def test_a_turn_that_was_over_before_the_probe_was_due_is_not_its_cause():
     assert told(turn(wall=4)) is None
+
+
+def said(*probes, loop="trio"):
+    observation = Observation("full", (EXCHANGE,), probes=probes, loop=loop)
+    return list(last_net.waits_on_trio(observation, Limits(50 * MS)))
+
+
+WAITED = Probe("/wants", 0, 120 * MS, status=200)
+
+
+def test_on_trio_the_longest_wait_of_a_probe_while_the_loop_turned_is_said():
+    assert said(WAITED, WAITED._replace(answered=297 * MS), Probe(LOOP, 10 * MS, 20 * MS)) == [
+        (
+            "unsettled: a probe of GET /wants waited 297 ms while the loop was free; on trio it is not seen for what, "
+            "as for a lock or a thread of the pool; not counted"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("probes", "loop"),
+    [
+        ((WAITED,), "asyncio"),  # there the cause is judged
+        ((WAITED._replace(answered=99 * MS),), "trio"),  # under twice the limit
+        ((WAITED, Probe(LOOP, 10 * MS, 70 * MS)), "trio"),  # the loop did not turn
+        ((Probe(LOOP, 0, 200 * MS),), "trio"),  # no probe of the user's
+    ],
+    ids="asyncio short held loop".split(),
+)
+def test_a_wait_that_has_a_cause_or_none_is_needed_for_is_not_said(probes, loop):
+    assert said(*probes, loop=loop) == []
