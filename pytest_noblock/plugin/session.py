@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from pytest_noblock.report.wire import Environment
     from pytest_noblock.server import NoblockServer
 
-_LOOP_OF_THE_FIXTURE = "asyncio"
+_NOT_SEEN_ON = {
+    "uvloop": "noblock: the fixture runs apps on uvloop (not seen on it: what the methods of a protocol do; the steps "
+    "of one turn are not added up)",
+    "trio": "noblock: the fixture runs apps on trio, as a guest of asyncio's loop (not seen on it: `pool-starved`, "
+    "`contention`)",
+}
+"""By `noblock_loop`: what the header says of it."""
 _TRACED = (
     "noblock: a tracer or a profiler is on (coverage, a debugger, cProfile), which slows Python code down: of CPU only "
     "calls in C are judged; COVERAGE_CORE=sysmon slows nothing down"
@@ -87,14 +93,15 @@ class Session:
         return "portable", "the self-check itself failed"
 
     def header(self) -> list[str]:
-        """The lines in the header of the run. They name no event loop: no test has run yet."""
+        """The lines in the header of the run. They name no event loop but one that was asked for: none has run yet."""
         from pytest_noblock.engine.tracers import slowdown
 
         kind, missing = self.meter
-        tracer = [_TRACED] if slowdown() > 1 else []
+        more = [_TRACED] if slowdown() > 1 else []
+        more += filter(None, [_NOT_SEEN_ON.get(options.own_loop(self._config))])
         if kind == "full":
-            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *tracer]
-        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *tracer]
+            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *more]
+        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *more]
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
@@ -106,7 +113,7 @@ class Session:
             "python": sys.version.split()[0],
             "platform": sys.platform,
             "meter": self.meter[0],
-            "loop": ",".join(sorted(set(loops))) or _LOOP_OF_THE_FIXTURE,
+            "loop": ",".join(sorted(set(loops))) or options.own_loop(self._config),
         }
 
     @cached_property
@@ -144,7 +151,7 @@ class Session:
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.checks.running_apps import RunningApps
 
-        return RunningApps(str(self._config.rootpath), self.meter[0])
+        return RunningApps(str(self._config.rootpath), self.meter[0], options.own_loop(self._config))
 
     def running_servers(self) -> "RunningServers":
         from pytest_noblock.checks.running_servers import RunningServers
@@ -271,6 +278,12 @@ class Session:
             except Exception as error:
                 if not faults.noted(error):
                     raise
+
+    def pass_by(self) -> None:
+        """A test does not begin, and fixtures may end before the next one: what is patched for it goes back."""
+        if "_watching" in vars(self):
+            with GUARD:
+                self._watching.pass_by()
 
     def end(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""

@@ -26,7 +26,10 @@ _SHORT_NS = 20_000
 _NOTABLE_NS = 300_000
 """ns of sleep, and ns of CPU. A line with less of both, and with no round trip, is not reported."""
 _BUDGET_NS = 400_000_000
-"""Wall ns. Our own counting ends when it has taken this long. The lines so far must do: a hot loop repeats itself."""
+"""CPU ns. Our own counting ends when it has taken this long. The lines so far must do: a hot loop repeats itself.
+
+By the clock, eight preemptions ended it beside four busy processes, and the line was not found.
+"""
 
 Key = tuple[CodeType, int]
 """A line: its code and its number."""
@@ -60,7 +63,7 @@ class LineCounters:
         gave_up: Callable[[], None] = lambda: None,
     ) -> None:
         self.spent = 0
-        """How long our own counting has taken so far (ns)."""
+        """CPU (ns) that our own counting has taken so far."""
         self._meter = meter
         self._clock: Clock = meter.clock
         self._user = user
@@ -109,6 +112,7 @@ class LineCounters:
             return
         called = now()
         own = self._meter.deductions
+        before = own.cpu
         with own.excluded():
             if self._line is not None:
                 ours = own.cpu - self._own  # what we did in the line, where it made a known call
@@ -122,7 +126,7 @@ class LineCounters:
             self._line = line
             self._wall, self._cpu = now(), thread_cpu()
         self._own = own.cpu
-        self.spent += now() - called
+        self.spent += own.cpu - before
 
     def _charge(self, line: Key, wall: int, cpu: int, frame: FrameType | None) -> None:
         cost = self._costs.get(line)
