@@ -73,8 +73,9 @@ class _Names:
     def _found(self) -> dict[int, list[str]]:
         wanted: dict[int, list[str]] = {id(each): [] for inside in self._inside.values() for each in inside}
         for module, loaded in list(sys.modules.items()):
-            if not module.startswith("pytest_noblock."):
-                for name, value in list(getattr(loaded, "__dict__", {}).items()):
+            names = dict(getattr(loaded, "__dict__", {}))
+            if not (wanted.keys().isdisjoint(map(id, names.values())) or module.startswith("pytest_noblock.")):
+                for name, value in names.items():
                     if id(value) in wanted:
                         wanted[id(value)].append(f"{module}:{name}")
         return wanted
