@@ -180,7 +180,12 @@ def test_a_loop_without_jobs_has_anyios_pool_only(run):
     assert run(main()) == [TokenPool]
 
 
-def test_a_step_of_trios_in_a_guest_run_has_no_pool_and_no_task_of_asyncios(user):
+def test_a_step_of_trios_in_a_guest_run_has_no_pool_and_no_task_of_asyncios(run, user):
     """A look at a gap comes in such a step, where no loop of asyncio's is running."""
+
+    async def made():
+        return GapWorkers(list, user)
+
+    workers = run(made())
     assert pools.awaited_in_own_pools() == []
-    assert GapWorkers(list, user)._awaiting(threading.get_ident()) == []
+    assert workers._awaiting(threading.get_ident()) == []
