@@ -1,6 +1,8 @@
 """Why nothing can be said of a request: pure functions, one clear sentence each."""
 
+import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pytest_noblock.model.check import LOOP_HELD
 from pytest_noblock.model.frames import Frame
@@ -25,14 +27,30 @@ _WAYS_PAST = {
 """By the status of the answer. Short, and all that can be typed in."""
 _OTHER_WAYS = f"{_SIGN_IN}, give params= or json=, or {_ANY}"
 
+_WEBSOCKET = (
+    "{request}: the app has a websocket there, and no route that takes HTTP; what measures it is "
+    'TestClient(app).websocket_connect("{path}") in a test with @pytest.mark.noblock'
+)
+
 Shown = Callable[[str], str]
 """Turns an absolute file into the name that reports show."""
 
 
-def not_measured(exchange: Exchange, paths: Sequence[str], shown: Shown = str) -> str | None:
+class Paths(NamedTuple):
+    """The paths of the app's routes; none of an app that does not show them."""
+
+    all: Sequence[str] = ()
+    websockets: Sequence[str] = ()
+    """Those of all that are of websockets."""
+
+
+NO_PATHS = Paths()
+
+
+def not_measured(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str) -> str | None:
     """Why the request did not reach its endpoint, its answer or its end, as a sentence; None where it did.
 
-    `paths`: the paths of the app's routes. The sentence suggests the path that is closest to the request's.
+    The sentence suggests the path that is closest to the request's.
     """
     return _failed_task(exchange) or _without_answer(exchange) or elsewhere(exchange, paths, shown) or unseen(exchange)
 
@@ -59,7 +77,7 @@ def _without_answer(exchange: Exchange) -> str | None:
     return None
 
 
-def elsewhere(exchange: Exchange, paths: Sequence[str], shown: Shown = str, *, past: bool = True) -> str | None:
+def elsewhere(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str, *, past: bool = True) -> str | None:
     """The sentence for an answer that did not come from the endpoint; None where it did, or counts as if it did.
 
     `past`: the sentence says how to get to the endpoint, or to take the answer.
@@ -70,7 +88,9 @@ def elsewhere(exchange: Exchange, paths: Sequence[str], shown: Shown = str, *, p
     if exchange.entered is None and (exchange.status or 0) >= 400:
         why = f"{exchange.request} answered {exchange.status}, and nobody can know whether its endpoint was reached"
     elif exchange.entered is False:
-        unrouted = _unrouted(exchange, paths)
+        if _is_websocket(exchange, paths) and past:
+            return _WEBSOCKET.format(request=exchange.request, path=exchange.path)
+        unrouted = _unrouted(exchange, paths.all)
         why, ways = (unrouted, _ANY) if unrouted else (_answered_before(exchange, shown), ways)
     else:
         return None
@@ -93,6 +113,17 @@ def _unrouted(exchange: Exchange, paths: Sequence[str]) -> str | None:
 def _other_slash(path: str) -> str:
     """Where a router redirects to by itself: the same path without its last slash, or with one."""
     return path.removesuffix("/") if path.endswith("/") else f"{path}/"
+
+
+def _is_websocket(exchange: Exchange, paths: Paths) -> bool:
+    """Whether a websocket is all that there is at the path: a router answers 404, for it has no method to refuse."""
+    if exchange.answered is not None or exchange.status != 404:
+        return False
+    return any(re.fullmatch(_pattern(each), exchange.path) for each in paths.websockets)
+
+
+def _pattern(template: str) -> str:
+    return ".+".join(map(re.escape, re.split(r"\{[^}]*\}", template)))
 
 
 def _answered_before(exchange: Exchange, shown: Shown) -> str:

@@ -183,13 +183,20 @@ class Unseen:
     def _line(self, test: str) -> str:
         return f"      {test}" + (f": {self._unwatched[test]}" if test in self._unwatched else "")
 
+    def _head(self, tests: list[str]) -> str:
+        clients = sum(test in self._unwatched for test in tests)
+        told = f"; {clients} of them {'has' if clients == 1 else 'have'} a client whose requests were not seen"
+        return f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests{told if clients else ''}:"
+
     def lines(self, seen: set[str], vain: Iterable[str]) -> Iterator[str]:
-        """For the summary, ten at most. `seen`: the tests with a request; `vain`: see above."""
+        """For the summary, ten at most; first the tests whose clients may have sent something.
+
+        `seen`: the tests with a request; `vain`: see above.
+        """
         red = [f"  the marker of {where} asserted nothing: no test under it made a request" for where in vain]
-        tests = self._tests(seen)
+        tests = sorted(self._tests(seen), key=lambda test: test not in self._unwatched)
         beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
-        head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
-        lines = [*red, *beside, *([head] if tests else []), *map(self._line, tests)]
+        lines = [*red, *beside, *([self._head(tests)] if tests else []), *map(self._line, tests)]
         yield from lines[: _MOST_LINES - 1]
         if len(lines) >= _MOST_LINES:
             yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"

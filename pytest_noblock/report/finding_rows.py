@@ -221,6 +221,8 @@ def _acceptance(check: Check, finding: Finding) -> str:
 
 def _of_baseline(finding: Finding, name: str, *, has_baseline: bool) -> Iterator[Row]:
     """How the list of known findings takes it in; of an entry that is out of date, that it is."""
+    if finding.beside is not None:
+        yield ("new", finding.beside)
     if finding.expired is not None:
         yield ("expired", f"the baseline accepted it up to {finding.expired}")
     elif has_baseline and finding.accepted is None:

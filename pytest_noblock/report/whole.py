@@ -48,8 +48,6 @@ def _more_of_check(check: Check) -> Record:
     more: Record = {"limit_ms": milliseconds(check.limit)}
     if check.max_total:
         more["max_total_ms"] = milliseconds(check.max_total)
-    if check.capacity is not None:
-        more["capacity"] = check.capacity
     if check.exchange is not None:
         more["timeline"] = _timeline(check.exchange, check)
     return more
@@ -108,7 +106,6 @@ def restored(check: Check, entry: Record) -> Check:
         check,
         limit=_ns(entry["limit_ms"]) if "limit_ms" in entry else check.limit,
         max_total=_ns(entry.get("max_total_ms", 0)),
-        capacity=entry.get("capacity"),
         findings=tuple(map(_finding, check.findings, entry["findings"])),
         probes=tuple(map(_waits, check.probes, entry["probes"])),
         **(_from_timeline(check, entry["timeline"]) if "timeline" in entry else {}),

@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_noblock.judge.inconclusive import (
+    Paths,
     elsewhere,
     loop_not_returned,
     not_measured,
@@ -20,7 +21,7 @@ GIVE = '(give params=, json= or data= that it takes, or say expect="any" if want
 NO_METHOD = "its route does not take"
 NO_PATH = "matched no route of the app (status 404): the app has no such path"
 BEFORE = "before its endpoint was called"
-PATHS = ("/report", "/orders/{id}", "/health")
+PATHS = Paths(("/report", "/orders/{id}", "/health", "/rooms/{id}/ws"), ("/rooms/{id}/ws",))
 HERE = Frame("app.py", 7, "report", user=True)
 MEASURED = Exchange(
     1, "GET", "/report", sent=0, started=1, completed=2, returned=3, status=200, endpoint="app.report", entered=True,
@@ -56,6 +57,17 @@ def task(*, ended=4, error=None):
         ),
         (UNKNOWN._replace(path="/rope"), f"GET /rope {NO_PATH} {ANY}"),
         (UNKNOWN._replace(path="/zzz"), f"GET /zzz {NO_PATH} {ANY}"),
+        (
+            UNKNOWN._replace(path="/rooms/7/ws"),
+            (
+                "GET /rooms/7/ws: the app has a websocket there, and no route that takes HTTP; what measures it is "
+                'TestClient(app).websocket_connect("/rooms/7/ws") in a test with @pytest.mark.noblock'
+            ),
+        ),
+        (
+            UNKNOWN._replace(path="/rooms/7/ws", answered=HOST),
+            f"GET /rooms/7/ws answered 404 {BEFORE}: HostMiddleware answered, and the endpoint was not reached {PAST}",
+        ),
         (
             UNKNOWN._replace(status=307, path="/report/"),
             f"GET /report/ matched no route of the app (status 307): the app redirects to /report {ANY}",

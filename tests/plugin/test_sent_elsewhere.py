@@ -76,7 +76,7 @@ def test_a_request_to_another_process_is_said_by_the_test_and_by_the_summary(pyt
         [
             "test_marked made no request that noblock could watch: nothing was measured",
             f"  requests.Session.send sent 1 request, and it did not enter {ELSEWHERE}",
-            "nothing was seen in 3 of 4 passed tests:",
+            "nothing was seen in 3 of 4 passed tests; 2 of them have a client whose requests were not seen:",
             f"      test_it.py::test_requests: requests.Session.send sent 2 requests, and none entered {ELSEWHERE}",
             f"      test_it.py::test_async: httpx.AsyncClient.send sent 1 request, and it did not enter {ELSEWHERE}",
             "      test_it.py::test_none",

@@ -147,8 +147,8 @@ def test_the_summary_says_where_the_requests_of_a_test_went_in_which_nothing_was
         kept.ended(SimpleNamespace(outcome="passed", nodeid=name, when="call"))
     kept.keep("test_b", [(UNWATCHED, "playwright is not watched where the server runs in another process")])
     assert list(kept.lines(set(), [])) == [
-        "nothing was seen in 2 of 2 passed tests:",
-        "      test_a",
+        "nothing was seen in 2 of 2 passed tests; 1 of them has a client whose requests were not seen:",
         "      test_b: playwright is not watched where the server runs in another process",
+        "      test_a",
     ]
     assert list(kept.lines({"test_a", "test_b"}, [])) == []
