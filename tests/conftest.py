@@ -4,6 +4,7 @@ import functools
 import gc
 import importlib.metadata
 import pkgutil
+import signal
 import sys
 import sysconfig
 import warnings
@@ -21,7 +22,9 @@ import pytest_noblock
 _LIBRARIES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 HERE = Path(__file__).parent
 GITHUB = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")  # a run that sees them tells GitHub what it found
-WITH_APPS = "plugin example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
+WITH_APPS = (
+    "plugin frameworks example* soak test_example_* test_readme.py calls/test_known_calls_are_answered.py".split()
+)
 """Folders and files that run apps. All others hold unit tests: pytest and the package's own dependencies are enough."""
 
 
@@ -45,6 +48,10 @@ _keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__,
 _keep("trio")
 _keep("hypothesis")  # its plugin imports it at the end of a run, and trio makes it warn
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started this run by `&`, and a child would keep that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class LeftOut(pytest.Collector):

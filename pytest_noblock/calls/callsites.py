@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,10 +14,11 @@ Position = tuple[int, int]
 """Line (the first is 1) and column (the first is 0, in UTF-8 bytes), as in `ast` and `co_positions`."""
 
 _STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
-_COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
+COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
 # Python 3.12 runs all comprehensions but generator expressions in the frame around them.
-_OWN_FRAME = (ast.Lambda, ast.GeneratorExp) if sys.version_info >= (3, 12) else (ast.Lambda, *_COMPREHENSIONS)
-FRAME_OF = {
+OWN_FRAME = (ast.Lambda, ast.GeneratorExp) if sys.version_info >= (3, 12) else (ast.Lambda, *COMPREHENSIONS)
+"""Expressions that run in a frame of their own."""
+FRAME_OF: dict[str, type[ast.expr]] = {
     "<lambda>": ast.Lambda,
     "<genexpr>": ast.GeneratorExp,
     "<listcomp>": ast.ListComp,
@@ -44,6 +45,8 @@ class CallSite(NamedTuple):
     """The method that `with` or `for` calls, though it is not written; None for a written call."""
     nested: bool
     """Whether it runs in a frame of its own: in a lambda or a generator expression."""
+    repeats: bool = False
+    """Whether it is part of a loop on its line: in a comprehension, or what that or a `for` loops over."""
 
     @property
     def begin(self) -> Position:
@@ -73,8 +76,18 @@ class CallSite(NamedTuple):
     def covers(self, line: int) -> bool:
         return self.begin[0] <= line <= self.end[0]
 
-    def holds(self, kind: type[ast.AST]) -> bool:
-        return any(isinstance(node, kind) for node in ast.walk(self.node))
+    def holds(self, expression: ast.expr) -> bool:
+        """Whether an expression of the same statement is a part of the call."""
+        return self.begin <= _begin(expression) and _end(expression) <= self.end
+
+
+class NamesOnLine(NamedTuple):
+    """What the statements of a line do with names."""
+
+    binders: Mapping[ast.Name, ast.expr]
+    """The lambda or comprehension that binds a name, of those names that one binds."""
+    rebound: frozenset[str]
+    """Names that a statement both reads and binds: `row = row.next()`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,8 @@ class _Source:
     """None where the text is no Python source."""
     sites: dict[tuple[int, str, int], list[CallSite]] = field(default_factory=dict)
     """The call sites found so far, by line, name of the code and its first line."""
+    names: dict[int, NamesOnLine] = field(default_factory=dict)
+    """By line, likewise."""
 
 
 _SOURCES: dict[str, _Source] = {}
@@ -119,6 +134,86 @@ def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
     return source.sites[key]
 
 
+def names_on(code: types.CodeType, line: int) -> NamesOnLine:
+    """What the statements that the line is part of do with names."""
+    source = _source(code.co_filename)
+    if line not in source.names:
+        binders: dict[ast.Name, ast.expr] = {}
+        rebound: set[str] = set()
+        for statement in _statements_at(source.tree, line):
+            inside = dict(_bound_inside(statement))
+            names = [each for each in _own_expressions(statement) if isinstance(each, ast.Name) and each not in inside]
+            read = {each.id for each in names if isinstance(each.ctx, ast.Load)}
+            rebound |= read & {each.id for each in names if not isinstance(each.ctx, ast.Load)}
+            binders |= inside
+        source.names[line] = NamesOnLine(binders, frozenset(rebound))
+    return source.names[line]
+
+
+def _own_expressions(statement: ast.AST) -> Iterator[ast.AST]:
+    """All expressions of a statement, without those of the statements in its body."""
+    waiting = [statement]
+    while waiting:
+        children = [each for each in ast.iter_child_nodes(waiting.pop()) if not isinstance(each, _STATEMENTS)]
+        yield from children
+        waiting += children
+
+
+def _bound_inside(statement: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:
+    """Names with the innermost lambda or comprehension that binds them. The first iterable is outside of it."""
+    waiting: list[tuple[ast.AST, Mapping[str, ast.expr]]] = [(statement, {})]
+    while waiting:
+        node, bound = waiting.pop()
+        if isinstance(node, ast.Name) and node.id in bound:
+            yield node, bound[node.id]
+        outside: list[ast.expr] = []
+        inside = bound
+        if isinstance(node, ast.Lambda):
+            outside = [each for each in (*node.args.defaults, *node.args.kw_defaults) if each is not None]
+            inside = {**bound, **dict.fromkeys(_parameters(node.args), node)}
+        elif isinstance(node, COMPREHENSIONS):
+            outside = [node.generators[0].iter]
+            targets = (each for one in node.generators for each in ast.walk(one.target))
+            inside = {**bound, **{each.id: node for each in targets if isinstance(each, ast.Name)}}
+        waiting += [(each, bound) for each in outside]
+        waiting += [(each, inside) for each in _children_but(node, outside)]
+
+
+def _children_but(node: ast.AST, others: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """The expressions below a node; what is one of the `others` is left out, also where it is a grandchild."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, (ast.arguments, ast.comprehension)):
+            yield from _children_but(each, others)
+        elif each not in others and not isinstance(each, _STATEMENTS):
+            yield each
+
+
+def _parameters(arguments: ast.arguments) -> list[str]:
+    named = [*arguments.posonlyargs, *arguments.args, arguments.vararg, *arguments.kwonlyargs, arguments.kwarg]
+    return [each.arg for each in named if each is not None]
+
+
+def names_around(file: str, line: int) -> frozenset[str]:
+    """The names that the functions around a line bind: parameters, and what their bodies bind."""
+    functions = functions_at(file, line)
+    names = {name for function in functions for node in own_nodes(function) for name in _names_bound(node)}
+    return frozenset(names.union(*(_parameters(function.args) for function in functions)))
+
+
+def _names_bound(node: ast.AST) -> list[str]:
+    """The names that a node itself binds in its function."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [each.asname or each.name.partition(".")[0] for each in names]
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return [name]
+    return []
+
+
 def syntax_tree(file: str) -> ast.Module | None:
     """The syntax tree of a file; None where there is none. It is shared: change nothing in it."""
     return _source(file).tree
@@ -147,33 +242,56 @@ def annotated_return(code: types.CodeType) -> str | None:
     return None
 
 
-def bound(file: str, line: int, name: str) -> ast.expr | None:
+class Imported(NamedTuple):
+    """What an import in a function binds to a name: a module, or a name of one."""
+
+    module: str
+    """As it is written: with leading dots where it counts from the package of the function's module."""
+    name: str | None
+
+
+Bound = ast.expr | Imported
+
+
+def bound(file: str, line: int, name: str) -> Bound | None:
     """What the functions around a line bind to a name, in one place alone: `lock = Lock()`, `with Session() as db`.
 
     For a frame of another thread, whose variables nobody may read. None where a parameter has the name.
     """
     for function in functions_at(file, line):
-        arguments = function.args
-        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        if name in [each.arg for each in (*named, arguments.vararg, arguments.kwarg) if each is not None]:
+        if name in _parameters(function.args):
             return None
-        values = [value for node in own_nodes(function) for value in _bindings(node, name)]
-        if values:
-            return values[0] if len(values) == 1 else None
+        nodes = list(own_nodes(function))
+        inside = {each for node in nodes if isinstance(node, ast.comprehension) for each in ast.walk(node.target)}
+        times = sum(_names_bound(node).count(name) for node in nodes if node not in inside)
+        if times:
+            values = [value for node in nodes for value in _bindings(node, name)]
+            return values[0] if len(values) == times == 1 else None
     return None
 
 
-def _bindings(node: ast.AST, name: str) -> Iterator[ast.expr]:
+def _bindings(node: ast.AST, name: str) -> Iterator[Bound]:
     targets: list[tuple[ast.expr | None, ast.expr | None]] = []
-    if isinstance(node, ast.Assign):
-        targets = [(target, node.value) for target in node.targets]
-    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
-        targets = [(node.target, node.value)]
-    elif isinstance(node, (ast.With, ast.AsyncWith)):
-        targets = [(item.optional_vars, item.context_expr) for item in node.items]
+    match node:
+        case ast.Assign():
+            targets = [(target, node.value) for target in node.targets]
+        case ast.AnnAssign() | ast.NamedExpr():
+            targets = [(node.target, node.value)]
+        case ast.With() | ast.AsyncWith():
+            targets = [(item.optional_vars, item.context_expr) for item in node.items]
+        case ast.Import() | ast.ImportFrom():
+            yield from _imports(node, name)
     for target, value in targets:
         if isinstance(target, ast.Name) and target.id == name and value is not None:
             yield value
+
+
+def _imports(node: ast.Import | ast.ImportFrom, name: str) -> Iterator[Imported]:
+    for each in node.names:
+        if isinstance(node, ast.ImportFrom) and (each.asname or each.name) == name:
+            yield Imported("." * node.level + (node.module or ""), each.name)
+        elif isinstance(node, ast.Import) and (each.asname or each.name.partition(".")[0]) == name:
+            yield Imported(each.name if each.asname else name, None)
 
 
 def own_nodes(function: Function) -> Iterator[ast.AST]:
@@ -260,28 +378,37 @@ def _sites_of(statement: ast.AST, line: int) -> list[CallSite]:
 
 
 def _written_calls(statement: ast.AST) -> Iterator[CallSite]:
-    waiting = [(child, False) for child in ast.iter_child_nodes(statement)]
+    waiting = [_Part(child) for child in ast.iter_child_nodes(statement)]
+    if isinstance(statement, (ast.For, ast.AsyncFor)):
+        waiting = [_Part(each.node, repeats=each.node is statement.iter) for each in waiting]
     while waiting:
-        node, nested = waiting.pop()
-        if isinstance(node, _STATEMENTS):
+        part = waiting.pop()
+        if isinstance(part.node, _STATEMENTS):
             continue
-        if isinstance(node, ast.Call):
-            yield CallSite(node, node.func, None, nested)
-        waiting += _parts(node, nested=nested)
+        if isinstance(part.node, ast.Call):
+            yield CallSite(part.node, part.node.func, None, part.nested, part.repeats)
+        waiting += _parts(part)
 
 
-def _parts(node: ast.AST, *, nested: bool) -> list[tuple[ast.AST, bool]]:
-    """The children of a node, each with whether it runs in a frame of its own.
+class _Part(NamedTuple):
+    """A node, with what `CallSite` says of a call that it is or holds."""
 
-    The first iterable of a generator expression runs in the frame around the expression.
-    """
+    node: ast.AST
+    nested: bool = False
+    repeats: bool = False
+
+
+def _parts(part: _Part) -> list[_Part]:
+    """The children of a node. The first iterable of a generator expression runs in the frame around the expression."""
+    node, nested, repeats = part
     if isinstance(node, ast.comprehension):
-        return [(child, nested) for child in (node.target, *node.ifs)]
-    inside = nested or isinstance(node, _OWN_FRAME)
-    parts = [(child, inside) for child in ast.iter_child_nodes(node)]
-    if isinstance(node, _COMPREHENSIONS):
+        return [_Part(child, nested, repeats) for child in (node.target, *node.ifs)]
+    inside = nested or isinstance(node, OWN_FRAME)
+    repeats = repeats or isinstance(node, COMPREHENSIONS)
+    parts = [_Part(child, inside, repeats) for child in ast.iter_child_nodes(node)]
+    if isinstance(node, COMPREHENSIONS):
         first, *others = node.generators
-        parts += [(first.iter, nested), *((other.iter, inside) for other in others)]
+        parts += [_Part(first.iter, nested, repeats), *(_Part(other.iter, inside, repeats) for other in others)]
     return parts
 
 
@@ -294,6 +421,26 @@ def _implied_calls(statement: ast.AST) -> Iterator[CallSite]:
         yield CallSite(statement.iter, statement.iter, "__next__", nested=False)
 
 
+def parts(sites: Iterable[CallSite], kinds: tuple[type[ast.expr], ...]) -> list[ast.expr]:
+    """The expressions of these kinds in any of the calls. Each node is looked at once: a chain may have 3,000 calls."""
+    seen: set[ast.AST] = set()
+    waiting: list[ast.AST] = [site.node for site in sites]
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting += ast.iter_child_nodes(node)
+    return [node for node in seen if isinstance(node, kinds)]
+
+
+def spans(node: ast.expr, begin: Position, end: Position) -> bool:
+    return _begin(node) <= begin and end <= _end(node)
+
+
+def _begin(node: ast.expr) -> Position:
+    return node.lineno, node.col_offset
+
+
 def _end(node: ast.expr) -> Position:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
@@ -302,8 +449,14 @@ _DECORATOR_LINES = 30
 """The `def` is searched in so many lines from the first decorator on. Without a `def` the decorator's line is taken."""
 
 
-def def_line(file: str, first: int) -> int:
-    """The line of a function's `def`, where `first` is the first line of its code: a decorator's, if it has one."""
+def def_line(file: str, first: int, name: str) -> int:
+    """The line of the `def` of the function `name`; `first` is the first line of its code: that of a decorator, if any.
+
+    A lambda and a generator expression begin where they are written: a `def` after them is another function's.
+    """
+    if name.startswith("<"):
+        return first
     lines = source_lines(file)
+    begins = re.compile(rf"\s*(?:async\s+def|def|class)\s+{re.escape(name)}\b")
     following = enumerate(lines[first - 1 : first - 1 + _DECORATOR_LINES], first)
-    return next((number for number, text in following if text.lstrip().startswith(("def ", "async def "))), first)
+    return next((number for number, text in following if begins.match(text)), first)

@@ -7,6 +7,7 @@ instances. A call is taken for an instance of the class that it makes, or that i
 import ast
 import builtins
 import inspect
+import io
 import pathlib
 import sys
 import types
@@ -14,8 +15,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from pytest_noblock.calls.callsites import annotated_return, parsed
-from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents, path_of
+from pytest_noblock.calls.callsites import Bound, Imported, annotated_return, parsed
+from pytest_noblock.calls.public_names import ancestors, class_contents, found_at, is_a, module_contents, path_of
+from pytest_noblock.calls.scopes import Place
 
 NO_OBJECT = object()
 """Stands for an object of which only the type is known."""
@@ -43,30 +45,66 @@ class FrameScope:
     """The names that a frame sees, and what was inferred from them: each link of a chain of calls is inferred once."""
 
     def __init__(
-        self, namespace: Mapping[str, object], bound: Callable[[str], ast.expr | None] = lambda _name: None
+        self,
+        namespace: Mapping[str, object],
+        bound: Callable[[str], Bound | None] = lambda _name: None,
+        *,
+        variables: Mapping[str, object] | None = None,
+        place: Callable[[ast.Name], Place] = lambda _name: "global",
     ) -> None:
-        """`bound`: what the source binds to a name that the namespace does not have: a local, or one of a closure."""
+        """`namespace`: the globals. `variables`: the frame's own; None: another thread runs it.
+
+        `bound`: what the source binds to a name of which neither knows the value. `place`: whose a name is.
+        """
         self.namespace = namespace
+        self.variables = variables
         self._bound = bound
-        self._bindings: dict[str, ast.expr | None] = {}
+        self._place = place
+        self._bindings: dict[ast.Name, Bound | None] = {}
         self.inferred: dict[ast.expr, Inferred | None] = {}
         self.names: dict[ast.expr, str | None] = {}
         """The names of what was called, see `resolve`."""
 
-    def binding(self, name: str) -> ast.expr | None:
-        """What the source binds to a name of which the namespace knows nothing; None for `row = row.next()`."""
+    def binding(self, name: ast.Name) -> Bound | None:
+        """What the source binds to a name of which nobody knows the value; None for `row = row.next()`."""
         if name not in self._bindings:
-            value = None if _lookup(name, self) is not None else self._bound(name)
-            itself = value is not None and any(
-                isinstance(each, ast.Name) and each.id == name for each in ast.walk(value)
+            known = self._place(name) == "elsewhere" or self.value(name) is not None
+            value = None if known else self._bound(name.id)
+            itself = isinstance(value, ast.expr) and any(
+                isinstance(each, ast.Name) and each.id == name.id for each in ast.walk(value)
             )
             self._bindings[name] = None if itself else value
         return self._bindings[name]
 
+    def value(self, name: ast.Name) -> Inferred | None:
+        """What a name stands for; None where the values of its scope are not known."""
+        match self._place(name):
+            case "global":
+                return _global(name.id, self)
+            case "local":
+                return _read(self.variables, name.id)
+            case "local or global":
+                known = self.variables is not None
+                return _read(self.variables, name.id) or (_global(name.id, self) if known else None)
+            case _:
+                return None
+
+    def imported(self, what: Imported) -> Inferred | None:
+        """What an import has bound, if its module is there."""
+        package = _read(self.namespace, "__package__")
+        module = what.module
+        if module.startswith("."):
+            if package is None or type(package.thing) is not str:
+                return None
+            up = len(module) - len(module.lstrip(".")) - 1
+            module = ".".join([*package.thing.split(".")[: -up or None], *filter(None, [module.lstrip(".")])])
+        found = sys.modules.get(module) if what.name is None else found_at(f"{module}.{what.name}")
+        return None if found is None else _of(found)
+
     @cached_property
     def own_package(self) -> str:
         """The top-level package of the frame's code; empty where it has none."""
-        name = _lookup("__name__", self)
+        name = _global("__name__", self)
         return name.thing.partition(".")[0] if name and is_a(name.thing, str) else ""
 
 
@@ -79,21 +117,27 @@ def infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
 
 def _infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
     match expression:
-        case ast.Name(id=name):
-            value = scope.binding(name)
-            return _lookup(name, scope) if value is None else infer(value, scope)
+        case ast.Name():
+            return _named(expression, scope)
         case ast.Constant(value=value):
             return Inferred(type(value))
         case ast.Attribute(value=owner, attr=name):
             inferred = infer(owner, scope)
             return _attribute(inferred, name) if inferred else None
-        case ast.Call(func=function):
-            return _result(function, scope)
+        case ast.Call():
+            return _result(expression, scope)
         case ast.BinOp(left=left, op=ast.Div()):
             inferred = infer(left, scope)
             return Inferred(inferred.cls) if inferred and issubclass(inferred.cls, pathlib.PurePath) else None
     literal = _LITERALS.get(type(expression))
     return Inferred(literal) if literal else None
+
+
+def _named(name: ast.Name, scope: FrameScope) -> Inferred | None:
+    value = scope.binding(name)
+    if isinstance(value, Imported):
+        return scope.imported(value)
+    return scope.value(name) if value is None else infer(value, scope)
 
 
 def _attribute(owner: Inferred, name: str) -> Inferred | None:
@@ -141,11 +185,18 @@ def _of(thing: object) -> Inferred:
     return Inferred(type(thing), thing)
 
 
-def _lookup(name: str, scope: FrameScope) -> Inferred | None:
+def _global(name: str, scope: FrameScope) -> Inferred | None:
+    found = _read(scope.namespace, name)
+    return _of(vars(builtins)[name]) if found is None and name in vars(builtins) else found
+
+
+def _read(names: Mapping[str, object] | None, name: str) -> Inferred | None:
+    if names is None:
+        return None
     try:
-        return _of(scope.namespace[name])
+        return _of(names[name])
     except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
-        return _of(vars(builtins)[name]) if name in vars(builtins) else None
+        return None
 
 
 def _from_class(value: object, owner: Inferred) -> Inferred | None:
@@ -168,18 +219,33 @@ def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Inferred | N
         return None
 
 
-def _result(function: ast.expr, scope: FrameScope) -> Inferred | None:
+def _result(call: ast.Call, scope: FrameScope) -> Inferred | None:
+    function = call.func
     if isinstance(function, ast.Name) and function.id == "super":
         return _base(scope)
     made_by = infer(function, scope)
     if made_by is None:
         return None
+    if made_by.thing is open:
+        return _opened(call)
     owner = infer(function.value, scope) if isinstance(function, ast.Attribute) else None
     return Inferred(made_by.thing) if is_a(made_by.thing, type) else _annotated(made_by.thing, owner)
 
 
+def _opened(call: ast.Call) -> Inferred | None:
+    """The file that `open` gives, by the mode as it is written."""
+    keywords = {each.arg: each.value for each in call.keywords}
+    mode = call.args[1] if len(call.args) > 1 else keywords.get("mode", ast.Constant("r"))
+    if len(call.args) > 2 or {None, "buffering"} & keywords.keys() or not isinstance(mode, ast.Constant):
+        return None
+    text = str(mode.value)
+    if "b" not in text:
+        return Inferred(io.TextIOWrapper)
+    return Inferred(io.BufferedRandom if "+" in text else io.BufferedReader if "r" in text else io.BufferedWriter)
+
+
 def _base(scope: FrameScope) -> Inferred | None:
-    here = _lookup("__class__", scope)
+    here = _read(scope.variables, "__class__") or _read(scope.namespace, "__class__")
     bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
     return Inferred(bases[0]) if bases else None
 

@@ -3,18 +3,30 @@
 Reads sources and what is already in memory. Imports nothing, runs no user code, and raises nothing, whatever it reads.
 """
 
+import ast
 import dis
 import itertools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from pytest_noblock.calls import public_names
-from pytest_noblock.calls.callsites import FRAME_OF, CallSite, Position, bound, call_sites, source_lines
-from pytest_noblock.calls.inference import FrameScope
+from pytest_noblock.calls.callsites import (
+    COMPREHENSIONS,
+    FRAME_OF,
+    CallSite,
+    Position,
+    bound,
+    call_sites,
+    parts,
+    source_lines,
+    spans,
+)
+from pytest_noblock.calls.inference import FrameScope, Inferred, infer
 from pytest_noblock.calls.known import Entry, is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.resolve import callee, is_resolved
+from pytest_noblock.calls.scopes import Scope
 
 _CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")
@@ -53,17 +65,20 @@ def called(
     lasti: int | None = None,
     *,
     below: str | None = None,
+    variables: Mapping[str, object] | None = None,
 ) -> str | None:
     """The call that `code` makes at `line`: the running one where its frame's `lasti` is given, else the likeliest.
 
-    `namespace` holds the frame's locals over its globals. `below`: the public name of the function whose frame was seen
-    below this one, if it is a library's: it names what the namespace cannot resolve (a closure, an attribute of a
-    local) and what is no call in the source (an attribute that loads a relation). None where the line or the
-    instruction calls nothing, or where there is no source.
+    `namespace` holds the frame's globals, `variables` its locals, where the frame's own thread asks. `below`: the
+    public name of the function whose frame was seen below this one, if it is a library's: it names what the namespace
+    cannot resolve (a closure, an attribute of a local) and what is no call in the source (an attribute that loads a
+    relation). None where the line or the instruction calls nothing, or where there is no source.
     """
-    scope = FrameScope(namespace, partial(bound, code.co_filename, line))
     at = _instruction(code, lasti)
-    sites = call_sites(code, at.begin[0] if at else line)
+    line = at.begin[0] if at else line
+    place = Scope(code, line, later=at is None).place
+    scope = FrameScope(namespace, partial(bound, code.co_filename, line), variables=variables, place=place)
+    sites = call_sites(code, line)
     name = _named(at, sites, line, code, scope)
     return below if below is not None and _is_better(below, name, sites, scope) else name
 
@@ -88,10 +103,13 @@ def _named(
     at: _Instruction | None, sites: list[CallSite], line: int, code: types.CodeType, scope: FrameScope
 ) -> str | None:
     if at is None:
-        return _likeliest(_on_line(sites, line), code, scope)
-    if not at.calls():
-        return _likeliest(_around(sites, code), code, scope)
-    return _running(at, sites, code, scope)
+        return _likeliest([site for site in _on_line(sites, line) if not _only_counts(site, scope)], code, scope)
+    return _running(at, sites, code, scope) if at.calls() else _consumer(at, sites, code, scope)
+
+
+def _only_counts(site: CallSite, scope: FrameScope) -> bool:
+    """Whether the call is the least part of a loop on its line: `range` in `[n * n for n in range(count)]`."""
+    return callee(site, scope) in _CHEAP and (site.repeats or bool(parts([site], COMPREHENSIONS)))
 
 
 def own_name(code: types.CodeType, namespace: Mapping[str, object]) -> str | None:
@@ -123,8 +141,8 @@ def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scop
     name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
     if name in _CONSUMERS and (inner := _likeliest([site for site in sites if _within(site, exact[-1])], code, scope)):
         return inner if known(inner) else name
-    if name in _CHEAP and at.opcode.startswith(_ITERATING):
-        return _likeliest(_around(sites, code), code, scope)
+    if not (exact or inside) or (name in _CHEAP and (at.opcode.startswith(_ITERATING) or code.co_name in FRAME_OF)):
+        return _consumer(at, sites, code, scope) or (name if not at.opcode.startswith(_ITERATING) else None)
     return name
 
 
@@ -136,17 +154,48 @@ def _on_line(sites: list[CallSite], line: int) -> list[CallSite]:
     return [site for site in sites if site.line == line] or [site for site in sites if site.covers(line)] or sites
 
 
-def _around(sites: list[CallSite], code: types.CodeType) -> list[CallSite]:
-    """The call that consumes a lambda, a comprehension or a generator expression: it waits for that code."""
+def _consumer(at: _Instruction, sites: list[CallSite], code: types.CodeType, scope: FrameScope) -> str | None:
+    """The call that consumes the lambda, comprehension or generator expression that runs: it waits for that code."""
     kind = FRAME_OF.get(code.co_name)
-    return [site for site in sites if site.holds(kind)][:1] if kind else []
+    kinds = COMPREHENSIONS if kind is None else (kind,)
+    running = [each for each in parts(sites, kinds) if spans(each, at.begin, at.end)]
+    around = (site for site in sites if any(map(site.holds, running)))
+    return next((name for site in around if (name := callee(site, scope)) not in _CHEAP), None)
 
 
 def _likeliest(sites: list[CallSite], code: types.CodeType, scope: FrameScope) -> str | None:
-    in_own_frame = code.co_name in FRAME_OF
-    named = [(callee(site, scope), site.nested != in_own_frame) for site in sites]
-    ranked = [(_rank(name), elsewhere, order, name) for order, (name, elsewhere) in enumerate(named) if name]
+    named = [(site, name) for site in sites if (name := callee(site, scope))]
+    elsewhere, makers = _elsewhere(sites, code), _makers([site for site, _ in named], scope)
+    ranked = [
+        (rank := _rank(name), elsewhere[site.node], rank > 1 and site.node in makers, order, name)
+        for order, (site, name) in enumerate(named)
+    ]
     return min(ranked)[-1] if ranked else None
+
+
+def _elsewhere(sites: Sequence[CallSite], code: types.CodeType) -> dict[ast.expr, bool]:
+    """Which calls another frame makes than the one of `code`: by the positions of its instructions, if it has any."""
+    ends = _ends_of_calls(code) if len(sites) > 1 else set()
+    here = {site.node for site in sites if ends & {site.end, site.name_end}}
+    in_own_frame = code.co_name in FRAME_OF
+    return {site.node: site.node not in here if here else site.nested != in_own_frame for site in sites}
+
+
+def _ends_of_calls(code: types.CodeType) -> set[Position]:
+    operations = code.co_code
+    ends = ((at, last, end) for at, (_, last, _, end) in enumerate(code.co_positions()) if last and end is not None)
+    return {(last, end) for at, last, end in ends if dis.opname[operations[2 * at]].startswith(_CALLING)}
+
+
+def _makers(sites: Sequence[CallSite], scope: FrameScope) -> set[ast.expr]:
+    """Calls that make what is then called: `Report()` of `Report().render()`, `find(name)` of `find(name)(row)`."""
+    makers = {site.target.value for site in sites if isinstance(site.target, ast.Attribute)}
+    made = {each for each in makers if isinstance(each, ast.Call) and _is_class(infer(each.func, scope))}
+    return made | {site.target for site in sites if isinstance(site.target, ast.Call)}
+
+
+def _is_class(what: Inferred | None) -> bool:
+    return what is not None and public_names.is_a(what.thing, type)
 
 
 def _rank(name: str) -> int:

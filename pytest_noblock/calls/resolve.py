@@ -4,7 +4,7 @@ import ast
 import types
 from functools import partial
 
-from pytest_noblock.calls.callsites import CallSite
+from pytest_noblock.calls.callsites import CallSite, Imported
 from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, held, infer
 from pytest_noblock.calls.known import is_async, known
 from pytest_noblock.calls.public_names import (
@@ -135,8 +135,7 @@ def _written(target: ast.expr, scope: FrameScope, *, through: bool = False) -> s
     """
     match target:
         case ast.Name(id=name):
-            value = scope.binding(name) if through else None
-            return name if value is None else _written(value, scope, through=True)
+            return (through and _bound(target, scope)) or name
         case ast.Attribute(value=owner, attr=name):
             before = _written(owner, scope, through=through)
             return f"{before}.{name}" if before else name
@@ -149,3 +148,11 @@ def _written(target: ast.expr, scope: FrameScope, *, through: bool = False) -> s
         case ast.Await(value=awaited):
             return _written(awaited, scope)
     return None
+
+
+def _bound(name: ast.Name, scope: FrameScope) -> str | None:
+    """What the source binds to a name, as it is written there."""
+    value = scope.binding(name)
+    if isinstance(value, Imported):
+        return ".".join(filter(None, value)).lstrip(".")
+    return None if value is None else _written(value, scope, through=True)

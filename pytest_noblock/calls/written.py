@@ -2,7 +2,7 @@
 
 import ast
 
-from pytest_noblock.calls.callsites import functions_at, own_nodes, statements_of_module
+from pytest_noblock.calls.callsites import COMPREHENSIONS, functions_at, own_nodes, statements_of_module
 
 _AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
@@ -19,6 +19,13 @@ def called_at(file: str, line: int, name: str) -> str | None:
     named = {text for text in texts if text is not None and text.rpartition(".")[2] == name}
     found: set[str | None] = {*named} or {*texts}
     return next(iter(found)) if len(found) == 1 else None
+
+
+def consumes(file: str, line: int, call: str) -> bool:
+    """Whether the call on this line reads a comprehension or a generator expression: it is the loop's, as `sum` is."""
+    name = call.rpartition(".")[2]
+    same = (each for each in _calls_on(file, line) if (_dotted(each.func) or "").rpartition(".")[2] == name)
+    return any(isinstance(node, COMPREHENSIONS) for each in same for part in each.args for node in ast.walk(part))
 
 
 def _is_await(node: ast.AST) -> bool:
@@ -45,4 +52,7 @@ def _dotted(node: ast.expr) -> str | None:
     if isinstance(node, ast.Attribute):
         before = _dotted(node.value)
         return f"{before}.{node.attr}" if before else None
+    if isinstance(node, ast.Call):  # `Report().render`: what is called is an attribute of what the call makes
+        made = _dotted(node.func)
+        return f"{made}({'...' if node.args or node.keywords else ''})" if made else None
     return None

@@ -24,10 +24,11 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
-from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks import others, starlette
 from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.network.call_shapes import sees_polls_of
+from pytest_noblock.engine.now import thread_cpu
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
@@ -70,6 +71,7 @@ _STARLETTE: Patches = Patches(
     starlette.MODULES,
     at_once=("starlette.applications", "fastapi"),  # once one of these is imported, so is all that is patched
 )
+_OTHERS = Patches(others.patches, others.MODULES, at_once=others.MODULES)
 _FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
 _RUN_ONCE = Patches(lambda: [Patch(base_events.BaseEventLoop, "_run_once", _run_once)])
 """In only once a loop has come whose selector nobody sees, as Windows' proactor."""
@@ -136,7 +138,7 @@ def cover_c_calls(user: "UserCode") -> None:
 
 
 def _sets(entry_points: Patches | None) -> tuple[Patches, ...]:
-    ours = (_PYTHON, _STARLETTE, _FIRST_USES)
+    ours = (_PYTHON, _STARLETTE, _OTHERS, _FIRST_USES)
     return ours if entry_points is None else (*ours, entry_points)
 
 
@@ -236,10 +238,13 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
             or owner is ours
             or (meter := meters.get(ident())) is None
         ):
+            began = thread_cpu() if owner is ours else 0
             try:
                 original(handle)
             finally:
                 handle = None  # type: ignore[assignment]  # as in CPython's: what a callback raised keeps this frame
+            if began and (meter := meters.get(ident())) is not None:
+                meter.deductions.ever += thread_cpu() - began  # the client's own, as to encode what it uploads
             if stepping and (meter := stepping.get(ident())) is not None:
                 guarded(meter.end)  # a request entered the app in this very step
             return

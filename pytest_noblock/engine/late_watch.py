@@ -7,7 +7,7 @@ first request that enters starts a watch of its own.
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.watch import Kit, RequestWatch
 
@@ -50,7 +50,7 @@ class LateWatch:
     def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
         """See `boundary.Watcher`; a watch is asked that saw the app's start."""
 
-    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         with _starting:
             if self._watch is None:

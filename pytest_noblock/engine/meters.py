@@ -4,7 +4,7 @@ The fixture's run, a watched test and the self-check all make their meters here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter
-from pytest_noblock.model.segment import Sample, Segment
+from pytest_noblock.model.segment import Sample, Segment, held_together
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 _LATE_NS = 2 * SWITCH_INTERVAL_NS
@@ -55,15 +55,20 @@ class MeterKit:
         clock = LinuxClock(born) if self.kind == "full" else PortableClock()
         return StepMeter(clock, self.user, self._sockets)
 
-    def with_samples(self, segments: Sequence[tuple[Segment, int]]) -> tuple[Segment, ...]:
+    def with_samples(self, segments: Sequence[tuple[Segment, int]], least: int = 0) -> tuple[Segment, ...]:
         """Each segment with the samples of its step. `segments` has pairs: a segment, and the number of its step.
 
         Several segments may have one number, as they follow each other at once. The watchdog forgets its samples.
+        Where the app held the loop for less than `least` ns, and made no call, the machine made the step long: it gets
+        none. To name what their frames call costs a millisecond and more.
         """
-        by_step: defaultdict[int, list[Sample]] = defaultdict(list)
-        for sample in self.watchdog.take() if self._has_watchdog() else ():
-            by_step[sample.step].append(_sample(sample, self.user))
         last = {step: number for number, (_segment, step) in enumerate(segments)}
+        by_step: defaultdict[int, list[Sample]] = defaultdict(list)
+        raw = self.watchdog.take() if self._has_watchdog() else []
+        wanted = _long(segments, least) if raw else frozenset()
+        for sample in raw:
+            if sample.step in wanted:
+                by_step[sample.step].append(_sample(sample, self.user))
         return tuple(
             segment._replace(samples=_up_to(None if last[step] == number else segment.ended, by_step[step]))
             for number, (segment, step) in enumerate(segments)
@@ -108,7 +113,8 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
 
     The watchdog samples a step that is `sample_after` ns old. An `exact` run has
     counters at every user line and no watchdog, because samples would disturb the
-    counters. Where somebody else owns the tracer, the run has the watchdog and no counters.
+    counters. Where somebody else owns the tracer, the run has the watchdog and no counters;
+    so it has from the step on before which the counters gave up, in a hot loop.
     """
     kit = MeterKit(kind, user)
     with ExitStack() as stack:
@@ -120,17 +126,30 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         stack.callback(meter.close)
         stack.enter_context(metered(meter))
         cover_c_calls(user)
-        if not (exact and stack.enter_context(_counting_lines(kit, meter))):
+
+        def by_looks() -> None:
             kit.watchdog.after = sample_after
+            meter.attach_lines(None)
             meter.attach_watchdog(kit.watchdog)
+
+        if not (exact and stack.enter_context(_counting_lines(kit, meter, by_looks))):
+            by_looks()
         yield result
 
 
-def _counting_lines(kit: MeterKit, meter: StepMeter) -> AbstractContextManager[bool]:
+def _counting_lines(kit: MeterKit, meter: StepMeter, gave_up: Callable[[], None]) -> AbstractContextManager[bool]:
     from pytest_noblock.engine.steps.line_costs import LineCounters  # most runs are not exact
     from pytest_noblock.engine.steps.line_tracers import counting
 
-    return counting(meter, LineCounters(meter, kit.user, kit.new_sockets()), kit.user)
+    return counting(meter, LineCounters(meter, kit.user, kit.new_sockets(), gave_up), kit.user)
+
+
+def _long(segments: Sequence[tuple[Segment, int]], least: int) -> frozenset[int]:
+    """The numbers of the steps in which the app held the loop for so long, together with others of the same turn."""
+    turns = held_together(segment for segment, _step in segments)
+    return frozenset(
+        step for segment, step in segments if segment.has_call or max(segment.held, turns[segment.turn]) >= least
+    )
 
 
 def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import opcode
-from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
@@ -15,8 +14,8 @@ from pytest_noblock.model.frames import Form, Frame, Stack
 RawFrame = tuple[CodeType, int, int, dict[str, object]]
 """Code, line, offset of the last instruction, globals: all that another thread may safely keep of a running frame."""
 
-_NOWHERE = -1
-"""The offset in a raw frame whose line is not known."""
+_NOWHERE, _AT_NO_INSTRUCTION = -1, -2
+"""The offset in a raw frame whose line is not known; and in one whose line is, and no more."""
 _DEEPEST = 200
 """Frames further out are left off: a recursion repeats itself."""
 
@@ -106,10 +105,17 @@ def _has_just_begun(frame: RawFrame) -> bool:
 
 
 def _anywhere_in_first(frames: Sequence[RawFrame]) -> list[RawFrame]:
-    """The frames, the first one at no certain line: at its function's first line, and at no instruction."""
+    """The frames, the first one at no certain line: at its function's first line, and at no instruction.
+
+    A body of one line leaves no doubt: `def load(): return json.loads(TEXT)`.
+    """
     if not frames:
         return []
     (code, _line, _lasti, namespace), *outer = frames
+    lines = {line for *_, line in code.co_lines() if line is not None}
+    first, *others = sorted(lines - {code.co_firstlineno} or lines)
+    if not others:
+        return [(code, first, _AT_NO_INSTRUCTION, namespace), *outer]
     return [(code, code.co_firstlineno, _NOWHERE, namespace), *outer]
 
 
@@ -134,10 +140,11 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     for code, line, lasti, namespace in frames:
         frame = frame_at(code, line, namespace, user)
         if frame.user and lasti == _NOWHERE:
-            frame = frame._replace(line=callsites.def_line(code.co_filename, line))
+            frame = frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
         elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
-            frame = frame._replace(call=names.called(code, line, namespace, lasti, below=below))
+            at = None if lasti == _AT_NO_INSTRUCTION else lasti
+            frame = frame._replace(call=names.called(code, line, namespace, at, below=below))
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
         named = named or frame.user
@@ -156,7 +163,7 @@ def user_line(frames: Sequence[RawFrame], user: UserCode) -> Frame | None:
         if frame.user and lasti == _NOWHERE:
             from pytest_noblock.calls import callsites
 
-            return frame._replace(line=callsites.def_line(code.co_filename, line))
+            return frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
         if frame.user:
             return frame
     return None
@@ -226,7 +233,7 @@ def called_from(frame: FrameType, line: int, lasti: int | None = None, *, below:
     """The call made at `line`, named by the frame's variables as well: only the frame's own thread may read them."""
     from pytest_noblock.calls import names
 
-    return names.called(frame.f_code, line, ChainMap(frame.f_locals, frame.f_globals), lasti, below=below)
+    return names.called(frame.f_code, line, frame.f_globals, lasti, below=below, variables=frame.f_locals)
 
 
 def _running_call(frame: FrameType, below: FrameType | None) -> str | None:

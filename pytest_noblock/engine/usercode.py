@@ -6,6 +6,7 @@ import sys
 import sysconfig
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 PACKAGE = os.path.join(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]), "")
 """The folder of this package, with a separator at the end: no file in it is user code."""
@@ -42,12 +43,14 @@ class UserCode:
     def is_new(self, app: object) -> bool:
         """Whether nobody has asked so for this app before.
 
-        An ASGI app is any callable: it may have no hash, and it may allow no weak reference.
+        An ASGI app is any callable: it may have no hash, and it may allow no weak reference. Such an app is new each
+        time, as Litestar's and Sanic's: what is kept of it would keep it.
         """
         known = self._apps.get(id(app))
         if known is not None and known() is app:
             return False
-        self._apps[id(app)] = _reference(app)
+        with suppress(TypeError):
+            self._apps[id(app)] = weakref.ref(app)
         return True
 
     def include(self, packages: Iterable[str]) -> None:
@@ -91,13 +94,6 @@ class UserCode:
     def _absolute(self, file: str) -> str:
         """The name without `..`. Not from the working folder: a test may change it, and may remove it."""
         return _normal(_join(self._root, file))
-
-
-def _reference(app: object) -> Callable[[], object]:
-    try:
-        return weakref.ref(app)
-    except TypeError:
-        return lambda: app
 
 
 def _is_a_tests(parts: list[str]) -> bool:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
-from pytest_noblock.engine.exchange import ASGIApp, LiveExchange
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.meters import MeterKit
+from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
@@ -36,7 +37,7 @@ _of_fixtures: "list[RequestWatch]" = []
 class Kit:
     """What watches need: one for the session where every test is watched, else one for each test."""
 
-    def __init__(self, kind: Meter, user: UserCode, new_app: Callable[[ASGIApp], None] = lambda _app: None) -> None:
+    def __init__(self, kind: Meter, user: UserCode, new_app: Callable[[object], None] = lambda _app: None) -> None:
         """`new_app`: is told of each app when a request enters it for the first time, on the thread that runs it."""
         self.kind = kind
         self.new_app = new_app
@@ -56,6 +57,8 @@ class RequestWatch:
     """
 
     segments: tuple[Segment, ...] = ()
+    sent: tuple[str, int] | None = None
+    """By which client the test's thread sent most requests, and how many; None where it sent none."""
     _pools: "WatchedPools | None" = None
     _slowdown = 1
     _patched = False
@@ -118,11 +121,13 @@ class RequestWatch:
         if self._kit.kind == "full":
             watchdog.between_steps = self.gaps
         entry_points.watcher = self
+        SENT.begin()
         self._open_loops.start()
 
     def stop(self) -> None:
         """Requests are not seen any more. The patches stay until `leave`, or until the next watch inherits them."""
         self._kit.entry_points.watcher = None
+        self.sent = SENT.most()
         watchdog = self._kit.meters.watchdog
         try:
             self._wait_for_others()
@@ -133,7 +138,7 @@ class RequestWatch:
             for thread in list(self._metered):
                 self._finish(thread)
         if self._ended:
-            self.segments = self._kit.meters.with_samples(self._ended)
+            self.segments = self._kit.meters.with_samples(self._ended, self._sample_after)
         _of_fixtures[:] = [self]
 
     def _wait_for_others(self) -> None:
@@ -159,7 +164,7 @@ class RequestWatch:
         self._ended.clear()
         for thread in list(self._metered):
             self._finish(thread)
-        self.segments = self._kit.meters.with_samples(self._ended)
+        self.segments = self._kit.meters.with_samples(self._ended, self._sample_after)
         self.records = list(self._stops)
         self.gaps = self._new_gaps()
         self._pools = None
@@ -208,7 +213,7 @@ class RequestWatch:
         """See `boundary.Watcher`."""
         return self._kit.entry_points.watcher
 
-    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
         """See `boundary.Watcher`."""
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))

@@ -98,9 +98,11 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
     result = []
     for exact in candidates.values():
         before = _matching(first, exact)
+        if before is not None and key(before) != key(exact) and key(before) in candidates:
+            before = None  # it is another one: what came again at its own place came but once
         times = sum(_shows(run, exact) for run in runs) + (before is not None)
         if times >= needed and (before is not None or _needs_no_limit(exact) or _moved(exact, first, runs)):
-            result.append(_merged(before, exact))
+            result.append(_merged(before, exact) if before else _in_first_run(exact, first, runs))
     return sorted(result, key=lambda finding: -finding.blocked_ns)
 
 
@@ -114,6 +116,21 @@ def _moved(exact: Finding, first: Sequence[Finding], runs: Sequence[dict[Key, Fi
         return False
     same = [each for each in first if (each.kind, each.phase) == (exact.kind, exact.phase)]
     return any(all(key(each) not in run for run in runs) for each in same)
+
+
+def _in_first_run(exact: Finding, first: Sequence[Finding], runs: Sequence[dict[Key, Finding]]) -> Finding:
+    """A finding of the later runs, which the first run shows otherwise: at a wrong line, or as another kind.
+
+    The moments are those of the first run: its probes waited then.
+    """
+    others = [each for each in first if each.phase == exact.phase and all(key(each) not in run for run in runs)]
+    ranked = sorted(others, key=lambda each: (_place(each) != _place(exact), each.kind != exact.kind))
+    shown = next((each for each in ranked if 2 * each.blocked_ns >= exact.blocked_ns), exact)
+    return replace(exact, stalls=shown.stalls, count=shown.count, confirmed=True)
+
+
+def _place(finding: Finding) -> tuple[str | None, int | None]:
+    return finding.file, finding.line
 
 
 def open_after(first: Sequence[Finding], confirmed: Sequence[Finding]) -> list[Finding]:
@@ -142,7 +159,11 @@ def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> 
     """
     later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
     pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
-    result = [replace(finding if finding.file else match, confirmed=True) for finding, match in pairs if match]
+    result = [
+        replace(finding if finding.file else match, stalls=finding.stalls, count=finding.count, confirmed=True)
+        for finding, match in pairs
+        if match
+    ]
     return [*result, *_at_another_line([finding for finding, match in pairs if not match], again)]
 
 
@@ -152,7 +173,7 @@ def _at_another_line(alone: Sequence[Finding], again: Sequence[Sequence[Finding]
     *earlier, last = again or [()]
     before = {key(finding) for run in earlier for finding in run}
     moved = [each for each in last if (each.kind, each.phase) in kinds and each.file and key(each) in before]
-    return [replace(finding, confirmed=True) for finding in moved]
+    return [_in_first_run(finding, alone, ()) for finding in moved]
 
 
 def _same(finding: Finding, other: Finding) -> bool:
@@ -180,16 +201,14 @@ def _shows(run: Mapping[Key, Finding], exact: Finding) -> bool:
     return key(exact) in run or any(_may_be_the_same(each, exact) for each in run.values())
 
 
-def _merged(before: Finding | None, exact: Finding) -> Finding:
+def _merged(before: Finding, exact: Finding) -> Finding:
     """The finding of the later run; where counters add time to its kind, with the times of the first run."""
-    if before is None:
-        return replace(exact, confirmed=True)
     longer_before = before.blocked_ns > exact.blocked_ns and key(before) == key(exact)
     if longer_before or KINDS[exact.kind].counters_add_to_it:
         exact = _as_in_first_run(before, exact)
     if key(before) == key(exact):
         exact = replace(exact, count=before.count)
-    if _saw_the_call(before, exact):
+    if _saw_the_call(before, exact) or _saw_no_call(before, exact):
         exact = replace(exact, call=before.call, replacement=before.replacement, reason=before.reason)
     return replace(exact, stalls=before.stalls, syscall=exact.syscall or before.syscall, confirmed=True)
 
@@ -199,6 +218,12 @@ def _saw_the_call(before: Finding, exact: Finding) -> bool:
     same = (before.file, before.line, exact.evidence) == (exact.file, exact.line, "line counters")
     seen = before.call is not None and before.evidence in ("call", "sample")
     return same and seen and (known(before.call) is not None or known(exact.call) is None)
+
+
+def _saw_no_call(before: Finding, exact: Finding) -> bool:
+    """Whether looks met the line outside of its calls: `items[len(rows) :] = (n * n for n in rows)` computes itself."""
+    same = (before.file, before.line, before.evidence) == (exact.file, exact.line, "sample")
+    return same and before.kind == "cpu" and before.call is None and known(exact.call) is None
 
 
 def _as_in_first_run(before: Finding, exact: Finding) -> Finding:

@@ -82,7 +82,7 @@ def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
         place = _heaviest(seen)
     else:
         place = _of_definition(segment, exchange, [look for look in looks if burning(look.sample.stack) is None])
-    return place._replace(first_use=first_use)
+    return place._replace(first_use=first_use, unseen=not looks)
 
 
 def _looks(segment: Segment) -> list[_Look]:
@@ -155,7 +155,9 @@ def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
     defined = exchange.defined if exchange is not None and place.frame is None else None
     if defined is None:
         return place
-    return BlamedLine(defined._replace(line=def_line(defined.file, defined.line)), place.stack, "endpoint")
+    return BlamedLine(
+        defined._replace(line=def_line(defined.file, defined.line, defined.function)), place.stack, "endpoint"
+    )
 
 
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:
@@ -164,7 +166,11 @@ def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:
     frame = exchange.defined
     if exchange.phase_at(segment.began) is Phase.BACKGROUND:
         frame = next((task.defined for task in exchange.tasks if _overlaps(segment, task.began, task.ended)), frame)
-    return frame and frame._replace(line=def_line(frame.file, frame.line))
+    return frame and _at_def(frame)
+
+
+def _at_def(frame: Frame) -> Frame:
+    return frame._replace(line=def_line(frame.file, frame.line, frame.function))
 
 
 def _overlaps(segment: Segment, began: int | None, ended: int | None) -> bool:

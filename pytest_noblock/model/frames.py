@@ -6,6 +6,9 @@ Form = Literal["def", "async def", "generator", "async generator", "template"]
 """How the code of a frame is written; a lambda is a `def`. `template`: a line of a template of Jinja or Mako."""
 
 
+_COMPREHENSIONS = frozenset({"<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>"})
+
+
 class Frame(NamedTuple):
     """One line of a stack."""
 
@@ -31,6 +34,17 @@ class Frame(NamedTuple):
     """`__name__` of the function's module; None where it has none."""
     qualname: str | None = None
     """`co_qualname` of the frame's code object, `Audit.dispatch`; None where nobody asked for it."""
+
+    @property
+    def written_in(self) -> str:
+        """The function that the line is written in: a comprehension's own frame is a detail of the Python that runs it.
+
+        In Python 3.12 a list comprehension has none any more, and a generator expression takes turns with who reads it.
+        """
+        around = (self.qualname or self.function).split(".")
+        while len(around) > 1 and around[-1] in _COMPREHENSIONS:
+            around = [*around[:-1]] if around[-2] != "<locals>" else around[:-2]
+        return around[-1]
 
     @property
     def may_await(self) -> bool:

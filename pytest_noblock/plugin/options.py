@@ -134,7 +134,7 @@ def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     merged: dict[str, object] = {}
     for given in reversed(ours.named("noblock")):  # the closest wins
         merged |= given
-    return _with(general, merged, ours.where) if merged else general
+    return _with(general, merged, "@pytest.mark.noblock") if merged else general
 
 
 def _source(config: pytest.Config, name: str) -> str:
@@ -228,13 +228,18 @@ def _validate_report(file: str, source: str) -> None:
         )
 
 
-def validate_markers(item: pytest.Item) -> None:
-    """Before any test runs. Raises UsageError."""
+def mistake_in_markers(item: pytest.Item) -> str | None:
+    """What is wrong with the test's markers, in one sentence; None where nothing is."""
     ours = markers.marked(item)
-    if ours.marks:
+    if not ours.marks:
+        return None
+    try:
         settings_of(item.config, ours)
         markers.allowances(ours)
         markers.background_names(ours)
+    except pytest.UsageError as error:
+        return str(error)
+    return None
 
 
 def scope_of(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001  # pytest's signature

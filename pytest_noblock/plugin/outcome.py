@@ -44,6 +44,8 @@ class ItemOutcome:
         """Whether the test sent a request with the fixture; whatever came of it, the test was told."""
         self.beside: list[str] = []
         """The requests that were sent with the fixture's client itself; the client's transport adds to it."""
+        self.sent: tuple[str, int] | None = None
+        """By which client the watched test sent most requests, and how many."""
 
     @property
     def id(self) -> str:
@@ -154,13 +156,13 @@ class ItemOutcome:
         if self._sent_by_fixture or any(check.outcome != "inconclusive" for check in seen):
             self._name_what_went_beside(watched=bool(seen))
             return
-        why = f"{seen[0].reason}: nothing was measured" if seen else unseen.sentence(self._item, self._first_beside())
+        why = f"{seen[0].reason}: nothing was measured" if seen else self._nothing_seen()
         where = unseen.asked_at(self._item)
         if where != unseen.BY_ITSELF:
             if where is not None or self.beside or unseen.has_fixture(self._item):
                 unseen.attach(self._item, where, why)
             if not seen:
-                unseen.attach_unwatched(self._item)
+                unseen.attach_unwatched(self._item, self.sent)
             return
         if not seen and unseen.is_marked(self._item):  # with the fixture each check is a request's
             from pytest_noblock.checks.assemble import Subject, unmeasured
@@ -176,8 +178,8 @@ class ItemOutcome:
         if self.beside and not watched:
             unseen.attach(self._item, None, unseen.sentence(self._item, self.beside[0]))
 
-    def _first_beside(self) -> str | None:
-        return self.beside[0] if self.beside else None
+    def _nothing_seen(self) -> str:
+        return unseen.sentence(self._item, self.beside[0] if self.beside else None, self.sent)
 
     def _record_all(
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"

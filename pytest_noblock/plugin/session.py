@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +40,7 @@ _TRACED = (
 )
 
 _FAKES_FILES = "pyfakefs.fake_filesystem_unittest"
-"""The module of pyfakefs (seen in 6.3) that replaces the file functions of all modules."""
+"""The module of pyfakefs that `fake_files` knows."""
 
 
 class ItemRun:
@@ -73,6 +73,8 @@ class Session:
         """The test that runs, or ran last: it bears what an app does that is stopped now."""
         self._last: ItemRun | None = None
         """Of the test that runs; a process runs one at a time."""
+        self._expects_fakes = False
+        """Whether pyfakefs was met; see `fake_files`."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -272,12 +274,24 @@ class Session:
         if self._watches_all or markers.watches(item) or unseen.asks_to_watch(item):
             run = self._run(item)
             try:
-                if _FAKES_FILES in sys.modules:
-                    _load_all_of_ours()
+                if not self._expects_fakes and _FAKES_FILES in sys.modules:
+                    self._expect_fakes()
                 self._watching.begin(run)
             except Exception as error:
                 if not faults.noted(error):
                     raise
+
+    def pass_by(self) -> None:
+        """A test does not begin, and fixtures may end before the next one: what is patched for it goes back."""
+        if "_watching" in vars(self):
+            with GUARD:
+                self._watching.pass_by()
+
+    def _expect_fakes(self) -> None:
+        from pytest_noblock.plugin import fake_files
+
+        self._expects_fakes = True
+        self._config.add_cleanup(fake_files.expect(sys.modules[_FAKES_FILES]))
 
     def end(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""
@@ -327,22 +341,6 @@ class Session:
 
     def _attach_faults(self, item: pytest.Item) -> None:
         attach_faults(item, red=options.settings_of(self._config, markers.marked(item)).action != "warn")
-
-
-@cache
-def _load_all_of_ours() -> None:
-    """Imports this package whole, before a test (CPU 0.3 s, once a run).
-
-    A module that is first imported while pyfakefs is on gets its `os`, and is forgotten when pyfakefs goes off: the
-    next import makes another `Finding`, which no report knows.
-    """
-    import pkgutil
-    from importlib import import_module
-
-    import pytest_noblock
-
-    for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock."):
-        import_module(module.name)
 
 
 def _printable(text: str) -> str:

@@ -19,7 +19,7 @@ UNSEEN = "noblock-unseen"
 """The user property of a passing test in which nothing was measured: JSON, the asking node's id and a sentence."""
 
 UNWATCHED = "noblock-unwatched"
-"""The user property of such a test that has a client whose requests nobody watches: which one, in words."""
+"""The user property of such a test that sent requests, or has a client whose requests nobody watches: a sentence."""
 
 BY_ITSELF = "the test"
 """In the place of a node's id: the test itself asks."""
@@ -96,30 +96,33 @@ def _takes_fixture(item: pytest.Item, *fixtures: str) -> bool:
     return any(each in parameters for each in fixtures)
 
 
-def sentence(item: pytest.Item, beside: str | None) -> str:
-    """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself."""
+def sentence(item: pytest.Item, beside: str | None, sent: tuple[str, int] | None = None) -> str:
+    """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself.
+
+    `sent`: by which client the test sent most requests, and how many, of which none was seen.
+    """
     if beside is not None:
         return _BESIDE.format(request=beside)
     if _takes_fixture(item, _SERVER):
         return _NOT_TO_SERVER.format(name=item.name)
     if _takes_fixture(item, _CLIENT):
         return _NOT_WITH_FIXTURE.format(name=item.name)
-    client = unwatched(item)
+    client = unwatched(item, sent)
     return _NO_REQUEST.format(name=item.name, client=f"  {client}\n" if client else "")
 
 
-def unwatched(item: pytest.Item) -> str | None:
-    """What becomes of the requests of the client that the test has; None where it has none that nobody watches."""
-    from pytest_noblock.plugin.unwatched import client_of  # most tests are seen
+def unwatched(item: pytest.Item, sent: tuple[str, int] | None) -> str | None:
+    """What became of the requests that the test sent; None where nothing is known of any."""
+    from pytest_noblock.plugin.unwatched import where_sent  # most tests are seen
 
-    return client_of(item)
+    return where_sent(item, sent)
 
 
-def attach_unwatched(item: pytest.Item) -> None:
-    """The test is green, nothing was seen in it, and the summary says which client it has."""
-    client = unwatched(item)
-    if client is not None:
-        item.user_properties.append((UNWATCHED, client))
+def attach_unwatched(item: pytest.Item, sent: tuple[str, int] | None) -> None:
+    """The test is green, nothing was seen in it, and the summary says where its requests went."""
+    why = unwatched(item, sent)
+    if why is not None:
+        item.user_properties.append((UNWATCHED, why))
 
 
 def attach(item: pytest.Item, where: str | None, why: str) -> None:
@@ -137,8 +140,8 @@ class Unseen:
         self._others: set[str] = set()
         """Tests that did not pass, and tests that were not run."""
         self._why: dict[str, str] = {}
-        self._clients: dict[str, str] = {}
-        """By test: what becomes of the requests of its client."""
+        self._unwatched: dict[str, str] = {}
+        """By test: what became of the requests that it sent."""
         self._asked: dict[str, list[str]] = {}
         """By the id of a class or a module: its tests without a request."""
 
@@ -153,7 +156,7 @@ class Unseen:
         """What the test attached."""
         for key, value in properties:
             if key == UNWATCHED:
-                self._clients[test] = str(value)
+                self._unwatched[test] = str(value)
             if key == UNSEEN:
                 where, self._why[test] = json.loads(str(value))
                 if where is not None:
@@ -178,15 +181,22 @@ class Unseen:
         return [where for where in self._asked if whole and not any(_is_under(test, where) for test in others)]
 
     def _line(self, test: str) -> str:
-        return f"      {test}" + (f": {self._clients[test]}" if test in self._clients else "")
+        return f"      {test}" + (f": {self._unwatched[test]}" if test in self._unwatched else "")
+
+    def _head(self, tests: list[str]) -> str:
+        clients = sum(test in self._unwatched for test in tests)
+        told = f"; {clients} of them {'has' if clients == 1 else 'have'} a client whose requests were not seen"
+        return f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests{told if clients else ''}:"
 
     def lines(self, seen: set[str], vain: Iterable[str]) -> Iterator[str]:
-        """For the summary, ten at most. `seen`: the tests with a request; `vain`: see above."""
+        """For the summary, ten at most; first the tests whose clients may have sent something.
+
+        `seen`: the tests with a request; `vain`: see above.
+        """
         red = [f"  the marker of {where} asserted nothing: no test under it made a request" for where in vain]
-        tests = self._tests(seen)
+        tests = sorted(self._tests(seen), key=lambda test: test not in self._unwatched)
         beside = [f"  {why} ({test})" for test, why in self._why.items() if test in seen]
-        head = f"nothing was seen in {len(tests)} of {len(self._passed)} passed tests:"
-        lines = [*red, *beside, *([head] if tests else []), *map(self._line, tests)]
+        lines = [*red, *beside, *([self._head(tests)] if tests else []), *map(self._line, tests)]
         yield from lines[: _MOST_LINES - 1]
         if len(lines) >= _MOST_LINES:
             yield lines[-1] if len(lines) == _MOST_LINES else f"      and {len(lines) - _MOST_LINES + 1} more"

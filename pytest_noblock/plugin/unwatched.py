@@ -1,7 +1,7 @@
-"""Which client a test has whose requests nobody watches; asked for tests in which no request was seen alone.
+"""Where the requests of a test went in which none was seen; asked for such tests alone.
 
-The packages were tried with the versions in brackets; each calls the app past every entrance of
-`engine/asgi/entry_points.py`, or is no client of an app in this process at all.
+The best answer is a count of what the test's clients sent (`client_calls.Sent`). Of some clients nobody counts: where
+the test has one of these, it is named.
 """
 
 import sys
@@ -9,29 +9,35 @@ from types import ModuleType
 
 import pytest
 
-_CALLS_APP_ITSELF = "calls the app past noblock: send them with httpx.AsyncClient(transport=httpx.ASGITransport(app))"
 _ELSEWHERE = "is not watched where the server runs in another process"
+_WSGI = "calls the app as WSGI, where no event loop runs: send them with"
 _CLIENTS = {
-    "litestar.testing": _CALLS_APP_ITSELF,  # 2.25
-    "quart.testing": _CALLS_APP_ITSELF,  # 0.22
-    "django.test": _CALLS_APP_ITSELF,  # 5.2
-    "asgiref.testing": _CALLS_APP_ITSELF,  # 3.11
-    "channels.testing": _CALLS_APP_ITSELF,  # 4.3
-    "falcon.testing": _CALLS_APP_ITSELF,  # 4.4
-    "blacksheep.testing": _CALLS_APP_ITSELF,  # 2.6
-    "robyn.testing": _CALLS_APP_ITSELF,  # 0.88
-    "requests": _ELSEWHERE,
-    "urllib3": _ELSEWHERE,
-    "aiohttp": _ELSEWHERE,
+    "django.test": f"{_WSGI} AsyncClient",  # its `Client`, 5.2; its `AsyncClient` is seen
+    "flask.testing": f"{_WSGI} an ASGI client",  # 3.1
+    "robyn.testing": "calls no ASGI app: noblock cannot watch it",  # 0.88
     "niquests": _ELSEWHERE,
     "playwright": _ELSEWHERE,
     "selenium": _ELSEWHERE,
 }
-"""By the module that a client comes from: what becomes of its requests."""
+"""By the module that a client comes from, with the version it was seen on: what becomes of its requests."""
+
+if sys.version_info < (3, 12):  # where the look (`engine/asgi/look.py`) cannot be
+    _CLIENTS["asgiref.testing"] = "calls the app past noblock: send them with httpx.ASGITransport, or on Python 3.12"
+
+
+def where_sent(item: pytest.Item, sent: tuple[str, int] | None) -> str | None:
+    """What the summary and a red test say; None where nothing is known. `sent`: which client sent how many requests."""
+    return client_of(item) if sent is None else counted(*sent)
+
+
+def counted(client: str, count: int) -> str:
+    """`requests.Session.send sent 2 requests, and none entered ...`."""
+    requests, none = ("1 request", "it did not enter") if count == 1 else (f"{count} requests", "none entered")
+    return f"{client} sent {requests}, and {none} an app that noblock can watch (in another process it cannot)"
 
 
 def client_of(item: pytest.Item) -> str | None:
-    """`litestar.testing calls the app past noblock: ...`; None where the test has no such client.
+    """`playwright is not watched where ...`; None where the test has no such client.
 
     It looks at the values of the test's fixtures, then at what its module imports.
     """

@@ -103,6 +103,16 @@ class ItemRecorder:
             return None
         return records
 
+    @property
+    def saw_request(self) -> bool:
+        """Whether a request entered an app."""
+        return any(record.method != LIFESPAN for record in self._watch.records)
+
+    @property
+    def sent(self) -> tuple[str, int] | None:
+        """By which client the test sent most requests, and how many."""
+        return self._watch.sent
+
     def held(self, record: LiveExchange) -> int:
         """Ns for which the request held the loop in all."""
         segments = self._watch.segments
@@ -211,6 +221,10 @@ class Watching:
             self._config.add_cleanup(self._abandon)
         run.recorder = self._present = recorder
 
+    def pass_by(self) -> None:
+        """The test that was to follow does not begin."""
+        self._handover.close()
+
     def _abandon(self) -> None:
         """The run was interrupted: the test that ran has no teardown."""
         present, self._present = self._present, None
@@ -232,11 +246,12 @@ class Watching:
         uneventful = None if run.ours.marks or unseen.has_fixture(item) else recorder.uneventful()
         if uneventful is None:
             checks = recorder.checks(item.nodeid, run.outcome.settings)
+            run.outcome.sent = recorder.sent
             run.outcome.conclude(checks, self._meter, self._user.relative, ending)
         else:
             self._attach(item, recorder, uneventful)
-            if not uneventful and ending == "passed":
-                unseen.attach_unwatched(item)
+            if ending == "passed" and not recorder.saw_request:
+                unseen.attach_unwatched(item, recorder.sent)
 
     def _attach(self, item: pytest.Item, recorder: ItemRecorder, requests: "Sequence[LiveExchange]") -> None:
         id = item.nodeid

@@ -20,7 +20,6 @@ import textwrap
 import threading
 import time
 import types
-from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
@@ -253,7 +252,7 @@ def namespace() -> Iterator[dict[str, object]]:
         ("with unknown: pass", None),
         ("for row in cursor: pass", "sqlite3.Cursor.__next__"),
         ("for row in rows: pass", None),
-        ("for i in range(n): total += i", "range"),
+        ("for i in range(n): total += i", None),  # the loop computes, and not what it counts by
         ("x = a * b", None),
         ("pass", None),
         ("handlers[0](1)", "handlers[...]"),
@@ -290,7 +289,7 @@ def test_what_is_handed_to_a_thread_is_named_for_what_it_is(
     imports: dict[str, object] = {}
     exec("import asyncio, json, anyio.to_thread", imports)
 
-    assert called(function_in(code, "endpoint"), 2, ChainMap(imports, namespace)) == name
+    assert called(function_in(code, "endpoint"), 2, namespace, variables=imports) == name
 
 
 @pytest.mark.parametrize(
@@ -425,8 +424,8 @@ class Spy:
         return self.note(sys._getframe(1))
 
     def note(self, frame: types.FrameType) -> int:
-        names = ChainMap(frame.f_locals, frame.f_globals)
-        self.names.append(called(frame.f_code, frame.f_lineno, names, frame.f_lasti))
+        name = called(frame.f_code, frame.f_lineno, frame.f_globals, frame.f_lasti, variables=frame.f_locals)
+        self.names.append(name)
         return 1
 
     __enter__ = __next__ = __call__
@@ -781,3 +780,147 @@ def test_a_local_of_another_thread_is_what_the_source_binds_to_it(write: Write, 
     found = called(function_in(function_in(code, "factory"), "endpoint"), line_of(code, marker), imports)
 
     assert found in (name, name.replace("()", ""))  # threading.Lock is a class from 3.13 on
+
+
+def in_function(write: Write, body: str, *, parameters: str = "", name: str | None = None) -> types.CodeType:
+    """The code of a function of this body, which begins in line 2; with `name`: of the code of that name in it."""
+    code = function_in(write(f"def endpoint({parameters}):\n" + textwrap.indent(body, "    ")), "endpoint")
+    return code if name is None else function_in(code, name)
+
+
+def last_line_of(code: types.CodeType) -> int:
+    return max(line for *_, line in code.co_lines() if line is not None)
+
+
+GLOBALS: dict[str, object] = {"__name__": "app.main", "f": sys.stdout, "time": time, "lock": threading.Lock()}
+"""Of the module, where `f` is a text file."""
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    ("body", "parameters", "name"),
+    [
+        ("f.read()", "", "io.TextIOWrapper.read"),  # the global one
+        ("with open(p, 'rb') as f:\n    f.read()", "", "io.BufferedReader.read"),
+        ("with open(p, mode='wb') as f:\n    f.write(b'')", "", "io.BufferedWriter.write"),
+        ("with open(p) as f:\n    f.read()", "", "io.TextIOWrapper.read"),
+        ("with open(p, mode) as f:\n    f.read()", "", "open().read"),  # the mode is not known
+        ("f = pick()\nf.read()", "", "f.read"),
+        ("f.read()", "f", "f.read"),
+        ("f.read()", "*f", "f.read"),
+        ("f = open(p, 'rb')\nf = pick(f)\nf.read()", "", "f.read"),  # bound twice
+        ("f = threading.Lock()\nfor f in files:\n    pass\nf.read()", "", "f.read"),
+        ("f = threading.Event()\nx = [f for f in files]\nf.wait()", "", "threading.Event.wait"),
+        ("global f\nf.read()", "", "io.TextIOWrapper.read"),
+        ("global f\nf = f.read()", "", "f.read"),  # who reads it later sees another object
+        ("from time import sleep as lock\nlock(1)", "", "time.sleep"),
+        ("import queue as lock\nlock.Queue()", "", "queue.Queue"),
+        ("import os.path\nos.listdir()", "", "os.listdir"),
+        ("from . import missing as lock\nlock(1)", "", "lock"),
+        ("try:\n    pass\nexcept OSError as lock:\n    lock.acquire()", "", "lock.acquire"),
+        ("def lock():\n    pass\nlock.acquire()", "", "lock.acquire"),
+    ],
+)
+def test_a_look_of_another_thread_reads_no_global_for_a_local(
+    write: Write, body: str, parameters: str, name: str
+) -> None:
+    code = in_function(write, body, parameters=parameters)
+    names = {**GLOBALS, "threading": threading}
+    last = last_line_of(code)
+    calls = [at for at, (line, *_) in enumerate(code.co_positions()) if line == last]
+    offset = next(2 * at for at in calls if dis.opname[code.co_code[2 * at]] == "CALL")
+
+    assert called(code, last, names, offset) == name
+
+
+@pytest.mark.parametrize(
+    ("body", "inner", "name"),
+    [
+        ("f = pick()\nreturn lambda: f.read()", "<lambda>", "f.read"),  # a closure's
+        ("return lambda f: f.read()", "<lambda>", "f.read"),
+        ("return lambda f, g=f.read(): f", None, "io.TextIOWrapper.read"),  # a default is read outside
+        ("return max(f.read() for f in files)", "<genexpr>", "f.read"),
+        ("return max(f.read() for f in files)", None, "max"),
+        ("return max(x for x in f.read())", None, "io.TextIOWrapper.read"),
+        ("return [f.read() for f in files]", None, "f.read"),
+        ("f = pick()\nreturn f.read(x for x in rows)", "<genexpr>", "f.read"),  # the function's, which it does not have
+    ],
+)
+def test_a_part_of_a_line_has_names_of_its_own(write: Write, body: str, inner: str | None, name: str) -> None:
+    code = in_function(write, body, name=inner)
+
+    assert called(code, last_line_of(code), GLOBALS) == name
+
+
+def test_a_class_body_has_names_of_its_own(write: Write) -> None:
+    code = in_function(write, "class Files:\n    f.read()\n    f = pick()\n    f.read()\n", name="Files")
+
+    assert called(code, 3, GLOBALS) == called(code, 5, GLOBALS) == "f.read"
+    with pathlib.Path(os.devnull).open("rb") as file:
+        assert called(code, 3, GLOBALS, variables={}) == "io.TextIOWrapper.read"
+        assert called(code, 5, GLOBALS, variables={"f": file}) == "io.BufferedReader.read"
+
+
+def test_a_name_that_its_line_binds_anew_is_another_object_after_the_line(write: Write) -> None:
+    code = in_function(write, "f = f.read()", parameters="f")
+
+    assert called(code, 2, GLOBALS, variables={"f": GLOBALS["lock"]}) == "f.read"
+    offset = next(each.offset for each in dis.get_instructions(code) if each.opname == "CALL")
+    assert called(code, 2, GLOBALS, offset, variables={"f": sys.stdout}) == "io.TextIOWrapper.read"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Repository().load(1)", "Repository().load"),
+        ("Repository(1).load(2)", "Repository().load"),
+        ("find(1)(2)", "find()"),
+        ("find(1).load(2)", "find"),  # who knows what it makes, and how long that takes
+        ("time.sleep(1).load()", "time.sleep"),
+        ("a = [n * n for n in range(9)]", None),
+        ("a = max(n * n for n in range(9))", "max"),
+        ("a = len([n for n in range(9)])", None),
+        ("helper(1); Repository().load(1)", "helper"),
+    ],
+)
+def test_the_likeliest_call_of_a_line(write: Write, line: str, name: str | None) -> None:
+    names = {**GLOBALS, "Repository": Repository, "helper": helper}
+
+    assert called(in_function(write, line), 2, names) == name
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sum(spy + x for x in (1,))",
+        "sum(x for x in spy)",
+        "sum(spy + x for x in (1,)); sum(x for x in ())",
+        "max(0, *(spy + x for x in [1])) and min(1, *(x for x in [1]))",
+    ],
+)
+def test_all_of_a_generator_expression_is_named_by_what_consumes_it(write: Write, line: str) -> None:
+    """Whichever instruction a look meets."""
+    code = write(line)
+    inner = function_in(code, "<genexpr>")
+    names = {called(inner, 1, {}, each.offset) for each in dis.get_instructions(inner)}
+
+    assert names - {None} == {line.partition("(")[0]}
+    assert {called(inner, 1, {}), called(code, 1, {})} == {line.partition("(")[0]}
+
+
+@pytest.mark.every_python
+def test_a_comprehension_is_named_by_what_consumes_it(write: Write) -> None:
+    code = in_function(write, "return max([n * n for n in rows])")
+    inner = function_in(code, "<listcomp>") if sys.version_info < (3, 12) else code
+    offset = next(each.offset for each in dis.get_instructions(inner) if each.opname == "BINARY_OP")
+
+    assert called(inner, 2, {}, offset) == called(code, 2, {}) == "max"
+
+
+def test_of_two_lambdas_on_a_line_the_one_that_runs_counts(write: Write) -> None:
+    code = in_function(write, "a(lambda x: x + 1), b(lambda x: x + 2)")
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    offsets = [next(at.offset for at in dis.get_instructions(each) if at.opname == "BINARY_OP") for each in inner]
+
+    assert [called(each, 2, {}, at) for each, at in zip(inner, offsets, strict=True)] == ["a", "b"]

@@ -35,6 +35,10 @@ class Shop:
 @route(load("/"))
 async def decorated():
     pass
+
+async def chained():
+    Shop().emit(1)
+    Shop(1).open(2).emit(3)
 """
 
 
@@ -72,6 +76,8 @@ def test_whether_a_function_awaits_anything(file: str, function: str, line: int,
         (25, "__init__", None),
         (18, "x", None),
         (27, "load", "load"),  # the `def` comes after it
+        (32, "emit", "Shop().emit"),
+        (33, "emit", "Shop(...).open(...).emit"),
     ],
 )
 def test_what_a_line_calls_as_it_is_written(file: str, line: int, name: str, written: str | None) -> None:

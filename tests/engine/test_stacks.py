@@ -136,7 +136,8 @@ def seen_by(calls):
     for file, name in calls:
 
         def calling(inner=innermost):
-            inner()
+            call = inner
+            call()
 
         innermost = in_file(file, calling, name)
     innermost()
@@ -178,6 +179,37 @@ def test_our_frames_on_top_are_taken_off_and_the_look_counts(calls, expected):
 def test_where_the_app_is_about_to_send_the_time_went_before_that_line():
     ((name, line), *_) = seen_by([(OURS, "end"), (boundary.__file__, "send"), (APP, "report")])
     assert (name, line) == ("report", 0)
+
+
+# fmt: off
+def loads(text): return json.loads(text)
+
+
+def dumped(value):
+    return json.dumps(value)
+
+
+@contextlib.contextmanager
+def entered(): yield json.loads("1")
+# fmt: on
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    ("code", "line", "call"),
+    [
+        (loads.__code__, 0, "json.loads"),
+        (dumped.__code__, 1, "json.dumps"),
+        (entered.__wrapped__.__code__, 1, "json.loads"),
+        ((lambda: json.loads("1")).__code__, 0, "json.loads"),
+    ],
+)
+def test_a_body_of_one_line_leaves_no_doubt_about_its_line(user, code, line, call):
+    """A computation in C that ended as another function began was in the line of who called it, or before."""
+    resume = 2 * resumes(code)[0]
+    frames = stacks.before_call([*has_begun([]), (code, code.co_firstlineno + 1, resume + 2, globals())])
+    (frame,) = stacks.as_stack(frames, user)
+    assert (frame.line - code.co_firstlineno, frame.call) == (line, call)
 
 
 def test_an_asgi_app_is_known_by_its_arguments():

@@ -1,5 +1,6 @@
 """What a second run must show: tables of literals."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -129,6 +130,53 @@ def test_the_times_and_the_number_of_stalls_are_of_one_run():
     first = finding(count=2, stalls=((0, 80), (90, 170)))
     (one,) = confirmation.confirmed([first], [[finding(count=1, stalls=((0, 80),))]], needed=2)
     assert one.count == len(one.stalls)
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (finding(line=7), finding(line=9)),  # the first run named another line
+        (finding("sync-io", line=9), finding("sync-network", line=9)),  # a connection that the step closed again
+        (finding("sync-io", line=7), finding("sync-network", line=9)),
+    ],
+)
+def test_a_finding_of_later_runs_has_the_moments_of_the_first_one(first, again):
+    """The probes of the first run waited then: none of them did in the moments of another run."""
+    first = replace(first, stalls=((0, 80), (90, 170)), count=2)
+    again = replace(again, stalls=((1000, 1080),))
+    (one,) = confirmation.confirmed([first], [[again], [again]], needed=2)
+    assert (one.line, one.kind, one.stalls, one.count) == (9, again.kind, ((0, 80), (90, 170)), 2)
+
+
+def test_a_finding_that_runs_with_probes_moved_has_the_moments_of_the_first_run():
+    first = finding(line=None, stalls=((0, 80),))
+    again = finding(line=9, stalls=((1000, 1080),))
+    (one,) = confirmation.came_again([first], [[again]])
+    (moved,) = confirmation.came_again([replace(first, file="app.py", line=7)], [[again], [again]])
+    assert (one.line, one.stalls, moved.line, moved.stalls) == (9, ((0, 80),), 9, ((0, 80),))
+
+
+@pytest.mark.parametrize(
+    ("seen", "counted", "told"),
+    [
+        (None, "load", None),  # the looks met the line outside of its calls
+        (None, "json.dumps", "json.dumps"),  # known to compute
+        ("load", "shop.find", "load"),
+    ],
+)
+def test_looks_say_which_call_of_a_line_computes_if_any(seen, counted, told):
+    first = finding("cpu", evidence="sample", call=seen)
+    (one,) = confirmation.confirmed([first], [[finding("cpu", call=counted)]], needed=2)
+    assert one.call == told
+
+
+def test_what_no_line_explains_is_not_the_same_finding_twice():
+    """The counters gave up in the hot loop, and the next piece of the stream was put down to the endpoint's `def`."""
+    loop = finding("cpu", line=4, function="render", evidence="sample", file="shop.py", ms=120)
+    counted = [replace(loop, evidence="hot loop"), finding("cpu", function="stream", evidence="endpoint", ms=120)]
+    assert [each.line for each in confirmation.confirmed([loop], [counted], needed=2)] == [4]
+    both = confirmation.confirmed([loop, counted[1]], [counted], needed=2)
+    assert {each.function for each in both} == {"render", "stream"}
 
 
 def test_confirmed_findings_are_sorted_worst_first():

@@ -3,12 +3,14 @@
 import pytest
 
 from pytest_noblock.judge import last_net
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.concurrency import LongTurn
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation, Probe
 from pytest_noblock.model.segment import Segment
 
 MS = 1_000_000
+LIMITS = Limits(50 * MS)
 EXCHANGE = Exchange(1, "GET", "/report", sent=0, returned=10**12)
 
 
@@ -26,7 +28,8 @@ def step(asleep=0, cpu=0):
 def told(turn, *steps, waited=297, copies=1):
     exchanges = (EXCHANGE,) * copies
     probe = Probe(LOOP, 5 * MS, (5 + waited) * MS)
-    return last_net.unexplained(Observation("full", exchanges, steps, (probe,), long_turns=(turn,)), Limits(50 * MS))
+    observation = Observation("full", exchanges, steps, (probe,), long_turns=(turn,))
+    return last_net.unexplained(observation, stalls(observation, LIMITS), LIMITS)
 
 
 def test_a_sleep_in_no_step_is_told_with_what_was_measured():

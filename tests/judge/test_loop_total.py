@@ -118,7 +118,7 @@ def test_without_an_endpoint_there_is_no_place():
 @pytest.mark.parametrize(("others", "slept"), [(0, 120), (60, 20)])
 def test_beside_a_busy_thread_only_the_sleep_counts_that_was_asked_for(others, slept):
     """What the wait for the GIL took cannot be told from a sleep there, and a sum has no run that confirms it."""
-    call = BlockingCall("time.sleep", network=False, began=0, ended=120 * MS, stack=(), asked=20 * MS)
+    call = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(), asked=20 * MS)
     own = [each._replace(others_cpu=others * MS, calls=(call,)) for each in segments(120)]
     total = judge(own, limits=Limits(max_total=10 * MS), exchange=EXCHANGE._replace(steps=1))
     assert total.finding.asleep == slept * MS

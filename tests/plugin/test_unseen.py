@@ -122,30 +122,33 @@ def test_the_last_line_is_a_test_where_all_have_room(number):
     assert lines[-1] == ("      and 2 more" if number == 10 else f"      a.py::{number - 1:02}")
 
 
-def test_a_client_whose_requests_nobody_watches_is_named():
-    of_litestar = type("TestClient", (), {"__module__": "litestar.testing.client"})()
+def test_a_client_whose_requests_nobody_counts_is_named(monkeypatch):
+    page = type("Page", (), {"__module__": "playwright.sync_api._generated"})()
     module = SimpleNamespace(json=json, pytest=pytest)
-    item = SimpleNamespace(name="test_it", funcargs={"n": 1, "client": of_litestar}, module=module, fixturenames=[])
-    told = "litestar.testing calls the app past noblock: send them with httpx.AsyncClient(transport=httpx.ASGITransport"
-    sys.modules.setdefault("litestar.testing", pytest)
-    try:
-        assert client_of(item).startswith(told)
-        assert told in sentence(item, None)
-        assert client_of(SimpleNamespace(funcargs={"n": 1}, module=module)) is None
-        assert client_of(SimpleNamespace(module=SimpleNamespace(client=type(of_litestar)))).startswith(told)
-    finally:
-        if sys.modules["litestar.testing"] is pytest:
-            del sys.modules["litestar.testing"]
+    item = SimpleNamespace(name="test_it", funcargs={"n": 1, "page": page}, module=module, fixturenames=[])
+    told = "playwright is not watched where the server runs in another process"
+    monkeypatch.setitem(sys.modules, "playwright", pytest)
+    assert client_of(item) == told
+    assert f"\n  {told}\n" in sentence(item, None)
+    assert client_of(SimpleNamespace(funcargs={"n": 1}, module=module)) is None
+    assert client_of(SimpleNamespace(module=SimpleNamespace(page=type(page)))) == told
 
 
-def test_the_summary_says_which_client_a_test_has_in_which_nothing_was_seen():
+def test_requests_that_were_counted_are_told_rather_than_a_client(monkeypatch):
+    item = SimpleNamespace(name="test_it", module=SimpleNamespace(page=pytest), fixturenames=[])
+    monkeypatch.setitem(sys.modules, "playwright", pytest)
+    told = "requests.Session.send sent 2 requests, and none entered an app that noblock can watch"
+    assert f"\n  {told}" in sentence(item, None, ("requests.Session.send", 2))
+
+
+def test_the_summary_says_where_the_requests_of_a_test_went_in_which_nothing_was_seen():
     kept = Unseen(every_test=True)
     for name in ("test_a", "test_b"):
         kept.ended(SimpleNamespace(outcome="passed", nodeid=name, when="call"))
-    kept.keep("test_b", [(UNWATCHED, "requests is not watched where the server runs in another process")])
+    kept.keep("test_b", [(UNWATCHED, "playwright is not watched where the server runs in another process")])
     assert list(kept.lines(set(), [])) == [
-        "nothing was seen in 2 of 2 passed tests:",
+        "nothing was seen in 2 of 2 passed tests; 1 of them has a client whose requests were not seen:",
+        "      test_b: playwright is not watched where the server runs in another process",
         "      test_a",
-        "      test_b: requests is not watched where the server runs in another process",
     ]
     assert list(kept.lines({"test_a", "test_b"}, [])) == []

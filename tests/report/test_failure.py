@@ -115,6 +115,11 @@ def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
     assert failure(check, -1) == line
 
 
+def test_a_round_trip_that_nobody_slept_for_says_how_long_it_took():
+    line = "  why     a round trip by requests.get: over in 1.4 ms here"
+    assert line in failure(changed(blocked_ns=1_400_000, cpu=1_400_000, asleep=0)).splitlines()
+
+
 EXCHANGED = (SocketExchange("127.0.0.1:5432", 38, 120), SocketExchange(None, 1, 2), SocketExchange("x", 3, 4))
 
 
@@ -135,7 +140,7 @@ CARRIED = "38 bytes to 127.0.0.1:5432, 120 back; 1 bytes to a closed socket, 2 b
             {"blocked_ns": 0, "cpu": 0, "asleep": 0, "count": 3},
             [
                 "GET /report made 3 synchronous network calls (no network allowed)",
-                "  why     waiting for the network: over at once here, 3 times",
+                "  why     a round trip by requests.get: over at once here, 3 times",
             ],
         ),
         (
@@ -201,9 +206,11 @@ def test_the_built_in_probe_speaks_where_there_is_no_other():
     assert "  harm    58 of 60 turns of the event loop waited, worst 300 ms (alone 0.01 ms)" in failure(check)
 
 
-def test_a_stall_too_short_to_meet_a_probe_says_so():
+def test_a_stall_that_met_no_probe_says_who_waited_and_counts_none():
+    """`0 of 3 probes waited` beside 301 ms would say that it did no harm."""
     check = replace(CHECK, probes=(ProbeWaits("/health", sent=3, waited=0, worst=2 * MS, alone=MS),))
-    assert "  harm    0 of 3 probes of GET /health waited here" in failure(check)
+    assert "  harm    every other request of this worker waited meanwhile" in failure(check)
+    assert "0 of 3" not in failure(check)
 
 
 def test_several_findings_follow_one_another():

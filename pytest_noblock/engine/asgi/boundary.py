@@ -5,9 +5,10 @@ fixture or to the client. `receive` and `send` run the client's code. None of th
 charged to the request. Everything here runs on the thread that runs the app.
 """
 
-from collections.abc import Awaitable, Coroutine, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
@@ -17,17 +18,27 @@ from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.steps.other_loops import metered_coroutine
 from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET
 
-border(__file__, sending=("send", "receive", "_leave", "_return", "_go_on", "cut_segment", "before", "passed"))
+_OF_MESSAGES = ("send", "receive", "_leave", "_return", "_go_on", "_of_body", "cut_segment", "before", "passed")
+border(__file__, sending=_OF_MESSAGES)
 
 T = TypeVar("T")
 
 _SUSPENDS_IN_SEND = "starlette.testclient"
 """The client in process whose `send` waits until the test has read the part before (Starlette 1.10). No server does so:
 it hands a part to the kernel and returns. Where this `send` suspends, the app's turn of the loop counts as going on."""
+
+PIECE = 65_536
+"""Bytes. uvicorn stops to read the socket at so many that are unread (`HIGH_WATER_LIMIT`), hypercorn reads so many."""
+MOST_AT_ONCE = 5 * PIECE
+"""Bytes. uvicorn may add what asyncio reads at once, 256 KiB. A longer message comes from a client in process."""
+
+MOST_UNREAD = 16 << 20
+"""Bytes. No server sends more in one turn of the loop: the kernel's buffers of both ends are full, and it waits for the
+client. Linux gives them 4 and 6 MiB at most (`tcp_wmem`, `tcp_rmem`), uvicorn's own buffer has 64 KiB."""
 
 
 class Watcher(Protocol):
@@ -36,7 +47,7 @@ class Watcher(Protocol):
     asks_for_tasks: bool
     """Whether somebody asks when the background tasks began."""
 
-    def request_enters(self, app: ASGIApp, record: LiveExchange) -> StepMeter:
+    def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
         """A request is about to enter `app`; returns the meter of the calling thread."""
 
     def current(self) -> "Watcher | None":
@@ -131,7 +142,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
     neither http nor websocket nor lifespan is passed on unrecorded.
     """
     __tracebackhide__ = True
-    client = _entered(watcher, app, scope, receive, send) if CURRENT.get() is None else None
+    client = entered(watcher, app, scope, receive, send) if CURRENT.get() is None else None
     if client is None:
         return await call(scope, receive, send)
     try:
@@ -143,14 +154,62 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
         client.left()
 
 
-def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> "_ClientSide | None":
-    """The client's side of a request that is to be recorded; None where it is not, or where we failed."""
+async def handle(watcher: Watcher, app: object, scope: Scope, call: Callable[[], Awaitable[T]]) -> T:
+    """Await `call`, by which a test client has `app` answer without ASGI, and record the request.
+
+    Nothing passes the border until the app answers: the answer is the whole response.
+    """
+    __tracebackhide__ = True
+    client = entered(watcher, app, scope, _nothing, _nothing) if CURRENT.get() is None else None
+    if client is None:
+        return await call()
+    try:
+        answer = await _in_steps(call(), client.meter)
+        client.answered(answer)
+    except BaseException as error:
+        client.record.error = error
+        raise
+    finally:
+        client.left()
+    return answer
+
+
+class Beside:
+    """A request that entered past `enter`: nobody wraps the app's call, so somebody tells when it waits and goes on."""
+
+    def __init__(self, client: "ClientSide") -> None:
+        self.client = client
+        self.calls = client.receive, client.send
+        self._by_steps = other_loops.ends_no_steps(client.meter)
+
+    def suspend(self) -> None:
+        """The app's call waits for something. Where each step of the loop is metered, its end is seen by itself."""
+        if self._by_steps:
+            self.client.meter.end()
+
+    def resume(self) -> None:
+        """It goes on."""
+        if self._by_steps:
+            self.client.meter.switch_owner(CURRENT.get())
+
+    def leave(self, error: BaseException | None) -> None:
+        """It has ended."""
+        self.client.record.error = error
+        self.client.left()
+
+
+async def _nothing(*_args: object) -> Any:
+    """In the place of `receive` and `send`, which nobody calls."""
+
+
+def entered(watcher: Watcher, app: object, scope: Scope, receive: Receive, send: Send) -> "ClientSide | None":
+    """A request enters: the client's side of it. None where it is not to be recorded, or where we failed."""
     try:
         record = _new_record(scope)
         if record is None:
             return None
         meter = watcher.request_enters(app, record)
-        client = _ClientSide(record, meter, receive, send, watcher.current() or watcher)
+        client = ClientSide(record, meter, receive, send, watcher.current() or watcher)
         CURRENT.set(record)
         meter.switch_owner(record)
     except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
@@ -160,10 +219,10 @@ def _entered(watcher: Watcher, app: ASGIApp, scope: Scope, receive: Receive, sen
     return client
 
 
-def _in_steps(call: Awaitable[None], meter: StepMeter) -> Awaitable[None]:
+def _in_steps(call: Awaitable[T], meter: StepMeter) -> Awaitable[T]:
     """The app's call, in a form in which its steps can be metered; an app may return any awaitable."""
     try:
-        return metered_coroutine(call if isinstance(call, Coroutine) else _awaited(call), meter)
+        return other_loops.metered_coroutine(call if isinstance(call, Coroutine) else _awaited(call), meter)
     except Exception as error:  # noqa: BLE001  # as above
         noted(error)
         return call
@@ -190,7 +249,7 @@ def _text(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else shown(value)
 
 
-class _ClientSide(ExchangeRecorder):
+class ClientSide(ExchangeRecorder):
     """The client's `receive` and `send`, recorded: a segment of the request ends before each and begins after it."""
 
     def __init__(self, record: LiveExchange, meter: StepMeter, receive: Receive, send: Send, watcher: Watcher) -> None:
@@ -199,20 +258,52 @@ class _ClientSide(ExchangeRecorder):
         self._watcher: Watcher = watcher
         self._receive = receive
         self._send = send
+        self._rest: Iterator[Message] = iter(())
+        """Of a long message that the app reads in pieces."""
+        self._in_turn = self._turn = 0
+        """Bytes of the body that the app got in the turn of the loop with this number."""
+        self._unpolled = 0
+        """Bytes that the app has sent since a server would have polled."""
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
         __tracebackhide__ = True
         request, owner = self._leave()
         try:
-            message = self.told(await self._receive())
+            message = next(self._rest, None) or self.told(await self._receive())
+            if type(message) is dict and type(part := message.get("body")) is bytes and part:
+                message = self._of_body(message, part)
         finally:
             self._return(request, owner)
-        if type(message) is dict and type(part := message.get("body")) is bytes and len(self.record.body) < _BODY_READ:
-            self.record.body += part[:_BODY_READ]
         if self.meter.closed and _type_of(message) == "lifespan.shutdown":
             self._go_on()
         return message
+
+    def _of_body(self, message: Message, part: bytes) -> Message:
+        """The message as a server would hand it over; where a server would have polled before it, that counts."""
+        try:
+            if len(self.record.body) < _BODY_READ:
+                self.record.body += part[:_BODY_READ]
+            turn = self.meter.present_turn()
+            if not turn:  # nobody counts them
+                return message
+            if len(part) > MOST_AT_ONCE:
+                from pytest_noblock.engine.asgi import bodies  # few tests upload so much
+
+                if bodies.asks_for_more(sys._getframe(2)):
+                    self._rest = bodies.pieces(message, part)
+                    message = next(self._rest)
+            self._count(turn, len(message["body"]))
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
+        return message
+
+    def _count(self, turn: int, size: int) -> None:
+        """A server hands over a piece at a time, and a short one more; the next comes with a turn of its own."""
+        before = self._in_turn if turn == self._turn else 0
+        if before and before + size > PIECE:
+            self.meter.polled, before = True, 0
+        self._in_turn, self._turn = before + size, self.meter.present_turn()
 
     def _go_on(self) -> None:
         """The test that watched the app's start is over, at least its call; a fixture stops the app."""
@@ -238,7 +329,19 @@ class _ClientSide(ExchangeRecorder):
         try:
             await self._send(message)
         finally:
+            if self._must_poll(message):
+                turn, self.meter.polled = 0, turn > 0
             self._return(request, owner, turn if self._server_would_go_on else 0)
+
+    def _must_poll(self, message: Message) -> bool:
+        """Whether a server would have to wait for the client now, which does not read so fast."""
+        part = message.get("body") if type(message) is dict else None
+        if type(part) is bytes:
+            self._unpolled += len(part)
+            if self._unpolled > MOST_UNREAD:
+                self._unpolled = 0
+                return True
+        return False
 
     def _leave(self) -> tuple[LiveExchange | None, LiveExchange | None]:
         """What follows is outside of the request: neither it nor the tasks that it starts are charged to it.
@@ -273,10 +376,16 @@ class _ClientSide(ExchangeRecorder):
         if watcher is None or self.record.method == LIFESPAN:
             return
         try:
-            self.meter = watcher.request_enters(self.record.app, self.record)  # type: ignore[arg-type]  # it was an app
+            self.meter = watcher.request_enters(self.record.app, self.record)
             self._watcher = watcher.current() or watcher
         except Exception as error:  # noqa: BLE001  # as above
             noted(error)
+
+    def answered(self, answer: object) -> None:
+        """The app has returned its answer, whose status has one of two names."""
+        status = getattr(answer, "status_code", None) or getattr(answer, "status", None)
+        self.passed({"type": "http.response.start", "status": status})
+        self.passed({"type": "http.response.body"})
 
     def left(self) -> None:
         """The app's call has ended: its last segment does, too, and of its objects none is kept."""

@@ -30,7 +30,9 @@ from pytest_noblock.engine.exchange import (
     Send,
     code_of,
     is_plain,
+    template_of,
 )
+from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
@@ -62,10 +64,10 @@ def patches() -> Iterator[Patch]:
     for name in ("starlette.routing", "fastapi.routing"):
         if hasattr(sys.modules.get(name), "wrap_app_handling_exceptions"):
             yield Patch(sys.modules[name], "wrap_app_handling_exceptions", _noting_outcome)
-    for name in ("Route", "Mount", "Host"):
+    for name, noting in (("Route", _noting_scope), ("Mount", _noting_mount), ("Host", _noting_mount)):
         route = getattr(sys.modules.get("starlette.routing"), name, None)
         if hasattr(route, "handle"):
-            yield Patch(route, "handle", _noting_scope)
+            yield Patch(route, "handle", noting)
     endpoint = getattr(sys.modules.get("starlette.endpoints"), "HTTPEndpoint", None)
     if hasattr(endpoint, "dispatch"):
         yield Patch(endpoint, "dispatch", _noting_method)
@@ -81,6 +83,25 @@ def _noting_scope(original: Callable[..., Awaitable[None]]) -> Callable[..., Awa
         return original(route, scope, receive, send)
 
     return handle
+
+
+def _noting_mount(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """The mounted app's route knows only the rest of the path's template."""
+    noting_scope = _noting_scope(original)
+
+    def handle(mount: Any, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        guarded(_note_mount, mount)
+        return noting_scope(mount, scope, receive, send)
+
+    return handle
+
+
+def _note_mount(mount: Any) -> None:
+    record = CURRENT.get()
+    if record is not None:
+        host = getattr(mount, "host_format", None)
+        template = host if isinstance(host, str) else template_of(mount) or ""
+        record.mounted += template.removesuffix("/{path}")
 
 
 def _noting_method(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -184,8 +205,8 @@ def _is_fastapis_own(scope: Scope) -> bool:
 def entered(record: LiveExchange) -> bool | None:
     """Whether the endpoint was reached; None where nobody can know.
 
-    Nobody knows while the request is under way, of a connection that is not HTTP's, of an app that is not
-    Starlette's, and of an endpoint that is a plain ASGI app, as a mounted one.
+    Nobody knows while the request is under way, of a connection that is not HTTP's, of an app of a framework that
+    `others` does not know, and of an endpoint that is a plain ASGI app, as a mounted one.
     """
     if record.entered:
         return True
@@ -193,8 +214,8 @@ def entered(record: LiveExchange) -> bool | None:
         return record.remains.entered
     if record.returned is None or record.method in (LIFESPAN, WEBSOCKET):
         return None
-    if not (is_starlettes(record.app) or "app" in record.scope):
-        return None
+    if not (is_starlettes(record.app) or is_starlettes(record.scope.get("app"))):
+        return False if others.refused(record) else record.entered
     endpoint = record.scope.get("endpoint")
     if endpoint is None or record.entered is False or is_starlettes(endpoint):
         return False
@@ -307,7 +328,7 @@ def _line(code: CodeType, line: int) -> int:
         return line
     from pytest_noblock.calls.callsites import def_line  # most tests name no call
 
-    return def_line(code.co_filename, line)
+    return def_line(code.co_filename, line, code.co_name)
 
 
 def _public(code: CodeType, *, user: bool) -> str:

@@ -5,11 +5,42 @@ only its entry into such a method can be seen.
 """
 
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 _WEB = ("http://", "https://", "http+docker://", "http+unix://")
 """The last two go to a server of this machine, by a Unix socket."""
+
+
+class Sent:
+    """How many requests the clients of one thread have sent, by the client's method: an independent count.
+
+    It needs no app, so it tells where a request went that nobody saw enter one.
+    """
+
+    def __init__(self) -> None:
+        self._thread = 0
+        self._counts: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """Count anew, on the calling thread."""
+        self._thread = threading.get_ident()
+        self._counts.clear()
+
+    def note(self, owner: type, name: str) -> None:
+        """A request is sent; on any thread."""
+        if threading.get_ident() == self._thread:
+            self._counts[f"{owner.__module__.partition('.')[0]}.{owner.__name__}.{name}"] += 1
+
+    def most(self) -> tuple[str, int] | None:
+        """The method that was called most often, the outermost of several; None where nothing was sent."""
+        return max(self._counts.items(), key=lambda each: each[1], default=None)
+
+
+SENT = Sent()
+"""Of the thread that runs the watched test."""
 
 
 class EntryPoint(NamedTuple):

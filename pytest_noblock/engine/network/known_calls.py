@@ -29,7 +29,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.network import client_calls, driver_calls, may_block
-from pytest_noblock.engine.network.call_shapes import Polling, polling_wrapper, shaped_wrapper
+from pytest_noblock.engine.network.call_shapes import (
+    Observed,
+    Polling,
+    counting_wrapper,
+    polling_wrapper,
+    shaped_wrapper,
+)
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
 
@@ -74,6 +80,8 @@ class _KnownCall(NamedTuple):
     """The class or module whose attribute is wrapped."""
     name: str
     effect: EffectOf
+    sends: bool = False
+    """Whether it is a client's, and sends a request."""
 
 
 def patches(observers: Mapping[int, Observer], polling: Polling) -> list[Patch]:
@@ -93,13 +101,15 @@ def _wrapper(
     label, effect_of = f"{known.owner.__name__}.{known.name}", known.effect
     own = known.owner is time and isinstance(original, BuiltinFunctionType)  # a test's stand-in need not sleep
     sleep_asked = _nanoseconds if own else _zero
-    ident = threading.get_ident
+    ident, sends = threading.get_ident, known.sends
 
     def observed(frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         observer = observers.get(ident())
         if observer is None:
             for other in list(observers.values()):
                 guarded(other.another_thread_called)
+            if sends and guarded(effect_of, *args) is not None:
+                client_calls.SENT.note(known.owner, known.name)
             return original(*args, **kwargs)
         try:
             effect = effect_of(*args, **kwargs)
@@ -116,13 +126,20 @@ def _wrapper(
         finally:
             guarded(observer.known_call_ended, label, effect, began, frame, asked, slept)
 
-    polls = isinstance(known.owner, type) and issubclass(known.owner, selectors.BaseSelector)
-    shaped = (
-        polling_wrapper(original, observers, polling, observed)
-        if polls
-        else shaped_wrapper(original, observers, observed)
-    )
+    shaped = _shaped(known, original, observers, polling, observed)
     return functools.wraps(original)(shaped)  # user frames that look the name up must find the known one
+
+
+def _shaped(
+    known: _KnownCall,
+    original: Callable[..., Any],
+    observers: Mapping[int, Observer],
+    polling: Polling,
+    observed: Observed,
+) -> Callable[..., Any]:
+    if isinstance(known.owner, type) and issubclass(known.owner, selectors.BaseSelector):
+        return polling_wrapper(original, observers, polling, observed)
+    return counting_wrapper(observed) if known.sends else shaped_wrapper(original, observers, observed)
 
 
 def _where(effect: Effect, blocks: Callable[..., bool]) -> EffectOf:
@@ -211,7 +228,10 @@ def _drivers() -> list[_KnownCall]:
 
 def _clients() -> list[_KnownCall]:
     return [
-        *(_KnownCall(each.owner, each.name, _counted("client", each)) for each in client_calls.entry_points()),
+        *(
+            _KnownCall(each.owner, each.name, _counted("client", each), sends=True)
+            for each in client_calls.entry_points()
+        ),
         *(_KnownCall(each.owner, each.name, _counted("mock", each)) for each in client_calls.mock_entry_points()),
     ]
 

@@ -7,6 +7,7 @@ over 20 us: a shorter line holds no round trip and no sleep. So to count a line 
 and not 100 us.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
@@ -25,7 +26,10 @@ _SHORT_NS = 20_000
 _NOTABLE_NS = 300_000
 """ns of sleep, and ns of CPU. A line with less of both, and with no round trip, is not reported."""
 _BUDGET_NS = 400_000_000
-"""Wall ns. Our own counting ends when it has taken this long. The lines so far must do: a hot loop repeats itself."""
+"""CPU ns. Our own counting ends when it has taken this long. The lines so far must do: a hot loop repeats itself.
+
+By the clock, eight preemptions ended it beside four busy processes, and the line was not found.
+"""
 
 Key = tuple[CodeType, int]
 """A line: its code and its number."""
@@ -47,12 +51,19 @@ class _Cost:
 class LineCounters:
     """The costs of the user lines of one meter's thread. A tracer calls `at`, the meter calls the rest.
 
-    `sockets` is not the meter's table: a scan here must not hide a round trip from the meter.
+    `sockets` is not the meter's table: a scan here must not hide a round trip from the meter. `gave_up` is called
+    before the first step that they do not count.
     """
 
-    def __init__(self, meter: StepMeter, user: UserCode, sockets: SocketTable | None) -> None:
+    def __init__(
+        self,
+        meter: StepMeter,
+        user: UserCode,
+        sockets: SocketTable | None,
+        gave_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.spent = 0
-        """How long our own counting has taken so far (ns)."""
+        """CPU (ns) that our own counting has taken so far."""
         self._meter = meter
         self._clock: Clock = meter.clock
         self._user = user
@@ -65,6 +76,7 @@ class LineCounters:
         """The full reading from which waiting counts."""
         self._others_at_scan = 0
         """CPU (ns) that other threads had burned when the sockets were last read."""
+        self._gave_up = gave_up
         self._left = 0
         """When a user line ended and no other user line followed (ns), the last time."""
         self._own = 0
@@ -77,7 +89,10 @@ class LineCounters:
         """A step begins: nothing before it counts."""
         self._line = None
         self._costs = {}
-        self._begin_waiting()
+        if self.exhausted:
+            self._gave_up()
+        else:
+            self._begin_waiting()
 
     def leave(self) -> tuple[LineCost, ...]:
         """The step has ended; its notable lines."""
@@ -97,6 +112,7 @@ class LineCounters:
             return
         called = now()
         own = self._meter.deductions
+        before = own.cpu
         with own.excluded():
             if self._line is not None:
                 ours = own.cpu - self._own  # what we did in the line, where it made a known call
@@ -110,7 +126,7 @@ class LineCounters:
             self._line = line
             self._wall, self._cpu = now(), thread_cpu()
         self._own = own.cpu
-        self.spent += now() - called
+        self.spent += own.cpu - before
 
     def _charge(self, line: Key, wall: int, cpu: int, frame: FrameType | None) -> None:
         cost = self._costs.get(line)

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
@@ -49,11 +50,28 @@ if sys.version_info >= (3, 12):
             self._counters = counters
             self._user = user
             self._ident = threading.get_ident()
+            self._told: Key | None = None
+            """The line of a function that has just begun: 3.12 tells this line as well, 3.13 does not always."""
+
+        def started(self, code: CodeType, offset: int) -> object:
+            """For `def load(): time.sleep(1)`, a lambda, a generator expression: no new line comes after RESUME."""
+            if code.co_filename not in self._user or not _goes_on_in_line(code, offset):
+                return sys.monitoring.DISABLE
+            if threading.get_ident() == self._ident:
+                frame = sys._getframe(1)
+                line = code, line_of(frame)
+                self._at(line, frame)
+                self._told = line
+            return None
 
         def line(self, code: CodeType, number: int) -> object:
             if code.co_filename not in self._user:
                 return sys.monitoring.DISABLE
-            if threading.get_ident() == self._ident:
+            if threading.get_ident() != self._ident:
+                return None
+            if self._told == (code, number):
+                self._told = None
+            else:
                 self._at((code, number), sys._getframe(1))
             return None
 
@@ -68,6 +86,7 @@ if sys.version_info >= (3, 12):
                 self._at(_caller(frame, self._user), frame)
 
         def _at(self, line: Key | None, frame: FrameType) -> None:
+            self._told = None
             self._counters.at(line, frame)
             if self._counters.exhausted:  # of all events: a generator may be resumed a million times
                 sys.monitoring.set_events(self._tool, 0)
@@ -79,12 +98,18 @@ if sys.version_info >= (3, 12):
             events = sys.monitoring.events
             return {
                 events.LINE: self.line,
+                events.PY_START: self.started,
                 events.PY_RESUME: self.resumed,
                 events.PY_THROW: self.resumed,
                 events.PY_RETURN: self.left,
                 events.PY_YIELD: self.left,
                 events.PY_UNWIND: self.left,
             }
+
+    def _goes_on_in_line(code: CodeType, offset: int) -> bool:
+        """Whether the instruction after the one at `offset` is on the same line."""
+        here, following = islice(code.co_positions(), offset // 2, offset // 2 + 2)
+        return here[0] == following[0]
 
     def _monitoring(counters: LineCounters, user: UserCode) -> Disarm | None:
         monitoring = sys.monitoring

@@ -91,11 +91,16 @@ def metered_coroutine(call: Coroutine[Any, Any, T], meter: StepMeter) -> Awaitab
     A task factory may make eager tasks (`asyncio.eager_task_factory`): where such a task suspends, no step of the loop
     ends, and whoever made the task goes on.
     """
+    return Stepped(call, meter) if ends_no_steps(meter) else call
+
+
+def ends_no_steps(meter: StepMeter) -> bool:
+    """Whether nobody tells the meter that a step of the running loop has ended; see `metered_coroutine`."""
     loop = running_loop()
     if loop is not None and _has_handles(loop):
-        return call if loop.get_task_factory() is None else Stepped(call, meter)
+        return loop.get_task_factory() is not None
     meter.turn = 0  # an earlier loop of this thread may have been counted
-    return call if loop is None and _in_trio() else Stepped(call, meter)
+    return loop is not None or not _in_trio()
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -1,81 +1,33 @@
-"""The methods that a client's calls go through, and which of their calls would leave this machine."""
+"""The independent count of what the clients of the test's thread send."""
 
-import sys
-import urllib.request
-from types import ModuleType, SimpleNamespace
-from unittest import mock
+import threading
 
-import httpx
-import pytest
-
-from pytest_noblock.engine.network import client_calls
-from pytest_noblock.engine.network.client_calls import EntryPoint, entry_points, mock_entry_points
+from pytest_noblock.engine.network.client_calls import Sent
 
 
-def counts(owner, name):
-    return next(each.counts for each in entry_points() if (each.owner, each.name) == (owner, name))
+class Session:
+    """A client."""
 
 
-def test_an_entry_point_for_each_client_that_is_imported(monkeypatch):
-    points = {(each.owner, each.name) for each in entry_points()}
-    assert {(httpx.Client, "send"), (urllib.request.OpenerDirector, "open")} <= points
-    monkeypatch.delitem(sys.modules, "httpx")
-    assert (httpx.Client, "send") not in {(each.owner, each.name) for each in entry_points()}
+class Pool:
+    """What the client calls."""
 
 
-@pytest.mark.parametrize(
-    "contents", [{}, {"Session": mock.Mock()}, {"Session": type("Session", (), {})}], ids=["none", "mock", "other"]
-)
-def test_what_is_no_class_with_the_method_has_no_entry_point(monkeypatch, contents):
-    module = ModuleType("requests.sessions")
-    vars(module).update(contents)
-    monkeypatch.setitem(sys.modules, "requests.sessions", module)
-    assert not [each for each in entry_points() if each.owner is contents.get("Session", module)]
+def test_the_method_that_was_called_most_often_is_told():
+    sent = Sent()
+    sent.begin()
+    assert sent.most() is None
+    for owner in (Session, Pool, Session):
+        sent.note(owner, "send")
+    assert sent.most() == (f"{__name__.partition('.')[0]}.Session.send", 2)
+    sent.begin()
+    assert sent.most() is None
 
 
-@pytest.mark.parametrize(
-    ("request_", "leaves"),
-    [
-        ("http://example.org", True),
-        ("HTTPS://example.org", True),
-        (urllib.request.Request("http://example.org"), True),
-        (SimpleNamespace(url="https://example.org"), True),
-        ("file:///etc/hosts", False),
-        (SimpleNamespace(url="http+docker://localhost"), True),
-        (SimpleNamespace(url=None), False),
-        (object(), False),
-    ],
-)
-def test_a_request_to_the_web(request_, leaves):
-    assert counts(urllib.request.OpenerDirector, "open")(object(), request_) is leaves
-
-
-@pytest.mark.parametrize(
-    ("eager", "broker", "counted"),
-    [(False, "amqp://broker", False), (True, "amqp://broker", True), (False, "memory://", True)],
-)
-def test_celery_counts_where_no_broker_is_meant(eager, broker, counted):
-    conf = SimpleNamespace(task_always_eager=eager, broker_url=broker)
-    assert client_calls._without_broker(SimpleNamespace(app=SimpleNamespace(conf=conf))) is counted
-
-
-@pytest.mark.parametrize(("module", "leaves"), [("urllib3.connectionpool", True), ("docker.transport.unixconn", False)])
-def test_urllib3_itself_and_what_others_make_of_it(module, leaves):
-    assert client_calls._of_urllib3(type("Pool", (), {"__module__": module})()) is leaves
-
-
-def test_a_mock_that_answers_at_once_and_one_that_is_awaited():
-    [(owner, name, counted)] = mock_entry_points()
-    assert callable(getattr(owner, name))
-    assert counted(mock.Mock())
-    assert not counted(mock.AsyncMock())
-
-
-def test_no_mock_is_imported(monkeypatch):
-    monkeypatch.delitem(sys.modules, "unittest.mock")
-    assert list(mock_entry_points()) == []
-
-
-def test_the_modules_are_those_of_the_table():
-    assert set(client_calls.MODULES) == {"unittest.mock", *(row[0] for row in client_calls._ENTRY_POINTS)}
-    assert all(isinstance(each, EntryPoint) for each in entry_points())
+def test_only_the_thread_that_began_is_counted():
+    sent = Sent()
+    sent.begin()
+    thread = threading.Thread(target=sent.note, args=(Session, "send"))
+    thread.start()
+    thread.join()
+    assert sent.most() is None

@@ -1,6 +1,7 @@
 """The reckoning of the line counters, called as a tracer would: what each line has cost."""
 
 import hashlib
+import itertools
 import socket
 import sys
 import time
@@ -10,6 +11,7 @@ import pytest
 from pytest_noblock.engine.clocks import LinuxClock
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.network.tcp_info import SocketTable
+from pytest_noblock.engine.steps import line_costs
 from pytest_noblock.engine.steps.line_costs import LineCounters
 from pytest_noblock.engine.steps.meter import StepMeter
 
@@ -149,4 +151,19 @@ def test_the_budget_ends_the_counting(user):
     assert not counters.exhausted
     counters.spent = 10**10
     assert counters.exhausted
+    clock.close()
+
+
+def test_a_preemption_is_not_the_countings(user, monkeypatch):
+    """By the clock, each of these calls takes a second."""
+    seconds = itertools.count(step=10**9)
+    clock = LinuxClock()
+    meter = StepMeter(clock, user, None)
+    counters = LineCounters(meter, user, None)
+    meter.begin(LiveExchange("GET", "/"))
+    monkeypatch.setattr(line_costs, "now", lambda: next(seconds))
+    for line in range(1, 9):
+        counters.at((sleeping.__code__, line), None)
+    assert 0 < counters.spent < 100 * MS
+    meter.end()
     clock.close()

@@ -72,6 +72,54 @@ def test_the_tracer_tells_each_user_line(tracer, meter, counters, user):
     ]
 
 
+# fmt: off
+def one_line(): return callee()
+
+
+def returned_by_lambda(): return (lambda: callee() + 1)()  # noqa: PLC3002
+
+
+def generated(): return list(callee() for _ in range(2))  # noqa: C400
+
+
+async def awaited(): return callee()
+
+
+async def awaits():
+    return await awaited()
+# fmt: on
+
+
+def run(coroutine):
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (one_line, ["one_line", "callee", "one_line"]),
+        (returned_by_lambda, ["returned_by_lambda", "<lambda>", "callee", "<lambda>"]),
+        (generated, ["generated", "<genexpr>", "callee", "<genexpr>", "generated", "<genexpr>", "callee"]),
+        (lambda: run(awaits()), ["awaits", "awaited", "callee", "awaited"]),
+    ],
+)
+def test_a_function_on_one_line_is_told_as_it_begins_and_once(tracer, meter, counters, user, function, told):
+    """3.13 tells no new line after RESUME, where the line is the one of RESUME."""
+    with counting(meter, counters, user):
+        function()
+    lines = [line for line in counters.lines if line and (line[0] != "callee" or line[1])]
+    begin = [name for name, _ in lines].index(told[0])
+    before = tracer == "settrace"  # it tells a call as well as the line after it
+    names = [name for name, _ in lines[begin:]]
+    assert (_once(names) if before else names)[: len(told)] == told
+
+
+def _once(names):
+    return [name for at, name in enumerate(names) if not at or names[at - 1] != name]
+
+
 def test_the_lines_of_others_are_not_told(tracer, meter, counters):
     with counting(meter, counters, UserCode("/elsewhere")) as armed:
         assert armed
