@@ -7,6 +7,7 @@ import atexit
 import os
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, cast
@@ -61,7 +62,11 @@ def rabbitmq() -> str:
 
 
 def celery_worker(broker: str) -> None:
-    """A process that takes tasks from there; the results go to Redis."""
+    """A process that takes tasks from there; the results go to Redis, which it asks to run scripts in Lua."""
+    if redis_program() == "fake_redis" and find_spec("lupa") is None:
+        raise Unavailable(
+            "Celery: apt-get install redis-server, or EXAMPLE_REDIS=redis://...; the one in Python has no Lua"
+        )
     address("celery_worker", broker, redis())
 
 

@@ -310,7 +310,7 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
             if meter is None:
                 module = _loaded(original, name, import_)
             else:
-                with Around(meter.deductions.importing) if first_uses.is_first_import(name) else nullcontext():
+                with Around(meter.deductions.importing, name) if first_uses.is_first_import(name) else nullcontext():
                     module = _loaded(original, name, import_)
         finally:
             _imported.add(name)

@@ -5,10 +5,11 @@ taken off its CPU there, and told in a note. Where a request is sent again, the 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pytest_noblock.model.limits import NOTE_NS, UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.units import words
 
 
@@ -24,7 +25,7 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
     own = [segment for segment in observation.segments if segment.exchange == exchange.number]
     imported = sum(segment.imported for segment in own)
     if imported >= NOTE_NS:
-        yield f"cold: imports, {words(imported)}, the first time only"
+        yield f"cold: imports, {words(imported)}{_modules(own)}, the first time only"
     done: Counter[str] = Counter()
     for segment in own:
         for what, cpu in segment.first_uses:
@@ -37,6 +38,18 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
             yield f"{UNSETTLED}{told}, taken off as a first time, and another {exchange.request} had one as well"
         else:
             yield f"cold: {told}, the first time only"
+
+
+def _modules(segments: Iterable[Segment]) -> str:
+    """` (shop.prices and 2 more)`: a module that is imported lazily (Python 3.15) has no statement in the endpoint."""
+    took: Counter[str] = Counter()
+    for segment in segments:
+        for module, wall in segment.modules:
+            took[module] += wall
+    if not took:
+        return ""
+    (most, _wall), *others = took.most_common()
+    return f" ({most} and {len(others)} more)" if others else f" ({most})"
 
 
 def _is_usual(observation: Observation, exchange: Exchange, what: str) -> bool:
@@ -57,9 +70,10 @@ def _sort(what: str) -> list[str]:
 
 def imported_again(observation: Observation, exchange: Exchange, limits: Limits) -> Iterator[str]:
     """A note where a request still imports although one like it was answered before: each may import a new module."""
-    imported = sum(segment.imported for segment in observation.segments if segment.exchange == exchange.number)
+    own = [segment for segment in observation.segments if segment.exchange == exchange.number]
+    imported = sum(segment.imported for segment in own)
     if imported >= limits.max_block:
         yield (
-            f"{UNSETTLED}imports, {words(imported)}, in a request that is not the first of its path; "
+            f"{UNSETTLED}imports, {words(imported)}{_modules(own)}, in a request that is not the first of its path; "
             "imports are not counted"
         )

@@ -126,6 +126,8 @@ class Segment(NamedTuple):
     and the garbage collection in them."""
     first_uses: tuple[tuple[str, int], ...] = ()
     """What was done there, in words, and its part of `first_use`: `("the template page.html", 20_000_000)`."""
+    modules: tuple[tuple[str, int], ...] = ()
+    """What was imported, and its part of `imported`."""
     counted: bool = True
     """Whether `lines`, where there are any, holds all lines that ran: the counters give up in a hot loop."""
 

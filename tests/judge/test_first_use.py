@@ -58,3 +58,16 @@ def test_imports_in_a_request_that_is_not_the_first_are_in_doubt():
     assert list(first_use.imported_again(observed(imported=49), EXCHANGE, LIMITS)) == []
     (note,) = first_use.imported_again(observed(imported=60), EXCHANGE, LIMITS)
     assert note.startswith("unsettled: imports, 60 ms")
+
+
+@pytest.mark.parametrize(
+    ("modules", "told"),
+    [
+        ((("shop", 20 * MS),), "cold: imports, 20 ms (shop), the first time only"),
+        ((("desk", 2 * MS), ("shop", 18 * MS)), "cold: imports, 20 ms (shop and 1 more), the first time only"),
+    ],
+)
+def test_a_note_on_imports_names_the_module_that_took_longest(modules, told):
+    seen = observed(imported=20)
+    named = seen._replace(segments=tuple(each._replace(modules=modules) for each in seen.segments))
+    assert list(first_use.notes(named, EXCHANGE, LIMITS)) == [told]

@@ -1,6 +1,7 @@
 """What is done once is a note in a watched test; what is done in every request is red there, and in the fixture."""
 
 import json
+import sys
 
 import pytest
 
@@ -130,3 +131,39 @@ def test_first_use_is_a_note_and_work_of_every_request_is_red(pytester):
     # on a busy machine no look may come while it compiles: then the finding is at the `def`
     assert pattern["call"] == "re.compile" or "def pattern(" in pattern["code"], pattern
     assert "from_string(WHOLE)" in found["test_compiles", "failed"]["findings"][0]["code"]
+
+
+LAZY = """
+import time
+from fastapi import FastAPI
+
+{outside}
+app = FastAPI()
+
+@app.get("/")
+async def endpoint():
+    {inside}
+    return prices.RATE
+"""
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    ("outside", "inside"),
+    [
+        ("", "import prices"),
+        pytest.param(
+            "lazy import prices", "", marks=pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy is new in 3.15")
+        ),
+    ],
+    ids=["in the endpoint", "lazily"],
+)
+def test_a_module_that_the_first_request_imports_is_named(pytester, outside, inside):
+    """A lazy import has no statement in the endpoint: the module's name is what finds it."""
+    test = "from fastapi.testclient import TestClient\nfrom lazily import app\n"
+    test += "def test_it():\n    TestClient(app).get('/')\n"
+    pytester.makepyfile(lazily=LAZY.format(outside=outside, inside=inside), test_it=test)
+    pytester.makepyfile(prices="import time\ntime.sleep(0.08)\nRATE = 1")
+    result = pytester.runpytest_subprocess("--noblock", "-v", "-p", "no:randomly")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*cold: imports, * ms (prices), the first time only"])

@@ -142,6 +142,8 @@ def test_under_a_tracer_of_the_users_own(run):
     check_twins(result)
 
 
+@pytest.mark.every_python
+@pytest.mark.filterwarnings("ignore:'asyncio.*policy:DeprecationWarning")  # from Python 3.14 on
 def test_with_uvloop_as_the_policy_of_the_process(run):
     """The app runs on our own loop all the same."""
     pytest.importorskip("uvloop")

@@ -22,6 +22,7 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed, sits_at
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.instrument import current_meter, whose_step
+from pytest_noblock.engine.now import thread_cpu
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.threads import trio_tasks
 from pytest_noblock.engine.threads.await_chains import bridges
@@ -190,9 +191,15 @@ async def _until_done(future: "asyncio.Future[Any]", ours: contextvars.Context) 
 
 
 class _Steps(trio.abc.Instrument):
-    """Meters each step of a task, while the thread has a meter."""
+    """Meters each step of a task, while the thread has a meter.
+
+    A tick of trio is a step of ours, whose CPU `instrument` takes off; what the tasks compute in it is the app's.
+    """
+
+    _began = 0
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._began = thread_cpu()
         step = guarded(whose_step, task.context.get(CURRENT))
         if step is not None:
             meter, owner = step
@@ -202,3 +209,4 @@ class _Steps(trio.abc.Instrument):
         meter = current_meter()
         if meter is not None:
             guarded(meter.end)
+            meter.deductions.ever -= thread_cpu() - self._began

@@ -21,7 +21,7 @@ class Deductions:
 
     __slots__ = (
         "_clock", "_collection_began", "_ident", "_in_first_use", "collected", "cpu", "ever", "excluding", "imported",
-        "once", "once_cpu", "queued", "used", "wall", "watchdog",
+        "modules", "once", "once_cpu", "queued", "used", "wall", "watchdog",
     )  # fmt: skip
 
     def __init__(self, clock: Clock) -> None:
@@ -32,6 +32,8 @@ class Deductions:
         """Whether an `excluded` block runs now."""
         self._collection_began = self.ever = 0
         """`ever`: wall ns of all `excluded` blocks so far, of all steps, and CPU ns of our own steps on the loop."""
+        self.modules: tuple[tuple[str, int], ...] = ()
+        """What was imported, without what these modules import, and its part of `imported`."""
         self.once: tuple[tuple[str, int], ...] = ()
         """What was done in `once_cpu`, in words, and its part of it."""
         self.once_cpu = 0
@@ -43,7 +45,7 @@ class Deductions:
     def reset(self) -> None:
         self.used = False
         self.wall = self.cpu = self.queued = self.collected = self.imported = self.once_cpu = 0
-        self.once = ()
+        self.once = self.modules = ()
 
     def collection(self, phase: str) -> None:
         """The garbage collector starts or stops (`phase`, see `gc.callbacks`). The step is not charged."""
@@ -54,14 +56,16 @@ class Deductions:
             self.used = True
 
     @contextmanager
-    def importing(self) -> Iterator[None]:
-        """The block imports a module: its time goes to `imported`. A nested import is part of the outer one."""
+    def importing(self, module: str) -> Iterator[None]:
+        """The block imports the module: its time goes to `imported`. A nested import is part of the outer one."""
         nested = self.excluding
         began = now()
         with self.excluded():
             yield
         if not nested:
-            self.imported += now() - began
+            took = now() - began
+            self.imported += took
+            self.modules = (*self.modules, (module, took))
 
     @contextmanager
     def first_use(self, what: str) -> Iterator[None]:

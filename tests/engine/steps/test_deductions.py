@@ -71,11 +71,15 @@ def test_work_that_raises_is_taken_out_all_the_same(out):
 
 
 def test_an_import_is_kept_apart_once(out):
-    with out.importing():
+    with out.importing("shop"):
         time.sleep(0.005)
-        with out.importing():
+        with out.importing("prices"):
             time.sleep(0.005)
+    with out.importing("desk"):
+        pass
     assert out.imported >= 10 * MS
+    assert [module for module, _took in out.modules] == ["shop", "desk"]
+    assert sum(took for _module, took in out.modules) == out.imported
     assert out.imported - out.wall < MS  # not 15, as both together
 
 
@@ -98,9 +102,10 @@ def test_a_collection_within_our_own_work_counts_once(out):
 
 
 def test_the_next_step_begins_with_nothing(out):
-    with out.importing():
+    with out.importing("shop"):
         burn(1)
     out.collection("start")
     out.collection("stop")
     out.reset()
     assert (out.wall, out.cpu, out.queued, out.collected, out.imported, out.used) == (0, 0, 0, 0, 0, False)
+    assert out.modules == ()

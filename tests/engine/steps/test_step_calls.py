@@ -65,7 +65,7 @@ def test_a_connection_that_made_no_round_trip_is_no_call(calls, trips):
 
 
 def test_what_an_import_sleeps_is_out_of_the_step_already(calls, out):
-    with out.importing():
+    with out.importing("shop"):
         end(calls, "sleep", asked=5)
     assert [call.asked for call in calls.blocking] == [0]
 
