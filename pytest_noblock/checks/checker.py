@@ -309,7 +309,15 @@ class Checker:
         left = confirmation.open_after(sure, result)
         if left and (plan.concurrency > 1 or plan.probes):
             result += self._came_again(request, plan, "as sent", left)
-        return result
+        return self._named(request, plan, result)
+
+    def _named(self, request: Request, plan: Plan, found: list[Finding]) -> list[Finding]:
+        """Of what many hold together, each part may be too short for a look: counters name its line, in one request."""
+        if not any(map(shared_turns.lacks_line, found)):
+            return found
+        repeat = confirmation.repeat_for("line counters", self._context.meter)
+        alone = self._findings(stalls(self._again(request, plan, _run_of(repeat, request, plan)), plan.limits))
+        return [shared_turns.named(each, alone) for each in found]
 
     def _confirmed_by_counters(self, request: Request, plan: Plan, broken: list[Stall]) -> list[Finding]:
         """Runs with counters at every user line; on the portable meter without counters."""

@@ -7,11 +7,13 @@ requests of one endpoint are put together: to send many of them at once is what 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pytest_noblock.judge.stalls import slept
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, joined, turns
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
@@ -75,6 +77,24 @@ def proof(found: Shared, stall: Stall) -> str:
         each = words(stall.blocked_ns // found.requests)
         return f"{found.requests} requests' steps in one turn of the loop, {each} each on average: {split}"
     return f"its steps before and after the response was complete, in one turn of the loop: {split}"
+
+
+def lacks_line(finding: Finding) -> bool:
+    """Whether no look came while any of the requests held the loop: each did so for too short a time."""
+    return finding.requests > 1 and finding.evidence == "endpoint"
+
+
+def named(finding: Finding, alone: Iterable[Finding]) -> Finding:
+    """The finding at the line where one request alone, with counters, does the most of that kind."""
+    same = [each for each in alone if (each.kind, each.phase) == (finding.kind, finding.phase)]
+    line = max((each for each in same if each.file), key=lambda each: each.blocked_ns, default=None)
+    if line is None or not lacks_line(finding):
+        return finding
+    place = {name: getattr(line, name) for name in _PLACE}
+    return replace(finding, **place)
+
+
+_PLACE = ("file", "line", "function", "code", "call", "replacement", "evidence", "stack")
 
 
 def _code(exchange: Exchange) -> object:

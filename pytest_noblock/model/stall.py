@@ -25,6 +25,8 @@ class BlamedLine(NamedTuple):
     the line, or a sample shows the loop thread in a kernel call that is no wait for the GIL."""
     first_use: bool = False
     """Whether most samples of the step show work that a process does once: an import that no hook sees, a compiler."""
+    unseen: bool = False
+    """Whether nothing shows what ran: no look at the stack came, and no counters stood at the lines."""
     call: str | None = None
     """The call to name instead of the frame's: the library function that computed, where no user line called it."""
 

@@ -8,7 +8,7 @@ from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
-from pytest_noblock.model.segment import BlockingCall, Sample, Segment
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 
 MS = 1_000_000
 LIMITS = Limits(50 * MS)
@@ -82,6 +82,16 @@ def test_sleeps_add_up_likewise():
 def test_where_nobody_looked_the_def_is_named():
     (stall,) = red(observed(*(piece(n, 6, line=None) for n in range(1, 11))))
     assert (stall.place.frame.line, stall.place.evidence) == (3, "endpoint")
+
+
+def test_where_nobody_looked_one_request_with_counters_names_the_line():
+    (vague,) = findings(red(observed(*(piece(n, 6, line=None) for n in range(1, 11)))), str)
+    cost = LineCost(frame(9), (frame(9),), 1, 5 * MS, 0, 0)
+    alone = findings(stalls(observed(piece(1, 6, line=None)._replace(lines=(cost,))), LIMITS), str)
+    exact = shared_turns.named(vague, alone)
+    assert (exact.line, exact.evidence, exact.blocked_ns, exact.requests) == (9, "line counters", 60 * MS, 10)
+    assert shared_turns.named(vague, []) is vague
+    assert shared_turns.named(exact, findings(red(observed(piece(1, 60))), str)) is exact
 
 
 def test_it_lies_in_the_phase_of_the_greatest_part():
