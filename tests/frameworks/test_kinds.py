@@ -58,10 +58,17 @@ ANY = {"test_httpx": ("`ASGITransport`", "asyncio uvloop"), "test_fixture": ("`n
 """Clients of every framework; Litestar has trio, too."""
 POOLS = {"litestar", "quart", "django"}
 """Frameworks that run a `def` endpoint in a worker by themselves."""
+TASKS = {"litestar", "falcon"}
+"""Frameworks that run a task after the response."""
 LOOPS = ("asyncio", "uvloop", "trio")
 KINDS = """
     sleep requests urllib socket sqlite fifo loop derive lock future event join process dumps regex
+    task callback gil stream middleware
 """.split()
+
+
+SLEEP = {"ws", "task", "callback", "stream", "middleware", "background"}
+"""What blocks there is a `time.sleep`."""
 
 
 def lines() -> dict[str, set[int]]:
@@ -92,6 +99,8 @@ def wanted(framework: str, kinds: Callable[[int], list[str]]) -> dict[str, list[
     }
     if framework in POOLS:
         asked["own_client@asyncio"].append("/pool/pool/pool")
+    if framework in TASKS:
+        asked["own_client@asyncio"] += ["/background/blocks", "/background/awaits"]
     return asked
 
 
@@ -110,7 +119,7 @@ def every_kind(framework: str) -> Callable[[int], list[str]]:
 def is_right(check: dict, framework: str) -> bool:
     """Whether it is red exactly where the path blocks, at a line that blocks so, with the names of its endpoint."""
     kind, how = check["request"].split("/")[1:3]
-    kind = "sleep" if kind == "ws" else kind
+    kind = "dumps" if kind == "gil" else "sleep" if kind in SLEEP else kind
     red = check["outcome"] == "failed"
     at = {each["line"] for each in check["findings"] if each["file"] == "kinds.py"}
     named = check["route"] and check["endpoint"] and check["endpoint"].startswith(f"{framework}_app.")

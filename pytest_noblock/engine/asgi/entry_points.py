@@ -16,6 +16,7 @@ from pytest_noblock.engine.asgi.boundary import Watcher
 from pytest_noblock.engine.asgi.look import Look
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.frameworks import others
+from pytest_noblock.engine.frameworks.noting import Streams
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.patches import Patch, Patches, attribute
@@ -99,12 +100,14 @@ class EntryPoints:
             if owner is not None and hasattr(owner, method):
                 yield Patch(owner, method, functools.partial(others.room(ours).entering, self._handled))
 
-    async def _handled(self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _handled(
+        self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]], streams: Streams | None = None
+    ) -> Any:
         """The answer of a call that takes no scope, `receive` and `send`. `scope`: what is known of the request."""
         __tracebackhide__ = True
         if self.watcher is None:
             return await call()
-        return await boundary.handle(self.watcher, app, scope, call)
+        return await boundary.handle(self.watcher, app, scope, call, streams)
 
     def _entering(self, original: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Awaitable[None]]:
         entry_points = self
