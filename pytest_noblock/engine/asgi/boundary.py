@@ -7,12 +7,11 @@ charged to the request. Everything here runs on the thread that runs the app.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
-from pytest_noblock.engine.frameworks.noting import Streams
 from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.guard import guarded, noted
 from pytest_noblock.engine.instrument import current_meter
@@ -21,6 +20,9 @@ from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.frameworks.noting import Streams
 
 border(__file__, sending=("send", "receive", "_leave", "_return", "_go_on", "cut_segment", "before", "passed"))
 
@@ -148,7 +150,7 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
 
 
 async def handle(
-    watcher: Watcher, app: object, scope: Scope, call: Callable[[], Awaitable[T]], streams: Streams | None = None
+    watcher: Watcher, app: object, scope: Scope, call: Callable[[], Awaitable[T]], streams: "Streams | None" = None
 ) -> T:
     """Await `call`, by which a test client has `app` answer without ASGI, and record the request.
 

@@ -9,17 +9,19 @@ hand the framework's own request over. The wrappers run on whichever thread runs
 import copy
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.boundary import Watcher
 from pytest_noblock.engine.asgi.look import Look
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.frameworks import others
-from pytest_noblock.engine.frameworks.noting import Streams
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.patches import Patch, Patches, attribute
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.frameworks.noting import Streams
 
 _STARLETTE = ("starlette.applications", "Starlette")
 _TRANSPORTS = {
@@ -101,7 +103,7 @@ class EntryPoints:
                 yield Patch(owner, method, functools.partial(others.room(ours).entering, self._handled))
 
     async def _handled(
-        self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]], streams: Streams | None = None
+        self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]], streams: "Streams | None" = None
     ) -> Any:
         """The answer of a call that takes no scope, `receive` and `send`. `scope`: what is known of the request."""
         __tracebackhide__ = True
