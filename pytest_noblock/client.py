@@ -5,11 +5,10 @@ import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
-import httpx
-
 from pytest_noblock.checks.checker import Checker
 from pytest_noblock.checks.plan import Plan, expected, probe_paths
 from pytest_noblock.checks.sendable import sendable
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import shown, units
 from pytest_noblock.model.check import Check

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.client import Noblock
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.model.limits import Limits
 from tests.report.golden_checks import PASSED
 

@@ -105,16 +105,16 @@ NAMES = st.sampled_from("max_block probe app action reason call kinds names nope
 @given(name=MARKERS, arguments=st.lists(ANYTHING, max_size=2), keywords=st.dictionaries(NAMES, ANYTHING, max_size=2))
 def test_a_marker_is_taken_or_refused_in_one_sentence(name, arguments, keywords):
     mark = getattr(pytest.mark, name).with_args(*arguments, **keywords).mark
-    ours = markers.Marked("test_it", (mark,))
+    ours = markers.Marked((mark,))
     try:
         for each in ours.named("noblock"):
-            assert isinstance(options._with(Settings(), each, "test_it"), Settings)
+            assert isinstance(options._with(Settings(), each, "@pytest.mark.noblock"), Settings)
         for each in markers.allowances(ours):
             assert each.reason.strip()
             assert each.kinds is None or each.kinds
         assert all(each.strip() for each in markers.background_names(ours) or ())
     except pytest.UsageError as error:
-        assert_one_sentence(str(error), "test_it: ")
+        assert_one_sentence(str(error))
 
 
 OPTIONS = st.sampled_from([option.name for option in options.OPTIONS if option.read])

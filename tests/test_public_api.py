@@ -10,11 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-import httpx
 import pytest
 
 import pytest_noblock
 from pytest_noblock import client
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.model import check, kinds
 
 # Loaded with the plugin, each of these would be paid for by every run of every user.

@@ -1,10 +1,12 @@
 """The README is run: its files are written, its commands given, its sample output compared line by line."""
 
+import contextlib
 import re
-import threading
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,32 +22,39 @@ PER_SECOND = re.compile(r" ms +[\d,.]+(?=$|  )")
 """A sweep's table: a column of numbers without a unit."""
 
 
-class SlowRates(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        time.sleep(0.2)
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *args: object) -> None:
-        """Not on the terminal."""
+PORT = "8931"
+"""Of the service that the README starts: a stranger's is free, ours may not be."""
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
-    """The README's files, beside a slow service of rates."""
+def port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, port: str) -> Iterator[pytest.Pytester]:
+    """The README's files, as a stranger pastes them, and the service that it starts; nothing else is set up."""
     for name, text in FILES.items():
         path = pytester.path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    pytester.makeini("[pytest]\npythonpath = .\n")
-    with ThreadingHTTPServer(("127.0.0.1", 0), SlowRates) as server:
-        monkeypatch.setenv("RATES_URL", f"http://127.0.0.1:{server.server_port}/")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield pytester
-        server.shutdown()
-        thread.join()
+        path.write_text(text.replace(PORT, port), encoding="utf-8")
+    assert "python rates.py &\n" in README
+    with subprocess.Popen([sys.executable, "rates.py"]) as rates:
+        try:
+            _wait_for(port)
+            yield pytester
+        finally:
+            rates.kill()
+
+
+def _wait_for(port: str) -> None:
+    for _ in range(300):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port))):
+            return
+        time.sleep(0.03)
+    raise AssertionError("rates.py does not listen")
 
 
 def without_numbers(text: str) -> list[str]:
@@ -54,12 +63,14 @@ def without_numbers(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("command", "sample"), RUNS, ids=[command for command, _ in RUNS])
-def test_the_samples_are_what_the_commands_print(project: pytest.Pytester, command: str, sample: str) -> None:
+def test_the_samples_are_what_the_commands_print(
+    project: pytest.Pytester, port: str, command: str, sample: str
+) -> None:
     if "test_schema" in command:
         pytest.importorskip("schemathesis")
     result = project.runpytest_subprocess(*command.split(), "-p", "no:randomly")
     printed = without_numbers(result.stdout.str())
-    expected = without_numbers(sample)
+    expected = without_numbers(sample.replace(PORT, port))
     assert expected[0] in printed, result.stdout.str()
     start = printed.index(expected[0])
     assert printed[start : start + len(expected)] == expected
@@ -79,6 +90,7 @@ def test_every_file_of_the_readme_takes_part() -> None:
         "app/main.py",
         "conftest.py",
         "noblock.jsonl",
+        "rates.py",
         "tests/test_check.py",
         "tests/test_existing.py",
         "tests/test_pool.py",

@@ -1,11 +1,11 @@
 """The baseline: a list of known findings that can only shrink (pure: no file is opened, no clock is read).
 
 An entry is the identity of a finding. Which findings it covers is wider than equality, because what a look at the stack
-names differs from run to run: see `_covers`. So is what keeps an entry in the list: a finding that came out under the
+names differs from run to run: see `covers`. So is what keeps an entry in the list: a finding that came out under the
 limit this time is not gone (`almost` of a check), it has to stay under half of the limit.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from pytest_noblock.calls.known import known
 from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.finding import Finding
-from pytest_noblock.model.identity import FindingIdentity, identity, identity_of, route_name
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.identity import FindingIdentity, identity, route_name
 from pytest_noblock.model.kinds import KINDS
-from pytest_noblock.model.measured import is_measured
+from pytest_noblock.model.units import words
 
 BASELINE = "baseline"
 """What a known finding carries as `accepted`."""
@@ -27,7 +28,10 @@ _BY_LOOKS = ("cpu", "gil")
 """Kinds whose call is what most looks at the stack show: another line of the same function in the next run."""
 _ALIKE = 1.5
 """Two lines of one step of which one took at most so many times longer take turns at being the longest."""
-_MIXED = ("cpu", "sync-io")
+SURELY_OVER = 1.5
+"""So many times the limit must a line of a step take by itself to be new beside a known one. An update takes it in from
+once the limit on, so that what is there does not become new by itself."""
+MIXED = ("cpu", "sync-io")
 _DEFINITIONS = ("def ", "async def ", "@", "class ")
 """How the code of a line begins that only stands for what nobody saw."""
 
@@ -47,7 +51,7 @@ class Entry:
         return self.expires is not None and self.expires < today
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """What a run saw, as far as entries ask."""
 
     identity: FindingIdentity
@@ -56,7 +60,8 @@ class _Seen(NamedTuple):
     """Whether it computed and slept, so that the next run may call it by the other kind."""
     ms: float = 0.0
     part: bool = False
-    """See `Almost.part`."""
+    over: float = 0.0
+    """See `Almost`."""
 
     @property
     def line_is_known(self) -> bool:
@@ -86,13 +91,21 @@ class Baseline:
         """The check with each known finding accepted. A finding whose entry has expired says so, and stays red."""
         if not check.findings or not self.entries:
             return check
+        almost = list(_almost_of(check))
         covering = self._covering(
-            [_Seen(each.identity, each.code, _is_mixed(each.cpu, each.asleep), each.ms) for each in check.findings],
-            list(_almost_of(check)),
+            [Seen(each.identity, each.code, is_mixed(each.cpu, each.asleep), each.ms) for each in check.findings],
+            almost,
         )
-        return with_findings(check, [_known(*pair, today) for pair in zip(check.findings, covering, strict=True)])
+        new = self.unknown_parts(almost, SURELY_OVER)
+        known = (_known(*pair, today) for pair in zip(check.findings, covering, strict=True))
+        return with_findings(check, [_with_new_beside(each, new) if new else each for each in known])
 
-    def _covering(self, seen: Sequence[_Seen], almost: Sequence[_Seen]) -> list[Entry | None]:
+    def unknown_parts(self, almost: Iterable[Seen], over: float) -> list[Seen]:
+        """The lines that are so many times over the limit by themselves, and that no entry covers."""
+        found = (each for each in almost if each.part and each.over >= over)
+        return [each for each in found if self._entry_for(each) is None and self._by_swap(each) is None]
+
+    def _covering(self, seen: Sequence[Seen], almost: Sequence[Seen]) -> list[Entry | None]:
         """The entry that covers each of what one request showed; None for what is new.
 
         First those whose line is known. An entry that one of them needed is not at hand for what has no line. Then
@@ -105,25 +118,29 @@ class Baseline:
         pairs = zip(seen, found, strict=True)
         return [entry or self._by_share(one, almost) or self._by_swap(one) for one, entry in pairs]
 
-    def _by_swap(self, seen: _Seen) -> Entry | None:
+    def _by_swap(self, seen: Seen) -> Entry | None:
         """Of a step that computes here and sleeps there: both are known, and the looks took one line for the other."""
         kind, route, file, function, _call = seen.identity
-        others = [each for each in self._of_route.get(route, ()) if kind in _MIXED and each.identity.kind in _MIXED]
+        others = [each for each in self._of_route.get(route, ()) if kind in MIXED and each.identity.kind in MIXED]
         here = any(each.identity.kind != kind and each.identity[2:4] == (file, function) for each in others)
         return next((each for each in others if here and each.identity.kind == kind), None)
 
-    def _by_share(self, seen: _Seen, almost: Sequence[_Seen]) -> Entry | None:
-        shared = (each for each in almost if each.part and each.identity.kind == seen.identity.kind)
-        known = (self._entry_for(each) for each in shared if _ALIKE * each.ms >= seen.ms)
+    def _by_share(self, seen: Seen, almost: Sequence[Seen]) -> Entry | None:
+        """Of a step whose longest line is another one this time, and where that line alone is no finding for sure."""
+        shared = [each for each in almost if each.part and each.identity.kind == seen.identity.kind]
+        own = next((each for each in shared if each.identity == seen.identity), seen)
+        if own.over >= SURELY_OVER:
+            return None
+        known = (self._entry_for(each) for each in shared if each is not own and _ALIKE * each.ms >= own.ms)
         return next((entry for entry in known if entry is not None), None)
 
-    def _entry_for(self, seen: _Seen) -> Entry | None:
+    def _entry_for(self, seen: Seen) -> Entry | None:
         """The entry with the same identity, else one that covers it."""
         like = list(self._like(seen))
         return next((each for each in like if each.identity == seen.identity), like[0] if like else None)
 
-    def _like(self, seen: _Seen) -> Iterator[Entry]:
-        return (each for each in self._of_route.get(seen.identity.route, ()) if _covers(each.identity, seen))
+    def _like(self, seen: Seen) -> Iterator[Entry]:
+        return (each for each in self._of_route.get(seen.identity.route, ()) if covers(each.identity, seen))
 
     @cached_property
     def _of_route(self) -> dict[str, list[Entry]]:
@@ -132,7 +149,7 @@ class Baseline:
             known.setdefault(each.identity.route, []).append(each)
         return known
 
-    def shown_by(self, seen: Sequence[_Seen], almost: Sequence[_Seen]) -> tuple[list[Entry | None], set[Entry]]:
+    def shown_by(self, seen: Sequence[Seen], almost: Sequence[Seen]) -> tuple[list[Entry | None], set[Entry]]:
         """The entry of each finding of one request, and all entries that this request keeps in the list.
 
         An entry without a line stays as long as anything of its kind is there.
@@ -151,18 +168,35 @@ class Baseline:
         return covering, there
 
 
-def _almost_of(check: Check) -> Iterator[_Seen]:
+def _almost_of(check: Check) -> Iterator[Seen]:
     route = route_name(check.id, check.request, check.route)
     for each in check.almost:
         one = identity(each.kind, route, each.file, each.function, each.call)
-        yield _Seen(one, each.code, each.kind in _MIXED, each.ms, each.part)
+        yield Seen(one, each.code, each.kind in MIXED, each.ms, each.part, each.over)
 
 
-def _is_mixed(cpu: float, asleep: float) -> bool:
+def _with_new_beside(finding: Finding, new: Sequence[Seen]) -> Finding:
+    """A known finding stays red where a line that shared in it is too long by itself, and new."""
+    if finding.accepted != BASELINE:
+        return finding
+    for each in new:
+        part = next((one for one in finding.parts if _is_of(one.frame, each, finding)), None)
+        if part is not None:
+            place = f"{part.frame.file}:{part.frame.line} in {part.frame.written_in}"
+            said = f"{words(part.blocked_ns)} of it by {place}, which the baseline does not know"
+            return replace(finding, accepted=None, beside=said)
+    return finding
+
+
+def _is_of(frame: Frame, seen: Seen, finding: Finding) -> bool:
+    return identity(finding.kind, finding.route, frame.file, frame.written_in, frame.call) == seen.identity
+
+
+def is_mixed(cpu: float, asleep: float) -> bool:
     return 2 * min(cpu, asleep) >= max(cpu, asleep) > 0
 
 
-def _covers(entry: FindingIdentity, seen: _Seen) -> bool:
+def covers(entry: FindingIdentity, seen: Seen) -> bool:
     """Whether it is the finding of the entry; the route is the same.
 
     * What computed and slept is of the kind of its larger part, which may be the smaller one in the next run.
@@ -173,7 +207,7 @@ def _covers(entry: FindingIdentity, seen: _Seen) -> bool:
     """
     mine = seen.identity
     row = KINDS.get(mine.kind)  # type: ignore[call-overload]  # a later version may know more kinds
-    may_be = {mine.kind, row.part_of if row is not None else None, *(_MIXED if seen.mixed else ())}
+    may_be = {mine.kind, row.part_of if row is not None else None, *(MIXED if seen.mixed else ())}
     if entry.kind not in may_be:
         return False
     if not seen.line_is_known or (row is not None and row.identity == "pool"):
@@ -189,116 +223,3 @@ def _known(finding: Finding, entry: Entry | None, today: date) -> Finding:
     if entry.expired(today):
         return replace(finding, expired=str(entry.expires))
     return replace(finding, accepted=BASELINE)
-
-
-class Judged(NamedTuple):
-    """What a run, or several runs that are judged as one, say of a baseline."""
-
-    new: tuple[FindingIdentity, ...] = ()
-    """Findings that nothing accepts, each once."""
-    warned: tuple[FindingIdentity, ...] = ()
-    """The same, where `action=warn` keeps them from being red."""
-    known: tuple[Entry, ...] = ()
-    fixed: tuple[Entry, ...] = ()
-    """Their route was measured, and nothing of that kind at that place reached half of the limit."""
-    not_measured: tuple[Entry, ...] = ()
-    expired: tuple[Entry, ...] = ()
-    """Entries that are out of date, and whose finding is still there."""
-
-    @property
-    def sentence(self) -> str:
-        """`2 new, 14 known, 3 fixed, 5 not measured`."""
-        counts = [
-            f"{len(self.new) + len(self.warned)} new",
-            f"{len(self.known)} known",
-            f"{len(self.fixed)} fixed",
-            f"{len(self.not_measured)} not measured",
-        ]
-        return ", ".join([*counts, f"{len(self.expired)} expired"] if self.expired else counts)
-
-
-def judged(baseline: Baseline, reports: Iterable[Mapping[str, Any]], today: date, *, to_the_end: bool = True) -> Judged:
-    """Judges JSON reports as one run. It reads `environment`, if there is one, and `checks` of each.
-
-    `to_the_end`: whether all tests ran; of a run that was stopped nothing is said to be fixed.
-    """
-    new: dict[FindingIdentity, None] = {}
-    warned: dict[FindingIdentity, None] = {}
-    there: set[Entry] = set()
-    measured: set[tuple[str, bool]] = set()
-    """Routes, and whether the meter was one that sees everything."""
-    for report in reports:
-        full = report.get("environment", {}).get("meter") != "portable"
-        for check in report["checks"]:
-            if is_measured(check["outcome"], check["notes"], check.get("status")):
-                measured.add((route_name(check["id"], check["request"], check["route"]), full))
-            if check["findings"] or check.get("almost"):
-                there |= _look(baseline, check, new, warned)
-    return _sorted_out(baseline, there, measured if to_the_end else set(), new, warned, today)
-
-
-def _look(
-    baseline: Baseline,
-    check: Mapping[str, Any],
-    new: dict[FindingIdentity, None],
-    warned: dict[FindingIdentity, None],
-) -> set[Entry]:
-    """The entries that one check shows; adds what no entry covers, and nothing else accepts."""
-    findings, almost = check["findings"], check.get("almost", ())
-    seen = [
-        _Seen(identity_of(check, each), each["code"], _is_mixed(each["cpu_ms"], each["asleep_ms"]), each["ms"])
-        for each in findings
-    ]
-    others = [
-        _Seen(identity_of(check, each), each["code"], each["kind"] in _MIXED, each["ms"], each.get("part", False))
-        for each in almost
-    ]
-    covering, there = baseline.shown_by(seen, others)
-    for each, one, entry in zip(findings, seen, covering, strict=True):
-        if entry is None and each.get("accepted") in (None, BASELINE):
-            new[one.identity] = None
-        elif entry is None and each.get("accepted") == WARNED:
-            warned[one.identity] = None
-    return there
-
-
-def _sorted_out(
-    baseline: Baseline,
-    there: set[Entry],
-    measured: set[tuple[str, bool]],
-    new: dict[FindingIdentity, None],
-    warned: dict[FindingIdentity, None],
-    today: date,
-) -> Judged:
-    known = [each for each in baseline.entries if each in there]
-    gone = [each for each in baseline.entries if each not in there]
-    fixed = [each for each in gone if _could_be_seen(each.identity, measured)]
-    return Judged(
-        new=tuple(new),
-        warned=tuple(each for each in warned if each not in new),
-        known=tuple(each for each in known if not each.expired(today)),
-        fixed=tuple(fixed),
-        not_measured=tuple(each for each in gone if each not in fixed),
-        expired=tuple(each for each in known if each.expired(today)),
-    )
-
-
-def _could_be_seen(entry: FindingIdentity, measured: set[tuple[str, bool]]) -> bool:
-    """Whether a run would have shown it: the portable rules do not judge `gil`, a kind of a later version none do."""
-    meters = (True,) if entry.kind == "gil" else (True, False)
-    return entry.kind in KINDS and any((entry.route, full) in measured for full in meters)
-
-
-def updated(baseline: Baseline, run: Judged) -> Baseline:
-    """The baseline without what is fixed, and with what is new. An entry that stays is not touched."""
-    stay = [each for each in baseline.entries if each not in run.fixed]
-    added: list[FindingIdentity] = []
-    for each in sorted((*run.new, *run.warned), key=_order):
-        if not any(one.route == each.route and _covers(one, _Seen(each, None)) for one in added if each.file):
-            added.append(each)
-    stay += map(Entry, added)
-    return Baseline(tuple(sorted(stay, key=lambda entry: _order(entry.identity))))
-
-
-def _order(each: FindingIdentity) -> tuple[str, ...]:
-    return tuple(part or "" for part in each)

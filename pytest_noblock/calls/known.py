@@ -16,8 +16,10 @@ from pytest_noblock.calls.table import (
     LONG,
     MODULES,
     NETWORK,
+    OF_DATA,
     ON_THE_WAY,
     OUTSIDE_GIL,
+    PICKLING,
     PLUMBING,
     PREPARING,
     SERVED,
@@ -29,7 +31,9 @@ from pytest_noblock.calls.table import (
 _CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
     frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
 )
-_HANDS_OVER = tuple(f"{name}." for name in HANDS_OVER.split())
+_HANDS_OVER, _OF_DATA, _PICKLING = (
+    tuple(f"{name}." for name in names.split()) for names in (HANDS_OVER, OF_DATA, PICKLING)
+)
 _PLUMBING = tuple(f"{name}." for name in PLUMBING.split())
 _ON_THE_WAY = tuple(f"{name}." for name in ON_THE_WAY.split())
 KNOWN_MODULES = frozenset(MODULES.split())
@@ -54,6 +58,8 @@ class Entry(NamedTuple):
     """Nothing is to be advised besides `instead`: it is a framework's work."""
     hands_over: bool = False
     """It is pure Python: in a thread it hands the GIL over every 5 ms, and does not stop the loop."""
+    of_data: bool = False
+    """What it takes or returns is as large as its work: to send that to a process takes as long."""
     only_here: bool = False
     """No other process can do it for this one."""
     thread: str = IN_THREAD
@@ -89,6 +95,11 @@ def is_plumbing(name: str) -> bool:
 def is_on_the_way(name: str) -> bool:
     """Whether the function of this dotted name is the standard library's way to anything, as `contextlib`."""
     return f"{name}.".startswith(_ON_THE_WAY)
+
+
+def pickles(module: str) -> bool:
+    """Whether the functions of this module pickle what another process is given, or unpickle what it returns."""
+    return f"{module}.".startswith(_PICKLING)
 
 
 def entry_of(call: str | None) -> Entry | None:
@@ -129,7 +140,8 @@ def _entries() -> Iterator[Entry]:
                     network=kind == "network",
                     cpu=kind in ("outside", "inside", "framework"),
                     says_all=kind == "framework",
-                    hands_over=kind == "framework" and f"{prefix}.".startswith(_HANDS_OVER),
+                    hands_over=f"{prefix}.".startswith(_HANDS_OVER),
+                    of_data=f"{prefix}.".startswith(_OF_DATA) and not f"{prefix}.".startswith(_HANDS_OVER),
                     only_here=prefix in HERE.split(),
                     frees_gil=kind == "outside" or prefix == "sqlite3",
                     thread=_thread_way(prefix, threads),

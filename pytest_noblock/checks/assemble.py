@@ -46,6 +46,7 @@ class FromObservation(TypedDict, total=False):
     probes: tuple[ProbeWaits, ...]
     probe_runs: tuple[Probe, ...]
     capacity: str | None
+    scarce_ns: int
     exchanges: tuple[Exchange, ...]
     """All copies and redirects of the request; by default the one exchange."""
     response: "httpx.Response | None"
@@ -160,19 +161,27 @@ def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Findin
         return exchange.brief
     from pytest_noblock.judge.stalls import surely_slept  # most watched requests have short steps alone
 
-    longest = max((each.blocked_ns for each in found if KINDS[each.kind].on_loop), default=0)
+    alone = (each.blocked_ns for each in found if KINDS[each.kind].on_loop and each.requests == 1)
+    longest = max(alone, default=0)
     return max(longest, exchange.brief + sum(each.cpu + surely_slept(each) for each in own))
 
 
-def almost(
-    final: Sequence[Finding], found: "Sequence[Stall]", limits: Limits, relative: Callable[[str], str]
-) -> tuple[Almost, ...]:
-    """What is near enough to be a finding in the next run. `final`: the findings; `found`: all stalls."""
+def told(found: "Sequence[Stall]", relative: Callable[[str], str]) -> Sequence[Finding]:
+    """All stalls as findings, for notes and for `almost`, which say nothing of what to write instead."""
     if not found:
         return ()
     from pytest_noblock.judge import grouping
 
-    return grouping.almost(final, grouping.findings(found, relative), [], limits)
+    return grouping.findings(found, relative, advised=False)
+
+
+def almost(final: Sequence[Finding], told: Sequence[Finding], limits: Limits) -> tuple[Almost, ...]:
+    """What is near enough to be a finding in the next run. `final`: the findings; `told`: all stalls, see there."""
+    if not told:
+        return ()
+    from pytest_noblock.judge import grouping
+
+    return grouping.almost(final, told, [], limits)
 
 
 _MOST_STEPS = 100

@@ -5,8 +5,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import Literal, NamedTuple
 
-import httpx
-
 from pytest_noblock.checks import assemble, unanswered
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import SAFE, Plan
@@ -14,6 +12,7 @@ from pytest_noblock.engine.asgi.app_thread import AppThread, InForkedChild, Loop
 from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.guard import fault
 from pytest_noblock.engine.many.flights import Many, ManyRun
 from pytest_noblock.engine.now import now
@@ -24,7 +23,18 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, deadlocks, first_use, gil, grouping, inconclusive, last_net, pool, traced
+from pytest_noblock.judge import (
+    capacity,
+    confirmation,
+    deadlocks,
+    first_use,
+    gil,
+    grouping,
+    inconclusive,
+    last_net,
+    shared_turns,
+    traced,
+)
 from pytest_noblock.judge.stalls import breaking, doubtful, of_probes_in_doubt, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -181,6 +191,7 @@ class Checker:
         exchange = observation.exchanges[-1]
         left = [*left, *self._left(observation, plan)]
         held = assemble.held(exchange, observation.segments, sure)
+        taken = capacity.shares(observation, held, sure)
         check = assemble.measured(
             subject,
             exchange,
@@ -194,10 +205,12 @@ class Checker:
                     *traced.notes(observation, exchange, plan.limits),
                     *gil.kept_asleep(observation, plan.limits),
                     *of_probes_in_doubt(observation, plan.limits),
+                    *_unsettled(observation, found, plan.limits),
+                    *last_net.waits_on_trio(observation, plan.limits),
                     *(first_use.notes(observation, exchange, plan.limits) if once else ()),
                     *(() if once else first_use.imported_again(observation, exchange, plan.limits)),
                 ),
-                self._not_measured(plan, observation) or last_net.unexplained(observation, plan.limits),
+                self._not_measured(plan, observation) or last_net.unexplained(observation, found, plan.limits),
             ),
             self._user.relative,
             loop=observation.loop,
@@ -207,7 +220,8 @@ class Checker:
             almost=grouping.almost(sure, self._findings(found), cold, plan.limits),
             probes=grouping.probe_waits(observation, sure),
             probe_runs=observation.probes,
-            capacity=pool.capacity(observation, held),
+            capacity=capacity.words(taken),
+            scarce_ns=capacity.scarcest(taken),
             exchanges=observation.exchanges,
             response=response,
         )
@@ -227,7 +241,8 @@ class Checker:
         sent = observation.exchanges if len(observation.exchanges) == plan.concurrency else observation.exchanges[-1:]
         if plan.expect == "any":
             return next(filter(None, map(inconclusive.without_an_answer, sent)), None)
-        paths = starlette.paths_of(self._app.given)
+        app = self._app.given
+        paths = inconclusive.Paths(starlette.paths_of(app), starlette.paths_of(app, "WebSocketRoute"))
         reasons = [inconclusive.not_measured(each, paths, self._user.relative) for each in sent]
         why = next(filter(None, reasons), None)
         if why is None or len(sent) == 1:
@@ -238,7 +253,7 @@ class Checker:
         """A note on an answer that the test takes, although it did not come from the endpoint."""
         if plan.expect != "any":
             return []
-        why = inconclusive.elsewhere(exchange, (), self._user.relative, past=False)
+        why = inconclusive.elsewhere(exchange, shown=self._user.relative, past=False)
         return [f"{why}; the test takes any answer, and the endpoint was not measured"] if why else []
 
     def _left(self, observation: Observation, plan: Plan) -> list[str]:
@@ -283,16 +298,26 @@ class Checker:
         """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
         found = confirmation.confirmed_by("line counters", found)
         broken = breaking(found, plan.limits)
-        if not broken and not doubtful(observation, found):
+        doubt = doubtful(observation, found)
+        if not broken and not doubt:
             return []
-        result = self._confirmed_by_counters(request, plan, broken)
+        alone = [stall for stall in broken if stall.requests == 1]  # what many hold together, one does not show again
+        result = self._confirmed_by_counters(request, plan, alone) if alone or doubt else []
         sure = self._findings(stall for stall in broken if stall.sure)
         warm = self._findings(stall for stall in warm_up if stall.sure)
         result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
         left = confirmation.open_after(sure, result)
         if left and (plan.concurrency > 1 or plan.probes):
             result += self._came_again(request, plan, "as sent", left)
-        return result
+        return self._named(request, plan, result)
+
+    def _named(self, request: Request, plan: Plan, found: list[Finding]) -> list[Finding]:
+        """Of what many hold together, each part may be too short for a look: counters name its line, in one request."""
+        if not any(map(shared_turns.lacks_line, found)):
+            return found
+        repeat = confirmation.repeat_for("line counters", self._context.meter)
+        alone = self._findings(stalls(self._again(request, plan, _run_of(repeat, request, plan)), plan.limits))
+        return [shared_turns.named(each, alone) for each in found]
 
     def _confirmed_by_counters(self, request: Request, plan: Plan, broken: list[Stall]) -> list[Finding]:
         """Runs with counters at every user line; on the portable meter without counters."""
@@ -360,6 +385,13 @@ class Checker:
 
     def _relative(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
+
+
+def _unsettled(observation: Observation, found: Sequence[Stall], limits: Limits) -> list[str]:
+    """Notes on turns of the loop that many small steps made long."""
+    told = list(shared_turns.notes(observation, found, limits).values())
+    crowd = None if told else last_net.crowd(observation, found, limits)
+    return told if crowd is None else [crowd]
 
 
 def _all_over(sent: Sequence[LiveExchange], run: Run) -> bool:

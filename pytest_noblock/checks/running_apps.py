@@ -14,7 +14,7 @@ from pytest_noblock.engine.observe import observe_lifespan
 from pytest_noblock.engine.stacks import RawFrame, as_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
-from pytest_noblock.model.observation import Meter, Observation
+from pytest_noblock.model.observation import Meter, Observation, OwnLoop
 
 if TYPE_CHECKING:
     from pytest_noblock.checks.watched import WatchRules
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 class RunningApps:
     """Starts an app when the first test asks for it, and stops all apps at the end of the fixture's scope."""
 
-    def __init__(self, root: str, meter: Meter) -> None:
-        """`root` is pytest's rootdir: files below it are shown relative to it."""
+    def __init__(self, root: str, meter: Meter, loop: OwnLoop = "asyncio") -> None:
+        """`root` is pytest's rootdir: files below it are shown relative to it. `loop`: what the apps run on."""
         self._root = root
         self._meter = meter
+        self._loop = loop
         self._running: dict[int, _Running] = {}
         self._recorded: list[tuple[UserCode, Observation]] = []
         """Starts and stops that no test has been told of."""
@@ -59,7 +60,7 @@ class RunningApps:
 
     def _start(self, app: ASGIApp) -> "_Running":
         user = UserCode(self._root, starlette.packages_of(app))
-        thread = AppThread(app, user, partial(observe_lifespan, self._meter, user, self._recorded))
+        thread = AppThread(app, user, partial(observe_lifespan, self._meter, user, self._recorded), self._loop)
         thread.start()
         return _Running(thread, user)
 

@@ -4,9 +4,8 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-import httpx
-
 from pytest_noblock.checks.plan import Plan, may_be_sent_again
+from pytest_noblock.engine.frameworks.http_client import adopted, httpx
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import shown
 from pytest_noblock.model.units import LONGEST_S
@@ -26,8 +25,9 @@ def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapp
 
     `given`: httpx's keywords. A content in pieces is joined: a request may be sent more than once.
     """
+    given = {name: adopted(value) for name, value in given.items()}
     arguments = {name: value for name, value in given.items() if name != "extensions" or value is not None}
-    request = Request(_method(method), _url(url), {**arguments, **_content(given)})
+    request = Request(_method(method), _url(adopted(url)), {**arguments, **_content(given)})
     _valid_timeout(given.get("timeout", client.timeout))
     if not isinstance(arguments.get("extensions", {}), Mapping):
         raise ValueError(f"extensions={shown.value(arguments['extensions'])} is not a mapping")  # noqa: TRY004  # as the rest

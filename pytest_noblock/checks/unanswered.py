@@ -1,7 +1,6 @@
 """Why httpx gave up on a request, in one sentence."""
 
-import httpx
-
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.model import shown
 
 

@@ -4,7 +4,7 @@ This module is loaded only for tests that may have blocked somebody. It imports 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,8 +44,9 @@ class WatchRules(NamedTuple):
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
-    found = _stalls(first_use.taken_off(observation), rules.limits)
-    run = _Run.of(observation, found)
+    warm = first_use.taken_off(observation)
+    found = _stalls(warm, rules.limits)
+    run = _Run.of(observation, found, _of_shared_turns(warm, found, rules.limits))
     return [_check(id, run, exchange, rules, relative) for exchange in observation.exchanges]
 
 
@@ -59,9 +60,11 @@ class _Run(NamedTuple):
     """The numbers of the exchanges of whose segments some judge has more to say than how long they held the loop."""
     first: frozenset[int]
     """The numbers of the exchanges that did something as the first."""
+    shared: Mapping[int, str]
+    """By number of an exchange: what is to be said of a turn that it shared."""
 
     @classmethod
-    def of(cls, observation: Observation, found: "Sequence[Stall]") -> "_Run":
+    def of(cls, observation: Observation, found: "Sequence[Stall]", shared: Mapping[int, str]) -> "_Run":
         stalls: defaultdict[int, list[Stall]] = defaultdict(list)
         for stall in found:
             stalls[stall.exchange.number].append(stall)
@@ -70,7 +73,7 @@ class _Run(NamedTuple):
             segments[segment.exchange].append(segment)
         first = frozenset(each.exchange for each in observation.segments if each.imported or each.first_uses)
         told = (each.exchange for each in observation.segments if each.doubtful_trips or each.answered)
-        return cls(observation, dict(stalls), dict(segments), first.union(stalls, told), first)
+        return cls(observation, dict(stalls), dict(segments), first.union(stalls, told, shared), first, shared)
 
     def is_quiet(self, exchange: Exchange) -> bool:
         """Whether no judge has anything to say of the exchange: each of them reads one of these, or reads nothing."""
@@ -93,13 +96,23 @@ def _stalls(observation: Observation, limits: Limits) -> "Sequence[Stall]":
     return stalls(observation, limits)
 
 
+def _of_shared_turns(observation: Observation, found: "Sequence[Stall]", limits: Limits) -> Mapping[int, str]:
+    if len(observation.exchanges) < 2 or not limits.concern(observation.segments):
+        return {}
+    from pytest_noblock.judge import shared_turns
+
+    return shared_turns.notes(observation, found, limits)
+
+
 def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: Callable[[str], str]) -> Check:
     observation, segments = run.observation, run.segments.get(exchange.number, ())
     subject = Subject(id, exchange.request.strip(), rules.limits.max_block, observation.meter)
     if run.is_quiet(exchange) and not rules.limits.max_total:  # else what is quiet adds up
         return assemble.uneventful(subject, exchange, observation.loop, assemble.held(exchange, segments))
     found = run.found.get(exchange.number, ())
-    sure, notes = _concluded(exchange, found, rules, relative) if found else ((), ())
+    told = assemble.told(found, relative)
+    sure, notes = _concluded(exchange, found, told, rules, relative) if found else ((), ())
+    held = assemble.held(exchange, segments, sure)
     check = assemble.measured(
         subject,
         exchange,
@@ -116,26 +129,37 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
         ),
         relative,
         loop=observation.loop,
-        loop_ns=assemble.held(exchange, segments, sure),
+        loop_ns=held,
+        scarce_ns=_kept_gil(observation, held, sure) if sure else 0,
         steps=assemble.steps(exchange, segments) if sure else (),
         max_total=rules.limits.max_total,
-        almost=assemble.almost(sure, found, rules.limits, relative),
+        almost=assemble.almost(sure, told, rules.limits),
     )
     check = assemble.with_total(check, segments, found, rules.limits, rules.pace, relative)
     fail = rules.mocked_calls_fail and rules.fail(exchange)
     return assemble.with_mocked_calls(check, segments, relative, fail=fail)
 
 
+def _kept_gil(observation: Observation, loop_ns: int, sure: Sequence[Finding]) -> int:
+    from pytest_noblock.judge import capacity
+
+    return capacity.scarcest(capacity.shares(observation, loop_ns, sure))
+
+
 def _answered_elsewhere(exchange: Exchange, relative: Callable[[str], str]) -> Iterator[str]:
     """A note on an answer that measured no route. It is not red: the test's own assertions say what it wants."""
     if exchange.entered is False:
-        yield f"{inconclusive.elsewhere(exchange, (), relative, past=False)}, and not measured"
+        yield f"{inconclusive.elsewhere(exchange, shown=relative, past=False)}, and not measured"
 
 
 def _concluded(
-    exchange: Exchange, found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
+    exchange: Exchange,
+    found: "Sequence[Stall]",
+    told: Sequence[Finding],
+    rules: WatchRules,
+    relative: Callable[[str], str],
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
-    """The findings, and notes on the stalls that are no findings."""
+    """The findings, and notes on the stalls that are no findings. `told`: see `assemble.told`."""
     from pytest_noblock.judge import grouping, near
     from pytest_noblock.judge.stalls import breaking
 
@@ -146,7 +170,7 @@ def _concluded(
         return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)
     forgiven = grouping.findings(_forgiven(exchange, found, rules), relative)
-    others = grouping.notes([*final, *forgiven], grouping.findings(found, relative), [], rules.limits)
+    others = grouping.notes([*final, *forgiven], told, [], rules.limits)
     return final, (*(f"{grouping.said(each)}{_in_lifespan(each)}: {_FORGIVEN}" for each in forgiven), *others)
 
 
@@ -180,7 +204,7 @@ def _near_the_limit(
         for each in grouping.findings((each for each in sure if each not in slow), relative)
     ]
     let_pass = [near.let_pass(each, limits, pace) for each in grouping.findings(slow, relative)]
-    rest = grouping.findings((each for each in found if each not in slow), relative)
+    rest = grouping.findings((each for each in found if each not in slow), relative, advised=False)
     stay = [f"near: {each.kind} at {each.place}, {each.near}" for each in final if each.near]
     return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
 
@@ -192,6 +216,8 @@ def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[
         yield f"{UNSETTLED}{exchange.request} was under way when the test ended: from there on it was not measured"
     if exchange.number in run.first:
         yield from first_use.notes(observation, exchange, limits)
+    if exchange.number in run.shared:
+        yield run.shared[exchange.number]
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 

@@ -1,20 +1,35 @@
 """Whose work a handle of the loop does: the user's, a library's, or the loop's own.
 
-Read of asyncio's own loops (CPython 3.11 to 3.14): `_callback` and `_args` of a handle.
+Read of asyncio's own loops (CPython 3.11 to 3.15): `_callback` and `_args` of a handle; `_ready` and `_scheduled` of
+the loop. Another loop (uvloop, rloop) has its callbacks wrapped, by `steps.wrapped_callbacks`.
 """
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
 from pytest_noblock.engine.usercode import UserCode
 
-_LOOPS_OWN = ("asyncio", "_asyncio", "anyio", "sniffio", "uvloop")
+_LOOPS_OWN = ("asyncio", "_asyncio", "anyio", "sniffio", "uvloop", "rloop")
 """Packages whose timers end a wait of somebody else's: a timeout, a sleep, a future that is set."""
+WRAPPED = "noblock_callbacks"
+"""The attribute of a loop that has what wraps its callbacks. No table: loops are made and closed within one test."""
 _STANDARD = sys.stdlib_module_names - {"builtins"}
 """Without the module of None, which stands for the owner of a plain function."""
+
+
+def ready(loop: Any) -> Iterable[Any]:
+    """The handles that the loop calls in its next turn. Of a loop whose callbacks are wrapped: those of requests."""
+    wrapped = getattr(loop, WRAPPED, None)
+    return tuple(getattr(loop, "_ready", ()) if wrapped is None else wrapped.ready.values())
+
+
+def timers(loop: Any) -> Iterable[Any]:
+    """The handles that have a time, likewise."""
+    wrapped = getattr(loop, WRAPPED, None)
+    return tuple(getattr(loop, "_scheduled", ()) if wrapped is None else wrapped.timers.values())
 
 
 def may_hold(handle: Any, user: UserCode) -> bool:

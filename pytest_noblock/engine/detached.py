@@ -3,11 +3,13 @@
 The fixture waits for it (`linger`). Where it goes on after that, or a test's loop closes before, it is noted in the
 request's record (`note_left`): what was not measured is said.
 
-Read of asyncio's own loops (CPython 3.11 to 3.14): `_ready`, `_scheduled` of the loop; `_context` of a handle;
-`_callbacks` of a task. On another loop (uvloop) timers and callbacks are not seen; tasks are.
+Read of asyncio's own loops (CPython 3.11 to 3.15): `_ready`, `_scheduled` of the loop; `_context` of a handle;
+`_callbacks` of a task. Another loop (uvloop, rloop) has its callbacks wrapped (`steps.wrapped_callbacks`), trio has a
+tree of tasks (`steps.trio_tasks`).
 """
 
 import asyncio
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from types import CodeType
 from typing import Any
@@ -20,6 +22,8 @@ from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Ending
 
+_LOOK_AT_TRIO_S = 0.005
+"""Seconds between two looks at trio's tasks, which tell nobody of asyncio's that they end."""
 _MOST_LEFT = 20
 """Notes of one request. An endpoint that leaves thousands of tasks behind leaves the same one many times."""
 
@@ -35,6 +39,8 @@ async def linger(records: Collection[LiveExchange], until: int, user: UserCode) 
             await asyncio.sleep(0)
         elif tasks:
             await asyncio.wait(tasks, timeout=max(0, soonest))
+        elif _left_in_trio(records):
+            await asyncio.sleep(min(soonest, _LOOK_AT_TRIO_S))
         elif soonest < left / 1e9:
             await asyncio.sleep(max(0, soonest))
         else:
@@ -47,14 +53,16 @@ def note_left(
     """Note in the records what they left behind on the loop, where a user line shows in it."""
     for task, record in _tasks(loop, records):
         _note(record, ending, [*_chain(task), *_callbacks(task)], user)
+    for frames, record in _left_in_trio(records):
+        _note(record, ending, frames, user)
     for handle, record in [*_timers(loop, records, user), *_ready(loop, records)]:
         frames = _called(handle, record, user)
-        _note(record, "due" if isinstance(handle, asyncio.TimerHandle) else ending, frames, user)
+        _note(record, "due" if hasattr(handle, "when") else ending, frames, user)
 
 
 def has_handles(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether a timer or a callback is due on the loop."""
-    return bool(getattr(loop, "_scheduled", None) or getattr(loop, "_ready", None))
+    return bool(callbacks.timers(loop) or callbacks.ready(loop))
 
 
 def _note(record: LiveExchange, ending: Ending, frames: list[RawFrame], user: UserCode) -> None:
@@ -90,17 +98,26 @@ def _timers(
     loop: Any, records: Collection[LiveExchange], user: UserCode
 ) -> Iterator[tuple[asyncio.TimerHandle, LiveExchange]]:
     """The timers of the records that may take long when they are due; not the timeouts and sleeps of libraries."""
-    for handle, record in _of_records(getattr(loop, "_scheduled", ()), records):
+    for handle, record in _of_records(callbacks.timers(loop), records):
         if callbacks.may_hold(handle, user):
             yield handle, record
 
 
 def _ready(loop: Any, records: Collection[LiveExchange]) -> Iterator[tuple[asyncio.Handle, LiveExchange]]:
-    return _of_records(getattr(loop, "_ready", ()), records)
+    return _of_records(callbacks.ready(loop), records)
+
+
+def _left_in_trio(records: Collection[LiveExchange]) -> "list[tuple[list[RawFrame], LiveExchange]]":
+    """Where trio's tasks sit that the records left in a nursery of the app's."""
+    if "trio" not in sys.modules:
+        return []
+    from pytest_noblock.engine.threads import trio_tasks  # few tests run on trio
+
+    return trio_tasks.left_by(records)
 
 
 def _of_records(handles: Iterable[Any], records: Collection[LiveExchange]) -> Iterator[tuple[Any, LiveExchange]]:
-    for handle in list(handles):
+    for handle in handles:
         context = getattr(handle, "_context", None)
         record = context.get(CURRENT) if context is not None and not handle.cancelled() else None
         if record is not None and record.returned is not None and record in records:

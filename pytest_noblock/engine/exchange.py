@@ -150,6 +150,8 @@ class LiveExchange:
     """Code and line of what sent the response, where that was not the endpoint."""
     body: bytes
     """What the client sent, up to a length: an error of the app's may quote it."""
+    mounted: str
+    """The templates of the mounts, and of the host, that the request has passed: `/api`, `api.example.org`."""
     remains: Remains | None
     """What is kept when the app's call has ended."""
 
@@ -171,6 +173,7 @@ class LiveExchange:
         self.entered = self.raised = self.app = self.remains = None
         self.steps = self.brief = self.phase_began = 0
         self.body = b""
+        self.mounted = ""
         self.sent = now()
 
     def let_go(self, remains: Remains) -> None:
@@ -191,8 +194,11 @@ class LiveExchange:
 
     @property
     def route(self) -> str | None:
-        """The path template, where the framework left it in the scope."""
-        return self.remains.route if self.remains is not None else _path_of(self.scope.get("route"))
+        """The whole path template, that of the mounts included, where the framework left it in the scope."""
+        if self.remains is not None:
+            return self.remains.route
+        path = template_of(_route_in(self.scope))
+        return self.mounted + path if path is not None and self.mounted else path
 
     @property
     def endpoint(self) -> str | None:
@@ -309,10 +315,21 @@ def code_of(function: object) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-def _path_of(route: object) -> str | None:
-    """A framework may leave any object in the scope: only text is taken."""
+def _route_in(scope: Scope) -> object:
+    """The route that the framework left; of a router that FastAPI has included, the one that has the whole path.
+
+    FastAPI (0.137 to 0.165) leaves it in `fastapi` as `effective_route_context`; without it the prefix is lost.
+    """
+    route = scope.get("route")
+    fastapi = scope.get("fastapi")
+    context = fastapi.get("effective_route_context") if type(fastapi) is dict else None
+    return context if context is not None and getattr(context, "original_route", None) is route else route
+
+
+def template_of(route: object) -> str | None:
+    """`/users/{user_id}`, without convertors. A framework may leave any object in the scope: only text is taken."""
     try:
-        path = getattr(route, "path", None)
+        path = getattr(route, "path_format", None) or getattr(route, "path", None)
     except Exception:  # noqa: BLE001  # a property of the user's
         return None
     return path if isinstance(path, str) else None

@@ -28,6 +28,7 @@ from pytest_noblock.engine.frameworks import others, starlette
 from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.network.call_shapes import sees_polls_of
+from pytest_noblock.engine.now import thread_cpu
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
@@ -215,6 +216,17 @@ def current_meter() -> StepMeter | None:
     return _meters.get(_ident())
 
 
+def whose_step(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | None:
+    """What meters a step on the calling thread, and whose it is, where no handle of asyncio's runs it.
+
+    `owner`: by its context. The same rule as in `_run`, which has it in line.
+    """
+    if owner is None:
+        owner = _apps.get(_ident())
+    meter = _meters.get(_ident())
+    return None if owner is None or owner is OURS or meter is None else (meter, owner)
+
+
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
     # Locals, because every step of every loop looks these up, and most steps belong to no request.
     meters, apps, ident, current, stepping, ours = _meters, _apps, _ident, CURRENT, STEPPING, OURS
@@ -226,10 +238,13 @@ def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle],
             or owner is ours
             or (meter := meters.get(ident())) is None
         ):
+            began = thread_cpu() if owner is ours else 0
             try:
                 original(handle)
             finally:
                 handle = None  # type: ignore[assignment]  # as in CPython's: what a callback raised keeps this frame
+            if began and (meter := meters.get(ident())) is not None:
+                meter.deductions.ever += thread_cpu() - began  # the client's own, as to encode what it uploads
             if stepping and (meter := stepping.get(ident())) is not None:
                 guarded(meter.end)  # a request entered the app in this very step
             return

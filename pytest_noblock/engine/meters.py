@@ -14,10 +14,10 @@ from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.stacks import RawFrame, as_stack, before_call
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.steps.watchdog import RawSample, Watchdog
+from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter
-from pytest_noblock.model.segment import Sample, Segment
+from pytest_noblock.model.segment import Sample, Segment, held_together
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 _LATE_NS = 2 * SWITCH_INTERVAL_NS
@@ -55,15 +55,20 @@ class MeterKit:
         clock = LinuxClock(born) if self.kind == "full" else PortableClock()
         return StepMeter(clock, self.user, self._sockets)
 
-    def with_samples(self, segments: Sequence[tuple[Segment, int]]) -> tuple[Segment, ...]:
+    def with_samples(self, segments: Sequence[tuple[Segment, int]], least: int = 0) -> tuple[Segment, ...]:
         """Each segment with the samples of its step. `segments` has pairs: a segment, and the number of its step.
 
         Several segments may have one number, as they follow each other at once. The watchdog forgets its samples.
+        Where the app held the loop for less than `least` ns, and made no call, the machine made the step long: it gets
+        none. To name what their frames call costs a millisecond and more.
         """
-        by_step: defaultdict[int, list[Sample]] = defaultdict(list)
-        for sample in self.watchdog.take() if self._has_watchdog() else ():
-            by_step[sample.step].append(_sample(sample, self.user))
         last = {step: number for number, (_segment, step) in enumerate(segments)}
+        by_step: defaultdict[int, list[Sample]] = defaultdict(list)
+        raw = self.watchdog.take() if self._has_watchdog() else []
+        wanted = _long(segments, least) if raw else frozenset()
+        for sample in raw:
+            if sample.step in wanted:
+                by_step[sample.step].append(_sample(sample, self.user))
         return tuple(
             segment._replace(samples=_up_to(None if last[step] == number else segment.ended, by_step[step]))
             for number, (segment, step) in enumerate(segments)
@@ -82,8 +87,20 @@ class Metering:
 
     segments: tuple[Segment, ...] = ()
 
-    def __init__(self, steps: StepMeter) -> None:
+    def __init__(self, steps: StepMeter, kit: MeterKit) -> None:
         self.steps = steps
+        self._kit = kit
+
+    @contextmanager
+    def watched(self, between: BetweenSteps) -> Iterator[None]:
+        """Between two steps the watchdog looks for threads that keep the GIL, as it does in watched tests."""
+        watchdog = self._kit.watchdog
+        watchdog.between_steps = between
+        try:
+            yield
+        finally:
+            watchdog.catch_up()
+            watchdog.between_steps = None
 
     def collect(self, kit: MeterKit) -> None:
         """No step is metered any more."""
@@ -104,7 +121,7 @@ def metering(kind: Meter, user: UserCode, *, sample_after: int, exact: bool = Fa
         collecting = stack.enter_context(ExitStack())  # closed last, and of an interrupted run, too
         stack.callback(kit.close)
         meter = kit.new_meter()
-        result = Metering(meter)
+        result = Metering(meter, kit)
         collecting.callback(result.collect, kit)
         stack.callback(meter.close)
         stack.enter_context(metered(meter))
@@ -125,6 +142,14 @@ def _counting_lines(kit: MeterKit, meter: StepMeter, gave_up: Callable[[], None]
     from pytest_noblock.engine.steps.line_tracers import counting
 
     return counting(meter, LineCounters(meter, kit.user, kit.new_sockets(), gave_up), kit.user)
+
+
+def _long(segments: Sequence[tuple[Segment, int]], least: int) -> frozenset[int]:
+    """The numbers of the steps in which the app held the loop for so long, together with others of the same turn."""
+    turns = held_together(segment for segment, _step in segments)
+    return frozenset(
+        step for segment, step in segments if segment.has_call or max(segment.held, turns[segment.turn]) >= least
+    )
 
 
 def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:

@@ -5,14 +5,13 @@ import gc
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine import detached
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
@@ -29,6 +28,9 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import APP, Exchange, Meter, Observation
 from pytest_noblock.model.segment import Segment
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class _Sensors:
             awaited_elsewhere=awaited_in_own_pools,
         )
         self._waits = WaitSampler(context.user, exchanges, splits_waiting=full)
+        self._watched_gaps: WatchedGaps | None = None
+        """None where `_gaps` sees all."""
         self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
 
     @asynccontextmanager
@@ -167,7 +171,25 @@ class _Sensors:
                 metered.steps.attach_step_begin(ticks.wake)
                 if context.meter == "full":
                     stack.enter_context(self._gaps.detecting(metered.steps))
+                    self._watched_gaps = stack.enter_context(self._watching(metered))
             yield metered
+
+    @contextmanager
+    def _watching(self, metered: Metering) -> Iterator["WatchedGaps | None"]:
+        """On a loop that does not say when it polls (uvloop) the watchdog looks for threads that keep the GIL."""
+        loop, steps = asyncio.get_running_loop(), metered.steps
+        if isinstance(loop, asyncio.BaseEventLoop) or self._run.exact:
+            yield None
+            return
+        from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
+
+        gaps = WatchedGaps(
+            self._run.sample_after,
+            lambda known: [UnderWay(each, steps.ident, loop) for each in self._exchanges[known:]],
+            lambda: [steps.threads.marks, steps.threads.earlier],
+        )
+        with metered.watched(gaps):
+            yield gaps
 
     def _sample(self) -> bool:
         self._gaps.reset_marks()
@@ -182,7 +204,7 @@ class _Sensors:
             segments=segments,
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
-            gaps=self._gaps.gaps(),
+            gaps=self._gaps.gaps() if self._watched_gaps is None else self._watched_gaps.gaps(self._context.user),
             long_turns=self._gaps.long_turns(),
             pools=self._pools.readings(),
             waits=self._waits.waits(),

@@ -138,7 +138,7 @@ class RequestWatch:
             for thread in list(self._metered):
                 self._finish(thread)
         if self._ended:
-            self.segments = self._kit.meters.with_samples(self._ended)
+            self.segments = self._kit.meters.with_samples(self._ended, self._sample_after)
         _of_fixtures[:] = [self]
 
     def _wait_for_others(self) -> None:
@@ -164,7 +164,7 @@ class RequestWatch:
         self._ended.clear()
         for thread in list(self._metered):
             self._finish(thread)
-        self.segments = self._kit.meters.with_samples(self._ended)
+        self.segments = self._kit.meters.with_samples(self._ended, self._sample_after)
         self.records = list(self._stops)
         self.gaps = self._new_gaps()
         self._pools = None

@@ -55,6 +55,7 @@ def _stall(wait: Wait, holder: HolderSighting, exchange: Exchange, waited_ns: in
         readings=Readings(wall=wait.ended - wait.began, samples=sum(each.times for each in wait.sightings)),
         sure=wait.by is not None,
         proof=_proof(wait),
+        held=wait.what,
         waiter=_place(wait.stack),
     )
 

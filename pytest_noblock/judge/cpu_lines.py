@@ -82,7 +82,7 @@ def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
         place = _heaviest(seen)
     else:
         place = _of_definition(segment, exchange, [look for look in looks if burning(look.sample.stack) is None])
-    return place._replace(first_use=first_use)
+    return place._replace(first_use=first_use, unseen=not looks)
 
 
 def _looks(segment: Segment) -> list[_Look]:

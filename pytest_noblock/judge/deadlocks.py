@@ -32,7 +32,7 @@ def _own_coroutine(frame: Frame, function: Function) -> str | None:
         return None
     certain = any(len(call.args) > 1 and _is_own_loop(call.args[1], function) for call in sent)
     surely = "a deadlock" if certain else "a deadlock where that loop is this one"
-    return f"{surely}: it waits for a coroutine that only this event loop can run"
+    return f"{surely}: it waits for a coroutine that only this event loop can run (await it instead)"
 
 
 def _is_own_loop(given: ast.expr, function: Function) -> bool:
@@ -61,7 +61,7 @@ def _own_lock(frame: Frame, function: Function) -> str | None:
         if _LOCKS.match(frame.call or "") or (not _is_library(frame.call) and _NAMED_AS_LOCK.search(lock)):
             return (
                 f"a deadlock: whoever holds {lock} awaits in line {awaited}, and can release it only when this event"
-                " loop turns, which this line prevents"
+                " loop turns, which this line prevents (an asyncio.Lock instead)"
             )
     return None
 

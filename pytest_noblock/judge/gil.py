@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from pytest_noblock.calls.known import known
+from pytest_noblock.calls.known import known, pickles
 from pytest_noblock.judge.cpu_lines import definition
 from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
-from pytest_noblock.model.frames import Stack, user_frame
+from pytest_noblock.model.frames import Frame, Stack, user_frame
 from pytest_noblock.model.limits import NOTE_NS, UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
@@ -16,7 +16,7 @@ from pytest_noblock.model.units import words
 
 _GIL_WATCHDOG = Rule(
     "gil-watchdog",
-    f"the watchdog asked for the GIL while no step ran, woke {FEWEST_SWITCHES} times and more, once in "
+    f"a thread of ours asked for the GIL while no step ran, woke {FEWEST_SWITCHES} times and more, once in "
     f"{NS_PER_SWITCH // 1_000_000} ms at least, nearly always in vain, "
     "while a thread of the app computed; the size is what that thread computed in this wait, at least",
 )
@@ -97,7 +97,12 @@ def _place(keepers: Sequence[Worker]) -> BlamedLine:
     places = [
         place for worker in keepers[:1] for place in (_at(worker.stack), _at(_in_app(worker.awaited), awaited=True))
     ]
-    return next((place for place in places if place is not None), BlamedLine())
+    pickling = next((worker.stack for worker in keepers[:1] if any(map(_pickles, worker.stack))), ())
+    return next((place for place in places if place is not None), BlamedLine(stack=pickling))
+
+
+def _pickles(frame: Frame) -> bool:
+    return pickles(frame.module or "")
 
 
 def _in_app(awaited: Stack) -> Stack:
@@ -129,5 +134,4 @@ def _readings(gap: Gap, keeper: Worker) -> Readings:
 
 
 def _proof(gap: Gap, cpu: int) -> str:
-    who = "our watchdog, and with it the loop," if gap.seen_by == "watchdog" else "the loop"
-    return f"a thread computed {words(cpu)} without letting go of the GIL: {who} was {words(gap.late)} late"
+    return f"a thread computed {words(cpu)} without letting go of the GIL: the loop was {words(gap.late)} late"

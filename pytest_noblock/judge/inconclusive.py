@@ -1,6 +1,8 @@
 """Why nothing can be said of a request: pure functions, one clear sentence each."""
 
+import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pytest_noblock.model.check import LOOP_HELD
 from pytest_noblock.model.frames import Frame
@@ -13,17 +15,42 @@ _NEAR = 0.7
 """How much a path must look like the request's to be suggested (`difflib`): `/things` for `/thing`, no `/loop` for
 `/nope`, which is 0.6."""
 
-_WAYS_PAST = 'set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted'
-"""Short, and all that can be typed in."""
+_ANY = 'say expect="any" if wanted'
+_SIGN_IN = "set headers, cookies or auth on noblock.client"
+_GIVE = "give params=, json= or data= that it takes"
+_WAYS_PAST = {
+    401: f"{_SIGN_IN}, or {_ANY}",
+    403: f"{_SIGN_IN}, or {_ANY}",
+    415: f"{_GIVE}, or {_ANY}",
+    422: f"{_GIVE}, or {_ANY}",
+}
+"""By the status of the answer. Short, and all that can be typed in."""
+_OTHER_WAYS = f"{_SIGN_IN}, give params= or json=, or {_ANY}"
+
+_WEBSOCKET = (
+    "{request}: the app has a websocket there, and no route that takes HTTP; what measures it is "
+    'TestClient(app).websocket_connect("{path}") in a test with @pytest.mark.noblock'
+)
 
 Shown = Callable[[str], str]
 """Turns an absolute file into the name that reports show."""
 
 
-def not_measured(exchange: Exchange, paths: Sequence[str], shown: Shown = str) -> str | None:
+class Paths(NamedTuple):
+    """The paths of the app's routes; none of an app that does not show them."""
+
+    all: Sequence[str] = ()
+    websockets: Sequence[str] = ()
+    """Those of all that are of websockets."""
+
+
+NO_PATHS = Paths()
+
+
+def not_measured(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str) -> str | None:
     """Why the request did not reach its endpoint, its answer or its end, as a sentence; None where it did.
 
-    `paths`: the paths of the app's routes. The sentence suggests the path that is closest to the request's.
+    The sentence suggests the path that is closest to the request's.
     """
     return _failed_task(exchange) or _without_answer(exchange) or elsewhere(exchange, paths, shown) or unseen(exchange)
 
@@ -50,28 +77,53 @@ def _without_answer(exchange: Exchange) -> str | None:
     return None
 
 
-def elsewhere(exchange: Exchange, paths: Sequence[str], shown: Shown = str, *, past: bool = True) -> str | None:
+def elsewhere(exchange: Exchange, paths: Paths = NO_PATHS, shown: Shown = str, *, past: bool = True) -> str | None:
     """The sentence for an answer that did not come from the endpoint; None where it did, or counts as if it did.
 
     `past`: the sentence says how to get to the endpoint, or to take the answer.
 
     Of an app that is not Starlette's nobody knows: there an answer below 400 counts.
     """
+    ways = _WAYS_PAST.get(exchange.status or 0, _OTHER_WAYS)
     if exchange.entered is None and (exchange.status or 0) >= 400:
         why = f"{exchange.request} answered {exchange.status}, and nobody can know whether its endpoint was reached"
     elif exchange.entered is False:
-        why = _unrouted(exchange, paths) or _answered_before(exchange, shown)
+        if _is_websocket(exchange, paths) and past:
+            return _WEBSOCKET.format(request=exchange.request, path=exchange.path)
+        unrouted = _unrouted(exchange, paths.all)
+        why, ways = (unrouted, _ANY) if unrouted else (_answered_before(exchange, shown), ways)
     else:
         return None
-    return f"{why} ({_WAYS_PAST})" if past else why
+    return f"{why} ({ways})" if past else why
 
 
 def _unrouted(exchange: Exchange, paths: Sequence[str]) -> str | None:
+    """That no route has the path, or the method: no header and no parameter helps."""
     if exchange.answered is not None or exchange.status not in _ROUTERS:
         return None
-    method = f": its route does not take {exchange.method}" if exchange.status == 405 else ""
-    close = "" if method else _suggested(exchange, paths)
-    return f"{exchange.request} matched no route of the app (status {exchange.status}){method}{close}"
+    if exchange.status == 405:
+        told = f": its route does not take {exchange.method}"
+    elif exchange.status == 404:
+        told = _suggested(exchange, paths) or ": the app has no such path"
+    else:
+        told = f": the app redirects to {_other_slash(exchange.path)}"
+    return f"{exchange.request} matched no route of the app (status {exchange.status}){told}"
+
+
+def _other_slash(path: str) -> str:
+    """Where a router redirects to by itself: the same path without its last slash, or with one."""
+    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
+
+
+def _is_websocket(exchange: Exchange, paths: Paths) -> bool:
+    """Whether a websocket is all that there is at the path: a router answers 404, for it has no method to refuse."""
+    if exchange.answered is not None or exchange.status != 404:
+        return False
+    return any(re.fullmatch(_pattern(each), exchange.path) for each in paths.websockets)
+
+
+def _pattern(template: str) -> str:
+    return ".+".join(map(re.escape, re.split(r"\{[^}]*\}", template)))
 
 
 def _answered_before(exchange: Exchange, shown: Shown) -> str:
@@ -94,8 +146,9 @@ def unseen(exchange: Exchange) -> str | None:
 def _suggested(exchange: Exchange, paths: Sequence[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(exchange.path, paths, n=1, cutoff=_NEAR)
-    return f", did you mean {close[0]}" if close else ""
+    by_small = {path.lower(): path for path in paths}
+    close = difflib.get_close_matches(exchange.path.lower(), by_small, n=1, cutoff=_NEAR)
+    return f", did you mean {by_small[close[0]]}" if close else ""
 
 
 def stuck(request: str, seconds: float, frame: Frame | None, exchange: Exchange | None) -> str:

@@ -1,54 +1,140 @@
 """The last net: a turn of the loop that kept a probe waiting, and of which no rule knows the cause. Pure functions.
 
-What the loop thread slept or computed outside of all recorded steps, no judge of steps has read. A busy machine can
-make neither: it adds run-queue delay, and waits for the GIL, which show many switches.
+What the loop thread slept or computed outside of all recorded steps, no judge of steps has read; and where several
+steps of one turn are each under the limit, no judge may have put them together. A busy machine can make neither: it
+adds run-queue delay, and waits for the GIL, which show many switches.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait
+from pytest_noblock.judge.shared_turns import LEAST_NS
+from pytest_noblock.judge.stalls import surely_slept
 from pytest_noblock.model.concurrency import LongTurn
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.kinds import KINDS
+from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Observation, Probe
 from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
 
 _LEAST_NS = 30_000_000
 """Ns. Less than this may be our own work between the steps: 40 requests that are sampled take 10 ms a tick."""
 
 
-def unexplained(observation: Observation, limits: Limits) -> str | None:
-    """The sentence for the worst probe that waited twice the limit in a turn without a cause; None where none did."""
+class _Waited(NamedTuple):
+    """A turn that kept a probe waiting for twice the limit, and the probe."""
+
+    probe: Probe
+    turn: LongTurn
+
+
+def unexplained(observation: Observation, found: Sequence[Stall], limits: Limits) -> str | None:
+    """The sentence for the worst probe that waited twice the limit in a turn without a cause; None where none did.
+
+    `found`: the stalls of the run.
+    """
+    least = max(limits.max_block, _LEAST_NS)
+    for waited in _waited(observation, limits):
+        outside = _outside(waited.turn, observation)
+        if outside >= least:
+            return _sentence(waited, f"{words(outside)} of it in no step of a request")
+        together = 0 if _is_told(waited.turn, found, limits) else _together(waited.turn, observation)
+        if together >= limits.max_block:
+            return _sentence(waited, f"{words(together)} of it in steps that were each under the limit")
+    return None
+
+
+def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> str | None:
+    """The note for many requests at once, where the steps of a long turn were too short to be recorded."""
+    if len(observation.exchanges) < 2:
+        return None
+    for probe, turn in _waited(observation, limits):
+        computed = turn.cpu - turn.collected - turn.deducted
+        if computed >= 2 * limits.max_block and not _is_told(turn, found, limits):
+            return (
+                f"{UNSETTLED}a probe of the event loop waited {words(probe.waited)}: the loop computed "
+                f"{words(computed)} in one turn, in many short steps of the requests and of the client that sent them; "
+                "not counted"
+            )
+    return None
+
+
+def _waited(observation: Observation, limits: Limits) -> Iterator[_Waited]:
+    """The worst probe first."""
     ticks = [each for each in observation.probes if each.path == LOOP and each.waited >= 2 * limits.max_block]
     for probe in sorted(ticks, key=lambda each: -each.waited):
         for turn in observation.long_turns:
             if turn.began < probe.answered and probe.due < turn.ended:
-                left = _left(turn, observation)
-                if left >= max(limits.max_block, _LEAST_NS):
-                    return _sentence(probe, turn, left)
-    return None
+                yield _Waited(probe, turn)
 
 
-def _left(turn: LongTurn, observation: Observation) -> int:
+def waits_on_trio(observation: Observation, limits: Limits) -> Iterator[str]:
+    """A note on the longest wait of a user's probe while the loop turned, where trio ran the app: nobody saw for what.
+
+    `pool-starved` and `contention` are judged by tasks, futures and limiters of asyncio.
+    """
+    if observation.loop != "trio":
+        return
+    late = [each for each in observation.probes if each.path == LOOP and each.waited >= limits.max_block]
+    waits = (
+        each
+        for each in observation.probes
+        if each.status is not None
+        and each.waited >= 2 * limits.max_block
+        and not any(tick.due < each.answered and each.due < tick.answered for tick in late)
+    )
+    longest = max(waits, key=lambda each: each.waited, default=None)
+    if longest is not None:
+        yield (
+            f"{UNSETTLED}a probe of GET {longest.path} waited {words(longest.waited)} while the loop was free; on "
+            "trio it is not seen for what, as for a lock or a thread of the pool; not counted"
+        )
+
+
+def _outside(turn: LongTurn, observation: Observation) -> int:
     """Ns that the loop thread slept or computed in the turn, and in none of its steps that were recorded.
 
     Of many requests at once each takes a little: the CPU of their short steps is recorded nowhere, and is nobody's
     fault.
     """
-    steps = [each for each in observation.segments if turn.began <= each.began < turn.ended]
+    steps = _steps(turn, observation)
     slept = 0 if looks_like_gil_wait(turn.switches, turn.asleep) else turn.asleep - _sum_asleep(steps)
     computed = turn.cpu - turn.collected - sum(each.cpu + each.collected for each in steps)
     one = len(observation.exchanges) == 1
     return max(0, max(0, slept) + max(0, computed if one else 0) - turn.deducted)
 
 
+def _together(turn: LongTurn, observation: Observation) -> int:
+    """Ns that the steps held the loop for in the turn: of each request, and of the app, what is no small part."""
+    probes = {each.number for each in observation.probe_exchanges}
+    held: Counter[int] = Counter()
+    for each in _steps(turn, observation):
+        held[each.exchange] += each.cpu + surely_slept(each)
+    return sum(ns for number, ns in held.items() if ns >= LEAST_NS and number not in probes)
+
+
+def _is_told(turn: LongTurn, found: Iterable[Stall], limits: Limits) -> bool:
+    return any(
+        each.began < turn.ended and turn.began < each.ended and KINDS[each.kind].on_loop and each.breaks(limits)
+        for each in found
+    )
+
+
+def _steps(turn: LongTurn, observation: Observation) -> list[Segment]:
+    return [each for each in observation.segments if turn.began <= each.began < turn.ended]
+
+
 def _sum_asleep(steps: Sequence[Segment]) -> int:
     return sum(each.asleep for each in steps)
 
 
-def _sentence(probe: Probe, turn: LongTurn, left: int) -> str:
+def _sentence(waited: _Waited, part: str) -> str:
+    probe, turn = waited
     return (
         f"a probe of the event loop waited {words(probe.waited)}, and no cause was found: in one turn of the loop its "
         f"thread slept {words(turn.asleep)} (in {turn.switches} goes), computed {words(turn.cpu)} and waited "
-        f"{words(turn.queued)} for a processor, {words(left)} of it in no step of a request"
+        f"{words(turn.queued)} for a processor, {part}"
     )

@@ -82,7 +82,7 @@ def judged(request: Request, limits: Limits, pace: Callable[[], Pace], shown: Sh
 
 def _sum(exchange: Exchange, own: Sequence[Segment], final: Sequence[Finding]) -> _Sum:
     """What is told by findings comes off, sleep first where it was sleep."""
-    told = [each for each in final if KINDS[each.kind].on_loop]
+    told = [each for each in final if KINDS[each.kind].on_loop and each.requests == 1]
     cpu = sum(each.cpu for each in own) + exchange.brief - sum(_share(each, each.cpu) for each in told)
     asleep = sum(surely_slept(each) for each in own) - sum(_share(each, each.asleep) for each in told)
     taken = sum(len(each.stalls) for each in told)

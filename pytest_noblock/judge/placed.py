@@ -11,6 +11,7 @@ from pytest_noblock.model.where import ROLES, Where
 
 _EXECUTOR = "asyncio.get_running_loop().run_in_executor"
 _PROCESS = "a process: await anyio.to_process.run_sync"
+_IF_SMALL = "if what it takes and returns is small"
 _SMALLER = "smaller pieces"
 _BETWEEN_THEM = "with await asyncio.sleep(0) between them"
 
@@ -26,12 +27,14 @@ class Remedy(NamedTuple):
     """The async way; empty where there is none."""
     thread: str
     """How the call is moved to a thread, with `{call}` for it; empty where a thread does not help."""
+    pieces: bool
+    """Whether no thread keeps the loop free, but smaller pieces do."""
     process: bool
-    """Whether only a process, or smaller pieces, keep the loop free."""
+    """Whether a process does, too: what it takes and returns may be small."""
     call: str
     """The call as it is written; empty where nobody knows."""
-    frees_gil: bool
-    """Whether it computes, and lets go of the GIL meanwhile."""
+    aside: str
+    """What a thread that makes it does with the GIL, where it computes."""
     in_thread: bool
     """Whether a plain `def` that runs in a thread keeps the loop free."""
 
@@ -81,8 +84,10 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
     """The line stands in a plain function: what a coroutine calls is moved, at the line where it calls it."""
     at = f"at {to.file}:{to.line}"
     yield from remedy.anywhere
-    if remedy.process:
-        yield f"{_PROCESS}({where.called + ', ' if where.called and where.importable else ''}...) {at}"
+    if remedy.pieces:
+        if remedy.process:
+            called = f"{where.called}, " if where.called and where.importable else ""
+            yield f"{_PROCESS}({called}...) {at}, {_IF_SMALL}"
         yield f"{_SMALLER} {at}, {_BETWEEN_THEM}"
         return
     if where.iterated:
@@ -90,7 +95,7 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
         return
     if remedy.thread:
         moved = remedy.thread.replace("{call}, ...", f"{where.called}, ..." if where.called else "...")
-        yield f"{moved} {at}{', which lets go of the GIL' if remedy.frees_gil else ''}"
+        yield f"{moved} {at}{remedy.aside}"
     if remedy.instead and where.between:
         names = [f"`{name}`" for name in where.between]
         what = f"an async def {names[0]}" if len(names) == 1 else f"async defs {' and '.join(names)}"
@@ -119,7 +124,7 @@ def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:
         yield f"an async def in the place of {_named(where.thing)}, if {where.library} awaits one"
         yield f"{_started(remedy)}, if {where.library} needs no value of it"
     elif role == "loop callback":
-        yield f"{_started(remedy)}, which nobody waits for"
+        yield _started(remedy) + ("" if remedy.pieces and not remedy.process else ", which nobody waits for")
         if remedy.instead:
             yield f"asyncio.create_task(...) of an async def with {remedy.instead}"
     else:
@@ -139,8 +144,9 @@ def _out_of_model(remedy: Remedy, where: Where) -> str:
     out = f"take it out of the {noun} {_named(where.thing)}"
     if where.endpoint is None:
         return f"{out}, into the function that makes the model: there {', or '.join(remedy.ways)}"
-    if where.endpoint_is_async:
-        return f"{out}: in the endpoint `{where.endpoint}` {', or '.join(remedy.ways)}"
+    if where.endpoint_is_async or remedy.pieces:
+        made = "" if where.endpoint_is_async else ", made an async def,"
+        return f"{out}: in the endpoint `{where.endpoint}`{made} {', or '.join(remedy.ways)}"
     return f"{out}, and make the call in the endpoint `{where.endpoint}`: a plain def runs in a thread"
 
 
@@ -150,6 +156,8 @@ def _rendered_by_endpoint(remedy: Remedy, where: Where) -> str:
     endpoint = f"the endpoint `{where.endpoint}`" if where.endpoint else "the endpoint"
     if remedy.process:
         return f"a Response of bytes that {endpoint} gets by {', or '.join(remedy.ways)}"
+    if remedy.pieces:
+        return ", or ".join((*remedy.anywhere, f"a StreamingResponse from {endpoint} that yields it in pieces"))
     if where.endpoint_is_async:
         return f"return await asyncio.to_thread({name}, ...) from {endpoint}: it is rendered in a thread"
     return f"return {name}(...) from {endpoint}: a plain def renders it in its thread"
@@ -157,7 +165,9 @@ def _rendered_by_endpoint(remedy: Remedy, where: Where) -> str:
 
 def _started(remedy: Remedy) -> str:
     if remedy.process:
-        return f"{_EXECUTOR}(concurrent.futures.ProcessPoolExecutor(), ...)"
+        return f"{_EXECUTOR}(PROCESSES, ...), with one PROCESSES = concurrent.futures.ProcessPoolExecutor()"
+    if remedy.pieces:
+        return ", or ".join((*remedy.anywhere, "smaller pieces, each in a callback of its own (call_soon)"))
     return f"{_EXECUTOR}(None, {remedy.call + ', ' if remedy.call else ''}...)"
 
 

@@ -12,7 +12,6 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
-from pytest_noblock.model.units import seconds
 
 _SHORTEST_NS = 10_000_000
 """Ns for which all threads of a pool must be at work before others starve. Many short requests at once fill a pool as
@@ -40,22 +39,6 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
         by_ticks = all(reading.seen_by == "loop thread" for reading in readings)
         if starved_ns >= (_SHORTEST_NS if sure and by_ticks else limits.max_block):
             yield _stall(readings, exchanges, starved_ns, sure=sure)
-
-
-def capacity(observation: Observation, loop_ns: int = 0) -> str | None:
-    """How many such requests one worker can serve in a second, in words, by its threads and by its event loop.
-
-    None where it has neither for 10 ms. `loop_ns`: for how long one request holds the loop in all.
-    """
-    each = [(use, use.taken // len(observation.exchanges)) for use in observation.uses]
-    limits = [(use.total, _UNITS.get(use.pool, "threads"), taken) for use, taken in each]
-    limits.append((1, "event loop", loop_ns))
-    return ", ".join(_capacity(*limit) for limit in limits if limit[2] >= _SHORTEST_NS) or None
-
-
-def _capacity(total: int, unit: str, taken: int) -> str:
-    rate = total * 1e9 / taken
-    return f"{total} {unit} / {seconds(taken)} = {rate:.{0 if rate >= 9.95 else 1}f} requests per second"
 
 
 def _full_of_requests(reading: PoolReading) -> bool:

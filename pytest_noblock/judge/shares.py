@@ -19,13 +19,14 @@ def parts_of(kind: StallKind, segment: Segment, total: int) -> tuple[Part, ...]:
     """The lines that shared in the stall, the longest first; none where one line did. `total`: ns of the stall."""
     took: Counter[tuple[str, int]] = Counter()
     frames: dict[tuple[str, int], Frame] = {}
+    counted = kind != "cpu" and any(line.asleep for line in segment.lines)  # of CPU the counters themselves take some
     for frame, ns in _of_cpu(segment) if kind == "cpu" else _of_sleep(segment, total):
         if frame is not None and ns > 0:
             frames.setdefault((frame.file, frame.line), frame)
             took[frame.file, frame.line] += ns
     if len(frames) < 2:
         return ()
-    return tuple(Part(frames[key], ns) for key, ns in took.most_common())
+    return tuple(Part(frames[key], ns, counted) for key, ns in took.most_common())
 
 
 def _of_sleep(segment: Segment, total: int) -> _Shares:

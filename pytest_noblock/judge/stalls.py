@@ -40,14 +40,15 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
     observation = without_tracing(observation)
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
-    in_steps = (
-        stall
+    judged = [
+        _Judged(whose, turn, list(_stalls_in(whose, turn, limits)))
         for turn in turns(_not_of_probes(observation), exchanges)
         for whose in _whose(turn.segment, exchanges)
-        for stall in _stalls_in(whose, turn, limits)
-    )
+    ]
+    in_steps = (stall for each in judged for stall in each.found)
+    shared = _in_shared_turns(judged, limits) if _share_turns(judged) else ()
     off_loop = _off_loop(observation, limits) if _is_recorded_off_loop(observation) else ()
-    return sorted(chain(in_steps, off_loop), key=lambda stall: stall.began)
+    return sorted(chain(in_steps, shared, off_loop), key=lambda stall: stall.began)
 
 
 def of_probes_in_doubt(observation: Observation, limits: Limits) -> Iterator[str]:
@@ -72,6 +73,45 @@ class _Whose(NamedTuple):
     exchange: Exchange
     of_app: bool = False
     """Whether the app ran it, and no request."""
+
+
+class _Judged(NamedTuple):
+    """One turn of one exchange, in one phase."""
+
+    whose: _Whose
+    turn: Turn
+    found: list[Stall]
+
+    @property
+    def may_share(self) -> bool:
+        """Whether it may be part of what held the loop together."""
+        return self.turn.segment.turn > 0 and not self.whose.of_app
+
+    def is_told(self, limits: Limits) -> bool:
+        return any(each.kind in _ADD_UP and each.breaks(limits) for each in self.found)
+
+
+_ADD_UP: tuple[StallKind, ...] = ("cpu", "sync-io")
+
+
+def _share_turns(judged: Sequence[_Judged]) -> bool:
+    """Whether two of them ran in one turn."""
+    numbers = [each.turn.segment.turn for each in judged if each.may_share]
+    return len(set(numbers)) < len(numbers)
+
+
+def _in_shared_turns(judged: Iterable[_Judged], limits: Limits) -> Iterator[Stall]:
+    """The stalls that several requests, or several phases, made together in one turn."""
+    from pytest_noblock.judge import shared_turns  # most tests send one request after the other
+
+    ran = (each for each in judged if each.may_share and not each.is_told(limits))
+    for together in shared_turns.shared(shared_turns.Ran(each.whose.exchange, each.turn) for each in ran):
+        exchange, phase, (segment, pieces), requests = together
+        for stall in _stalls_of(exchange, segment, limits, exchange):
+            if stall.kind in _ADD_UP and stall.breaks(limits):
+                told = _with_parts(stall, pieces)
+                proof = told.proof or shared_turns.proof(together, told)
+                yield told._replace(requests=requests, of_phase=phase, proof=proof)
 
 
 def _whose(segment: Segment, exchanges: Mapping[int, Exchange]) -> Iterator[_Whose]:
@@ -115,7 +155,7 @@ def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
     owner = None if whose.of_app else whose.exchange
     shared = len(turn.pieces) > 1
     for stall in _stalls_of(whose.exchange, turn.segment, limits, owner):
-        told = _with_parts(stall, turn.pieces) if shared and stall.kind in ("cpu", "sync-io") else stall
+        told = _with_parts(stall, turn.pieces) if shared and stall.kind in _ADD_UP else stall
         yield _of_app(told) if whose.of_app else told
 
 
@@ -143,7 +183,8 @@ def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
     if len(places) < 2:
         return stall
     longest_first = held.most_common()
-    parts = tuple(Part(frame, ns) for key, ns in longest_first if (frame := places[key].frame) is not None)
+    counted = stall.kind != "cpu"  # the counters of a run that confirms take CPU themselves
+    parts = tuple(Part(frame, ns, counted) for key, ns in longest_first if (frame := places[key].frame) is not None)
     frame = stall.place.frame
     known = frame is not None and (frame.file, frame.line) in places
     return stall._replace(parts=parts, place=places[longest_first[0][0]] if known else stall.place)

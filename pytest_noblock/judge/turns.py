@@ -1,7 +1,8 @@
 """Joins what one exchange ran in one turn of the loop: pure functions.
 
 Between two polls of the selector nobody else gets a turn, whatever ran in between. So the steps of one request in one
-turn hold the loop together: six pieces of a `gather` that take 25 ms each hold it for 150 ms.
+turn hold the loop together: six pieces of a `gather` that take 25 ms each hold it for 150 ms. What several exchanges
+hold together is for `shared_turns` to say.
 """
 
 from collections import defaultdict
@@ -31,10 +32,10 @@ def turns(segments: Iterable[Segment], exchanges: Mapping[int, Exchange]) -> lis
         exchange = exchanges.get(segment.exchange)
         phase = exchange.phase_at(segment.began) if exchange is not None else None
         groups[segment.exchange, phase, segment.turn or -number].append(segment)
-    return [Turn(_joined(pieces), pieces) for pieces in groups.values()]
+    return [Turn(joined(pieces), pieces) for pieces in groups.values()]
 
 
-def _joined(pieces: Sequence[Segment]) -> Segment:
+def joined(pieces: Sequence[Segment]) -> Segment:
     """The pieces as one segment: counters are added up, samples and calls stand one after the other."""
     first, *others = pieces
     if not others:

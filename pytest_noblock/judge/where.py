@@ -1,10 +1,11 @@
 """Where a blamed line runs: pure functions of its stack. `calls.callers` has the names of the frameworks' functions."""
 
+import itertools
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
-from pytest_noblock.calls import callers, written
+from pytest_noblock.calls import callers, known, written
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import WEBSOCKET, Exchange, Phase
 from pytest_noblock.model.stall import BlamedLine, Stall
@@ -56,6 +57,7 @@ def where(stall: Stall) -> Where:
         endpoint=_endpoint(exchange),
         endpoint_is_async=_is_async(exchange),
         validates_answer=_validates_answer(place.stack),
+        pickles=_pickles(place.stack),
     )
 
 
@@ -72,6 +74,7 @@ def _of_library(stall: Stall) -> Where:
         endpoint=_endpoint(exchange),
         endpoint_is_async=_is_async(exchange),
         validates_answer=_validates_answer(place.stack),
+        pickles=_pickles(place.stack),
     )
 
 
@@ -235,6 +238,12 @@ def _endpoint(exchange: Exchange) -> str | None:
 
 def _is_async(exchange: Exchange) -> bool:
     return exchange.defined is not None and exchange.defined.form in ("async def", "async generator")
+
+
+def _pickles(stack: Stack) -> bool:
+    """Whether the frames further in than the first of the user's do."""
+    inner = itertools.takewhile(lambda frame: not frame.user, stack)
+    return any(known.pickles(frame.module or "") for frame in inner)
 
 
 def _validates_answer(stack: Stack) -> bool:

@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from pytest_noblock.acceptance import baseline_text
-from pytest_noblock.acceptance.baseline import BASELINE, Baseline, Entry, Judged, judged
+from pytest_noblock.acceptance.baseline import BASELINE, Baseline, Entry
+from pytest_noblock.acceptance.judging import Judged, judged
 from pytest_noblock.merge.shards import Refused, Shard
 from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.ci import in_ci

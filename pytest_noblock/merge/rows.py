@@ -16,11 +16,11 @@ _PLACE: dict[str, int] = {outcome: place for place, outcome in enumerate(WORST_F
 class _Row:
     """What the reports say of one route."""
 
-    __slots__ = ("accepted", "line", "loop", "outcome", "reason", "requests", "worst")
+    __slots__ = ("accepted", "least", "line", "loop", "outcome", "reason", "requests", "worst")
 
     def __init__(self) -> None:
         self.requests = 0
-        self.loop = self.worst = 0.0
+        self.loop = self.worst = self.least = 0.0
         self.outcome = len(WORST_FIRST)
         """Its place in `WORST_FIRST`."""
         self.reason: str | None = None
@@ -28,10 +28,13 @@ class _Row:
         self.accepted: int | None = None
         """The place of the worst of its checks that have findings; None where no such check is known by its name."""
 
-    def add(self, outcome: str, reason: str | None, loop_ms: float) -> None:
-        self.loop = max(self.loop, loop_ms)
+    def add(self, outcome: str, entry: Mapping[str, Any]) -> None:
+        """`entry`: of a check, or of a route; see there."""
+        self.loop = max(self.loop, entry["loop_ms"])
+        if "per_second" in entry:
+            self.least = max(self.least, 1000 / entry["per_second"])
         if _PLACE[outcome] < self.outcome:
-            self.outcome, self.reason = _PLACE[outcome], reason
+            self.outcome, self.reason = _PLACE[outcome], entry["reason"]
 
 
 class Rows:
@@ -43,7 +46,7 @@ class Rows:
     def add(self, row: Mapping[str, Any]) -> None:
         """An entry of a report's `routes`."""
         known = self._rows.setdefault((row["path"], row["method"]), _Row())
-        known.add(row["outcome"], row["reason"], row["loop_ms"])
+        known.add(row["outcome"], row)
         known.requests += row["requests"]
         known.worst = max(known.worst, row["worst_ms"])
 
@@ -54,7 +57,7 @@ class Rows:
         if known is None:  # a mounted app's route has a longer name there
             return
         if alone:
-            known.add(outcome, entry["reason"], entry["loop_ms"])
+            known.add(outcome, entry)
             known.requests += is_measured(outcome, entry["notes"], entry.get("status"))
         if entry["findings"]:
             known.accepted = min(_PLACE[outcome], len(WORST_FIRST) if known.accepted is None else known.accepted)
@@ -78,4 +81,4 @@ def _joined(key: Key, row: _Row) -> RouteRow:
     path, method = key
     failed = WORST_FIRST[row.outcome] == "failed"
     outcome = WORST_FIRST[row.accepted if failed and row.accepted is not None else row.outcome]
-    return RouteRow(method, path, row.requests, outcome, row.reason, row.worst, row.loop, row.line)
+    return RouteRow(method, path, row.requests, outcome, row.reason, row.worst, row.loop, row.line, row.least)

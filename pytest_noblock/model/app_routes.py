@@ -8,7 +8,7 @@ class AppRoute(NamedTuple):
 
     method: str
     path: str
-    """The whole template, with the prefixes of routers and mounts."""
+    """The whole template, with the prefixes of routers and mounts, and the host where the app routes by it."""
     endpoint: str | None
     """The endpoint's dotted name; None where only a document has the route."""
     name: str

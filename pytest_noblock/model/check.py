@@ -114,8 +114,11 @@ class Check:
     """The request's background tasks, in the order in which they were added."""
     capacity: str | None = None
     """How many such requests one worker can serve in a second, in words: `40 tokens / 0.3 s = 133 requests per second`,
-    `1 event loop / 0.3 s = 3.3 requests per second`. None where the request needs neither a thread of a pool nor the
-    event loop for 10 ms, and in a watched test."""
+    `1 event loop / 0.3 s = 3.3 requests per second`. None where the request needs neither a thread of a pool, the GIL
+    nor the event loop for 10 ms, and in a watched test."""
+    scarce_ns: int = 0
+    """Ns of a worker that one request takes of what there is least of, where that is not the event loop: 0.2 s of one
+    of 40 threads are 5 ms. 0 where it is the loop, or where nobody counted."""
     notes: tuple[str, ...] = ()
     """What was seen and fails nothing, one sentence each."""
     reason: str | None = None
@@ -159,8 +162,13 @@ class Check:
 
     @property
     def loop_ms(self) -> float:
-        """`loop_ns` in ms: one worker can serve `1000 / loop_ms` such requests in a second."""
+        """`loop_ns` in ms: one worker can serve `1000 / loop_ms` such requests in a second, if nothing is scarcer."""
         return milliseconds(self.loop_ns)
+
+    @property
+    def scarce_ms(self) -> float:
+        """`1000 / scarce_ms` such requests are the most that one worker can serve in a second, as far as is known."""
+        return milliseconds(max(self.scarce_ns, self.loop_ns))
 
 
 def outcome_of(findings: Sequence[Finding], reason: str | None) -> Outcome:

@@ -55,6 +55,8 @@ class PoolUse:
     """How many threads, or tokens, the pool has."""
     taken: int
     """Ns, added up over all threads and requests: two threads for 1 ms are 2 ms; from samples 5 ms apart."""
+    exchange: int | None = None
+    """The number of the exchange whose use it is; None for all that the run observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ class LongTurn:
     collected: int
     """Ns of CPU that garbage collection took on it."""
     deducted: int
-    """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work."""
+    """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work, the
+    client's among it."""
 
 
 @dataclass(frozen=True, slots=True)

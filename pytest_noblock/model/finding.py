@@ -34,6 +34,8 @@ class Part(NamedTuple):
     frame: Frame
     """Its file is absolute in a Stall, and as in `Finding.file` in a Finding."""
     blocked_ns: int
+    counted: bool = False
+    """Whether the ns were accounted for this line alone. Looks share out a whole, and a busy machine shifts that."""
 
 
 class Almost(NamedTuple):
@@ -46,7 +48,9 @@ class Almost(NamedTuple):
     call: str | None
     blocked_ns: int
     part: bool = False
-    """Whether it shared in what a finding of this kind puts down to another line, which took longer this time."""
+    """Whether it is one of several lines that shared in a finding of this kind; the finding's own line is one, too."""
+    over: float = 0.0
+    """How many times the limit a part took by itself, where that was counted; else 0."""
 
     @property
     def ms(self) -> float:
@@ -144,10 +148,16 @@ class Finding:
     """What this rule read; None for a background task."""
     parts: tuple[Part, ...] = ()
     """The lines that held the loop together in one turn, the longest first; empty where one line did."""
+    beside: str | None = None
+    """Where the baseline knows the finding's line: another line of its step that is too long by itself, and new."""
     expired: str | None = None
     """The last day on which the baseline accepted it, `2026-12-31`; None where none did, or still does."""
     served: str | None = None
     """What of the app it ran for, where it ran in no line of the user's: ``the middleware `Gate` ``, `GET /report`."""
+    role: str | None = None
+    """What the line's function is to whoever calls it: `dependency teardown`; None where the stack does not tell."""
+    requests: int = 1
+    """How many requests of one endpoint held the loop together, in one turn: the times are those of all of them."""
 
     @property
     def identity(self) -> FindingIdentity:

@@ -31,19 +31,19 @@ class Limits(NamedTuple):
     """Ns for which one request may hold the loop in all; 0 where it may for as long as it likes."""
 
     def concern(self, segments: "Iterable[Segment]") -> bool:
-        """Whether the segments are worth judging: one has a sample, a call or a trip, or one turn half the limit.
+        """Whether the segments are worth judging: one has a call or a trip, or the app held the loop long.
 
-        A step of half the limit has a sample, unless the watchdog was kept from looking.
+        For half the limit in one turn of all requests together, or, in a step that the watchdog has looked at, for so
+        long that it had to look: most looks beside busy processes come because the step waits for a processor.
         """
-        half = self.max_block // 2
-        walls: Counter[tuple[int, int]] = Counter()
+        half, looked_at = self.max_block // 2, sample_after(self.max_block)
+        turns: Counter[int] = Counter()
         for segment in segments:
-            wall = segment.wall
+            held = segment.held
             if segment.turn:
-                wall += walls[segment.exchange, segment.turn]
-                walls[segment.exchange, segment.turn] = wall
-            recorded = segment.samples or segment.calls or segment.round_trips or segment.doubtful_trips
-            if recorded or wall >= half:
+                held += turns[segment.turn]
+                turns[segment.turn] = held
+            if segment.has_call or held >= half or (segment.samples and held >= looked_at):
                 return True
         return False
 

@@ -95,6 +95,8 @@ class Task(NamedTuple):
         return name in (self.name, self.qualname, f"{self.module}.{self.qualname}")
 
 
+OwnLoop = Literal["asyncio", "uvloop", "trio"]
+"""What the fixture's own loop can be."""
 Ending = Literal["running", "lingered", "cancelled", "due"]
 """How detached work was left: it still ran when the watched test ended; it still ran after `noblock_linger`; the loop
 of the test's client closed and cancelled it; its timer was not due yet."""

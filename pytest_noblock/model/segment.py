@@ -3,6 +3,8 @@
 Moments are `time.perf_counter_ns` readings of one process. Durations are ns.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_noblock.model.frames import Frame, Stack
@@ -157,3 +159,25 @@ class Segment(NamedTuple):
     def off_cpu(self) -> int:
         """Ns not on a processor, asleep or in the run queue; the portable meter cannot tell these apart."""
         return max(0, self.wall - self.cpu - self.collected)
+
+    @property
+    def held(self) -> int:
+        """Ns for which the exchange held the loop at most: CPU and sleep. No stall of the segment is longer.
+
+        The portable meter cannot take off the run queue.
+        """
+        return self.cpu + (self.off_cpu if self.queued is None else self.asleep)
+
+    @property
+    def has_call(self) -> bool:
+        """Whether a call or a round trip was recorded: it may be a finding however short it is."""
+        return bool(self.calls or self.round_trips or self.doubtful_trips)
+
+
+def held_together(segments: Iterable[Segment]) -> Counter[int]:
+    """Ns for which the app held the loop in each turn that was counted, by its number; all requests together."""
+    held: Counter[int] = Counter()
+    for each in segments:
+        if each.turn:
+            held[each.turn] += each.held
+    return held

@@ -25,6 +25,8 @@ class BlamedLine(NamedTuple):
     the line, or a sample shows the loop thread in a kernel call that is no wait for the GIL."""
     first_use: bool = False
     """Whether most samples of the step show work that a process does once: an import that no hook sees, a compiler."""
+    unseen: bool = False
+    """Whether nothing shows what ran: no look at the stack came, and no counters stood at the lines."""
     call: str | None = None
     """The call to name instead of the frame's: the library function that computed, where no user line called it."""
 
@@ -57,10 +59,16 @@ class Stall(NamedTuple):
     """The thread pool that was full; only for `pool-starved`."""
     waiter: BlamedLine | None = None
     """Where a probe waited for what the exchange held; only for `contention`."""
+    held: str | None = None
+    """What the probe waited for, `asyncio.Lock`; only for `contention`."""
     parts: tuple[Part, ...] = ()
     """The lines that held the loop together, in one turn, the longest first; empty where one line did."""
     of_app: bool = False
     """Whether the step was none of the exchange's: the app ran it, while the exchange was under way."""
+    requests: int = 1
+    """How many requests of one endpoint held the loop together, in one turn."""
+    of_phase: Phase | None = None
+    """The phase of the greatest part, where several phases held the loop together; None: the phase of `began`."""
 
     @property
     def blocked_ns(self) -> int:
@@ -70,7 +78,9 @@ class Stall(NamedTuple):
     @property
     def phase(self) -> Phase:
         """The phase of the exchange in which the stall began."""
-        return Phase.APP if self.of_app else self.exchange.phase_at(self.began)
+        if self.of_app:
+            return Phase.APP
+        return self.of_phase or self.exchange.phase_at(self.began)
 
     def breaks(self, limits: Limits) -> bool:
         """Whether the stall is long enough to fail a test; some kinds fail it however short the stall is."""

@@ -106,6 +106,9 @@ class Where(NamedTuple):
     validates_answer: bool = False
     """Whether FastAPI validates the endpoint's answer there: that of a plain `def` it validates in a thread."""
 
+    pickles: bool = False
+    """Whether a function ran there that pickles what another process is given, or unpickles what it returns."""
+
     @property
     def here(self) -> bool:
         """Whether an `await` may stand on the blamed line."""

@@ -61,11 +61,6 @@ def _sweep(config: pytest.Config, session: Session) -> "SweepPlugin":
     return sweep
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        options.validate_markers(item)
-
-
 def pytest_report_header(config: pytest.Config) -> list[str]:
     return config.stash[_SESSION].header() if options.asked_for(config) else []
 
@@ -73,7 +68,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     attached.forget(item)
-    item.config.stash[_SESSION].begin(item)
+    session = item.config.stash[_SESSION]
+    mistake = options.mistake_in_markers(item)
+    if mistake is not None:  # the test's own error: others run, and one that nobody selected says nothing
+        session.pass_by()
+        pytest.fail(mistake, pytrace=False)
+    session.begin(item)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_noblock.acceptance import baseline_text
-from pytest_noblock.acceptance.baseline import BASELINE, Baseline, Entry, Judged, judged, updated
+from pytest_noblock.acceptance.baseline import BASELINE, Baseline, Entry
+from pytest_noblock.acceptance.judging import Judged, judged, updated
 from pytest_noblock.model.check import Check, with_findings
 from pytest_noblock.model.ci import in_ci
 from pytest_noblock.model.finding import Finding

@@ -6,7 +6,8 @@ the app keeps.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cached_property
 
 from pytest_noblock.engine.exchange import dotted
 from pytest_noblock.engine.frameworks import starlette
@@ -41,28 +42,40 @@ class EnteredApps:
         from pytest_noblock.sweep.routes import routes_of
 
         found: list[Told] = []
+        names = _Names(app for app, _named in self._kept.values())
         for app, named in self._kept.values():
             try:
                 routes = routes_of(app).routes
                 endpoints = [dotted(each.endpoint) if each.endpoint is not None else None for each in routes]
-                rows = [[each.method, each.path, name, each.name] for each, name in zip(routes, endpoints, strict=True)]
-                found.append([named or _name(app, filter(None, endpoints)), rows])
+                named_routes = zip(routes, endpoints, strict=True)
+                rows = [[each.method, each.template, name, each.name] for each, name in named_routes]
+                found.append([named or names.of(app, filter(None, endpoints)), rows])
             except Exception as error:  # noqa: BLE001  # ours, and not the user's
                 noted(error)
         return found
 
 
-def _name(app: object, endpoints: Iterable[str]) -> str:
-    """`app.main:app`; where no module has the app, the module of its first endpoint."""
-    names = sorted(_names(list(apps_in(app))), key=lambda name: (name.startswith("test"), len(name), name))
-    if names:
-        return names[0]
-    module = next(iter(endpoints), type(app).__module__).rpartition(".")[0]
-    return f"an app of {module.partition('.<locals>')[0]}"
+class _Names:
+    """Where the modules have the apps. They are asked once for all apps: a process has 100,000 names and more."""
 
+    def __init__(self, apps: Iterable[object]) -> None:
+        self._inside = {id(app): list(apps_in(app)) for app in apps}
 
-def _names(apps: list[object]) -> Iterator[str]:
-    for module, loaded in list(sys.modules.items()):
-        for name, value in list(getattr(loaded, "__dict__", {}).items()):
-            if any(value is each for each in apps) and not module.startswith("pytest_noblock."):
-                yield f"{module}:{name}"
+    def of(self, app: object, endpoints: Iterable[str]) -> str:
+        """`app.main:app`; where no module has the app, the module of its first endpoint."""
+        names = [name for each in self._inside[id(app)] for name in self._found.get(id(each), ())]
+        if names:
+            return min(names, key=lambda name: (name.startswith("test"), len(name), name))
+        module = next(iter(endpoints), type(app).__module__).rpartition(".")[0]
+        return f"an app of {module.partition('.<locals>')[0]}"
+
+    @cached_property
+    def _found(self) -> dict[int, list[str]]:
+        wanted: dict[int, list[str]] = {id(each): [] for inside in self._inside.values() for each in inside}
+        for module, loaded in list(sys.modules.items()):
+            names = dict(getattr(loaded, "__dict__", {}))
+            if not (wanted.keys().isdisjoint(map(id, names.values())) or module.startswith("pytest_noblock.")):
+                for name, value in names.items():
+                    if id(value) in wanted:
+                        wanted[id(value)].append(f"{module}:{name}")
+        return wanted

@@ -51,14 +51,13 @@ def _shown(parameter: inspect.Parameter) -> str:
 
 
 class Marked(NamedTuple):
-    """Our markers of one test, its class and its module, the closest to the test first; `where` is the test's id."""
+    """Our markers of one test, its class and its module, the closest to the test first."""
 
-    where: str
     marks: tuple[pytest.Mark, ...]
 
     def named(self, name: str) -> list[dict[str, Any]]:
         """What each marker of this name was given, by argument. Raises UsageError."""
-        return [_arguments(mark, self.where) for mark in self.marks if mark.name == name]
+        return [_arguments(mark) for mark in self.marks if mark.name == name]
 
 
 def marked(item: pytest.Item) -> Marked:
@@ -68,7 +67,7 @@ def marked(item: pytest.Item) -> Marked:
         if node.own_markers:
             found += [mark for mark in node.own_markers if mark.name in _MARKERS]
         node = node.parent
-    return Marked(item.nodeid, tuple(found))
+    return Marked(tuple(found))
 
 
 def watches(item: pytest.Item) -> bool:
@@ -78,7 +77,13 @@ def watches(item: pytest.Item) -> bool:
 
 def allowances(ours: Marked) -> "list[Allowance]":
     """What the test, its class and its module accept. Raises UsageError."""
-    return [_allowance(given, ours.where) for given in ours.named("noblock_allow")]
+    return [_allowance(given) for given in ours.named("noblock_allow")]
+
+
+_NAMES = (
+    'write the names one after the other, @pytest.mark.noblock_background("write_log", "send_email"), '
+    "or none for all tasks"
+)
 
 
 def background_names(ours: Marked) -> list[str] | None:
@@ -87,17 +92,19 @@ def background_names(ours: Marked) -> list[str] | None:
     Empty for all tasks; None where no marker asks.
     """
     for given in ours.named("noblock_background"):
-        return [_task_name(each, ours.where) for each in given.get("names", ())]
+        return [_task_name(each) for each in given.get("names", ())]
     return None
 
 
-def _task_name(given: object, where: str) -> str:
+def _task_name(given: object) -> str:
     if isinstance(given, str) and given.strip():
         return given
     module, name = _text_of(given, "__module__"), _text_of(given, "__qualname__")
     if callable(given) and module and name:
         return f"{module}.{name}"
-    raise _mistake(where, f"noblock_background: {_shown_value(given)} is neither the name of a task nor a function")
+    if isinstance(given, list | tuple | set):
+        raise pytest.UsageError(f"@pytest.mark.noblock_background takes no {type(given).__name__}; {_NAMES}")
+    raise pytest.UsageError(f"noblock_background: {_shown_value(given)} is neither the name of a task nor a function")
 
 
 def _text_of(given: object, name: str) -> str | None:
@@ -108,42 +115,39 @@ def _text_of(given: object, name: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _mistake(where: str, sentence: str) -> pytest.UsageError:
-    return pytest.UsageError(f"{where}: {sentence}")
-
-
 def _shown_value(given: object) -> str:
     from pytest_noblock.model import shown  # only a mistake needs it
 
     return shown.value(given)
 
 
-def _allowance(given: dict[str, Any], where: str) -> "Allowance":
+def _allowance(given: dict[str, Any]) -> "Allowance":
     from pytest_noblock.acceptance.allowances import Allowance
 
     reason, call, kinds = given.get("reason"), given.get("call"), given.get("kinds")
     if not isinstance(reason, str) or not reason.strip():
-        raise _mistake(where, f"noblock_allow needs a reason in words, not {_shown_value(reason)}")
+        raise pytest.UsageError(f"noblock_allow needs a reason in words, not {_shown_value(reason)}")
     if call is not None and not (isinstance(call, str) and call.strip()):
-        raise _mistake(where, f'noblock_allow: call={_shown_value(call)} is not a name such as "sqlite3"')
-    return Allowance(reason, call, None if kinds is None else _kinds(kinds, where))
+        raise pytest.UsageError(f'noblock_allow: call={_shown_value(call)} is not a name such as "sqlite3"')
+    return Allowance(reason, call, None if kinds is None else _kinds(kinds))
 
 
-def _kinds(given: object, where: str) -> tuple[str, ...]:
+def _kinds(given: object) -> tuple[str, ...]:
     from pytest_noblock.model.kinds import Kind
 
     known = get_args(Kind)
     kinds = tuple(given) if isinstance(given, list | tuple) else ()
     if kinds and all(isinstance(each, str) and each in known for each in kinds):
         return kinds
-    raise _mistake(
-        where,
-        f"noblock_allow: kinds={_shown_value(given)} is not a list of {', '.join(known)}; without it all are",
+    raise pytest.UsageError(
+        f"noblock_allow: kinds={_shown_value(given)} is not a list of {', '.join(known)}; without it all are"
     )
 
 
-def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
+def _arguments(mark: pytest.Mark) -> dict[str, Any]:
     """The arguments of a marker, by name. Raises UsageError for an argument that the marker does not take."""
+    if mark.name == "noblock_background" and mark.kwargs:
+        raise pytest.UsageError(f"@pytest.mark.noblock_background takes no {'=, '.join(mark.kwargs)}=; {_NAMES}")
     signature = inspect.signature(_MARKERS[mark.name])
     try:
         given = signature.bind(*mark.args, **mark.kwargs).arguments
@@ -151,5 +155,5 @@ def _arguments(mark: pytest.Mark, where: str) -> dict[str, Any]:
         from pytest_noblock.model import shown
 
         known = ", ".join(signature.parameters)
-        raise _mistake(where, f"@pytest.mark.{mark.name}: {shown.one_line(error)}; it takes {known}") from None
+        raise pytest.UsageError(f"@pytest.mark.{mark.name}: {shown.one_line(error)}; it takes {known}") from None
     return {name: value for name, value in given.items() if value is not None}

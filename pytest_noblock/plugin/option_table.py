@@ -172,6 +172,12 @@ OPTIONS = (
         read=settings.read_linger,
     ),
     Option(
+        "loop",
+        "what the fixture runs the app on: `asyncio`, `uvloop`, `trio`; a watched test has its own loop",
+        "`asyncio`",
+        choices=("asyncio", "uvloop", "trio"),
+    ),
+    Option(
         "meter",
         "`auto`, `full`, `portable`: the rules to measure by",
         "`auto`",

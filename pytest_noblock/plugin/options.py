@@ -16,6 +16,7 @@ from pytest_noblock.plugin.option_table import OPTIONS, Option, Scope, plain_hel
 from pytest_noblock.plugin.settings import Settings
 
 if TYPE_CHECKING:
+    from pytest_noblock.model.observation import OwnLoop
     from pytest_noblock.plugin.baseline import BaselineOfRun
 
 _ROWS = {option.name: option for option in OPTIONS}
@@ -100,7 +101,12 @@ def tells_github() -> bool:
 def asked_for(config: pytest.Config) -> bool:
     """Whether any option says that noblock is wanted in this run."""
     given = (value_of(config, option.name) for option in OPTIONS if option.cli and not option.of_sweep)
-    return sweeps(config) or any(given)
+    return sweeps(config) or own_loop(config) != "asyncio" or any(given)
+
+
+def own_loop(config: pytest.Config) -> "OwnLoop":
+    """What the fixture runs apps on."""
+    return cast("OwnLoop", config.getini("noblock_loop"))
 
 
 def debugs() -> bool:
@@ -128,7 +134,7 @@ def settings_of(config: pytest.Config, ours: markers.Marked) -> Settings:
     merged: dict[str, object] = {}
     for given in reversed(ours.named("noblock")):  # the closest wins
         merged |= given
-    return _with(general, merged, ours.where) if merged else general
+    return _with(general, merged, "@pytest.mark.noblock") if merged else general
 
 
 def _source(config: pytest.Config, name: str) -> str:
@@ -162,6 +168,7 @@ def validate_options(config: pytest.Config) -> None:
         value = ini.get(option.name)
         if option.choices and value not in option.choices:
             raise pytest.UsageError(f"{option.ini}: {value!r} is not one of {', '.join(option.choices)}")
+    _validate_loop(own_loop(config))
     for file in reports(config):
         _validate_report(file, _source(config, "report"))
     _read_baseline(config)
@@ -169,6 +176,13 @@ def validate_options(config: pytest.Config) -> None:
         from pytest_noblock.plugin.sweep_options import required
 
         required(config)
+
+
+def _validate_loop(name: str) -> None:
+    from importlib.util import find_spec
+
+    if name != "asyncio" and find_spec(name) is None:
+        raise pytest.UsageError(f"noblock_loop = {name}, but {name} is not installed: pip install {name}")
 
 
 def baseline_of(config: pytest.Config) -> "BaselineOfRun | None":
@@ -214,13 +228,18 @@ def _validate_report(file: str, source: str) -> None:
         )
 
 
-def validate_markers(item: pytest.Item) -> None:
-    """Before any test runs. Raises UsageError."""
+def mistake_in_markers(item: pytest.Item) -> str | None:
+    """What is wrong with the test's markers, in one sentence; None where nothing is."""
     ours = markers.marked(item)
-    if ours.marks:
+    if not ours.marks:
+        return None
+    try:
         settings_of(item.config, ours)
         markers.allowances(ours)
         markers.background_names(ours)
+    except pytest.UsageError as error:
+        return str(error)
+    return None
 
 
 def scope_of(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001  # pytest's signature

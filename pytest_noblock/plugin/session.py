@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,14 +27,20 @@ if TYPE_CHECKING:
     from pytest_noblock.report.wire import Environment
     from pytest_noblock.server import NoblockServer
 
-_LOOP_OF_THE_FIXTURE = "asyncio"
+_NOT_SEEN_ON = {
+    "uvloop": "noblock: the fixture runs apps on uvloop (not seen on it: what the methods of a protocol do; the steps "
+    "of one turn are not added up)",
+    "trio": "noblock: the fixture runs apps on trio, as a guest of asyncio's loop (not seen on it: `pool-starved`, "
+    "`contention`)",
+}
+"""By `noblock_loop`: what the header says of it."""
 _TRACED = (
     "noblock: a tracer or a profiler is on (coverage, a debugger, cProfile), which slows Python code down: of CPU only "
     "calls in C are judged; COVERAGE_CORE=sysmon slows nothing down"
 )
 
 _FAKES_FILES = "pyfakefs.fake_filesystem_unittest"
-"""The module of pyfakefs (seen in 6.3) that replaces the file functions of all modules."""
+"""The module of pyfakefs that `fake_files` knows."""
 
 
 class ItemRun:
@@ -67,6 +73,8 @@ class Session:
         """The test that runs, or ran last: it bears what an app does that is stopped now."""
         self._last: ItemRun | None = None
         """Of the test that runs; a process runs one at a time."""
+        self._expects_fakes = False
+        """Whether pyfakefs was met; see `fake_files`."""
 
     @cached_property
     def meter(self) -> "tuple[Meter, str]":
@@ -87,14 +95,15 @@ class Session:
         return "portable", "the self-check itself failed"
 
     def header(self) -> list[str]:
-        """The lines in the header of the run. They name no event loop: no test has run yet."""
+        """The lines in the header of the run. They name no event loop but one that was asked for: none has run yet."""
         from pytest_noblock.engine.tracers import slowdown
 
         kind, missing = self.meter
-        tracer = [_TRACED] if slowdown() > 1 else []
+        more = [_TRACED] if slowdown() > 1 else []
+        more += filter(None, [_NOT_SEEN_ON.get(options.own_loop(self._config))])
         if kind == "full":
-            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *tracer]
-        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *tracer]
+            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *more]
+        return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *more]
 
     def environment(self, loops: Iterable[str]) -> "Environment":
         """The head of every report. `loops`: the event loops that ran; if empty, the head names the fixture's loop."""
@@ -106,7 +115,7 @@ class Session:
             "python": sys.version.split()[0],
             "platform": sys.platform,
             "meter": self.meter[0],
-            "loop": ",".join(sorted(set(loops))) or _LOOP_OF_THE_FIXTURE,
+            "loop": ",".join(sorted(set(loops))) or options.own_loop(self._config),
         }
 
     @cached_property
@@ -144,7 +153,7 @@ class Session:
     def running_apps(self) -> "RunningApps":
         from pytest_noblock.checks.running_apps import RunningApps
 
-        return RunningApps(str(self._config.rootpath), self.meter[0])
+        return RunningApps(str(self._config.rootpath), self.meter[0], options.own_loop(self._config))
 
     def running_servers(self) -> "RunningServers":
         from pytest_noblock.checks.running_servers import RunningServers
@@ -265,12 +274,24 @@ class Session:
         if self._watches_all or markers.watches(item) or unseen.asks_to_watch(item):
             run = self._run(item)
             try:
-                if _FAKES_FILES in sys.modules:
-                    _load_all_of_ours()
+                if not self._expects_fakes and _FAKES_FILES in sys.modules:
+                    self._expect_fakes()
                 self._watching.begin(run)
             except Exception as error:
                 if not faults.noted(error):
                     raise
+
+    def pass_by(self) -> None:
+        """A test does not begin, and fixtures may end before the next one: what is patched for it goes back."""
+        if "_watching" in vars(self):
+            with GUARD:
+                self._watching.pass_by()
+
+    def _expect_fakes(self) -> None:
+        from pytest_noblock.plugin import fake_files
+
+        self._expects_fakes = True
+        self._config.add_cleanup(fake_files.expect(sys.modules[_FAKES_FILES]))
 
     def end(self, item: pytest.Item, ending: "Ending") -> None:
         """Judges a test at the end of its call, once. A fault of ours does not change the test's outcome."""
@@ -320,22 +341,6 @@ class Session:
 
     def _attach_faults(self, item: pytest.Item) -> None:
         attach_faults(item, red=options.settings_of(self._config, markers.marked(item)).action != "warn")
-
-
-@cache
-def _load_all_of_ours() -> None:
-    """Imports this package whole, before a test (CPU 0.3 s, once a run).
-
-    A module that is first imported while pyfakefs is on gets its `os`, and is forgotten when pyfakefs goes off: the
-    next import makes another `Finding`, which no report knows.
-    """
-    import pkgutil
-    from importlib import import_module
-
-    import pytest_noblock
-
-    for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock."):
-        import_module(module.name)
 
 
 def _printable(text: str) -> str:

@@ -47,7 +47,9 @@ class SweepReport:
         more = sum(not each.measured and (_method(each), each.route) in by_tests for each in checks)
         if self._required.fails(swept.measured + more, swept.of):
             others = f", and {more} more by tests" if more else ""
-            self.failed = f"--noblock-require={self._required.words} is not met: {swept.headline}{others}"
+            excluded = sum(each.reason == "excluded" for each in checks)
+            count = f" ({excluded} excluded, which count{'s' * (excluded == 1)} as well)" if excluded else ""
+            self.failed = f"--noblock-require={self._required.words} is not met: {swept.headline}{others}{count}"
             return pytest.ExitCode.TESTS_FAILED
         return pytest.ExitCode.OK
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import httpx
 import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.sendable import sendable
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model import shown
 from pytest_noblock.sweep.given import Values

@@ -221,6 +221,10 @@ class Watching:
             self._config.add_cleanup(self._abandon)
         run.recorder = self._present = recorder
 
+    def pass_by(self) -> None:
+        """The test that was to follow does not begin."""
+        self._handover.close()
+
     def _abandon(self) -> None:
         """The run was interrupted: the test that ran has no teardown."""
         present, self._present = self._present, None

@@ -17,7 +17,7 @@ class Asked(NamedTuple):
     request: str
     """`GET /users/7`."""
     route: str | None
-    """The template that the framework told; of a mounted app only its last part."""
+    """The template that the framework told; of an app mounted by a way of its own only its last part."""
     endpoint: str | None
     measured: bool
 
@@ -92,5 +92,6 @@ def _closest(likely: tuple[AppRoute, ...], route: str | None) -> tuple[AppRoute,
 
 
 def _takes(template: str, path: str) -> bool:
-    parts = re.split(r"\{[^}]*\}", template)
+    _host, slash, rest = template.partition("/")
+    parts = re.split(r"\{[^}]*\}", slash + rest)
     return re.fullmatch(".+".join(map(re.escape, parts)), path) is not None

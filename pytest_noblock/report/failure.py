@@ -136,8 +136,15 @@ def headline(check: Check, finding: Finding) -> str:
         return f"{check.request}: {what}"
     if finding.phase is Phase.APP:
         return f"{check.request}: the app itself {what}{_limit(check, finding)}"
-    where = _WHERE.get(finding.phase, "") if row.on_loop else ""
+    where = _where(finding) if row.on_loop else ""
     return f"{check.request} {what}{where}{_limit(check, finding)}"
+
+
+def _where(finding: Finding) -> str:
+    """When, where it is not the handler. FastAPI runs what a dependency has behind its `yield` after the response."""
+    if finding.phase is Phase.BACKGROUND and finding.role == "dependency teardown":
+        return " after the response"
+    return _WHERE.get(finding.phase, "")
 
 
 def _limit(check: Check, finding: Finding) -> str:

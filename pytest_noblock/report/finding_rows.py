@@ -32,11 +32,15 @@ _KERNEL_CALLS = {
 _QUICK_NS = 1_000_000
 """Ns. A round trip on one machine takes 0.03 to 0.3 ms: that says nothing of the time it takes in production."""
 
+_SHORT_NS = 10_000_000
+"""Ns. A round trip for which nobody slept: the answer came at once, and `asleep 0 ms` says nothing of it."""
+
 _MOST_PEERS = 2
 """The most connections that one line shows; `-vvv` shows all."""
 
 _UNPROBED = "every other request of this worker waited meanwhile"
 _AWAY = "in production the server is a network away, and every other request waits for it"
+_NOT_SERVING = "the worker serves nobody until that is over: it starts, or it stops"
 _IN_PRODUCTION = "in production every other request of this worker waits meanwhile"
 
 _MOST_PARTS = 5
@@ -132,10 +136,16 @@ def _why(finding: Finding) -> str:
     if finding.reason is not None:
         return finding.reason
     times = f", {finding.count} times" if finding.count > 1 else ""
-    if is_quick(finding):
-        return f"{_doing(finding)}: {_exchanged(finding)}{times}"
+    if is_quick(finding) or (finding.kind == "sync-network" and not finding.asleep and finding.blocked_ns < _SHORT_NS):
+        return f"{_round_trip(finding)}: {_exchanged(finding)}{times}"
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
     return f"{_doing(finding)}: {'; '.join([split + times, *_carried(finding)])}"
+
+
+def _round_trip(finding: Finding) -> str:
+    """What was made, where nobody knows what went over the network: it is no TCP, or the socket is closed."""
+    known = finding.call and not _carried(finding)
+    return f"a round trip by {finding.call}" if known else KINDS[finding.kind].doing
 
 
 def _exchanged(finding: Finding) -> str:
@@ -174,6 +184,8 @@ def _shown(probes: tuple[ProbeWaits, ...], finding: Finding) -> list[ProbeWaits]
 def _harms(check: Check, finding: Finding) -> list[str]:
     if finding.evidence == MOCKED:
         return [_IN_PRODUCTION]
+    if finding.phase is Phase.LIFESPAN:
+        return [_NOT_SERVING]
     waits = [
         _harm(probe) for probe in _shown(check.probes, finding) if probe.waited
     ]  # of the others none was due in it
@@ -209,6 +221,8 @@ def _acceptance(check: Check, finding: Finding) -> str:
 
 def _of_baseline(finding: Finding, name: str, *, has_baseline: bool) -> Iterator[Row]:
     """How the list of known findings takes it in; of an entry that is out of date, that it is."""
+    if finding.beside is not None:
+        yield ("new", finding.beside)
     if finding.expired is not None:
         yield ("expired", f"the baseline accepted it up to {finding.expired}")
     elif has_baseline and finding.accepted is None:

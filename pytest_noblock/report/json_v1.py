@@ -47,6 +47,7 @@ def document(environment: Record, records: Sequence[Record], routes: Sequence[Re
 
 
 def route(row: "RouteRow") -> Record:
+    more: Record = {"per_second": per_second(row.scarce_ms)} if row.scarce_ms > row.loop_ms else {}
     return {
         "method": row.method,
         "path": row.path,
@@ -55,7 +56,12 @@ def route(row: "RouteRow") -> Record:
         "reason": row.reason,
         "worst_ms": row.worst_ms,
         "loop_ms": row.loop_ms,
+        **more,
     }
+
+
+def per_second(scarce_ms: float) -> float:
+    return round(1000 / scarce_ms, 3)
 
 
 def uneventful(  # the values of a record
@@ -87,6 +93,10 @@ def record(check: "Check") -> Record:
     """One entry of the report's `checks`. The reason of an inconclusive check stands before its notes, too."""
     why = [check.reason] if check.reason and check.outcome == "inconclusive" else []
     more: Record = {"status": check.status} if check.status is not None and check.status >= REFUSED else {}
+    if check.capacity is not None:
+        more["capacity"] = check.capacity
+    if check.scarce_ns:
+        more["per_second"] = per_second(check.scarce_ms)
     if check.almost:
         more["almost"] = [_almost(each) for each in check.almost]
     return {
@@ -103,6 +113,8 @@ def record(check: "Check") -> Record:
 
 def _almost(each: "Almost") -> Record:
     part: Record = {"part": True} if each.part else {}
+    if each.over:
+        part["over"] = each.over
     return {
         **part,
         "kind": each.kind,
@@ -176,6 +188,8 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
         ),
         background=tuple(TaskRun(**each) for each in entry["background"]),
         notes=tuple(entry["notes"][_with_reason(entry) :]),
+        capacity=entry.get("capacity"),
+        scarce_ns=round(1e9 / entry["per_second"]) if "per_second" in entry else 0,
         status=entry.get("status"),
         almost=tuple(
             Almost(
@@ -186,6 +200,7 @@ def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
                 each["call"],
                 _ns(each["ms"]),
                 part=each.get("part", False),
+                over=each.get("over", 0.0),
             )
             for each in entry.get("almost", ())
         ),

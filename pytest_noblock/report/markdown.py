@@ -118,8 +118,8 @@ def _routes(rows: Sequence[RouteRow]) -> Iterator[str]:
         yield from _table(
             ["route", "outcome", "longest stall", "loop held in all", "one worker serves in a second", "requests"],
             (
-                [code(row.name), row.outcome, routes.ms(row.worst_ms), routes.ms(row.loop_ms), routes.rate(row.loop_ms),
-                 str(row.requests)]
+                [code(row.name), row.outcome, routes.ms(row.worst_ms), routes.ms(row.loop_ms),
+                 routes.rate(row.scarce_ms), str(row.requests)]
                 for row in measured[:_MOST_ROWS]
             ),
         )  # fmt: skip

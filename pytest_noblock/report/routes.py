@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_noblock.model.app_routes import AppRoutes
 from pytest_noblock.model.check import Check, Outcome
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.units import milliseconds
 from pytest_noblock.report.coverage import Asked, Coverage
 
 if TYPE_CHECKING:
@@ -42,10 +43,17 @@ class RouteRow(NamedTuple):
     """The most for which one request held the loop in all."""
     line: str | None = None
     """`app/main.py:44`, of the longest finding."""
+    least_ms: float = 0.0
+    """The most that one request takes of what a worker has least of, where that is not the loop: `Check.scarce_ns`."""
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def scarce_ms(self) -> float:
+        """`1000 / scarce_ms` such requests are the most that one worker can serve in a second, as far as is known."""
+        return max(self.least_ms, self.loop_ms)
 
     @property
     def measured(self) -> bool:
@@ -87,6 +95,7 @@ def _row(method: str, path: str, checks: Sequence[Check]) -> RouteRow:
         worst_ms=longest.ms if longest is not None else 0.0,
         loop_ms=max(check.loop_ms for check in checks),
         line=_line(longest, checks),
+        least_ms=max(milliseconds(check.scarce_ns) for check in checks),
     )
 
 
@@ -114,7 +123,7 @@ def table(found: Sequence[RouteRow], most: int) -> Iterator[str]:
     for each in shown:
         yield (
             f"  {each.name:<{width}}  {each.outcome:<12}  {ms(each.worst_ms):>9}  {ms(each.loop_ms):>9}  "
-            f"{rate(each.loop_ms):>10}  {each.line or ''}"
+            f"{rate(each.scarce_ms):>10}  {each.line or ''}"
         ).rstrip()
     if len(shown) < len(worst):
         yield f"  and {len(worst) - len(shown)} more that passed"
@@ -130,9 +139,9 @@ def ms(value: float) -> str:
     return f"{value:.1f} ms" if value else "-"
 
 
-def rate(loop_ms: float) -> str:
-    """How many such requests one worker can serve in a second."""
-    if loop_ms < 0.001:
+def rate(scarce_ms: float) -> str:
+    """How many such requests one worker can serve in a second, at most."""
+    if scarce_ms < 0.001:
         return "-"
-    rate = 1000 / loop_ms
+    rate = 1000 / scarce_ms
     return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"

@@ -23,7 +23,7 @@ _MOST_STALLS = 50
 _MOST_PROBES = 200
 """Of one request, the longest waits: a request of 2 s has some 400 turns of the loop."""
 
-_AS_THEY_ARE = ("evidence", "reason", "pool", "syscall", "near", "served")
+_AS_THEY_ARE = ("evidence", "reason", "pool", "syscall", "near", "served", "role")
 """Fields of a Finding that stand in the file under their own names, where they say something."""
 
 
@@ -48,8 +48,6 @@ def _more_of_check(check: Check) -> Record:
     more: Record = {"limit_ms": milliseconds(check.limit)}
     if check.max_total:
         more["max_total_ms"] = milliseconds(check.max_total)
-    if check.capacity is not None:
-        more["capacity"] = check.capacity
     if check.exchange is not None:
         more["timeline"] = _timeline(check.exchange, check)
     return more
@@ -108,7 +106,6 @@ def restored(check: Check, entry: Record) -> Check:
         check,
         limit=_ns(entry["limit_ms"]) if "limit_ms" in entry else check.limit,
         max_total=_ns(entry.get("max_total_ms", 0)),
-        capacity=entry.get("capacity"),
         findings=tuple(map(_finding, check.findings, entry["findings"])),
         probes=tuple(map(_waits, check.probes, entry["probes"])),
         **(_from_timeline(check, entry["timeline"]) if "timeline" in entry else {}),

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-import httpx
-
 from pytest_noblock.engine.errors import without_secrets
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.sent_values import sent_values
 from pytest_noblock.model.observation import Exchange
 from pytest_noblock.model.shown import one_line

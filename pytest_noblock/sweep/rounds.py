@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-import httpx
-
 from pytest_noblock.checks import unanswered
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.many.flights import Flight, Many
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits

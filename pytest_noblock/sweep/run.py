@@ -8,17 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-import httpx
-
 from pytest_noblock.checks import assemble
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.checker import SentBefore
 from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.selfcheck import pace_now
-from pytest_noblock.judge import pool
+from pytest_noblock.judge import capacity
 from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
@@ -118,6 +117,7 @@ class Sweep:
         limits = self._plan.limits
         notes = assemble.left(exchange, limits, self._relative)
         held = assemble.held(exchange, first.segments)
+        taken = capacity.shares(first, held)
         least = min(limits.max_block, limits.max_total or limits.max_block)
         found = stalls(first, limits) if 2 * held >= least else ()
         check = assemble.measured(
@@ -128,8 +128,9 @@ class Sweep:
             loop=first.loop,
             loop_ns=held,
             max_total=limits.max_total,
-            almost=assemble.almost((), found, limits, self._relative),
-            capacity=pool.capacity(first, held),
+            almost=assemble.almost((), assemble.told(found, self._relative), limits),
+            capacity=capacity.words(taken),
+            scarce_ns=capacity.scarcest(taken),
             exchanges=first.exchanges,
         )
         return assemble.with_total(check, first.segments, found, limits, pace_now, self._relative)

@@ -5,16 +5,16 @@ suspect, and its own check tells.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
 from pytest_noblock.judge.stalls import breaking, stalls
-from pytest_noblock.model.concurrency import Gap
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
+
+T = TypeVar("T")
 
 _TURNS_BEFORE = 3
 """Turns of the loop. A worker of the app's that a request wakes, as by `Queue.put_nowait`, runs in the turn after next
@@ -90,24 +90,29 @@ def _overlaps(exchange: Exchange, began: int, ended: int) -> bool:
 
 def of_each(observation: Observation, owners: Mapping[int, int]) -> dict[int, Observation]:
     """The observation, shared out: what is of one request alone. `owners`: by exchange, the request's own number."""
-    exchanges: defaultdict[int, list[Exchange]] = defaultdict(list)
-    segments: defaultdict[int, list[Segment]] = defaultdict(list)
-    gaps: defaultdict[int, list[Gap]] = defaultdict(list)
-    for exchange in observation.exchanges:
-        if exchange.number in owners:
-            exchanges[owners[exchange.number]].append(exchange)
-    for segment in observation.segments:
-        if segment.exchange in owners:
-            segments[owners[segment.exchange]].append(segment)
-    for gap in observation.gaps:
-        if gap.exchange is not None and gap.exchange in owners:
-            gaps[owners[gap.exchange]].append(gap)
+    exchanges = _shared_out(observation.exchanges, lambda each: each.number, owners)
+    segments = _shared_out(observation.segments, lambda each: each.exchange, owners)
+    gaps = _shared_out(observation.gaps, lambda each: each.exchange, owners)
+    uses = _shared_out(observation.uses, lambda each: each.exchange, owners)
     return {
         owner: observation._replace(
-            exchanges=tuple(exchanges[owner]), segments=tuple(segments[owner]), gaps=tuple(gaps[owner])
+            exchanges=tuple(mine),
+            segments=tuple(segments.get(owner, ())),
+            gaps=tuple(gaps.get(owner, ())),
+            uses=tuple(uses.get(owner, ())),
         )
-        for owner in exchanges
+        for owner, mine in exchanges.items()
     }
+
+
+def _shared_out(all_: Iterable[T], number: Callable[[T], int | None], owners: Mapping[int, int]) -> dict[int, list[T]]:
+    """By owner. `number`: of the exchange."""
+    found: defaultdict[int, list[T]] = defaultdict(list)
+    for each in all_:
+        owner = owners.get(number(each) or 0)
+        if owner is not None:
+            found[owner].append(each)
+    return found
 
 
 def warmed(observation: Observation) -> Observation:

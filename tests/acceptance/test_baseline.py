@@ -1,11 +1,15 @@
 """Which findings a list of known ones covers, and which of its entries are fixed: of values alone."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from pytest_noblock.acceptance.allowances import Allowance, accept
-from pytest_noblock.acceptance.baseline import Baseline, Entry, judged, updated
+from pytest_noblock.acceptance.baseline import Baseline, Entry
+from pytest_noblock.acceptance.judging import judged, updated
+from pytest_noblock.model.finding import Part
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.identity import identity
 from pytest_noblock.report.json_v1 import check_of, record
 
@@ -37,7 +41,7 @@ def finding(identity, *, code="a line", ms=60.0, **more):
 
 def near(identity, ms=30.0, **more):
     kind, _route, file, function, call = identity
-    return {"kind": kind, "ms": ms, "file": file, "function": function, "code": "a line", "call": call, **more}
+    return {"kind": kind, "ms": ms, "file": file, "function": function, "code": "a line", "call": call} | more
 
 
 def check(*findings, route="/report", outcome=None, almost=(), notes=(), id="t::t"):
@@ -118,6 +122,78 @@ def test_two_lines_of_one_step_take_turns_at_being_the_longest(ms, known):
     apart = check(finding(other), almost=[near(SLEEPS, ms)])  # a stretch of its own: short this time
     assert run(baseline(SLEEPS), apart).new == (other,)
     assert updated(baseline(), run(baseline(), shown)) == baseline(other)
+
+
+OTHER = SLEEPS._replace(function="other")
+
+
+def with_parts(*shares, longest=SLEEPS, ms=140.0, **more):
+    """A check whose finding is at `longest`, in a step in which these lines shared: identity, ms, times the limit."""
+    almost = [near(each, ms, part=True, code=None, **({"over": over} if over else {})) for each, ms, over in shares]
+    return check(finding(longest, ms=ms, **more), almost=almost)
+
+
+def accepted(known, told):
+    """The outcome of the check with what the baseline accepts, and what is said beside a known line."""
+    parts = tuple(
+        Part(Frame(each["file"], 9, each["function"], each["call"]), round(each["ms"] * 1e6)) for each in told["almost"]
+    )
+    one = check_of(told, 50_000_000, "full")
+    one = known.accepting(replace(one, findings=(replace(one.findings[0], parts=parts),)), TODAY)
+    return one.outcome, one.findings[0].beside
+
+
+def test_a_line_beside_a_known_one_is_new_where_it_is_too_long_by_itself():
+    told = with_parts((SLEEPS, 80.0, 1.6), (OTHER, 76.0, 1.52))
+    assert run(baseline(SLEEPS), told).new == (OTHER,)
+    assert run(baseline(SLEEPS), told).known == baseline(SLEEPS).entries
+    said = "76 ms of it by app/main.py:9 in other, which the baseline does not know"
+    assert accepted(baseline(SLEEPS), told) == ("failed", said)
+    assert updated(baseline(SLEEPS), run(baseline(SLEEPS), told)) == baseline(OTHER, SLEEPS)
+    both = baseline(OTHER, SLEEPS)
+    assert run(both, told).new == ()
+    assert accepted(both, told) == ("accepted", None)
+
+
+def test_it_is_new_as_well_where_it_is_the_longest_line():
+    told = with_parts((OTHER, 90.0, 1.8), (SLEEPS, 80.0, 1.6), longest=OTHER)
+    assert run(baseline(SLEEPS), told).new == (OTHER,)
+    assert run(baseline(OTHER, SLEEPS), told).new == ()
+
+
+@pytest.mark.parametrize(
+    ("over", "taken_in"),
+    [(0, False), (0.9, False), (1.1, True), (1.49, True)],  # not counted; under the limit; near it
+)
+def test_a_line_beside_a_known_one_that_may_be_under_the_limit_next_time_is_taken_in_and_not_red(over, taken_in):
+    told = with_parts((SLEEPS, 80.0, 1.6), (OTHER, 72.0, over))
+    assert run(baseline(SLEEPS), told).new == ()
+    assert accepted(baseline(SLEEPS), told) == ("accepted", None)
+    after = updated(baseline(SLEEPS), run(baseline(SLEEPS), told))
+    assert after == (baseline(OTHER, SLEEPS) if taken_in else baseline(SLEEPS))
+    grown = with_parts((SLEEPS, 80.0, 1.6), (OTHER, 80.0, 1.6))
+    assert bool(run(after, grown).new) is not taken_in
+
+
+def test_a_line_that_was_taken_in_is_fixed_only_when_it_is_gone():
+    known = baseline(OTHER, SLEEPS)
+    assert run(known, with_parts((SLEEPS, 80.0, 1.6), (OTHER, 26.0, 0))).fixed == ()
+    assert run(known, with_parts((SLEEPS, 80.0, 1.6))).fixed == baseline(OTHER).entries
+
+
+@pytest.mark.parametrize("longest", [SLEEPS, OTHER])
+def test_two_lines_that_nobody_counted_take_turns_by_their_own_times(longest):
+    told = with_parts((SLEEPS, 80.0, 0), (OTHER, 81.0, 0), longest=longest, ms=161.0)
+    assert run(baseline(SLEEPS), told).new == ()
+    much = with_parts((SLEEPS, 50.0, 0), (OTHER, 81.0, 0), longest=OTHER, ms=131.0)
+    assert run(baseline(SLEEPS), much).new == (OTHER,)
+
+
+def test_what_another_reason_accepts_is_accepted_with_all_lines_of_its_step():
+    told = with_parts((SLEEPS, 80.0, 1.6), (OTHER, 76.0, 1.52), accepted="legacy")
+    assert run(baseline(SLEEPS), told).new == ()
+    warned = with_parts((SLEEPS, 80.0, 1.6), (OTHER, 76.0, 1.52), accepted="action=warn")
+    assert (run(baseline(SLEEPS), warned).new, run(baseline(SLEEPS), warned).warned) == ((), (OTHER,))
 
 
 def test_a_step_that_computes_here_and_sleeps_there_is_known_as_both():

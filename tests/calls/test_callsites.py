@@ -108,6 +108,22 @@ def test_a_file_is_parsed_once_and_again_when_it_changes(write, monkeypatch):
     assert len(parsed) == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "name", "line"),
+    [
+        ("def f(): g()\n", 1, "f", 1),
+        ("@route(\n    '/')\nasync  def f():\n    g()\n", 1, "f", 3),
+        ("x = lambda: g()\n\ndef f():\n    g()\n", 1, "<lambda>", 1),
+        ("@route(lambda: g())\ndef f(): g()\n", 1, "<lambda>", 1),
+        ("@route\nclass A:\n    def f(self): g()\n", 1, "A", 2),
+        ("@route\nclass A:\n    def f(self): g()\n", 3, "f", 3),
+        ("f()\ndef g(): ...\n", 1, "f", 1),  # made by `exec`, or by another file's text
+    ],
+)
+def test_the_line_of_a_def_is_that_of_its_own_name(write, text, first, name, line):
+    assert callsites.def_line(write(text).co_filename, first, name) == line
+
+
 def test_so_many_files_are_kept(write, monkeypatch):
     monkeypatch.setattr(callsites, "_SOURCES", {})
     monkeypatch.setattr(callsites, "_MOST_SOURCES", 2)

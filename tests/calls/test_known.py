@@ -15,7 +15,8 @@ from pytest_noblock.calls.known import IN_THREAD, KNOWN_MODULES, TABLE, entry_of
         ("sqlalchemy.orm.Session.execute", "sqlalchemy.orm.Session"),
         ("time.sleep", "time.sleep"),
         ("smtplib.SMTP", "smtplib"),  # it connects
-        ("json.dumps", "json"),
+        ("json.dumps", "json.dumps"),
+        ("json.tool", "json"),
         ("celery.result.AsyncResult.get", "celery.result"),  # asynchronous by its name only
     ],
 )

@@ -19,7 +19,6 @@ SECONDS, app = blocking_endpoints.SECONDS, blocking_endpoints.app
 DEF = ", or make the endpoint a plain def"
 OWN = "await asyncio.to_thread(...) around a function that opens, uses and closes its own "
 SMALLER = "or smaller pieces with await asyncio.sleep(0) between them"
-FASTER = "orjson (faster, though it keeps the GIL too)"
 
 INSTEAD = {
     "time.sleep": "await asyncio.sleep(...)" + DEF,
@@ -74,9 +73,15 @@ INSTEAD = {
     "queue.Queue.get": "asyncio.Queue, or await asyncio.to_thread(letters.get, ...)" + DEF,
     "concurrent.futures.Future.result": "await asyncio.wrap_future(...)" + DEF,
     "hashlib.pbkdf2_hmac": "await asyncio.to_thread(hashlib.pbkdf2_hmac, ...), which lets go of the GIL" + DEF,
-    "json.dumps": f"{FASTER}, or a process: await anyio.to_process.run_sync(json.dumps, ...), {SMALLER}",
-    "json.loads": f"{FASTER}, or a process: await anyio.to_process.run_sync(json.loads, ...), {SMALLER}",
-    "pydantic.TypeAdapter.validate_json": f"a process: await anyio.to_process.run_sync(...), {SMALLER}",
+    "json.dumps": (
+        "orjson.dumps (5 to 10 times as fast, though it keeps the GIL too), or fewer items at once (a page), or bytes"
+        f" that are made once and kept, {SMALLER}"
+    ),
+    "json.loads": (
+        "orjson.loads (up to twice as fast, though it keeps the GIL too), or one line or item at a time (JSON Lines,"
+        f" ijson), {SMALLER}"
+    ),
+    "pydantic.TypeAdapter.validate_json": SMALLER.removeprefix("or "),
 }
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-import httpx
 import pytest
 
 from pytest_noblock.checks.running_apps import RunningApps
+from pytest_noblock.engine.frameworks.http_client import httpx
 
 
 async def _lifespan(receive, send, moments):

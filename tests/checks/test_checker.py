@@ -1,9 +1,9 @@
 """The fixture's requests against a bare ASGI app: how often each is sent, and what becomes of what goes wrong."""
 
-import httpx
 import pytest
 
 from pytest_noblock.checks.plan import Plan
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model.finding import MOCKED
 from pytest_noblock.model.limits import Limits

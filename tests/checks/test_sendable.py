@@ -3,11 +3,11 @@
 import io
 import itertools
 
-import httpx
 import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.sendable import sendable
+from pytest_noblock.engine.frameworks.http_client import httpx
 
 PLAN = Plan()
 CLIENT = httpx.AsyncClient(base_url="http://testserver/v1")

@@ -1,9 +1,9 @@
 """Why httpx gave up, in one sentence: of the app's answer, or of what was to be sent."""
 
-import httpx
 import pytest
 
 from pytest_noblock.checks.unanswered import reason
+from pytest_noblock.engine.frameworks.http_client import httpx
 
 
 @pytest.mark.parametrize(

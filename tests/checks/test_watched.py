@@ -133,7 +133,7 @@ def test_the_quick_way_gives_the_check_of_the_full_way(monkeypatch):
     fast = [_checks(each) for each in observations]
     monkeypatch.setattr(watched._Run, "is_quiet", lambda *_: False)
     assert fast == [_checks(each) for each in observations]
-    assert 400 < sum(quick) < len(quick) - 400
+    assert 400 < sum(quick) < len(quick) - 300
 
 
 def _checks(observation):

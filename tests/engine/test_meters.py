@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_noblock.engine.network.tcp_info import TcpCounters
+from pytest_noblock.engine.steps import line_costs
 
 MS = 1_000_000
 
@@ -232,6 +233,16 @@ def test_line_counters_see_a_round_trip_of_one_line(metered):
             if lines := {each.frame.line: each.round_trips for each in segment.lines if each.round_trips}:
                 break
     assert lines.keys() == {line}
+
+
+def test_after_counters_that_gave_up_in_a_hot_loop_come_looks(metered, monkeypatch):
+    """Else nobody would know which line the later steps computed in."""
+    monkeypatch.setattr(line_costs, "_BUDGET_NS", 5 * MS)
+    segments = metered(lambda: burn(60), lambda: burn(60), exact=True)
+    (counted,) = {each.frame.function for each in segments[0].lines}
+    assert (counted, segments[0].counted, segments[0].samples) == ("burn", False, ())
+    assert segments[-1].lines == ()
+    assert "burn" in {frame.function for sample in segments[-1].samples for frame in sample.stack}
 
 
 def test_line_counters_leave_the_tracer_to_whoever_has_it(metered):

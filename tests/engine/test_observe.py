@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-import httpx
 import pytest
 
 from pytest_noblock.engine.asgi.transport import AppTransport
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.observe import Request, Run, RunContext, Stuck, observe
 
 MS = 1_000_000

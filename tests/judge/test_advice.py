@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from pytest_noblock.calls import table
-from pytest_noblock.calls.known import TABLE, known
+from pytest_noblock.calls.known import TABLE, entry_of, known
 from pytest_noblock.judge.advice import helps_plain_def, replacement
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import Kind
@@ -19,6 +19,11 @@ TABLES = (
     table.FRAMEWORK,
 )
 IN_A_THREAD = "asyncio.to_thread"
+OWN_FILE = "opens, uses and closes the file"
+OWN_SESSION = (
+    "opens, uses and closes its own session, or sqlalchemy.ext.asyncio.AsyncSession with aiosqlite, where it is SQLite"
+    " that computes, or less in one go (a page)"
+)
 OWN_CONNECTION = "opens, uses and closes its own connection"
 IN_A_PROCESS = "anyio.to_process.run_sync"
 SHORTER = "a pattern without nested quantifiers, or shorter input"
@@ -26,7 +31,14 @@ PROCESS_OF_MATCH = "await anyio.to_process.run_sync(...)"
 LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="report")
 HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
+IF_SMALL = ", if what it takes and returns is small"
+SHARED = "httpx.AsyncClient().get of one client for all requests"
+ONLY = "only around what needs it, and await nothing else meanwhile"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
+DUMPS = (
+    "orjson.dumps (5 to 10 times as fast, though it keeps the GIL too), or fewer items at once (a page), or bytes that"
+    " are made once and kept"
+)
 LIMITER = (
     "a limiter of its own, made once (LIMITER = anyio.CapacityLimiter(n)): in an async def"
     " await anyio.to_thread.run_sync(..., limiter=LIMITER)"
@@ -73,7 +85,7 @@ LIMITER = (
         (
             "multiprocessing.pool.AsyncResult.get",
             "sync-io",
-            "anyio.to_process.run_sync",
+            "await anyio.to_process.run_sync(...)",
         ),
         ("queue.Queue.get", "sync-io", "asyncio.Queue, or await asyncio.to_thread(queue.get, ...)"),
         (
@@ -115,18 +127,44 @@ LIMITER = (
         (
             "pickle.dumps",
             "cpu",
-            f"a process: await anyio.to_process.run_sync(pickle.dumps, ...){SMALLER}",
+            SMALLER.removeprefix(", or "),
         ),
-        (None, "cpu", f"a process: await anyio.to_process.run_sync(...){SMALLER}"),
+        (None, "cpu", f"a process: await anyio.to_process.run_sync(...){IF_SMALL}{SMALLER}"),
+        (
+            "pathlib.Path.read_bytes",
+            "cpu",
+            "anyio.Path().read_bytes (or aiofiles.open), or await asyncio.to_thread(path.read_bytes, ...)",
+        ),
+        (
+            "open().read",
+            "cpu",
+            f"aiofiles.open (or anyio.open_file), or await {IN_A_THREAD}(...) around a function that {OWN_FILE}",
+        ),
+        ("shutil.copytree", "cpu", "await asyncio.to_thread(shutil.copytree, ...)"),
+        (
+            "sqlalchemy.orm.Session.scalars",
+            "cpu",
+            f"await {IN_A_THREAD}(...) around a function that {OWN_SESSION}",
+        ),
+        (
+            "openpyxl.load_workbook",
+            "cpu",
+            "await asyncio.to_thread(...) around a function that does all of it, which hands over the GIL",
+        ),
+        ("copy.deepcopy", "cpu", "await asyncio.to_thread(copy.deepcopy, ...), which hands over the GIL"),
+        ("json.dumps", "gil", f"{DUMPS}{SMALLER_CALLS}"),
+        ("open().read", "gil", SMALLER_CALLS.removeprefix(", or ")),
+        ("anyio.to_process.run_sync", "cpu", table.PICKLED),
+        ("anyio.to_process.run_sync", "gil", table.PICKLED),
         (
             "re.match",
             "gil",
-            f"{SHORTER}, or a process, from a coroutine: {PROCESS_OF_MATCH}{SMALLER_CALLS}",
+            f"{SHORTER}, or a process, from a coroutine: {PROCESS_OF_MATCH}{IF_SMALL}{SMALLER_CALLS}",
         ),
         (
             "requests.get",
             "pool-starved",
-            f"an async def with httpx.AsyncClient().get, which takes no thread of the pool, or {LIMITER}",
+            f"an async def with {SHARED}, which takes no thread of the pool, or {LIMITER}",
         ),
         ("bcrypt.hashpw", "pool-starved", LIMITER),
     ],
@@ -276,7 +314,11 @@ def test_the_longest_prefix_answers() -> None:
         ("cpu", "passlib.hash.sha512_crypt.hash", False),
         ("cpu", "pandas.DataFrame.merge", False),
         ("cpu", "pydantic.BaseModel.model_validate_json", False),
-        ("cpu", "requests.get", False),
+        ("cpu", "requests.get", True),
+        ("cpu", "sqlalchemy.orm.Session.scalars", True),
+        ("cpu", "pathlib.Path.read_text", True),
+        ("cpu", "openpyxl.load_workbook", True),
+        ("cpu", "json.dump", True),
         ("gil", "bcrypt.hashpw", False),
         ("gil", None, False),
         ("pool-starved", "requests.get", False),
@@ -291,23 +333,72 @@ def test_gil_findings_never_advise_a_thread_of_this_process() -> None:
     for call in (None, "sum", *TABLE):
         text = replacement(call, "gil", where=HERE)
 
-        assert (IN_A_PROCESS in text) == (call != "gc.collect"), call  # it is this process's garbage
-        assert "thread" not in text, call
-        assert " def" not in text, call
-
-
-def test_computing_inside_the_gil_is_sent_to_a_process() -> None:
-    for call in (prefix for row in table.INSIDE_GIL for prefix in row.split()):
-        text = replacement(call, "cpu", where=HERE)
-
-        assert IN_A_PROCESS in text, call
         assert IN_A_THREAD not in text, call
         assert " def" not in text, call
 
 
+def test_gil_findings_advise_a_process_where_what_it_is_sent_may_be_small() -> None:
+    entries = {call: entry_of(call) for call in (None, "sum", *TABLE)}
+    sent = {call for call in entries if IN_A_PROCESS in replacement(call, "gil", where=HERE)}
+
+    assert sent == {
+        call
+        for call, entry in entries.items()
+        if entry is None or (entry.cpu and not entry.of_data and not entry.says_all)
+    }
+
+
+def test_computing_inside_the_gil_is_sent_to_a_process_or_cut_in_pieces() -> None:
+    for call in (prefix for row in table.INSIDE_GIL for prefix in row.split()):
+        text, entry = replacement(call, "cpu", where=HERE), TABLE[call]
+
+        assert (IN_A_PROCESS in text) == (not entry.hands_over and not entry.of_data), call
+        assert ("pieces" in text) == (not entry.hands_over), call
+        assert (" def" in text) == entry.hands_over, call
+
+
+@pytest.mark.parametrize(
+    ("held", "ways"),
+    [
+        (
+            "asyncio.Lock",
+            f"hold the Lock {ONLY}, or one for each thing that it guards (a user, a row) in the place of one for all",
+        ),
+        ("asyncio.Semaphore", f"hold the Semaphore {ONLY}, or a Semaphore that lets more in"),
+        ("anyio.CapacityLimiter", f"hold the CapacityLimiter {ONLY}, or a CapacityLimiter that lets more in"),
+        ("httpcore.AsyncConnectionPool", f"hold the connection {ONLY}, or make the pool larger"),
+        ("a future", "let go of it sooner: await nothing else while others wait for it"),
+    ],
+)
+def test_what_is_shared_is_let_go_of_sooner(held: str, ways: str) -> None:
+    assert replacement(None, "contention", held=held) == ways
+
+
+def test_what_is_an_async_def_already_is_not_told_to_become_one() -> None:
+    in_plain = HERE._replace(coroutine=None, endpoint_is_async=False)
+    in_async = HERE._replace(coroutine=None, endpoint_is_async=True)
+
+    assert replacement("requests.get", "pool-starved", where=in_plain) == (
+        f"an async def with {SHARED}, which takes no thread of the pool, or {LIMITER}"
+    )
+    for where in (in_async, HERE):
+        assert replacement("requests.get", "pool-starved", where=where) == (
+            f"{SHARED}, which takes no thread of the pool, or a limiter of its own, made once (LIMITER ="
+            " anyio.CapacityLimiter(n)): await anyio.to_thread.run_sync(..., limiter=LIMITER)"
+        )
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gil"])
+@pytest.mark.parametrize(
+    ("pickles", "code"), [(True, "await loop.run_in_executor(POOL, f)"), (False, "len(await to_process.run_sync(f))")]
+)
+def test_what_is_pickled_for_a_process_is_not_sent_to_a_process(kind: Kind, pickles: bool, code: str) -> None:
+    assert replacement(None, kind, where=HERE._replace(pickles=pickles), code=code) == table.PICKLED
+
+
 @pytest.mark.parametrize("call", ["httpx.AsyncClient", "httpx.Client", "httpx.get", "boto3.client", "openai.OpenAI"])
 def test_a_client_made_for_every_request_burns_cpu(call: str) -> None:
-    assert replacement(call, "cpu").startswith("one client made at start-up (lifespan) and shared, or ")
+    assert replacement(call, "cpu").startswith("one client made at start-up (lifespan) and shared")
 
 
 def test_the_line_that_makes_a_connection_is_advised_like_its_use() -> None:
@@ -371,12 +462,16 @@ def test_every_word_about_threads_is_about_a_row() -> None:
 @pytest.mark.parametrize(
     ("call", "by_framework", "part"),
     [
-        ("fastapi.encoders.jsonable_encoder", True, "a Response of bytes that pydantic writes"),
-        ("fastapi.encoders.jsonable_encoder", False, "a Response of bytes that pydantic writes"),
+        ("fastapi.encoders.jsonable_encoder", True, "or Response(orjson.dumps(items), media_type="),
+        ("fastapi.encoders.jsonable_encoder", False, "or Response(orjson.dumps(items), media_type="),
         ("fastapi.dependencies.utils.request_body_to_args", True, "fewer items in one request"),
-        ("pydantic.TypeAdapter.validate_python", True, "response_model=None and a Response of ready bytes"),
+        (
+            "pydantic.TypeAdapter.validate_python",
+            True,
+            "response_model=None, so that nobody validates, and Response(orjson.dumps(",
+        ),
         ("pydantic.TypeAdapter.dump_python", True, "fewer items in one answer (a page)"),
-        ("pydantic.TypeAdapter.validate_python", False, "a process"),
+        ("pydantic.TypeAdapter.validate_python", False, "smaller pieces"),
         ("jinja2.Template.render", False, "make the endpoint a plain def"),
         (
             "prometheus_client.generate_latest",

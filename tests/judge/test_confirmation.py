@@ -170,6 +170,15 @@ def test_looks_say_which_call_of_a_line_computes_if_any(seen, counted, told):
     assert one.call == told
 
 
+def test_what_no_line_explains_is_not_the_same_finding_twice():
+    """The counters gave up in the hot loop, and the next piece of the stream was put down to the endpoint's `def`."""
+    loop = finding("cpu", line=4, function="render", evidence="sample", file="shop.py", ms=120)
+    counted = [replace(loop, evidence="hot loop"), finding("cpu", function="stream", evidence="endpoint", ms=120)]
+    assert [each.line for each in confirmation.confirmed([loop], [counted], needed=2)] == [4]
+    both = confirmation.confirmed([loop, counted[1]], [counted], needed=2)
+    assert {each.function for each in both} == {"render", "stream"}
+
+
 def test_confirmed_findings_are_sorted_worst_first():
     runs = [finding(line=1, ms=60), finding(line=2, ms=90)]
     assert [each.line for each in confirmation.confirmed(runs, [runs], needed=2)] == [2, 1]

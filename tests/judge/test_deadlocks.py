@@ -57,9 +57,9 @@ SOURCE = textwrap.dedent("""\
     """)
 LOCK = (
     "a deadlock: whoever holds lock awaits in line {}, and can release it only when this event loop turns, which this"
-    " line prevents"
+    " line prevents (an asyncio.Lock instead)"
 )
-CORO = "it waits for a coroutine that only this event loop can run"
+CORO = "it waits for a coroutine that only this event loop can run (await it instead)"
 
 
 @pytest.mark.parametrize(

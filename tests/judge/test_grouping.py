@@ -105,6 +105,57 @@ def test_a_hot_loop_is_not_named_by_a_call_that_is_not_known(evidence, call, nam
     assert one.call == named
 
 
+@pytest.mark.parametrize(
+    ("unseen_ms", "lines"),
+    [(70, [(7, 2)]), (125, [(1, 1), (7, 1)])],  # twice as long is another matter
+)
+def test_a_stretch_that_no_look_met_is_that_of_the_line_that_was_seen(unseen_ms, lines):
+    seen, unseen = stall("cpu", ms=60, call=None), stall("cpu", line=1, ms=unseen_ms, began=100, call=None)
+    unseen = unseen._replace(place=unseen.place._replace(evidence="endpoint", unseen=True))
+    found = grouping.findings([unseen, seen], shown)
+    assert sorted((each.line, each.count) for each in found) == lines
+    assert found[0].blocked_ns == unseen_ms * MS
+    slept = stall(ms=60, line=9)
+    assert len(grouping.findings([unseen, slept], shown)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "call", "named"),
+    [
+        ("sum(n * n for n in rows)", "sum", "sum"),
+        ("total = max([n * n for n in rows])", "max", "max"),
+        ("total += shop.price(n)", "shop.price", None),
+        ("total += max(n for n in shop.rows())", "shop.rows", None),
+    ],
+)
+def test_the_call_that_consumes_the_loop_of_its_line_is_what_a_hot_loop_is_named_by(tmp_path, text, call, named):
+    file = tmp_path / "app.py"
+    file.write_text(text, encoding="utf-8")
+    looped = stall("cpu", line=1)
+    frame = looped.place.frame._replace(file=str(file), call=call)
+    (one,) = grouping.findings([looped._replace(place=looped.place._replace(frame=frame, evidence="hot loop"))], shown)
+    assert one.call == named
+
+
+@pytest.mark.parametrize(
+    ("qualname", "function"),
+    [
+        ("squares.<locals>.<genexpr>", "squares"),
+        ("Shop.squares.<locals>.<listcomp>.<genexpr>", "squares"),
+        ("Shop.<genexpr>", "Shop"),
+        ("squares.<locals>.<lambda>.<locals>.<setcomp>", "<lambda>"),
+        ("<genexpr>", "<genexpr>"),
+        (None, "report"),
+    ],
+)
+def test_a_finding_is_in_the_function_that_its_comprehension_is_written_in(qualname, function):
+    """Counters and looks meet the function and its generator expression in turns: the identity must be one."""
+    one = stall()
+    frame = one.place.frame._replace(qualname=qualname)
+    (found,) = grouping.findings([one._replace(place=one.place._replace(frame=frame))], shown)
+    assert found.function == function
+
+
 def test_a_stall_without_a_line_is_a_finding_without_one():
     (one,) = grouping.findings([stall(line=None)], shown)
     assert (one.file, one.line, one.call) == (None, None, None)

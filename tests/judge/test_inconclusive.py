@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_noblock.judge.inconclusive import (
+    Paths,
     elsewhere,
     loop_not_returned,
     not_measured,
@@ -14,8 +15,13 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Answerer, Exchange, Task
 
 PAST = '(set headers, cookies or auth on noblock.client, give params= or json=, or say expect="any" if wanted)'
+ANY = '(say expect="any" if wanted)'
+SIGN_IN = '(set headers, cookies or auth on noblock.client, or say expect="any" if wanted)'
+GIVE = '(give params=, json= or data= that it takes, or say expect="any" if wanted)'
+NO_METHOD = "its route does not take"
+NO_PATH = "matched no route of the app (status 404): the app has no such path"
 BEFORE = "before its endpoint was called"
-PATHS = ("/report", "/orders/{id}", "/health")
+PATHS = Paths(("/report", "/orders/{id}", "/health", "/rooms/{id}/ws"), ("/rooms/{id}/ws",))
 HERE = Frame("app.py", 7, "report", user=True)
 MEASURED = Exchange(
     1, "GET", "/report", sent=0, started=1, completed=2, returned=3, status=200, endpoint="app.report", entered=True,
@@ -44,20 +50,43 @@ def task(*, ended=4, error=None):
         (MEASURED._replace(error="ValueError('no')"), "GET /report raised ValueError('no')"),
         (MEASURED._replace(started=None, completed=None), "GET /report ended without a response"),
         (MEASURED._replace(completed=None), "GET /report ended before its response was complete"),
-        (UNKNOWN, f"GET /reprot matched no route of the app (status 404), did you mean /report {PAST}"),
-        (UNKNOWN._replace(path="/rope"), f"GET /rope matched no route of the app (status 404) {PAST}"),
-        (UNKNOWN._replace(path="/zzz"), f"GET /zzz matched no route of the app (status 404) {PAST}"),
+        (UNKNOWN, f"GET /reprot matched no route of the app (status 404), did you mean /report {ANY}"),
+        (
+            UNKNOWN._replace(path="/REPORT"),
+            f"GET /REPORT matched no route of the app (status 404), did you mean /report {ANY}",
+        ),
+        (UNKNOWN._replace(path="/rope"), f"GET /rope {NO_PATH} {ANY}"),
+        (UNKNOWN._replace(path="/zzz"), f"GET /zzz {NO_PATH} {ANY}"),
+        (
+            UNKNOWN._replace(path="/rooms/7/ws"),
+            (
+                "GET /rooms/7/ws: the app has a websocket there, and no route that takes HTTP; what measures it is "
+                'TestClient(app).websocket_connect("/rooms/7/ws") in a test with @pytest.mark.noblock'
+            ),
+        ),
+        (
+            UNKNOWN._replace(path="/rooms/7/ws", answered=HOST),
+            f"GET /rooms/7/ws answered 404 {BEFORE}: HostMiddleware answered, and the endpoint was not reached {PAST}",
+        ),
         (
             UNKNOWN._replace(status=307, path="/report/"),
-            f"GET /report/ matched no route of the app (status 307), did you mean /report {PAST}",
+            f"GET /report/ matched no route of the app (status 307): the app redirects to /report {ANY}",
+        ),
+        (
+            UNKNOWN._replace(status=308, path="/report"),
+            f"GET /report matched no route of the app (status 308): the app redirects to /report/ {ANY}",
         ),
         (
             MEASURED._replace(method="PUT", status=405, entered=False),
-            f"PUT /report matched no route of the app (status 405): its route does not take PUT {PAST}",
+            f"PUT /report matched no route of the app (status 405): {NO_METHOD} PUT {ANY}",
         ),
         (
             MEASURED._replace(status=401, entered=False, answered=KEY),
-            f"GET /report answered 401 {BEFORE}: key (app.py:3) answered, and the endpoint was not reached {PAST}",
+            f"GET /report answered 401 {BEFORE}: key (app.py:3) answered, and the endpoint was not reached {SIGN_IN}",
+        ),
+        (
+            MEASURED._replace(status=422, entered=False),
+            f"GET /report answered 422 {BEFORE}: the endpoint was not reached {GIVE}",
         ),
         (
             UNKNOWN._replace(answered=HOST),  # a middleware may say 404 as well

@@ -3,12 +3,14 @@
 import pytest
 
 from pytest_noblock.judge import last_net
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.concurrency import LongTurn
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation, Probe
 from pytest_noblock.model.segment import Segment
 
 MS = 1_000_000
+LIMITS = Limits(50 * MS)
 EXCHANGE = Exchange(1, "GET", "/report", sent=0, returned=10**12)
 
 
@@ -26,7 +28,8 @@ def step(asleep=0, cpu=0):
 def told(turn, *steps, waited=297, copies=1):
     exchanges = (EXCHANGE,) * copies
     probe = Probe(LOOP, 5 * MS, (5 + waited) * MS)
-    return last_net.unexplained(Observation("full", exchanges, steps, (probe,), long_turns=(turn,)), Limits(50 * MS))
+    observation = Observation("full", exchanges, steps, (probe,), long_turns=(turn,))
+    return last_net.unexplained(observation, stalls(observation, LIMITS), LIMITS)
 
 
 def test_a_sleep_in_no_step_is_told_with_what_was_measured():
@@ -60,3 +63,34 @@ def test_what_one_request_computes_in_no_step_is_told():
 
 def test_a_turn_that_was_over_before_the_probe_was_due_is_not_its_cause():
     assert told(turn(wall=4)) is None
+
+
+def said(*probes, loop="trio"):
+    observation = Observation("full", (EXCHANGE,), probes=probes, loop=loop)
+    return list(last_net.waits_on_trio(observation, Limits(50 * MS)))
+
+
+WAITED = Probe("/wants", 0, 120 * MS, status=200)
+
+
+def test_on_trio_the_longest_wait_of_a_probe_while_the_loop_turned_is_said():
+    assert said(WAITED, WAITED._replace(answered=297 * MS), Probe(LOOP, 10 * MS, 20 * MS)) == [
+        (
+            "unsettled: a probe of GET /wants waited 297 ms while the loop was free; on trio it is not seen for what, "
+            "as for a lock or a thread of the pool; not counted"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("probes", "loop"),
+    [
+        ((WAITED,), "asyncio"),  # there the cause is judged
+        ((WAITED._replace(answered=99 * MS),), "trio"),  # under twice the limit
+        ((WAITED, Probe(LOOP, 10 * MS, 70 * MS)), "trio"),  # the loop did not turn
+        ((Probe(LOOP, 0, 200 * MS),), "trio"),  # no probe of the user's
+    ],
+    ids="asyncio short held loop".split(),
+)
+def test_a_wait_that_has_a_cause_or_none_is_needed_for_is_not_said(probes, loop):
+    assert said(*probes, loop=loop) == []

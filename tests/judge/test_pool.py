@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_noblock.judge import pool
-from pytest_noblock.model.concurrency import PoolReading, PoolUse
+from pytest_noblock.model.concurrency import PoolReading
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import THREADS, Exchange, Observation
@@ -59,20 +59,6 @@ def test_the_proof_names_shares_and_sizes():
     assert stall.proof == (
         "2 of 2 tokens of the thread pool taken (1 by others, 1 by app.report), 3 waiting, 2 workers at this line"
     )
-
-
-@pytest.mark.parametrize(
-    ("uses", "copies", "words"),
-    [
-        ([PoolUse(THREADS, 40, 510 * MS)], 1, "40 tokens / 0.51 s = 78 requests per second"),
-        ([PoolUse(THREADS, 40, 1020 * MS)], 2, "40 tokens / 0.51 s = 78 requests per second"),
-        ([PoolUse("the default executor", 6, 100 * MS)], 1, "6 threads / 0.1 s = 60 requests per second"),
-        ([PoolUse(THREADS, 40, 4 * MS)], 1, None),  # looks 5 ms apart cannot tell
-        ([], 1, None),
-    ],
-)
-def test_capacity_in_words(uses, copies, words):
-    assert pool.capacity(seen(copies, uses=tuple(uses))) == words
 
 
 def test_the_line_is_that_of_the_most_telling_stacks():

@@ -41,8 +41,8 @@ def red(*segments):
         pytest.param([piece(0, 25), piece(30, 26), piece(60, 27)], [(78, 7)], id="pieces of one turn"),
         pytest.param([piece(0, 25), piece(30, 26, turn=8), piece(60, 27, turn=9)], [], id="a poll after each"),
         pytest.param([piece(0, 25, turn=0), piece(30, 26, turn=0)], [], id="nobody counts the turns"),
-        pytest.param([piece(0, 25), piece(30, 26, exchange=2)], [], id="of two requests"),
-        pytest.param([piece(870, 30), piece(905, 30)], [], id="before and after the response was complete"),
+        pytest.param([piece(0, 25), piece(30, 26, exchange=2)], [], id="of two endpoints"),
+        pytest.param([piece(870, 30), piece(905, 30)], [(60, 7)], id="before and after the response was complete"),
         pytest.param([piece(0, 24), piece(30, 20, turn=8), piece(60, 27)], [(51, 7)], id="each turn for itself"),
     ],
 )

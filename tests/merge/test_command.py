@@ -66,6 +66,13 @@ def test_green_reports_are_green(shard, merged):
     assert text.splitlines()[0] == "3 requests in 2 tests, 2 of 2 routes measured"
 
 
+def test_what_one_worker_serves_is_the_least_of_all_reports(shard, merged, tmp_path):
+    first, second = of("/a", loop_ns=400_000, scarce_ns=5_000_000), of("/a", loop_ns=500_000, scarce_ns=4_000_000)
+    merged(shard("a.json", first), shard("b.json", second), f"--report={tmp_path}/all.json")
+    [route] = json.loads((tmp_path / "all.json").read_text())["routes"]
+    assert (route["loop_ms"], route["per_second"]) == (0.5, 200.0)
+
+
 def test_one_red_report_is_red_and_its_line_is_told_once(shard, merged):
     again = replace(RED, id="tests/b.py::test")
     code, text = merged(shard("a.json", of("/a")), shard("b.json", RED), shard("c.json", again))

@@ -18,45 +18,59 @@ def usage_error(shop, refused):
     return usage_error
 
 
-MARKED = "import pytest\n\n@pytest.mark.noblock({})\ndef test_it(noblock):\n    pass\n"
+WRONG = {
+    "max_blok='1 ms'": "@pytest.mark.noblock: got an unexpected keyword argument 'max_blok'; it takes max_block, ",
+    "'50 ms'": "@pytest.mark.noblock: too many positional arguments; it takes max_block, max_total, probe, app, action",
+    "max_block='50'": "@pytest.mark.noblock: max_block: '50' is not a duration: write a positive number and a un",
+    "max_block=50": "max_block: 50 is not a duration",
+    "max_block='0 ms'": "max_block: '0 ms' is not a duration",
+    "max_block='-5 ms'": "max_block: '-5 ms' is not a duration",
+    "max_block='5 minutes'": "max_block: '5 minutes' is not a duration",
+    "action='ignore'": "action: 'ignore' is neither 'fail' nor 'warn'",
+    "probe='health'": "probe: 'health' is not a path or a list of paths: write \"/health\"",
+    "probe=[]": "probe: [] is not a path or a list of paths",
+}
+MARKED = """
+import pytest
+
+@pytest.fixture(scope="module")
+def place():
+    yield
+    print("the fixture ended")
+
+{wrong}
+@pytest.mark.noblock(max_block="fast")
+class TestFast:
+    def test_of_class(self, noblock): print("RAN")
+
+@pytest.mark.noblock(app="shop:app")
+def test_right(noblock, place): noblock.get("/awaits")
+
+@pytest.mark.skip("not here")
+@pytest.mark.noblock(max_block="fast")
+def test_skipped(): print("RAN")
+"""
 
 
 @pytest.mark.one_python
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ("max_blok='1 ms'", "test_it.py::test_it: @pytest.mark.noblock: got an unexpected keyword argument 'max_blok'"),
-        ("max_blok='1 ms'", "it takes max_block, max_total, probe, app, action"),
-        (
-            "'50 ms'",
-            "@pytest.mark.noblock: too many positional arguments; it takes max_block, max_total, probe, app, action",
-        ),
-        ("max_block='50'", "test_it.py::test_it: max_block: '50' is not a duration: write a positive number and a un"),
-        ("max_block=50", "max_block: 50 is not a duration"),
-        ("max_block='0 ms'", "max_block: '0 ms' is not a duration"),
-        ("max_block='-5 ms'", "max_block: '-5 ms' is not a duration"),
-        ("max_block='5 minutes'", "max_block: '5 minutes' is not a duration"),
-        ("action='ignore'", "action: 'ignore' is neither 'fail' nor 'warn'"),
-        ("probe='health'", "probe: 'health' is not a path or a list of paths: write \"/health\""),
-        ("probe=[]", "probe: [] is not a path or a list of paths"),
-    ],
-)
-def test_a_mistake_in_a_marker_ends_the_run_at_collection(usage_error, arguments, sentence):
-    usage_error(MARKED.format(arguments), sentence)
-
-
-@pytest.mark.one_python
-@pytest.mark.parametrize(
-    ("test", "id"),
-    [
-        ("pytestmark = {}\ndef test_it():\n    pass\n", "test_it.py::test_it"),
-        ("@{}\nclass TestIt:\n    def test_it(self):\n        pass\n", "test_it.py::TestIt::test_it"),
-    ],
-    ids=["module", "class"],
-)
-def test_a_marker_on_a_class_or_a_module_is_read_as_well(usage_error, test, id):
-    marker = "pytest.mark.noblock(max_block='fast')"
-    usage_error("import pytest\n" + test.format(marker), f"{id}: max_block: 'fast' is not a duration")
+def test_a_mistake_in_a_marker_is_the_error_of_its_own_test_and_the_others_run(shop, refused):
+    wrong = "".join(
+        f"@pytest.mark.noblock({each})\ndef test_{n}(noblock): print('RAN')\n" for n, each in enumerate(WRONG)
+    )
+    shop.makepyfile(
+        test_it=MARKED.format(wrong=wrong),
+        test_module="import pytest\npytestmark = pytest.mark.noblock('a')\ndef test_it(): print('RAN')\n",
+    )
+    result = shop.runpytest("-s", "-rE")
+    result.assert_outcomes(passed=1, errors=len(WRONG) + 3)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    refused(result, *WRONG.values(), "test_of_class", "test_skipped", "test_module.py::test_it - ")
+    assert "hidden" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["ERROR test_it.py::test_2 - *max_block: '50' is n*"])
+    result.stdout.no_fnmatch_line("*RAN*")
+    chosen = shop.runpytest("-k", "right")
+    chosen.assert_outcomes(passed=1, deselected=len(WRONG) + 3)
+    assert "max_block" not in chosen.stdout.str() + chosen.stderr.str()
 
 
 @pytest.mark.one_python

@@ -283,3 +283,43 @@ def test_a_run_that_measures_nothing_says_nothing_of_its_baseline(pytester):
     result = pytester.runpytest()
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line(f"*baseline {FILE}*")
+
+
+BESIDE = """
+import os, time
+from fastapi import FastAPI
+
+app = FastAPI()
+
+def known():
+    time.sleep(0.1)
+
+def other():
+    time.sleep(float(os.environ["OTHER"]))
+
+@app.get("/")
+async def both():
+    known()
+    other()
+"""
+
+
+def test_a_new_line_in_the_step_of_a_known_one_is_red_and_named(pytester, monkeypatch):
+    pytester.makepyfile(api=BESIDE, test_it="def test_it(noblock): noblock.get('/')")
+    options = "--noblock-app=api:app", f"--noblock-baseline={FILE}"
+    monkeypatch.setenv("OTHER", "0.001")
+    pytester.runpytest(*options, "--noblock-update-baseline").assert_outcomes(passed=1)
+    assert [each["function"] for each in entries(pytester)] == ["known"]
+    monkeypatch.setenv("OTHER", "0.09")
+    result = pytester.runpytest(*options)
+    result.assert_outcomes(failed=1)
+    line = BESIDE.strip().splitlines().index('    time.sleep(float(os.environ["OTHER"]))') + 1
+    result.stdout.fnmatch_lines(
+        [
+            f"  new     *ms of it by api.py:{line} in other, which the baseline does not know",
+            "*1 new, 1 known, 0 fixed*",
+        ]
+    )
+    pytester.runpytest(*options, "--noblock-update-baseline").assert_outcomes(passed=1)
+    assert [each["function"] for each in entries(pytester)] == ["known", "other"]
+    pytester.runpytest(*options).assert_outcomes(passed=1)

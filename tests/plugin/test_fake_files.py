@@ -38,10 +38,18 @@ FOUR = """
     def test_watched_quiet({fixture}):
         TestClient(app).get("/quiet")
 """
+FIRST = """
+    @pytest.mark.noblock
+    def test_not_all_of_ours_is_loaded_before_it_is_needed():
+        TestClient(app).get("/quiet")
+        assert "pyfakefs.fake_filesystem_unittest" in sys.modules
+        assert "pytest_noblock.__main__" not in sys.modules
+"""
 LAST = """
     def test_nothing_is_kept():
         ours = {name: module for name, module in sys.modules.items() if name.startswith("pytest_noblock.")}
         real = sys.modules["os"]
+        assert "pytest_noblock.__main__" in ours  # all of ours were loaded
         assert "pytest_noblock.model.finding" in ours  # it was needed while pyfakefs was on
         for name, module in ours.items():
             above, _, last = name.rpartition(".")
@@ -70,9 +78,9 @@ RED = ["*GET /blocks blocked the event loop*", "*test_shop.py:10 in blocks", "*w
 
 def test_a_test_with_pyfakefs_is_judged_as_any_other(pytester):
     pytest.importorskip("pyfakefs")
-    pytester.makepyfile(test_shop=SHOP + FOUR.format(fixture="fs") + LAST)
+    pytester.makepyfile(test_shop=SHOP + FIRST + FOUR.format(fixture="fs") + LAST)
     result = pytester.runpytest_subprocess("-p", "fakefs", "-v")
-    result.assert_outcomes(failed=2, passed=3)
+    result.assert_outcomes(failed=2, passed=4)
     result.stdout.fnmatch_lines(RED)
     result.stdout.fnmatch_lines(["*test_watched_blocked*", "*test_shop.py:10 in blocks*"])
     result.stdout.no_fnmatch_line("*noblock failed*")

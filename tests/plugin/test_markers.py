@@ -10,7 +10,7 @@ from pytest_noblock.plugin.markers import Marked, allowances, background_names, 
 
 def ours(*marks):
     """The markers of `test_it`, the closest first."""
-    return Marked("test_it", tuple(mark.mark for mark in marks))
+    return Marked(tuple(mark.mark for mark in marks))
 
 
 def an_item(*levels):
@@ -29,7 +29,6 @@ MARK = pytest.mark
 def test_only_ours_are_read_and_the_closest_comes_first():
     item = an_item([MARK.noblock(max_block="1 ms"), MARK.slow], [], [MARK.noblock_allow("why"), MARK.noblock()])
     found = marked(item)
-    assert found.where == "test_it"
     assert [(mark.name, mark.kwargs) for mark in found.marks] == [
         ("noblock_allow", {}),
         ("noblock", {}),
@@ -66,7 +65,7 @@ def test_what_is_accepted(mark, allowed):
 @pytest.mark.parametrize(
     ("mark", "sentence"),
     [
-        (MARK.noblock_allow(""), "test_it: noblock_allow needs a reason in words, not ''"),
+        (MARK.noblock_allow(""), "noblock_allow needs a reason in words, not ''"),
         (MARK.noblock_allow(7), "noblock_allow needs a reason in words, not 7"),
         (MARK.noblock_allow(), "@pytest.mark.noblock_allow: missing a required argument: 'reason'"),
         (MARK.noblock_allow("why", call=7), "noblock_allow: call=7 is not a name"),
@@ -110,8 +109,30 @@ def test_the_closest_marker_names_the_tasks():
 
 @pytest.mark.parametrize("given", [7, "", " ", None])
 def test_a_task_that_is_neither_a_name_nor_a_function_is_refused(given):
-    with pytest.raises(pytest.UsageError, match=r"test_it: noblock_background: .* is neither the name of a task"):
+    with pytest.raises(pytest.UsageError, match=r"noblock_background: .* is neither the name of a task"):
         background_names(ours(MARK.noblock_background(given)))
+
+
+NAMES = (
+    'write the names one after the other, @pytest.mark.noblock_background("write_log", "send_email"), '
+    "or none for all tasks"
+)
+
+
+@pytest.mark.parametrize(
+    ("mark", "wrong"),
+    [
+        (MARK.noblock_background(names=["a", "b"]), "names="),
+        (MARK.noblock_background("a", name="b"), "name="),
+        (MARK.noblock_background(["a", "b"]), "list"),
+        (MARK.noblock_background(("a", "b")), "tuple"),
+    ],
+)
+def test_names_that_are_not_given_one_after_the_other_are_refused_with_how_to(mark, wrong):
+    with pytest.raises(pytest.UsageError) as error:
+        background_names(ours(mark))
+    assert str(error.value) == f"@pytest.mark.noblock_background takes no {wrong}; {NAMES}"
+    assert background_names(ours(MARK.noblock_background("write_log", "send_email"))) == ["write_log", "send_email"]
 
 
 def test_the_help_is_made_of_the_signatures():

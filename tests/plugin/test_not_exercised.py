@@ -3,8 +3,8 @@
 import pytest
 
 API = """
-import asyncio
-from fastapi import Depends, FastAPI, Header, HTTPException
+import time
+from fastapi import Depends, FastAPI, Header, HTTPException, WebSocket
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
 
@@ -33,6 +33,12 @@ async def things():
 @app.post("/orders")
 async def orders(item: str):
     return {}
+
+@app.websocket("/rooms/{room}/ws")
+async def talk(socket: WebSocket, room: int):
+    await socket.accept()
+    time.sleep(0.08)
+    await socket.close()
 
 @app.get("/broken")
 async def broken():
@@ -72,6 +78,18 @@ def ask(pytester, refused):
 )
 def test_a_request_that_is_not_answered_by_an_endpoint_is_red(ask, call, sentences):
     assert ask(call, *sentences) == {"failed": 1}
+
+
+@pytest.mark.one_python
+def test_what_is_said_of_a_websocket_measures_it(ask, pytester):
+    told = 'TestClient(app).websocket_connect("/rooms/7/ws") in a test with @pytest.mark.noblock'
+    assert ask("get('/rooms/7/ws')", "GET /rooms/7/ws: the app has a websocket there", told) == {"failed": 1}
+    call, _, marker = told.partition(" in a test with ")
+    imports = "import pytest\nfrom fastapi.testclient import TestClient\nfrom api import app\n"
+    pytester.makepyfile(test_it=f"{imports}{marker}\ndef test_it():\n    with {call}: pass\n")
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["WEBSOCKET /rooms/7/ws blocked the event loop * ms (limit 50 ms)"])
 
 
 @pytest.mark.one_python

@@ -47,7 +47,7 @@ def outcome_of(item, monkeypatch):
     def outcome_of(*marks, **settings):
         monkeypatch.setattr(options, "settings_of", lambda config, ours: Settings(**settings))
         item.own_markers = [each.mark for each in marks]
-        return ItemOutcome(item, Marked("t", tuple(item.own_markers)))
+        return ItemOutcome(item, Marked(tuple(item.own_markers)))
 
     return outcome_of
 

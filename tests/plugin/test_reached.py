@@ -251,7 +251,9 @@ def test_every_verb_takes_any_answer_and_refuses_another_word(run):
         """
     )
     result.assert_outcomes(passed=8, failed=1)
-    result.stdout.fnmatch_lines(["GET /nowhere matched no route of the app (status 404) (set headers, *"])
+    result.stdout.fnmatch_lines(
+        ["GET /nowhere matched no route of the app (status 404): the app has no such path (say expect=*"]
+    )
 
 
 @pytest.mark.one_python

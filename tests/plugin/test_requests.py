@@ -6,13 +6,12 @@ import pytest
 def test_every_method_of_httpx_is_there(run):
     result = run(
         """
-        import httpx
         import pytest
 
         @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
         def test_it(noblock, method):
             answer = getattr(noblock, method)("/x?a=1", headers={"X-One": "1"})
-            assert isinstance(answer, httpx.Response)
+            assert type(answer).__name__ == "Response"
             assert answer.json() == [method.upper(), "/x", "a=1", "1"]
 
         def test_request(noblock):

@@ -171,3 +171,64 @@ def test_an_app_that_shows_no_routes_is_not_counted(pytester):
     red = pytester.runpytest("--noblock", "--noblock-require=10%")
     assert red.ret == pytest.ExitCode.TESTS_FAILED
     red.stdout.fnmatch_lines(["--noblock-require=10% is not met: no app that was entered shows its routes"])
+
+
+NESTED = """
+import time
+from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Host, Mount, Route, Router
+
+async def blocks(n: int = 1):
+    time.sleep(0.06)
+
+async def of_starlette(request):
+    time.sleep(0.06)
+    return JSONResponse(1)
+
+mounted, of_host, app = FastAPI(), FastAPI(), FastAPI()
+outer, inner = APIRouter(prefix="/outer"), APIRouter(prefix="/inner")
+inner.get("/{n:int}")(blocks)
+outer.include_router(inner)
+mounted.get("/reports/{n}")(blocks)
+of_host.get("/hosted")(blocks)
+app.include_router(outer, prefix="/v1")
+app.mount("/t/{tenant}", mounted)
+app.mount("/s", Starlette(routes=[Mount("/in", Router(routes=[Route("/{k:int}", of_starlette)]))]))
+app.router.routes.append(Host("api.example.org", of_host))
+"""
+NESTED_TESTS = """
+import pytest
+from fastapi.testclient import TestClient
+from api import app
+
+@pytest.mark.parametrize("path", ["/v1/outer/inner/1", "/t/acme/reports/1", "/s/in/1"])
+def test_watched(path):
+    TestClient(app).get(path)
+
+@pytest.mark.noblock(app=app)
+@pytest.mark.parametrize("path", ["/v1/outer/inner/1", "/t/acme/reports/1", "/s/in/1"])
+def test_fixture(path, noblock):
+    noblock.get(path)
+
+def test_host():
+    TestClient(app, base_url="http://api.example.org").get("/hosted")
+"""
+
+
+def test_a_route_has_one_name_in_watched_tests_the_fixture_and_the_sweep(pytester):
+    """Else a baseline has two entries of one finding, and a mounted route that a sweep measured is not measured."""
+    pytester.makepyfile(api=NESTED, test_it=NESTED_TESTS)
+    given = [f"--noblock-param={each}" for each in ("n=1", "k=1", "tenant=acme")]
+    result = pytester.runpytest(
+        "--noblock", "--noblock-sweep=api:app", *given, "--noblock-baseline=b.jsonl", "--noblock-update-baseline"
+    )
+    entries = (pytester.path / "b.jsonl").read_text().splitlines()[1:]
+    assert sorted(json.loads(each)["route"] for each in entries) == [
+        "GET /s/in/{k}",
+        "GET /t/{tenant}/reports/{n}",
+        "GET /v1/outer/inner/{n}",
+        "GET api.example.org/hosted",
+    ]
+    result.stdout.fnmatch_lines(["4 of 4 routes of api:app were measured", "4 of 4 routes measured"])

@@ -8,8 +8,9 @@ API = """
     import asyncio
     import socket
     import threading
+    import time
 
-    from fastapi import FastAPI
+    from fastapi import Depends, FastAPI
 
     app = FastAPI()
     lock = threading.Lock()
@@ -37,6 +38,26 @@ API = """
         await asyncio.sleep(0.08)
         lock.release()
 
+    async def session():
+        yield 1
+        time.sleep(0.06)
+
+    @app.get("/teardown")
+    async def teardown(one=Depends(session)):
+        return one
+
+    waits = asyncio.Lock()
+
+    @app.get("/waits")
+    async def keeps():
+        async with waits:
+            await asyncio.sleep(0.1)
+
+    @app.get("/waiter")
+    async def waiter():
+        async with waits:
+            return 1
+
     async def later(): ...
 
     @app.get("/held")
@@ -59,6 +80,12 @@ SUITE = """
     def test_lock(noblock):
         noblock.get("/lock", concurrency=2)
 
+    def test_teardown(noblock):
+        noblock.get("/teardown")
+
+    def test_waits(noblock):
+        noblock.get("/waits", probe="/waiter")
+
     def test_held(noblock):
         noblock.get("/held")
 
@@ -74,18 +101,20 @@ WATCHED = """
 """
 
 
+LINES = [line.strip() for line in API.strip().splitlines()]
+SLEEP = LINES.index("await asyncio.sleep(0.08)") + 1
 LOCK = (
-    "a deadlock: whoever holds lock awaits in line 30, and can release it only when this event loop turns, which this"
-    " line prevents"
+    f"a deadlock: whoever holds lock awaits in line {SLEEP}, and can release it only when this event loop turns,"
+    " which this line prevents (an asyncio.Lock instead)"
 )
-OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run"
-AT = "it sits at api.py:43 in never"
+OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run (await it instead)"
+AT = f"it sits at api.py:{LINES.index('future.result()') + 1} in never"
 
 
 def test_sentences(pytester):
     pytester.makepyfile(api=API, test_api=SUITE, test_watched=WATCHED)
     result = pytester.runpytest_subprocess("--noblock", "--noblock-app=api:app", "-p", "no:randomly", "-v")
-    result.assert_outcomes(failed=5)
+    result.assert_outcomes(failed=7)
     text = result.stdout.str()
     assert " 0 ms (no network" not in text
     assert "asleep 0 ms, CPU 0 ms" not in text
@@ -97,6 +126,10 @@ def test_sentences(pytester):
             "  by      api.py:2* in quick",
             "  why     waiting for the network: *",
             f"  why     {LOCK}; asleep * ms, CPU * ms",
+            "GET /teardown blocked the event loop * ms after the response (limit 50 ms)",
+            "  instead await asyncio.sleep(...), or make the dependency `session` a plain def",
+            "  why     GET /waiter waited * for asyncio.Lock, until the request let go of it; *",
+            "  instead hold the Lock only around what needs it, and await nothing else meanwhile, or one for each *",
             f"  why     {OWN_LOOP}; asleep * ms, CPU * ms",
             f"{stood_still}, {AT}; {OWN_LOOP}: every other request of this worker waited as long",
             "GET /quick *",

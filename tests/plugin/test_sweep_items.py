@@ -199,6 +199,9 @@ def test_a_share_of_the_routes_may_be_required(swept):
     result = swept("-k", "awaits or mine", "--noblock-require=51%")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "--noblock-require=51% is not met: 1 of 2 selected routes measured (the app has 11)" in result.stdout.str()
+    result = swept("-k", "awaits or mine or raises", "--noblock-exclude=/r*", "--noblock-require=34%")
+    told = "1 of 3 selected routes measured (the app has 11) (1 excluded, which counts as well)"
+    assert f"--noblock-require=34% is not met: {told}" in result.stdout.str()  # the share is of the app's routes
     result = swept("-k", "mine")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     assert "no route was measured: the sweep asserted nothing" in result.stdout.str()

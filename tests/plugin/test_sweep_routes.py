@@ -1,5 +1,10 @@
 """A sweep of an app whose routes are in each other's way, or in no document: nothing is green that did not run."""
 
+import json
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 pytest.importorskip("python_multipart")
@@ -96,3 +101,48 @@ def test_each_worker_knows_what_is_not_swept_and_it_is_said_once(pytester: pytes
     text = result.stdout.str()
     assert text.count(LEGACY) == 1
     assert PAGES not in text  # with -v only: every app of FastAPI's has them
+
+
+SERVED = """
+import re, time
+from fastapi import FastAPI
+app = FastAPI()
+PATTERN = re.compile(r"^(a+)+$")
+
+@app.get("/sleeps")
+def sleeps():
+    time.sleep(0.3)
+
+@app.get("/quick")
+def quick():
+    return {}
+"""
+KEEPS = (
+    SERVED
+    + """
+@app.get("/keeps")
+def keeps():
+    PATTERN.match("a" * 23 + "b")
+"""
+)
+
+
+def _served(pytester: pytest.Pytester, *options: str) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """By route, what the table says that one worker serves in a second; and the routes of the report."""
+    text = pytester.runpytest("--noblock-sweep=app:app", "--noblock-report=r.json", *options).stdout.str()
+    found = re.findall(r"^  GET (\S+) .* ms +([\d,.]+)(?:  app\.py:\d+)?$", text, re.MULTILINE)
+    return {path: float(rate.replace(",", "")) for path, rate in found}, json.loads(Path("r.json").read_text())[
+        "routes"
+    ]
+
+
+def test_what_one_worker_serves_counts_threads_and_the_gil(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(app=SERVED)
+    rates, routes = _served(pytester, "-n2")
+    assert rates["/sleeps"] <= 1000  # true: 133; by its loop 2,000; late looks of a busy machine count less
+    told = {each["path"]: each.get("per_second") or 1000 / each["loop_ms"] for each in routes}
+    assert told == pytest.approx(rates, rel=0.06)
+    pytester.makepyfile(app=KEEPS)
+    rates, routes = _served(pytester, "-k", "keeps")
+    [keeps] = [each for each in routes if each["path"] == "/keeps"]
+    assert rates["/keeps"] == pytest.approx(1000 / (keeps["worst_ms"] + keeps["loop_ms"]), rel=0.06)

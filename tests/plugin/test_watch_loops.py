@@ -1,5 +1,6 @@
-"""Loops that have no handles of asyncio's: uvloop and trio, child tasks included; and no loop at all."""
+"""Loops that have no handles of asyncio's: uvloop, rloop and trio, child tasks included; and no loop at all."""
 
+import gc
 import textwrap
 
 import pytest
@@ -92,6 +93,73 @@ def test_the_twins_are_told_apart_on(pytester, loop, client, where):
     line = next(number for number, text in enumerate(API.strip().splitlines(), 1) if text.endswith(f"# {where}"))
     result.stdout.fnmatch_lines([f"*by      api.py:{line} in *"])
     result.stdout.no_fnmatch_line("*Exception raised when calling*")  # trio disables an instrument that raises
+
+
+BARE = """
+import asyncio, time
+import httpx, pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+fast = pytest.importorskip({loop!r})
+
+def work(how):
+    if how == "blocks":
+        time.sleep(0.08)  # work
+
+def call_soon(loop, how):
+    loop.call_soon(work, how)
+
+def call_later(loop, how):
+    loop.call_later(0.01, work, how)
+
+def threadsafe(loop, how):
+    loop.call_soon_threadsafe(work, how)
+
+def done(loop, how):
+    future = loop.create_future()
+    future.add_done_callback(lambda _: work(how))
+    future.set_result(None)
+
+KINDS = [call_soon, call_later, threadsafe, done]
+
+async def endpoint(request):
+    kind = next(each for each in KINDS if each.__name__ == request.path_params["kind"])
+    kind(asyncio.get_running_loop(), request.path_params["how"])
+    return Response()
+
+app = Starlette(routes=[Route("/{{kind}}/{{how}}", endpoint)])
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {{"loop_factory": fast.new_event_loop}})])
+@pytest.mark.parametrize("how", ["blocks", "awaits"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_it(anyio_backend, kind, how):
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        await http.get(f"/{{kind.__name__}}/{{how}}")
+        await asyncio.sleep(0.03)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*socket:pytest.PytestUnraisableExceptionWarning")  # rloop 0.5 leaves its own open
+@pytest.mark.parametrize("loop", ["uvloop", "rloop"])
+def test_bare_callbacks_are_told_apart_on(pytester, loop):
+    pytest.importorskip(loop)
+    pytester.makepyfile(BARE.format(loop=loop))
+    result = pytester.runpytest("--noblock", "-p", "no:asyncio", "-p", "no:randomly")
+    gc.collect()
+    result.assert_outcomes(passed=4, failed=4)
+    line = next(number for number, text in enumerate(BARE.strip().splitlines(), 1) if text.endswith("# work"))
+    red = [
+        text
+        for text in result.outlines
+        if text.startswith("GET /") and text.partition(" blocked")[0].endswith("/blocks")
+    ]
+    assert [text.split("/")[1] for text in red] == ["call_soon", "call_later", "threadsafe", "done"]
+    result.stdout.fnmatch_lines([f"  by      test_bare_callbacks_are_told_apart_on.py:{line} in work"])
+    assert all(f".py:{line} in work" in text for text in red[1:]), "told once, and of the others by its place"
 
 
 UVLOOP_TASKS = """

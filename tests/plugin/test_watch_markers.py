@@ -1,4 +1,4 @@
-"""`@pytest.mark.noblock` on a test, a class or a module; its help; what it refuses, before any test runs."""
+"""`@pytest.mark.noblock` on a test, a class or a module; its help; what it refuses."""
 
 import pytest
 
@@ -125,11 +125,14 @@ REFUSED = {
 
 
 @pytest.mark.one_python
-@pytest.mark.parametrize("mark", REFUSED)
-def test_a_mistake_in_a_marker_ends_the_run_before_any_test(suite, refused, mark):
-    result = suite(f"def test_before(): print('RAN')\n@pytest.mark.{mark}\ndef test_it(): print('RAN')", "-s")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    refused(result, "test_suite.py::test_it", REFUSED[mark])
+def test_a_mistake_in_a_marker_is_the_error_of_its_own_test(suite, refused):
+    wrong = "".join(f"@pytest.mark.{mark}\ndef test_{n}(): print('RAN')\n" for n, mark in enumerate(REFUSED))
+    result = suite(f"def test_before(): {BLOCKS}\n{wrong}def test_after(): {BLOCKS}\n", "-s", "--noblock")
+    result.assert_outcomes(failed=2, errors=len(REFUSED))
+    refused(result, *REFUSED.values())
+    result.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_0*", "ERROR test_suite.py::test_4 - *noblock_allow: missing*"]
+    )
     result.stdout.no_fnmatch_line("*RAN*")
 
 

@@ -115,6 +115,11 @@ def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
     assert failure(check, -1) == line
 
 
+def test_a_round_trip_that_nobody_slept_for_says_how_long_it_took():
+    line = "  why     a round trip by requests.get: over in 1.4 ms here"
+    assert line in failure(changed(blocked_ns=1_400_000, cpu=1_400_000, asleep=0)).splitlines()
+
+
 EXCHANGED = (SocketExchange("127.0.0.1:5432", 38, 120), SocketExchange(None, 1, 2), SocketExchange("x", 3, 4))
 
 
@@ -135,7 +140,7 @@ CARRIED = "38 bytes to 127.0.0.1:5432, 120 back; 1 bytes to a closed socket, 2 b
             {"blocked_ns": 0, "cpu": 0, "asleep": 0, "count": 3},
             [
                 "GET /report made 3 synchronous network calls (no network allowed)",
-                "  why     waiting for the network: over at once here, 3 times",
+                "  why     a round trip by requests.get: over at once here, 3 times",
             ],
         ),
         (

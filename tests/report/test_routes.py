@@ -3,9 +3,13 @@
 from dataclasses import replace
 
 from pytest_noblock.model.measured import UNMEASURED
+from pytest_noblock.report import json_v1, markdown
+from pytest_noblock.report.page import route_table
 from pytest_noblock.report.routes import rows, table
 from pytest_noblock.report.sweep import AWAITS_NOTHING, Swept, lines
+from pytest_noblock.report.wire import Run
 from tests.report.golden_checks import CHECKS, PASSED
+from tests.report.runs import ENVIRONMENT
 
 BAD = CHECKS["sync-io"]
 
@@ -49,6 +53,19 @@ def test_what_one_worker_serves_in_a_second_has_decimals_where_it_is_little():
     checks = [of("/minute", loop_ns=60_000_000_000), of("/slow", loop_ns=300_000_000), of("/fast", loop_ns=100_000_000)]
     _head, *told = table(rows(checks), most=20)
     assert [line.split()[-1] for line in told] == ["0.017", "3.3", "10"]
+
+
+def test_what_is_scarcer_than_the_loop_says_how_much_is_served():
+    checks = [of("/a", loop_ns=500_000, scarce_ns=5_000_000), of("/a", loop_ns=600_000), of("/b", loop_ns=4_000_000)]
+    rows_ = rows(checks)
+    _head, *told = table(rows_, most=20)
+    assert {line.split()[1]: line.split()[-1] for line in told} == {"/a": "200", "/b": "250"}
+    told = [json_v1.route(each) for each in rows_]
+    assert [(each["loop_ms"], each.get("per_second")) for each in told] == [(0.6, 200.0), (4.0, None)]
+    assert (
+        "<td>200</td>" in route_table.measured(rows_),
+        "| 200 |" in markdown.render(Run(ENVIRONMENT, tuple(checks))),
+    ) == (True, True)
 
 
 def test_all_that_did_not_pass_are_in_the_table_and_some_that_did():

@@ -14,22 +14,33 @@ from tests.report.runs import ALL, EMPTY, ENVIRONMENT, GREEN, ROUTED, hostile
 pytestmark = pytest.mark.one_python
 
 
+FIELDS = {"M": set("name ph pid tid ts args".split()), "X": set("name cat ph pid tid ts dur args".split())}
+"""Of the sorts of event that we write: metadata, and a span with its length. No viewer knows other fields."""
+
+
 def read(run):
     """The tracks of a trace: (process, thread) to spans. Fails where the format is not kept."""
-    trace = json.loads(render(run))
+    trace = json.loads(render(run), parse_constant=pytest.fail)
+    assert set(trace) == {"traceEvents", "displayTimeUnit", "otherData"}
+    assert trace["displayTimeUnit"] in {"ms", "ns"}
     names, tracks = {}, {}
     for event in trace["traceEvents"]:
+        assert {type(event[key]) for key in ("pid", "tid")} == {int}
+        assert type(event["ts"]) in (int, float)
+        assert 0 <= event["ts"] < 2**53 / 1000  # a viewer keeps ns in a double
         assert isinstance(event["name"], str)
-        assert isinstance(event["pid"], int)
-        assert isinstance(event["tid"], int)
-        assert event["ts"] >= 0
+        assert event["name"]
+        assert isinstance(event.get("args", {}), dict)
+        assert set(event) <= FIELDS[event["ph"]]
         key = event["pid"], event["tid"]
         if event["ph"] == "M":
             assert event["name"] in {"process_name", "process_sort_index", "thread_name", "thread_sort_index"}
             names.setdefault(key, []).append(event["args"].get("name"))
         else:
-            assert event["ph"] == "X"
+            assert type(event["dur"]) in (int, float)
             assert event["dur"] >= 0
+            assert isinstance(event["cat"], str)
+            assert key in names  # a track is named before its spans: else speedscope shows a number
             tracks.setdefault(key, []).append((event["ts"], event["ts"] + event["dur"], event["name"]))
     for spans in tracks.values():
         nest(spans)

@@ -57,6 +57,15 @@ def test_a_record_says_all_of_an_uneventful_check():
 _KEYS = "id request route endpoint duration_ms loop_ms".split()
 
 
+def test_what_one_worker_serves_is_the_same_number_in_the_file():
+    check = replace(
+        PASSED, capacity="40 tokens / 0.2 s = 200 requests per second", scarce_ns=5_000_000, loop_ns=400_000
+    )
+    entry = record(check)
+    assert (entry["capacity"], entry["per_second"]) == (check.capacity, 200.0)
+    assert (again(check).capacity, again(check).scarce_ms) == (check.capacity, 5.0)
+
+
 def test_a_check_that_came_as_a_record_says_no_more_than_that():
     entry = record(CHECKS["sync-network"])
     known = restored(check_of(entry, 50_000_000, "full"), entry)

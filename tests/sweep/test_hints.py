@@ -1,8 +1,8 @@
 """What an answer tells beyond its status."""
 
-import httpx
 import pytest
 
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.model.observation import Answerer, Exchange
 from pytest_noblock.sweep.hints import hint
 from pytest_noblock.sweep.route import Route

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
+from pytest_noblock.engine.asgi.own_loops import hosted, new_loop
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
 from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, capture
-from pytest_noblock.engine.threads.executor import SeesExecutor
-from pytest_noblock.engine.threads.gil_gaps import GapSelector
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.observation import OwnLoop
 
 _HELD_S = 5
 """Seconds that the loop may be held before it takes the order to stop. Chosen: no task may hold a loop for so long, and
@@ -65,8 +65,10 @@ class AppThread:
     the loop back must not keep pytest from ending. No call waits for it without a limit.
     """
 
-    def __init__(self, app: ASGIApp, user: UserCode, measured: "Measured | None" = None) -> None:
-        """`measured`: None where start and stop are not measured."""
+    def __init__(
+        self, app: ASGIApp, user: UserCode, measured: "Measured | None" = None, loop: OwnLoop = "asyncio"
+    ) -> None:
+        """`measured`: None where start and stop are not measured. `loop`: what the app runs on."""
         self._pid = os.getpid()
         self.app = app
         """The app to send requests to: with its lifespan state, once it has started."""
@@ -77,6 +79,7 @@ class AppThread:
         self.last_owner: LiveExchange | None = None
         """Whose the last step was that a meter saw before the loop ended."""
         self._user = user
+        self._kind = loop
         self._measured: Measured = measured or (lambda _record: nullcontext())
         self._thread = threading.Thread(target=self._run, name="noblock app", daemon=True)
         self._loop: Any = None
@@ -241,7 +244,7 @@ class AppThread:
     def _run(self) -> None:
         CURRENT.set(OURS)  # what the loop itself needs is not the app's
         error: BaseException | None = None
-        self._loop = _new_loop()
+        self._loop = new_loop(self._kind)
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._serve())
@@ -266,7 +269,10 @@ class AppThread:
 
     async def _serve(self) -> None:
         self._stop_wanted = wanted = asyncio.Event()
-        call = Lifespan(self.given, self._user)
+        async with hosted(self._kind, self.given, self._user) as app:
+            await self._run_lifespan(Lifespan(app, self._user), wanted)
+
+    async def _run_lifespan(self, call: Lifespan, wanted: asyncio.Event) -> None:
         try:
             with self._measured(call.record):
                 self.app = await call.start()
@@ -311,37 +317,6 @@ def _closed(loop: asyncio.AbstractEventLoop, user: UserCode) -> BaseException | 
         asyncio.set_event_loop(None)
         loop.close()
     return error
-
-
-class _SelectorLoop(SeesExecutor, asyncio.SelectorEventLoop):
-    """The loop of the app."""
-
-    def __init__(self) -> None:
-        super().__init__(GapSelector())
-
-
-if sys.platform == "win32":
-
-    class _ProactorLoop(SeesExecutor, asyncio.ProactorEventLoop):
-        """The loop of the app."""
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    if sys.platform == "win32":  # the selector loop there has no subprocesses
-        loop: asyncio.AbstractEventLoop = _ProactorLoop()
-    else:
-        loop = _SelectorLoop()
-    _use_our_clock(loop)
-    return loop
-
-
-def _use_our_clock(loop: asyncio.AbstractEventLoop) -> None:
-    """Have the loop's timers go by `now`, so that they go on in a test that freezes `time.monotonic`.
-
-    asyncio's own loops call `self.time()` for every timer (CPython 3.11 to 3.14). A loop
-    that reads the clock in another way stands still in such a test, as it does without us.
-    """
-    loop.time = lambda: now() / 1e9  # type: ignore[method-assign]
 
 
 async def _once_caller_sleeps(caller: int, function: Callable[..., Awaitable[T]], *args: object) -> T:

@@ -5,7 +5,8 @@ fixture or to the client. `receive` and `send` run the client's code. None of th
 charged to the request. Everything here runs on the thread that runs the app.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -24,13 +25,23 @@ from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET
 if TYPE_CHECKING:
     from pytest_noblock.engine.frameworks.noting import Streams
 
-border(__file__, sending=("send", "receive", "_leave", "_return", "_go_on", "cut_segment", "before", "passed"))
+_OF_MESSAGES = ("send", "receive", "_leave", "_return", "_go_on", "_of_body", "cut_segment", "before", "passed")
+border(__file__, sending=_OF_MESSAGES)
 
 T = TypeVar("T")
 
 _SUSPENDS_IN_SEND = "starlette.testclient"
 """The client in process whose `send` waits until the test has read the part before (Starlette 1.10). No server does so:
 it hands a part to the kernel and returns. Where this `send` suspends, the app's turn of the loop counts as going on."""
+
+PIECE = 65_536
+"""Bytes. uvicorn stops to read the socket at so many that are unread (`HIGH_WATER_LIMIT`), hypercorn reads so many."""
+MOST_AT_ONCE = 5 * PIECE
+"""Bytes. uvicorn may add what asyncio reads at once, 256 KiB. A longer message comes from a client in process."""
+
+MOST_UNREAD = 16 << 20
+"""Bytes. No server sends more in one turn of the loop: the kernel's buffers of both ends are full, and it waits for the
+client. Linux gives them 4 and 6 MiB at most (`tcp_wmem`, `tcp_rmem`), uvicorn's own buffer has 64 KiB."""
 
 
 class Watcher(Protocol):
@@ -260,20 +271,52 @@ class ClientSide(ExchangeRecorder):
         self._watcher: Watcher = watcher
         self._receive = receive
         self._send = send
+        self._rest: Iterator[Message] = iter(())
+        """Of a long message that the app reads in pieces."""
+        self._in_turn = self._turn = 0
+        """Bytes of the body that the app got in the turn of the loop with this number."""
+        self._unpolled = 0
+        """Bytes that the app has sent since a server would have polled."""
         self._server_would_go_on = getattr(send, "__module__", "") == _SUSPENDS_IN_SEND
 
     async def receive(self) -> Message:
         __tracebackhide__ = True
         request, owner = self._leave()
         try:
-            message = self.told(await self._receive())
+            message = next(self._rest, None) or self.told(await self._receive())
+            if type(message) is dict and type(part := message.get("body")) is bytes and part:
+                message = self._of_body(message, part)
         finally:
             self._return(request, owner)
-        if type(message) is dict and type(part := message.get("body")) is bytes and len(self.record.body) < _BODY_READ:
-            self.record.body += part[:_BODY_READ]
         if self.meter.closed and _type_of(message) == "lifespan.shutdown":
             self._go_on()
         return message
+
+    def _of_body(self, message: Message, part: bytes) -> Message:
+        """The message as a server would hand it over; where a server would have polled before it, that counts."""
+        try:
+            if len(self.record.body) < _BODY_READ:
+                self.record.body += part[:_BODY_READ]
+            turn = self.meter.present_turn()
+            if not turn:  # nobody counts them
+                return message
+            if len(part) > MOST_AT_ONCE:
+                from pytest_noblock.engine.asgi import bodies  # few tests upload so much
+
+                if bodies.asks_for_more(sys._getframe(2)):
+                    self._rest = bodies.pieces(message, part)
+                    message = next(self._rest)
+            self._count(turn, len(message["body"]))
+        except Exception as error:  # noqa: BLE001  # as above
+            noted(error)
+        return message
+
+    def _count(self, turn: int, size: int) -> None:
+        """A server hands over a piece at a time, and a short one more; the next comes with a turn of its own."""
+        before = self._in_turn if turn == self._turn else 0
+        if before and before + size > PIECE:
+            self.meter.polled, before = True, 0
+        self._in_turn, self._turn = before + size, self.meter.present_turn()
 
     def _go_on(self) -> None:
         """The test that watched the app's start is over, at least its call; a fixture stops the app."""
@@ -299,7 +342,19 @@ class ClientSide(ExchangeRecorder):
         try:
             await self._send(message)
         finally:
+            if self._must_poll(message):
+                turn, self.meter.polled = 0, turn > 0
             self._return(request, owner, turn if self._server_would_go_on else 0)
+
+    def _must_poll(self, message: Message) -> bool:
+        """Whether a server would have to wait for the client now, which does not read so fast."""
+        part = message.get("body") if type(message) is dict else None
+        if type(part) is bytes:
+            self._unpolled += len(part)
+            if self._unpolled > MOST_UNREAD:
+                self._unpolled = 0
+                return True
+        return False
 
     def _leave(self) -> tuple[LiveExchange | None, LiveExchange | None]:
         """What follows is outside of the request: neither it nor the tasks that it starts are charged to it.

@@ -43,9 +43,12 @@ async def close_down(loop: asyncio.AbstractEventLoop, user: UserCode) -> None:
         _left.append(task)
     if stubborn:
         where = next(filter(None, (sits_at(chain, user) for chain in chains)), "")
-        raise LifespanFailed(
-            f"the app cannot be stopped: a task of it did not end within {CLOSE_S} s of its cancellation{where}"
-        )
+        raise LifespanFailed(not_stopped(where))
+
+
+def not_stopped(where: str) -> str:
+    """The sentence for a task that ignores its cancellation; `where` it sits, as `sits_at` says it."""
+    return f"the app cannot be stopped: a task of it did not end within {CLOSE_S} s of its cancellation{where}"
 
 
 def _quiet(call: Awaitable[None]) -> "asyncio.Task[None]":

@@ -10,10 +10,10 @@ import contextvars
 import sys
 from collections.abc import AsyncIterator
 
-import httpx
-
-from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
+from pytest_noblock.engine.asgi.bodies import pieces
+from pytest_noblock.engine.asgi.boundary import MOST_UNREAD, ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.frameworks.reached import note_answer
 from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.instrument import current_meter
@@ -85,7 +85,11 @@ class AppCall(httpx.AsyncByteStream):
         self._record = record
         record.body = body
         self._recorder = ExchangeRecorder(record, asks_for_tasks=asks_for_tasks)
-        self._unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        self._unread = pieces({"type": "http.request", "more_body": False}, body)
+        self._reads_on = False
+        """Whether a part of the body has been read already."""
+        self._unpolled = 0
+        """Bytes that the app has sent since a server would have polled."""
         self._response_start: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._body: asyncio.Queue[bytes | None] = asyncio.Queue()
         """The pieces of the body; None ends it."""
@@ -117,8 +121,11 @@ class AppCall(httpx.AsyncByteStream):
         self._client_left.set()
 
     async def _receive(self) -> Message:
-        if self._unread:
-            return self._unread.pop()
+        if self._reads_on:
+            await asyncio.sleep(0)  # a server polls the socket for the next piece
+        self._reads_on = True
+        for message in self._unread:
+            return message
         await self._client_left.wait()
         return {"type": "http.disconnect"}
 
@@ -130,6 +137,9 @@ class AppCall(httpx.AsyncByteStream):
         self._deliver(message, complete=complete)
         if complete:
             cut_segment()
+        elif self._unpolled > MOST_UNREAD:
+            self._unpolled = 0
+            await asyncio.sleep(0)
 
     async def _before(self, message: Message) -> None:
         """The turn of the loop that the recorder may take is ours: the app's own goes on after it."""
@@ -146,6 +156,7 @@ class AppCall(httpx.AsyncByteStream):
             self._response_start.set_result(message)
         elif message["type"] == "http.response.body" and message.get("body"):
             self._body.put_nowait(message["body"])
+            self._unpolled += len(message["body"])
         if complete:
             self._body.put_nowait(None)
 

@@ -30,6 +30,7 @@ from pytest_noblock.engine.exchange import (
     Send,
     code_of,
     is_plain,
+    template_of,
 )
 from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
@@ -63,10 +64,10 @@ def patches() -> Iterator[Patch]:
     for name in ("starlette.routing", "fastapi.routing"):
         if hasattr(sys.modules.get(name), "wrap_app_handling_exceptions"):
             yield Patch(sys.modules[name], "wrap_app_handling_exceptions", _noting_outcome)
-    for name in ("Route", "Mount", "Host"):
+    for name, noting in (("Route", _noting_scope), ("Mount", _noting_mount), ("Host", _noting_mount)):
         route = getattr(sys.modules.get("starlette.routing"), name, None)
         if hasattr(route, "handle"):
-            yield Patch(route, "handle", _noting_scope)
+            yield Patch(route, "handle", noting)
     endpoint = getattr(sys.modules.get("starlette.endpoints"), "HTTPEndpoint", None)
     if hasattr(endpoint, "dispatch"):
         yield Patch(endpoint, "dispatch", _noting_method)
@@ -82,6 +83,25 @@ def _noting_scope(original: Callable[..., Awaitable[None]]) -> Callable[..., Awa
         return original(route, scope, receive, send)
 
     return handle
+
+
+def _noting_mount(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """The mounted app's route knows only the rest of the path's template."""
+    noting_scope = _noting_scope(original)
+
+    def handle(mount: Any, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        guarded(_note_mount, mount)
+        return noting_scope(mount, scope, receive, send)
+
+    return handle
+
+
+def _note_mount(mount: Any) -> None:
+    record = CURRENT.get()
+    if record is not None:
+        host = getattr(mount, "host_format", None)
+        template = host if isinstance(host, str) else template_of(mount) or ""
+        record.mounted += template.removesuffix("/{path}")
 
 
 def _noting_method(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

@@ -56,10 +56,13 @@ def packages_of(app: object) -> set[str]:
     return {module.partition(".")[0] for module in modules} - others.PACKAGES - set(sys.stdlib_module_names)
 
 
-def paths_of(app: ASGIApp) -> list[str]:
-    """The paths of the app's routes, sorted; empty where the app does not show its routes."""
+def paths_of(app: ASGIApp, of_class: str | None = None) -> list[str]:
+    """The paths of the app's routes, sorted; empty where the app does not show its routes.
+
+    `of_class`: of those routes alone whose class has this name, or a base with it.
+    """
     inside = next((each for each in reached.apps_in(app) if _own_routes(each)), app)
-    return sorted(set(_paths(inside, "")))
+    return sorted(set(_paths(inside, "", of_class)))
 
 
 def routes_key(app: object) -> object | None:
@@ -70,12 +73,13 @@ def routes_key(app: object) -> object | None:
     return tuple((getattr(route, "path", None), dotted(getattr(route, "endpoint", None))) for route in _routes(inside))
 
 
-def _paths(owner: object, before: str) -> Iterator[str]:
+def _paths(owner: object, before: str, of_class: str | None) -> Iterator[str]:
     """The paths of the owner's routes, with the path that it is mounted at."""
     for route in _own_routes(owner):
         path = before + (getattr(route, "path", None) or "")
-        inside = list(_paths(mounted, path)) if (mounted := _mounted(route)) is not None else []
-        yield from inside or filter(None, (path,))
+        inside = list(_paths(mounted, path, of_class)) if (mounted := _mounted(route)) is not None else []
+        wanted = of_class is None or any(base.__name__ == of_class for base in type(_original(route)).__mro__)
+        yield from inside or filter(None, (path if wanted else "",))
 
 
 def endpoint_def(record: LiveExchange) -> RawFrame | None:
@@ -272,7 +276,12 @@ def _routes(owner: object) -> Iterator[object]:
 
 
 def _mounted(route: object) -> object:
-    return getattr(getattr(route, "original_route", route), "app", None)
+    return getattr(_original(route), "app", None)
+
+
+def _original(route: object) -> object:
+    """FastAPI's (0.165) flattened routes are contexts of these."""
+    return getattr(route, "original_route", route)
 
 
 def _own_routes(owner: object) -> list[object]:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import httpx
-
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.meters import Metering
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import Request

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
-
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.many.flights import Flight, ManyRun, Patience, exchanges_of
 from pytest_noblock.engine.observe import RunContext
 from pytest_noblock.engine.threads import await_chains

@@ -9,6 +9,7 @@ from pytest_noblock.engine.exchange import OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.many.flights import Many, ManyRun, exchanges_of
+from pytest_noblock.engine.many.tokens import Tokens
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.observe import RunContext
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
@@ -31,6 +32,7 @@ class Sensors:
         self._many = many
         pools = of_running_loop()
         self._hogs = _Hogs(pools, many.hogs, run.at_once)
+        self._tokens = Tokens(pools, run.at_once)
         self._probes = Probes(context.client, (), ())
         self._pools = PoolSampler(
             pools,
@@ -66,6 +68,7 @@ class Sensors:
     def _sample(self) -> bool:
         self._gaps.reset_marks()
         self._hogs.look()
+        self._tokens.look()
         return any(pool.taken() for pool in self._hogs.pools)
 
     def observation(self, segments: tuple[Segment, ...]) -> Observation:
@@ -77,6 +80,7 @@ class Sensors:
             ),
             segments=segments,
             gaps=self._gaps.gaps(),
+            uses=self._tokens.uses(),
             loop=loop_name(),
             slowdown=slowdown(),
         )

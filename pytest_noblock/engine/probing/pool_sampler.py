@@ -8,17 +8,20 @@ import math
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.probing.probes import Probes
 from pytest_noblock.engine.stacks import RawFrame, as_stack
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder, Pool
 from pytest_noblock.engine.threads.workers import RunQueue, busy
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.concurrency import PoolReading, PoolUse, SeenIn
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.probing.probes import Probes  # it imports httpx, and a watched test needs none of it
 
 _MS = 1_000_000
 _SHORT_USE_NS = 5 * _MS
@@ -82,7 +85,7 @@ class PoolSampler:
         pools: Sequence[Pool],
         user: UserCode,
         records: Container[LiveExchange],
-        probes: Probes,
+        probes: "Probes",
         *,
         splits_waiting: bool,
         awaited_elsewhere: Callable[[], Sequence[Holder]] = list,

@@ -8,10 +8,9 @@ from functools import partial
 from statistics import median
 from typing import TypeVar
 
-import httpx
-
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.ticks import LoopTicks
 from pytest_noblock.engine.threads.pools import Pool

@@ -31,7 +31,7 @@ class Deductions:
         self.excluding = self._in_first_use = False
         """Whether an `excluded` block runs now."""
         self._collection_began = self.ever = 0
-        """`ever`: wall ns of all `excluded` blocks so far, of all steps."""
+        """`ever`: wall ns of all `excluded` blocks so far, of all steps, and CPU ns of our own steps on the loop."""
         self.once: tuple[tuple[str, int], ...] = ()
         """What was done in `once_cpu`, in words, and its part of it."""
         self.once_cpu = 0

@@ -1,9 +1,7 @@
 """Names the running loop, and meters the steps of loops that do not use `asyncio.events.Handle`.
 
-uvloop's steps are seen by a task factory, trio's by an instrument. Not seen under
-uvloop: bare callbacks (`call_later` and friends), because its handles are written in C;
-and tasks for which the app sets a task factory of its own. Everything here runs on the
-loop thread.
+The steps of uvloop and rloop are seen where their callbacks are scheduled (`wrapped_callbacks`), those of a loop that
+takes no wrapper by a task factory; trio's by an instrument. Everything here runs on the loop thread.
 """
 
 import asyncio
@@ -11,7 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from pytest_noblock.engine.exchange import CURRENT
+from pytest_noblock.engine.callbacks import WRAPPED
+from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
@@ -21,6 +20,8 @@ border(__file__)
 T = TypeVar("T")
 Undo = Callable[[], None]
 
+OWN = "noblock_loop"
+"""The attribute of the fixture's own loop that names what the app runs on."""
 _TURN = getattr(asyncio.BaseEventLoop, "_run_once", None)
 _RUN = asyncio.BaseEventLoop.run_forever
 """What nearly every loop has; somebody may have put others there before this module was imported (nest_asyncio)."""
@@ -38,7 +39,8 @@ def name_of(loop: asyncio.AbstractEventLoop | None) -> str:
     """The same of the loop that the calling thread runs; None where it is none of asyncio's."""
     if loop is None:
         return "trio" if _in_trio() else ""
-    return "asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0]
+    own: str | None = getattr(loop, OWN, None)
+    return own or ("asyncio" if _has_handles(loop) else type(loop).__module__.partition(".")[0])
 
 
 def install_steps(meter: StepMeter) -> Undo | None:
@@ -50,7 +52,15 @@ def install_steps_on(loop: asyncio.AbstractEventLoop | None, meter: StepMeter) -
     """The same of the loop that the calling thread runs; None where it is none of asyncio's."""
     if loop is None:
         return _instrument(meter) if _in_trio() else None
-    return None if _has_handles(loop) else _task_factory(loop, meter)
+    if _has_handles(loop) or hasattr(loop, WRAPPED):
+        return None
+    from pytest_noblock.engine.steps.wrapped_callbacks import wrap  # most loops have handles
+
+    return wrap(loop, _whose(meter)) or _task_factory(loop, meter)
+
+
+def _whose(meter: StepMeter) -> Callable[[LiveExchange | None], tuple[StepMeter, LiveExchange] | None]:
+    return lambda owner: None if owner is None or owner is OURS or meter.closed else (meter, owner)
 
 
 def turns_as_usual(loop: asyncio.AbstractEventLoop | None) -> bool:

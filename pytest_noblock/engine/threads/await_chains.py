@@ -17,7 +17,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from pytest_noblock.engine.exchange import LiveExchange, record_of
@@ -27,6 +27,8 @@ from pytest_noblock.model.frames import Frame, user_frame
 
 AnyTask = asyncio.Task[object]
 
+bridges: set[CodeType] = set()
+"""The code of coroutines of ours that wait for a task of another library, which their variable `task` has."""
 WAITS_FOR_WORKER = {"run_sync_in_worker_thread", "to_thread"}
 """The functions of anyio (4.9 to 4.16) and asyncio that wait for a worker."""
 
@@ -45,12 +47,20 @@ These functions wait at a future of their own, which a callback of their tasks s
 
 def where(record: LiveExchange, user: UserCode) -> Frame | None:
     """The innermost user line that the request waits at, in any of its tasks or in a worker."""
-    chains = [await_chain(task) for task in tasks_of(record)]
+    chains = [*_in_trio(record), *(await_chain(task) for task in tasks_of(record))]
     if any(chain and chain[0][0].co_name in WAITS_FOR_WORKER for chain in chains):
         line = next(_worker_lines(user), None)
         if line is not None:
             return line
     return next((frame for chain in chains if (frame := user_frame(as_stack(chain, user)))), None)
+
+
+def _in_trio(record: LiveExchange) -> list[list[RawFrame]]:
+    if "trio" not in sys.modules:
+        return []
+    from pytest_noblock.engine.threads import trio_tasks  # few tests run on trio
+
+    return trio_tasks.chains(record)
 
 
 def tasks_of(record: LiveExchange) -> list[AnyTask]:
@@ -109,11 +119,22 @@ def awaited_task(task: AnyTask) -> AnyTask | None:
 
 def coroutine_frames(task: AnyTask) -> Iterator[FrameType]:
     """The frames of the coroutines and async generators that wait for each other, outermost first."""
-    waiting: object = task.get_coro()
+    return _frames_of(task.get_coro())
+
+
+def chain_of(coroutine: object) -> list[RawFrame]:
+    """As `await_chain`, for the coroutine of a task that is none of asyncio's."""
+    return [_raw(frame) for frame in reversed(list(_frames_of(coroutine)))]
+
+
+def _frames_of(waiting: object) -> Iterator[FrameType]:
     while waiting is not None:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
         if frame is not None:
             yield frame
+            if frame.f_code in bridges:
+                waiting = getattr(frame.f_locals.get("task"), "coro", None)
+                continue
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None) or _inside(waiting)
 
 

@@ -49,7 +49,7 @@ class Job:
             self.jobs.discard(self)
 
 
-class SeesExecutor(asyncio.BaseEventLoop):
+class SeesExecutor(asyncio.AbstractEventLoop):
     """A loop whose default executor's calls are jobs, and those of the app's own thread pools."""
 
     def __init__(self, *args: Any) -> None:
@@ -67,7 +67,7 @@ class SeesExecutor(asyncio.BaseEventLoop):
         job = Job(call=func, jobs=jobs, unanswered=unanswered, task=asyncio.current_task(self))
         jobs.add(job)
         unanswered.add(job)
-        future = super().run_in_executor(executor, job, *args)
+        future: asyncio.Future[T] = super().run_in_executor(executor, job, *args)
         if future.done():  # from Python 3.14 on where the worker was faster
             job.future_done(future)
         else:

@@ -27,7 +27,7 @@ def measured(rows: Sequence[RouteRow]) -> str:
 def _row(row: RouteRow) -> str:
     return (
         f"<tr><td>{code(row.name)}</td><td>{badge(row.outcome)}</td><td>{routes.ms(row.worst_ms)}</td>"
-        f"<td>{routes.ms(row.loop_ms)}</td><td>{routes.rate(row.loop_ms)}</td><td>{row.requests:,}</td>"
+        f"<td>{routes.ms(row.loop_ms)}</td><td>{routes.rate(row.scarce_ms)}</td><td>{row.requests:,}</td>"
         f"<td>{code(row.line) if row.line else ''}</td></tr>\n"
     )
 

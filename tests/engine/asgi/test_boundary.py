@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import time
 
-import httpx
 import pytest
 
 from pytest_noblock.engine import guard
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
 from pytest_noblock.engine.exchange import CURRENT, LiveTask
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.now import now
 

@@ -5,10 +5,10 @@ import itertools
 import time
 from types import SimpleNamespace
 
-import httpx
 import pytest
 
 from pytest_noblock.engine.asgi.transport import AppTransport
+from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing import probes as probing
 from pytest_noblock.engine.probing.probes import ProbeFailed, Probes
