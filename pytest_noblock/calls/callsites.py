@@ -90,17 +90,37 @@ class NamesOnLine(NamedTuple):
     """Names that a statement both reads and binds: `row = row.next()`."""
 
 
+Span = tuple[int, int]
+"""The first and the last line of a statement."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """One version of a file."""
 
+    file: str
     lines: list[str]
-    tree: ast.Module | None
-    """None where the text is no Python source."""
+    spans: tuple[Span, ...]
+    """The statements of the module itself; empty where the text is no Python source."""
+    pieces: dict[Span, ast.Module] = field(default_factory=dict)
+    """The syntax trees of those lines that were asked for. A tree of a whole file has ten thousand objects, which each
+    full garbage collection of the test run would look through."""
     sites: dict[tuple[int, str, int], list[CallSite]] = field(default_factory=dict)
     """The call sites found so far, by line, name of the code and its first line."""
     names: dict[int, NamesOnLine] = field(default_factory=dict)
     """By line, likewise."""
+
+    def around(self, line: int) -> ast.Module | None:
+        """A module with the statements around the line, whole, and perhaps others; always the same one for a line."""
+        spans = [each for each in self.spans if each[0] <= line <= each[1]]
+        if not spans:
+            return None
+        first, last = min(first for first, _ in spans), max(last for _, last in spans)
+        if (first, last) not in self.pieces:
+            alone = [*["\n"] * (first - 1), *self.lines[first - 1 : last]]
+            tree = _parse(alone, self.file) or _parse(self.lines, self.file)  # another statement may end on the line
+            self.pieces[first, last] = tree or ast.Module([], [])
+        return self.pieces[first, last]
 
 
 _SOURCES: dict[str, _Source] = {}
@@ -129,7 +149,7 @@ def call_sites(code: types.CodeType, line: int) -> list[CallSite]:
     source = _source(code.co_filename)
     key = (line, code.co_name, code.co_firstlineno)
     if key not in source.sites:
-        statements = (each for each in _statements_at(source.tree, line) if not _defines(each, code))
+        statements = (each for each in _statements_at(source.around(line), line) if not _defines(each, code))
         source.sites[key] = [site for each in statements for site in _sites_of(each, line)]
     return source.sites[key]
 
@@ -140,7 +160,7 @@ def names_on(code: types.CodeType, line: int) -> NamesOnLine:
     if line not in source.names:
         binders: dict[ast.Name, ast.expr] = {}
         rebound: set[str] = set()
-        for statement in _statements_at(source.tree, line):
+        for statement in _statements_at(source.around(line), line):
             inside = dict(_bound_inside(statement))
             names = [each for each in _own_expressions(statement) if isinstance(each, ast.Name) and each not in inside]
             read = {each.id for each in names if isinstance(each.ctx, ast.Load)}
@@ -214,14 +234,9 @@ def _names_bound(node: ast.AST) -> list[str]:
     return []
 
 
-def syntax_tree(file: str) -> ast.Module | None:
-    """The syntax tree of a file; None where there is none. It is shared: change nothing in it."""
-    return _source(file).tree
-
-
 def statements_of_module(file: str, line: int) -> list[ast.stmt]:
-    """Those statements of the module itself that a line is in: a class or a function, as a whole."""
-    tree = syntax_tree(file)
+    """Those statements of the module itself that a line is in: a class or a function, as a whole. Change none."""
+    tree = _source(file).around(line)
     return [each for each in tree.body if _spans(each, line)] if tree is not None else []
 
 
@@ -230,7 +245,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def functions_at(file: str, line: int) -> list[Function]:
     """The functions of the source that a line is in, the innermost first."""
-    found = _statements_at(_source(file).tree, line)
+    found = _statements_at(_source(file).around(line), line)
     return [each for each in found if isinstance(each, Function)][::-1]
 
 
@@ -310,8 +325,13 @@ def _source(file: str) -> _Source:
     if source is None or source.lines is not lines:  # linecache makes a new list when it reads a file again
         if len(_SOURCES) >= _MOST_SOURCES:
             _SOURCES.clear()
-        source = _SOURCES[file] = _Source(lines, _parse(lines, file) if lines else None)
+        tree = _parse(lines, file) if lines else None
+        source = _SOURCES[file] = _Source(file, lines, tuple(map(_span, tree.body)) if tree is not None else ())
     return source
+
+
+def _span(statement: ast.stmt) -> Span:
+    return _first_line(statement), statement.end_lineno or statement.lineno
 
 
 def _parse(lines: list[str], file: str) -> ast.Module | None:

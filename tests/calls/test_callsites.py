@@ -99,13 +99,23 @@ def test_names_that_are_no_files():
 
 
 def test_a_file_is_parsed_once_and_again_when_it_changes(write, monkeypatch):
-    code = write("f()\n")
+    """And of a file each statement of the module that was asked for: no whole tree is kept."""
+    code = write("f()\ng()\nx = [\n1]; h()\n")
     parsed = []
-    monkeypatch.setattr(callsites, "_parse", lambda lines, file: parsed.append(lines) or ast.parse("".join(lines)))
+    parse = callsites._parse
+    monkeypatch.setattr(callsites, "_parse", lambda lines, file: parsed.append("".join(lines)) or parse(lines, file))
     assert targets(code, 1) == targets(code, 1) == ["f"]
+    assert parsed == ["f()\ng()\nx = [\n1]; h()\n", "f()\n"]
+    assert targets(code, 2) == ["g"]
+    assert parsed[2:] == ["\ng()\n"]
     pathlib.Path(code.co_filename).write_text("longer()\n", encoding="utf-8")
     assert targets(code, 1) == ["longer"]
-    assert len(parsed) == 2
+    assert parsed[3:] == ["longer()\n"] * 2
+
+
+def test_a_statement_that_begins_where_another_ends_has_its_calls(write):
+    code = write("x = [\n1]; f(\na); y = g(\nb)\n")
+    assert [targets(code, line) for line in (1, 2, 3, 4)] == [[], ["f"], ["f", "g"], ["g"]]
 
 
 @pytest.mark.parametrize(

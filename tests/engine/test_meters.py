@@ -9,11 +9,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.tcp_info import TcpCounters
 from pytest_noblock.engine.steps import line_costs
+from pytest_noblock.engine.steps.watchdog import RawSample
+from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.segment import Segment
 
 MS = 1_000_000
 
@@ -275,3 +280,29 @@ def test_the_portable_clock_does_not_split_what_it_cannot(metered):
     assert segment.off_cpu > 25 * MS
     assert segment.asleep == 0
     assert segment.calls[0].name == "time.sleep"
+
+
+def looked_at(*steps):
+    """A kit whose watchdog has looked once at each of these steps."""
+    kit = MeterKit("portable", UserCode(os.sep))
+    vars(kit)["watchdog"] = SimpleNamespace(take=lambda: [RawSample(step, 0, []) for step in steps])
+    return kit
+
+
+def test_a_step_that_waited_for_a_processor_has_no_sample():
+    """To name what its frames call takes a millisecond, and of such a step nothing is told."""
+    counted = {"collected": 0, "switches": 0, "others_cpu": 0, "round_trips": 0, "doubtful_trips": 0}
+    usual = Segment(1, 0, 30 * MS, 9 * MS, queued=21 * MS, **counted)
+    steps = [
+        (usual, 1),
+        (usual._replace(cpu=10 * MS), 2),
+        (usual._replace(turn=7, cpu=6 * MS), 3),
+        (usual._replace(turn=7, cpu=6 * MS), 4),
+        (usual._replace(turn=8, cpu=6 * MS), 5),
+        (usual._replace(round_trips=1), 6),
+        (usual._replace(queued=None), 7),
+        (usual._replace(queued=0, switches=1), 8),
+    ]
+    has_sample = [bool(each.samples) for each in looked_at(*range(1, 9)).with_samples(steps, 10 * MS)]
+    assert has_sample == [False, True, True, True, False, True, True, True]
+    assert all(each.samples for each in looked_at(*range(1, 9)).with_samples(steps))

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.limits import Limits, sample_after
 from pytest_noblock.model.observation import Exchange, Observation, Phase
 from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment, SocketExchange
@@ -382,16 +382,20 @@ CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(
         (segment(wall=25, cpu=25), True),  # half of the limit: a baseline asks for it
         (segment(wall=25, cpu=0), True),
         (segment(wall=20, cpu=20, samples=(sample(10, 11),)), True),
+        (segment(wall=20, cpu=9, queued=11, switches=0, samples=(sample(10, 11),)), False),  # it waited for a processor
+        (segment(wall=90, cpu=24, queued=66, switches=0, samples=(sample(10, 11),)), True),
+        (segment(wall=90, cpu=5, queued=85, switches=0, samples=(sample(10, 11),)), False),
         (segment(wall=20, calls=(CALL,)), True),
         (segment(wall=1, round_trips=1), True),
         (segment(wall=1, doubtful_trips=1), True),
     ],
 )
 def test_a_step_that_is_of_no_concern_breaks_nothing_and_has_no_line(step, concerned):
+    """Or it is one that the watchdog looked at too soon, as the machine was busy."""
     assert LIMITS.concern((step,)) is concerned
     found = stalls(observation(step), LIMITS)
     told = [stall for stall in found if stall.breaks(LIMITS) or stall.place.frame is not None]
-    assert concerned or not told
+    assert concerned or all(stall.blocked_ns < sample_after(LIMITS.max_block) for stall in told)
 
 
 def rules(*segments, **more):

@@ -143,7 +143,10 @@ SUITE = """
 ADVICE = {
     "future/bad": ("concurrent.futures.Future.result", "await asyncio.wrap_future(...)"),
     "queue/bad": ("multiprocessing.Queue.get", "await asyncio.to_thread(QUEUE.get, ...)"),
-    "model/bad": ("pydantic.TypeAdapter.validate_python", "response_model=None and a Response of ready bytes"),
+    "model/bad": (
+        "pydantic.TypeAdapter.validate_python",
+        "fewer items in one answer (a page), or a StreamingResponse of a sync generator",
+    ),
     "gzip/bad": (None, "compression in the proxy, or a StreamingResponse of a sync generator"),
 }
 

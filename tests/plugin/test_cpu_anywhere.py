@@ -284,5 +284,5 @@ def test_cpu_is_red_wherever_it_is_burned_and_named_by_weight(checks):
             assert [check["outcome"] for check in by_test[way, name]] == ["passed"], (way, name, by_test[way, name])
     assert "by      shop.py:" in text
     assert 'accept  @pytest.mark.noblock_allow("reason", call="fastapi.encoders.jsonable_encoder")' in text
-    assert "instead a Response of bytes that pydantic writes" in text
+    assert "instead fewer items in one answer (a page), or a StreamingResponse of a sync" in text
     assert "seen    once, by the counters of the step; most of it lay outside of the user's lines" in text

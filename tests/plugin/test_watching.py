@@ -103,7 +103,9 @@ def test_quiet_requests_are_uneventful():
     assert recorder.uneventful() == recorder._watch.records
     assert recorder.loop == "trio"
     assert a_recorder(records=()).uneventful() == []
-    assert a_recorder(a_segment(ended=25 * MS)).uneventful() is None  # half of the limit: a baseline asks for it
+    assert a_recorder(a_segment(ended=90 * MS, queued=89 * MS)).uneventful() == [METERED]  # the machine was busy
+    assert a_recorder(a_segment(ended=25 * MS, cpu=25 * MS)).uneventful() is None  # half of the limit: see the baseline
+    assert a_recorder(a_segment(ended=25 * MS, switches=1)).uneventful() is None
 
 
 def test_what_was_recorded_between_the_steps_is_judged():
@@ -112,7 +114,14 @@ def test_what_was_recorded_between_the_steps_is_judged():
 
 @pytest.mark.parametrize(
     "changed",
-    [{"ended": 50 * MS}, {"samples": (1,)}, {"calls": (1,)}, {"answered": (1,)}, {"round_trips": 1}, {"imported": MS}],
+    [
+        {"cpu": 25 * MS},
+        {"samples": (1,), "cpu": 10 * MS},
+        {"calls": (1,)},
+        {"answered": (1,)},
+        {"round_trips": 1},
+        {"imported": MS},
+    ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_one_segment_of_which_there_is_something_to_say_is_enough(changed):

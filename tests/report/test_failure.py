@@ -106,6 +106,10 @@ def test_very_verbose_adds_the_stack_and_the_probes():
     [
         (changed(blocked_ns=MS), "GET /report blocked the event loop 1.0 ms (no network allowed)"),
         (changed(phase=Phase.BACKGROUND), "GET /report blocked the event loop 301 ms in the background (limit 50 ms)"),
+        (
+            changed(phase=Phase.BACKGROUND, role="dependency teardown"),
+            "GET /report blocked the event loop 301 ms after the response (limit 50 ms)",
+        ),
         (changed(kind="gil", phase=Phase.BACKGROUND), "GET /report held the GIL 301 ms (limit 50 ms)"),
         (changed(kind="cpu", blocked_ns=60 * MS), "GET /report blocked the event loop 60 ms (limit 50 ms)"),
         (replace(CHECK, limit=9_500_000), "GET /report blocked the event loop 301 ms (limit 9.5 ms)"),
@@ -113,6 +117,11 @@ def test_very_verbose_adds_the_stack_and_the_probes():
 )
 def test_the_first_line_says_what_happened_and_what_is_allowed(check, line):
     assert failure(check, -1) == line
+
+
+def test_while_the_app_starts_no_request_waits():
+    line = "  harm    the worker serves nobody until that is over: it starts, or it stops"
+    assert line in failure(changed(phase=Phase.LIFESPAN)).splitlines()
 
 
 def test_a_round_trip_that_nobody_slept_for_says_how_long_it_took():

@@ -6,21 +6,24 @@ charged to the request. Everything here runs on the thread that runs the app.
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Receive, Scope, Send
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
 from pytest_noblock.engine.frameworks.starlette import let_go
-from pytest_noblock.engine.guard import noted
+from pytest_noblock.engine.guard import guarded, noted
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import border
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.frameworks.noting import Streams
 
 _OF_MESSAGES = ("send", "receive", "_leave", "_return", "_go_on", "_of_body", "cut_segment", "before", "passed")
 border(__file__, sending=_OF_MESSAGES)
@@ -110,6 +113,9 @@ class ExchangeRecorder:
         return False
 
 
+_END: Message = {"type": "http.response.body"}
+"""The response is complete."""
+
 _BODY_READ = 65_536
 """Bytes of a request's body that are kept until it ends: as many as `sent_values` reads."""
 
@@ -154,10 +160,13 @@ async def enter(watcher: Watcher, call: ASGIApp, app: ASGIApp, scope: Scope, rec
         client.left()
 
 
-async def handle(watcher: Watcher, app: object, scope: Scope, call: Callable[[], Awaitable[T]]) -> T:
+async def handle(
+    watcher: Watcher, app: object, scope: Scope, call: Callable[[], Awaitable[T]], streams: "Streams | None" = None
+) -> T:
     """Await `call`, by which a test client has `app` answer without ASGI, and record the request.
 
-    Nothing passes the border until the app answers: the answer is the whole response.
+    Nothing passes the border until the app answers: the answer is the whole response, but for a body that is made as
+    the test reads it (`streams`).
     """
     __tracebackhide__ = True
     client = entered(watcher, app, scope, _nothing, _nothing) if CURRENT.get() is None else None
@@ -165,11 +174,15 @@ async def handle(watcher: Watcher, app: object, scope: Scope, call: Callable[[],
         return await call()
     try:
         answer = await _in_steps(call(), client.meter)
-        client.answered(answer)
     except BaseException as error:
         client.record.error = error
+        client.left()
         raise
-    finally:
+    guarded(client.answered, answer)
+    if streams is not None and guarded(streams, answer, client.parts):
+        client.pause()
+    else:
+        client.passed(_END)
         client.left()
     return answer
 
@@ -385,7 +398,28 @@ class ClientSide(ExchangeRecorder):
         """The app has returned its answer, whose status has one of two names."""
         status = getattr(answer, "status_code", None) or getattr(answer, "status", None)
         self.passed({"type": "http.response.start", "status": status})
-        self.passed({"type": "http.response.body"})
+
+    def pause(self) -> None:
+        """What follows is the test's, until it reads on."""
+        self._leave()
+
+    async def parts(self, given: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The body of the answer: the request goes on whenever the test reads a part, and ends with the last one."""
+        try:
+            while True:
+                self._return(self.record, self.record)
+                try:
+                    part = await _in_steps(anext(given), self.meter)
+                except StopAsyncIteration:
+                    self.passed(_END)
+                    return
+                self._leave()
+                yield part
+        except BaseException as error:
+            self.record.error = None if isinstance(error, GeneratorExit) else error
+            raise
+        finally:
+            self.left()
 
     def left(self) -> None:
         """The app's call has ended: its last segment does, too, and of its objects none is kept."""

@@ -9,7 +9,7 @@ hand the framework's own request over. The wrappers run on whichever thread runs
 import copy
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.boundary import Watcher
@@ -19,6 +19,9 @@ from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.patches import Patch, Patches, attribute
+
+if TYPE_CHECKING:
+    from pytest_noblock.engine.frameworks.noting import Streams
 
 _STARLETTE = ("starlette.applications", "Starlette")
 _TRANSPORTS = {
@@ -99,12 +102,14 @@ class EntryPoints:
             if owner is not None and hasattr(owner, method):
                 yield Patch(owner, method, functools.partial(others.room(ours).entering, self._handled))
 
-    async def _handled(self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _handled(
+        self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]], streams: "Streams | None" = None
+    ) -> Any:
         """The answer of a call that takes no scope, `receive` and `send`. `scope`: what is known of the request."""
         __tracebackhide__ = True
         if self.watcher is None:
             return await call()
-        return await boundary.handle(self.watcher, app, scope, call)
+        return await boundary.handle(self.watcher, app, scope, call, streams)
 
     def _entering(self, original: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Awaitable[None]]:
         entry_points = self

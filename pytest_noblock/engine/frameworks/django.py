@@ -1,6 +1,7 @@
 """What only Django knows. Read of it (seen on 5.2 and 6.1), and what is lost where a version lacks it.
 
 * `BaseHandler.resolve_request`, whose answer has `func` and `route`. Lost: the names of route and view.
+* `StreamingHttpResponse.is_async` and `_iterator`. Lost: what a stream does that a test reads.
 * `BaseHandler.make_view_atomic`, called right before the view is. Lost: whether the view was reached.
 """
 
@@ -8,7 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from pytest_noblock.engine.frameworks.noting import Handled, current, reached, routed
+from pytest_noblock.engine.frameworks.noting import Handled, Parts, current, reached, routed
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch, attribute
 
@@ -51,6 +52,13 @@ def entering(handled: Handled, original: Callable[[Any, Any], Awaitable[Any]]) -
 
     @functools.wraps(original)
     def __call__(handler: Any, scope: Any) -> Awaitable[Any]:
-        return handled(handler, scope, functools.partial(original, handler, scope))
+        return handled(handler, scope, functools.partial(original, handler, scope), _streams)
 
     return __call__
+
+
+def _streams(response: Any, wrapped: Callable[[Parts], Parts]) -> bool:
+    if not getattr(response, "is_async", False):
+        return False
+    response._iterator = wrapped(response._iterator)  # noqa: SLF001  # its setter would register `close` again
+    return True

@@ -1,13 +1,24 @@
 """What a framework tells of a request, written into its record. For the modules that know one framework each."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
 
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, Scope
 from pytest_noblock.engine.guard import guarded
 
-Handled = Callable[[object, Scope, Callable[[], Awaitable[Any]]], Awaitable[Any]]
-"""Takes the app, what is known of the request in the form of a scope, and the call that answers it."""
+Parts = AsyncIterator[Any]
+Streams = Callable[[Any, Callable[[Parts], Parts]], bool]
+"""Takes an answer whose body is still to be made, and exchanges that for what the function returns for it; returns
+False where the body is there already."""
+
+
+class Handled(Protocol):
+    """Awaits the call that answers a request, and records it."""
+
+    def __call__(
+        self, app: object, scope: Scope, call: Callable[[], Awaitable[Any]], streams: Streams | None = None, /
+    ) -> Awaitable[Any]:
+        """`scope`: what is known of the request, in the form of a scope."""
 
 
 class Route(NamedTuple):

@@ -71,6 +71,11 @@ def apps() -> Iterator[type]:
             yield from (kind for name in names if isinstance(kind := attribute(module, name), type))
 
 
+def is_theirs(app: object) -> bool:
+    """Whether the app is one of these frameworks'."""
+    return issubclass(type(app), tuple(apps()))
+
+
 def refused(record: LiveExchange) -> bool:
     """Whether one of these frameworks answered that it has no endpoint for the request."""
-    return record.status in _NOT_ROUTED and issubclass(type(record.app), tuple(apps()))
+    return record.status in _NOT_ROUTED and is_theirs(record.app)

@@ -66,9 +66,9 @@ def paths_of(app: ASGIApp, of_class: str | None = None) -> list[str]:
 
 
 def routes_key(app: object) -> object | None:
-    """Equal for two apps with the same routes; None for an app that does not show its routes."""
+    """Equal for two apps with the same routes; None for an app that does not show its routes as Starlette does."""
     inside = next((each for each in reached.apps_in(app) if _own_routes(each)), None)
-    if inside is None:
+    if inside is None or others.is_theirs(inside):
         return None
     return tuple((getattr(route, "path", None), dotted(getattr(route, "endpoint", None))) for route in _routes(inside))
 

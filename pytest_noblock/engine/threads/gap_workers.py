@@ -14,6 +14,7 @@ from types import FrameType
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.steps.other_loops import running_loop
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder
 from pytest_noblock.engine.threads.workers import ThreadClocks, context_of
@@ -110,7 +111,7 @@ class GapWorkers:
         """The await chain of the task that waits for the thread; of any waiting task, where the pool does not tell."""
         waiting = [each for each in self._holders() if each.task is not None and each.worker in (None, ident)]
         tasks = [each.task for each in waiting if each.worker == ident] or [each.task for each in waiting]
-        running = asyncio.current_task()
+        running = asyncio.current_task() if running_loop() is not None else None  # in a step of trio's there is none
         task = tasks[0] if tasks else running
         if task is None:
             return []

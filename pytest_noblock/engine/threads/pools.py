@@ -9,6 +9,7 @@ from typing import Protocol
 from anyio.to_thread import current_default_thread_limiter
 
 from pytest_noblock.engine.exchange import LiveExchange, record_of
+from pytest_noblock.engine.steps.other_loops import running_loop
 from pytest_noblock.engine.threads import workers
 from pytest_noblock.engine.threads.await_chains import AnyTask
 from pytest_noblock.engine.threads.executor import Job, SeesExecutor
@@ -160,8 +161,8 @@ def of_running_loop() -> list[Pool]:
 
 
 def awaited_in_own_pools() -> Sequence[Holder]:
-    """Who waits for a worker of the app's own thread pools, in the running loop."""
-    loop = asyncio.get_running_loop()
+    """Who waits for a worker of the app's own thread pools, in the running loop; in a step of trio's there is none."""
+    loop = running_loop()
     return _begun(loop.own_unanswered) if isinstance(loop, SeesExecutor) else []
 
 

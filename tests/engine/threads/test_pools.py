@@ -11,6 +11,7 @@ import pytest
 from pytest_noblock.engine.exchange import LiveExchange, owned
 from pytest_noblock.engine.threads import pools
 from pytest_noblock.engine.threads.executor import SeesExecutor
+from pytest_noblock.engine.threads.gap_workers import GapWorkers
 from pytest_noblock.engine.threads.pools import ExecutorPool, TokenPool, of_running_loop
 
 
@@ -177,3 +178,14 @@ def test_a_loop_without_jobs_has_anyios_pool_only(run):
         return [type(pool) for pool in of_running_loop()]
 
     assert run(main()) == [TokenPool]
+
+
+def test_a_step_of_trios_in_a_guest_run_has_no_pool_and_no_task_of_asyncios(run, user):
+    """A look at a gap comes in such a step, where no loop of asyncio's is running."""
+
+    async def made():
+        return GapWorkers(list, user)
+
+    workers = run(made())
+    assert pools.awaited_in_own_pools() == []
+    assert workers._awaiting(threading.get_ident()) == []

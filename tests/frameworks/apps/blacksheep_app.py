@@ -1,14 +1,28 @@
 """An app of BlackSheep's."""
 
+import functools
+
 import kinds
-from blacksheep import Application, Router, WebSocket, text
+from blacksheep import Application, Response, Router, StreamedContent, WebSocket, text
 from blacksheep.testing import TestClient
 
 app = Application(router=Router())
 
 
+async def middleware(request, handler):
+    path = request.url.path.decode()
+    if path.startswith("/middleware/"):
+        await kinds.around(path.rpartition("/")[2])
+    return await handler(request)
+
+
+app.middlewares.append(middleware)
+
+
 @app.router.get("/{kind}/{how}")
 async def endpoint(kind: str, how: str):
+    if kind == "stream":
+        return Response(200, content=StreamedContent(b"text/plain", functools.partial(kinds.stream, how)))
     await kinds.work(kind, how)
     return text("done")
 
@@ -29,7 +43,9 @@ async def started():
 
 
 async def own_client(path):
-    assert (await (await started()).get(path)).status == 200
+    response = await (await started()).get(path)
+    assert response.status == 200
+    assert (await response.text()).endswith("done")
 
 
 async def own_socket(path):

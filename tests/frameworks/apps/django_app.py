@@ -4,8 +4,9 @@ import django
 import kinds
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import path
+from django.utils.decorators import async_only_middleware
 
 settings.configure(
     DEBUG=False,
@@ -13,7 +14,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["*"],
     INSTALLED_APPS=[],
-    MIDDLEWARE=[],
+    MIDDLEWARE=[f"{__name__}.middleware"],
     USE_TZ=True,
 )
 django.setup()
@@ -25,7 +26,19 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 from django.test import AsyncClient  # noqa: E402
 
 
+@async_only_middleware
+def middleware(get_response):
+    async def around(request):
+        if request.path.startswith("/middleware/"):
+            await kinds.around(request.path.rpartition("/")[2])
+        return await get_response(request)
+
+    return around
+
+
 async def endpoint(request, kind, how):
+    if kind == "stream":
+        return StreamingHttpResponse(kinds.stream(how))
     await kinds.work(kind, how, lambda function: sync_to_async(function)())
     return HttpResponse("done")
 
@@ -49,6 +62,7 @@ both = ProtocolTypeRouter({"http": app, "websocket": URLRouter([path("ws/<how>",
 async def own_client(path):
     response = await AsyncClient().get(path)
     assert response.status_code == 200
+    assert not response.streaming or [part async for part in response] == [b"begun, ", b"done"]
 
 
 async def own_communicator(path):

@@ -1,15 +1,29 @@
 """An app of Falcon's."""
 
+import functools
+
 import falcon.asgi
 import kinds
 from falcon import testing
 
-app = falcon.asgi.App()
+
+class Middleware:
+    async def process_request(self, request, response):
+        if request.path.startswith("/middleware/"):
+            await kinds.around(request.path.rpartition("/")[2])
+
+
+app = falcon.asgi.App(middleware=[Middleware()])
 
 
 class Endpoint:
     async def on_get(self, request, response, kind, how):
         await kinds.work(kind, how, falcon.sync_to_async)
+        if kind == "stream":
+            response.stream = kinds.stream(how)
+            return
+        if kind == "background":
+            response.schedule(functools.partial(kinds.around, how))
         response.text = "done"
 
     async def on_websocket(self, request, socket, kind, how):

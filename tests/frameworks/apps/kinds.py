@@ -173,6 +173,25 @@ def process():
     subprocess.run(["sleep", str(2 * SECONDS)], check=False)  # process
 
 
+async def slowly():
+    sleep()
+
+
+async def task():
+    await asyncio.create_task(slowly())
+
+
+async def callback():
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def called():
+        sleep()
+        done.set()
+
+    loop.call_later(0.001, called)
+    await done.wait()
+
+
 KEEP_THE_GIL = {"dumps": dumps, "regex": regex}
 LET_GO = {
     "sleep": sleep,
@@ -189,14 +208,32 @@ LET_GO = {
     "join": join,
     "process": process,
 }
-KINDS = [*LET_GO, *KEEP_THE_GIL]
+LATER = {"task": task, "callback": callback}
+ELSEWHERE = {"stream", "middleware", "background"}
+"""Kinds of which the endpoint itself does nothing: the app calls `around` there."""
 
 
 async def work(kind, how, pool=asyncio.to_thread):
     """Blocks the loop, or has the same done by the framework's `pool` of threads; what keeps the GIL is not done."""
-    if how == "blocks":
-        (LET_GO | KEEP_THE_GIL)[kind]()
-    elif kind in LET_GO:
-        await pool(LET_GO[kind])
+    if kind in ELSEWHERE:
+        return
+    if how == "awaits":
+        await pool(LET_GO.get(kind, sleep))
+    elif kind in LATER:
+        await LATER[kind]()
+    elif kind == "gil":
+        await pool(dumps)
     else:
-        await asyncio.sleep(SECONDS)
+        (LET_GO | KEEP_THE_GIL)[kind]()
+
+
+async def around(how):
+    """Of a middleware, a stream, or a background task."""
+    await work("sleep", how)
+
+
+async def stream(how):
+    """The body of a streamed response."""
+    yield b"begun, "
+    await around(how)
+    yield b"done"

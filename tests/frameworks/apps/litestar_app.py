@@ -2,8 +2,10 @@
 
 import kinds
 from litestar import Litestar, WebSocket, get, websocket
+from litestar.background_tasks import BackgroundTask
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath
+from litestar.response import Response, Stream
 from litestar.testing import AsyncTestClient, TestClient
 
 
@@ -11,6 +13,25 @@ from litestar.testing import AsyncTestClient, TestClient
 async def endpoint(kind: FromPath[str], how: FromPath[str]) -> str:
     await kinds.work(kind, how, sync_to_thread)
     return "done"
+
+
+@get("/stream/{how:str}")
+async def stream(how: FromPath[str]) -> Stream:
+    return Stream(kinds.stream(how))
+
+
+@get("/background/{how:str}")
+async def background(how: FromPath[str]) -> Response[str]:
+    return Response("done", background=BackgroundTask(kinds.around, how))
+
+
+def middleware(app):
+    async def around(scope, receive, send):
+        if scope["path"].startswith("/middleware/"):
+            await kinds.around(scope["path"].rpartition("/")[2])
+        await app(scope, receive, send)
+
+    return around
 
 
 @get("/pool/pool/pool", sync_to_thread=True)
@@ -28,7 +49,7 @@ async def socket(socket: WebSocket, how: FromPath[str]) -> None:
     await socket.close()
 
 
-app = Litestar([endpoint, pool, socket])
+app = Litestar([endpoint, stream, background, pool, socket], middleware=[middleware])
 
 
 OPTIONS = {"asyncio": {}, "uvloop": {"backend_options": {"use_uvloop": True}}, "trio": {"backend": "trio"}}

@@ -1,10 +1,21 @@
 """An app of Quart's; `/pool` is a `def` handler that runs in a worker."""
 
 import kinds
-from quart import Quart, websocket
+from quart import Quart, request, websocket
 from quart.utils import run_sync
 
 app = Quart(__name__)
+
+
+@app.before_request
+async def middleware():
+    if request.path.startswith("/middleware/"):
+        await kinds.around(request.path.rpartition("/")[2])
+
+
+@app.get("/stream/<how>")
+async def stream(how):
+    return kinds.stream(how), 200
 
 
 @app.get("/<kind>/<how>")

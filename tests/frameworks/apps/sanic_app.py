@@ -11,6 +11,19 @@ app.asgi = True  # before its lifespan, too: `httpx.ASGITransport` sends none
 manager = TestManager(app)
 
 
+@app.on_request
+async def middleware(request):
+    if request.path.startswith("/middleware/"):
+        await kinds.around(request.path.rpartition("/")[2])
+
+
+@app.get("/stream/<how>")
+async def stream(request, how):
+    answer = await request.respond()
+    async for part in kinds.stream(how):
+        await answer.send(part)
+
+
 @app.get("/<kind>/<how>")
 async def endpoint(request, kind, how):
     await kinds.work(kind, how)
@@ -24,7 +37,10 @@ async def own_client(path):
 
 def own_server(path, loop):
     app.config.USE_UVLOOP = loop == "uvloop"
-    _request, answer = app.test_client.get(path)
+    try:
+        _request, answer = app.test_client.get(path)
+    finally:
+        asyncio.set_event_loop_policy(None)  # the server leaves that of uvloop
     assert answer.status == 200
 
 
