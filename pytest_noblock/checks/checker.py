@@ -329,7 +329,7 @@ class Checker:
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
             known = self._exact.pop() if self._exact else None
             again = stalls(known or self._again(request, plan, _run_of(repeat, request, plan)), nearly)
-            runs.append(self._findings(filter(confirmation.is_no_gil_wait, breaking(again, nearly))))
+            runs.append(self._findings(filter(confirmation.is_sleep_of_its_own, breaking(again, nearly))))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
 

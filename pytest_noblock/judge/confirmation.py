@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, assert_never
 
 from pytest_noblock.calls.known import known
-from pytest_noblock.judge.gil_waits import looks_like_gil_wait, threads_computed
+from pytest_noblock.judge.gil_waits import is_lost_in_queue, looks_like_gil_wait, threads_computed
 from pytest_noblock.judge.grouping import Key, key
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, Confirmation
@@ -68,16 +68,22 @@ def nearly(limits: Limits) -> Limits:
     return limits._replace(max_block=limits.max_block * 4 // 5)
 
 
-def is_no_gil_wait(stall: Stall) -> bool:
-    """Whether a stall of a run with counters counts: not a sleep that may have been waits for the GIL.
+def is_sleep_of_its_own(stall: Stall) -> bool:
+    """Whether a stall of a run with counters counts: no sleep that may have been the machine's, or waits for the GIL.
 
     Such a sleep comes again in each run of a request that computes beside a thread of its own, on a machine where both
     wait long for a processor.
     """
-    read = stall.readings
-    if stall.kind != "sync-io" or stall.sure or not read.switches or read.others_cpu is None:
+    if stall.kind != "sync-io" or stall.sure:
         return True
-    return not (looks_like_gil_wait(read.switches, stall.asleep) and threads_computed(read.others_cpu, stall.asleep))
+    return not (is_lost_in_queue(stall.asleep, stall.readings.queued) or _may_be_gil_waits(stall))
+
+
+def _may_be_gil_waits(stall: Stall) -> bool:
+    read = stall.readings
+    if not read.switches or read.others_cpu is None:
+        return False
+    return looks_like_gil_wait(read.switches, stall.asleep) and threads_computed(read.others_cpu, stall.asleep)
 
 
 def may_show_more(

@@ -200,7 +200,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
             place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else attribution.of_sleep(segment)
-            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _slept_by_itself(segment, place)
+            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _surely(asleep_part, segment, place)
             place = cpu_lines.or_definition(place, segment, owner)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
@@ -312,8 +312,13 @@ def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
     return slept or any(segment.doubtful_trips for segment in observation.segments)
 
 
-def _slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
+def _surely(asleep: int, segment: Segment, place: BlamedLine) -> bool:
     """Whether one run proves that the app itself slept."""
+    seen = segment.calls or segment.round_trips or gil_waits.seen_asleep(segment)
+    return bool(seen or not gil_waits.is_lost_in_queue(asleep, segment.queued)) and _slept_by_itself(segment, place)
+
+
+def _slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
     if segment.queued is None:
         return _machine_had_time(segment)
     return gil_waits.slept_by_itself(segment, place)

@@ -307,11 +307,16 @@ def test_four_fifths_of_the_limit_count_as_having_come_again():
         ("sync-io", False, 100, Readings(100 * MS, switches=1, others_cpu=90 * MS), True),  # one sleep
         ("sync-io", False, 100, Readings(100 * MS, switches=20, others_cpu=MS), True),  # hardly anybody computed
         ("sync-io", False, 100, Readings(100 * MS), True),  # the portable meter
+        ("sync-io", False, 53, Readings(1_412 * MS, queued=1_202 * MS, switches=4, others_cpu=0), False),
+        ("sync-io", False, 53, Readings(200 * MS, queued=140 * MS, switches=4, others_cpu=0), True),
         ("cpu", False, 0, Readings(100 * MS, switches=50, others_cpu=90 * MS), True),
     ],
 )
-def test_a_sleep_that_may_be_waits_for_the_gil_confirms_nothing(kind, sure, asleep, read, counts):
-    """The first: measured beside 15 busy processes, a request that computes beside a thread of its own."""
+def test_a_sleep_that_may_be_waits_for_the_gil_or_the_machines_confirms_nothing(kind, sure, asleep, read, counts):
+    """The first: measured beside 15 busy processes, a request that computes beside a thread of its own.
+
+    The one in the run queue for 1,202 ms: measured beside 4, a request that computed for 157 ms, and nothing else.
+    """
     exchange = Exchange(1, "GET", "/", sent=0)
     stall = Stall(kind, exchange, 0, 1, 0, asleep * MS, BlamedLine(), SLEPT, read, sure)
-    assert confirmation.is_no_gil_wait(stall) is counts
+    assert confirmation.is_sleep_of_its_own(stall) is counts

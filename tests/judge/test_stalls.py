@@ -151,6 +151,25 @@ def test_a_sleep_longer_than_its_switches_could_wait_for_the_lock_is_one_of_them
     assert judged(step) == [("sync-io", 1, 53, "red")]
 
 
+@pytest.mark.parametrize(
+    ("seen", "sure"),
+    [
+        ({}, False),
+        ({"queued": 140, "wall": 350}, True),
+        ({"samples": (sample(20, 64, "clock_nanosleep"),)}, True),
+        ({"calls": (BlockingCall("time.sleep", False, 0, 53 * MS, (FRAME,), 53 * MS),)}, True),
+        ({"calls": (BlockingCall("open", False, 0, 53 * MS, (FRAME,)),)}, True),
+    ],
+    ids="nobody short-queue look asked call".split(),
+)
+def test_a_sleep_that_nobody_saw_is_in_doubt_where_the_thread_waited_far_longer_for_a_processor(seen, sure):
+    """Measured beside 4 busy processes on a virtual machine: a request that computed for 157 ms."""
+    asleep = line(7, asleep=53)
+    step = segment(**({"wall": 1412, "cpu": 157, "queued": 1202, "switches": 4, "lines": (asleep,)} | seen))
+    stall = next(each for each in stalls(observation(step), LIMITS) if each.kind == "sync-io")
+    assert (stall.asleep, stall.sure) == (53 * MS, sure)
+
+
 def sleeping(asked, began=0, ended=68):
     return BlockingCall("time.sleep", False, began * MS, ended * MS, (FRAME,), asked * MS)
 
