@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pytest_noblock.judge.first_use import taken_off
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait
 from pytest_noblock.judge.shared_turns import LEAST_NS
 from pytest_noblock.judge.stalls import surely_slept
+from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.model.concurrency import LongTurn
 from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import UNSETTLED, Limits
@@ -108,10 +110,13 @@ def _outside(turn: LongTurn, observation: Observation) -> int:
 
 
 def _together(turn: LongTurn, observation: Observation) -> int:
-    """Ns that the steps held the loop for in the turn: of each request, and of the app, what is no small part."""
+    """Ns that the steps held the loop for in the turn: of each request, and of the app, what is no small part.
+
+    What a process does once, and what a tracer may have added, no judge takes for a cause.
+    """
     probes = {each.number for each in observation.probe_exchanges}
     held: Counter[int] = Counter()
-    for each in _steps(turn, observation):
+    for each in _steps(turn, taken_off(without_tracing(observation))):
         held[each.exchange] += each.cpu + surely_slept(each)
     return sum(ns for number, ns in held.items() if ns >= LEAST_NS and number not in probes)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_noblock.judge import last_net
+from pytest_noblock.judge.first_use import taken_off
 from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.concurrency import LongTurn
 from pytest_noblock.model.limits import Limits
@@ -55,6 +56,17 @@ def test_a_sleep_in_no_step_is_told_with_what_was_measured():
 )
 def test_what_the_machine_or_a_known_step_explains_is_not_told(turn, steps, how):
     assert told(turn, *steps, **how) is None
+
+
+def test_what_a_process_does_once_is_no_missing_cause():
+    first = step(cpu=280)._replace(first_use=270 * MS)
+    observation = Observation(
+        "full", (EXCHANGE,), (first,), (Probe(LOOP, 5 * MS, 302 * MS),), long_turns=(turn(asleep=0, cpu=280),)
+    )
+    found = stalls(taken_off(observation), LIMITS)
+    assert last_net.unexplained(observation, found, LIMITS) is None
+    several = observation._replace(segments=tuple(step(cpu=45)._replace(exchange=each) for each in range(2, 8)))
+    assert last_net.unexplained(several, (), LIMITS).endswith("270 ms of it in steps that were each under the limit")
 
 
 def test_what_one_request_computes_in_no_step_is_told():

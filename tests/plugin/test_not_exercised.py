@@ -69,7 +69,7 @@ def ask(pytester, refused):
     [
         ("get('/thing')", ["GET /thing matched no route of the app (status 404), did you mean /things/"]),
         ("get('/nonsense-altogether')", ["GET /nonsense-altogether matched no route of the app (status 404)"]),
-        ("get('/things')", ["GET /things matched no route of the app (status 307), did you mean /things/"]),
+        ("get('/things')", ["GET /things matched no route of the app (status 307): the app redirects to /things/"]),
         ("post('/mine')", ["POST /mine", "405"]),
         ("get('/mine')", ["GET /mine answered 401 before its endpoint was called", "noblock.client"]),
         ("get('/numbers/x')", ["GET /numbers/x answered 422 before its endpoint was called"]),

@@ -11,7 +11,7 @@ future, which PEP 492's protocol of asyncio's tasks sets (CPython 3.11 to 3.15).
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import coroutine
 from typing import Any
 
@@ -30,6 +30,8 @@ from pytest_noblock.engine.usercode import UserCode
 
 border(__file__, inside=("_step", "_driven", "awaited"))
 
+_left: list[object] = []
+"""What belongs to runs that could not be stopped. It is kept: trio complains of a run that is thrown away."""
 _set_running_loop = asyncio._set_running_loop  # noqa: SLF001  # see above
 
 
@@ -70,8 +72,10 @@ class _Guest:
         """What trio itself does is ours, whichever of the app's tasks asked for it."""
 
         def soon(function: Callable[[], object]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: a run that could not be stopped comes back
+            try:
                 call_soon(self._as_trio(function), context=self._ours)
+            except RuntimeError:  # the loop is closed: a run that could not be stopped comes back
+                _left.append(function)
 
         return soon
 

@@ -1,6 +1,7 @@
 """Calls of apps that nobody wraps are seen where their code begins, and where it ends."""
 
 import asyncio
+import inspect
 import sys
 
 import pytest
@@ -101,7 +102,7 @@ async def compares(scope, receive, send):
     assert receive != compares
     assert len({receive, send, not_called}) == 1
     assert receive.__name__ == "not_called"
-    assert asyncio.iscoroutinefunction(receive)
+    assert inspect.iscoroutinefunction(receive)
 
 
 ENDS = ("leaves", "NoneType")

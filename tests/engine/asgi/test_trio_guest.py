@@ -22,6 +22,14 @@ async def send(_message):
     """Accepts it."""
 
 
+async def until(is_so):
+    """At most 5 s: a busy machine may let trio wait for its first tick."""
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+
+
 def on(app, user, use):
     async def main():
         async with on_trio(app, user) as wrapped:
@@ -104,12 +112,13 @@ def test_what_the_app_raises_is_raised_and_the_run_goes_on(user, kind):
 
 
 def test_a_cancelled_call_is_cancelled_on_trio_also_where_it_waits_for_asyncio(user):
-    ended = []
+    began, ended = [], []
 
     async def never():
         await asyncio.Event().wait()
 
     async def app(scope, receive, _send):
+        began.append(scope)
         try:
             await (receive() if scope else trio.sleep_forever())
         except trio.Cancelled:
@@ -119,7 +128,7 @@ def test_a_cancelled_call_is_cancelled_on_trio_also_where_it_waits_for_asyncio(u
     async def use(wrapped):
         for scope in ({}, {"receives": True}):
             call = asyncio.create_task(wrapped(scope, never, send))
-            await asyncio.sleep(0.01)
+            await until(lambda scope=scope: scope in began)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
@@ -141,7 +150,7 @@ def test_where_a_call_sits_shows_from_asyncio(user):
     async def use(wrapped):
         CURRENT.set(record)
         call = asyncio.create_task(wrapped({}, nothing, send))
-        await asyncio.sleep(0.01)
+        await until(lambda: len(trio_tasks.chains(record)) == 2)
         assert "app" in [code.co_name for code, *_ in await_chain(call)]
         assert [[code.co_name for code, *_ in chain][-1] for chain in trio_tasks.chains(record)] == ["child", "run"]
         assert trio_tasks.left_by([record]) == []
@@ -156,9 +165,10 @@ def test_where_a_call_sits_shows_from_asyncio(user):
 
 def test_a_task_that_ignores_its_cancellation_is_told(user, monkeypatch):
     monkeypatch.setattr(closing, "CLOSE_S", 0.05)
-    release = []
+    began, release = [], []
 
     async def app(_scope, _receive, _send):
+        began.append(True)
         with trio.CancelScope(shield=True):
             while not release:
                 await trio.sleep(0.02)
@@ -166,7 +176,7 @@ def test_a_task_that_ignores_its_cancellation_is_told(user, monkeypatch):
     async def leaves_one(calls):
         async with on_trio(app, user) as wrapped:
             calls.append(asyncio.create_task(wrapped({}, nothing, send)))
-            await asyncio.sleep(0.01)
+            await until(lambda: began)
 
     async def main():
         calls = []
@@ -176,5 +186,6 @@ def test_a_task_that_ignores_its_cancellation_is_told(user, monkeypatch):
             await leaves_one(calls)
         release.append(True)
         await asyncio.wait(calls)
+        await until(lambda: not trio_tasks.chains())
 
     asyncio.run(main())
