@@ -222,7 +222,7 @@ async def work(kind, how, pool=asyncio.to_thread):
     elif kind in LATER:
         await LATER[kind]()
     elif kind == "gil":
-        await pool(dumps)
+        await pool(dumps)  # gil
     else:
         (LET_GO | KEEP_THE_GIL)[kind]()
 
