@@ -242,10 +242,10 @@ def test_line_counters_see_a_round_trip_of_one_line(metered):
 
 def test_after_counters_that_gave_up_in_a_hot_loop_come_looks(metered, monkeypatch):
     """Else nobody would know which line the later steps computed in."""
-    monkeypatch.setattr(line_costs, "_BUDGET_NS", 5 * MS)
+    monkeypatch.setattr(line_costs, "_BUDGET_NS", 20 * MS)
     segments = metered(lambda: burn(60), lambda: burn(60), exact=True)
-    (counted,) = {each.frame.function for each in segments[0].lines}
-    assert (counted, segments[0].counted, segments[0].samples) == ("burn", False, ())
+    assert "burn" in {each.frame.function for each in segments[0].lines}
+    assert (segments[0].counted, segments[0].samples) == (False, ())
     assert segments[-1].lines == ()
     assert "burn" in {frame.function for sample in segments[-1].samples for frame in sample.stack}
 

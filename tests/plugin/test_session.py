@@ -18,7 +18,8 @@ def session(monkeypatch, tmp_path):
         kind = "portable" if missing else "full"
         monkeypatch.setattr(selfcheck, "meter_of_this_machine", lambda: (kind, missing))
         monkeypatch.setattr(options, "reports", lambda config: list(reports))
-        return Session(SimpleNamespace(getini={"noblock_meter": wanted}.__getitem__, rootpath=tmp_path))
+        ini = {"noblock_meter": wanted, "noblock_loop": "asyncio"}
+        return Session(SimpleNamespace(getini=ini.__getitem__, rootpath=tmp_path))
 
     return session
 

@@ -180,7 +180,7 @@ def _standard_library() -> tuple[_KnownCall, ...]:
 _SELECTORS = ("_PollLikeSelector", "EpollSelector", "KqueueSelector")
 """Of `selectors`; the first is private (CPython 3.11 to 3.14), and without it a wait by `PollSelector` is not seen."""
 
-_MULTIPROCESSING = "multiprocessing.queues", "multiprocessing.connection"
+_MULTIPROCESSING = "multiprocessing.queues", "multiprocessing.connection", "multiprocessing.pool"
 
 MODULES = (
     *("psycopg2", "psycopg.waiting", "MySQLdb.connections", *_MULTIPROCESSING),
@@ -216,13 +216,15 @@ def _c_drivers() -> list[_KnownCall]:
 
 
 def _drivers() -> list[_KnownCall]:
-    queues, connection = (sys.modules.get(name) for name in _MULTIPROCESSING)
+    queues, connection, pool = (sys.modules.get(name) for name in _MULTIPROCESSING)
     places = (
-        (getattr(queues, "Queue", None), "get"),
-        (getattr(queues, "SimpleQueue", None), "get"),
-        (getattr(connection, "_ConnectionBase", None), "recv"),  # private; without it, only the kernel's sleep is seen
+        (getattr(queues, "Queue", None), "get", _always("sleep")),
+        (getattr(queues, "SimpleQueue", None), "get", _always("sleep")),
+        # private; without it, only the kernel's sleep is seen
+        (getattr(connection, "_ConnectionBase", None), "recv", _always("sleep")),
+        (getattr(pool, "AsyncResult", None), "wait", _where("sleep", may_block.is_unready)),  # `Pool.map` waits in it
     )
-    waits = [_KnownCall(owner, name, _always("sleep")) for owner, name in places if hasattr(owner, name)]
+    waits = [_KnownCall(owner, name, effect) for owner, name, effect in places if hasattr(owner, name)]
     return [*waits, *(_KnownCall(*each) for each in driver_calls.driver_calls())]
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_noblock.engine.network.tcp_info import peer_of
 
 if TYPE_CHECKING:
+    import multiprocessing.pool
+
     from pytest_noblock.engine.network.known_calls import Effect
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
@@ -63,6 +65,10 @@ def _of_network(fileobj: Any) -> bool:
 
 def is_pending(future: concurrent.futures.Future[object], *_: object, **__: object) -> bool:
     return not future.done()
+
+
+def is_unready(result: "multiprocessing.pool.AsyncResult[object]", *_: object, **__: object) -> bool:
+    return not result.ready()
 
 
 def runs(process: "subprocess.Popen[bytes]", *_: object, **__: object) -> bool:
