@@ -44,8 +44,9 @@ def _keep(*names: str) -> None:
             return
 
 
-_keep(*(module.name for module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock.")))
 _keep("trio")
+for _module in pkgutil.walk_packages(pytest_noblock.__path__, "pytest_noblock."):
+    _keep(_module.name)  # some need a package that only those have installed who use it
 _keep("hypothesis")  # its plugin imports it at the end of a run, and trio makes it warn
 _keep("fastapi", "httpx2", "fastapi.testclient")  # without httpx2 the test client's import is a warning
 

@@ -50,7 +50,12 @@ MODEL = rows(size(lambda n: ADAPTER.validate_python(rows(n)), 2 * MS))
 ENCODED = rows(size(lambda n: jsonable_encoder(rows(n)), MS))
 BODY = json.dumps(MODEL).encode()
 PICKLED = pickle.dumps(rows(size(lambda n: pickle.loads(pickle.dumps(rows(n))), 4 * MS)))
-LOOPS = size(lambda n: sum(i for i in range(n)), MS)
+def looped(n):
+    x = 0
+    for i in range(n):
+        x += i
+
+LOOPS = size(looped, 2 * MS)
 SMALL = rows(10)
 PAGE = "<ul>\\n{% for i in numbers %}\\n\\n<li>{{ i * 3 }}</li>\\n{% endfor %}\\n</ul>\\n"
 TEMPLATES = Jinja2Templates("templates")
@@ -225,6 +230,8 @@ async def test_async(name):
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         assert (await client.request(*request, **more)).status_code == 200
 """
+RENDERS = {"app/page": 'return TEMPLATES.TemplateResponse(request, "page.html", {"numbers": NUMBERS})'}
+"""A look of a watched test may meet the page as it is joined, after its lines; the looks become rarer meanwhile."""
 WAYS = ["test_fixture", "test_client", "test_async"]
 ENCODER = "fastapi.encoders.jsonable_encoder"
 VALIDATES = ("pydantic.TypeAdapter.", "fastapi.routing.serialize_response")
@@ -276,7 +283,8 @@ def test_cpu_is_red_wherever_it_is_burned_and_named_by_weight(checks):
                 assert call.startswith(calls) if call else way != "test_fixture", (way, name, call, longest["line"])
             else:  # on a busy machine another thread may have got the GIL, and no look came: then it is the `def`
                 assert way != "test_fixture", (way, name, longest["code"], longest["call"])
-                assert f"def {longest['function']}(" in longest["code"], (way, name, found)
+                if longest["code"] != RENDERS.get(name):
+                    assert f"def {longest['function']}(" in longest["code"], (way, name, found)
         for name in ("app/loop", "raw/"):
             (longest, *_) = [finding for check in by_test[way, name] for finding in check["findings"]]
             assert (longest["kind"], longest["function"]) == ("cpu", name.strip("/").rpartition("/")[2]), (way, name)
