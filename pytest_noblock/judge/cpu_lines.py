@@ -7,7 +7,8 @@ endpoint is blamed, and the library's function is named.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from pytest_noblock.calls.callsites import def_line
@@ -47,7 +48,7 @@ _FIRST_USE = (
 
 
 class _Look(NamedTuple):
-    """A sample, and the time for which it stands: from the look before it (ns)."""
+    """A sample, and the time for which it stands (ns)."""
 
     sample: Sample
     weight: int
@@ -87,13 +88,24 @@ def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
 
 def _looks(segment: Segment) -> list[_Look]:
     """Samples in a kernel call count only where there are no others. What was taken off the CPU has no looks."""
-    before = segment.began
     looks = []
-    for sample in segment.samples:
+    for sample, (begins, ends) in zip(segment.samples, pairwise(_borders(segment)), strict=True):
         if segment.first_use or not any(frame.function == FIRST_TIME for frame in sample.stack):
-            looks.append(_Look(sample, max(1, sample.began - before)))
-        before = sample.began
+            looks.append(_Look(sample, max(1, ends - begins)))
     return [look for look in looks if may_want_gil(look.sample)] or looks
+
+
+def _borders(segment: Segment) -> Iterator[int]:
+    """Where the time begins and ends for which each look stands: half-way to when the next one asked for the GIL.
+
+    What a look saw had the GIL while the look waited for it.
+    """
+    yield segment.began
+    for sample, following in pairwise(segment.samples):
+        asked = following.due if following.gil_wait is None else following.began - following.gil_wait
+        yield (sample.began + max(sample.began, asked)) // 2
+    if segment.samples:
+        yield segment.samples[-1].began
 
 
 def _unseen(segment: Segment) -> int:

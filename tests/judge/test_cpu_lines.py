@@ -31,9 +31,9 @@ def user(line, call=None):
     return Frame("/app/main.py", line, "report", call, user=True)
 
 
-def look(at, *frames, syscall="running"):
-    """A look at the stack, `at` ms into the step."""
-    return Sample(at * MS, at * MS, at * MS, frames, syscall)
+def look(at, *frames, syscall="running", due=None):
+    """A look at the stack, `at` ms into the step; `due`: when it asked for the GIL, which it got `at` ms."""
+    return Sample((at if due is None else due) * MS, at * MS, at * MS, frames, syscall)
 
 
 def cost(line, cpu, *, hits=1, asgi=False):
@@ -53,10 +53,11 @@ def place(*looks, **more):
     ("looks", "expected"),
     [
         ([look(10, user(3)), look(20, user(4)), look(40, user(4))], (4, None, "sample")),
-        ([look(10, user(3)), look(20, user(3)), look(100, user(4))], (4, None, "sample")),
+        ([look(10, user(3)), look(20, user(3)), look(100, user(4), due=30)], (4, None, "sample")),
+        ([look(15, user(3)), look(50, user(3)), look(112, user(4), due=107)], (3, None, "sample")),
         ([look(50, user(3, "io.StringIO")), look(100, user(3, "csv.reader")), look(101, user(3))],
          (3, "io.StringIO", "sample")),
-        ([look(30, user(3)), look(90, ENCODER, ROUTE, ROUTER)],
+        ([look(30, user(3)), look(90, ENCODER, ROUTE, ROUTER, due=40)],
          (DEF, "fastapi.encoders.jsonable_encoder", "endpoint")),
         ([look(60, user(3)), look(90, ENCODER, ROUTE, ROUTER)], (3, None, "sample")),
         ([look(50, ENCODER, ROUTE, ROUTER), look(60, RENDER, ROUTE, ROUTER)],
@@ -68,8 +69,8 @@ def place(*looks, **more):
         ([], (DEF, None, "endpoint")),
         ([look(20, user(3))], (DEF, None, "endpoint")),
     ],
-    ids="most-often longest heaviest-call framework user-line heavier-function never-contextlib behind-middleware "
-    "in-middleware called-by-user unseen unseen-end".split(),
+    ids="most-often longest in-between heaviest-call framework user-line heavier-function never-contextlib "
+    "behind-middleware in-middleware called-by-user unseen unseen-end".split(),
 )  # fmt: skip
 def test_a_line_is_blamed_by_the_time_for_which_looks_show_it(looks, expected):
     assert place(*looks) == expected
