@@ -14,6 +14,7 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi import closing, lifespan
 from pytest_noblock.engine.asgi.lifespan import Lifespan, LifespanFailed, not_finished, sits_at
 from pytest_noblock.engine.asgi.own_loops import hosted, new_loop
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
 from pytest_noblock.engine.now import now, read_file
@@ -239,7 +240,7 @@ class AppThread:
         return sits_at(self._frames(), self._user)
 
     def _frames(self) -> list[RawFrame]:
-        return capture(sys._current_frames().get(self._thread.ident or 0))
+        return capture(current_frames().get(self._thread.ident or 0))
 
     def _run(self) -> None:
         CURRENT.set(OURS)  # what the loop itself needs is not the app's

@@ -6,13 +6,13 @@ where the app's lifespan fails, and why that was stands in the log `uvicorn.erro
 
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.asgi.lifespan import LIMIT_S, LifespanFailed, sits_at
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.now import now, sleep
@@ -94,7 +94,7 @@ class ServerThread:
         return "its log says why" if self._ended_by is None else shown(self._ended_by)
 
     def _sits(self) -> str:
-        return sits_at(capture(sys._current_frames().get(self._thread.ident or 0)), self._user)
+        return sits_at(capture(current_frames().get(self._thread.ident or 0)), self._user)
 
 
 def _server(app: ASGIApp) -> "uvicorn.Server":

@@ -6,12 +6,12 @@ thread that made the watchdog. The rest runs on the watchdog's own thread, excep
 """
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Container
 from typing import Protocol
 
 from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, read_file, sleep, thread_cpu
 from pytest_noblock.engine.stacks import RawFrame, capture
@@ -235,7 +235,7 @@ class Watchdog:
         taken = []
         for ident, (_native, step, began) in list(self._running.items()):
             wanted = moment - began >= self.after // 2 and step not in not_of
-            frames = capture(sys._current_frames().get(ident)) if wanted else []
+            frames = capture(current_frames().get(ident)) if wanted else []
             if frames and self._runs(ident, step):
                 taken.append((ident, RawSample(step, moment, frames)))
         self.samples.extend(sample for _, sample in taken)

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, line_of
 from pytest_noblock.engine.usercode import UserCode
@@ -166,7 +167,7 @@ def _inside(waiting: object) -> object:
 def _worker_lines(user: UserCode) -> Iterator[Frame]:
     """The innermost user line of each thread that is neither the loop's nor the test's."""
     others_than = {threading.get_ident(), threading.main_thread().ident}
-    for ident, running in sys._current_frames().items():
+    for ident, running in current_frames().items():
         frame = None if ident in others_than else user_frame(as_stack(capture(running), user))
         if frame is not None:
             yield frame

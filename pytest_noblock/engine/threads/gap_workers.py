@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
@@ -146,7 +147,7 @@ def other_stacks() -> Stacks:
     preempt the calling thread. Then the others go on.
     """
     own = threading.get_ident()
-    return {ident: capture(frame) for ident, frame in sys._current_frames().items() if ident != own}
+    return {ident: capture(frame) for ident, frame in current_frames().items() if ident != own}
 
 
 def _running_stack() -> list[RawFrame]:

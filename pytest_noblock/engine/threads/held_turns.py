@@ -4,11 +4,11 @@ In a watched test such a step is nobody's: the test may have made it, or the app
 sees it: it wakes twice, and the loop is in the same turn, and does not poll. All of it runs on the watchdog's thread.
 """
 
-import sys
 from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import queued
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.usercode import UserCode
@@ -93,7 +93,7 @@ class HeldTurns:
 
 def _in_turn(ident: int) -> list[RawFrame]:
     """The stack of the loop thread in its turn, innermost first; empty where the loop polls, or does not turn."""
-    top = frame = sys._current_frames().get(ident)
+    top = frame = current_frames().get(ident)
     called: list[str] = []
     while frame is not None and frame.f_code.co_name != _TURN:
         called.append(frame.f_code.co_name)

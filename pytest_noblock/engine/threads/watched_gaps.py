@@ -6,13 +6,13 @@ right after the C call that kept it.
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import Clock, queued, voluntary_switches
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
@@ -113,7 +113,7 @@ class WatchedGaps:
     def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
         if asleep >= self._after and len(self._gaps) < _MOST_GAPS:
-            stacks = {ident: capture(frame) for ident, frame in sys._current_frames().items()}
+            stacks = {ident: capture(frame) for ident, frame in current_frames().items()}
             under_way = self._at(due)
             awaits = [each for request in under_way for each in _awaits(request)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
@@ -209,7 +209,7 @@ def _endpoints(under_way: Sequence[UnderWay]) -> Iterator[tuple[int, list[RawFra
 
 def _in_step(ident: int) -> list[RawFrame]:
     """The stack of a loop thread that starts a thread, from the call on. The new thread took the GIL at once."""
-    frame = top = sys._current_frames().get(ident)
+    frame = top = current_frames().get(ident)
     for _ in range(_FRAMES_OF_START):
         if frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
             while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):

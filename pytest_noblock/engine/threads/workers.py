@@ -11,13 +11,13 @@ Neither library has a public way to ask. What is read instead, where it was seen
 
 import asyncio
 import os
-import sys
 import threading
 from collections.abc import Callable, Container, Iterable
 from contextvars import Context
 from types import FrameType
 from typing import Any
 
+from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import close_fd, open_fd, read_fd
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import is_the_apps, worked
@@ -47,7 +47,7 @@ def _default_executor(loop: asyncio.AbstractEventLoop) -> Any:
 
 def at_work(threads: Iterable[threading.Thread]) -> int:
     """How many of anyio's workers do not wait for work."""
-    running = sys._current_frames()
+    running = current_frames()
     return sum(_works(running.get(thread.ident or 0)) for thread in threads)
 
 
@@ -64,7 +64,7 @@ def context_of(ident: int) -> Context | None:
 
     anyio (4.9 to 4.16) has it in the local `context` of `WorkerThread.run`.
     """
-    frame = sys._current_frames().get(ident)
+    frame = current_frames().get(ident)
     while frame is not None and not (frame.f_code.co_name == "run" and frame.f_code.co_filename.endswith(_ANYIO_FILE)):
         frame = frame.f_back
     found = frame.f_locals.get("context") if frame is not None else None
@@ -73,7 +73,7 @@ def context_of(ident: int) -> Context | None:
 
 def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFrame]]:
     """The stacks of the threads that are in user code."""
-    running = sys._current_frames()
+    running = current_frames()
     stacks = [capture(running.get(thread.ident or 0)) for thread in threads]
     return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
 
