@@ -11,7 +11,7 @@ from pytest_noblock.engine.current_frames import current_frames
 
 @pytest.fixture
 def collecting():
-    """Garbage is collected at every chance, and each collection asks for the frames, as a finalizer with a look does."""
+    """Garbage is collected at every chance. Each collection asks for the frames, as a finalizer with a look does."""
     asked = []
 
     def ask(phase, _info):
