@@ -125,6 +125,8 @@ class LongTurn:
     deducted: int
     """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work, the
     client's among it."""
+    others_cpu: int = 0
+    """Ns that the other threads of the process computed."""
 
 
 @dataclass(frozen=True, slots=True)

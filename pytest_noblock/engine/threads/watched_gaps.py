@@ -34,6 +34,8 @@ _OFTEN = 20
 keeps the GIL for 30 to 60 us each time: half a per cent of the time at 10 ms."""
 
 
+_ONE_IN = 10
+"""A thread that keeps the GIL and computes does so for one in so many ns at least; see `judge.gil_waits`."""
 _FRAMES_OF_START = 8
 """`Thread.start`, and what it waits in, are so many frames at most, before our wrappers around it come."""
 
@@ -80,6 +82,8 @@ class _RawGap(NamedTuple):
     awaits: list[tuple[int, list[RawFrame]]]
     """Where the requests wait: the numbers of their exchanges, and the await chains of their tasks or, where the loop
     thread is in a step, its stack; the `def` of the endpoint. Those that wait for a worker come first."""
+    idle: bool
+    """Whether the whole process computed next to nothing: a thread kept the GIL and slept."""
 
 
 class WatchedGaps:
@@ -118,11 +122,13 @@ class WatchedGaps:
             awaits = [each for request in under_way for each in _awaits(request)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             if under_way:
-                threads = self._threads(due, stacks, under_way)
+                marks, present = self._marks_before(due), read_clocks(now())
+                threads = self._threads(due, stacks, under_way, marks, present) if marks and present else []
                 others = sum(each.cpu for each in threads)
+                idle = marks is not None and present is not None and _ONE_IN * _computed(marks, present) < asleep
                 awaits = [*sorted(awaits, key=_waits_for_no_worker), *_endpoints(under_way)]
                 most = threads[:_MOST_THREADS]
-                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits))
+                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits, idle))
 
     def _at(self, moment: int) -> list[UnderWay]:
         """The requests under way then (ns)."""
@@ -146,13 +152,16 @@ class WatchedGaps:
                 look(requests)
         return self._after if self._wakes <= _OFTEN else 2 * self._after
 
-    def _threads(self, due: int, stacks: dict[int, list[RawFrame]], under_way: Sequence[UnderWay]) -> list[_Thread]:
-        """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
+    def _marks_before(self, due: int) -> Marks | None:
+        """The last ones that were made by then (ns)."""
         before = (each for each in (self._marks, *self._marks_of_steps()) if each is not None and each.at <= due)
-        marks = max(before, key=lambda each: each.at, default=None)
-        present = read_clocks(now())
-        if marks is None or present is None:
-            return []
+        return max(before, key=lambda each: each.at, default=None)
+
+    @staticmethod
+    def _threads(
+        due: int, stacks: dict[int, list[RawFrame]], under_way: Sequence[UnderWay], marks: Marks, present: Marks
+    ) -> list[_Thread]:
+        """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
         loops, runners = [each.loop for each in under_way], {each.ident for each in under_way}
         threads = [
             _Thread(
@@ -168,11 +177,16 @@ class WatchedGaps:
         return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
 
     def gaps(self, user: UserCode) -> "tuple[Gap, ...]":
-        """All gaps in which an app's thread burned most, once the test is over."""
+        """All gaps in which an app's thread burned most, or nobody burned, once the test is over."""
         return tuple(_gaps(self._gaps, user))
 
     def __bool__(self) -> bool:
         return bool(self._gaps)
+
+
+def _computed(marks: Marks, present: Marks) -> int:
+    """CPU (ns) of the whole process between the two: collections and native threads as well, and the watchdog."""
+    return present.process + present.collected - marks.process - marks.collected
 
 
 def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
@@ -232,7 +246,7 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
     for gap in raw:
         apps = [each for each in gap.threads if not each.runs_loop and (each.is_the_apps or _runs_app(each, user))]
         strangers = max((each.cpu for each in gap.threads if each not in apps), default=0)
-        if apps and 2 * strangers < apps[0].cpu:  # else nobody knows which of them kept it
+        if gap.idle or (apps and 2 * strangers < apps[0].cpu):  # else nobody knows which of them kept it
             number, awaited = _first_at_user_line(gap.awaits, user)
             yield Gap(
                 began=gap.due,

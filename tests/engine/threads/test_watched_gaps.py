@@ -187,7 +187,14 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     request.record.sent = 0
     gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks, read_clocks(now())])
     gaps.woke(now(), now() + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
-    assert gaps.gaps(user) == ()
+    (gap,) = gaps.gaps(user)
+    assert gap.workers == ()  # nobody computed in the wait
+
+
+def test_a_wait_in_which_nobody_computed_is_kept_without_a_worker(user):
+    (gap,) = waited(user)
+    assert gap.workers == ()
+    assert gap.others_cpu < 10 * MS
 
 
 def test_it_wakes_again_while_a_request_is_under_way_and_more_rarely_later():
