@@ -15,9 +15,11 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from pytest_noblock.calls.callsites import Bound, Imported, annotated_return, parsed
+from pytest_noblock.calls.bindings import Bound, Imported
 from pytest_noblock.calls.public_names import ancestors, class_contents, found_at, is_a, module_contents, path_of
 from pytest_noblock.calls.scopes import Place
+from pytest_noblock.calls.sources import parsed
+from pytest_noblock.calls.written import annotated_return
 
 NO_OBJECT = object()
 """Stands for an object of which only the type is known."""

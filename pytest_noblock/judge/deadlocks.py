@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from pytest_noblock.calls.callsites import Function, functions_at, own_nodes
+from pytest_noblock.calls.sources import Function, functions_at, own_nodes
 from pytest_noblock.model.frames import Frame
 
 _LOCKS = re.compile(r"^threading\.(?:Lock|Semaphore|BoundedSemaphore|Condition)\b")

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.names import source_line
+from pytest_noblock.calls.sources import def_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.grouping import Shown
 from pytest_noblock.judge.stalls import surely_slept

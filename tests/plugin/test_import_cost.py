@@ -33,7 +33,10 @@ JUDGEMENT = """
     model.check model.finding model.rules model.stall plugin.outcome plugin.telling report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
-NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
+NAMING = """
+    calls.bindings calls.callsites calls.inference calls.names calls.public_names calls.resolve calls.sources
+    calls.written
+"""
 FIXTURE = """
     checks.checker checks.sendable checks.unanswered client engine.asgi.app_thread engine.observe
     engine.probing.probes engine.steps.line_costs

@@ -326,7 +326,7 @@ def _line(code: CodeType, line: int) -> int:
     """The line; the `def` where a whole function is meant, whose first line may be a decorator's."""
     if line != code.co_firstlineno:
         return line
-    from pytest_noblock.calls.callsites import def_line  # most tests name no call
+    from pytest_noblock.calls.sources import def_line  # most tests name no call
 
     return def_line(code.co_filename, line, code.co_name)
 

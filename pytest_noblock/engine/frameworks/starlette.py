@@ -177,7 +177,7 @@ def _own_attributes(thing: object) -> dict[str, object]:
 
 
 def _line_of_def(code: CodeType) -> int:
-    from pytest_noblock.calls.callsites import def_line  # most tests name no call
+    from pytest_noblock.calls.sources import def_line  # most tests name no call
 
     return def_line(code.co_filename, code.co_firstlineno, code.co_name)
 
