@@ -1,42 +1,30 @@
 """What is known of a call by its dotted name: whether it blocks, how, and the async way to write it.
 
-Pure look-ups in `calls.table`.
+Pure look-ups in `calls.tables`.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pytest_noblock.calls.table import (
-    CONNECTING,
-    FRAMEWORK,
-    HANDS_OVER,
-    HARMLESS,
-    HERE,
-    INSIDE_GIL,
-    LONG,
-    MODULES,
-    NETWORK,
-    OF_DATA,
-    ON_THE_WAY,
-    OUTSIDE_GIL,
-    PICKLING,
-    PLUMBING,
-    PREPARING,
-    SERVED,
-    SYNC,
-    THREADS,
-    WAITING,
-)
+from pytest_noblock.calls.tables import computations, special_names, threads, waits
 
 _CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
-    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
+    frozenset(names.split())
+    for names in (
+        special_names.CONNECTING,
+        special_names.PREPARING,
+        special_names.HARMLESS,
+        special_names.SYNC,
+        waits.LONG,
+    )
 )
 _HANDS_OVER, _OF_DATA, _PICKLING = (
-    tuple(f"{name}." for name in names.split()) for names in (HANDS_OVER, OF_DATA, PICKLING)
+    tuple(f"{name}." for name in names.split())
+    for names in (computations.HANDS_OVER, computations.OF_DATA, computations.PICKLING)
 )
-_PLUMBING = tuple(f"{name}." for name in PLUMBING.split())
-_ON_THE_WAY = tuple(f"{name}." for name in ON_THE_WAY.split())
-KNOWN_MODULES = frozenset(MODULES.split())
+_PLUMBING = tuple(f"{name}." for name in special_names.PLUMBING.split())
+_ON_THE_WAY = tuple(f"{name}." for name in special_names.ON_THE_WAY.split())
+KNOWN_MODULES = frozenset(special_names.MODULES.split())
 """Dotted names of modules that look like names of classes."""
 IN_THREAD = "await asyncio.to_thread({call}, ...)"
 """How most calls are moved to a thread; `{call}` is the call's name."""
@@ -124,13 +112,13 @@ def _is_async_part(part: str) -> bool:
 
 def _entries() -> Iterator[Entry]:
     tables = (
-        (NETWORK, "network"),
-        (WAITING, ""),
-        (OUTSIDE_GIL, "outside"),
-        (INSIDE_GIL, "inside"),
-        (FRAMEWORK, "framework"),
+        (waits.NETWORK, "network"),
+        (waits.WAITING, ""),
+        (computations.OUTSIDE_GIL, "outside"),
+        (computations.INSIDE_GIL, "inside"),
+        (computations.FRAMEWORK, "framework"),
     )
-    threads = {prefix: text for prefixes, text in THREADS.items() for prefix in prefixes.split()}
+    ways = {prefix: text for prefixes, text in threads.THREADS.items() for prefix in prefixes.split()}
     for rows, kind in tables:
         for prefixes, instead in rows.items():
             for prefix in prefixes.split():
@@ -142,19 +130,19 @@ def _entries() -> Iterator[Entry]:
                     says_all=kind == "framework",
                     hands_over=f"{prefix}.".startswith(_HANDS_OVER),
                     of_data=f"{prefix}.".startswith(_OF_DATA) and not f"{prefix}.".startswith(_HANDS_OVER),
-                    only_here=prefix in HERE.split(),
+                    only_here=prefix in computations.HERE.split(),
                     frees_gil=kind == "outside" or prefix == "sqlite3",
-                    thread=_thread_way(prefix, threads),
+                    thread=_thread_way(prefix, ways),
                 )
 
 
-_SERVED = {name: text for names, text in SERVED.items() for name in names.split()}
+_SERVED = {name: text for names, text in computations.SERVED.items() for name in names.split()}
 
 
-def _thread_way(prefix: str, threads: dict[str, str]) -> str:
+def _thread_way(prefix: str, ways: dict[str, str]) -> str:
     parts = prefix.split(".")
-    ways = (threads.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
-    return next((way for way in ways if way is not None), IN_THREAD)
+    longest_first = (ways.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next((way for way in longest_first if way is not None), IN_THREAD)
 
 
 TABLE = {entry.prefix: entry for entry in _entries()}
