@@ -38,8 +38,8 @@ NAMING = """
     calls.written
 """
 FIXTURE = """
-    checks.checker checks.sendable checks.unanswered client engine.asgi.app_thread engine.observe
-    engine.probing.probes engine.steps.line_costs
+    checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
+    engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs
     judge.confirmation
 """
 """What the fixture needs, and no watched test."""
