@@ -23,7 +23,8 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.watching
+    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.run_summary
+    plugin.watching
     report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
     sweep.route sweep.routes sweep.seen sweep.walk
 """
@@ -46,7 +47,7 @@ FIXTURE = """
 BACKGROUND = "judge.background"
 """What needs a background task."""
 REPORT = """
-    plugin.ci plugin.project report.files report.formats report.grouped report.growing report.routes report.whole
+    plugin.ci plugin.project plugin.report_files report.files report.formats report.grouped report.growing report.routes report.whole
     report.wire
 """
 """What needs a report file."""
