@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_noblock.checks import assemble
 from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import Plan
-from pytest_noblock.judge import capacity, first_use, gil, grouping, inconclusive, last_net, shared_turns, traced
+from pytest_noblock.judge import (
+    capacity,
+    first_use,
+    gil,
+    grouping,
+    inconclusive,
+    last_net,
+    not_findings,
+    probe_waits,
+    shared_turns,
+    traced,
+)
 from pytest_noblock.judge.stalls import of_probes_in_doubt
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
@@ -60,7 +71,7 @@ def judged(subject: Subject, shown: Shown, rules: Rules) -> Check:
     """The check of the request."""
     observation, exchange, sure, limits = shown.observation, shown.exchange, shown.sure, rules.plan.limits
     found, cold = rules.findings(shown.found), rules.findings(shown.warm_up)
-    notes = (*grouping.notes(sure, found, cold, limits), *_notes(shown, rules))
+    notes = (*not_findings.notes(sure, found, cold, limits), *_notes(shown, rules))
     reason = _not_measured(observation, rules) or last_net.unexplained(observation, shown.found, limits)
     held = assemble.held(exchange, observation.segments, sure)
     taken = capacity.shares(observation, held, sure)
@@ -73,8 +84,8 @@ def judged(subject: Subject, shown: Shown, rules: Rules) -> Check:
         loop_ns=held,
         steps=assemble.steps(exchange, observation.segments),
         max_total=limits.max_total,
-        almost=grouping.almost(sure, found, cold, limits),
-        probes=grouping.probe_waits(observation, sure),
+        almost=not_findings.almost(sure, found, cold, limits),
+        probes=probe_waits.probe_waits(observation, sure),
         probe_runs=observation.probes,
         capacity=capacity.words(taken),
         scarce_ns=capacity.scarcest(taken),

@@ -30,7 +30,7 @@ UNEVENTFUL = f"""{INERT}
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
-    judge.grouping judge.near judge.stalls judge.traced judge.turns
+    judge.grouping judge.near judge.not_findings judge.stalls judge.traced judge.turns
     model.check model.finding model.rules model.stall plugin.outcome plugin.telling report.evidence report.failure
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
@@ -47,8 +47,8 @@ FIXTURE = """
 BACKGROUND = "judge.background"
 """What needs a background task."""
 REPORT = """
-    plugin.ci plugin.project plugin.report_files report.files report.formats report.grouped report.growing report.routes report.whole
-    report.wire
+    plugin.ci plugin.project plugin.report_files report.files report.formats report.grouped report.growing
+    report.routes report.whole report.wire
 """
 """What needs a report file."""
 
