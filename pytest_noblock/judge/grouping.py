@@ -15,7 +15,7 @@ from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, Kind, StallKind
 from pytest_noblock.model.observation import Phase
-from pytest_noblock.model.stall import Stall
+from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 from pytest_noblock.model.where import Where
 
@@ -78,11 +78,8 @@ def _join_unseen(groups: dict[_Group, list[Stall]]) -> None:
 
 def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
     worst = max(group, key=lambda stall: stall.blocked_ns)
-    place = worst.place
-    frame = place.frame
-    call = place.call or (frame.call if frame else library_call(place.stack))
-    if place.evidence == "hot loop" and not _is_loop(call, frame):
-        call = None  # the loop computed, and not what its first line happens to call
+    place, frame = worst.place, worst.place.frame
+    call = _call(place)
     code = source_line(frame.file, frame.line) if frame else None
     where = _shown(where_of(worst), shown) if advised or frame is None else Where(None)
     return Finding(
@@ -97,11 +94,7 @@ def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
         function=frame.written_in if frame else None,
         code=code,
         call=call,
-        replacement=advice.replacement(
-            call, worst.kind, where=where, code=code, by_framework=place.evidence == "endpoint", held=worst.held
-        )
-        if advised
-        else "",
+        replacement=_advice(worst, call, where, code) if advised else "",
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),
@@ -117,6 +110,19 @@ def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
         role=where.role,
         requests=worst.requests,
     )
+
+
+def _advice(worst: Stall, call: str | None, where: Where, code: str | None) -> str:
+    by_framework = worst.place.evidence == "endpoint"
+    return advice.replacement(call, worst.kind, where=where, code=code, by_framework=by_framework, held=worst.held)
+
+
+def _call(place: BlamedLine) -> str | None:
+    frame = place.frame
+    call = place.call or (frame.call if frame else library_call(place.stack))
+    if place.evidence == "hot loop" and not _is_loop(call, frame):
+        return None  # the loop computed, and not what its first line happens to call
+    return call
 
 
 def _is_loop(call: str | None, frame: Frame | None) -> bool:
