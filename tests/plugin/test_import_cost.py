@@ -40,7 +40,7 @@ NAMING = """
 """
 FIXTURE = """
     checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
-    engine.asgi.app_thread engine.observe engine.probing.probes engine.steps.line_costs
+    engine.asgi.app_thread engine.frameworks.answerer engine.observe engine.probing.probes engine.steps.line_costs
     judge.confirmation
 """
 """What the fixture needs, and no watched test."""

@@ -40,7 +40,7 @@ from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.stacks import RawFrame, first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange, Left
+from pytest_noblock.model.observation import Answerer, Exchange, Left
 
 MODULES = ("starlette.background", *reached.MODULES)
 """The modules that `patches` patches, as far as they are imported."""
@@ -199,8 +199,14 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
         framework=_starlette_version() if remains.of_starlette else None,
         left=tuple(_left(record, user)),
         defined=_defined_at(remains, user),
-        answered=reached.answerer(record, user) if entered is False else None,
+        answered=_answerer(record, user) if entered is False else None,
     )
+
+
+def _answerer(record: LiveExchange, user: UserCode) -> Answerer | None:
+    from pytest_noblock.engine.frameworks.answerer import answerer  # most requests reach their endpoint
+
+    return answerer(record, user)
 
 
 def _left(record: LiveExchange, user: UserCode) -> Iterator[Left]:
