@@ -5,7 +5,7 @@ import types
 
 from pytest_noblock.calls.sources import COMPREHENSIONS, defines, functions_at, own_nodes, statements_of_module
 
-_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def awaits(file: str, line: int, function: str) -> bool:
@@ -30,7 +30,7 @@ def consumes(file: str, line: int, call: str) -> bool:
 
 
 def _is_await(node: ast.AST) -> bool:
-    return isinstance(node, _AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
+    return isinstance(node, AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
 
 
 def _calls_on(file: str, line: int) -> list[ast.Call]:

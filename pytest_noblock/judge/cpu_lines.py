@@ -167,9 +167,7 @@ def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
     defined = exchange.defined if exchange is not None and place.frame is None else None
     if defined is None:
         return place
-    return BlamedLine(
-        defined._replace(line=def_line(defined.file, defined.line, defined.function)), place.stack, "endpoint"
-    )
+    return BlamedLine(_at_def(defined), place.stack, "endpoint")
 
 
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:
