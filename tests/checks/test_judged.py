@@ -43,7 +43,8 @@ def test_of_copies_it_is_said_how_many_were_not_measured():
 
 
 def test_of_redirects_the_last_answer_counts():
-    assert told(REFUSED, ANSWERED).outcome == "passed"
+    check = told(REFUSED, ANSWERED)
+    assert (check.outcome, check.exchange) == ("passed", ANSWERED)
 
 
 def test_a_test_that_takes_any_answer_has_a_note_in_its_place():
