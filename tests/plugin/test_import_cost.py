@@ -41,7 +41,7 @@ NAMING = """
 FIXTURE = """
     checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
     engine.asgi.app_thread engine.frameworks.answerer engine.observe engine.probing.probes engine.steps.line_costs
-    judge.confirmation
+    judge.confirmation plugin.app_of_test
 """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background"
