@@ -35,8 +35,8 @@ JUDGEMENT = """
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = """
-    calls.bindings calls.callsites calls.inference calls.names calls.public_names calls.resolve calls.sources
-    calls.written
+    calls.bindings calls.callsites calls.frame_names calls.inference calls.names calls.public_names calls.resolve
+    calls.sources calls.written
 """
 FIXTURE = """
     checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
