@@ -69,3 +69,12 @@ def test_a_tree_that_another_thread_spoiled_is_made_once_more(monkeypatch):
     monkeypatch.setattr(sources.ast, "parse", parse)
     assert sources.parsed("a.b", mode="eval").body.attr == "b"
     assert sources.parsed("a b") is None
+
+
+def test_what_is_read_out_of_a_source_is_read_once_until_it_changes(write):
+    code = write("f()")
+    reads = []
+    read = lambda: sources.source_of(code.co_filename).once("key", lambda: reads.append(1) or len(reads))  # noqa: E731
+    assert [read(), read()] == [1, 1]
+    pathlib.Path(code.co_filename).write_text("longer()\n", encoding="utf-8")
+    assert [read(), read()] == [2, 2]
