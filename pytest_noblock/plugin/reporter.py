@@ -41,7 +41,7 @@ def _is_whole(config: pytest.Config) -> bool:
     return not part and not selected
 
 
-def _not_green(session: pytest.Session, code: "int | pytest.ExitCode" = pytest.ExitCode.TESTS_FAILED) -> None:
+def not_green(session: pytest.Session, code: "int | pytest.ExitCode" = pytest.ExitCode.TESTS_FAILED) -> None:
     """Gives a run that would be green this exit code."""
     if session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = code
@@ -174,20 +174,20 @@ class Reporter:
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._unchanged = list(self._reports.unchanged()) if self._reports else []
         if self._unwritten:
-            _not_green(session)
+            not_green(session)
 
     def _judge_sweep(self, session: pytest.Session) -> None:
         if self._sweep is None:
             return
         measured = self._routes.measured if self._routes is not None else set()
-        _not_green(session, self._sweep.judge(self._swept, measured))
+        not_green(session, self._sweep.judge(self._swept, measured))
 
     def _judge_routes(self, session: pytest.Session) -> None:
         if self._routes is None or not self._collected:
             return
         self._routes.judge(self._collected.by_test, swept=self._sweep is not None)
         if self._routes.failed is not None:
-            _not_green(session)
+            not_green(session)
 
     def _judge_baseline(self, session: pytest.Session, exitstatus: int) -> None:
         if self._baseline is None:
@@ -200,7 +200,7 @@ class Reporter:
         report = {"environment": self._environment(()), "checks": records}
         self._baseline.judge(report, to_the_end=not stopped, warns=self._warns)
         if self._baseline.problem is not None:
-            _not_green(session)
+            not_green(session)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -218,7 +218,7 @@ class Reporter:
         """Keeps faults of ours that belong to no test; where there are any, the run is not green."""
         self._add_faults(where, faults.taken())
         if self._session is not None and self._faults.red:
-            _not_green(self._session)
+            not_green(self._session)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         with GUARD:
