@@ -34,6 +34,7 @@ JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
     judge.grouping judge.near judge.not_findings judge.stalls judge.traced judge.turns
     model.check model.finding model.rules model.stall plugin.outcome plugin.telling report.evidence report.failure
+    report.finding_rows report.harms report.why
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
 NAMING = """
