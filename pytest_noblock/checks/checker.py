@@ -12,8 +12,8 @@ from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.sending import GIVE_UP_S, Sender
 from pytest_noblock.engine.asgi.app_thread import AppThread, InForkedChild, LoopBlocked, LoopEnded
 from pytest_noblock.engine.asgi.transport import AppTransport
-from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.frameworks.http_client import httpx
+from pytest_noblock.engine.frameworks.shown_routes import paths_of
 from pytest_noblock.engine.guard import fault
 from pytest_noblock.engine.many.flights import Many, ManyRun
 from pytest_noblock.engine.observe import NotAnswered, Request, Run, RunContext, Stuck
@@ -196,7 +196,7 @@ class Checker:
 
     def _paths(self) -> inconclusive.Paths:
         app = self._app.given
-        return inconclusive.Paths(starlette.paths_of(app), starlette.paths_of(app, "WebSocketRoute"))
+        return inconclusive.Paths(paths_of(app), paths_of(app, "WebSocketRoute"))
 
     def _relative(self, frame: Frame | None) -> Frame | None:
         return frame.named(self._user.relative(frame.file)) if frame else None
