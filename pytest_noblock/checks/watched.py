@@ -113,20 +113,17 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
     told = assemble.told(found, relative)
     sure, notes = _concluded(exchange, found, told, rules, relative) if found else ((), ())
     held = assemble.held(exchange, segments, sure)
+    notes = (
+        *notes,
+        *assemble.doubts(segments, exchange, sure),
+        *_unjudged(run, exchange, rules.limits, relative),
+        *assemble.left(exchange, rules.limits, relative),
+        *_answered_elsewhere(exchange, relative),
+    )
     check = assemble.measured(
         subject,
         exchange,
-        Verdict(
-            sure,
-            (
-                *notes,
-                *assemble.doubts(segments, exchange, sure),
-                *_unjudged(run, exchange, rules.limits, relative),
-                *assemble.left(exchange, rules.limits, relative),
-                *_answered_elsewhere(exchange, relative),
-            ),
-            inconclusive.unseen(exchange),
-        ),
+        Verdict(sure, notes, inconclusive.unseen(exchange)),
         relative,
         loop=observation.loop,
         loop_ns=held,

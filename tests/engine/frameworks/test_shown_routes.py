@@ -41,6 +41,10 @@ class _RoutesMethod:
         return []
 
 
+class _RoutesTable:
+    routes = {"/a": None}  # noqa: RUF012
+
+
 class _RaisingRoutes:
     @property
     def routes(self):
@@ -58,7 +62,9 @@ async def bare(scope, receive, send): ...
 
 
 @pytest.mark.parametrize(
-    "odd", [_RoutesMethod(), _RaisingRoutes(), _AnswersAnything(), bare], ids=lambda app: type(app).__name__
+    "odd",
+    [_RoutesMethod(), _RoutesTable(), _RaisingRoutes(), _AnswersAnything(), bare],
+    ids=lambda app: type(app).__name__,
 )
 def test_an_app_is_any_callable_and_nothing_else_is_asked_of_it(odd):
     assert paths_of(odd) == []
