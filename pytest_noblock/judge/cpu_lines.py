@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.known import is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.names import source_line
+from pytest_noblock.calls.sources import def_line
 from pytest_noblock.judge.attribution import of_line
 from pytest_noblock.judge.gil_waits import may_want_gil
 from pytest_noblock.model.finding import Evidence
@@ -167,9 +167,7 @@ def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
     defined = exchange.defined if exchange is not None and place.frame is None else None
     if defined is None:
         return place
-    return BlamedLine(
-        defined._replace(line=def_line(defined.file, defined.line, defined.function)), place.stack, "endpoint"
-    )
+    return BlamedLine(_at_def(defined), place.stack, "endpoint")
 
 
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:
