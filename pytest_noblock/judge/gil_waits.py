@@ -7,6 +7,8 @@ wait for the GIL shows many switches, and one long sleep shows one switch.
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pytest_noblock.judge import own_sleeps
+from pytest_noblock.judge.own_sleeps import in_own_wait, may_want_gil
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -54,9 +56,6 @@ host takes from a virtual machine counts neither as CPU nor as run-queue delay. 
 _HANDS_OVER_AFTER_NS = 4 * SWITCH_INTERVAL_NS // 5
 """Ns, a little under the switch interval: nobody made a thread hand over the GIL that had it for less."""
 
-_GIL_SYSCALLS = ("futex", "running", "unknown")
-"""Values of `Sample.syscall` in which a thread may be waiting for the GIL."""
-
 
 def looks_like_gil_wait(switches: int, waited: int) -> bool:
     """Whether a thread that waited for `waited` ns, with so many voluntary switches, may have waited for the GIL."""
@@ -78,12 +77,7 @@ def is_lost_in_queue(asleep: int, queued: int | None) -> bool:
 
 def seen_asleep(segment: Segment) -> bool:
     """Whether a look met the loop thread in a kernel call that waits, and not for the GIL."""
-    return not all(map(may_want_gil, segment.samples))
-
-
-def may_want_gil(sample: Sample) -> bool:
-    """Whether the sample shows the loop thread computing, or in a kernel call that may be a wait for the GIL."""
-    return sample.syscall in _GIL_SYSCALLS
+    return any(map(in_own_wait, segment.samples))
 
 
 def waited_for_watchdog(segment: Segment) -> int:
@@ -108,20 +102,30 @@ def waited_for_threads(segment: Segment) -> int:
     return min(segment.asleep, waits * _NS_OF_ONE_WAKE)
 
 
-def slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
-    """Whether one run proves that the app itself slept; for the full meter.
+def slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:
+    """Whether one run proves that the app itself slept for the ns that are `needed`; for the full meter.
 
     After a switch interval another thread may make the loop thread hand over the GIL. On a busy machine the other
     thread then waits for a processor, and the loop thread sleeps for as long. This did not happen where the loop
-    thread was seen in another wait, or had the GIL for less than the interval, or where nobody else had the GIL for
-    long. In all other cases a user line must have been sampled, and the watchdog's samples must not explain the sleep.
+    thread was seen in another wait for so long, or had the GIL for less than the interval, or where nobody else had the
+    GIL for long. In all other cases a user line must have been sampled, and the watchdog's samples must not explain
+    the sleep.
     """
     had_gil = segment.cpu + segment.taken_off
-    if place.witnessed or had_gil + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
+    if place.witnessed and (segment.lines or own_sleeps.shown(segment) >= needed):
+        return True
+    if had_gil + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
         return True
     by_watchdog = 2 * _sampling(segment) >= segment.asleep
-    kept_to_itself = had_gil < _HANDS_OVER_AFTER_NS or gil_was_free(segment)
+    kept_to_itself = had_gil < _HANDS_OVER_AFTER_NS or _slept_while_gil_was_free(segment, needed)
     return kept_to_itself and place.frame is not None and not by_watchdog
+
+
+def _slept_while_gil_was_free(segment: Segment, needed: int) -> bool:
+    return (
+        gil_was_free(segment)
+        and own_sleeps.shown(segment, lambda look: in_own_wait(look) or _found_free(look)) >= needed
+    )
 
 
 def gil_was_free(segment: Segment) -> bool:
@@ -138,7 +142,8 @@ def gil_was_free(segment: Segment) -> bool:
 
 
 def _found_free(look: Sample) -> bool:
-    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS
+    """A loop thread that runs does not sleep, whoever has the GIL: a call in C may compute without it."""
+    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS and look.syscall != "running"
 
 
 def _mostly_free(looks: Sequence[Sample]) -> bool:
