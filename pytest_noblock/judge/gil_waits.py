@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from pytest_noblock.judge import own_sleeps
-from pytest_noblock.judge.own_sleeps import in_own_wait, may_want_gil
+from pytest_noblock.judge.own_sleeps import found_free, in_own_wait, may_want_gil
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -44,10 +44,6 @@ waits for a processor."""
 _FREE_SHARE = 3 / 4
 """The share of the time that was looked at in which the looks found the GIL free, at least. The loop thread may have
 had the GIL at one look."""
-_GIL_FREE_NS = 1_000_000
-"""Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
-taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
-
 _QUEUED_FOR_EACH_SLEPT = 8
 """Ns in the run queue for each ns of a sleep that nobody saw, from which on the machine may have made the sleep. What a
 host takes from a virtual machine counts neither as CPU nor as run-queue delay. Measured on pure computations beside
@@ -143,7 +139,7 @@ def gil_was_free(segment: Segment) -> bool:
 
 def _found_free(look: Sample) -> bool:
     """A loop thread that runs does not sleep, whoever has the GIL: a call in C may compute without it."""
-    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS and look.syscall != "running"
+    return found_free(look) and look.syscall != "running"
 
 
 def _mostly_free(looks: Sequence[Sample]) -> bool:

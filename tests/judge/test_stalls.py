@@ -357,7 +357,9 @@ def test_only_what_breaks_the_limits_is_kept():
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
         (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
     ],
-    ids="cpu mostly-cpu cpu-and-waiting idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
+    ids=(
+        "cpu mostly-cpu both idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call"
+    ).split(),
 )
 def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
     (stall,) = stalls(observation(step), LIMITS)

@@ -218,7 +218,7 @@ class Watchdog:
         ask for the GIL, and waited for a processor each time; only the last of these waits kept others. So a sample
         is `due` before its begin by the longest wait for a processor.
         """
-        since = self._waits_since(woke)
+        since, due = self._waits_since(woke), self._due
         between = self.between_steps if clock.splits_waiting else None
         on_late = self.on_late
         if on_late is not None and woke - since >= self.after:
@@ -231,16 +231,15 @@ class Watchdog:
         after = clock.delay()
         self._marks = after, present
         delayed = queued(after) - queued(before)
-        if clock.splits_waiting and wait[0] > self._seen:
-            self._note_standstill(wait, delayed, present - switches - 1)  # one was for the timer
-        self._seen = woke
+        seen, self._seen = self._seen, woke
         kept = longest_queued(before, after) if clock.splits_waiting else woke - since
         for _, sample in taken:
             sample.gil_wait = max(0, sample.began - since - delayed)
             sample.due = max(since, sample.began - kept)
         self._arm_again([self._complete(ident, sample) for ident, sample in taken])
-        if clock.splits_waiting and taken:
-            self._note_standstill((woke, now()), queued(clock.delay()) - queued(after), _switches(clock) - present)
+        if clock.splits_waiting:
+            rang = max(seen, due if due <= woke else since)  # it slept again where the first ring was lost
+            self._note_standstill(seen, rang, queued(clock.delay()) - queued(before), switches)
         if between is not None and now() > self._due and (ns := between.again()):
             self._arm(ns)  # also where a step runs: none may follow it for long
         self.cpu = thread_cpu()
@@ -253,14 +252,16 @@ class Watchdog:
         first = self._first_rang if self._first_rang > self._seen else self._due
         return min(first, woke)
 
-    def _note_standstill(self, span: tuple[int, int], delayed: int, gil_waits: int) -> None:
-        """Of a span, what neither the run-queue delay nor waits for the GIL explain: the machine stood still.
+    def _note_standstill(self, seen: int, began: int, delayed: int, switches: int) -> None:
+        """Of the time since the ring, what no clock, no run queue and no wait for the GIL explains is a standstill.
 
-        `delayed`: ns in the run queue. `gil_waits`: how often the watchdog went to sleep for the GIL.
+        `seen`, `switches`: as they were before the ring. `delayed`: ns in the run queue since.
         """
-        stood = _length(span) - delayed - gil_waits * _NS_OF_ONE_WAKE
+        ended = now()
+        gil_waits = max(0, voluntary_switches() - switches - 1)  # one was for the timer
+        stood = ended - began - (thread_cpu() - self.cpu) - delayed - gil_waits * _NS_OF_ONE_WAKE
         if stood >= _STANDSTILL_NS:
-            self.standstills.append(Standstill(self._seen, *span, stood))
+            self.standstills.append(Standstill(seen, began, ended, stood))
 
     def _arm_again(self, times: list[int]) -> None:
         """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""
