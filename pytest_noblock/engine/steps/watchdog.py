@@ -237,8 +237,8 @@ class Watchdog:
             sample.gil_wait = max(0, sample.began - since - delayed)
             sample.due = max(since, sample.began - kept)
         self._arm_again([self._complete(ident, sample) for ident, sample in taken])
-        if clock.splits_waiting:
-            rang = max(seen, due if due <= woke else since)  # it slept again where the first ring was lost
+        rang = due if due <= woke else since  # it slept again where the first ring was lost
+        if clock.splits_waiting and rang > seen:
             self._note_standstill(seen, rang, queued(clock.delay()) - queued(before), switches)
         if between is not None and now() > self._due and (ns := between.again()):
             self._arm(ns)  # also where a step runs: none may follow it for long
