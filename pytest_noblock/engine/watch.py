@@ -26,7 +26,7 @@ from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
-    from pytest_noblock.engine.asgi.boundary import Watcher
+    from pytest_noblock.engine.asgi.client_side import Watcher
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
@@ -171,7 +171,7 @@ class RequestWatch:
         return True
 
     def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
-        """See `boundary.Watcher`. The app may have started for another test, as where a module shares its client."""
+        """See `client_side.Watcher`. The app may have started for another test, as where a module shares its client."""
         return _of_fixtures[0].stop_of(record) if _of_fixtures else None
 
     def stop_of(self, record: LiveExchange) -> StepMeter:
@@ -210,11 +210,11 @@ class RequestWatch:
         )
 
     def current(self) -> "Watcher | None":
-        """See `boundary.Watcher`."""
+        """See `client_side.Watcher`."""
         return self._kit.entry_points.watcher
 
     def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
-        """See `boundary.Watcher`."""
+        """See `client_side.Watcher`."""
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
             instrument.cover_c_calls(self._kit.user)

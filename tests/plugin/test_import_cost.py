@@ -12,7 +12,8 @@ INERT = """
     plugin.attached plugin.collected plugin.reporter plugin.routes_of_run plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.asgi.look engine.callbacks engine.clocks engine.current_frames
+    engine.asgi.boundary engine.asgi.client_side engine.asgi.entry_points engine.asgi.look engine.asgi.messages
+    engine.callbacks engine.clocks engine.current_frames
     engine.detached engine.errors
     engine.exchange engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.others
     engine.frameworks.reached engine.frameworks.starlette engine.guard engine.instrument engine.late_watch engine.meters
