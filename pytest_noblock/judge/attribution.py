@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_noblock.calls.known import is_on_the_way, known
-from pytest_noblock.judge.own_sleeps import covered, may_want_gil
+from pytest_noblock.judge.own_sleeps import covered, in_own_wait
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack, user_frame
 from pytest_noblock.model.rules import Rule
@@ -92,8 +92,9 @@ def of_sleep(segment: Segment) -> BlamedLine:
         took[_key(_of_call(call))] += call.ended - call.began
     if took and 2 * max(took.values()) >= segment.off_cpu:
         return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
-    waiting = [sample for sample in segment.samples if sample.syscall != "running"]
-    return _by_samples(waiting or segment.samples)
+    waiting = [sample for sample in segment.samples if in_own_wait(sample)]
+    others = [sample for sample in segment.samples if sample.syscall != "running"]
+    return _by_samples(waiting or others or segment.samples)
 
 
 def _in_lines(segment: Segment) -> bool:
@@ -210,7 +211,7 @@ def _syscall(samples: list[Sample]) -> str:
 
 def _seen_waiting(samples: list[Sample]) -> bool:
     """Whether a sample shows a kernel call other than a lock's: a wait for the GIL looks like a wait for any lock."""
-    return any(not may_want_gil(sample) for sample in samples)
+    return any(map(in_own_wait, samples))
 
 
 def of_line(line: LineCost, segment: Segment, evidence: Evidence = "line counters") -> BlamedLine:

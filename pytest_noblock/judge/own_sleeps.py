@@ -42,8 +42,16 @@ def shown(segment: Segment, asleep: Callable[[Sample], bool] = in_own_wait) -> i
     Not those in which the machine may have stood still.
     """
     calls = [(call.began, call.ended) for call in segment.calls]
-    stood = [(each.since, each.ended) for each in _unslept(segment)]
+    stood = [(_earliest(each), each.ended) for each in _unslept(segment)]
     return covered([*calls, *_spans(segment, asleep), *stood]) - covered(stood)
+
+
+def _earliest(stood: Standstill) -> int:
+    """When it began at the earliest: before the watchdog was to wake, where it explains most of the late wake.
+
+    A busy machine makes some that explain little of it.
+    """
+    return stood.since if 2 * stood.ns >= stood.ended - stood.began else stood.began
 
 
 def stood_still(segment: Segment) -> int:
@@ -71,10 +79,15 @@ def _spans(segment: Segment, asleep: Callable[[Sample], bool]) -> Iterator[Span]
     """The time for which these looks stand. Where a call was recorded it tells its own time."""
     slept = False
     for look, (began, ended) in zip(segment.samples, pairwise(_edges(segment)), strict=False):
-        kept = not slept and look.gil_wait is not None and not found_free(look)  # so it did not sleep without the GIL
+        kept = not slept and _kept_gil_until(look, segment)
         slept = asleep(look)
         if slept and not any(call.began <= look.began <= call.ended for call in segment.calls):
             yield (look.began if kept else began), ended
+
+
+def _kept_gil_until(look: Sample, segment: Segment) -> bool:
+    """Whether the watchdog waited for the GIL, and no other thread had it: the loop thread did not sleep without it."""
+    return look.gil_wait is not None and not found_free(look) and segment.others_cpu < look.gil_wait
 
 
 def _edges(segment: Segment) -> list[int]:

@@ -61,6 +61,7 @@ def stood(since, began, ended, ns=None):
         ([call(10, 50)], [], [stood(0, 15, 40)], 40),  # whatever stood still, the call waited
         ([], [look(12), look(24), look(95, "running")], [stood(24, 44, 95)], 24),
         ([], [look(12), look(24), look(95)], [stood(24, 44, 95)], 100),
+        ([], [look(12), look(24)], [stood(24, 60, 170, ns=24)], 60),  # measured beside 4 busy processes
     ],
 )
 def test_calls_and_looks_show_a_sleep_where_the_machine_did_not_stand_still(calls, looks, standstills, shown):
