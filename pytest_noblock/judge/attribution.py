@@ -92,9 +92,10 @@ def of_sleep(segment: Segment) -> BlamedLine:
         took[_key(_of_call(call))] += call.ended - call.began
     if took and 2 * max(took.values()) >= segment.off_cpu:
         return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
-    waiting = [sample for sample in segment.samples if in_own_wait(sample)]
+    waiting = [sample for sample in segment.samples if sample.syscall not in ("running", "unknown")]
     others = [sample for sample in segment.samples if sample.syscall != "running"]
-    return _by_samples(waiting or others or segment.samples)
+    own_first = sorted(waiting, key=in_own_wait, reverse=True)  # of two lines with as many, that of a wait for no GIL
+    return _by_samples(own_first or others or segment.samples)
 
 
 def _in_lines(segment: Segment) -> bool:

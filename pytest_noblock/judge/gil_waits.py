@@ -88,14 +88,16 @@ def waited_for_threads(segment: Segment) -> int:
     """Ns of the sleep in which the loop thread waited for the GIL while other threads had it and computed.
 
     The number of switches limits this time. The CPU of the other threads does not: the thread that has the GIL may
-    wait for a processor, and then computes less than the loop thread waits. Where the GIL was free, nobody waited.
+    wait for a processor, and then computes less than the loop thread waits. Where the GIL was free, nobody waited; nor
+    did the loop thread where look after look meets it in another wait.
     """
     if gil_was_free(segment):
         return 0
     waits = max(0, (segment.switches or 0) - len(segment.calls))  # each known call slept once itself
     if not (_threads_computed(segment) and looks_like_gil_wait(waits, segment.asleep)):
         return 0
-    return min(segment.asleep, waits * _NS_OF_ONE_WAKE)
+    others = segment.asleep - own_sleeps.between_looks(segment)
+    return max(0, min(others, waits * _NS_OF_ONE_WAKE))
 
 
 def slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:

@@ -46,6 +46,15 @@ def shown(segment: Segment, asleep: Callable[[Sample], bool] = in_own_wait) -> i
     return covered([*calls, *_spans(segment, asleep), *stood]) - covered(stood)
 
 
+def between_looks(segment: Segment) -> int:
+    """Ns between two looks, one after the other, that both meet the loop thread in a wait of its own.
+
+    A thread that waits for the GIL now and then is not met so twice.
+    """
+    pairs = pairwise(segment.samples)
+    return sum(after.began - look.began for look, after in pairs if in_own_wait(look) and in_own_wait(after))
+
+
 def _earliest(stood: Standstill) -> int:
     """When it began at the earliest: before the watchdog was to wake, where it explains most of the late wake.
 
@@ -91,7 +100,9 @@ def _kept_gil_until(look: Sample, segment: Segment) -> bool:
 
 
 def _edges(segment: Segment) -> list[int]:
-    return [*borders(segment)[:-1], segment.ended]
+    """The borders; the last look stands for what came after it, but for half of it where the machine stood still."""
+    *edges, last = borders(segment)
+    return [*edges, (last + segment.ended) // 2 if any(_unslept(segment)) else segment.ended]
 
 
 def borders(segment: Segment) -> list[int]:

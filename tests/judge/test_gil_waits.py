@@ -55,6 +55,10 @@ KEPT_LATER = tuple(
 )  # the last 61 of 226 ms
 
 
+SQLITE = tuple(sample(at, at, "clock_nanosleep") for at in (0, 40, 120))
+"""A locked database, beside a thread that computes all the time."""
+
+
 @pytest.mark.parametrize(
     ("switches", "waited", "looks"),
     [
@@ -95,6 +99,8 @@ def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep
         (segment(60.8, 13, cpu=7.3, queued=59.3, others_cpu=19, threads_cpu=19 * MS), 60.8),  # json.dumps, beside 4
         (segment(110.9, 17, cpu=0.9, queued=9.3, others_cpu=26.8, threads_cpu=26 * MS), 102),
         (segment(62.3, 47, cpu=70, queued=11.7, others_cpu=66.8, threads_cpu=67 * MS), 62.3),  # in pure Python
+        (segment(125.7, 12, cpu=1.4, others_cpu=68.8, samples=SQLITE), 5.7),  # it sleeps again and again, but alone
+        (segment(125.7, 12, cpu=1.4, others_cpu=68.8, samples=(SQLITE[0], sample(40, 40), SQLITE[2])), 72),
         (segment(210, 98, cpu=100, queued=2000, others_cpu=100, threads_cpu=100 * MS), 210),  # the same, beside 15
     ],
 )

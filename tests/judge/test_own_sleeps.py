@@ -85,6 +85,12 @@ def test_a_standstill_is_no_sleep_where_the_loop_thread_may_have_computed(looks,
     assert own_sleeps.stood_still(step(100, samples=tuple(looks), standstills=(standstill,))) == ns * MS
 
 
+@pytest.mark.parametrize(("others_cpu", "shown"), [(0, 86), (90, 173)])
+def test_a_look_that_waited_for_another_thread_does_not_say_when_the_loop_thread_fell_asleep(others_cpu, shown):
+    late = (look(87, gil_wait=81.5),)
+    assert own_sleeps.shown(step(173, samples=late)._replace(others_cpu=others_cpu * MS)) // MS == shown
+
+
 def told(segment):
     """Kind, sleep in ms, and whether it would be red in one run."""
     observation = Observation("full", (Exchange(1, "GET", "/", sent=0, steps=1),), (segment,))

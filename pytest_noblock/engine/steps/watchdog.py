@@ -8,7 +8,7 @@ thread that made the watchdog. The rest runs on the watchdog's own thread, excep
 import os
 import threading
 from collections.abc import Callable, Container
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.current_frames import current_frames
@@ -229,6 +229,7 @@ class Watchdog:
         if between is not None and wait[0] > self._seen:  # a step that waits for the GIL itself is no better off
             between.woke(*wait, clock, before, switches)
         after = clock.delay()
+        looked = _Mark(now(), thread_cpu(), after, present)
         self._marks = after, present
         delayed = queued(after) - queued(before)
         seen, self._seen = self._seen, woke
@@ -237,9 +238,11 @@ class Watchdog:
             sample.gil_wait = max(0, sample.began - since - delayed)
             sample.due = max(since, sample.began - kept)
         self._arm_again([self._complete(ident, sample) for ident, sample in taken])
-        rang = due if due <= woke else since  # it slept again where the first ring was lost
-        if clock.splits_waiting and rang > seen:
-            self._note_standstill(seen, rang, queued(clock.delay()) - queued(before), switches)
+        if clock.splits_waiting:
+            rang = due if due <= woke else since  # it slept again where the first ring was lost
+            if rang > seen:  # one switch was for the timer
+                self._note_standstill(seen, _Mark(rang, self.cpu, before, switches + 1), looked)
+            self._note_standstill(woke, looked, _Mark(now(), thread_cpu(), clock.delay(), _switches(clock)))
         if between is not None and now() > self._due and (ns := between.again()):
             self._arm(ns)  # also where a step runs: none may follow it for long
         self.cpu = thread_cpu()
@@ -252,16 +255,13 @@ class Watchdog:
         first = self._first_rang if self._first_rang > self._seen else self._due
         return min(first, woke)
 
-    def _note_standstill(self, seen: int, began: int, delayed: int, switches: int) -> None:
-        """Of the time since the ring, what no clock, no run queue and no wait for the GIL explains is a standstill.
-
-        `seen`, `switches`: as they were before the ring. `delayed`: ns in the run queue since.
-        """
-        ended = now()
-        gil_waits = max(0, voluntary_switches() - switches - 1)  # one was for the timer
-        stood = ended - began - (thread_cpu() - self.cpu) - delayed - gil_waits * _NS_OF_ONE_WAKE
+    def _note_standstill(self, seen: int, before: "_Mark", after: "_Mark") -> None:
+        """Between two marks: what no clock, no run queue and no wait for the GIL explains. `seen`: as it was before."""
+        for_gil = max(0, after.switches - before.switches) * _NS_OF_ONE_WAKE
+        delayed = queued(after.delay) - queued(before.delay)
+        stood = after.at - before.at - (after.cpu - before.cpu) - delayed - for_gil
         if stood >= _STANDSTILL_NS:
-            self.standstills.append(Standstill(seen, began, ended, stood))
+            self.standstills.append(Standstill(seen, before.at, after.at, stood))
 
     def _arm_again(self, times: list[int]) -> None:
         """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""
@@ -300,6 +300,18 @@ class Watchdog:
             syscall = _syscall_of(native)  # releases the GIL: a C call that kept it until now is over
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
+
+
+class _Mark(NamedTuple):
+    """The counters of the watchdog's thread at one moment."""
+
+    at: int
+    """When it was (ns)."""
+    cpu: int
+    """CPU time (ns)."""
+    delay: bytes
+    """As `clocks.QUEUED`."""
+    switches: int
 
 
 def _length(wait: tuple[int, int]) -> int:
