@@ -8,7 +8,7 @@ late wake shows that all stood still.
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
-from pytest_noblock.model.segment import Sample, Segment, Standstill
+from pytest_noblock.model.segment import BlockingCall, Sample, Segment, Standstill
 
 _GIL_SYSCALLS = ("futex", "running", "unknown")
 """Values of `Sample.syscall` in which a thread may be waiting for the GIL."""
@@ -41,9 +41,14 @@ def shown(segment: Segment, asleep: Callable[[Sample], bool] = in_own_wait) -> i
 
     Not those in which the machine may have stood still.
     """
-    calls = [(call.began, call.ended) for call in segment.calls]
+    calls = map(_slept_in, segment.calls)
     stood = [(_earliest(each), each.ended) for each in _unslept(segment)]
     return covered([*calls, *_spans(segment, asleep), *stood]) - covered(stood)
+
+
+def _slept_in(call: BlockingCall) -> Span:
+    """A call that is told how long to sleep, and takes longer, was kept by the machine."""
+    return call.began, min(call.ended, call.began + call.asked) if call.asked else call.ended
 
 
 def between_looks(segment: Segment) -> int:
@@ -77,7 +82,7 @@ def _unslept(segment: Segment) -> Iterator[Standstill]:
 
 def _slept_through(stood: Standstill, segment: Segment) -> bool:
     """Whether a recorded call spans it, or the looks before and after it both show a wait of the loop thread's own."""
-    if any(call.began <= stood.began and stood.ended <= call.ended for call in segment.calls):
+    if any(began <= stood.began and stood.ended <= ended for began, ended in map(_slept_in, segment.calls)):
         return True
     before = [look for look in segment.samples if look.began < stood.began]
     after = [look for look in segment.samples if look.began >= stood.began]

@@ -50,6 +50,8 @@ def stood(since, began, ended, ns=None):
         ([], [], [], 0),
         ([call(20, 50)], [], [], 30),
         ([call(20, 50), call(40, 70)], [], [], 50),
+        ([call(20, 50)._replace(asked=12 * MS)], [], [], 12),
+        ([call(20, 50)._replace(asked=70 * MS)], [], [], 30),
         ([], [look(12), look(24), look(44)], [], 100),
         ([], [look(12, "running"), look(24), look(44)], [], 82),
         ([], [look(12), look(24, "running")], [], 17),

@@ -218,7 +218,7 @@ class Watchdog:
         ask for the GIL, and waited for a processor each time; only the last of these waits kept others. So a sample
         is `due` before its begin by the longest wait for a processor.
         """
-        since, due = self._waits_since(woke), self._due
+        since, due, lost = self._waits_since(woke), self._due, self._unseen_ring()
         between = self.between_steps if clock.splits_waiting else None
         on_late = self.on_late
         if on_late is not None and woke - since >= self.after:
@@ -239,9 +239,11 @@ class Watchdog:
             sample.due = max(since, sample.began - kept)
         self._arm_again([self._complete(ident, sample) for ident, sample in taken])
         if clock.splits_waiting:
-            rang = due if due <= woke else since  # it slept again where the first ring was lost
-            if rang > seen:  # one switch was for the timer
-                self._note_standstill(seen, _Mark(rang, self.cpu, before, switches + 1), looked)
+            waited = [(due, woke), lost] if due <= woke else [(since, woke)]
+            before_ring = _Mark(0, self.cpu, before, switches + 1)  # one switch was for the timer
+            for began, ended in waited:
+                if began > seen:
+                    self._note_standstill(seen, before_ring._replace(at=began), looked._replace(at=ended))
             self._note_standstill(woke, looked, _Mark(now(), thread_cpu(), clock.delay(), _switches(clock)))
         if between is not None and now() > self._due and (ns := between.again()):
             self._arm(ns)  # also where a step runs: none may follow it for long

@@ -258,6 +258,18 @@ def test_a_watchdog_that_woke_late_for_no_reason_tells_of_a_standstill(monkeypat
     assert dog.take_standstills() == []
 
 
+def test_a_standstill_is_told_though_the_ring_was_lost(monkeypatch):
+    """The loop thread ran before the watchdog, and armed the timer anew; the watchdog slept on until that rang."""
+
+    def goes_on(dog):
+        to_the_next_step(dog)
+        dog._due = now() - MS  # it rang
+
+    ((_, _, ended, ns),) = woken_late(monkeypatch, QueueClock(), goes_on).take_standstills()
+    assert ns >= 50 * MS
+    assert ended < now()
+
+
 def test_a_watchdog_that_waited_for_a_processor_tells_of_none(monkeypatch):
     assert woken_late(monkeypatch, QueueClock(each=100)).standstills == []
 
