@@ -16,7 +16,8 @@ UNEVENTFUL = f"""{INERT}
     engine.callbacks engine.clocks engine.current_frames
     engine.detached engine.errors
     engine.exchange engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.others
-    engine.frameworks.reached engine.frameworks.starlette engine.guard engine.instrument engine.late_watch engine.meters
+    engine.frameworks.reached engine.frameworks.starlette engine.guard engine.instrument engine.late_watch
+    engine.metered_threads engine.meters
     engine.network.awaited_fds engine.network.call_shapes engine.network.client_calls engine.network.driver_calls
     engine.network.known_calls engine.network.may_block engine.network.round_trips engine.network.tcp_info
     engine.now engine.open_loops engine.patches engine.selfcheck engine.stacks engine.steps.closing_loops
