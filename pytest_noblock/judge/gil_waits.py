@@ -120,10 +120,12 @@ def slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:
 
 
 def _slept_while_gil_was_free(segment: Segment, needed: int) -> bool:
-    return (
-        gil_was_free(segment)
-        and own_sleeps.shown(segment, lambda look: in_own_wait(look) or _found_free(look)) >= needed
-    )
+    return gil_was_free(segment) and own_sleeps.shown(segment, _asleep_without_gil) >= needed
+
+
+def _asleep_without_gil(look: Sample) -> bool:
+    """Whether it met the loop thread asleep, while nobody had the GIL. One that runs may compute without the GIL."""
+    return in_own_wait(look) or (found_free(look) and look.syscall != "running")
 
 
 def gil_was_free(segment: Segment) -> bool:
@@ -134,14 +136,9 @@ def gil_was_free(segment: Segment) -> bool:
     watchdog waiting.
     """
     looks = [sample for sample in segment.samples if sample.gil_wait is not None]
-    at_once = sum(map(_found_free, looks))
+    at_once = sum(map(found_free, looks))
     fewest = _FEWEST_BESIDE_THREADS if _threads_computed(segment) else _FEWEST_LOOKS
     return at_once >= fewest and _mostly_free(looks) and 2 * _threads_cpu(segment) < segment.off_cpu
-
-
-def _found_free(look: Sample) -> bool:
-    """A loop thread that runs does not sleep, whoever has the GIL: a call in C may compute without it."""
-    return found_free(look) and look.syscall != "running"
 
 
 def _mostly_free(looks: Sequence[Sample]) -> bool:
@@ -150,7 +147,7 @@ def _mostly_free(looks: Sequence[Sample]) -> bool:
     By their number, two early looks while the threads of a `multiprocessing.Pool` started outweighed 200 ms of sleep.
     """
     spans = [look.ended - before.ended for before, look in pairwise(looks)]
-    free = sum(span for span, look in zip(spans, looks[1:], strict=True) if _found_free(look))
+    free = sum(span for span, look in zip(spans, looks[1:], strict=True) if found_free(look))
     return free >= _FREE_SHARE * sum(spans)
 
 

@@ -8,6 +8,7 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import BlockingCall, Sample, Segment, Standstill
+from pytest_noblock.model.stall import BlamedLine
 
 MS = 1_000_000
 FRAME = Frame("/app/main.py", 7, "report", user=True)
@@ -144,6 +145,13 @@ def test_a_request_that_was_stopped_or_waited_for_the_gil_is_not_told_to_have_sl
 
 def test_a_look_that_meets_the_loop_thread_running_tells_of_no_sleep_though_the_gil_is_free():
     """As where a call in C computes without it."""
-    asleep, running = [step(100, cpu=20, samples=(look(12, s), look(24, s), look(44, s))) for s in ("futex", "running")]
+    asleep, running = (
+        step(100, cpu=20, samples=(look(12, syscall), look(24, syscall), look(44, "running")))
+        for syscall in ("futex", "running")
+    )
+    place = BlamedLine(FRAME)
     assert gil_waits.gil_was_free(asleep)
-    assert not gil_waits.gil_was_free(running)
+    assert gil_waits.gil_was_free(running)
+    assert gil_waits.slept_by_itself(asleep, place, needed=30 * MS)
+    assert not gil_waits.slept_by_itself(asleep, place, needed=50 * MS)  # the looks show 34 ms
+    assert not gil_waits.slept_by_itself(running, place, needed=30 * MS)
