@@ -39,11 +39,12 @@ def found_free(look: Sample) -> bool:
 def shown(segment: Segment, asleep: Callable[[Sample], bool] = in_own_wait) -> int:
     """Ns for which recorded calls, and the looks that meet the loop thread `asleep`, show that the app slept.
 
-    Not those in which the machine may have stood still.
+    Not those in which the machine may have stood still; on such a machine not those in the run queue either.
     """
     calls = map(_slept_in, segment.calls)
     stood = [(_earliest(each), each.ended) for each in _unslept(segment)]
-    return covered([*calls, *_spans(segment, asleep), *stood]) - covered(stood)
+    others = (segment.queued or 0) + covered(stood) if stood else 0
+    return max(0, covered([*calls, *_spans(segment, asleep), *stood]) - others)
 
 
 def _slept_in(call: BlockingCall) -> Span:

@@ -72,6 +72,14 @@ def test_calls_and_looks_show_a_sleep_where_the_machine_did_not_stand_still(call
     assert own_sleeps.shown(seen) // MS == shown
 
 
+def test_where_the_machine_stood_still_the_run_queue_is_no_sleep_either():
+    """Measured, of a request that slept for 10 ms; it was stopped, and waited for a processor."""
+    looks = (look(88, "running", gil_wait=62.1), look(115.2))
+    queued = step(148.5, cpu=24, queued=43.6, samples=looks)
+    assert own_sleeps.shown(queued) // MS == 46
+    assert own_sleeps.shown(queued._replace(standstills=(stood(-50, 15, 88, ns=42),))) == 0
+
+
 @pytest.mark.parametrize(
     ("looks", "standstill", "ns"),
     [
