@@ -116,10 +116,10 @@ def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
 
 
 def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
-    """The first request that was under way at any time in the gap; None where none was."""
-    overlapping = [each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began]
-    waiting = (each for each in overlapping if each.number == gap.exchange)
-    return next(waiting, next(iter(overlapping), None))
+    """The request that the thread worked for, which may have returned; else the first one under way in the gap."""
+    of_thread = (each for each in exchanges if each.number == gap.exchange and each.sent < gap.ended)
+    overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
+    return next(of_thread, next(overlapping, None))
 
 
 def _readings(gap: Gap, keeper: Worker) -> Readings:

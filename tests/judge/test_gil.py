@@ -10,7 +10,7 @@ from pytest_noblock.judge.where import where
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.observation import Exchange, Observation, Phase
 from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
@@ -60,9 +60,12 @@ def test_beside_others_that_burned_as_much_nobody_is_sure_to_have_kept_it(others
     assert stall.sure == sure
 
 
-def test_a_gap_after_the_request_is_nobodys():
+def test_a_gap_after_the_request_is_nobodys_unless_the_thread_works_for_it():
     ended = EXCHANGE._replace(sent=-9, returned=-5)
-    assert list(gil.kept(seen(gap(99, 21, 99, BURNS), exchange=ended))) == []
+    later = gap(99, 21, 99, BURNS)
+    assert list(gil.kept(seen(later, exchange=ended))) == []
+    (stall,) = gil.kept(seen(replace(later, exchange=ended.number), exchange=ended))
+    assert stall.exchange.phase_at(stall.began) is Phase.DETACHED
 
 
 def test_a_thread_that_pickles_for_a_process_is_told_though_it_has_no_line_of_the_users():

@@ -155,7 +155,7 @@ async def timer(how: str):
 
 TESTS = """
 import asyncio
-import httpx, pytest
+import httpx, pytest, pytest_asyncio
 from asgi_lifespan import LifespanManager
 from fastapi.testclient import TestClient
 from api import app
@@ -199,6 +199,27 @@ async def test_async(path):
     transport = httpx.ASGITransport(app)
     async with LifespanManager(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         await client.get(path)
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def shared():
+    transport = httpx.ASGITransport(app)
+    async with LifespanManager(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        yield client
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_starter(shared):
+    await shared.get("/feed/bad")
+    await asyncio.sleep(0.02)
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_second(shared):
+    await shared.get("/feed/bad")
+    await asyncio.sleep(0.02)
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_third(shared):
+    await shared.get("/feed/good")
+    await asyncio.sleep(0.08)
 
 def test_nobody():
     with TestClient(app) as client:
@@ -328,6 +349,13 @@ def test_so_is_a_callback_without_a_frame(ran, client):
     assert "held the event loop" not in ran.notes(client, "/timer/good")
     assert ran.outcome("fixture", "/timer/bad") == "failed", ran.text
     assert ran.outcome("fixture", "/timer/good") == "passed", ran.text
+
+
+@pytest.mark.parametrize("test", ["starter", "second"])
+def test_a_worker_that_an_earlier_test_started_is_told_in_each_test(ran, test):
+    assert "the app ran it while no request was under way" in ran.notes(test, "LIFESPAN"), ran.text
+    assert ran.outcome(test, "/feed/bad") == "passed"
+    assert ("third", "LIFESPAN") not in ran.checks
 
 
 def test_what_the_app_runs_while_nobody_waits_is_a_note(ran):
