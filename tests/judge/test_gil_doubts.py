@@ -48,17 +48,28 @@ def test_a_wait_that_nobodys_cpu_explains_is_told(what, told):
 SEVERAL = tuple(Worker(6 * MS, LINE) for _ in range(8))
 
 
-def test_a_wait_in_which_threads_had_it_in_turns_is_told_with_the_line_of_one():
-    (note,) = notes(gap(60, 12, 55, *SEVERAL))
+def test_waits_in_which_threads_had_it_in_turns_are_told_with_the_line_of_one():
+    (note,) = notes(gap(80, 16, 76, *SEVERAL))
     assert note == (
-        "unsettled: the event loop waited 60 ms for the GIL, most for app/main.py:7: threads had it in turns, and "
-        "computed 55 ms together (fewer at once, or a process); not counted"
+        "unsettled: the event loop waited 76 ms for the GIL, most for app/main.py:7: threads computed meanwhile, and "
+        "none is known to have kept it (fewer at once, or a process); not counted"
     )
+    seen_by_watchdog = replace(gap(40, 9, 3), shared_cpu=38 * MS)
+    (note,) = notes(seen_by_watchdog, seen_by_watchdog)
+    assert "waited 76 ms for the GIL, in 2 waits of up to 38 ms: threads" in note
 
 
-@pytest.mark.parametrize("what", [gap(49, 10, 49, *SEVERAL), gap(60, 12, 49, *SEVERAL), gap(60, 1, 60, *SEVERAL)])
-def test_a_shorter_one_is_not(what):
-    assert notes(what) == []
+@pytest.mark.parametrize(
+    "waits",
+    [
+        pytest.param([gap(74, 15, 74, *SEVERAL)], id="too little"),
+        pytest.param([gap(24, 5, 24)] * 9, id="two threads alone: none of the waits is long"),
+        pytest.param([gap(80, 16, 30, *SEVERAL)], id="they had no processor"),
+        pytest.param([gap(80, 1, 80, *SEVERAL)], id="a sleep of its own"),
+    ],
+)
+def test_shorter_ones_are_not(waits):
+    assert notes(*waits) == []
 
 
 TURN = LongTurn(0, 300 * MS, 5 * MS, 0, 295 * MS, 60, 0, 0, others_cpu=290 * MS)
@@ -66,11 +77,11 @@ TURN = LongTurn(0, 300 * MS, 5 * MS, 0, 295 * MS, 60, 0, 0, others_cpu=290 * MS)
 
 def test_many_short_waits_in_one_turn_are_told_where_a_probe_waited():
     told = (
-        "unsettled: the event loop waited 295 ms for the GIL in one turn: threads had it in turns, and computed 290 ms "
-        "together (fewer at once, or a process); not counted"
+        "unsettled: the event loop waited 295 ms for the GIL in one turn: threads computed meanwhile, and none is "
+        "known to have kept it (fewer at once, or a process); not counted"
     )
     assert notes(turn=TURN, waited=280) == [told]
-    assert notes(gap(60, 12, 55, *SEVERAL), turn=TURN, waited=280) == [told]  # once, by the longer one
+    assert notes(gap(80, 16, 76, *SEVERAL), turn=TURN, waited=280) == [told]  # once, by the longer one
 
 
 @pytest.mark.parametrize(

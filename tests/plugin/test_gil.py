@@ -152,6 +152,17 @@ def test_what_nobody_awaits_is_waited_for_in_a_thread_as_well(run_gil):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
+def test_many_threads_that_have_it_in_turns_are_told(run_gil):
+    """Twenty have it for 5 ms each before the loop has it again: for two seconds in all."""
+    result = run_gil(
+        "said = [noblock.check('GET', path, concurrency=20).notes for path in ('/python', '/sleep')]\n"
+        "    bad, good = (any('for the GIL' in each for each in notes) for notes in said)\n"
+        "    assert bad and not good, said\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
     result = run_gil("noblock.get('/regex')")
     result.assert_outcomes(failed=1)

@@ -82,8 +82,20 @@ class _RawGap(NamedTuple):
     awaits: list[tuple[int, list[RawFrame]]]
     """Where the requests wait: the numbers of their exchanges, and the await chains of their tasks or, where the loop
     thread is in a step, its stack; the `def` of the endpoint. Those that wait for a worker come first."""
-    idle: bool
-    """Whether the whole process computed next to nothing: a thread kept the GIL and slept."""
+    computed: int | None
+    """ns, an upper bound: what the whole process computed; None where nobody knows."""
+    collected: int
+    """ns that full collections took of that, which are nobody's."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether the process computed next to nothing: a thread kept the GIL and slept."""
+        return self.computed is not None and _ONE_IN * self.computed < self.asleep
+
+    @property
+    def shared(self) -> int:
+        """ns that several threads may have computed in turns, none of them for long."""
+        return 0 if self.computed is None else max(0, min(self.asleep, self.computed - self.collected))
 
 
 class WatchedGaps:
@@ -125,10 +137,11 @@ class WatchedGaps:
                 marks, present = self._marks_before(due), read_clocks(now())
                 threads = self._threads(due, stacks, under_way, marks, present) if marks and present else []
                 others = sum(each.cpu for each in threads)
-                idle = marks is not None and present is not None and _ONE_IN * _computed(marks, present) < asleep
+                computed = _computed(due, marks, present) if marks and present else None
+                collected = present.collected - marks.collected if marks and present else 0
                 awaits = [*sorted(awaits, key=_waits_for_no_worker), *_endpoints(under_way)]
                 most = threads[:_MOST_THREADS]
-                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits, idle))
+                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits, computed, collected))
 
     def _at(self, moment: int) -> list[UnderWay]:
         """The requests under way then (ns)."""
@@ -184,9 +197,13 @@ class WatchedGaps:
         return bool(self._gaps)
 
 
-def _computed(marks: Marks, present: Marks) -> int:
-    """CPU (ns) of the whole process between the two: collections and native threads as well, and the watchdog."""
-    return present.process + present.collected - marks.process - marks.collected
+def _computed(due: int, marks: Marks, present: Marks) -> int:
+    """CPU (ns) of the whole process after `due`: collections and native threads as well, and the watchdog.
+
+    Before `due` one thread had the GIL, and may have computed all the time since the marks.
+    """
+    all_since = present.process + present.collected - marks.process - marks.collected
+    return max(0, all_since - (due - marks.at))
 
 
 def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
@@ -246,7 +263,8 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
     for gap in raw:
         apps = [each for each in gap.threads if not each.runs_loop and (each.is_the_apps or _runs_app(each, user))]
         strangers = max((each.cpu for each in gap.threads if each not in apps), default=0)
-        if gap.idle or (apps and 2 * strangers < apps[0].cpu):  # else nobody knows which of them kept it
+        known = apps and 2 * strangers < apps[0].cpu  # else nobody knows which of them kept it
+        if gap.idle or known or _ONE_IN * strangers < gap.shared:
             number, awaited = _first_at_user_line(gap.awaits, user)
             yield Gap(
                 began=gap.due,
@@ -255,6 +273,7 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
                 switches=gap.switches,
                 asleep=gap.asleep,
                 others_cpu=gap.others_cpu,
+                shared_cpu=gap.shared,
                 workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited) for each in apps),
                 exchange=number,
                 seen_by="watchdog",
