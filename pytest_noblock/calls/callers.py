@@ -7,6 +7,10 @@ opentelemetry-sdk 1.45. Where another version has other names, the role is not k
 
 from pytest_noblock.model.where import Role
 
+FROM_THREAD = ("anyio._backends._asyncio", "wrapper")
+"""Where the loop runs what a thread handed to `anyio.from_thread.run_sync`. Seen on anyio 4.16; without it, the role is
+`loop callback`. The `wrapper` of `anyio.run` is a coroutine: what it calls is one, too."""
+
 FUNCTIONS: dict[tuple[str, str], Role] = {
     ("fastapi.routing", "run_endpoint_function"): "path operation",
     ("fastapi.routing", "app"): "path operation",
@@ -30,6 +34,7 @@ FUNCTIONS: dict[tuple[str, str], Role] = {
     ("starlette.routing", "shutdown"): "lifespan",
     ("fastapi.routing", "startup"): "lifespan",
     ("fastapi.routing", "shutdown"): "lifespan",
+    FROM_THREAD: "call from a thread",
 }
 
 PACKAGES: dict[str, Role] = {
@@ -46,6 +51,7 @@ PACKAGES: dict[str, Role] = {
     "fastmcp": "MCP tool",
     "opentelemetry.sdk.trace": "span processor",
     "logging": "logging handler",
+    "importlib": "import",
 }
 """By a package or module, for all functions in it."""
 

@@ -19,7 +19,7 @@ from pytest_noblock.calls.inference import infer
 from pytest_noblock.calls.known import Entry, is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.resolve import callee, is_resolved
 from pytest_noblock.calls.scopes import Scope
-from pytest_noblock.calls.sources import COMPREHENSIONS, FRAME_OF, source_lines
+from pytest_noblock.calls.sources import COMPREHENSIONS, FRAME_OF, source_lines, source_of
 
 _CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")
@@ -33,6 +33,8 @@ _CHEAP = frozenset(_CHEAP_NAMES.split())
 """Builtins that are called on the way to what takes long."""
 _CONSUMERS = frozenset("list tuple set frozenset dict sum any all".split())
 """Builtins that take what another call yields, as `list(csv.reader(file))`: the other call computes."""
+_ARRAYS = ("numpy", "scipy", "torch", "tensorflow", "pandas", "polars", "cupy", "jax")
+"""Packages whose objects compute where an operator takes them: `np.ones(SHAPE) @ np.ones(SHAPE)`."""
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 
@@ -96,8 +98,25 @@ def _named(
     at: _Instruction | None, sites: list[CallSite], line: int, code: types.CodeType, scope: FrameScope
 ) -> str | None:
     if at is None:
-        return _likeliest([site for site in _on_line(sites, line) if not _only_counts(site, scope)], code, scope)
+        name = _likeliest([site for site in _on_line(sites, line) if not _only_counts(site, scope)], code, scope)
+        return None if _may_not_be_it(name, sites, line, code, scope) else name
     return _running(at, sites, code, scope) if at.calls() else _consumer(at, sites, code, scope)
+
+
+def _may_not_be_it(
+    name: str | None, sites: list[CallSite], line: int, code: types.CodeType, scope: FrameScope
+) -> bool:
+    """Whether something else on the line may take as long as the likeliest call: an operator on arrays, an `import`."""
+    entry = known(name)
+    if entry is not None and not entry.prefix.startswith(_ARRAYS):
+        return False
+    statements = [*source_of(code.co_filename).statements_at(line)]
+    if entry is None and any(isinstance(each, ast.Import | ast.ImportFrom) for each in statements):
+        return True
+    nodes = (node for each in statements[-1:] for node in ast.walk(each) if isinstance(node, ast.BinOp))
+    operands = [part for node in nodes if entry or isinstance(node.op, ast.MatMult) for part in (node.left, node.right)]
+    same = [site for site in sites if callee(site, scope) == name]
+    return any(isinstance(each, ast.BinOp) or site.node is each for each in operands for site in same)
 
 
 def _only_counts(site: CallSite, scope: FrameScope) -> bool:

@@ -3,7 +3,7 @@
 import ast
 import types
 
-from pytest_noblock.calls.sources import COMPREHENSIONS, defines, functions_at, own_nodes, statements_of_module
+from pytest_noblock.calls.sources import COMPREHENSIONS, defines, functions_at, own_nodes, source_of, statements_of_module
 
 AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
@@ -20,6 +20,31 @@ def called_at(file: str, line: int, name: str) -> str | None:
     named = {text for text in texts if text is not None and text.rpartition(".")[2] == name}
     found: set[str | None] = {*named} or {*texts}
     return next(iter(found)) if len(found) == 1 else None
+
+
+def is_called_at(file: str, line: int, name: str) -> bool:
+    """Whether a call of this name is written on the line: of a function, or of a method."""
+    return any((_dotted(each.func) or "").rpartition(".")[2] == name for each in _calls_on(file, line))
+
+
+def is_read_at(file: str, line: int, name: str) -> bool:
+    """Whether the line reads an attribute of this name and does not call it: a property's."""
+    nodes = [node for each in statements_of_module(file, line) for node in ast.walk(each)]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    read = (node for node in nodes if isinstance(node, ast.Attribute) and node.attr == name and id(node) not in called)
+    return any(each.lineno <= line <= (each.end_lineno or each.lineno) for each in read)
+
+
+def block_awaits(file: str, line: int) -> bool:
+    """Whether a `with` block that begins on the line awaits anything."""
+    nodes = (node for each in statements_of_module(file, line) for node in ast.walk(each))
+    blocks = [node for node in nodes if isinstance(node, ast.With) and node.lineno == line]
+    return any(_is_await(part) for block in blocks for part in ast.walk(block))
+
+
+def imports(file: str, line: int) -> bool:
+    """Whether the line has an `import` statement."""
+    return any(isinstance(each, ast.Import | ast.ImportFrom) for each in source_of(file).statements_at(line))
 
 
 def consumes(file: str, line: int, call: str) -> bool:

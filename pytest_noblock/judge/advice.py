@@ -12,7 +12,7 @@ from pytest_noblock.calls.known import IN_THREAD, Entry, entry_of, is_async
 from pytest_noblock.calls.tables.computations import PICKLED
 from pytest_noblock.judge import computing, placed
 from pytest_noblock.judge.moved import as_in_code, filled, written
-from pytest_noblock.judge.placed import Remedy
+from pytest_noblock.judge.remedy import Remedy
 from pytest_noblock.model.kinds import KINDS, Kind, TaskKind
 from pytest_noblock.model.where import Where
 
@@ -45,6 +45,7 @@ def replacement(
     ways = tuple(each for each in _ways(call, kind, where, held) if each)
     if where is not None and where.middleware and kind in ("sync-network", "sync-io"):
         return placed.in_library(_remedy(call, kind, ways), where.middleware)
+    by_framework = by_framework and not (where is not None and where.role == "call from a thread")
     if where is None or by_framework or not KINDS[kind].on_loop:
         return as_in_code(_joined(*ways), call, code)
     text = _joined(*placed.ways(_remedy(call, kind, ways), where))

@@ -118,7 +118,9 @@ def _heaviest(seen: Sequence[tuple[Frame, _Look]]) -> BlamedLine:
     """The line with most weight, with that call of the line that has most."""
     at = _most((frame.file, frame.line, look.weight) for frame, look in seen)
     here = [(frame, look) for frame, look in seen if (frame.file, frame.line) == at]
-    (call,) = _most([(frame.call, look.weight) for frame, look in here if frame.call] or [(None, 1)])
+    named = [(frame.call, look.weight) for frame, look in here if frame.call]
+    computes_itself = 2 * sum(weight for _, weight in named) < sum(look.weight for _, look in here)  # by an operator
+    (call,) = (None,) if computes_itself else _most(named)
     frame, look = next((frame, look) for frame, look in here if frame.call == call)
     return BlamedLine(frame, look.sample.stack, "sample", look.sample.syscall)
 

@@ -142,7 +142,8 @@ def _shown(where: Where, shown: Shown) -> Where:
     line = where.line and where.line.named(shown(where.line.file))
     coroutine = line if where.here else where.coroutine and where.coroutine.named(shown(where.coroutine.file))
     thing = line if where.thing is where.line else where.thing and where.thing.named(shown(where.thing.file))
-    return where._replace(line=line, coroutine=coroutine, thing=thing)
+    callee = line if where.callee is where.line else where.callee and where.callee.named(shown(where.callee.file))
+    return where._replace(line=line, coroutine=coroutine, thing=thing, callee=callee)
 
 
 def _waiter(frame: Frame, shown: Shown) -> Waiter:

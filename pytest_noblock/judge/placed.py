@@ -3,9 +3,11 @@
 An `await` stands in an `async def` only, and a plain `def` leaves the loop only where its caller runs it in a thread.
 """
 
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from pytest_noblock.judge import implied
+from pytest_noblock.judge.remedy import Remedy, named
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.where import ROLES, Where
 
@@ -16,35 +18,16 @@ _SMALLER = "smaller pieces"
 _BETWEEN_THEM = "with await asyncio.sleep(0) between them"
 
 
-class Remedy(NamedTuple):
-    """What replaces one call."""
-
-    ways: tuple[str, ...]
-    """All ways, as they are written in an `async def` that makes the call itself."""
-    anywhere: tuple[str, ...]
-    """Those of them that may be written anywhere."""
-    instead: str
-    """The async way; empty where there is none."""
-    thread: str
-    """How the call is moved to a thread, with `{call}` for it; empty where a thread does not help."""
-    pieces: bool
-    """Whether no thread keeps the loop free, but smaller pieces do."""
-    process: bool
-    """Whether a process does, too: what it takes and returns may be small."""
-    call: str
-    """The call as it is written; empty where nobody knows."""
-    aside: str
-    """What a thread that makes it does with the GIL, where it computes."""
-    in_thread: bool
-    """Whether a plain `def` that runs in a thread keeps the loop free."""
-
-
 def ways(remedy: Remedy, where: Where) -> Iterator[str]:
     """The ways out, the best first, as they are written where the line runs."""
     if where.role == "span processor":
         yield "BatchSpanProcessor in the place of SimpleSpanProcessor: it exports in a thread of its own"
-    elif where.role == "logging handler":
-        yield f"a logging.handlers.QueueHandler: its QueueListener calls {_named(where.thing)} in a thread of its own"
+    elif where.role == "logging handler" and not (where.thing and implied.is_special(where.thing)):
+        yield f"a logging.handlers.QueueHandler: its QueueListener calls {named(where.thing)} in a thread of its own"
+    elif where.role == "call from a thread":
+        yield from _from_thread(remedy, where)
+    elif where.role == "import" or where.imports:
+        yield from _imported(where)
     elif where.here or where.line is None:
         yield from remedy.ways
     elif where.coroutine is not None:
@@ -60,10 +43,10 @@ def plain_def(where: Where) -> str:
     if not where.plain_def or where.held_by is None:
         return answer_validated_in_thread(where)
     if where.held_by == "response stream":
-        return f"make the generator {_named(where.coroutine)} a plain def: a sync generator is iterated in a thread"
+        return f"make the generator {named(where.coroutine)} a plain def: a sync generator is iterated in a thread"
     what = ROLES[where.held_by].noun
     own = where.here and where.held_by in ("path operation", "background task")  # `by` names it in the same report
-    return f"make the {what} a plain def" if own else f"make the {what} {_named(where.coroutine)} a plain def"
+    return f"make the {what} a plain def" if own else f"make the {what} {named(where.coroutine)} a plain def"
 
 
 def in_library(remedy: Remedy, middleware: str) -> str:
@@ -84,6 +67,9 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
     """The line stands in a plain function: what a coroutine calls is moved, at the line where it calls it."""
     at = f"at {to.file}:{to.line}"
     yield from remedy.anywhere
+    if where.implied is not None and not (remedy.pieces and where.implied == "operator"):
+        yield from implied.ways(remedy, where, f"{to.file}:{to.line}")
+        return
     if remedy.pieces:
         if remedy.process:
             called = f"{where.called}, " if where.called and where.importable else ""
@@ -95,7 +81,8 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
         return
     if remedy.thread:
         moved = remedy.thread.replace("{call}, ...", f"{where.called}, ..." if where.called else "...")
-        yield f"{moved} {at}{remedy.aside}"
+        put, around, what = moved.partition(" around ")
+        yield f"{put} {at}{around}{what}{remedy.aside}"
     if remedy.instead and where.between:
         names = [f"`{name}`" for name in where.between]
         what = f"an async def {names[0]}" if len(names) == 1 else f"async defs {' and '.join(names)}"
@@ -120,8 +107,12 @@ def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:
         yield _out_of_model(remedy, where)
     elif role == "response render":
         yield _rendered_by_endpoint(remedy, where)
+    elif where.implied == "finalizer":
+        yield from implied.ways(remedy, where, "")
+    elif role in ("library callback", "loop callback") and where.thing and implied.is_special(where.thing):
+        yield f"take it out of {named(where.thing)}, which nobody can await"
     elif role == "library callback":
-        yield f"an async def in the place of {_named(where.thing)}, if {where.library} awaits one"
+        yield f"an async def in the place of {named(where.thing)}, if {where.library} awaits one"
         yield f"{_started(remedy)}, if {where.library} needs no value of it"
     elif role == "loop callback":
         yield _started(remedy) + ("" if remedy.pieces and not remedy.process else ", which nobody waits for")
@@ -136,12 +127,12 @@ def _as_async(remedy: Remedy, where: Where) -> str:
     inside = where.line is thing or thing is None
     ways = ", or ".join(remedy.ways if inside or thing is None else _moved(remedy, where, thing))
     noun = ROLES[where.role].noun if where.role else ""
-    return f"make the {noun} {_named(thing)} an async def with {ways}"
+    return f"make the {noun} {named(thing)} an async def with {ways}"
 
 
 def _out_of_model(remedy: Remedy, where: Where) -> str:
     noun = ROLES[where.role].noun if where.role else ""
-    out = f"take it out of the {noun} {_named(where.thing)}"
+    out = f"take it out of the {noun} {named(where.thing)}"
     if where.endpoint is None:
         return f"{out}, into the function that makes the model: there {', or '.join(remedy.ways)}"
     if where.endpoint_is_async or remedy.pieces:
@@ -163,17 +154,28 @@ def _rendered_by_endpoint(remedy: Remedy, where: Where) -> str:
     return f"return {name}(...) from {endpoint}: a plain def renders it in its thread"
 
 
+def _from_thread(remedy: Remedy, where: Where) -> Iterator[str]:
+    """A thread had the loop make the call, by `anyio.from_thread.run_sync`, and waits for it."""
+    through = "anyio.from_thread.run_sync"
+    what = remedy.call if where.thing is None else named(where.thing).strip("`")
+    yield f"{what or 'the call'} in the thread itself, without {through}"
+    awaited = re.fullmatch(r"await ([\w.]+)\(\.\.\.\)", remedy.instead)
+    if where.thing is None and awaited is not None:
+        yield f"anyio.from_thread.run({awaited[1]}, ...) in the place of {through}"
+    elif remedy.instead and where.thing is not None and where.line is where.thing and what.isidentifier():
+        yield f"anyio.from_thread.run({what}, ...) of an async def `{what}` with {remedy.instead}"
+
+
+def _imported(where: Where) -> Iterator[str]:
+    """A module's top level runs where it is imported for the first time, and wherever it is loaded anew."""
+    yield "import the module once, at start-up (an import at the top of the app's module), and not in a request"
+    if where.role == "import":
+        yield "take the call out of the top level of the module, into a function that start-up (lifespan) calls"
+
+
 def _started(remedy: Remedy) -> str:
     if remedy.process:
         return f"{_EXECUTOR}(PROCESSES, ...), with one PROCESSES = concurrent.futures.ProcessPoolExecutor()"
     if remedy.pieces:
         return ", or ".join((*remedy.anywhere, "smaller pieces, each in a callback of its own (call_soon)"))
     return f"{_EXECUTOR}(None, {remedy.call + ', ' if remedy.call else ''}...)"
-
-
-def _named(thing: Frame | None) -> str:
-    """`SignUp.check` in backticks, as people would call it."""
-    if thing is None:
-        return "it"
-    name = (thing.qualname or thing.function).rpartition("<locals>.")[2]
-    return "the lambda" if name == "<lambda>" else f"`{name}`"

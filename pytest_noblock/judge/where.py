@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
 from pytest_noblock.calls import callers, known, written
+from pytest_noblock.judge import implied
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import WEBSOCKET, Exchange, Phase
 from pytest_noblock.model.stall import BlamedLine, Stall
-from pytest_noblock.model.where import ROLES, Role, Where
+from pytest_noblock.model.where import ROLES, Implied, Role, Where
 
 _OURS = "pytest_noblock"
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
@@ -42,14 +43,19 @@ def where(stall: Stall) -> Where:
     held = called if at is None else _called(out[at:], exchange, stall.phase)
     caller = called.at if at is None else at
     callee = out[caller - 1] if caller else None
+    how, runs = _implied(out, caller, is_thing=at is None)
     return Where(
         role=called.role,
         thing=out[called.at],
         line=out[0],
         coroutine=None if at is None else out[at],
         held_by=held.role,
-        called=None if callee is None else written.called_at(out[caller].file, out[caller].line, callee.function),
-        between=_between(out[:caller]),
+        called=None if callee is None or how is not None else _written(out[caller], callee),
+        between=_between(out[: caller + 1]) if caller else (),
+        implied=how,
+        callee=runs,
+        block_awaits=how == "context manager" and written.block_awaits(out[caller].file, out[caller].line),
+        imports=out[0].call is None and written.imports(out[0].file, out[0].line),
         iterated=callee is not None and callee.form == "generator" and callee.function.isidentifier(),
         importable=callee is not None and _importable(callee),
         plain_def=at is not None and not held.at and held.direct and _may_be_plain(out[at], held.role),
@@ -66,8 +72,9 @@ def _of_library(stall: Stall) -> Where:
     place, exchange = stall.place, stall.exchange
     stdlib = all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
     is_callback = stdlib and any(each.module == "asyncio.events" for each in place.stack)
+    from_thread = any((each.module, each.function) == callers.FROM_THREAD for each in place.stack)
     return Where(
-        role="loop callback" if is_callback else None,
+        role="call from a thread" if from_thread else "loop callback" if is_callback else None,
         line=place.frame if is_callback else None,
         middleware=_middleware(place.stack),
         served=_served(stall),
@@ -208,10 +215,30 @@ def _coroutine(out: Sequence[Frame]) -> int | None:
     return at if at is not None and out[at].user else None
 
 
-def _between(inner: Sequence[Frame]) -> tuple[str, ...] | None:
-    """The names of these functions from the outermost in; None where one is a library's, or has no name."""
+def _implied(out: Sequence[Frame], caller: int, *, is_thing: bool) -> tuple[Implied | None, Frame | None]:
+    """How the caller's line runs what is further in; a thing that nothing is further in than may be a finalizer."""
+    how, runs = implied.implied(out, caller)
+    if is_thing and out[caller].function == "__del__":
+        return "finalizer", out[caller]
+    return how, runs
+
+
+def _written(caller: Frame, callee: Frame) -> str | None:
+    """What the caller's line calls: of `D.__init__` that is `D`."""
+    owner = (callee.qualname or "").split(".")[-2:-1]
+    name = owner[0] if callee.function in ("__init__", "__new__") and owner else callee.function
+    return written.called_at(caller.file, caller.line, name)
+
+
+def _between(out: Sequence[Frame]) -> tuple[str, ...] | None:
+    """The names of the functions further in than the last, from the outermost in, if each may be awaited.
+
+    None where one is a library's, or has no name, or is called by no written call.
+    """
+    *inner, _ = out
     names = tuple(each.function for each in reversed(inner))
-    return names if all(each.user and each.function.isidentifier() for each in inner) else None
+    own = all(each.user and each.function.isidentifier() for each in inner)
+    return names if own and implied.may_become_async(out) else None
 
 
 def _importable(frame: Frame) -> bool:

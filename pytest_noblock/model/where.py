@@ -23,12 +23,19 @@ Role = Literal[
     "logging handler",
     "library callback",
     "loop callback",
+    "call from a thread",
+    "import",
     "background task",
     "task",
     "lifespan",
 ]
 """What the user's function is to whoever calls it. `loop callback`: the event loop calls it (`call_later`, a
-done-callback). `task`: nobody but the event loop runs it (`create_task`). `library callback`: none of the others."""
+done-callback). `task`: nobody but the event loop runs it (`create_task`). `call from a thread`: a thread has the loop
+call it, and waits (`anyio.from_thread.run_sync`). `import`: the top level of a module. `library callback`: none of the
+others."""
+
+Implied = Literal["finalizer", "context manager", "awaitable", "iterator", "operator"]
+"""How a line runs a function that it writes no call of. `operator`: any other special method, and a property."""
 
 
 class RoleRow(NamedTuple):
@@ -61,6 +68,8 @@ ROLES: dict[Role, RoleRow] = {
     "logging handler": RoleRow("logging handler"),
     "library callback": RoleRow("callback"),
     "loop callback": RoleRow("callback"),
+    "call from a thread": RoleRow("callback"),
+    "import": RoleRow("module"),
     "background task": RoleRow("task", in_thread=True),
     "task": RoleRow("task"),
     "lifespan": RoleRow("lifespan function", may_be_async=True),
@@ -93,6 +102,14 @@ class Where(NamedTuple):
     """Whether another process can import what the coroutine's line calls."""
     plain_def: bool = False
     """Whether its caller would run the coroutine in a thread if it were a plain `def`, and it awaits nothing."""
+    implied: Implied | None = None
+    """How that line of the coroutine, or of the thing, runs `callee`; None where it writes a call of it."""
+    callee: Frame | None = None
+    """The outermost function of the user's further in than that line; the thing itself where none is further in."""
+    block_awaits: bool = False
+    """Whether the `with` block on that line awaits anything: no thread can have it."""
+    imports: bool = False
+    """Whether the blamed line imports a module, and makes no call that is known."""
     library: str | None = None
     """The package that calls the thing, where the role is `library callback`."""
     middleware: str | None = None

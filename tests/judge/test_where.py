@@ -27,7 +27,7 @@ async def outer():
 def helper(seconds):
     time.sleep(seconds)
 """
-LINES = {"thing": 3, "awaiting": 7, "outer": 10, "helper": 13}
+LINES = {"thing": 3, "awaiting": 7, "outer": 10, "helper": 13, "Query.price": 10}
 SLEEP = "await asyncio.sleep(...)"
 EXECUTOR = "asyncio.get_running_loop().run_in_executor(None, time.sleep, ...)"
 TASK = f"asyncio.create_task(...) of an async def with {SLEEP}"
@@ -152,9 +152,8 @@ def advised(place: Where) -> str:
         (
             "helper < Query.price < strawberry.types:__call__ < async strawberry.schema:execute",
             "GraphQL resolver",
-            # the file is one and the resolver's line is any: what counts is that both are named
             (
-                "make the resolver `Query.price` an async def with await asyncio.to_thread(...) at app.py:3, "
+                "make the resolver `Query.price` an async def with await asyncio.to_thread(helper, ...) at app.py:10, "
                 f"or an async def `helper` with {SLEEP}, awaited there"
             ),
         ),

@@ -2,6 +2,7 @@
 """An app that blocks in many places: each line that ends with `# name` blocks the route `/name`."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import logging.handlers
@@ -9,6 +10,7 @@ import socket
 import time
 from typing import Annotated
 
+import anyio.from_thread
 import anyio.to_process  # noqa: F401  # a repaired twin of this app has a process compute
 import jinja2
 from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request
@@ -369,3 +371,100 @@ async def starlettes(request: Request):
 
 
 app.add_route("/starlettes", starlettes)
+
+
+class Dropped:
+    def __del__(self):
+        time.sleep(0.06)  # finalizer
+
+
+@app.get("/finalizer")
+async def finalizer():
+    Dropped()
+    return 1
+
+
+@contextlib.contextmanager
+def locked():
+    yield
+    time.sleep(0.06)  # left
+
+
+@app.get("/left")
+async def left():
+    with locked():
+        pass
+
+
+class Guard:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        time.sleep(0.06)  # guard
+
+
+@app.get("/guard")
+async def guard():
+    with Guard():
+        pass
+
+
+class Ready:
+    def __await__(self):
+        time.sleep(0.06)  # awaitable
+        yield from asyncio.sleep(0).__await__()
+
+
+@app.get("/awaitable")
+async def awaitable():
+    await Ready()
+
+
+class Rows:
+    def __iter__(self):
+        for number in range(2):
+            time.sleep(0.06)  # iterated
+            yield f"{number}"
+
+
+@app.get("/iterated")
+async def iterated():
+    for row in Rows():
+        print(row)
+
+
+class Basket:
+    @property
+    def total(self):
+        time.sleep(0.06)  # property
+        return 1
+
+
+@app.get("/property")
+async def property_read():
+    return str(Basket().total)
+
+
+def weight(item):
+    time.sleep(0.06)  # key
+    return item
+
+
+@app.get("/key")
+async def key():
+    return sorted([1], key=weight)
+
+
+@app.get("/from-thread")
+def from_thread():  # from-thread
+    anyio.from_thread.run_sync(time.sleep, 0.06)
+
+
+def pause():
+    time.sleep(0.06)  # from-thread-own
+
+
+@app.get("/from-thread-own")
+def from_thread_own():
+    anyio.from_thread.run_sync(pause)

@@ -138,14 +138,77 @@ class Repair:
 
     def generator_async(self, name: str, way: str) -> None:
         self.awaiting(way)
+        if name == "__aiter__":
+            self.everywhere(r"def __iter__", "async def __aiter__")
+            self.everywhere(r"for (\w+) in Rows\(\)", r"async for \1 in Rows()")
+            return
         self.calls_of(name, lambda text: text.replace("for ", "async for ", 1))
         self.define(name, "async def")
 
+    def everywhere(self, old: str, new: str) -> None:
+        before = self.lines
+        self.lines = [re.sub(old, new, text) for text in before]
+        assert self.lines != before, old
+
+    def closed(self, way: str, name: str, number: str) -> None:
+        """`__del__` becomes an `aclose`, and what let go of the object awaits it."""
+        self.call_awaited(self.awaited(way))
+        self.everywhere(r"def __del__", "async def aclose")
+        self.at(int(number), rf"({name.partition('.')[0]}\(\))", r"await \1.aclose()")
+
+    def awaited(self, way: str) -> str:
+        return way.removeprefix("await ").removesuffix("(...)")
+
+    def entered(self, name: str, way: str, number: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.define(name, "async def")
+        self.everywhere(r"@contextlib\.contextmanager", "@contextlib.asynccontextmanager")
+        self.at(int(number), "with", "async with")
+
+    def entered_class(self, way: str, number: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.everywhere(r"def __(enter|exit)__", r"async def __a\1__")
+        self.at(int(number), "with", "async with")
+
+    def block_in_thread(self, number: str) -> None:
+        at = int(number)
+        block = self.lines[at - 1 : at + 1]
+        self.lines[at - 1 : at + 1] = ["    await asyncio.to_thread(whole)"]
+        self.lines += ["def whole():", *block]
+
+    def waits(self, way: str, name: str) -> None:
+        begins = self.told.line - 2
+        assert "def __await__" in self.lines[begins], name
+        body = ["    def __await__(self):", "        return self.wait().__await__()", "    async def wait(self):"]
+        self.call_awaited(self.awaited(way))
+        self.lines[begins : begins + 3] = [*body, self.lines[begins + 1]]
+
+    def around(self, name: str, number: str) -> None:
+        read = name.rpartition(".")[2]
+        self.at(int(number), rf"return (.*\.{read}\b.*)", r"return await asyncio.to_thread(lambda: \1)")
+
+    def in_the_thread(self, what: str) -> None:
+        self.everywhere(rf"anyio\.from_thread\.run_sync\({re.escape(what)}(?:, )?", f"{what}(")
+
+    def by_the_thread(self, what: str) -> None:
+        old = re.escape(self.told.call)
+        self.everywhere(rf"anyio\.from_thread\.run_sync\({old}", f"anyio.from_thread.run({what}")
+
+    def async_by_the_thread(self, what: str, name: str, way: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.define(name, "async def")
+        self.everywhere(rf"anyio\.from_thread\.run_sync\({what}", f"anyio.from_thread.run({what}")
+
     def items_in_thread(self, number: str, called: str) -> None:
         at = int(number)
+        if called == "iter":
+            (called,) = found(r"in (.*)\(\):", self.lines[at - 1])
+            called = f"iter({called}())"
+        else:
+            called += "()"
         indent, variable = found(r"( *)for (\w+) in", self.lines[at - 1])
         self.lines[at - 1] = (
-            f"{indent}items = {called}()\n"
+            f"{indent}items = {called}\n"
             f"{indent}while ({variable} := await asyncio.to_thread(next, items, None)) is not None:"
         )
 
@@ -236,6 +299,19 @@ SHAPES = [
     (r"await asyncio\.to_thread\(next, items, None\) for each item at [\w.]+:(\d+), with items = (\w+)\(\.\.\.\)",
      Repair.items_in_thread),
     (AWAITED, Repair.call_awaited),
+    (r"an async def aclose with (.*) in the place of `(.*)`, awaited before [\w.]+:(\d+) lets go of the object",
+     Repair.closed),
+    (r"an @asynccontextmanager async def `(\w+)` with (.*), entered by async with at [\w.]+:(\d+)", Repair.entered),
+    (r"async defs `__aenter__` and `__aexit__` in the place of `[\w.]+` and its twin, with (.*), entered by async with"
+     r" at [\w.]+:(\d+)", Repair.entered_class),
+    (r"await asyncio\.to_thread\(\.\.\.\) of a function that has the whole with block of [\w.]+:(\d+)",
+     Repair.block_in_thread),
+    (r"an async def wait with (.*), and return self\.wait\(\)\.__await__\(\) in `(.*)`", Repair.waits),
+    (r"await asyncio\.to_thread\(\.\.\.\) around what calls `([\w.]+)` at [\w.]+:(\d+)", Repair.around),
+    (r"([\w.]+) in the thread itself, without anyio\.from_thread\.run_sync", Repair.in_the_thread),
+    (r"anyio\.from_thread\.run\(([\w.]+), \.\.\.\) in the place of anyio\.from_thread\.run_sync",
+     Repair.by_the_thread),
+    (r"anyio\.from_thread\.run\((\w+), \.\.\.\) of an async def `(\w+)` with (.*)", Repair.async_by_the_thread),
     (r"asyncio\.open_connection", Repair.connection),
     (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what it .*small",
      Repair.in_process),

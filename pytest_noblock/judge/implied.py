@@ -1,0 +1,119 @@
+"""Functions that run though no line writes a call of them: pure functions of the stack, and of what replaces a call.
+
+A finalizer, a context manager's exit, an operator: `to_thread(D, ...)` moves the wrong thing, and none of them may be
+an `async def`.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from pytest_noblock.calls import written
+from pytest_noblock.judge.remedy import Remedy, named
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.where import Implied, Where
+
+_SPECIAL = re.compile(r"__\w+__$")
+_WRITTEN = ("__init__", "__new__", "__call__")
+"""Special methods that a written call makes: `D(...)`, `check(...)`."""
+_ENTERED = ("__enter__", "__exit__")
+_BY_NAME: dict[str, Implied] = {
+    "__del__": "finalizer",
+    "__enter__": "context manager",
+    "__exit__": "context manager",
+    "__await__": "awaitable",
+    "__iter__": "iterator",
+    "__next__": "iterator",
+}
+
+
+def implied(out: Sequence[Frame], caller: int) -> tuple[Implied | None, Frame | None]:
+    """How the line of `out[caller]` came to run what is further in, if not by a written call; and the user's function.
+
+    A library's function in between was called by the line, but for those of `with` and of weak references.
+    """
+    inner = [*reversed(out[:caller])]
+    passed = [*itertools.takewhile(lambda frame: not frame.user, inner)]
+    thing = next(iter(inner[len(passed) :]), None)
+    if thing is None:
+        return None, None
+    modules = {frame.module for frame in passed}
+    if modules == {"weakref"}:
+        return "finalizer", thing
+    if passed:
+        by_with = passed[0].module == "contextlib" and passed[0].function in _ENTERED
+        return ("context manager" if by_with else None), thing
+    return _direct(thing, out[caller]), thing
+
+
+def _direct(thing: Frame, caller: Frame) -> Implied | None:
+    if thing.function in _BY_NAME:
+        return _BY_NAME[thing.function]
+    if is_special(thing) or written.is_read_at(caller.file, caller.line, thing.function):
+        return "operator"
+    return None
+
+
+def is_special(thing: Frame) -> bool:
+    """Whether no written call makes the method: Python makes it, and awaits nothing of it."""
+    return _SPECIAL.match(thing.function) is not None and thing.function not in _WRITTEN
+
+
+def may_become_async(out: Sequence[Frame]) -> bool:
+    """Whether each of these functions but the last, which calls the others, could be an `async def` that is awaited.
+
+    Python awaits nothing of a special method, nor does C await a callback, the `key` of `sorted`.
+    """
+    return all(
+        written.is_called_at(caller.file, caller.line, each.function) and each.form in (None, "def", "generator")
+        if each.function != "__call__"
+        else True
+        for each, caller in itertools.pairwise(out)
+    ) and not any(each.form == "generator" for each in out[: max(0, len(out) - 2)])
+
+
+def ways(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    """The ways out, where the line `at` did not write the call; `at` is empty where nobody knows that line."""
+    name = named(where.callee)
+    match where.implied:
+        case "finalizer":
+            before = f"before {at} lets go of the object" if at else "before the object goes"
+            yield f"an async def aclose with {_inside(remedy, where)} in the place of {name}, awaited {before}"
+        case "context manager":
+            yield from _entered(remedy, where, at)
+        case "awaitable":
+            yield f"an async def wait with {_inside(remedy, where)}, and return self.wait().__await__() in {name}"
+        case "iterator":
+            yield from _iterator(remedy, where, at)
+        case _:
+            yield f"await asyncio.to_thread(...) around what calls {name} at {at}{remedy.aside}"
+
+
+def _inside(remedy: Remedy, where: Where) -> str:
+    """What an `async def` in the place of the function has."""
+    if where.line is where.callee:
+        return ", or ".join(remedy.ways)
+    return "smaller pieces and await asyncio.sleep(0)" if remedy.pieces else "await asyncio.to_thread(...)"
+
+
+def _entered(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    thing, inside = where.callee, _inside(remedy, where)
+    if thing is not None and thing.form == "generator":
+        yield f"an @asynccontextmanager async def {named(thing)} with {inside}, entered by async with at {at}"
+    elif thing is not None and thing.function in _ENTERED:
+        both = f"async defs `__aenter__` and `__aexit__` in the place of {named(thing)} and its twin"
+        yield f"{both}, with {inside}, entered by async with at {at}"
+    if remedy.thread and not where.block_awaits:
+        yield f"await asyncio.to_thread(...) of a function that has the whole with block of {at}{remedy.aside}"
+
+
+def _iterator(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    thing = where.callee
+    made = thing is not None and thing.function == "__iter__" and thing.form != "generator"
+    if remedy.thread and made:
+        yield f"await asyncio.to_thread(iter, ...) at {at}"
+    elif remedy.thread:
+        yield f"await asyncio.to_thread(next, items, None) for each item at {at}, with items = iter(...)"
+    if not made:
+        method = "__anext__" if thing is not None and thing.function == "__next__" else "__aiter__"
+        yield f"an async def `{method}` with {_inside(remedy, where)}, read there by async for"
