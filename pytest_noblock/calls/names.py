@@ -103,9 +103,7 @@ def _named(
     return _running(at, sites, code, scope) if at.calls() else _consumer(at, sites, code, scope)
 
 
-def _may_not_be_it(
-    name: str | None, sites: list[CallSite], line: int, code: types.CodeType, scope: FrameScope
-) -> bool:
+def _may_not_be_it(name: str | None, sites: list[CallSite], line: int, code: types.CodeType, scope: FrameScope) -> bool:
     """Whether something else on the line may take as long as the likeliest call: an operator on arrays, an `import`."""
     entry = known(name)
     if entry is not None and not entry.prefix.startswith(_ARRAYS):
@@ -113,10 +111,10 @@ def _may_not_be_it(
     statements = [*source_of(code.co_filename).statements_at(line)]
     if entry is None and any(isinstance(each, ast.Import | ast.ImportFrom) for each in statements):
         return True
-    nodes = (node for each in statements[-1:] for node in ast.walk(each) if isinstance(node, ast.BinOp))
-    operands = [part for node in nodes if entry or isinstance(node.op, ast.MatMult) for part in (node.left, node.right)]
-    same = [site for site in sites if callee(site, scope) == name]
-    return any(isinstance(each, ast.BinOp) or site.node is each for each in operands for site in same)
+    operations = [node for each in statements[-1:] for node in ast.walk(each) if isinstance(node, ast.BinOp)]
+    here = [node for node in operations if node.lineno <= line <= (node.end_lineno or line)]
+    named = {site.node for site in sites if callee(site, scope) == name}
+    return any(isinstance(each.op, ast.MatMult) or (entry and not named.isdisjoint(ast.walk(each))) for each in here)
 
 
 def _only_counts(site: CallSite, scope: FrameScope) -> bool:

@@ -3,7 +3,14 @@
 import ast
 import types
 
-from pytest_noblock.calls.sources import COMPREHENSIONS, defines, functions_at, own_nodes, source_of, statements_of_module
+from pytest_noblock.calls.sources import (
+    COMPREHENSIONS,
+    defines,
+    functions_at,
+    own_nodes,
+    source_of,
+    statements_of_module,
+)
 
 AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 

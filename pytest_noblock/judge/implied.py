@@ -27,11 +27,14 @@ _BY_NAME: dict[str, Implied] = {
 }
 
 
-def implied(out: Sequence[Frame], caller: int) -> tuple[Implied | None, Frame | None]:
+def implied(out: Sequence[Frame], caller: int, *, is_thing: bool = False) -> tuple[Implied | None, Frame | None]:
     """How the line of `out[caller]` came to run what is further in, if not by a written call; and the user's function.
 
-    A library's function in between was called by the line, but for those of `with` and of weak references.
+    A library's function in between was called by the line, but for those of `with` and of weak references. `is_thing`:
+    no coroutine calls `out[caller]`, which may be a finalizer itself.
     """
+    if is_thing and out[caller].function == "__del__":
+        return "finalizer", out[caller]
     inner = [*reversed(out[:caller])]
     passed = [*itertools.takewhile(lambda frame: not frame.user, inner)]
     thing = next(iter(inner[len(passed) :]), None)
@@ -59,17 +62,36 @@ def is_special(thing: Frame) -> bool:
     return _SPECIAL.match(thing.function) is not None and thing.function not in _WRITTEN
 
 
-def may_become_async(out: Sequence[Frame]) -> bool:
+def callee_of(caller: Frame, callee: Frame) -> str | None:
+    """What the caller's line calls, as it is written there: of `D.__init__` that is `D`."""
+    owner = (callee.qualname or "").split(".")[-2:-1]
+    name = owner[0] if callee.function in ("__init__", "__new__") and owner else callee.function
+    return written.called_at(caller.file, caller.line, name)
+
+
+def between(out: Sequence[Frame]) -> tuple[str, ...] | None:
+    """The names of the functions further in than the last, from the outermost in, if each may be awaited.
+
+    None where one is a library's, or has no name, or is called by no written call.
+    """
+    *inner, _ = out
+    names = tuple(each.function for each in reversed(inner))
+    own = all(each.user and each.function.isidentifier() for each in inner)
+    return names if own and _may_become_async(out) else None
+
+
+def _may_become_async(out: Sequence[Frame]) -> bool:
     """Whether each of these functions but the last, which calls the others, could be an `async def` that is awaited.
 
     Python awaits nothing of a special method, nor does C await a callback, the `key` of `sorted`.
     """
-    return all(
-        written.is_called_at(caller.file, caller.line, each.function) and each.form in (None, "def", "generator")
-        if each.function != "__call__"
-        else True
-        for each, caller in itertools.pairwise(out)
-    ) and not any(each.form == "generator" for each in out[: max(0, len(out) - 2)])
+    called = (_is_written(each, caller) for each, caller in itertools.pairwise(out))
+    generators = [at for at, each in enumerate(out) if each.form == "generator"]
+    return all(called) and generators in ([], [len(out) - 2])  # what reads a generator further in is no call of it
+
+
+def _is_written(thing: Frame, caller: Frame) -> bool:
+    return thing.function == "__call__" or written.is_called_at(caller.file, caller.line, thing.function)
 
 
 def ways(remedy: Remedy, where: Where, at: str) -> Iterator[str]:

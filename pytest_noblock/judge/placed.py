@@ -100,26 +100,36 @@ def _iterated(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
 
 def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:
     """A plain function that a framework, a library or the loop itself calls on the loop."""
-    role = where.role
-    if role is not None and ROLES[role].may_be_async:
-        yield _as_async(remedy, where)
-    elif role in ("validator", "serializer"):
+    role, thing = where.role, where.thing
+    if role in ("validator", "serializer"):
         yield _out_of_model(remedy, where)
     elif role == "response render":
         yield _rendered_by_endpoint(remedy, where)
-    elif where.implied == "finalizer":
-        yield from implied.ways(remedy, where, "")
-    elif role in ("library callback", "loop callback") and where.thing and implied.is_special(where.thing):
-        yield f"take it out of {named(where.thing)}, which nobody can await"
-    elif role == "library callback":
-        yield f"an async def in the place of {named(where.thing)}, if {where.library} awaits one"
-        yield f"{_started(remedy)}, if {where.library} needs no value of it"
-    elif role == "loop callback":
-        yield _started(remedy) + ("" if remedy.pieces and not remedy.process else ", which nobody waits for")
-        if remedy.instead:
-            yield f"asyncio.create_task(...) of an async def with {remedy.instead}"
+    elif thing is not None and implied.is_special(thing):
+        yield from _never_awaited(remedy, where)
+    elif role is not None and ROLES[role].may_be_async:
+        yield _as_async(remedy, where)
+    elif role in ("library callback", "loop callback"):
+        yield from _called_back(remedy, where)
     else:
         yield from remedy.anywhere or remedy.ways
+
+
+def _never_awaited(remedy: Remedy, where: Where) -> Iterator[str]:
+    if where.implied == "finalizer":
+        yield from implied.ways(remedy, where, "")
+    else:
+        yield f"take it out of {named(where.thing)}, which nobody can await"
+
+
+def _called_back(remedy: Remedy, where: Where) -> Iterator[str]:
+    if where.role == "library callback":
+        yield f"an async def in the place of {named(where.thing)}, if {where.library} awaits one"
+        yield f"{_started(remedy)}, if {where.library} needs no value of it"
+        return
+    yield _started(remedy) + ("" if remedy.pieces and not remedy.process else ", which nobody waits for")
+    if remedy.instead:
+        yield f"asyncio.create_task(...) of an async def with {remedy.instead}"
 
 
 def _as_async(remedy: Remedy, where: Where) -> str:

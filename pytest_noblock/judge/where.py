@@ -10,7 +10,7 @@ from pytest_noblock.judge import implied
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import WEBSOCKET, Exchange, Phase
 from pytest_noblock.model.stall import BlamedLine, Stall
-from pytest_noblock.model.where import ROLES, Implied, Role, Where
+from pytest_noblock.model.where import ROLES, Role, Where
 
 _OURS = "pytest_noblock"
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
@@ -43,15 +43,15 @@ def where(stall: Stall) -> Where:
     held = called if at is None else _called(out[at:], exchange, stall.phase)
     caller = called.at if at is None else at
     callee = out[caller - 1] if caller else None
-    how, runs = _implied(out, caller, is_thing=at is None)
+    how, runs = implied.implied(out, caller, is_thing=at is None)
     return Where(
         role=called.role,
         thing=out[called.at],
         line=out[0],
         coroutine=None if at is None else out[at],
         held_by=held.role,
-        called=None if callee is None or how is not None else _written(out[caller], callee),
-        between=_between(out[: caller + 1]) if caller else (),
+        called=None if callee is None or how is not None else implied.callee_of(out[caller], callee),
+        between=implied.between(out[: caller + 1]) if caller else (),
         implied=how,
         callee=runs,
         block_awaits=how == "context manager" and written.block_awaits(out[caller].file, out[caller].line),
@@ -213,32 +213,6 @@ def _coroutine(out: Sequence[Frame]) -> int | None:
     """The nearest coroutine's place on the way out; None where that is a library's."""
     at = next((at for at, each in enumerate(out) if each.may_await), None)
     return at if at is not None and out[at].user else None
-
-
-def _implied(out: Sequence[Frame], caller: int, *, is_thing: bool) -> tuple[Implied | None, Frame | None]:
-    """How the caller's line runs what is further in; a thing that nothing is further in than may be a finalizer."""
-    how, runs = implied.implied(out, caller)
-    if is_thing and out[caller].function == "__del__":
-        return "finalizer", out[caller]
-    return how, runs
-
-
-def _written(caller: Frame, callee: Frame) -> str | None:
-    """What the caller's line calls: of `D.__init__` that is `D`."""
-    owner = (callee.qualname or "").split(".")[-2:-1]
-    name = owner[0] if callee.function in ("__init__", "__new__") and owner else callee.function
-    return written.called_at(caller.file, caller.line, name)
-
-
-def _between(out: Sequence[Frame]) -> tuple[str, ...] | None:
-    """The names of the functions further in than the last, from the outermost in, if each may be awaited.
-
-    None where one is a library's, or has no name, or is called by no written call.
-    """
-    *inner, _ = out
-    names = tuple(each.function for each in reversed(inner))
-    own = all(each.user and each.function.isidentifier() for each in inner)
-    return names if own and implied.may_become_async(out) else None
 
 
 def _importable(frame: Frame) -> bool:

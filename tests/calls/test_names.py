@@ -865,6 +865,15 @@ def test_a_name_that_its_line_binds_anew_is_another_object_after_the_line(write:
         ("a = max(n * n for n in range(9))", "max"),
         ("a = len([n for n in range(9)])", None),
         ("helper(1); Repository().load(1)", "helper"),
+        ("numpy.ones(9) @ numpy.ones(9)", None),  # the operator computes
+        ("return float((numpy.ones(9) @ numpy.ones(9))[0, 0])", None),
+        ("return float(numpy.ones(9) * 2)", None),
+        ("numpy.ones(9 * 9)", "numpy.ones"),
+        ("helper(a @ b)", None),
+        ("json.dumps(a) + json.dumps(b)", "json.dumps"),
+        ("time.sleep(a + b)", "time.sleep"),
+        ("helper(1); import slow", None),  # the import may take as long
+        ("time.sleep(1); import slow", "time.sleep"),
     ],
 )
 def test_the_likeliest_call_of_a_line(write: Write, line: str, name: str | None) -> None:

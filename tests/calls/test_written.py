@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.calls.written import annotated_return, awaits, called_at
+from pytest_noblock.calls.written import (
+    annotated_return,
+    awaits,
+    block_awaits,
+    called_at,
+    imports,
+    is_called_at,
+    is_read_at,
+)
 
 SOURCE = """
 async def plain():
@@ -39,6 +47,14 @@ async def decorated():
 async def chained():
     Shop().emit(1)
     Shop(1).open(2).emit(3)
+
+async def reading():
+    import shop
+    print(shop.total, shop.load())
+    with lock, held(1):
+        print([await other()])
+    with lock:
+        pass
 """
 
 
@@ -82,6 +98,14 @@ def test_whether_a_function_awaits_anything(file: str, function: str, line: int,
 )
 def test_what_a_line_calls_as_it_is_written(file: str, line: int, name: str, written: str | None) -> None:
     assert called_at(file, line, name) == written
+
+
+def test_what_a_line_calls_reads_and_imports(file: str) -> None:
+    assert [is_called_at(file, 37, name) for name in ("load", "print", "total", "shop")] == [True, True, False, False]
+    assert [is_read_at(file, 37, name) for name in ("load", "total")] == [False, True]
+    assert not is_read_at(file, 36, "total")
+    assert [imports(file, line) for line in (36, 37)] == [True, False]
+    assert [block_awaits(file, line) for line in (38, 40)] == [True, False]
 
 
 def test_what_a_function_is_written_to_return(write):

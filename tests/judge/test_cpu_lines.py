@@ -57,6 +57,7 @@ def place(*looks, **more):
         ([look(15, user(3)), look(50, user(3)), look(112, user(4), due=107)], (3, None, "sample")),
         ([look(50, user(3, "io.StringIO")), look(100, user(3, "csv.reader")), look(101, user(3))],
          (3, "io.StringIO", "sample")),
+        ([look(60, user(3)), look(100, user(3, "numpy.ones"))], (3, None, "sample")),
         ([look(30, user(3)), look(90, ENCODER, ROUTE, ROUTER, due=40)],
          (DEF, "fastapi.encoders.jsonable_encoder", "endpoint")),
         ([look(60, user(3)), look(90, ENCODER, ROUTE, ROUTER)], (3, None, "sample")),
@@ -69,7 +70,7 @@ def place(*looks, **more):
         ([], (DEF, None, "endpoint")),
         ([look(20, user(3))], (DEF, None, "endpoint")),
     ],
-    ids="most-often longest in-between heaviest-call framework user-line heavier-function never-contextlib "
+    ids="most-often longest in-between heaviest-call operator framework user-line heavier-function never-contextlib "
     "behind-middleware in-middleware called-by-user unseen unseen-end".split(),
 )  # fmt: skip
 def test_a_line_is_blamed_by_the_time_for_which_looks_show_it(looks, expected):

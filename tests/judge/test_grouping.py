@@ -170,6 +170,8 @@ def test_the_remedy_fits_where_the_line_runs_and_names_files_as_the_report_does(
     caller = Frame("/site-packages/x.py", 1, "run_endpoint_function", form="async def", module="fastapi.routing")
     below = stall()._replace(place=BlamedLine(helper, (helper, endpoint, caller), "sample"))
     (one,) = grouping.findings([below], shown)
-    assert one.replacement == "await asyncio.to_thread(...) at app.py:20"  # without a source: what it calls, nobody knows
+    assert (
+        one.replacement == "await asyncio.to_thread(...) at app.py:20"
+    )  # without a source: what it calls, nobody knows
     (bare,) = grouping.findings([stall()], shown)
     assert bare.replacement == "await asyncio.sleep(...)"

@@ -26,8 +26,43 @@ async def outer():
 
 def helper(seconds):
     time.sleep(seconds)
+
+async def drops():
+    D()
+
+async def enters():
+    with held(1):
+        print(1)
+
+async def enters_and_awaits():
+    with held(1):
+        await other()
+
+async def waits():
+    await Ready()
+
+async def loops():
+    for row in Rows():
+        print(row)
+
+async def reads():
+    print(f"{thing}")
+
+async def dumps():
+    json.dumps(basket.total)
+
+async def sorts():
+    sorted(items, key=helper)
+
+async def logs():
+    LOG.error("%s", row)
+
+async def imports():
+    import slow
 """
 LINES = {"thing": 3, "awaiting": 7, "outer": 10, "helper": 13, "Query.price": 10}
+LINES |= {"drops": 16, "enters": 19, "enters_and_awaits": 23, "waits": 27, "loops": 30, "reads": 34, "dumps": 37}
+LINES |= {"sorts": 40, "logs": 43, "imports": 46}
 SLEEP = "await asyncio.sleep(...)"
 EXECUTOR = "asyncio.get_running_loop().run_in_executor(None, time.sleep, ...)"
 TASK = f"asyncio.create_task(...) of an async def with {SLEEP}"
@@ -54,7 +89,7 @@ def _frame(part: str, file: str) -> Frame:
     form = {"async ": "async def", "asyncgen ": "async generator", "gen ": "generator", "template ": "template"}.get(
         match[1], "def"
     )
-    name = {"@lambda": "<lambda>", "@listcomp": "<listcomp>"}.get(match[4], match[4])
+    name = {"@lambda": "<lambda>", "@listcomp": "<listcomp>", "@module": "<module>"}.get(match[4], match[4])
     user = match[3] is None
     return Frame(
         file=file if user else "/lib.py",
@@ -215,6 +250,133 @@ def test_the_remedy_can_be_typed_in_where_the_line_runs(file: str, spec: str, ro
     place = place_of(spec, file)
     text = text.replace("to_thread(...) at app.py:3", "to_thread(time.sleep, ...) at app.py:3")
     assert (place.role, advised(place)) == (role, text)
+
+
+BLOCK = "await asyncio.to_thread(...) of a function that has the whole with block of app.py:19"
+BY_ASYNC_WITH = f"an @asynccontextmanager async def `held` with {SLEEP}, entered by async with at app.py:"
+BEFORE = "awaited before app.py:16 lets go of the object"
+BOTH = "async defs `__aenter__` and `__aexit__`"
+BY_WITH = "entered by async with at app.py:19"
+TAKEN_OUT = "take the call out of the top level of the module, into a function that start-up (lifespan) calls"
+RUN_SYNC = "anyio.from_thread.run_sync"
+IN_THREAD = f"in the thread itself, without {RUN_SYNC}"
+IMPORTED = "import the module once, at start-up (an import at the top of the app's module), and not in a request"
+
+
+def plain(name: str) -> str:
+    return f", or make the endpoint `{name}` a plain def"
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (
+            "D.__del__ < async drops",
+            f"an async def aclose with {SLEEP} in the place of `D.__del__`, {BEFORE}" + plain("drops"),
+        ),
+        (
+            "helper < D.__del__ < async drops",
+            f"an async def aclose with await asyncio.to_thread(...) in the place of `D.__del__`, {BEFORE}"
+            + plain("drops"),
+        ),
+        (
+            "helper < weakref:__call__ < async drops",
+            f"an async def aclose with {SLEEP} in the place of `helper`, awaited before app.py:16 lets go of the object"
+            + plain("drops"),
+        ),
+        ("D.__init__ < async drops", "await asyncio.to_thread(D, ...) at app.py:16" + plain("drops")),
+        ("Base.__init__ < async drops", "await asyncio.to_thread(D, ...) at app.py:16" + plain("drops")),
+        ("gen held < contextlib:__exit__ < async enters", f"{BY_ASYNC_WITH}19, or {BLOCK}{plain('enters')}"),
+        ("gen held < contextlib:__enter__ < async enters", f"{BY_ASYNC_WITH}19, or {BLOCK}{plain('enters')}"),
+        ("gen held < contextlib:__exit__ < async enters_and_awaits", f"{BY_ASYNC_WITH}23"),
+        (
+            "D.__exit__ < async enters",
+            f"{BOTH} in the place of `D.__exit__` and its twin, with {SLEEP}, {BY_WITH}, or {BLOCK}{plain('enters')}",
+        ),
+        ("@lambda < contextlib:_exit_wrapper < contextlib:__exit__ < async enters", BLOCK + plain("enters")),
+        (
+            "gen Ready.__await__ < async waits",
+            f"an async def wait with {SLEEP}, and return self.wait().__await__() in `Ready.__await__`",
+        ),
+        (
+            "gen Rows.__iter__ < async loops",
+            "await asyncio.to_thread(next, items, None) for each item at app.py:30, with items = iter(...), or an async"
+            f" def `__aiter__` with {SLEEP}, read there by async for" + plain("loops"),
+        ),
+        (
+            "Rows.__next__ < async loops",
+            "await asyncio.to_thread(next, items, None) for each item at app.py:30, with items = iter(...), or an async"
+            f" def `__anext__` with {SLEEP}, read there by async for" + plain("loops"),
+        ),
+        ("Rows.__iter__ < async loops", "await asyncio.to_thread(iter, ...) at app.py:30" + plain("loops")),
+        (
+            "Row.__str__ < async reads",
+            "await asyncio.to_thread(...) around what calls `Row.__str__` at app.py:34" + plain("reads"),
+        ),
+        (
+            "Basket.total < async dumps",
+            "await asyncio.to_thread(...) around what calls `Basket.total` at app.py:37" + plain("dumps"),
+        ),
+        ("helper < async sorts", "await asyncio.to_thread(sorted, ...) at app.py:40" + plain("sorts")),
+        (
+            "Row.__str__ < logging:getMessage < logging:error < async logs",
+            "await asyncio.to_thread(LOG.error, ...) at app.py:43" + plain("logs"),
+        ),
+        (
+            "@module < importlib._bootstrap:_find_and_load < async imports",
+            f"{IMPORTED}, or {TAKEN_OUT}{plain('imports')}",
+        ),
+    ],
+)
+def test_what_no_written_call_runs_is_moved_another_way(file: str, spec: str, text: str) -> None:
+    assert advised(place_of(f"{spec} < {ROUTE}", file)) == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (
+            "@module < importlib._bootstrap:_find_and_load",
+            f"{IMPORTED}, or {TAKEN_OUT}",
+        ),
+        (
+            "D.__del__ < asyncio.events:_run",
+            f"an async def aclose with {SLEEP} in the place of `D.__del__`, awaited before the object goes",
+        ),
+        ("Row.__str__ < cache:put < asyncio.events:_run", "take it out of `Row.__str__`, which nobody can await"),
+        (
+            "helper < anyio._backends._asyncio:wrapper < asyncio.events:_run",
+            f"helper {IN_THREAD}, or anyio.from_thread.run(helper, ...) of an async def `helper` with {SLEEP}",
+        ),
+        (
+            "other < helper < anyio._backends._asyncio:wrapper < asyncio.events:_run",
+            f"helper {IN_THREAD}",
+        ),
+        (
+            "anyio._backends._asyncio:wrapper < asyncio.events:_run",
+            f"time.sleep {IN_THREAD}, or anyio.from_thread.run(asyncio.sleep, ...) in the place of {RUN_SYNC}",
+        ),
+    ],
+)
+def test_what_no_coroutine_calls_is_moved_another_way(file: str, spec: str, text: str) -> None:
+    assert advised(place_of(spec, file)) == text
+
+
+def test_an_import_that_computes_names_no_call(file: str) -> None:
+    (line, *outer) = frames(f"async imports < {ROUTE}", file)
+    exchange = Exchange(1, "GET", "/x", sent=0, completed=10, returned=20)
+    place = BlamedLine(line._replace(call=None), (line._replace(call=None), *outer))
+    importing = Stall("cpu", exchange, 5, 5, 0, 60_000_000, place, Rule("cpu", ""), Readings(wall=0))
+    assert replacement(None, "cpu", where=where(importing)) == IMPORTED
+
+
+def test_the_line_of_a_session_is_where_the_thread_is_asked(file: str) -> None:
+    text = replacement(
+        "sqlalchemy.orm.Session.scalars", "sync-network", where=place_of(f"helper < async outer < {ROUTE}", file)
+    )
+    assert re.search(
+        r"await asyncio.to_thread\(...\) at \S+:10 around a function that opens, uses and closes its own", text
+    )
 
 
 def test_a_websocket_has_no_thread(file: str) -> None:

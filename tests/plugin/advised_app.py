@@ -11,7 +11,7 @@ import time
 from typing import Annotated
 
 import anyio.from_thread
-import anyio.to_process  # noqa: F401  # a repaired twin of this app has a process compute
+import anyio.to_process  # a repaired twin of this app has a process compute
 import jinja2
 from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse

@@ -302,8 +302,8 @@ SHAPES = [
     (r"an async def aclose with (.*) in the place of `(.*)`, awaited before [\w.]+:(\d+) lets go of the object",
      Repair.closed),
     (r"an @asynccontextmanager async def `(\w+)` with (.*), entered by async with at [\w.]+:(\d+)", Repair.entered),
-    (r"async defs `__aenter__` and `__aexit__` in the place of `[\w.]+` and its twin, with (.*), entered by async with"
-     r" at [\w.]+:(\d+)", Repair.entered_class),
+    (r"async defs `__aenter__` and `__aexit__` in the place of .* its twin, with (.*), entered .* at .*:(\d+)",
+     Repair.entered_class),
     (r"await asyncio\.to_thread\(\.\.\.\) of a function that has the whole with block of [\w.]+:(\d+)",
      Repair.block_in_thread),
     (r"an async def wait with (.*), and return self\.wait\(\)\.__await__\(\) in `(.*)`", Repair.waits),
