@@ -151,7 +151,9 @@ class Checker:
         Raises LoopBlocked and LoopEnded; then the app is not used again, and `many` knows who did it.
         """
         try:
-            observation = self._app.call(observe_many, self._context, run, many, timeout_s=_MANY_S, overdue=overdue)
+            observation = self._app.call(
+                observe_many, self._context, self._transport, run, many, timeout_s=_MANY_S, overdue=overdue
+            )
         except KeyboardInterrupt:
             many.ended.wait(_GRACE_S)
             raise

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from pytest_noblock.checks.plan import Plan, may_be_sent_again
-from pytest_noblock.engine.frameworks.http_client import adopted, httpx
+from pytest_noblock.engine.frameworks.http_client import BUILT, adopted, httpx
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import shown
 from pytest_noblock.model.units import LONGEST_S
@@ -16,8 +16,6 @@ _MOST_CONTENT = 2**28
 """Bytes of a content in pieces, 256 MiB: more than a test sends. A content without an end ends here."""
 _PIECE = 64
 """Bytes that a piece counts at least, so that empty ones come to an end, too, in half a second."""
-_BUILT = ("content", "data", "files", "json", "params", "headers", "cookies", "extensions")
-"""The arguments that httpx reads when it builds a request; the others it reads when it sends one."""
 
 
 def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapping[str, Any], plan: Plan) -> Request:
@@ -95,7 +93,7 @@ def _valid_auth(given: object) -> None:
 
 def _try_to_build(client: httpx.AsyncClient, request: Request) -> None:
     """Builds the request once in the test's thread, and throws it away. No content is read here."""
-    arguments = {name: request.arguments[name] for name in _BUILT if name in request.arguments}
+    arguments = {name: request.arguments[name] for name in BUILT if name in request.arguments}
     problem = ""
     try:
         client.build_request(request.method, request.url, **arguments)

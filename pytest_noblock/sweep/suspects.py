@@ -4,14 +4,16 @@ A stall in a step has one owner. What happens beside the steps may be another's:
 suspect, and its own check tells.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
-from pytest_noblock.judge.stalls import breaking, stalls
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.judge.stalls import breaking, slept, stalls
+from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
 
 T = TypeVar("T")
@@ -40,6 +42,22 @@ def of_run(observation: Observation, limits: Limits, steps: Sequence[tuple[int, 
     kept = {number for each in broken if each.kind == "gil" for number in _who_kept_gil(each, observation)}
     by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
     return Seen(_of_steps(found, observation, limits), keepers, (kept - keepers) | by_app)
+
+
+def beside_first(seen: Seen, observation: Observation, first: Container[int]) -> set[int]:
+    """Which of those beside were under way with one of the `first` requests, which do what a process does once.
+
+    What the process does once, as to import in a thread, may be all that there was.
+    """
+    over = [each.over_at for each in observation.exchanges if each.number in first]
+    last = max((math.inf if at is None else at for at in over), default=0)
+    sure = seen.in_steps | seen.keepers
+    return {each.number for each in observation.exchanges if each.sent < last} & seen.beside - sure
+
+
+def waited(segments: Sequence[Segment]) -> bool:
+    """Whether a request's own steps slept, or may have used a connection."""
+    return any(each.round_trips or each.doubtful_trips or slept(each) >= NOTE_NS for each in segments)
 
 
 def of_steps(observation: Observation, limits: Limits) -> set[int]:
