@@ -16,7 +16,6 @@ from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.many.flights import AT_ONCE
-from pytest_noblock.engine.many.seldom import full_collections_seldom
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.judge import capacity
@@ -66,10 +65,9 @@ class Sweep:
         unsafe = [each for each in waiting if each.route.method not in SAFE]
         try:
             self._everything += 2 * len(safe) + len(unsafe)
-            with full_collections_seldom():
-                self._send_safe(safe, user)
-                for some in _in_rounds(unsafe):
-                    self._fly(_pairs(some, user), self._rounds.warm, user)
+            self._send_safe(safe, user)
+            for some in _in_rounds(unsafe):
+                self._fly(_pairs(some, user), self._rounds.warm, user)
             user.progress(self._everything, self._everything)
         except KeyboardInterrupt:
             self._rounds.interrupted(results)
@@ -85,9 +83,9 @@ class Sweep:
         warm = _waiting(safe)
         self._everything += seconds + len(warm) - len(safe)
         self._fly(_again(warm), self._rounds.warm, user)
-        exactly = [each for each in safe if self._rounds.may_be_counted(each)]
-        self._everything += len(exactly)
-        self._fly(_again(exactly), self._rounds.exact, user, exact=True)
+        for some in self._rounds.to_count(safe):
+            self._everything += len(some)
+            self._fly(_again(some), self._rounds.exact, user, exact=True)
 
     def _send_first(self, pairs: Pairs, waiting: Sequence[RouteResult], user: MakesRequests) -> int:
         """Sends first requests. Returns how many second ones went with them.
