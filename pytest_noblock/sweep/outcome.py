@@ -32,6 +32,8 @@ class RouteResult:
     """The same of a run of the suspects, with counters at every user line."""
     suspect: bool = False
     """Whether it is checked alone, too."""
+    was_suspect: bool = False
+    """Whether it was one by its first request, which the second one settles."""
     in_steps: bool = False
     """Whether it is one for what its own steps show."""
     alone: bool = False

@@ -82,6 +82,7 @@ class Rounds:
         for result, mine in found:
             if not result.ran and self._needs_second(result, mine):
                 result.first, result.cold = None, mine
+                result.was_suspect = result.suspect
                 result.suspect = result.in_steps = result.alone = False
             result.ran = result.first is not None or result.to_learn
 
@@ -113,7 +114,7 @@ class Rounds:
         for each in results:
             if each.measured_cold and each.cold is not None:
                 each.first, each.cold, each.ran = suspects.warmed(each.cold), None, True
-                each.suspect = bool(suspects.of_steps(each.first, self._limits))
+                each.suspect = each.was_suspect or bool(suspects.of_steps(each.first, self._limits))
 
     def _needs_second(self, result: RouteResult, mine: Observation) -> bool:
         """A request that computed may have done what a process does once. One that slept is sent again alone."""

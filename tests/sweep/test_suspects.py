@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
@@ -81,3 +82,32 @@ def test_each_request_gets_what_is_its_own():
     assert [each.exchange for each in shared[8].segments] == [2]
     assert [each.exchange for each in shared[8].gaps] == [2]
     assert shared[7].gaps == ()
+
+
+def test_what_many_hold_together_is_nobodys():
+    """That so many run in one turn is the sweep's own doing; each alone is under the limit."""
+    together = observed(*(segment(number, cpu=30 * MS, began=number * 30 * MS) for number in (1, 2, 3)))
+    assert stalls(together, LIMITS)
+    assert suspects.of_run(together, LIMITS, []) == (set(), set(), set())
+
+
+def test_what_a_first_request_may_have_done_beside_a_second_one_is_in_doubt():
+    exchanges = (exchange(1, 0, 100 * MS), exchange(2, 50 * MS, 300 * MS), exchange(3, 150 * MS, 400 * MS))
+    seen = suspects.Seen(in_steps=set(), keepers=set(), beside={1, 2, 3})
+    found = Observation("full", exchanges)
+    assert suspects.beside_first(seen, found, {1}) == {1, 2}
+    assert suspects.beside_first(seen._replace(keepers={2}), found, {1}) == {1}
+    assert suspects.beside_first(seen, found, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "waited"),
+    [
+        (segment(1, cpu=60 * MS), False),
+        (segment(1, asleep=60 * MS), True),
+        (segment(1, asleep=MS // 2), False),
+        (segment(1, doubtful=1), True),
+    ],
+)
+def test_what_slept_or_may_have_used_a_connection_is_known_at_once(one, waited):
+    assert suspects.waited([segment(1), one]) is waited
