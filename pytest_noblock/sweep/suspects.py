@@ -66,7 +66,7 @@ def of_steps(observation: Observation, limits: Limits) -> set[int]:
 
 
 def _of_steps(found: Sequence[Stall], observation: Observation, limits: Limits) -> set[int]:
-    own = [each for each in found if not each.of_app and each.requests == 1]  # that so many run at once is our doing
+    own = [each for each in found if not each.of_app]
     broken = {each.exchange.number for each in breaking(own, limits)}
     slept = {each.exchange.number for each in own if each.kind == "sync-io"}
     doubtful = {each.exchange for each in observation.segments if each.doubtful_trips}

@@ -206,6 +206,7 @@ def test_what_ends_the_loop_when_it_comes_again_is_left_out_and_the_others_are_m
     _sweep, results = sweep("GET /ends", *MANY)
     assert "GET /ends ended the event loop with SystemExit" in (results.pop("GET /ends").mistake or "")
     assert all(each.measured for each in results.values())
+    assert {each.requests for each in results.values()} == {2}  # those of the run that ended do not count
 
 
 def test_many_routes_above_others_come_again_together_with_these(sweep, app):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
@@ -82,13 +81,6 @@ def test_each_request_gets_what_is_its_own():
     assert [each.exchange for each in shared[8].segments] == [2]
     assert [each.exchange for each in shared[8].gaps] == [2]
     assert shared[7].gaps == ()
-
-
-def test_what_many_hold_together_is_nobodys():
-    """That so many run in one turn is the sweep's own doing; each alone is under the limit."""
-    together = observed(*(segment(number, cpu=30 * MS, began=number * 30 * MS) for number in (1, 2, 3)))
-    assert stalls(together, LIMITS)
-    assert suspects.of_run(together, LIMITS, []) == (set(), set(), set())
 
 
 def test_what_a_first_request_may_have_done_beside_a_second_one_is_in_doubt():
