@@ -153,7 +153,7 @@ class _Following:
         segments = self._many.segments_of(flight)
         if not self._again.is_sent_again(flight, segments):
             return None
-        second = Flight(flight.request, flight.built, second=True, holds=self._again.holds(segments))
+        second = Flight(flight.request, second=True, holds=self._again.holds(segments))
         self._pairs.append((self._results[flight], second))
         return second
 

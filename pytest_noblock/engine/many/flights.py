@@ -49,8 +49,6 @@ class Flight:
     """One request to send, and what came of it."""
 
     request: Request
-    built: httpx.Request | None = None
-    """The same, as the app's client builds it; None until it is sent."""
     second: bool = False
     """Whether the same request has been answered before."""
     holds: bool = False

@@ -67,8 +67,7 @@ class Sending:
 
     async def _send(self, flight: Flight) -> None:
         try:
-            flight.built = flight.built or self._build(flight)
-            flight.response = await self._answer(flight.built, flight)
+            flight.response = await self._answer(flight.request.built or self._build(flight), flight)
         except NoResponse:
             flight.response = None
         except Exception as error:  # noqa: BLE001  # httpx's own
