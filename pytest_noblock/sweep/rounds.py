@@ -95,19 +95,21 @@ class Rounds:
 
     def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
         """The suspects with counters: only the observation counts, the answer is known."""
+        uncounted = suspects.uncounted(observation)
         for place, mine in suspects.of_each(observation, _owners(pairs)).items():
-            pairs[place][0].exact = mine
-            pairs[place][0].requests += len(mine.exchanges)
+            result = pairs[place][0]
+            result.requests += len(mine.exchanges)
+            if uncounted.isdisjoint(each.number for each in mine.exchanges):
+                result.exact = mine
 
-    def to_count(self, results: Sequence[RouteResult]) -> tuple[list[RouteResult], list[RouteResult]]:
-        """Where counters at every line tell who holds the loop where, among others: in two runs.
+    def may_be_counted(self, result: RouteResult) -> bool:
+        """Whether counters at every line tell where it holds the loop, among others.
 
-        Those that compute come in a run of their own: the counters of a run give up in a hot loop, and count no other
-        from then on. Which line that was, its looks tell; where they leave a doubt, it is sent again alone.
+        What computes is sent again alone: the counters of a run give up in a hot loop, and would then count no other.
         """
-        counted = [each for each in results if _may_be_counted(each)]
-        computing = [each for each in counted if each.first and suspects.computed(each.first, self._limits)]
-        return [each for each in counted if each not in computing], computing
+        if not result.in_steps or result.to_learn or result.alone or result.mistake or result.first is None:
+            return False
+        return not suspects.computed(result.first, self._limits)
 
     def interrupted(self, results: Iterable[RouteResult]) -> None:
         """Of what only the first round has measured, that round tells."""
@@ -147,11 +149,6 @@ class Rounds:
             return Answer("not-found", f"{other} takes its requests: declare the route before that one")
         answer = answer_of(exchanges[-1], self._relative)
         return answer if answer.reason is None else _with_hint(answer, route, exchanges[-1], flight.response)
-
-
-def _may_be_counted(result: RouteResult) -> bool:
-    """Whether its own steps show what it does, and nothing else is in doubt."""
-    return result.in_steps and not (result.to_learn or result.alone or result.mistake) and result.first is not None
 
 
 def _mark(found: Found, seen: Seen) -> None:

@@ -83,9 +83,9 @@ class Sweep:
         warm = _waiting(safe)
         self._everything += seconds + len(warm) - len(safe)
         self._fly(_again(warm), self._rounds.warm, user)
-        for some in self._rounds.to_count(safe):
-            self._everything += len(some)
-            self._fly(_again(some), self._rounds.exact, user, exact=True)
+        exactly = [each for each in safe if self._rounds.may_be_counted(each)]
+        self._everything += len(exactly)
+        self._fly(_again(exactly), self._rounds.exact, user, exact=True)
 
     def _send_first(self, pairs: Pairs, waiting: Sequence[RouteResult], user: MakesRequests) -> int:
         """Sends first requests. Returns how many second ones went with them.

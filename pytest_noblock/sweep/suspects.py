@@ -60,6 +60,12 @@ def waited(segments: Sequence[Segment]) -> bool:
     return any(each.round_trips or each.doubtful_trips or slept(each) >= NOTE_NS for each in segments)
 
 
+def uncounted(observation: Observation) -> set[int]:
+    """Those that ran on after the counters of the run had given up."""
+    gave_up = min((each.ended for each in observation.segments if not each.counted), default=math.inf)
+    return {each.exchange for each in observation.segments if each.began >= gave_up}
+
+
 def of_steps(observation: Observation, limits: Limits) -> set[int]:
     """The numbers of the exchanges whose own steps may break the limits."""
     return _of_steps(stalls(_without_gaps(observation), limits), observation, limits)

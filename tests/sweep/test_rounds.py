@@ -93,3 +93,16 @@ def test_what_may_be_a_first_requests_doing_waits_for_another_second_round(round
     assert early.requests == 2
     rounds.both([(early, second)], Many([second]), as_observed([second]))
     assert (early.measured, early.suspect) == (True, False)
+
+
+def test_what_was_not_counted_is_sent_again_alone(rounds):
+    (hot, first), (later, second) = pair("/a"), pair("/b")
+    numbers = [each.exchanges[0].number for each in (first, second)]
+    ran = [
+        computes(60 * MS)._replace(exchange=number, began=at, ended=at + 60 * MS, counted=counted)
+        for number, at, counted in zip(numbers, (0, 100 * MS), (False, True), strict=True)
+    ]
+    seen = as_observed([first, second])._replace(segments=tuple(ran))
+    rounds.exact([(hot, first), (later, second)], Many([first, second]), seen)
+    assert (hot.exact is not None, later.exact) == (True, None)
+    assert (hot.requests, later.requests) == (1, 1)

@@ -103,3 +103,15 @@ def test_what_a_first_request_may_have_done_beside_a_second_one_is_in_doubt():
 )
 def test_what_slept_or_may_have_used_a_connection_is_known_at_once(one, waited):
     assert suspects.waited([segment(1), one]) is waited
+
+
+def test_what_runs_after_the_counters_have_given_up_is_not_counted():
+    hot = segment(2, cpu=90 * MS, began=100 * MS)
+    seen = [
+        segment(1, cpu=60 * MS),
+        hot,
+        segment(1, cpu=MS, began=200 * MS),
+        segment(3, asleep=60 * MS, began=300 * MS),
+    ]
+    assert suspects.uncounted(observed(*seen)) == set()
+    assert suspects.uncounted(observed(*[each._replace(counted=each is not hot) for each in seen])) == {1, 3}
