@@ -12,7 +12,7 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.watch import Kit, RequestWatch
 
 if TYPE_CHECKING:
-    from pytest_noblock.engine.asgi.boundary import Watcher
+    from pytest_noblock.engine.asgi.client_side import Watcher
 
 
 _starting = threading.Lock()
@@ -20,7 +20,7 @@ _starting = threading.Lock()
 
 
 class LateWatch:
-    """A `boundary.Watcher`. `begin` and `end` belong to the test's thread, `request_enters` to the app's."""
+    """A `client_side.Watcher`. `begin` and `end` belong to the test's thread, `request_enters` to the app's."""
 
     asks_for_tasks = False
     _watch: RequestWatch | None = None
@@ -44,14 +44,14 @@ class LateWatch:
         return self._watch
 
     def current(self) -> "Watcher | None":
-        """See `boundary.Watcher`."""
+        """See `client_side.Watcher`."""
         return self._kit.entry_points.watcher
 
     def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
-        """See `boundary.Watcher`; a watch is asked that saw the app's start."""
+        """See `client_side.Watcher`; a watch is asked that saw the app's start."""
 
     def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
-        """See `boundary.Watcher`."""
+        """See `client_side.Watcher`."""
         with _starting:
             if self._watch is None:
                 watch = RequestWatch(self._kit, self._sample_after, linger=self._linger)

@@ -11,13 +11,13 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
+from pytest_noblock.engine.metered_threads import MeteredThread, MeteredThreads
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
-from pytest_noblock.engine.steps.python_threads import Marks
-from pytest_noblock.engine.threads.held_turns import HeldTurns, LoopThread
+from pytest_noblock.engine.threads.held_turns import HeldTurns
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
@@ -26,7 +26,7 @@ from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
-    from pytest_noblock.engine.asgi.boundary import Watcher
+    from pytest_noblock.engine.asgi.client_side import Watcher
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
 
 
@@ -76,21 +76,18 @@ class RequestWatch:
         self.records: list[LiveExchange] = []
         self._kit = kit
         self._sample_after = sample_after
-        self._metered: list[_MeteredThread] = []
-        self._ended: list[tuple[Segment, int]] = []
+        self._metered = MeteredThreads()
         self._loops: dict[str, None] = {}
         self._entered: list[UnderWay] = []
         self.gaps = self._new_gaps()
         """True where one was recorded."""
-        self._held = HeldTurns(functools.partial(_thread_of, self._metered), STEPPING)
+        self._held = HeldTurns(self._metered.thread_of, STEPPING)
         self.gaps.also.append(self._held.look)
         self._open_loops = OpenLoops(self.records, kit.user)
 
     def _new_gaps(self) -> WatchedGaps:
-        """They know the lists, and not the watch: in a cycle it would wait for the garbage collector."""
-        return WatchedGaps(
-            self._sample_after, functools.partial(_from, self._entered), functools.partial(_marks_of, self._metered)
-        )
+        """They do not know the watch: in a cycle it would wait for the garbage collector."""
+        return WatchedGaps(self._sample_after, functools.partial(_from, self._entered), self._metered.marks)
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches.
@@ -135,14 +132,13 @@ class RequestWatch:
             watchdog.between_steps = None
         finally:  # no later test may find a meter of this one, and no loop may tell it that it closes
             self._open_loops.stop()
-            for thread in list(self._metered):
-                self._finish(thread)
-        if self._ended:
-            self.segments = self._kit.meters.with_samples(self._ended, self._sample_after)
+            self._metered.finish()
+        if self._metered.ended:
+            self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
         _of_fixtures[:] = [self]
 
     def _wait_for_others(self) -> None:
-        in_step = functools.partial(_in_step, self._metered)
+        in_step = self._metered.in_step
         if any(each.record.returned is None or in_step(each.ident) for each in self._entered):
             from pytest_noblock.engine import unended  # most tests are the last to go on
 
@@ -161,17 +157,16 @@ class RequestWatch:
         _of_fixtures.clear()
         if not self._stops:
             return False
-        self._ended.clear()
-        for thread in list(self._metered):
-            self._finish(thread)
-        self.segments = self._kit.meters.with_samples(self._ended, self._sample_after)
+        self._metered.ended.clear()
+        self._metered.finish()
+        self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
         self.records = list(self._stops)
         self.gaps = self._new_gaps()
         self._pools = None
         return True
 
     def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
-        """See `boundary.Watcher`. The app may have started for another test, as where a module shares its client."""
+        """See `client_side.Watcher`. The app may have started for another test, as where a module shares its client."""
         return _of_fixtures[0].stop_of(record) if _of_fixtures else None
 
     def stop_of(self, record: LiveExchange) -> StepMeter:
@@ -210,11 +205,11 @@ class RequestWatch:
         )
 
     def current(self) -> "Watcher | None":
-        """See `boundary.Watcher`."""
+        """See `client_side.Watcher`."""
         return self._kit.entry_points.watcher
 
     def request_enters(self, app: object, record: LiveExchange) -> StepMeter:
-        """See `boundary.Watcher`."""
+        """See `client_side.Watcher`."""
         if self._kit.user.is_new(app):
             self._kit.user.include(starlette.packages_of(app))
             instrument.cover_c_calls(self._kit.user)
@@ -255,55 +250,15 @@ class RequestWatch:
             self._pools.several(request.loop)
 
     def _new_meter(self, loop: asyncio.AbstractEventLoop | None) -> StepMeter:
-        for ended in [each for each in self._metered if not each.alive()]:
-            self._finish(ended)
+        self._metered.finish_dead()
         thread = threading.current_thread()
         meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
-        self._metered.append(_MeteredThread(thread, meter, loop))
+        self._metered.add(MeteredThread(thread, meter, loop))
         self._loops[other_loops.name_of(loop)] = None
         return meter
-
-    def _finish(self, thread: "_MeteredThread") -> None:
-        self._metered.remove(thread)
-        thread.close()
-        self._ended.extend(thread.meter.segments)
 
 
 def _from(entered: "list[UnderWay]", first: int) -> "list[UnderWay]":
     """On the watchdog's thread."""
     return entered[first:]
-
-
-def _thread_of(metered: "list[_MeteredThread]", ident: int) -> LoopThread | None:
-    """On the watchdog's thread."""
-    meters = (each.meter for each in list(metered) if each.meter.ident == ident)
-    return next((LoopThread(each.native, each.present_turn()) for each in meters), None)
-
-
-def _in_step(metered: "list[_MeteredThread]", ident: int) -> bool:
-    """Whether the thread is in a step of a request, or has not put it on record yet."""
-    return any(each.meter.owner is not None for each in metered if each.meter.ident == ident)
-
-
-def _marks_of(metered: "list[_MeteredThread]") -> list[Marks | None]:
-    """On the watchdog's thread: what the threads had burned when the last steps began."""
-    threads = [each.meter.threads for each in list(metered)]
-    return [marks for each in threads for marks in (each.marks, each.earlier)]
-
-
-class _MeteredThread:
-    """A thread that runs an app, and its meter; made on that thread."""
-
-    def __init__(self, thread: threading.Thread, meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
-        self.meter = meter
-        self.alive: Callable[[], bool] = thread.is_alive
-        self._undo = other_loops.install_steps_on(loop, meter)
-        instrument.register(meter, loop)
-
-    def close(self) -> None:
-        """Any thread may call it."""
-        instrument.unregister(self.meter)
-        self.meter.close()
-        if self._undo is not None:
-            self._undo()

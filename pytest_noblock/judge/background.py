@@ -177,7 +177,7 @@ def _faults_of(exchange: Exchange, task: Task, shown: Shown) -> Iterator[Fault]:
     if exchange.completed is None or task.began < exchange.completed:
         yield Fault("background-early", task.name, *_why_early(exchange, task, shown), exchange, task)
     if task.error is not None:
-        instead = f"handle {_type_of(task.error)} in {task.name}: nobody else learns of it"
+        instead = f"handle {_type_of(task.error)} in {task.name}: the client has its response already"
         yield Fault("background-failed", task.name, f"it raised {task.raised}", instead, exchange, task)
     elif task.ended is None:
         why = "it began, and had not ended when the test did"

@@ -13,6 +13,8 @@ from pytest_noblock.judge.moved import filled
 _NOTHING = Entry("", "")
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _IN_THREAD = "smaller pieces: the GIL is kept until each returns"
+_IN_ONE_PIECE = ("re.", "regex.", "pow", "math.")
+"""These give no result before their end: nobody can cut them into pieces."""
 _IF_SMALL = "if what it takes and returns is small"
 _UNSENDABLE = ("re.", "regex.")
 """What they return, a match or a pattern's iterator, cannot be pickled: no process sends it back."""
@@ -40,7 +42,7 @@ def on_loop(call: str | None) -> Iterator[str]:
     else:
         yield entry.instead
         yield "" if entry.of_data else f"{process(call)}, {_IF_SMALL}"
-        yield _SMALLER
+        yield "" if _is_one_piece(call) else _SMALLER
 
 
 def keeping_the_gil(call: str | None) -> Iterator[str]:
@@ -53,7 +55,7 @@ def keeping_the_gil(call: str | None) -> Iterator[str]:
     if (entry.cpu and not (entry.of_data or entry.says_all)) or not entry.prefix:
         sent = process(call).replace(":", ", from a coroutine:", 1)  # the line itself runs in a thread
         yield f"{sent}, {_IF_SMALL}"
-    yield _IN_THREAD
+    yield "" if _is_one_piece(call) else _IN_THREAD
 
 
 def by_framework(call: str | None) -> str:
@@ -72,6 +74,10 @@ def process(call: str | None) -> str:
     known_call = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
     by_itself = known_call and not (call or "").startswith(_UNSENDABLE)
     return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
+
+
+def _is_one_piece(call: str | None) -> bool:
+    return call is not None and call.startswith(_IN_ONE_PIECE)
 
 
 def aside(entry: Entry) -> str:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pytest_noblock.model.check import LOOP_HELD
 from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.measured import LOOP_HELD, SITS_AT
 from pytest_noblock.model.observation import Answerer, Exchange
 
 _ROUTERS = {404, 405, 307, 308}
@@ -176,4 +176,4 @@ def loop_not_returned(request: str, seconds: float, frame: Frame | None, deadloc
 def _where(frame: Frame | None) -> str:
     if frame is None:
         return "no line of the user's code is waiting"
-    return f"it sits at {frame.file}:{frame.line} in {frame.function}"
+    return f"{SITS_AT}{frame.file}:{frame.line} in {frame.function}"

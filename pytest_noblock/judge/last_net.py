@@ -50,15 +50,20 @@ def unexplained(observation: Observation, found: Sequence[Stall], limits: Limits
 
 
 def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> str | None:
-    """The note for many requests at once, where the steps of a long turn were too short to be recorded."""
+    """The note for many requests at once, where many short steps made long turns.
+
+    Several such turns may follow each other: what waits for a timer and goes on in a task waits for two of them.
+    """
     if len(observation.exchanges) < 2:
         return None
-    for probe, turn in _waited(observation, limits):
-        computed = turn.cpu - turn.collected - turn.deducted
-        if computed >= 2 * limits.max_block and not _is_told(turn, found, limits):
+    for probe in _late_ticks(observation, limits):
+        turns = [each for each in _turns_of(probe, observation) if not _is_told(each, found, limits)]
+        computed = sum(each.cpu - each.collected - each.deducted for each in turns)
+        if computed >= 2 * limits.max_block:
+            within = "one turn" if len(turns) == 1 else f"{len(turns)} turns"
             return (
                 f"{UNSETTLED}a probe of the event loop waited {words(probe.waited)}: the loop computed "
-                f"{words(computed)} in one turn, in many short steps of the requests and of the client that sent them; "
+                f"{words(computed)} in {within}, in many short steps of the requests and of the client that sent them; "
                 "not counted"
             )
     return None
@@ -66,11 +71,19 @@ def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> s
 
 def _waited(observation: Observation, limits: Limits) -> Iterator[_Waited]:
     """The worst probe first."""
+    for probe in _late_ticks(observation, limits):
+        yield from (_Waited(probe, turn) for turn in _turns_of(probe, observation))
+
+
+def _late_ticks(observation: Observation, limits: Limits) -> list[Probe]:
+    """The ticks that waited twice the limit, the worst first."""
     ticks = [each for each in observation.probes if each.path == LOOP and each.waited >= 2 * limits.max_block]
-    for probe in sorted(ticks, key=lambda each: -each.waited):
-        for turn in observation.long_turns:
-            if turn.began < probe.answered and probe.due < turn.ended:
-                yield _Waited(probe, turn)
+    return sorted(ticks, key=lambda each: -each.waited)
+
+
+def _turns_of(probe: Probe, observation: Observation) -> list[LongTurn]:
+    """The long turns in which the probe waited."""
+    return [each for each in observation.long_turns if each.began < probe.answered and probe.due < each.ended]
 
 
 def waits_on_trio(observation: Observation, limits: Limits) -> Iterator[str]:

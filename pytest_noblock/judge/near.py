@@ -30,17 +30,21 @@ def told(finding: Finding, limits: Limits, pace: Pace) -> str | None:
     """What to say of a finding near the limit; None for any other finding."""
     if finding.kind != "cpu" or not limits.max_block <= finding.blocked_ns < _NEAR * limits.max_block:
         return None
-    return f"the limit: less than {_NEAR:g} times as long. {_pace(pace)}"
+    return f"the limit, and over it at the machine's best pace as well: {_at_best(finding, pace)}. {_pace(pace)}"
 
 
 def let_pass(finding: Finding, limits: Limits, pace: Pace) -> str:
     """The note on a computation that is within the limit at the machine's best pace."""
-    at_best = words(round(finding.asleep + finding.cpu / pace.slowness))
-    return (
-        f"{UNSETTLED}{finding.kind}, {words(finding.blocked_ns)} at {finding.place}, {at_best} at the machine's best "
-        f"pace, limit {words(limits.max_block)}; not counted. {_pace(pace)}"
-    )
+    took = f"{words(finding.blocked_ns)} at {finding.place}, {_at_best(finding, pace)} at the machine's best pace"
+    return f"{UNSETTLED}{finding.kind}, {took}, limit {words(limits.max_block)}; not counted. {_pace(pace)}"
+
+
+def _at_best(finding: Finding, pace: Pace) -> str:
+    """How long it would take at the machine's best pace."""
+    return words(round(finding.asleep + finding.cpu / pace.slowness))
 
 
 def _pace(pace: Pace) -> str:
-    return f"A planted work took {words(pace.now)} of CPU just after it, {words(pace.best)} at best in this session"
+    """A fixed computation of ours was timed beside it."""
+    took = f"A reference computation took {words(pace.now)} of CPU right afterwards"
+    return f"{took}, and {words(pace.best)} at best in this session"

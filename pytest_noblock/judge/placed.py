@@ -146,7 +146,7 @@ def _out_of_model(remedy: Remedy, where: Where) -> str:
         return f"{out}, into the function that makes the model: there {', or '.join(remedy.ways)}"
     if where.endpoint_is_async or remedy.pieces:
         made = "" if where.endpoint_is_async else ", made an async def,"
-        return f"{out}: in the endpoint `{where.endpoint}`{made} {', or '.join(remedy.ways)}"
+        return f"{out}: in the endpoint `{where.endpoint}`{made} write {', or '.join(remedy.ways)}"
     return f"{out}, and make the call in the endpoint `{where.endpoint}`: a plain def runs in a thread"
 
 

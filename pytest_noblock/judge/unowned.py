@@ -17,13 +17,22 @@ def notes(
 ) -> Iterator[str]:
     """One sentence for each line that was seen in such a turn."""
     long = (each for each in observation.held if each.exchange == exchange.number and each.ns >= limits.max_block)
-    frames = (user_frame(each.stack) for each in long if not _is_the_tests(each.stack))
-    for frame in dict.fromkeys(filter(None, frames)):
+    who = (_who(each.stack, relative) for each in long if not _is_the_tests(each.stack))
+    for each in dict.fromkeys(who):
         yield (
-            f"{UNSETTLED}while {exchange.request} was under way, {relative(frame.file)}:{frame.line} in "
-            f"{frame.function} held the event loop for more than {words(limits.max_block)}, in a step that no request "
-            "owns: the test's own, or the app's in a context of its own; not counted"
+            f"{UNSETTLED}while {exchange.request} was under way, {each} held the event loop for more than "
+            f"{words(limits.max_block)}, in a step that no request owns: the test's own, or the app's in a context of "
+            "its own; not counted"
         )
+
+
+def _who(stack: Stack, relative: Callable[[str], str]) -> str:
+    """Whose line ran. A callback that is written in C has no frame: there the loop's own stands first."""
+    own = user_frame(stack)
+    if own is not None:
+        return f"{relative(own.file)}:{own.line} in {own.function}"
+    inner = stack[0]
+    return "a callback written in C" if inner.function == "_run" else f"{inner.name or inner.function} of a library"
 
 
 def _is_the_tests(stack: Stack) -> bool:

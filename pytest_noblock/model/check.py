@@ -24,9 +24,6 @@ route; `Check.reason` says why.
 SWEPT = "noblock::"
 """How the ids of the sweep's items begin; `plugin.options` has it too, which every run loads, and this module not."""
 
-LOOP_HELD = "took the event loop and did not give it back"
-"""The words of a `Check.reason` that tells of a loop that stood still until the time limit: that much was measured."""
-
 
 @dataclass(frozen=True, slots=True)
 class ProbeWaits:

@@ -12,6 +12,12 @@ REFUSED = 400
 """From this HTTP status on an answer measured no more than how its endpoint refuses."""
 _MEASURED = ("passed", "failed", "accepted")
 
+LOOP_HELD = "took the event loop and did not give it back"
+"""The words of a `Check.reason` that tells of a loop that stood still until the time limit: that much was measured."""
+
+SITS_AT = "it sits at "
+"""What comes before the line that holds the loop, in such a reason; what comes behind it and a `; ` is the why."""
+
 
 def status_of(status: int | None, method: str, *, raised: bool) -> int | None:
     """500 where the app raised and answered nothing, as a server would; a websocket's endpoint raises at its end."""

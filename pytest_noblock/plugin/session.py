@@ -102,7 +102,7 @@ class Session:
         more = [_TRACED] if slowdown() > 1 else []
         more += filter(None, [_NOT_SEEN_ON.get(options.own_loop(self._config))])
         if kind == "full":
-            return ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)", *more]
+            return ["noblock: full meter (the app's own sleep, CPU and network, not the machine's load)", *more]
         return [f"noblock: portable rules (not seen here: {missing}; `gil` is not judged)", *more]
 
     def environment(self, loops: Iterable[str]) -> "Environment":

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pytest_noblock.model.check import LOOP_HELD, Check
+from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import MOCKED, Finding
 from pytest_noblock.model.kinds import KINDS, is_background
+from pytest_noblock.model.measured import LOOP_HELD, SITS_AT
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.model.shown import printable
 from pytest_noblock.model.units import words
@@ -65,6 +66,8 @@ def _failure(
 ) -> Iterator[str]:
     if check.findings:
         yield from _findings(check, verbosity, told, readings=readings, has_baseline=has_baseline)
+    elif check.reason is not None and LOOP_HELD in check.reason:
+        yield from _held(check.reason)
     else:
         yield f"{check.reason}: {_extent(check)}"
     if readings and check.notes:
@@ -74,10 +77,19 @@ def _failure(
 
 def _extent(check: Check) -> str:
     """What an inconclusive check can say: where a background task raised, the request was measured up to there."""
-    if check.reason is not None and LOOP_HELD in check.reason:
-        return "every other request of this worker waited as long"
     raised = any(run.error is not None and run.response_complete_ms is not None for run in check.background)
-    return "what ran until then blocked nobody" if raised else "nothing was measured"
+    return "what ran until then did not hold the event loop" if raised else "nothing was measured"
+
+
+def _held(reason: str) -> Iterator[str]:
+    """A loop that stood still until the time limit, told as a finding is."""
+    what, _, where = reason.partition(f", {SITS_AT}")
+    place, _, why = where.partition("; ")
+    because, _, instead = why.removesuffix(" instead)").partition(" (")
+    rows = ("by", place), ("why", because), ("harm", "every other request of this worker waited as long")
+    yield what
+    yield ""
+    yield from (_line((name, text)) for name, text in (*rows, ("instead", instead)) if text)
 
 
 def _findings(

@@ -35,6 +35,10 @@ _QUICK_NS = 1_000_000
 _SHORT_NS = 10_000_000
 """Ns. A round trip for which nobody slept: the answer came at once, and `asleep 0 ms` says nothing of it."""
 
+_LONG_COLLECTION_NS = 10_000_000
+"""Ns. A collection of the youngest objects takes 0.1 ms; one of all objects takes 50 ms and more in a process with
+pytest and a web framework."""
+
 _MOST_PEERS = 2
 """The most connections that one line shows; `-vvv` shows all."""
 
@@ -139,7 +143,14 @@ def _why(finding: Finding) -> str:
     if is_quick(finding) or (finding.kind == "sync-network" and not finding.asleep and finding.blocked_ns < _SHORT_NS):
         return f"{_round_trip(finding)}: {_exchanged(finding)}{times}"
     split = f"asleep {words(finding.asleep)}, CPU {words(finding.cpu)}"
-    return f"{_doing(finding)}: {'; '.join([split + times, *_carried(finding)])}"
+    return f"{_doing(finding)}: {'; '.join([split + times, *_carried(finding), *_beside(finding)])}"
+
+
+def _beside(finding: Finding) -> Iterator[str]:
+    """What the loop waited for as well, and is not the line's: else nobody knows why turns waited so much longer."""
+    collected = finding.readings.collected if finding.readings and finding.kind == "cpu" else None
+    if collected and collected >= _LONG_COLLECTION_NS:
+        yield f"garbage collection took {words(collected)} more, which is not counted"
 
 
 def _round_trip(finding: Finding) -> str:
@@ -235,7 +246,8 @@ def _narrowed(finding: Finding) -> str:
 
 def _once(check: Check, finding: Finding) -> str:
     """What an unconfirmed finding rests on, and how to confirm it."""
-    hint = "; confirm=True sends the request again and names the exact line" if check.probes else ""
+    again = "to be sure" if finding.evidence == "call" else "and names the exact line"
+    hint = f"; confirm=True sends the request again, {again}" if check.probes else ""
     return f"once, {_evidence(finding.evidence)}{hint}"
 
 
@@ -244,7 +256,7 @@ def _evidence(evidence: Evidence) -> str:  # noqa: C901, PLR0911  # one for each
         case "call" | "known blocking call, answered by a mock":
             return "as the call was made"
         case "sample":
-            return "by a look at the stack while it lasted"
+            return "by a stack sample while it lasted"
         case "line counters" | "hot loop":
             return "by counters at every line"
         case "worker":

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_noblock.model.limits import UNSETTLED
+from pytest_noblock.model.measured import LOOP_HELD, SITS_AT
 from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
 from pytest_noblock.model.shown import printable
 from pytest_noblock.report.json_v1 import Record
@@ -12,8 +13,9 @@ from pytest_noblock.report.json_v1 import Record
 _MOST_TESTS = 3
 _MOST_DOUBTS = 10
 _LEAST_MS = 0.1
-_TIMELESS = "sync-network background-early background-lost background-missing background-failed background-order"
-"""Kinds that are red without any time: a shorter one is not shown, for `0.0 ms` reads like a mistake."""
+"""A shorter round trip is shown without its time, for `0.0 ms` reads like a mistake."""
+_OF_TASKS = ("background-early", "background-lost", "background-missing", "background-failed", "background-order")
+"""Their time is the task's, and not what is wrong with it."""
 
 
 def summary(
@@ -30,9 +32,20 @@ def _lines(
     yield f"{_counted(requests, 'request')} watched in {_counted(len(by_test), 'test')}"
     for line, found in _by_line(by_test, with_known=notes):
         yield from _found(line, found)
+    yield from _held(by_test)
     yield from _unsettled(by_test)
     yield from _unused(by_test, unused)
     yield from _notes(by_test) if notes else _count_of_notes(by_test)
+
+
+def _held(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """The requests that never gave the loop back: no stall of theirs has an end, and so none is a finding."""
+    for test, records in by_test.items():
+        for reason in (check.get("reason") or "" for check in records):
+            if LOOP_HELD in reason:
+                line = reason.partition(SITS_AT)[2].partition(" in ")[0] or "no line of the user's"
+                yield f"  {line}  {LOOP_HELD}"
+                yield from _tests([test])
 
 
 def _unsettled(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
@@ -133,7 +146,8 @@ def _place(finding: Record) -> str:
 def _found(line: str, found: Sequence[tuple[str, Record, Record]]) -> Iterator[str]:
     worst = max((finding for _, _, finding in found), key=lambda finding: float(finding["ms"]))
     accepted = "" if worst.get("accepted") is None else f"  accepted: {worst['accepted']}"
-    took = "" if worst["ms"] < _LEAST_MS and worst["kind"] in _TIMELESS else f"  {worst['ms']:.1f} ms"
+    timeless = worst["kind"] in _OF_TASKS or (worst["ms"] < _LEAST_MS and worst["kind"] == "sync-network")
+    took = "" if timeless else f"  {worst['ms']:.1f} ms"
     yield f"  {line}{took}  {worst['call'] or worst['code'] or ''}{accepted}"
     yield from _tests(test for test, _, _ in found)
 

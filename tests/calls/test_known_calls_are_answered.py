@@ -54,7 +54,8 @@ INSTEAD = {
     "logging.Logger.warning": (
         "a logging.handlers.QueueHandler, whose QueueListener writes in a thread of its own" + DEF
     ),
-    "subprocess.run": "asyncio.create_subprocess_exec, or await asyncio.to_thread(subprocess.run, ...)" + DEF,
+    "subprocess.run": "await asyncio.create_subprocess_exec(...), or await asyncio.to_thread(subprocess.run, ...)"
+    + DEF,
     "open": (
         "aiofiles.open (or anyio.open_file), or "
         "await asyncio.to_thread(...) around a function that opens, uses and closes the file" + DEF

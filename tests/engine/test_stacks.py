@@ -11,7 +11,7 @@ import pytest
 
 import pytest_noblock
 from pytest_noblock.engine import instrument, stacks
-from pytest_noblock.engine.asgi import boundary, transport
+from pytest_noblock.engine.asgi import boundary, client_side, transport
 from pytest_noblock.engine.steps import closing_loops, collector, other_loops, thread_starts
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import user_frame
@@ -168,7 +168,7 @@ APP = "/app/main.py"
         ),
         ([(OURS, "begin"), (instrument.__file__, "_run"), (APP, "test_it")], []),
         ([(boundary.__file__, "enter"), (APP, "test_it")], []),
-        ([("/site/httpx.py", "read"), (boundary.__file__, "send"), (APP, "report")], ["read"]),
+        ([("/site/httpx.py", "read"), (client_side.__file__, "send"), (APP, "report")], ["read"]),
     ],
     ids="collector context-manager thread-start of-the-app in-a-collection step-begins outside client-in-send".split(),
 )
@@ -177,7 +177,7 @@ def test_our_frames_on_top_are_taken_off_and_the_look_counts(calls, expected):
 
 
 def test_where_the_app_is_about_to_send_the_time_went_before_that_line():
-    ((name, line), *_) = seen_by([(OURS, "end"), (boundary.__file__, "send"), (APP, "report")])
+    ((name, line), *_) = seen_by([(OURS, "end"), (client_side.__file__, "send"), (APP, "report")])
     assert (name, line) == ("report", 0)
 
 

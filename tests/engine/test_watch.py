@@ -89,7 +89,7 @@ def test_requests_of_other_threads_are_seen_and_their_meters_end_with_them(watch
     assert len(watch._metered) == 1  # that of the first thread was finished when the second entered
     watch.stop()
     assert len({each.exchange for each in watch.segments}) == 2
-    assert watch._metered == []
+    assert len(watch._metered) == 0
 
 
 def test_a_thread_keeps_its_meter(watch, app):

@@ -72,7 +72,7 @@ LIMITER = (
         (
             "subprocess.run",
             "sync-io",
-            "asyncio.create_subprocess_exec, or await asyncio.to_thread(subprocess.run, ...)",
+            "await asyncio.create_subprocess_exec(...), or await asyncio.to_thread(subprocess.run, ...)",
         ),
         ("shutil.move", "sync-io", "await asyncio.to_thread(shutil.move, ...)"),
         ("concurrent.futures.Future.result", "sync-io", "await asyncio.wrap_future(...)"),
@@ -159,7 +159,7 @@ LIMITER = (
         (
             "re.match",
             "gil",
-            f"{SHORTER}, or a process, from a coroutine: {PROCESS_OF_MATCH}{IF_SMALL}{SMALLER_CALLS}",
+            f"{SHORTER}, or a process, from a coroutine: {PROCESS_OF_MATCH}{IF_SMALL}",
         ),
         (
             "requests.get",

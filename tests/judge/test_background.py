@@ -286,7 +286,7 @@ def test_a_fault_is_a_finding_at_the_line_that_added_the_task():
         "write_log",
     )
     assert (finding.blocked_ns, finding.reason, finding.rule) == (2 * MS, "it raised OSError()", None)
-    assert finding.replacement == "handle OSError in write_log: nobody else learns of it"
+    assert finding.replacement == "handle OSError in write_log: the client has its response already"
 
 
 def test_the_code_is_read_by_the_absolute_path():
@@ -328,7 +328,7 @@ def test_each_fault_goes_to_the_check_of_its_request_and_strays_to_the_last():
         (exchange(task(began=5, called_at=WAITED)), [], "hand the task to the response and return; do not await it"),
         (exchange(task(began=5), framework="1.6.0"), [], "Starlette 1.7 or newer, or a pure ASGI middleware"),
         (exchange(task(began=5)), [], "background= of the Response that is returned"),
-        (exchange(task(error="ValueError('no') at a.py:1 in f")), [], "handle ValueError in write_log: nobody else"),
+        (exchange(task(error="ValueError('no') at a.py:1 in f")), [], "handle ValueError in write_log: the client has"),
         (exchange(task(error="<odd repr>")), [], "handle the exception in write_log"),
         (exchange(task("a", error="OSError()"), lost("b")), ["b"], "handle OSError in a, or add b before it"),
         (exchange(lost(), cancelled=True), [], "read the response to its end in the test"),

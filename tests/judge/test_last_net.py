@@ -77,6 +77,33 @@ def test_a_turn_that_was_over_before_the_probe_was_due_is_not_its_cause():
     assert told(turn(wall=4)) is None
 
 
+def crowd(*cpu, waited=297, copies=40):
+    """The note on turns of so many ms of CPU that follow each other."""
+    spans = zip(starts(cpu), cpu, strict=True)
+    turns = tuple(LongTurn(at * MS, (at + each) * MS, each * MS, 0, 0, 0, 0, 0) for at, each in spans)
+    probe = Probe(LOOP, 5 * MS, (5 + waited) * MS)
+    return last_net.crowd(Observation("full", (EXCHANGE,) * copies, (), (probe,), long_turns=turns), (), LIMITS)
+
+
+def starts(lengths):
+    return [sum(lengths[:number]) for number in range(len(lengths))]
+
+
+def test_many_short_steps_are_told_also_where_a_probe_waits_for_several_turns():
+    told = "unsettled: a probe of the event loop waited 297 ms: the loop computed {}, in many short steps of the "
+    assert crowd(290).startswith(told.format("290 ms in one turn"))
+    assert crowd(49, 49, 49).startswith(told.format("147 ms in 3 turns"))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "how"),
+    [((49, 49), {}), ((49, 49, 49), {"waited": 99}), ((49, 49, 49), {"copies": 1})],
+    ids="too-little waited-less one-request".split(),
+)
+def test_else_no_crowd_is_told(cpu, how):
+    assert crowd(*cpu, **how) is None
+
+
 def said(*probes, loop="trio"):
     observation = Observation("full", (EXCHANGE,), probes=probes, loop=loop)
     return list(last_net.waits_on_trio(observation, Limits(50 * MS)))

@@ -48,8 +48,8 @@ def test_both_figures_are_told():
     (finding,) = grouping.findings([stall(60)], lambda file: file.removeprefix("/"))
     pace = Pace(3 * MS, 2 * MS)
     assert near.told(finding, LIMITS, pace) == (
-        "the limit: less than 1.5 times as long. A planted work took 3.0 ms of CPU just after it, 2.0 ms at best in "
-        "this session"
+        "the limit, and over it at the machine's best pace as well: 40 ms. A reference computation took 3.0 ms of CPU "
+        "right afterwards, and 2.0 ms at best in this session"
     )
     assert near.let_pass(finding, LIMITS, pace).startswith(
         "unsettled: cpu, 60 ms at app/main.py:4, 40 ms at the machine's best pace, limit 50 ms; not counted."

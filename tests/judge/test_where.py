@@ -179,7 +179,7 @@ def advised(place: Where) -> str:
         (
             "Model.check < pydantic.main:validate_python < async fastapi.routing:app",
             "validator",
-            f"take it out of the validator `Model.check`: in the endpoint `report` {SLEEP}",
+            f"take it out of the validator `Model.check`: in the endpoint `report` write {SLEEP}",
         ),
         (
             (
@@ -187,14 +187,14 @@ def advised(place: Where) -> str:
                 " < async fastapi.routing:app"
             ),
             "serializer",
-            f"take it out of the serializer `Model.shown`: in the endpoint `report` {SLEEP}",
+            f"take it out of the serializer `Model.shown`: in the endpoint `report` write {SLEEP}",
         ),
         (
             "Model.check < pydantic.type_adapter:validate_python < fastapi.routing:serialize_response",
             "validator",
             (
-                f"take it out of the validator `Model.check`: in the endpoint `report` {SLEEP}, or make the endpoint"
-                " `report` a plain def: FastAPI then validates its answer in a thread"
+                f"take it out of the validator `Model.check`: in the endpoint `report` write {SLEEP}, or make the"
+                " endpoint `report` a plain def: FastAPI then validates its answer in a thread"
             ),
         ),
         (

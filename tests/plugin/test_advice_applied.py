@@ -244,7 +244,7 @@ SHAPES = [
     (r"make the (?:endpoint|task) a plain def", Repair.plain),
     (r"make the [\w ]+ `([\w.]+)` a plain def(?:: .*)?", Repair.plain),
     (r"make the [\w ]+ `([\w.]+)` an async def with (.*)", Repair.thing_async),
-    (r"take it out of the \w+ `([\w.]+)`: in the endpoint `(\w+)` (.*)", Repair.taken_out),
+    (r"take it out of the \w+ `([\w.]+)`: in the endpoint `(\w+)` write (.*)", Repair.taken_out),
     (r"take it out of the \w+ `([\w.]+)`, and make the call in the endpoint `(\w+)`(): a plain def runs in a thread",
      Repair.taken_out),
     (r"return await asyncio\.to_thread\((\w+), \.\.\.\) from the endpoint `(\w+)`: it is rendered in a thread",
@@ -390,7 +390,7 @@ def ways(advice: str) -> Iterator[str]:
     first, *others = advice.split(", or ")
     yield first
     shared = re.match(
-        r"make the [\w ]+ `[\w.]+` an async def with |take it out of the [^:]*: in the endpoint `\w+` ", first
+        r"make the [\w ]+ `[\w.]+` an async def with |take it out of the [^:]*: in the endpoint `\w+` write ", first
     )
     for each in others:
         yield each if shared is None or each.startswith("make the ") else shared[0] + each

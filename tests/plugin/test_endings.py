@@ -179,10 +179,10 @@ def test_every_wait_for_the_app_has_an_end_and_a_sentence(pytester):
     said = result.stdout.str()
     result.assert_outcomes(passed=8, failed=2, errors=5)
     at = "it sits at api.py:{} in {}"
-    held = "took the event loop and did not give it back"
+    held = "took the event loop and did not give it back (timeout={})\n\n  by      api.py:{} in {}\n"
     for text in (
-        f"GET /orphan {held} (timeout=30), {at.format(line_of('later'), 'later')}",
-        f"GET /fine {held} (timeout=1), {at.format(line_of('much'), 'much')}",
+        f"GET /orphan {held.format(30, line_of('later'), 'later')}",
+        f"GET /fine {held.format(1, line_of('much'), 'much')}",
         f"the app cannot be stopped: it holds the event loop, {at.format(line_of('much'), 'much')}",
         f"a task of it did not end within 1 s of its cancellation, {at.format(line_of('stays'), 'stays')}",
         f"the app's lifespan startup did not finish within 2 s, {at.format(line_of('starting'), 'starting')}",

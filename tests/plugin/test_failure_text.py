@@ -140,7 +140,7 @@ def test_a_request_that_was_not_repeated_says_so(run):
             "POST /blocking-orders blocked the event loop * ms (limit 50 ms)",
             "  by      shop.py:* in blocking_order",
             '  accept  @pytest.mark.noblock_allow("reason", call="time.sleep")',
-            "  seen    once, *; confirm=True sends the request again and names the exact line",
+            "  seen    once, *; confirm=True sends the request again, to be sure",
         ]
     )
 

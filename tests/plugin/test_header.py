@@ -2,7 +2,7 @@
 
 import pytest
 
-FULL = "noblock: full meter (sleep, CPU and round trips are told from a busy machine)"
+FULL = "noblock: full meter (the app's own sleep, CPU and network, not the machine's load)"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ INERT = """
     plugin.attached plugin.collected plugin.reporter plugin.routes_of_run plugin.session plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
-    engine.asgi.boundary engine.asgi.entry_points engine.asgi.look engine.callbacks engine.clocks engine.current_frames
+    engine.asgi.boundary engine.asgi.client_side engine.asgi.entry_points engine.asgi.look engine.asgi.messages
+    engine.callbacks engine.clocks engine.current_frames
     engine.detached engine.errors
     engine.exchange engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.others
-    engine.frameworks.reached engine.frameworks.starlette engine.guard engine.instrument engine.late_watch engine.meters
+    engine.frameworks.reached engine.frameworks.starlette engine.guard engine.instrument engine.late_watch
+    engine.metered_threads engine.meters
     engine.network.awaited_fds engine.network.call_shapes engine.network.client_calls engine.network.driver_calls
     engine.network.known_calls engine.network.may_block engine.network.round_trips engine.network.tcp_info
     engine.now engine.open_loops engine.patches engine.selfcheck engine.stacks engine.steps.closing_loops

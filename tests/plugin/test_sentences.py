@@ -93,7 +93,7 @@ LOCK = (
     " which this line prevents (an asyncio.Lock instead)"
 )
 OWN_LOOP = "a deadlock: it waits for a coroutine that only this event loop can run (await it instead)"
-AT = f"it sits at api.py:{LINES.index('future.result()') + 1} in never"
+AT = f"api.py:{LINES.index('future.result()') + 1} in never"
 
 
 def test_sentences(pytester):
@@ -114,7 +114,11 @@ def test_sentences(pytester):
             "GET /teardown blocked the event loop * ms after the response (limit 50 ms)",
             "  instead await asyncio.sleep(...), or make the dependency `session` a plain def",
             f"  why     {OWN_LOOP}; asleep * ms, CPU * ms",
-            f"{stood_still}, {AT}; {OWN_LOOP}: every other request of this worker waited as long",
+            stood_still,
+            f"  by      {AT}",
+            f"  why     {OWN_LOOP.removesuffix(' (await it instead)')}",
+            "  harm    every other request of this worker waited as long",
+            "  instead await it",
             "GET /quick *",
         ]
     )

@@ -47,7 +47,7 @@ def test_the_machine_is_asked_once(session, monkeypatch):
     one = session()
     assert one.meter == ("full", "")
     monkeypatch.setattr(selfcheck, "meter_of_this_machine", lambda: pytest.fail("asked again"))
-    assert one.header() == ["noblock: full meter (sleep, CPU and round trips are told from a busy machine)"]
+    assert one.header() == ["noblock: full meter (the app's own sleep, CPU and network, not the machine's load)"]
 
 
 def test_the_header_says_what_is_not_seen(session):

@@ -108,7 +108,7 @@ def test_a_loop_that_is_held_for_good_ends_the_test_and_pytest_too(pytester, ref
     result = pytester.runpytest_subprocess("--noblock-app=api:app", "-o", "noblock_scope=session", timeout=30)
     result.assert_outcomes(failed=1, passed=1)
     refused(result, f"GET /{path} took the event loop and ", "(timeout=0.3)")
-    assert any(f"it sits at api.py:{line} in {path}" in result.stdout.str() for line in lines_of(path))
+    assert any(f"  by      api.py:{line} in {path}" in result.stdout.str() for line in lines_of(path))
 
 
 @pytest.mark.one_python

@@ -145,6 +145,12 @@ async def context(how: str):
         if how == "bad":
             time.sleep(0.3)  # alone
     await asyncio.get_running_loop().create_task(alone(), context=contextvars.Context())
+
+@app.get("/timer/{how}")
+async def timer(how: str):
+    pause = 0.3 if how == "bad" else 0.001
+    asyncio.get_running_loop().call_later(0.01, time.sleep, pause, context=contextvars.Context())
+    await asyncio.sleep(0.05)
 """
 
 TESTS = """
@@ -163,7 +169,7 @@ EVERYWHERE = ["gather", "mixed", "callbacks", "chunks", "queue"]
 def noblock_app():
     return app
 
-@both(*EVERYWHERE, "fire", "later", "feed", "thread", "context")
+@both(*EVERYWHERE, "fire", "later", "feed", "thread", "context", "timer")
 def test_fixture(noblock, path):
     noblock.get(path)
 
@@ -179,7 +185,7 @@ async def test_async_far():
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         await client.get("/far")
 
-@both(*EVERYWHERE, "thread", "context")
+@both(*EVERYWHERE, "thread", "context", "timer")
 def test_client(path):
     if "queue" in path:
         with TestClient(app) as client:
@@ -187,7 +193,7 @@ def test_client(path):
     else:
         TestClient(app).get(path)
 
-@both(*EVERYWHERE, "thread", "context")
+@both(*EVERYWHERE, "thread", "context", "timer")
 @pytest.mark.asyncio
 async def test_async(path):
     transport = httpx.ASGITransport(app)
@@ -314,6 +320,15 @@ def test_what_no_request_owns_is_said_aloud_in_a_watched_test(ran, client, name,
     assert f"unsettled: {note}, in a step that no request owns" in ran.notes(client, f"/{name}/bad"), ran.text
     assert "held the event loop" not in ran.notes(client, f"/{name}/good")
     assert f"unsettled  {note}" in ran.text
+
+
+@pytest.mark.parametrize("client", ["client", "async"])
+def test_so_is_a_callback_without_a_frame(ran, client):
+    held = "a callback written in C held the event loop for more than 50 ms, in a step that no request owns"
+    assert held in ran.notes(client, "/timer/bad"), ran.text
+    assert "held the event loop" not in ran.notes(client, "/timer/good")
+    assert ran.outcome("fixture", "/timer/bad") == "failed", ran.text
+    assert ran.outcome("fixture", "/timer/good") == "passed", ran.text
 
 
 def test_what_the_app_runs_while_nobody_waits_is_a_note(ran):

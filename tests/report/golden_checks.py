@@ -381,7 +381,7 @@ CHECKS = {
         "it raised ConnectionError('the stock is away')",
         (run(began=11.0, ended=12.25, error="ConnectionError('the stock is away')"),),
         ms=1.25,
-        replacement="handle ConnectionError in write_log: nobody else learns of it",
+        replacement="handle ConnectionError in write_log: the client has its response already",
     ),
     "background-order": background(
         "background-order",

@@ -173,6 +173,14 @@ def test_a_round_trip_that_is_over_at_once_says_what_was_exchanged(values, lines
     [
         ({"kind": "cpu", "cpu": 80 * MS, "asleep": 0}, "why     computing: asleep 0 ms, CPU 80 ms"),
         (
+            {"kind": "cpu", "cpu": 80 * MS, "asleep": 0, "readings": Readings(wall=170 * MS, collected=90 * MS)},
+            "why     computing: asleep 0 ms, CPU 80 ms; garbage collection took 90 ms more, which is not counted",
+        ),
+        (
+            {"kind": "cpu", "cpu": 80 * MS, "asleep": 0, "readings": Readings(wall=83 * MS, collected=3 * MS)},
+            "why     computing: asleep 0 ms, CPU 80 ms",
+        ),
+        (
             {"kind": "cpu", "cpu": 80 * MS, "asleep": 0, "call": "fastapi.encoders.jsonable_encoder"}
             | {"evidence": "endpoint", "code": "async def report():"},
             "why     computing in fastapi.encoders.jsonable_encoder: asleep 0 ms, CPU 80 ms",
@@ -238,9 +246,19 @@ def test_without_a_finding_the_reason_is_told():
 
 
 def test_a_loop_that_stood_still_was_measured():
-    reason = "GET /report took the event loop and did not give it back (timeout=5)"
-    check = replace(CHECK, findings=(), outcome="inconclusive", reason=reason)
-    assert failure(check) == f"{reason}: every other request of this worker waited as long"
+    held = "GET /report took the event loop and did not give it back (timeout=5)"
+    harm = "  harm    every other request of this worker waited as long"
+    check = replace(CHECK, findings=(), outcome="inconclusive", reason=f"{held}, no line of the user's code is waiting")
+    assert failure(check) == f"{held}, no line of the user's code is waiting\n\n{harm}"
+    at = f"{held}, it sits at app.py:7 in report"
+    assert failure(replace(check, reason=at)) == f"{held}\n\n  by      app.py:7 in report\n{harm}"
+    locked = replace(check, reason=f"{at}; a deadlock: nobody lets go of it (an asyncio.Lock instead)")
+    assert failure(locked).splitlines()[2:] == [
+        "  by      app.py:7 in report",
+        "  why     a deadlock: nobody lets go of it",
+        harm,
+        "  instead an asyncio.Lock",
+    ]
 
 
 def test_the_first_45_columns_hold_verb_route_and_what_happened():

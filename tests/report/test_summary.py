@@ -64,6 +64,22 @@ def test_what_takes_no_time_is_told_without_one():
     assert told(found)[1::2] == ["  app/main.py:3  sync-network  time.sleep", "  app/main.py:4  background-lost  f"]
 
 
+def test_a_loop_that_was_never_given_back_is_told_with_its_line():
+    reason = "GET / took the event loop and did not give it back (timeout=30), it sits at a.py:7 in f; a deadlock: x"
+    held = {**check(), "outcome": "inconclusive", "reason": reason}
+    assert told({"a": [held], "b": [check()]})[1:] == [
+        "  a.py:7  took the event loop and did not give it back",
+        "      a",
+    ]
+    unknown = {**held, "reason": "GET / took the event loop and did not give it back (timeout=30), no line of the"}
+    assert told({"a": [unknown]})[1].startswith("  no line of the user's  took")
+
+
+def test_the_time_of_a_background_task_is_not_told():
+    failed = finding(9, ms=1.3, kind="background-failed", call="invoice")
+    assert told({"a": [check(failed)]})[1] == "  app/main.py:9  background-failed  invoice"
+
+
 def test_notes_are_counted_by_kind_and_listed_where_somebody_asks():
     count = "notes: 3 cpu, 1 first use, 1 sync-network (first request), 1 endpoint not reached, 1 other; -v lists them"
     assert told(NOTES)[-1] == count

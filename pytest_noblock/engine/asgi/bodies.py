@@ -8,7 +8,7 @@ behind a server.
 from collections.abc import Iterator
 from types import FrameType
 
-from pytest_noblock.engine.asgi.boundary import PIECE
+from pytest_noblock.engine.asgi.client_side import PIECE
 from pytest_noblock.engine.exchange import Message
 
 _MORE = "more_body"

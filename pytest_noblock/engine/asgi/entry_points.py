@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pytest_noblock.engine.asgi import boundary
-from pytest_noblock.engine.asgi.boundary import Watcher
+from pytest_noblock.engine.asgi.client_side import Watcher
 from pytest_noblock.engine.asgi.look import Look
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.frameworks import others
@@ -109,7 +109,9 @@ class EntryPoints:
         __tracebackhide__ = True
         if self.watcher is None:
             return await call()
-        return await boundary.handle(self.watcher, app, scope, call, streams)
+        from pytest_noblock.engine.asgi import answers  # most clients call the app by ASGI
+
+        return await answers.handle(self.watcher, app, scope, call, streams)
 
     def _entering(self, original: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Awaitable[None]]:
         entry_points = self

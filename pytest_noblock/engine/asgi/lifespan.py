@@ -6,7 +6,7 @@ An app that raises before it asks for a message, or returns at once, has no life
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from pytest_noblock.engine.asgi.boundary import ExchangeRecorder, cut_segment
+from pytest_noblock.engine.asgi.messages import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, Message, Receive, Scope, Send, owned
 from pytest_noblock.engine.stacks import RawFrame, as_stack, border, describe_error
 from pytest_noblock.engine.steps.python_threads import app_starts

@@ -11,7 +11,8 @@ import sys
 from collections.abc import AsyncIterator
 
 from pytest_noblock.engine.asgi.bodies import pieces
-from pytest_noblock.engine.asgi.boundary import MOST_UNREAD, ExchangeRecorder, cut_segment
+from pytest_noblock.engine.asgi.client_side import MOST_UNREAD
+from pytest_noblock.engine.asgi.messages import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
 from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.frameworks.reached import note_answer

@@ -53,7 +53,7 @@ _MOST_MIDDLEWARES = 20
 def packages_of(app: object) -> set[str]:
     """The top-level packages that the app and its endpoints come from, without the frameworks and the stdlib."""
     modules = {_module(app), *(_module(endpoint) for endpoint in _endpoints(app))}
-    return {module.partition(".")[0] for module in modules} - others.PACKAGES - set(sys.stdlib_module_names)
+    return {module.partition(".")[0] for module in modules} - others.PACKAGES - sys.stdlib_module_names
 
 
 def paths_of(app: ASGIApp, of_class: str | None = None) -> list[str]:

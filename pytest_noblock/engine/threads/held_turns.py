@@ -4,7 +4,10 @@ In a watched test such a step is nobody's: the test may have made it, or the app
 sees it: it wakes twice, and the loop is in the same turn, and does not poll. All of it runs on the watchdog's thread.
 """
 
+import os
+from asyncio import events
 from collections.abc import Callable, Container, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import queued
@@ -12,7 +15,7 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import user_frame
+from pytest_noblock.model.frames import Frame
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.threads.watched_gaps import UnderWay
@@ -22,6 +25,9 @@ _MOST = 50
 """Turns of one test that are kept."""
 _TURN = "_run_once"
 """The function of asyncio's loops that makes one turn (CPython 3.4 to 3.14): what stands above it runs in the turn."""
+_RUNS = "_run"
+"""The method of its handles that calls a callback (CPython 3.4 to 3.14)."""
+_ASYNCIO = os.path.dirname(events.__file__)
 _POLLS = "select"
 """The method of the selectors in which a loop rests."""
 
@@ -84,11 +90,16 @@ class HeldTurns:
         return any(each.ns >= least for each in self._held.values())
 
     def turns(self, user: UserCode) -> "tuple[HeldTurn, ...]":
-        """Those in which a line of the user's ran, once the test is over."""
+        """Those in which a callback ran, once the test is over; not those in which the loop did its own work."""
         from pytest_noblock.model.concurrency import HeldTurn
 
         held = (HeldTurn(each.exchange, each.ns, as_stack(each.frames, user)) for each in self._held.values())
-        return tuple(each for each in held if user_frame(each.stack) is not None)
+        return tuple(each for each in held if any(_is_callback(frame) for frame in each.stack))
+
+
+def _is_callback(frame: Frame) -> bool:
+    """Whether somebody's callback runs: their code, or `Handle._run` itself, which calls what is written in C."""
+    return frame.function == _RUNS if frame.file == events.__file__ else not frame.file.startswith(_ASYNCIO)
 
 
 def _in_turn(ident: int) -> list[RawFrame]:
@@ -99,7 +110,7 @@ def _in_turn(ident: int) -> list[RawFrame]:
         called.append(frame.f_code.co_name)
         frame = frame.f_back
     polls = _POLLS in called[-2:]  # a wrapper of ours may stand in between
-    return [] if frame is None or polls else capture(top)
+    return [] if frame is None or polls else list(takewhile(lambda each: each[0].co_name != _TURN, capture(top)))
 
 
 def _queued(native: int) -> int:

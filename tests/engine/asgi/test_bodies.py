@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pytest_noblock.engine.asgi import bodies, boundary
-from pytest_noblock.engine.asgi.boundary import MOST_AT_ONCE, MOST_UNREAD, PIECE
+from pytest_noblock.engine.asgi.client_side import MOST_AT_ONCE, MOST_UNREAD, PIECE
 from pytest_noblock.engine.asgi.transport import AppCall
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.meters import metering

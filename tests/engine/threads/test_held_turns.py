@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -29,7 +30,11 @@ class Loop:
         self.held = HeldTurns(self._of, self.stepping)
 
     async def _main(self):
-        if self.holds:
+        if self.holds == "in C":
+            asyncio.get_running_loop().call_soon(self._held.set)
+            asyncio.get_running_loop().call_soon(time.sleep, 0.4)
+            await asyncio.sleep(0)
+        elif self.holds:
             self._held.set()
             self._go_on.wait()
         else:
@@ -49,7 +54,7 @@ class Loop:
 
     def end(self):
         self._go_on.set()
-        if not self.holds:
+        if self.holds is False:
             self._loop.call_soon_threadsafe(self._done.set)
         self._thread.join()
 
@@ -71,9 +76,26 @@ def test_a_turn_that_two_looks_find_was_held_from_one_to_the_other(loop, user):
     held = loop()
     held.look_twice(apart=0.1)
     (turn,) = held.held.turns(user)
+    assert "_run_once" not in [frame.function for frame in turn.stack]  # nor who runs the loop
     assert turn.ns > 10 * MS  # a busy machine may keep this thread, and the loop thread, waiting
     assert "_main" in [frame.function for frame in turn.stack]
     assert held.held.longer_than(10 * MS)
+
+
+def test_a_callback_written_in_c_is_seen_as_well(loop, user):
+    held = loop(holds="in C")
+    held.look_twice(apart=0.1)
+    (turn,) = held.held.turns(user)
+    assert (turn.stack[0].file, turn.stack[0].function) == (asyncio.events.__file__, "_run")
+
+
+def test_the_loop_s_own_work_is_nobody_s_callback(loop, user):
+    held = loop(holds="in C")
+    held.look_twice(apart=0.1)
+    ((number, seen),) = held.held._held.items()
+    without = [frame for frame in seen.frames if frame[0].co_name != "_run"]
+    held.held._held[number] = seen._replace(frames=without)
+    assert held.held.turns(user) == ()
 
 
 def test_another_turn_is_not_the_same(loop, user):
