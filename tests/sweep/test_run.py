@@ -139,7 +139,7 @@ def test_what_the_first_request_alone_does_is_no_finding(sweep):
     assert any("did not come again" in note or "first" in note for note in check.notes)
 
 
-def test_what_refuses_is_sent_once(sweep, app):
+def test_what_refuses_is_sent_once(sweep, app, patient):
     _sweep, results = sweep("GET /missing", "GET /a")
     assert (results["GET /missing"].reason, results["GET /missing"].words) == ("not-found", "answered 404")
     assert app.calls.count("GET /missing") == 1
@@ -181,18 +181,24 @@ def test_a_route_that_was_left_out_is_not_sent(sweep, app):
     assert "GET /a" not in app.calls
 
 
+@pytest.fixture
+def patient(sweep, monkeypatch):
+    """Among a hundred others, on a busy machine, an answer may take a second."""
+    monkeypatch.setattr(flights, "PATIENCE", Patience())
+
+
 MANY = [f"GET /{number}" for number in range(AT_ONCE)]
 """With one more they are more than are under way at once."""
 
 
-def test_of_many_routes_none_waits_for_the_slowest_before_it_is_sent_a_second_time(sweep, app):
+def test_of_many_routes_none_waits_for_the_slowest_before_it_is_sent_a_second_time(sweep, app, patient):
     _sweep, results = sweep("GET /late", *MANY)
     assert all(each.measured for each in results.values())
     assert {app.calls.count(name) for name in results} == {2}
     assert sweep.user.told[-1] == (2 * len(results), 2 * len(results))
 
 
-def test_among_many_each_stall_has_its_owner_and_what_refuses_is_sent_once(sweep, app):
+def test_among_many_each_stall_has_its_owner_and_what_refuses_is_sent_once(sweep, app, patient):
     special = ["GET /sleeps", "GET /first", "GET /second", "GET /missing"]
     swept = sweep(*special, *MANY)
     result = swept[1].pop("GET /missing")
@@ -202,14 +208,14 @@ def test_among_many_each_stall_has_its_owner_and_what_refuses_is_sent_once(sweep
     assert sweep.user.told[-1][0] == sweep.user.told[-1][1]
 
 
-def test_what_ends_the_loop_when_it_comes_again_is_left_out_and_the_others_are_measured(sweep):
+def test_what_ends_the_loop_when_it_comes_again_is_left_out_and_the_others_are_measured(sweep, patient):
     _sweep, results = sweep("GET /ends", *MANY)
     assert "GET /ends ended the event loop with SystemExit" in (results.pop("GET /ends").mistake or "")
     assert all(each.measured for each in results.values())
     assert {each.requests for each in results.values()} == {2}  # those of the run that ended do not count
 
 
-def test_many_routes_above_others_come_again_together_with_these(sweep, app):
+def test_many_routes_above_others_come_again_together_with_these(sweep, app, patient):
     _sweep, results = sweep("GET /a", "GET /late/{id}", *MANY)
     assert all(each.measured for each in results.values())
     assert sorted(app.calls)[:3] == ["GET /0", "GET /0", "GET /1"]
