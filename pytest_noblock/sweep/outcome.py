@@ -38,6 +38,8 @@ class RouteResult:
     """Whether it is one for what its own steps show."""
     alone: bool = False
     """Whether only a whole check of its own can tell: what the run showed is not recorded in its steps."""
+    in_doubt: bool = False
+    """Whether it is one only until a run with fewer others has shown nothing."""
     to_learn: bool = False
     """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
     ran: bool = False

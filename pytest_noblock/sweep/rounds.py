@@ -74,16 +74,25 @@ class Rounds:
         seen = suspects.of_run(observation, self._limits, many.steps)
         return seen._replace(beside=seen.beside | {each.number for each in many.hogs})
 
+    def _doubt(self, found: Found, observation: Observation) -> None:
+        """Once the suspects among these are marked: of them a whole check tells, as too little may be recorded."""
+        doubtful = suspects.in_doubt(observation, self._limits)
+        for number, result in _results_by_exchange(found):
+            if number in doubtful:
+                result.in_doubt = not result.suspect
+                result.suspect = result.alone = True
+
     def _cold(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
         found = self._answered(pairs, observation)
         for result, mine in found:
             result.first = suspects.warmed(mine)
         _mark(found, seen)
+        self._doubt(found, observation)
         for result, mine in found:
             if not result.ran and self._needs_second(result, mine):
                 result.first, result.cold = None, mine
                 result.was_suspect = result.suspect
-                result.suspect = result.in_steps = result.alone = False
+                result.suspect = result.in_steps = result.alone = result.in_doubt = False
             result.ran = result.first is not None or result.to_learn
 
     def _warm(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
@@ -92,6 +101,7 @@ class Rounds:
             result.first = mine if result.cold is not None else suspects.warmed(mine)
             result.ran = True
         _mark(found, seen)
+        self._doubt(found, observation)
 
     def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
         """The suspects with counters: only the observation counts, the answer is known."""
@@ -99,7 +109,10 @@ class Rounds:
         for place, mine in suspects.of_each(observation, _owners(pairs)).items():
             result = pairs[place][0]
             result.requests += len(mine.exchanges)
-            if uncounted.isdisjoint(each.number for each in mine.exchanges):
+            if result.in_doubt:
+                result.in_doubt = False
+                result.suspect = result.alone = bool(suspects.of_steps(mine, self._limits))
+            elif uncounted.isdisjoint(each.number for each in mine.exchanges):
                 result.exact = mine
 
     def may_be_counted(self, result: RouteResult) -> bool:
@@ -107,6 +120,8 @@ class Rounds:
 
         What computes is sent again alone: the counters of a run give up in a hot loop, and would then count no other.
         """
+        if result.in_doubt:
+            return not result.to_learn and not result.mistake
         if not result.in_steps or result.to_learn or result.alone or result.mistake or result.first is None:
             return False
         return not suspects.computed(result.first, self._limits)

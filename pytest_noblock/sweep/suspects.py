@@ -15,6 +15,7 @@ from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
+from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 T = TypeVar("T")
 
@@ -58,6 +59,21 @@ def beside_first(seen: Seen, observation: Observation, first: Container[int]) ->
 def waited(segments: Sequence[Segment]) -> bool:
     """Whether a request's own steps slept, or may have used a connection."""
     return any(each.round_trips or each.doubtful_trips or slept(each) >= NOTE_NS for each in segments)
+
+
+def in_doubt(observation: Observation, limits: Limits) -> set[int]:
+    """Those with a step that waited for the GIL for too long, while a thread of another request kept it.
+
+    The step may have slept as well: then a run without that thread shows it. Its sleep may be 0 by then, as all of the
+    wait has been taken off; that it woke every `SWITCH_INTERVAL_NS` tells.
+    """
+    waiting = (
+        each
+        for each in observation.segments
+        if each.switches is not None
+        and max(each.asleep, each.switches * SWITCH_INTERVAL_NS) >= limits.max_block <= each.others_cpu
+    )
+    return {each.exchange for each in waiting if slept(each) < limits.max_block}
 
 
 def uncounted(observation: Observation) -> set[int]:

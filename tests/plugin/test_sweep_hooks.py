@@ -330,3 +330,35 @@ def test_full_collections_are_put_off_while_routes_run_and_for_no_other_test(pyt
     result = pytester.runpytest("--noblock-sweep=app:app", "test_after.py", "-p", "no:randomly")
     result.assert_outcomes(passed=2)
     assert gc.get_threshold() == before
+
+
+def test_a_sleep_that_the_thread_of_another_route_hides_by_keeping_the_gil_is_found_without_it(pytester):
+    pytester.makepyfile(
+        app="""
+            import asyncio, re, subprocess, sys, threading
+            from fastapi import FastAPI
+            app, sleeps_now = FastAPI(), threading.Event()
+
+            @app.get("/keeps")
+            def keeps():
+                sleeps_now.clear()
+                sleeps_now.wait(0.5)
+                re.match(r"(a+)+$", "a" * 22 + "b")
+
+            @app.get("/hidden")
+            async def hidden():
+                await asyncio.sleep(0.1)
+                sleeps_now.set()
+                subprocess.run(["sleep", "0.1"])  # BAD
+
+            @app.get("/good")
+            async def good():
+                await asyncio.sleep(0.1)
+        """
+    )
+    lines = pytester.path.joinpath("app.py").read_text().splitlines()
+    bad = next(number for number, line in enumerate(lines, 1) if "# BAD" in line)
+    text = pytester.runpytest_subprocess("--noblock-sweep=app:app", "-p", "no:randomly").stdout.str()
+    assert "GET /hidden blocked the event loop" in text
+    assert f"app.py:{bad} in hidden" in text
+    assert "GET /good    passed" in text

@@ -106,3 +106,17 @@ def test_what_was_not_counted_is_sent_again_alone(rounds):
     rounds.exact([(hot, first), (later, second)], Many([first, second]), seen)
     assert (hot.exact is not None, later.exact) == (True, None)
     assert (hot.requests, later.requests) == (1, 1)
+
+
+@pytest.mark.parametrize("sleeps", [True, False])
+def test_what_waited_for_the_gil_of_another_is_asked_once_more_without_it(rounds, sleeps):
+    result, sent = pair()
+    number = sent.exchanges[0].number
+    waited = computes(MS, asleep=300 * MS)._replace(exchange=number, switches=60, others_cpu=290 * MS)
+    result.cold = as_observed([sent])
+    rounds.warm([(result, sent)], Many([sent]), as_observed([sent])._replace(segments=(waited,)))
+    assert result.suspect
+    assert rounds.may_be_counted(result)
+    again = computes(MS, asleep=sleeps * 100 * MS)._replace(exchange=number)
+    rounds.exact([(result, sent)], Many([sent]), as_observed([sent])._replace(segments=(again,)))
+    assert (result.suspect, result.alone, result.exact) == (sleeps, sleeps, None)

@@ -115,3 +115,11 @@ def test_what_runs_after_the_counters_have_given_up_is_not_counted():
     ]
     assert suspects.uncounted(observed(*seen)) == set()
     assert suspects.uncounted(observed(*[each._replace(counted=each is not hot) for each in seen])) == {1, 3}
+
+
+def test_a_long_wait_for_the_gil_may_hide_a_sleep():
+    waits = segment(1, asleep=300 * MS)._replace(switches=60, others_cpu=290 * MS)
+    assert suspects.of_steps(observed(waits), LIMITS) == set()
+    assert suspects.in_doubt(observed(waits, segment(2, asleep=10 * MS), segment(3)), LIMITS) == {1}
+    assert suspects.in_doubt(observed(waits._replace(ended=waits.began + MS)), LIMITS) == {1}  # taken off already
+    assert suspects.in_doubt(observed(segment(1, asleep=60 * MS)), LIMITS) == set()
