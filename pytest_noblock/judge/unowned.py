@@ -20,8 +20,8 @@ def notes(
     who = (_who(each.stack, relative) for each in long if not _is_the_tests(each.stack))
     for each in dict.fromkeys(who):
         yield (
-            f"{UNSETTLED}while {exchange.request} was under way, {each} held the event loop for more than "
-            f"{words(limits.max_block)}, in a step that no request owns: the test's own, or the app's in a context of "
+            f"{UNSETTLED}while {exchange.request} was under way, or right after, {each} held the event loop for more "
+            f"than {words(limits.max_block)}, in a step that no request owns: the test's own, or the app's in a context of "
             "its own; not counted"
         )
 
