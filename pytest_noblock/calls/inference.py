@@ -5,22 +5,20 @@ instances. A call is taken for an instance of the class that it makes, or that i
 """
 
 import ast
-import builtins
 import inspect
 import io
 import pathlib
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from pytest_noblock.calls.callsites import Bound, Imported, annotated_return, parsed
-from pytest_noblock.calls.public_names import ancestors, class_contents, found_at, is_a, module_contents, path_of
-from pytest_noblock.calls.scopes import Place
-
-NO_OBJECT = object()
-"""Stands for an object of which only the type is known."""
+from pytest_noblock.calls.bindings import Imported
+from pytest_noblock.calls.frame_names import NO_OBJECT, FrameScope, Inferred, inferred_of, read
+from pytest_noblock.calls.public_names import ancestors, class_contents, is_a, module_contents, path_of
+from pytest_noblock.calls.sources import parsed
+from pytest_noblock.calls.written import annotated_return
 
 _LITERALS: dict[type[ast.expr], type] = {
     ast.JoinedStr: str,
@@ -32,80 +30,6 @@ _LITERALS: dict[type[ast.expr], type] = {
     ast.SetComp: set,
     ast.Tuple: tuple,
 }
-
-
-class Inferred(NamedTuple):
-    """An object and its type, or the type alone."""
-
-    cls: type
-    thing: object = NO_OBJECT
-
-
-class FrameScope:
-    """The names that a frame sees, and what was inferred from them: each link of a chain of calls is inferred once."""
-
-    def __init__(
-        self,
-        namespace: Mapping[str, object],
-        bound: Callable[[str], Bound | None] = lambda _name: None,
-        *,
-        variables: Mapping[str, object] | None = None,
-        place: Callable[[ast.Name], Place] = lambda _name: "global",
-    ) -> None:
-        """`namespace`: the globals. `variables`: the frame's own; None: another thread runs it.
-
-        `bound`: what the source binds to a name of which neither knows the value. `place`: whose a name is.
-        """
-        self.namespace = namespace
-        self.variables = variables
-        self._bound = bound
-        self._place = place
-        self._bindings: dict[ast.Name, Bound | None] = {}
-        self.inferred: dict[ast.expr, Inferred | None] = {}
-        self.names: dict[ast.expr, str | None] = {}
-        """The names of what was called, see `resolve`."""
-
-    def binding(self, name: ast.Name) -> Bound | None:
-        """What the source binds to a name of which nobody knows the value; None for `row = row.next()`."""
-        if name not in self._bindings:
-            known = self._place(name) == "elsewhere" or self.value(name) is not None
-            value = None if known else self._bound(name.id)
-            itself = isinstance(value, ast.expr) and any(
-                isinstance(each, ast.Name) and each.id == name.id for each in ast.walk(value)
-            )
-            self._bindings[name] = None if itself else value
-        return self._bindings[name]
-
-    def value(self, name: ast.Name) -> Inferred | None:
-        """What a name stands for; None where the values of its scope are not known."""
-        match self._place(name):
-            case "global":
-                return _global(name.id, self)
-            case "local":
-                return _read(self.variables, name.id)
-            case "local or global":
-                known = self.variables is not None
-                return _read(self.variables, name.id) or (_global(name.id, self) if known else None)
-            case _:
-                return None
-
-    def imported(self, what: Imported) -> Inferred | None:
-        """What an import has bound, if its module is there."""
-        package = _read(self.namespace, "__package__")
-        module = what.module
-        if module.startswith("."):
-            if package is None or type(package.thing) is not str:
-                return None
-            up = len(module) - len(module.lstrip(".")) - 1
-            module = ".".join([*package.thing.split(".")[: -up or None], *filter(None, [module.lstrip(".")])])
-        found = sys.modules.get(module) if what.name is None else found_at(f"{module}.{what.name}")
-        return None if found is None else _of(found)
-
-    @cached_property
-    def own_package(self) -> str:
-        """The top-level package of the frame's code; empty where it has none."""
-        name = _global("__name__", self)
-        return name.thing.partition(".")[0] if name and is_a(name.thing, str) else ""
 
 
 def infer(expression: ast.expr, scope: FrameScope) -> Inferred | None:
@@ -144,7 +68,7 @@ def _attribute(owner: Inferred, name: str) -> Inferred | None:
     """What an attribute holds, where no descriptor of user code has to run for it."""
     own = held(owner.thing)
     if name in own:
-        return _of(own[name])
+        return inferred_of(own[name])
     cls = owner.thing if is_a(owner.thing, type) else owner.cls
     for base in ancestors(cls):
         if name in class_contents(base):
@@ -181,27 +105,9 @@ def stored(thing: object) -> Mapping[str, object]:
     return {}
 
 
-def _of(thing: object) -> Inferred:
-    return Inferred(type(thing), thing)
-
-
-def _global(name: str, scope: FrameScope) -> Inferred | None:
-    found = _read(scope.namespace, name)
-    return _of(vars(builtins)[name]) if found is None and name in vars(builtins) else found
-
-
-def _read(names: Mapping[str, object] | None, name: str) -> Inferred | None:
-    if names is None:
-        return None
-    try:
-        return _of(names[name])
-    except Exception:  # noqa: BLE001 - `exec` and metaclasses accept any mapping for the locals
-        return None
-
-
 def _from_class(value: object, owner: Inferred) -> Inferred | None:
     if type(value) is classmethod or type(value) is staticmethod:
-        return _of(value.__func__)
+        return inferred_of(value.__func__)
     if type(value) is types.MemberDescriptorType and owner.thing is not NO_OBJECT and not is_a(owner.thing, type):
         return _slot(value, owner.thing)
     if type(value) is property:
@@ -209,12 +115,12 @@ def _from_class(value: object, owner: Inferred) -> Inferred | None:
     if type(value) is cached_property:
         return _annotated(value.func)
     is_descriptor = any("__get__" in class_contents(base) for base in ancestors(type(value)))
-    return None if is_descriptor and type(value) is not types.FunctionType else _of(value)
+    return None if is_descriptor and type(value) is not types.FunctionType else inferred_of(value)
 
 
 def _slot(descriptor: types.MemberDescriptorType, thing: object) -> Inferred | None:
     try:
-        return _of(descriptor.__get__(thing))
+        return inferred_of(descriptor.__get__(thing))
     except AttributeError:
         return None
 
@@ -245,7 +151,7 @@ def _opened(call: ast.Call) -> Inferred | None:
 
 
 def _base(scope: FrameScope) -> Inferred | None:
-    here = _read(scope.variables, "__class__") or _read(scope.namespace, "__class__")
+    here = read(scope.variables, "__class__") or read(scope.namespace, "__class__")
     bases = ancestors(here.thing)[1:] if here and is_a(here.thing, type) else ()
     return Inferred(bases[0]) if bases else None
 
@@ -253,7 +159,7 @@ def _base(scope: FrameScope) -> Inferred | None:
 def _annotated(function: object, owner: Inferred | None = None) -> Inferred | None:
     """An instance of the class that a function is annotated to return; `Self` is the class of its owner."""
     if is_a(function, types.MethodType):
-        owner, function = _of(function.__self__), function.__func__
+        owner, function = inferred_of(function.__self__), function.__func__
     if type(function) is not types.FunctionType or function.__code__.co_flags & inspect.CO_COROUTINE:
         return None
     note = _note(function)

@@ -1,42 +1,14 @@
 """What is known of a call by its dotted name: whether it blocks, how, and the async way to write it.
 
-Pure look-ups in `calls.table`.
+Pure look-ups in `calls.tables`.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pytest_noblock.calls.table import (
-    CONNECTING,
-    FRAMEWORK,
-    HANDS_OVER,
-    HARMLESS,
-    HERE,
-    INSIDE_GIL,
-    LONG,
-    MODULES,
-    NETWORK,
-    OF_DATA,
-    ON_THE_WAY,
-    OUTSIDE_GIL,
-    PICKLING,
-    PLUMBING,
-    PREPARING,
-    SERVED,
-    SYNC,
-    THREADS,
-    WAITING,
-)
+from pytest_noblock.calls.tables import computations, special_names, threads, waits
 
-_CONNECTING, _PREPARING, _HARMLESS, _SYNC, _LONG = (
-    frozenset(names.split()) for names in (CONNECTING, PREPARING, HARMLESS, SYNC, LONG)
-)
-_HANDS_OVER, _OF_DATA, _PICKLING = (
-    tuple(f"{name}." for name in names.split()) for names in (HANDS_OVER, OF_DATA, PICKLING)
-)
-_PLUMBING = tuple(f"{name}." for name in PLUMBING.split())
-_ON_THE_WAY = tuple(f"{name}." for name in ON_THE_WAY.split())
-KNOWN_MODULES = frozenset(MODULES.split())
+KNOWN_MODULES = frozenset(special_names.MODULES.split())
 """Dotted names of modules that look like names of classes."""
 IN_THREAD = "await asyncio.to_thread({call}, ...)"
 """How most calls are moved to a thread; `{call}` is the call's name."""
@@ -122,39 +94,63 @@ def _is_async_part(part: str) -> bool:
     return part.startswith(("Async", "async", "Aio", "aio")) and part not in _SYNC
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _prefixes(text: str) -> tuple[str, ...]:
+    """Names for `startswith`: with a dot behind each, so that whole components count."""
+    return tuple(f"{name}." for name in text.split())
+
+
+_CONNECTING, _PREPARING = _names(special_names.CONNECTING), _names(special_names.PREPARING)
+_HARMLESS, _SYNC = _names(special_names.HARMLESS), _names(special_names.SYNC)
+_LONG, _HERE = _names(waits.LONG), _names(computations.HERE)
+_PLUMBING, _ON_THE_WAY = _prefixes(special_names.PLUMBING), _prefixes(special_names.ON_THE_WAY)
+_HANDS_OVER, _OF_DATA = _prefixes(computations.HANDS_OVER), _prefixes(computations.OF_DATA)
+_PICKLING = _prefixes(computations.PICKLING)
+
+
+def _by_prefix(rows: dict[str, str]) -> dict[str, str]:
+    """The text of each prefix: several may share a row."""
+    return {prefix: text for prefixes, text in rows.items() for prefix in prefixes.split()}
+
+
+_SERVED = _by_prefix(computations.SERVED)
+_THREADS = _by_prefix(threads.THREADS)
+
+
 def _entries() -> Iterator[Entry]:
-    tables = (
-        (NETWORK, "network"),
-        (WAITING, ""),
-        (OUTSIDE_GIL, "outside"),
-        (INSIDE_GIL, "inside"),
-        (FRAMEWORK, "framework"),
+    for prefix, instead in _by_prefix(waits.NETWORK).items():
+        yield _entry(prefix, instead, network=True)
+    for prefix, instead in _by_prefix(waits.WAITING).items():
+        yield _entry(prefix, instead, frees_gil=prefix == "sqlite3")  # SQLite computes, too, outside the GIL
+    for prefix, instead in _by_prefix(computations.OUTSIDE_GIL).items():
+        yield _entry(prefix, instead, cpu=True, frees_gil=True)
+    for prefix, instead in _by_prefix(computations.INSIDE_GIL).items():
+        yield _entry(prefix, instead, cpu=True)
+    for prefix, instead in _by_prefix(computations.FRAMEWORK).items():
+        yield _entry(prefix, instead, cpu=True, says_all=True)
+
+
+def _entry(prefix: str, instead: str, **told: bool) -> Entry:
+    hands_over = f"{prefix}.".startswith(_HANDS_OVER)
+    return Entry(
+        prefix,
+        instead,
+        hands_over=hands_over,
+        of_data=f"{prefix}.".startswith(_OF_DATA) and not hands_over,
+        only_here=prefix in _HERE,
+        thread=_way_to_a_thread(prefix),
+        **told,
     )
-    threads = {prefix: text for prefixes, text in THREADS.items() for prefix in prefixes.split()}
-    for rows, kind in tables:
-        for prefixes, instead in rows.items():
-            for prefix in prefixes.split():
-                yield Entry(
-                    prefix,
-                    instead,
-                    network=kind == "network",
-                    cpu=kind in ("outside", "inside", "framework"),
-                    says_all=kind == "framework",
-                    hands_over=f"{prefix}.".startswith(_HANDS_OVER),
-                    of_data=f"{prefix}.".startswith(_OF_DATA) and not f"{prefix}.".startswith(_HANDS_OVER),
-                    only_here=prefix in HERE.split(),
-                    frees_gil=kind == "outside" or prefix == "sqlite3",
-                    thread=_thread_way(prefix, threads),
-                )
 
 
-_SERVED = {name: text for names, text in SERVED.items() for name in names.split()}
-
-
-def _thread_way(prefix: str, threads: dict[str, str]) -> str:
+def _way_to_a_thread(prefix: str) -> str:
+    """That of the longest prefix that has one."""
     parts = prefix.split(".")
-    ways = (threads.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
-    return next((way for way in ways if way is not None), IN_THREAD)
+    longest_first = (_THREADS.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next((way for way in longest_first if way is not None), IN_THREAD)
 
 
 TABLE = {entry.prefix: entry for entry in _entries()}

@@ -12,21 +12,14 @@ from functools import partial
 from typing import NamedTuple
 
 from pytest_noblock.calls import public_names
-from pytest_noblock.calls.callsites import (
-    COMPREHENSIONS,
-    FRAME_OF,
-    CallSite,
-    Position,
-    bound,
-    call_sites,
-    parts,
-    source_lines,
-    spans,
-)
-from pytest_noblock.calls.inference import FrameScope, Inferred, infer
+from pytest_noblock.calls.bindings import bound
+from pytest_noblock.calls.callsites import CallSite, Position, call_sites, parts, spans
+from pytest_noblock.calls.frame_names import FrameScope, Inferred
+from pytest_noblock.calls.inference import infer
 from pytest_noblock.calls.known import Entry, is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.resolve import callee, is_resolved
 from pytest_noblock.calls.scopes import Scope
+from pytest_noblock.calls.sources import COMPREHENSIONS, FRAME_OF, source_lines
 
 _CACHE = dis.opmap.get("CACHE", 0)
 _ITERATING = ("GET_ITER", "FOR_ITER")

@@ -4,8 +4,10 @@ import ast
 import types
 from functools import partial
 
-from pytest_noblock.calls.callsites import CallSite, Imported
-from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, held, infer
+from pytest_noblock.calls.bindings import Imported
+from pytest_noblock.calls.callsites import CallSite
+from pytest_noblock.calls.frame_names import NO_OBJECT, FrameScope, Inferred
+from pytest_noblock.calls.inference import has, held, infer
 from pytest_noblock.calls.known import is_async, known
 from pytest_noblock.calls.public_names import (
     is_a,

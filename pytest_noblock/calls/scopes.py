@@ -7,7 +7,8 @@ import types
 from functools import cached_property
 from typing import Literal
 
-from pytest_noblock.calls.callsites import FRAME_OF, OWN_FRAME, names_around, names_on
+from pytest_noblock.calls.bindings import names_around, names_on
+from pytest_noblock.calls.sources import FRAME_OF, OWN_FRAME
 
 Place = Literal["local", "local or global", "unseen", "elsewhere", "global"]
 """Where the value of a name is to be found.

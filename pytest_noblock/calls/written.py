@@ -1,10 +1,11 @@
 """How a function is written, and a call in it: pure syntax, by the file, a line and the function's name."""
 
 import ast
+import types
 
-from pytest_noblock.calls.callsites import COMPREHENSIONS, functions_at, own_nodes, statements_of_module
+from pytest_noblock.calls.sources import COMPREHENSIONS, defines, functions_at, own_nodes, statements_of_module
 
-_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def awaits(file: str, line: int, function: str) -> bool:
@@ -29,7 +30,7 @@ def consumes(file: str, line: int, call: str) -> bool:
 
 
 def _is_await(node: ast.AST) -> bool:
-    return isinstance(node, _AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
+    return isinstance(node, AWAITS) or (isinstance(node, ast.comprehension) and bool(node.is_async))
 
 
 def _calls_on(file: str, line: int) -> list[ast.Call]:
@@ -55,4 +56,12 @@ def _dotted(node: ast.expr) -> str | None:
     if isinstance(node, ast.Call):  # `Report().render`: what is called is an attribute of what the call makes
         made = _dotted(node.func)
         return f"{made}({'...' if node.args or node.keywords else ''})" if made else None
+    return None
+
+
+def annotated_return(code: types.CodeType) -> str | None:
+    """What the function of this code is written to return: `Reply` of `def get(self) -> "Reply"`."""
+    for function in functions_at(code.co_filename, code.co_firstlineno):
+        if defines(function, code) and function.returns is not None:
+            return ast.unparse(function.returns).strip("'\"")  # it may stand in quotes
     return None

@@ -179,9 +179,9 @@ def almost(final: Sequence[Finding], told: Sequence[Finding], limits: Limits) ->
     """What is near enough to be a finding in the next run. `final`: the findings; `told`: all stalls, see there."""
     if not told:
         return ()
-    from pytest_noblock.judge import grouping
+    from pytest_noblock.judge import not_findings
 
-    return grouping.almost(final, told, [], limits)
+    return not_findings.almost(final, told, [], limits)
 
 
 _MOST_STEPS = 100

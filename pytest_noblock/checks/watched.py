@@ -80,7 +80,7 @@ class _Run(NamedTuple):
         return (
             exchange.number not in self.eventful
             and self.observation.slowdown == 1
-            and not (self.observation.held or exchange.left or exchange.tasks)
+            and not (self.observation.held or self.observation.gaps or exchange.left or exchange.tasks)
             and exchange.entered is not False
             and exchange.steps > 0
             and (exchange.returned is not None or exchange.method in GO_ON)
@@ -113,20 +113,17 @@ def _check(id: str, run: _Run, exchange: Exchange, rules: WatchRules, relative: 
     told = assemble.told(found, relative)
     sure, notes = _concluded(exchange, found, told, rules, relative) if found else ((), ())
     held = assemble.held(exchange, segments, sure)
+    notes = (
+        *notes,
+        *assemble.doubts(segments, exchange, sure),
+        *_unjudged(run, exchange, rules.limits, relative),
+        *assemble.left(exchange, rules.limits, relative),
+        *_answered_elsewhere(exchange, relative),
+    )
     check = assemble.measured(
         subject,
         exchange,
-        Verdict(
-            sure,
-            (
-                *notes,
-                *assemble.doubts(segments, exchange, sure),
-                *_unjudged(run, exchange, rules.limits, relative),
-                *assemble.left(exchange, rules.limits, relative),
-                *_answered_elsewhere(exchange, relative),
-            ),
-            inconclusive.unseen(exchange),
-        ),
+        Verdict(sure, notes, inconclusive.unseen(exchange)),
         relative,
         loop=observation.loop,
         loop_ns=held,
@@ -160,7 +157,7 @@ def _concluded(
     relative: Callable[[str], str],
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
     """The findings, and notes on the stalls that are no findings. `told`: see `assemble.told`."""
-    from pytest_noblock.judge import grouping, near
+    from pytest_noblock.judge import grouping, near, not_findings
     from pytest_noblock.judge.stalls import breaking
 
     sure = [
@@ -170,8 +167,8 @@ def _concluded(
         return _near_the_limit(sure, found, rules, relative)
     final = grouping.findings(sure, relative)
     forgiven = grouping.findings(_forgiven(exchange, found, rules), relative)
-    others = grouping.notes([*final, *forgiven], told, [], rules.limits)
-    return final, (*(f"{grouping.said(each)}{_in_lifespan(each)}: {_FORGIVEN}" for each in forgiven), *others)
+    others = not_findings.notes([*final, *forgiven], told, [], rules.limits)
+    return final, (*(f"{not_findings.said(each)}{_in_lifespan(each)}: {_FORGIVEN}" for each in forgiven), *others)
 
 
 def _in_lifespan(finding: Finding) -> str:
@@ -195,7 +192,7 @@ def _near_the_limit(
     sure: "Sequence[Stall]", found: "Sequence[Stall]", rules: WatchRules, relative: Callable[[str], str]
 ) -> tuple[Sequence[Finding], tuple[str, ...]]:
     """As `_concluded`, where a computation is over the limit by little: the machine may have been slow."""
-    from pytest_noblock.judge import grouping, near
+    from pytest_noblock.judge import grouping, near, not_findings
 
     pace, limits = rules.pace(), rules.limits
     slow = [each for each in sure if near.is_near(each, limits) and not near.too_long(each, limits, pace)]
@@ -206,7 +203,7 @@ def _near_the_limit(
     let_pass = [near.let_pass(each, limits, pace) for each in grouping.findings(slow, relative)]
     rest = grouping.findings((each for each in found if each not in slow), relative, advised=False)
     stay = [f"near: {each.kind} at {each.place}, {each.near}" for each in final if each.near]
-    return final, (*stay, *let_pass, *grouping.notes(final, rest, [], limits))
+    return final, (*stay, *let_pass, *not_findings.notes(final, rest, [], limits))
 
 
 def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> Iterator[str]:
@@ -222,6 +219,11 @@ def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[
         from pytest_noblock.judge import traced
 
         yield from traced.notes(observation, exchange, limits)
+    if observation.gaps:
+        from pytest_noblock.judge import gil_doubts
+
+        found = run.found.get(exchange.number, ())
+        yield from gil_doubts.of_exchange(observation, exchange, found, limits, relative)
     if observation.held:
         from pytest_noblock.judge import unowned
 

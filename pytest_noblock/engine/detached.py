@@ -10,7 +10,7 @@ tree of tasks (`steps.trio_tasks`).
 
 import asyncio
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -22,8 +22,8 @@ from pytest_noblock.engine.stacks import RawFrame
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Ending
 
-_LOOK_AT_TRIO_S = 0.005
-"""Seconds between two looks at trio's tasks, which tell nobody of asyncio's that they end."""
+_LOOK_S = 0.005
+"""Seconds between two looks at what tells no task of asyncio's that it ends: trio's tasks, and calls in threads."""
 _MOST_LEFT = 20
 """Notes of one request. An endpoint that leaves thousands of tasks behind leaves the same one many times."""
 
@@ -39,8 +39,8 @@ async def linger(records: Collection[LiveExchange], until: int, user: UserCode) 
             await asyncio.sleep(0)
         elif tasks:
             await asyncio.wait(tasks, timeout=max(0, soonest))
-        elif _left_in_trio(records):
-            await asyncio.sleep(min(soonest, _LOOK_AT_TRIO_S))
+        elif _left_in_trio(records) or any(_left_in_threads(loop, records)):
+            await asyncio.sleep(min(soonest, _LOOK_S))
         elif soonest < left / 1e9:
             await asyncio.sleep(max(0, soonest))
         else:
@@ -55,6 +55,9 @@ def note_left(
         _note(record, ending, [*_chain(task), *_callbacks(task)], user)
     for frames, record in _left_in_trio(records):
         _note(record, ending, frames, user)
+    for call, record in _left_in_threads(loop, records):
+        code = callbacks.code_of(call)
+        _note(record, ending, [] if code is None else [_at_def(code)], user)
     for handle, record in [*_timers(loop, records, user), *_ready(loop, records)]:
         frames = _called(handle, record, user)
         _note(record, "due" if hasattr(handle, "when") else ending, frames, user)
@@ -114,6 +117,15 @@ def _left_in_trio(records: Collection[LiveExchange]) -> "list[tuple[list[RawFram
     from pytest_noblock.engine.threads import trio_tasks  # few tests run on trio
 
     return trio_tasks.left_by(records)
+
+
+def _left_in_threads(
+    loop: asyncio.AbstractEventLoop, records: Collection[LiveExchange]
+) -> Iterator[tuple[Callable[..., Any], LiveExchange]]:
+    """The calls that the records gave to `run_in_executor` and nobody awaits; on the fixture's own loops."""
+    for job in (*getattr(loop, "jobs", ()), *getattr(loop, "own_jobs", ())):
+        if job.record is not None and job.record.returned is not None and job.record in records:
+            yield job.call, job.record
 
 
 def _of_records(handles: Iterable[Any], records: Collection[LiveExchange]) -> Iterator[tuple[Any, LiveExchange]]:

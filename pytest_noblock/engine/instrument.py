@@ -282,7 +282,7 @@ _PARSERS_MET = "AST constructor recursion depth mismatch"
 
 
 def _loaded(original: Callable[..., Any], name: str, import_: Any) -> Any:
-    """Once more where a parser of another thread, as the watchdog's, came between: see `callsites.parsed`.
+    """Once more where a parser of another thread, as the watchdog's, came between: see `sources.parsed`.
 
     pytest parses what it imports, for its assertions. The import that failed left nothing in `sys.modules`.
     """

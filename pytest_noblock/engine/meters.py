@@ -17,7 +17,7 @@ from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Meter
-from pytest_noblock.model.segment import Sample, Segment, held_together
+from pytest_noblock.model.segment import Sample, Segment, Standstill, held_together
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 _LATE_NS = 2 * SWITCH_INTERVAL_NS
@@ -65,12 +65,16 @@ class MeterKit:
         last = {step: number for number, (_segment, step) in enumerate(segments)}
         by_step: defaultdict[int, list[Sample]] = defaultdict(list)
         raw = self.watchdog.take() if self._has_watchdog() else []
+        standstills = self.watchdog.take_standstills() if self._has_watchdog() else []
         wanted = _long(segments, least) if raw else frozenset()
         for sample in raw:
             if sample.step in wanted:
                 by_step[sample.step].append(_sample(sample, self.user))
         return tuple(
-            segment._replace(samples=_up_to(None if last[step] == number else segment.ended, by_step[step]))
+            segment._replace(
+                samples=_up_to(None if last[step] == number else segment.ended, by_step[step]),
+                standstills=tuple(each for each in standstills if _overlap(each, segment)) if standstills else (),
+            )
             for number, (segment, step) in enumerate(segments)
         )
 
@@ -157,6 +161,10 @@ def _up_to(ended: int | None, samples: list[Sample]) -> tuple[Sample, ...]:
     count = sum(ended is None or sample.began <= ended for sample in samples)
     taken, samples[:count] = tuple(samples[:count]), []
     return taken
+
+
+def _overlap(standstill: Standstill, segment: Segment) -> bool:
+    return standstill.since < segment.ended and segment.began < standstill.ended
 
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:

@@ -132,7 +132,7 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     Nobody asks for the call of a frame further out, and to find it in the source takes a millisecond. Where the
     innermost frames are a library's, they carry their own public names.
     """
-    from pytest_noblock.calls import callsites, names  # to import them takes 20 ms, and most runs name no call
+    from pytest_noblock.calls import names, sources  # to import them takes 20 ms, and most runs name no call
 
     stack: list[Frame] = []
     inside = True  # no frame of the user's, and none of an ASGI app, has come yet
@@ -140,7 +140,7 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
     for code, line, lasti, namespace in frames:
         frame = frame_at(code, line, namespace, user)
         if frame.user and lasti == _NOWHERE:
-            frame = frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
+            frame = frame._replace(line=sources.def_line(code.co_filename, line, code.co_name))
         elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
             at = None if lasti == _AT_NO_INSTRUCTION else lasti
@@ -161,9 +161,9 @@ def user_line(frames: Sequence[RawFrame], user: UserCode) -> Frame | None:
     for code, line, lasti, namespace in frames:
         frame = frame_at(code, line, namespace, user)
         if frame.user and lasti == _NOWHERE:
-            from pytest_noblock.calls import callsites
+            from pytest_noblock.calls import sources
 
-            return frame._replace(line=callsites.def_line(code.co_filename, line, code.co_name))
+            return frame._replace(line=sources.def_line(code.co_filename, line, code.co_name))
         if frame.user:
             return frame
     return None

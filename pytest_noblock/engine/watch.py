@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _of_fixtures: "list[RequestWatch]" = []
 """The watch of the test whose fixtures end now: at most one. It is told of apps that these fixtures stop."""
+
+_lifespans: "WeakSet[LiveExchange]" = WeakSet()
+"""Of apps that may still run: a fixture of a module starts its app for one test, and others use it as well."""
 
 
 class Kit:
@@ -135,7 +139,14 @@ class RequestWatch:
             self._metered.finish()
         if self._metered.ended:
             self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
+            self.records += self._of_apps_before()
         _of_fixtures[:] = [self]
+
+    def _of_apps_before(self) -> list[LiveExchange]:
+        """The apps that an earlier test started, where a step of theirs, as of a worker, held a loop of this test."""
+        known = {each.number for each in self.records}
+        strangers = {each.exchange for each in self.segments if each.exchange not in known and each.held >= NOTE_NS}
+        return [each for each in tuple(_lifespans) if each.number in strangers] if strangers else []
 
     def _wait_for_others(self) -> None:
         in_step = self._metered.in_step
@@ -220,7 +231,9 @@ class RequestWatch:
         if (loop := other_loops.running_loop()) is not None:
             self._open_loops.add(loop)
         meter = self._meter(loop)
-        if record.method != LIFESPAN:
+        if record.method == LIFESPAN:
+            _lifespans.add(record)
+        else:
             self._enters(UnderWay(record, meter.ident, loop))
         return meter
 

@@ -1,4 +1,4 @@
-"""What to write instead of a blocking call. `calls/table.py` has its facts, `judge/placed.py` puts it where it runs.
+"""What to write instead of a blocking call. `calls/tables/` has the facts, `judge/placed.py` puts it where it runs.
 
 The answer depends on the kind. A call that waits can be awaited, or made in a thread. A call
 that computes and keeps the GIL stops the loop from a thread as well: see `judge/computing.py`.
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from pytest_noblock.calls.known import IN_THREAD, Entry, entry_of, is_async
-from pytest_noblock.calls.table import PICKLED
+from pytest_noblock.calls.tables.computations import PICKLED
 from pytest_noblock.judge import computing, placed
 from pytest_noblock.judge.moved import as_in_code, filled, written
 from pytest_noblock.judge.placed import Remedy
@@ -74,7 +74,7 @@ def _remedy(call: str | None, kind: Kind, ways: tuple[str, ...]) -> Remedy:
 
 
 _STANDS_ALONE = ("a ", "an answer", "an async library", "one ", "options(")
-"""How the texts of `calls.table` begin that name no call to await."""
+"""How the texts of `calls.tables` begin that name no call to await."""
 
 
 def _apart(call: str | None, ways: tuple[str, ...], *, computes: bool) -> tuple[tuple[str, ...], str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_noblock.calls.known import is_on_the_way, known
-from pytest_noblock.judge.gil_waits import may_want_gil
+from pytest_noblock.judge.own_sleeps import covered, in_own_wait
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack, user_frame
 from pytest_noblock.model.rules import Rule
@@ -92,8 +92,10 @@ def of_sleep(segment: Segment) -> BlamedLine:
         took[_key(_of_call(call))] += call.ended - call.began
     if took and 2 * max(took.values()) >= segment.off_cpu:
         return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
-    waiting = [sample for sample in segment.samples if sample.syscall != "running"]
-    return _by_samples(waiting or segment.samples)
+    waiting = [sample for sample in segment.samples if sample.syscall not in ("running", "unknown")]
+    others = [sample for sample in segment.samples if sample.syscall != "running"]
+    own_first = sorted(waiting, key=in_own_wait, reverse=True)  # of two lines with as many, that of a wait for no GIL
+    return _by_samples(own_first or others or segment.samples)
 
 
 def _in_lines(segment: Segment) -> bool:
@@ -129,8 +131,8 @@ def waited_in_known_calls(segment: Segment) -> int:
     spans = [(call.began, call.ended) for call in segment.calls]
     seen = [sample for sample in segment.samples if _in_known_call(sample)]
     if seen:
-        spans.append((seen[0].due, seen[-1].ended))
-    return _covered(spans)
+        spans.append((seen[0].began, seen[-1].ended))
+    return covered(spans)
 
 
 def slept_on_request(segment: Segment) -> int:
@@ -163,22 +165,13 @@ def _in_known_call(sample: Sample) -> bool:
     return entry is not None and not entry.cpu
 
 
-def _covered(spans: list[tuple[int, int]]) -> int:
-    """Ns that the (began, ended) spans cover together; where spans overlap, the time counts once."""
-    total = end = 0
-    for began, ended in sorted(spans):
-        total += max(0, ended - max(began, end))
-        end = max(end, ended)
-    return total
-
-
 def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
     calls = [(_of_call(call), call) for call in segment.calls if call.network or _waits_for_client(call)]
     trips: dict[Key | None, RoundTrip] = {}
     for place, first in calls:
         spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
         rule = _KNOWN_CALL if first.network else _KNOWN_WAIT
-        trips.setdefault(_key(place), RoundTrip(place, rule, 0, _covered(spans)))
+        trips.setdefault(_key(place), RoundTrip(place, rule, 0, covered(spans)))
     return trips
 
 
@@ -219,7 +212,7 @@ def _syscall(samples: list[Sample]) -> str:
 
 def _seen_waiting(samples: list[Sample]) -> bool:
     """Whether a sample shows a kernel call other than a lock's: a wait for the GIL looks like a wait for any lock."""
-    return any(not may_want_gil(sample) for sample in samples)
+    return any(map(in_own_wait, samples))
 
 
 def of_line(line: LineCost, segment: Segment, evidence: Evidence = "line counters") -> BlamedLine:

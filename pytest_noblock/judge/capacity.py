@@ -9,8 +9,11 @@ from pytest_noblock.model.units import seconds
 
 _SHORTEST_NS = 10_000_000
 """Ns of a thread, or of the loop, from which on a number is told in words; threads are looked at each 5 ms."""
-_UNITS = {THREADS: "tokens"}
-"""By pool: the name of what the pool hands out. All other pools hand out threads."""
+
+
+def unit_of(pool: str) -> str:
+    """What the pool hands out: anyio's limiter hands out tokens, all others threads."""
+    return "tokens" if pool == THREADS else "threads"
 
 
 class Share(NamedTuple):
@@ -44,7 +47,7 @@ def shares(observation: Observation, loop_ns: int = 0, findings: Iterable[Findin
 def _of_pools(observation: Observation) -> Iterator[Share]:
     copies = max(1, len(observation.exchanges))
     for use in observation.uses:
-        yield Share(use.total, _UNITS.get(use.pool, "threads"), use.taken // copies)
+        yield Share(use.total, unit_of(use.pool), use.taken // copies)
 
 
 def _of_gil(loop_ns: int, findings: Iterable[Finding]) -> Iterator[Share]:

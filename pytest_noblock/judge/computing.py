@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from pytest_noblock.calls.known import TABLE, Entry, entry_of, known, served
 from pytest_noblock.judge.moved import filled
+from pytest_noblock.judge.placed import IF_SMALL
 
 _NOTHING = Entry("", "")
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _IN_THREAD = "smaller pieces: the GIL is kept until each returns"
 _IN_ONE_PIECE = ("re.", "regex.", "pow", "math.")
 """These give no result before their end: nobody can cut them into pieces."""
-_IF_SMALL = "if what it takes and returns is small"
 _UNSENDABLE = ("re.", "regex.")
 """What they return, a match or a pattern's iterator, cannot be pickled: no process sends it back."""
 _ONE_CLIENT = "one client made at start-up (lifespan) and shared"
@@ -41,7 +41,7 @@ def on_loop(call: str | None) -> Iterator[str]:
         yield _ONE_CLIENT
     else:
         yield entry.instead
-        yield "" if entry.of_data else f"{process(call)}, {_IF_SMALL}"
+        yield "" if entry.of_data else f"{process(call)}, {IF_SMALL}"
         yield "" if _is_one_piece(call) else _SMALLER
 
 
@@ -54,7 +54,7 @@ def keeping_the_gil(call: str | None) -> Iterator[str]:
     yield entry.instead if entry.cpu and not entry.says_all else ""
     if (entry.cpu and not (entry.of_data or entry.says_all)) or not entry.prefix:
         sent = process(call).replace(":", ", from a coroutine:", 1)  # the line itself runs in a thread
-        yield f"{sent}, {_IF_SMALL}"
+        yield f"{sent}, {IF_SMALL}"
     yield "" if _is_one_piece(call) else _IN_THREAD
 
 

@@ -24,7 +24,9 @@ def kept_waiting(observation: Observation) -> Iterator[Stall]:
     """
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for wait in observation.waits:
-        holder = max((each for each in wait.sightings if each.exchange in exchanges), key=_times, default=None)
+        holder = max(
+            (each for each in wait.sightings if each.exchange in exchanges), key=lambda each: each.times, default=None
+        )
         waited_ns = wait.waited_ns - observation.alone.get(wait.path, 0)
         if holder is None or waited_ns < NOTE_NS or not _is_caused(wait, exchanges) or user_frame(wait.stack) is None:
             continue
@@ -68,7 +70,3 @@ def _proof(wait: Wait) -> str:
     """`GET /fast waited 240 ms for asyncio.Lock, until the request let go of it; loop and threads were free`."""
     how = "until the request let go of it" if wait.by is not None else "and went on only after the request did"
     return f"GET {wait.path} waited {words(wait.ended - wait.began)} for {wait.what}, {how}; loop and threads were free"
-
-
-def _times(sighting: HolderSighting) -> int:
-    return sighting.times

@@ -7,15 +7,15 @@ endpoint is blamed, and the library's function is named.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.known import is_on_the_way, is_plumbing, known
 from pytest_noblock.calls.names import source_line
+from pytest_noblock.calls.sources import def_line
 from pytest_noblock.judge.attribution import of_line
-from pytest_noblock.judge.gil_waits import may_want_gil
+from pytest_noblock.judge.own_sleeps import borders, may_want_gil
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import Exchange, Phase
@@ -89,23 +89,10 @@ def _by_weight(segment: Segment, exchange: Exchange | None) -> BlamedLine:
 def _looks(segment: Segment) -> list[_Look]:
     """Samples in a kernel call count only where there are no others. What was taken off the CPU has no looks."""
     looks = []
-    for sample, (begins, ends) in zip(segment.samples, pairwise(_borders(segment)), strict=True):
+    for sample, (begins, ends) in zip(segment.samples, pairwise(borders(segment)), strict=True):
         if segment.first_use or not any(frame.function == FIRST_TIME for frame in sample.stack):
             looks.append(_Look(sample, max(1, ends - begins)))
     return [look for look in looks if may_want_gil(look.sample)] or looks
-
-
-def _borders(segment: Segment) -> Iterator[int]:
-    """Where the time begins and ends for which each look stands: half-way to when the next one asked for the GIL.
-
-    What a look saw had the GIL while the look waited for it.
-    """
-    yield segment.began
-    for sample, following in pairwise(segment.samples):
-        asked = following.due if following.gil_wait is None else following.began - following.gil_wait
-        yield (sample.began + max(sample.began, asked)) // 2
-    if segment.samples:
-        yield segment.samples[-1].began
 
 
 def _unseen(segment: Segment) -> int:
@@ -167,9 +154,7 @@ def definition(place: BlamedLine, exchange: Exchange | None) -> BlamedLine:
     defined = exchange.defined if exchange is not None and place.frame is None else None
     if defined is None:
         return place
-    return BlamedLine(
-        defined._replace(line=def_line(defined.file, defined.line, defined.function)), place.stack, "endpoint"
-    )
+    return BlamedLine(_at_def(defined), place.stack, "endpoint")
 
 
 def _definition(segment: Segment, exchange: Exchange | None) -> Frame | None:

@@ -4,14 +4,14 @@ import ast
 import re
 from collections.abc import Iterator
 
-from pytest_noblock.calls.callsites import Function, functions_at, own_nodes
+from pytest_noblock.calls.sources import Function, functions_at, own_nodes
+from pytest_noblock.calls.written import AWAITS
 from pytest_noblock.model.frames import Frame
 
 _LOCKS = re.compile(r"^threading\.(?:Lock|Semaphore|BoundedSemaphore|Condition)\b")
 """The calls of locks that are not the holder's to take again: an RLock lets the loop's thread pass."""
 _NAMED_AS_LOCK = re.compile(r"lock|mutex|sema?phore|condition", re.IGNORECASE)
 """What people call a lock. The watchdog cannot read the variables of the running frame."""
-_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _OWN_LOOP = ("get_running_loop", "get_event_loop")
 
 
@@ -73,7 +73,7 @@ def _is_library(call: str | None) -> bool:
 
 def _kept_locks(function: Function, line: int) -> Iterator[tuple[str, int]]:
     """(the lock as it is written, the line of the first await) of the locks that the line takes."""
-    awaits = sorted(node.lineno for node in own_nodes(function) if isinstance(node, _AWAITS))
+    awaits = sorted(node.lineno for node in own_nodes(function) if isinstance(node, AWAITS))
     for node in own_nodes(function):
         if isinstance(node, ast.With) and node.lineno <= line < node.body[0].lineno:
             inside = [each for each in awaits if node.lineno < each <= (node.end_lineno or node.lineno)]

@@ -8,7 +8,7 @@ from pytest_noblock.judge.cpu_lines import definition
 from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame, Stack, user_frame
-from pytest_noblock.model.limits import NOTE_NS, UNSETTLED, Limits
+from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
@@ -31,10 +31,6 @@ _GIL_GAP = Rule(
 _ENTRANCE = "pytest_noblock.engine.asgi"
 """Our own modules, at the border between client and app."""
 
-_LEAST_SHARE_OF_CPU = 1 / 10
-"""Of a wait for the GIL: the thread that keeps it computes at least so much of the time, beside 8 busy processes, too.
-See `gil_waits`, where it was measured."""
-
 
 def kept(observation: Observation) -> Iterator[Stall]:
     """One stall for each gap in which another thread computed and the loop thread waited for the GIL.
@@ -46,7 +42,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
     for gap in observation.gaps:
         keepers = [worker for worker in gap.workers if not _frees_gil(worker)]
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
-        exchange = _under_way(observation.exchanges, gap)
+        exchange = under_way(observation.exchanges, gap)
         place = definition(_place(keepers), exchange)
         waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
         if cpu >= NOTE_NS and waited and exchange is not None:
@@ -64,25 +60,6 @@ def kept(observation: Observation) -> Iterator[Stall]:
                 sure=alone,
                 proof=_proof(gap, cpu),
             )
-
-
-def kept_asleep(observation: Observation, limits: Limits) -> Iterator[str]:
-    """A note on the longest wait for the GIL that no thread's CPU explains, from twice the limit on."""
-    waits = (
-        gap
-        for gap in observation.gaps
-        if gap.late >= 2 * limits.max_block
-        and looks_like_gil_wait(gap.switches, gap.late)
-        and mostly_futile(gap.switches, gap.asleep)
-        and gap.others_cpu < _LEAST_SHARE_OF_CPU * gap.late
-        and _under_way(observation.exchanges, gap) is not None
-    )
-    longest = max(waits, key=lambda gap: gap.late, default=None)
-    if longest is not None:
-        yield (
-            f"{UNSETTLED}the event loop waited {words(longest.late)} for the GIL, and no thread computed meanwhile: "
-            "one kept it asleep, as an extension in C may do, or had no processor; not counted"
-        )
 
 
 def _frees_gil(worker: Worker) -> bool:
@@ -115,11 +92,11 @@ def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
     return BlamedLine(frame, stack, "await" if awaited else "worker", witnessed=True) if frame is not None else None
 
 
-def _under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
-    """The first request that was under way at any time in the gap; None where none was."""
-    overlapping = [each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began]
-    waiting = (each for each in overlapping if each.number == gap.exchange)
-    return next(waiting, next(iter(overlapping), None))
+def under_way(exchanges: Sequence[Exchange], gap: Gap) -> Exchange | None:
+    """The request that the thread worked for, which may have returned; else the first one under way in the gap."""
+    of_thread = (each for each in exchanges if each.number == gap.exchange and each.sent < gap.ended)
+    overlapping = (each for each in exchanges if each.sent < gap.ended and (each.returned or gap.ended) > gap.began)
+    return next(of_thread, next(overlapping, None))
 
 
 def _readings(gap: Gap, keeper: Worker) -> Readings:

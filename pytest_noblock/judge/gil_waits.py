@@ -7,6 +7,8 @@ wait for the GIL shows many switches, and one long sleep shows one switch.
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pytest_noblock.judge import own_sleeps
+from pytest_noblock.judge.own_sleeps import found_free, in_own_wait, may_want_gil
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -42,10 +44,6 @@ waits for a processor."""
 _FREE_SHARE = 3 / 4
 """The share of the time that was looked at in which the looks found the GIL free, at least. The loop thread may have
 had the GIL at one look."""
-_GIL_FREE_NS = 1_000_000
-"""Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
-taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
-
 _QUEUED_FOR_EACH_SLEPT = 8
 """Ns in the run queue for each ns of a sleep that nobody saw, from which on the machine may have made the sleep. What a
 host takes from a virtual machine counts neither as CPU nor as run-queue delay. Measured on pure computations beside
@@ -53,9 +51,6 @@ host takes from a virtual machine counts neither as CPU nor as run-queue delay. 
 
 _HANDS_OVER_AFTER_NS = 4 * SWITCH_INTERVAL_NS // 5
 """Ns, a little under the switch interval: nobody made a thread hand over the GIL that had it for less."""
-
-_GIL_SYSCALLS = ("futex", "running", "unknown")
-"""Values of `Sample.syscall` in which a thread may be waiting for the GIL."""
 
 
 def looks_like_gil_wait(switches: int, waited: int) -> bool:
@@ -78,12 +73,7 @@ def is_lost_in_queue(asleep: int, queued: int | None) -> bool:
 
 def seen_asleep(segment: Segment) -> bool:
     """Whether a look met the loop thread in a kernel call that waits, and not for the GIL."""
-    return not all(map(may_want_gil, segment.samples))
-
-
-def may_want_gil(sample: Sample) -> bool:
-    """Whether the sample shows the loop thread computing, or in a kernel call that may be a wait for the GIL."""
-    return sample.syscall in _GIL_SYSCALLS
+    return any(map(in_own_wait, segment.samples))
 
 
 def waited_for_watchdog(segment: Segment) -> int:
@@ -98,30 +88,44 @@ def waited_for_threads(segment: Segment) -> int:
     """Ns of the sleep in which the loop thread waited for the GIL while other threads had it and computed.
 
     The number of switches limits this time. The CPU of the other threads does not: the thread that has the GIL may
-    wait for a processor, and then computes less than the loop thread waits. Where the GIL was free, nobody waited.
+    wait for a processor, and then computes less than the loop thread waits. Where the GIL was free, nobody waited; nor
+    did the loop thread where look after look meets it in another wait.
     """
     if gil_was_free(segment):
         return 0
     waits = max(0, (segment.switches or 0) - len(segment.calls))  # each known call slept once itself
     if not (_threads_computed(segment) and looks_like_gil_wait(waits, segment.asleep)):
         return 0
-    return min(segment.asleep, waits * _NS_OF_ONE_WAKE)
+    others = segment.asleep - own_sleeps.between_looks(segment)
+    return max(0, min(others, waits * _NS_OF_ONE_WAKE))
 
 
-def slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
-    """Whether one run proves that the app itself slept; for the full meter.
+def slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:
+    """Whether one run proves that the app itself slept for the ns that are `needed`; for the full meter.
 
     After a switch interval another thread may make the loop thread hand over the GIL. On a busy machine the other
     thread then waits for a processor, and the loop thread sleeps for as long. This did not happen where the loop
-    thread was seen in another wait, or had the GIL for less than the interval, or where nobody else had the GIL for
-    long. In all other cases a user line must have been sampled, and the watchdog's samples must not explain the sleep.
+    thread was seen in another wait for so long, or had the GIL for less than the interval, or where nobody else had the
+    GIL for long. In all other cases a user line must have been sampled, and the watchdog's samples must not explain
+    the sleep.
     """
     had_gil = segment.cpu + segment.taken_off
-    if place.witnessed or had_gil + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
+    if place.witnessed and (segment.lines or own_sleeps.shown(segment) >= needed):
+        return True
+    if had_gil + segment.collected + (segment.queued or 0) < _HANDS_OVER_AFTER_NS:
         return True
     by_watchdog = 2 * _sampling(segment) >= segment.asleep
-    kept_to_itself = had_gil < _HANDS_OVER_AFTER_NS or gil_was_free(segment)
+    kept_to_itself = had_gil < _HANDS_OVER_AFTER_NS or _slept_while_gil_was_free(segment, needed)
     return kept_to_itself and place.frame is not None and not by_watchdog
+
+
+def _slept_while_gil_was_free(segment: Segment, needed: int) -> bool:
+    return gil_was_free(segment) and own_sleeps.shown(segment, _asleep_without_gil) >= needed
+
+
+def _asleep_without_gil(look: Sample) -> bool:
+    """Whether it met the loop thread asleep, while nobody had the GIL. One that runs may compute without the GIL."""
+    return in_own_wait(look) or (found_free(look) and look.syscall != "running")
 
 
 def gil_was_free(segment: Segment) -> bool:
@@ -132,13 +136,9 @@ def gil_was_free(segment: Segment) -> bool:
     watchdog waiting.
     """
     looks = [sample for sample in segment.samples if sample.gil_wait is not None]
-    at_once = sum(map(_found_free, looks))
+    at_once = sum(map(found_free, looks))
     fewest = _FEWEST_BESIDE_THREADS if _threads_computed(segment) else _FEWEST_LOOKS
     return at_once >= fewest and _mostly_free(looks) and 2 * _threads_cpu(segment) < segment.off_cpu
-
-
-def _found_free(look: Sample) -> bool:
-    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS
 
 
 def _mostly_free(looks: Sequence[Sample]) -> bool:
@@ -147,7 +147,7 @@ def _mostly_free(looks: Sequence[Sample]) -> bool:
     By their number, two early looks while the threads of a `multiprocessing.Pool` started outweighed 200 ms of sleep.
     """
     spans = [look.ended - before.ended for before, look in pairwise(looks)]
-    free = sum(span for span, look in zip(spans, looks[1:], strict=True) if _found_free(look))
+    free = sum(span for span, look in zip(spans, looks[1:], strict=True) if found_free(look))
     return free >= _FREE_SHARE * sum(spans)
 
 

@@ -1,7 +1,7 @@
-"""From the stalls of one run to the findings, the waits of probes and the notes of a check: pure functions."""
+"""From the stalls of one run to its findings: pure functions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -11,13 +11,11 @@ from pytest_noblock.calls.names import source_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.cpu_lines import library_call
 from pytest_noblock.judge.where import where as where_of
-from pytest_noblock.model.check import ProbeWaits
-from pytest_noblock.model.finding import Almost, Finding, Waiter
+from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, Kind, StallKind
-from pytest_noblock.model.limits import UNSETTLED, Limits
-from pytest_noblock.model.observation import Observation, Phase, Probe
-from pytest_noblock.model.stall import Stall
+from pytest_noblock.model.observation import Phase
+from pytest_noblock.model.stall import BlamedLine, Stall
 from pytest_noblock.model.units import words
 from pytest_noblock.model.where import Where
 
@@ -80,11 +78,8 @@ def _join_unseen(groups: dict[_Group, list[Stall]]) -> None:
 
 def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
     worst = max(group, key=lambda stall: stall.blocked_ns)
-    place = worst.place
-    frame = place.frame
-    call = place.call or (frame.call if frame else library_call(place.stack))
-    if place.evidence == "hot loop" and not _is_loop(call, frame):
-        call = None  # the loop computed, and not what its first line happens to call
+    place, frame = worst.place, worst.place.frame
+    call = _call(place)
     code = source_line(frame.file, frame.line) if frame else None
     where = _shown(where_of(worst), shown) if advised or frame is None else Where(None)
     return Finding(
@@ -99,11 +94,7 @@ def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
         function=frame.written_in if frame else None,
         code=code,
         call=call,
-        replacement=advice.replacement(
-            call, worst.kind, where=where, code=code, by_framework=place.evidence == "endpoint", held=worst.held
-        )
-        if advised
-        else "",
+        replacement=_advice(worst, call, where, code) if advised else "",
         confirmed=False,
         evidence=place.evidence,
         stalls=tuple((stall.began, stall.ended) for stall in group),
@@ -121,6 +112,19 @@ def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
     )
 
 
+def _advice(worst: Stall, call: str | None, where: Where, code: str | None) -> str:
+    by_framework = worst.place.evidence == "endpoint"
+    return advice.replacement(call, worst.kind, where=where, code=code, by_framework=by_framework, held=worst.held)
+
+
+def _call(place: BlamedLine) -> str | None:
+    frame = place.frame
+    call = place.call or (frame.call if frame else library_call(place.stack))
+    if place.evidence == "hot loop" and not _is_loop(call, frame):
+        return None  # the loop computed, and not what its first line happens to call
+    return call
+
+
 def _is_loop(call: str | None, frame: Frame | None) -> bool:
     """Whether the call that a hot line makes is what computes: a known one, or `sum` of a generator expression."""
     if call is None or frame is None or known(call) is not None:
@@ -131,6 +135,18 @@ def _is_loop(call: str | None, frame: Frame | None) -> bool:
 def _served(where: Where, frame: Frame | None) -> str | None:
     """Where the endpoint's `def` stands for a library's middleware, that is said; else only where no line is known."""
     return where.served if frame is None or where.middleware else None
+
+
+def _shown(where: Where, shown: Shown) -> Where:
+    """With the names of files that reports show; what is one frame stays one."""
+    line = where.line and where.line.named(shown(where.line.file))
+    coroutine = line if where.here else where.coroutine and where.coroutine.named(shown(where.coroutine.file))
+    thing = line if where.thing is where.line else where.thing and where.thing.named(shown(where.thing.file))
+    return where._replace(line=line, coroutine=coroutine, thing=thing)
+
+
+def _waiter(frame: Frame, shown: Shown) -> Waiter:
+    return Waiter(shown(frame.file), frame.line, frame.written_in, source_line(frame.file, frame.line))
 
 
 def one_for_each_line(found: Sequence[Finding]) -> list[Finding]:
@@ -162,18 +178,6 @@ def _with_cpu(trip: Finding, finding: Finding) -> Finding:
     )
 
 
-def _shown(where: Where, shown: Shown) -> Where:
-    """With the names of files that reports show; what is one frame stays one."""
-    line = where.line and where.line.named(shown(where.line.file))
-    coroutine = line if where.here else where.coroutine and where.coroutine.named(shown(where.coroutine.file))
-    thing = line if where.thing is where.line else where.thing and where.thing.named(shown(where.thing.file))
-    return where._replace(line=line, coroutine=coroutine, thing=thing)
-
-
-def _waiter(frame: Frame, shown: Shown) -> Waiter:
-    return Waiter(shown(frame.file), frame.line, frame.written_in, source_line(frame.file, frame.line))
-
-
 def key(finding: Finding) -> Key:
     match KINDS[finding.kind].identity:
         case "line":
@@ -186,103 +190,3 @@ def key(finding: Finding) -> Key:
             return finding.kind, finding.phase, None, finding.call
         case unknown:
             assert_never(unknown)
-
-
-def probe_waits(observation: Observation, found: Sequence[Finding]) -> tuple[ProbeWaits, ...]:
-    """How long the probes of each path waited, and how many waited for a finding; in the order of the first probes."""
-    by_path: defaultdict[str, list[Probe]] = defaultdict(list)
-    for probe in observation.probes:
-        by_path[probe.path].append(probe)
-    return tuple(
-        ProbeWaits(
-            path,
-            sent=len(probes),
-            waited=_had_to_wait(probes, [finding for finding in found if _felt(finding, path)]),
-            worst=max(probe.waited for probe in probes),
-            alone=observation.alone.get(path, 0),
-        )
-        for path, probes in by_path.items()
-    )
-
-
-def _felt(finding: Finding, path: str) -> bool:
-    """Whether a probe of this path can wait for the finding: a built-in probe needs no lock, and one pool at most."""
-    if path.startswith("/"):
-        return True
-    return finding.waiter is None and finding.pool in (None, path)
-
-
-def _had_to_wait(probes: Iterable[Probe], found: Iterable[Finding]) -> int:
-    """How many probes were due in a stall of the findings and answered only after this stall."""
-    stalls = [stall for finding in found for stall in finding.stalls]
-    return sum(any(began <= each.due < ended <= each.answered for began, ended in stalls) for each in probes)
-
-
-def notes(
-    final: Sequence[Finding], found: Sequence[Finding], cold: Sequence[Finding], limits: Limits
-) -> tuple[str, ...]:
-    """What is worth knowing and fails nothing, one sentence each.
-
-    `final`: the findings of the check. `found`: all findings of its run. `cold`: the findings of the warm-up.
-    """
-    known = {key(finding) for finding in final}
-    places = {(finding.file, finding.line) for finding in final}
-    told = [each for each in found if each.file or _breaks(each, limits)]
-    rest = [each for each in told if key(each) not in known and (each.file, each.line) not in places]
-    gone = [each for each in cold if key(each) not in known and (each.file, each.line) not in places]
-    return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
-
-
-def almost(
-    final: Sequence[Finding], found: Sequence[Finding], cold: Sequence[Finding], limits: Limits
-) -> tuple[Almost, ...]:
-    """What is near enough to be a finding in the next run; arguments as of `notes`."""
-    known = {key(finding) for finding in final}
-    near = (each for each in (*found, *cold) if key(each) not in known and _is_near(each, limits))
-    shown = (Almost(each.kind, each.file, each.function, each.code, each.call, each.blocked_ns) for each in near)
-    shared = (part for each in final for part in _shares(each, limits))
-    return tuple(dict.fromkeys((*shown, *shared)))
-
-
-def _shares(finding: Finding, limits: Limits) -> Iterator[Almost]:
-    """The lines of the finding's step that took half of the limit, or more; none where only its own did."""
-    long = [part for part in finding.parts if 2 * part.blocked_ns >= limits.max_block]
-    if all((part.frame.file, part.frame.line) == (finding.file, finding.line) for part in long):
-        return
-    for part in long:
-        over = round(part.blocked_ns / limits.max_block, 2) if part.counted else 0.0
-        place = part.frame.file, part.frame.written_in, None, part.frame.call
-        yield Almost(finding.kind, *place, part.blocked_ns, part=True, over=over)
-
-
-def _is_near(finding: Finding, limits: Limits) -> bool:
-    return KINDS[finding.kind].always or 2 * finding.blocked_ns >= limits.max_block
-
-
-def said(finding: Finding) -> str:
-    """The beginning of a note that the summary tells."""
-    return f"{UNSETTLED}{_what(finding)}"
-
-
-def _what(finding: Finding) -> str:
-    return f"{finding.kind}, {words(finding.blocked_ns)} at {finding.place}"
-
-
-def _note(finding: Finding, limits: Limits) -> str:
-    what = _what(finding)
-    if finding.phase is Phase.APP and finding.reason is None:
-        open_end = UNSETTLED if _breaks(finding, limits) else ""
-        return f"{open_end}{what}: the app ran it while no request was under way"
-    if _breaks(finding, limits):
-        return f"{UNSETTLED}{what}: did not come again, or could not be told from the machine's doing; not counted"
-    return f"{what}: under the limit of {words(limits.max_block)}"
-
-
-def _breaks(finding: Finding, limits: Limits) -> bool:
-    return KINDS[finding.kind].always or finding.blocked_ns >= limits.max_block
-
-
-def _cold(finding: Finding) -> str:
-    if KINDS[finding.kind].always:  # what is kept now may be asked for again: a cache runs out, a connection is closed
-        return f"{UNSETTLED}{finding.kind}, {words(finding.blocked_ns)} at {finding.place}, in the first request only"
-    return f"cold: {finding.kind}, {words(finding.blocked_ns)} at {finding.place}, the first time only"

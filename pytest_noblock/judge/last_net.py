@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from pytest_noblock.judge.first_use import taken_off
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait
-from pytest_noblock.judge.shared_turns import LEAST_NS
+from pytest_noblock.judge.shared_turns import LEAST_NS, is_told
 from pytest_noblock.judge.stalls import surely_slept
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.model.concurrency import LongTurn
-from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Observation, Probe
 from pytest_noblock.model.segment import Segment
@@ -116,7 +115,7 @@ def _outside(turn: LongTurn, observation: Observation) -> int:
     fault.
     """
     steps = _steps(turn, observation)
-    slept = 0 if looks_like_gil_wait(turn.switches, turn.asleep) else turn.asleep - _sum_asleep(steps)
+    slept = 0 if looks_like_gil_wait(turn.switches, turn.asleep) else turn.asleep - sum(each.asleep for each in steps)
     computed = turn.cpu - turn.collected - sum(each.cpu + each.collected for each in steps)
     one = len(observation.exchanges) == 1
     return max(0, max(0, slept) + max(0, computed if one else 0) - turn.deducted)
@@ -135,18 +134,11 @@ def _together(turn: LongTurn, observation: Observation) -> int:
 
 
 def _is_told(turn: LongTurn, found: Iterable[Stall], limits: Limits) -> bool:
-    return any(
-        each.began < turn.ended and turn.began < each.ended and KINDS[each.kind].on_loop and each.breaks(limits)
-        for each in found
-    )
+    return is_told((turn.began, turn.ended), found, limits)
 
 
 def _steps(turn: LongTurn, observation: Observation) -> list[Segment]:
     return [each for each in observation.segments if turn.began <= each.began < turn.ended]
-
-
-def _sum_asleep(steps: Sequence[Segment]) -> int:
-    return sum(each.asleep for each in steps)
 
 
 def _sentence(waited: _Waited, part: str) -> str:

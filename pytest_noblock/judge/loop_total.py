@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pytest_noblock.calls.callsites import def_line
 from pytest_noblock.calls.names import source_line
+from pytest_noblock.calls.sources import def_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.grouping import Shown
+from pytest_noblock.judge.near import NEAR
 from pytest_noblock.judge.stalls import surely_slept
 from pytest_noblock.model.finding import Almost, Finding, Part
 from pytest_noblock.model.frames import Frame
@@ -23,8 +24,6 @@ from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
 
-_NEAR = 1.5
-"""Times the limit; see `near`."""
 _MOST_PARTS = 5
 
 
@@ -69,7 +68,7 @@ def judged(request: Request, limits: Limits, pace: Callable[[], Pace], shown: Sh
         return Total()
     if total.all < limits.max_total:
         return Total(almost=_almost(exchange, total, shown))
-    near = total.all < _NEAR * limits.max_total
+    near = total.all < NEAR * limits.max_total
     if near and total.asleep + total.cpu / pace().slowness < limits.max_total:
         note = (
             f"{UNSETTLED}loop-total, {words(total.all)} in all, less than the limit of {words(limits.max_total)} at "

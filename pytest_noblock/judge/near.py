@@ -6,19 +6,24 @@ it, beside the finding.
 """
 
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
 
-_NEAR = 1.5
+NEAR = 1.5
 """Times the limit. From here on a computation is too long at any pace: CPU time stretched to less than 2 times on the
 machines that were measured, and mostly to less than 1.5 times."""
 
 
 def is_near(stall: Stall, limits: Limits) -> bool:
     """Whether a computation is over the limit by little."""
-    return stall.kind == "cpu" and limits.max_block <= stall.blocked_ns < _NEAR * limits.max_block
+    return _is_near(stall.kind, stall.blocked_ns, limits)
+
+
+def _is_near(kind: Kind, blocked_ns: int, limits: Limits) -> bool:
+    return kind == "cpu" and limits.max_block <= blocked_ns < NEAR * limits.max_block
 
 
 def too_long(stall: Stall, limits: Limits, pace: Pace) -> bool:
@@ -28,7 +33,7 @@ def too_long(stall: Stall, limits: Limits, pace: Pace) -> bool:
 
 def told(finding: Finding, limits: Limits, pace: Pace) -> str | None:
     """What to say of a finding near the limit; None for any other finding."""
-    if finding.kind != "cpu" or not limits.max_block <= finding.blocked_ns < _NEAR * limits.max_block:
+    if not _is_near(finding.kind, finding.blocked_ns, limits):
         return None
     return f"the limit, and over it at the machine's best pace as well: {_at_best(finding, pace)}. {_pace(pace)}"
 

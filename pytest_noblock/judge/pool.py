@@ -6,10 +6,11 @@ from itertools import groupby, pairwise
 from typing import assert_never
 
 from pytest_noblock.judge import attribution
+from pytest_noblock.judge.capacity import unit_of
 from pytest_noblock.model.concurrency import PoolReading, SeenIn
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import THREADS, Exchange, Observation
+from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
@@ -22,9 +23,6 @@ _POOL_FULL = Rule(
     f"requests had all threads of a pool at work, for {_SHORTEST_NS // 1_000_000} ms and more, "
     "run-queue delay of the threads taken off",
 )
-
-_UNITS = {THREADS: "tokens"}
-"""By pool: the name of what the pool hands out. All other pools hand out threads."""
 
 _MOST_TELLING_FIRST: tuple[SeenIn, ...] = ("workers", "tasks", "responses")
 
@@ -108,7 +106,7 @@ def _proof(readings: list[PoolReading], exchanges: dict[int, Exchange], seen: st
     last = readings[-1]
     by = Counter(_name(exchanges.get(number)) for number in last.holders)
     shares = ", ".join(f"{times} by {name}" for name, times in by.most_common())
-    taken = f"{len(last.holders)} of {last.total} {_UNITS.get(last.pool, 'threads')} of {last.pool} taken"
+    taken = f"{len(last.holders)} of {last.total} {unit_of(last.pool)} of {last.pool} taken"
     return f"{taken} ({shares}), {max(reading.waiting for reading in readings)} waiting, {seen}"
 
 

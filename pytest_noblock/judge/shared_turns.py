@@ -129,15 +129,20 @@ def notes(observation: Observation, found: Sequence[Stall], limits: Limits) -> M
     told: dict[int, tuple[int, str]] = {}
     for ran in by_turn.values():
         total = sum(map(held, ran))
-        if len(ran) > 1 and total >= limits.max_block and not _is_told(ran, found, limits):
+        if len(ran) > 1 and total >= limits.max_block and not is_told(_span(ran), found, limits):
             owner = next((each for each in ran if each.segment.exchange in exchanges), None)
             if owner is not None and total > told.get(owner.segment.exchange, (0, ""))[0]:
                 told[owner.segment.exchange] = total, _sentence(ran, total, exchanges, limits)
     return {number: sentence for number, (_total, sentence) in told.items()}
 
 
-def _is_told(ran: Sequence[Turn], found: Iterable[Stall], limits: Limits) -> bool:
-    began, ended = min(each.segment.began for each in ran), max(each.segment.ended for each in ran)
+def _span(ran: Sequence[Turn]) -> tuple[int, int]:
+    return min(each.segment.began for each in ran), max(each.segment.ended for each in ran)
+
+
+def is_told(span: tuple[int, int], found: Iterable[Stall], limits: Limits) -> bool:
+    """Whether one of the stalls tells what held the loop in this time. `span`: its begin and its end."""
+    began, ended = span
     return any(
         each.began < ended and began < each.ended and KINDS[each.kind].on_loop and each.breaks(limits) for each in found
     )

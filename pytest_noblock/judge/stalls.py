@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, cpu_lines, deadlocks, gil_waits, shares
+from pytest_noblock.judge import attribution, cpu_lines, deadlocks, gil_waits, own_sleeps, shares
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
@@ -24,7 +24,7 @@ _CPU_CLOCK = Rule("cpu-clock", "the loop thread's CPU clock; garbage collection 
 _SLEPT = Rule(
     "slept",
     "wall time less CPU, garbage collection and run-queue delay, where the loop thread switched voluntarily; "
-    "waits for the GIL are taken off",
+    "waits for the GIL, and what the machine stood still, are taken off",
 )
 _SLEPT_ASKED = Rule("slept-asked", "the sleep that the arguments of known calls asked for, and that the calls took")
 _SEEN_IN_KNOWN_CALLS = Rule(
@@ -199,8 +199,10 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
     cpu = max(0, segment.cpu - sum(stall.cpu for stall in network))
     for kind, cpu_part, asleep_part in _split(cpu, max(asked, measured), limits.max_block):
         if cpu_part + asleep_part >= NOTE_NS:
-            place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else attribution.of_sleep(segment)
-            sure = kind == "cpu" or cpu_part + asked >= limits.max_block or _surely(asleep_part, segment, place)
+            slept_at = attribution.of_sleep(segment)
+            needed = limits.max_block - cpu_part
+            sure = needed <= asked or _surely(asleep_part, needed, segment, slept_at)
+            place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else slept_at
             place = cpu_lines.or_definition(place, segment, owner)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
             times = segment.began, segment.ended, cpu_part, asleep_part
@@ -284,7 +286,8 @@ def slept(segment: Segment) -> int:
 def _slept_by_the_meter(segment: Segment) -> int:
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
-    return max(0, segment.asleep - gil_waits.waited_for_watchdog(segment) - gil_waits.waited_for_threads(segment))
+    waited = gil_waits.waited_for_watchdog(segment) + gil_waits.waited_for_threads(segment)
+    return max(0, segment.asleep - waited - own_sleeps.stood_still(segment))
 
 
 def surely_slept(segment: Segment) -> int:
@@ -312,16 +315,17 @@ def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
     return slept or any(segment.doubtful_trips for segment in observation.segments)
 
 
-def _surely(asleep: int, segment: Segment, place: BlamedLine) -> bool:
-    """Whether one run proves that the app itself slept."""
+def _surely(asleep: int, needed: int, segment: Segment, place: BlamedLine) -> bool:
+    """Whether one run proves that the app itself slept for the ns that are `needed` to break the limit."""
     seen = segment.calls or segment.round_trips or gil_waits.seen_asleep(segment)
-    return bool(seen or not gil_waits.is_lost_in_queue(asleep, segment.queued)) and _slept_by_itself(segment, place)
+    lost = not seen and gil_waits.is_lost_in_queue(asleep, segment.queued)
+    return not lost and _slept_by_itself(segment, place, needed)
 
 
-def _slept_by_itself(segment: Segment, place: BlamedLine) -> bool:
+def _slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:
     if segment.queued is None:
         return _machine_had_time(segment)
-    return gil_waits.slept_by_itself(segment, place)
+    return gil_waits.slept_by_itself(segment, place, needed)
 
 
 def _machine_had_time(segment: Segment) -> bool:

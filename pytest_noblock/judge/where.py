@@ -151,7 +151,7 @@ def _called(out: Sequence[Frame], exchange: Exchange, phase: Phase) -> _Called:
             break
         else:
             role = _role(out, thing, at, exchange)
-            if role is not None and not (library and not _is_coroutine(out[thing])):
+            if role is not None and not (library and not out[thing].may_await):
                 return _Called(thing, _of_plain(out[thing], role), direct)
             passed = _package(frame) in callers.PASSED or frame.module in _STEPS_INTO
             direct = direct and frame.module in _STEPS_INTO and frame.function != "inner"
@@ -179,7 +179,7 @@ def _role(out: Sequence[Frame], thing: int, at: int, exchange: Exchange) -> Role
 
 def _of_plain(thing: Frame, role: Role) -> Role:
     """A plain def that runs on the loop is not what FastAPI would have taken to a thread."""
-    if _is_coroutine(thing) or not ROLES[role].in_thread:
+    if thing.may_await or not ROLES[role].in_thread:
         return role
     return "response render" if thing.function in ("__init__", "render") else "library callback"
 
@@ -197,19 +197,15 @@ def _outermost(out: Sequence[Frame], thing: int, library: str | None, phase: Pha
         return _Called(thing, "lifespan", direct=True)
     if frame.form == "template":
         return _Called(thing, "template")
-    if _is_coroutine(frame):
+    if frame.may_await:
         return _Called(thing, "task")
     return _Called(thing, "library callback" if library else "loop callback", library=library)
 
 
 def _coroutine(out: Sequence[Frame]) -> int | None:
     """The nearest coroutine's place on the way out; None where that is a library's."""
-    at = next((at for at, each in enumerate(out) if _is_coroutine(each)), None)
+    at = next((at for at, each in enumerate(out) if each.may_await), None)
     return at if at is not None and out[at].user else None
-
-
-def _is_coroutine(frame: Frame) -> bool:
-    return frame.may_await
 
 
 def _between(inner: Sequence[Frame]) -> tuple[str, ...] | None:

@@ -13,8 +13,7 @@ from pytest_noblock.merge.shards import Refused, Shard, together
 from pytest_noblock.model.check import Check, Outcome
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
-from pytest_noblock.report.json_v1 import check_of
-from pytest_noblock.report.whole import restored
+from pytest_noblock.report.from_json import check_of, restored
 from pytest_noblock.report.wire import Environment, Run
 
 _MOST_KEPT = 5_000

@@ -41,6 +41,8 @@ class PoolReading:
     stacks: tuple[Stack, ...] = ()
     """The stacks that show a user line; `seen_in` says whose stacks."""
     seen_in: SeenIn = "workers"
+    shared_cpu: int = 0
+    """Ns that the whole process computed in a gap of the watchdog's, at most; 0 for others."""
     seen_by: Literal["loop thread", "watchdog"] = "loop thread"
     """Who read it. In a watched test it is the watchdog; a test may well fill a pool for less than the limit."""
 
@@ -101,6 +103,8 @@ class Gap:
     """The number of the exchange that waits for the thread that computed most; None where nobody knows."""
     waiting: tuple[int, ...] = ()
     """The numbers of the exchanges that waited for a thread when the gap ended; empty where nobody looked."""
+    shared_cpu: int = 0
+    """Ns that the whole process computed in a gap of the watchdog's, at most; 0 for others."""
     seen_by: Literal["loop thread", "watchdog"] = "loop thread"
     """Who waited for the GIL: whose switches and sleep these are. In a watched test it is the watchdog, while no step
     runs: the loop thread cannot go on either."""
@@ -125,6 +129,8 @@ class LongTurn:
     deducted: int
     """Ns that no step is charged for: first imports, waits until a new thread or process has run, our own work, the
     client's among it."""
+    others_cpu: int = 0
+    """Ns that the other threads of the process computed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ class Sample(NamedTuple):
     """The loop thread's stack, as the watchdog saw it in the middle of a step."""
 
     due: int
-    """When the watchdog's timer was to wake it."""
+    """When the watchdog's timer was to wake it. On the full meter later, where the watchdog waited for the GIL: when
+    the loop thread may have let go of the GIL, and the watchdog had no processor to take it."""
     began: int
     """When the watchdog had woken and had the GIL."""
     ended: int
@@ -29,6 +30,22 @@ class Sample(NamedTuple):
     tell."""
     gil_wait: int | None = None
     """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
+
+
+class Standstill(NamedTuple):
+    """The watchdog's thread woke late, though it waited neither for a processor nor for the GIL.
+
+    The process was stopped (a debugger, `docker pause`), or the host did not run the virtual machine.
+    """
+
+    since: int
+    """When the watchdog last ran before: from then on all may have stood still."""
+    began: int
+    """When the watchdog was to wake."""
+    ended: int
+    """When the watchdog ran again."""
+    ns: int
+    """Ns between the two in which it stood still."""
 
 
 class SocketExchange(NamedTuple):
@@ -139,6 +156,8 @@ class Segment(NamedTuple):
         """The segment without so much of its CPU, which is not the app's."""
         return self._replace(cpu=self.cpu - ns, ended=self.ended - ns, taken_off=self.taken_off + ns)
 
+    standstills: tuple[Standstill, ...] = ()
+    """Those that overlap the segment, in order of time; only of the full meter."""
     taken_off: int = 0
     """Ns of CPU that a judge took off: `cpu` is without them. The thread had the GIL in them all the same."""
     threads_cpu: int | None = None

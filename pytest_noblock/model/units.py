@@ -36,6 +36,11 @@ def milliseconds(ns: int) -> float:
     return round(ns / 1_000_000, 3)
 
 
+def nanoseconds(ms: float) -> int:
+    """The reverse, of what a report carries."""
+    return round(ms * 1_000_000)
+
+
 def seconds(ns: int) -> str:
     """Seconds with two digits, for figures in requests per second: `0.51 s`."""
     return f"{ns / 1_000_000_000:.2g} s"

@@ -130,9 +130,11 @@ def _leave_the_reports_to_the_parent(config: pytest.Config) -> None:
 @pytest.fixture
 def noblock_app(request: pytest.FixtureRequest) -> object:
     """The ASGI app under test; override it, or name the app by marker, --noblock-app or ini."""
+    from pytest_noblock.plugin.app_of_test import app_of
+
     problem = ""
     try:
-        return options.app_of(request)
+        return app_of(request)
     except pytest.UsageError as error:
         problem = str(error)
     pytest.fail(f"UsageError: {problem}", pytrace=False)  # outside the except block: without a history

@@ -83,14 +83,14 @@ class Collected:
 
     def swept(self, meter: "Meter") -> "list[Check]":
         """The checks of a sweep's items, as far as they have ended."""
-        from pytest_noblock.report.json_v1 import check_of
+        from pytest_noblock.report.from_json import check_of
 
         texts = (json.loads(text) for test, kept in self.texts.items() if test.startswith(SWEPT) for text in kept)
         return [check_of(record, self._limit, meter) for record in texts]
 
     def checks(self, meter: "Meter") -> "Iterator[Check]":
         """All checks: whole where the Carrier brought them, else made of the record, which then says all."""
-        from pytest_noblock.report.json_v1 import check_of
+        from pytest_noblock.report.from_json import check_of
         from pytest_noblock.report.wire import decode
 
         for test, records in self.by_test.items():

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from pytest_noblock.engine.exchange import dotted
-from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.frameworks.reached import apps_in
+from pytest_noblock.engine.frameworks.shown_routes import routes_key
 from pytest_noblock.engine.guard import noted
 
 _MOST_APPS = 50
@@ -31,7 +31,7 @@ class EnteredApps:
     def note(self, app: object, named: str | None = None) -> None:
         """A request enters this app, for the first time. On the thread that runs it; nothing may be raised there."""
         try:
-            key = starlette.routes_key(app)
+            key = routes_key(app)
             if key is not None and len(self._kept) < _MOST_APPS and (key not in self._kept or named is not None):
                 self._kept[key] = app, named
         except Exception as error:  # noqa: BLE001  # ours, and not the user's

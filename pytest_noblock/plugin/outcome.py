@@ -57,21 +57,17 @@ class ItemOutcome:
 
     def record(self, check: "Check") -> "Check":
         """Marks the findings that the test accepts, puts the marked check on record, and returns this check."""
-        from pytest_noblock.report.json_v1 import record, to_json
-
         check = self._accepted(check)
-        recorded = Recorded(check, attach(self._item, to_json(record(check))))
+        recorded = Recorded(check, attach(self._item, _as_text(check)))
         self._recorded.append(recorded)
         self._carry(recorded)
         return check
 
     def _record_again(self, place: int, check: "Check") -> "Check":
         """Puts a check on record in the place of an earlier check of the same request: a request is on record once."""
-        from pytest_noblock.report.json_v1 import record, to_json
-
         check = self._accepted(check)
         before = self._recorded[place].attached
-        self._recorded[place] = Recorded(check, replace(self._item, before, to_json(record(check))))
+        self._recorded[place] = Recorded(check, replace(self._item, before, _as_text(check)))
         self._carry(self._recorded[place])
         return check
 
@@ -165,10 +161,7 @@ class ItemOutcome:
                 unseen.attach_unwatched(self._item, self.sent)
             return
         if not seen and unseen.is_marked(self._item):  # with the fixture each check is a request's
-            from pytest_noblock.checks.assemble import Subject, unmeasured
-
-            reason = why.partition(": nothing was measured")[0]
-            self.record(unmeasured(Subject(self.id, NO_REQUEST, self.settings.limits.max_block, meter), reason))
+            self.record(self._without_request(why.partition(": nothing was measured")[0], meter))
         from pytest_noblock.model.shown import printable
 
         pytest.fail("\n".join(map(printable, why.splitlines())), pytrace=False)
@@ -185,7 +178,7 @@ class ItemOutcome:
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"
     ) -> "list[Check]":
         """Records the watched checks, and again those of the fixture whose background tasks went wrong."""
-        known = [recorded.check for recorded in self._recorded]
+        known = self._checks
         judged = self._with_task_faults([*known, *watched], meter, relative)
         changed = [
             self._record_again(place, judged[place])
@@ -205,12 +198,15 @@ class ItemOutcome:
         found = faults([exchange for check in checks for exchange in check.exchanges], self._background, relative)
         if not found:
             return checks
-        from pytest_noblock.checks.assemble import Subject, unmeasured, with_task_faults
+        from pytest_noblock.checks.assemble import with_task_faults
 
-        if not checks:
-            subject = Subject(self.id, NO_REQUEST, self.settings.limits.max_block, meter)
-            checks = [unmeasured(subject, "the test made no request")]
-        return with_task_faults(checks, found, relative)
+        return with_task_faults(checks or [self._without_request("the test made no request", meter)], found, relative)
+
+    def _without_request(self, reason: str, meter: "Meter") -> "Check":
+        """The check of a test that made no request."""
+        from pytest_noblock.checks.assemble import Subject, unmeasured
+
+        return unmeasured(Subject(self.id, NO_REQUEST, self.settings.limits.max_block, meter), reason)
 
     def _where(self) -> tuple[str, int]:
         """File and line for a warning: the test's line that runs now; where none does, the line of the test's `def`."""
@@ -226,12 +222,18 @@ class ItemOutcome:
             return []
         from pytest_noblock.acceptance.allowances import unused
 
-        return [each.reason for each in unused(self._allowances, [recorded.check for recorded in self._recorded])]
+        return [each.reason for each in unused(self._allowances, self._checks)]
 
     def _text(self, checks: "Sequence[Check]") -> str:
         from pytest_noblock.plugin.telling import telling
 
         return telling(self._item.config).text(self.id, checks)
+
+
+def _as_text(check: "Check") -> str:
+    from pytest_noblock.report.json_v1 import record, to_json
+
+    return to_json(record(check))
 
 
 def _of_request(check: "Check") -> bool:

@@ -1,6 +1,7 @@
 """The end of the way of the records: from the reports of the tests to the files and the terminal.
 
-A worker attaches each check to its test; see `attached`.
+A worker attaches each check to its test; see `attached`. Most runs have no report file: `report_files` is loaded where
+one is asked for, `run_summary` where there is something to say.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.plugin.baseline import BaselineOfRun
+    from pytest_noblock.plugin.report_files import ReportFiles
     from pytest_noblock.plugin.routes_of_run import RoutesOfRun
     from pytest_noblock.plugin.sweep_report import SweepReport
-    from pytest_noblock.report.growing import GrowingReport
     from pytest_noblock.report.wire import Environment, Run
 
 _TO_THE_END = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -40,14 +41,16 @@ def _is_whole(config: pytest.Config) -> bool:
     return not part and not selected
 
 
+def not_green(session: pytest.Session, code: "int | pytest.ExitCode" = pytest.ExitCode.TESTS_FAILED) -> None:
+    """Gives a run that would be green this exit code."""
+    if session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = code
+
+
 def _printable(line: str) -> str:
     from pytest_noblock.model.shown import printable  # it may be that nothing can be opened any more
 
     return printable(line)
-
-
-def _not_written(file: Path) -> str:
-    return f"the report {file} stays as it was" if file.exists() else f"no report {file} is written"
 
 
 class Reporter:
@@ -73,14 +76,13 @@ class Reporter:
         whether the run's action is `warn`. `sweep`: None where nothing is swept. `baseline`: the known findings.
         `routes`: the routes of the apps that requests entered. `tells_ci`: see `plugin.ci`.
         """
-        self._tells_ci = tells_ci
         self._sweep = sweep
         self._baseline = baseline
         self._routes = routes
         self._warns = warns
-        self._files = files
         self._environment = environment
         self._collected = Collected(limit)
+        self._reports = self._report_files(files, tells_ci=tells_ci) if files or tells_ci else None
         self._must_watch = must_watch
         self._debug = debug
         self._ran = False
@@ -90,13 +92,17 @@ class Reporter:
         self._failed: set[str] = set()
         """The tests that failed, as they ran last."""
         self._unwritten: list[str] = []
-        self._kept: list[str] = []
+        self._unchanged: list[str] = []
         self._vacuous = False
         self._unseen = Unseen(every_test=must_watch)
         self._vain: list[str] = []
         self._faults = faults.Told()
-        self._key = faults.ACCEPTED if warns else faults.RED
         self._session: pytest.Session | None = None
+
+    def _report_files(self, files: list[Path], *, tells_ci: bool) -> "ReportFiles":
+        from pytest_noblock.plugin.report_files import ReportFiles
+
+        return ReportFiles(files, self._collected, self._environment, tells_ci=tells_ci)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what a test attached: the report of its teardown, the last phase, has all of it."""
@@ -129,9 +135,9 @@ class Reporter:
         again = report.nodeid in self._collected.texts
         if self._collected.keep(report):
             self._keep_others(report)
-        if self._files or self._tells_ci:
+        if self._reports is not None:
             self._collected.keep_carried(report)
-            self._grow(report.nodeid, again=again)
+            self._reports.grow(report.nodeid, again=again)
 
     def _keep_others(self, report: pytest.TestReport) -> None:
         self._collected.keep_unused(report)
@@ -139,22 +145,6 @@ class Reporter:
         self._unseen.keep(report.nodeid, report.user_properties)
         if self._sweep is not None:
             self._sweep.keep(report.user_properties)
-
-    @cached_property
-    def _growing(self) -> "list[GrowingReport]":
-        from pytest_noblock.report.growing import GrowingReport
-
-        return [GrowingReport(file) for file in self._files]
-
-    def _grow(self, test: str, *, again: bool) -> None:
-        """Adds the test to the reports at once: the run may be killed. `again`: the test was in them before."""
-        if not self._files or test not in self._collected.texts:
-            return
-        records, environment = self._collected.of(test, and_before=again), self._environment(self._collected.loops)
-        for each in self._growing:
-            if again:
-                each.restart()
-            each.add(records, environment)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -180,26 +170,24 @@ class Reporter:
             self._judge_sweep(session)
             self._judge_baseline(session, exitstatus)
         if ran and self._ran and (self._collected or exitstatus in _TO_THE_END):
-            self._unwritten = [*self._write(), *self._tell_ci()]
+            self._unwritten = list(self._reports.write(lambda: self._run)) if self._reports else []
         elif exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
-            self._kept = [f"nothing was measured: {_not_written(file)}" for file in self._files]
-        if self._unwritten and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._unchanged = list(self._reports.unchanged()) if self._reports else []
+        if self._unwritten:
+            not_green(session)
 
     def _judge_sweep(self, session: pytest.Session) -> None:
         if self._sweep is None:
             return
         measured = self._routes.measured if self._routes is not None else set()
-        code = self._sweep.judge(self._swept, measured)
-        if session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = code
+        not_green(session, self._sweep.judge(self._swept, measured))
 
     def _judge_routes(self, session: pytest.Session) -> None:
         if self._routes is None or not self._collected:
             return
         self._routes.judge(self._collected.by_test, swept=self._sweep is not None)
-        if self._routes.failed is not None and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._routes.failed is not None:
+            not_green(session)
 
     def _judge_baseline(self, session: pytest.Session, exitstatus: int) -> None:
         if self._baseline is None:
@@ -211,8 +199,8 @@ class Reporter:
         records = [record for records in self._collected.by_test.values() for record in records]
         report = {"environment": self._environment(()), "checks": records}
         self._baseline.judge(report, to_the_end=not stopped, warns=self._warns)
-        if self._baseline.problem is not None and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._baseline.problem is not None:
+            not_green(session)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -220,14 +208,17 @@ class Reporter:
         output: dict[str, Any] = getattr(node, "workeroutput", {})
         if self._routes is not None:
             self._routes.add(output)
-        for sentence in output.get(faults.OF_WORKER, ()):
-            self._faults.add("the end of a worker", [(self._key, sentence)])
+        self._add_faults("the end of a worker", output.get(faults.OF_WORKER, ()))
+
+    def _add_faults(self, where: str, sentences: Iterable[str]) -> None:
+        key = faults.ACCEPTED if self._warns else faults.RED
+        self._faults.add(where, [(key, sentence) for sentence in sentences])
 
     def _keep_faults(self, where: str) -> None:
         """Keeps faults of ours that belong to no test; where there are any, the run is not green."""
-        self._faults.add(where, [(self._key, sentence) for sentence in faults.taken()])
-        if self._session is not None and self._faults.red and self._session.exitstatus == pytest.ExitCode.OK:
-            self._session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._add_faults(where, faults.taken())
+        if self._session is not None and self._faults.red:
+            not_green(self._session)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         with GUARD:
@@ -240,99 +231,39 @@ class Reporter:
             for line in self._faults.lines():
                 terminalreporter.line(line if line.isprintable() else _printable(line), red=self._faults.red)
 
-    def _summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._unwritten or self._kept:
-            terminalreporter.section("noblock")
-            for line in (*self._unwritten, *self._kept):
-                terminalreporter.line(line, red=line in self._unwritten)
+    def _summarize(self, terminal: pytest.TerminalReporter) -> None:
+        if self._unwritten or self._unchanged:
+            terminal.section("noblock")
+            for line in (*self._unwritten, *self._unchanged):
+                terminal.line(line, red=line in self._unwritten)
         unseen = list(self._unseen.lines(self._collected.seen, self._vain))
         problem = self._baseline is not None and self._baseline.problem is not None
         if not self._collected and not self._vacuous and not unseen and not problem:
             return
-        from pytest_noblock.model.shown import printable
+        from pytest_noblock.plugin.run_summary import RunSummary
 
-        terminalreporter.section("noblock")
-        if self._vacuous:
-            terminalreporter.line("no request was watched: --noblock asserted nothing", red=True)
-        if self._collected:
-            self._summarize_tests(terminalreporter)
-            self._summarize_sweep(terminalreporter)
-        self._summarize_baseline(terminalreporter)
-        for line in unseen if self._collected or not self._vacuous else ():
-            terminalreporter.line(printable(line), red=bool(self._vain))
+        summary = RunSummary(
+            self._collected,
+            vacuous=self._vacuous,
+            unseen=unseen,
+            in_vain=bool(self._vain),
+            routes=self._routes,
+            sweep=self._sweep,
+            swept=self._swept if self._sweep is not None and self._collected else (),
+            baseline=self._baseline,
+            notes=self._debug,
+        )
+        summary.print(terminal)
 
-    def _summarize_tests(self, terminalreporter: pytest.TerminalReporter) -> None:
-        tests = self._collected.of_tests()
-        if not tests and self._sweep is not None:
-            return
-        from pytest_noblock.report.summary import summary
-
-        for line in summary(tests, self._collected.unused, notes=self._debug):
-            terminalreporter.line(line)
-        if self._routes is not None:
-            for line in self._routes.lines(others=self._debug):
-                terminalreporter.line(_printable(line))
-            if self._routes.failed is not None:
-                terminalreporter.line(_printable(self._routes.failed), red=True)
-
-    def _summarize_sweep(self, terminalreporter: pytest.TerminalReporter) -> None:
-        swept = self._swept if self._sweep is not None else []
-        if self._sweep is None or not swept:
-            return
-        from pytest_noblock.model import shown
-
-        for line in self._sweep.lines(swept):
-            terminalreporter.line(shown.printable(line))
-        if self._sweep.failed is not None:
-            terminalreporter.line(self._sweep.failed, red=True)
-
-    def _summarize_baseline(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._baseline is None or not (self._collected or self._baseline.problem):
-            return
-        for line in self._baseline.lines():
-            terminalreporter.line(_printable(line))
-        if self._baseline.problem is not None:
-            terminalreporter.line(_printable(self._baseline.problem), red=True)
+    def _annotate(self, terminal: pytest.TerminalReporter) -> None:
+        for line in self._reports.annotations(lambda: self._run) if self._reports else ():
+            terminal.ensure_newline()
+            terminal.line(line)
 
     @property
     def _swept(self) -> "list[Check]":
         """The checks of the sweep's items."""
         return self._collected.swept(self._environment(())["meter"])
-
-    def _write(self) -> "Iterable[str]":
-        """Writes each report file; yields a sentence for each file that could not be written."""
-        if not self._files:
-            return
-        from pytest_noblock.model import shown
-        from pytest_noblock.report import formats
-
-        for file, growing in zip(self._files, self._growing, strict=True):
-            growing.close()
-            try:
-                formats.write(file, self._run)
-            except OSError as error:
-                yield shown.printable(f"the report {file} cannot be written: {error.strerror or error}{growing.has()}")
-            except Exception as error:  # noqa: BLE001  # one report must not cost the others
-                yield shown.printable(f"the report {file} cannot be written: {shown.error(error)}{growing.has()}")
-
-    def _tell_ci(self) -> "Iterable[str]":
-        """Adds to the summary of the job; yields a sentence where that fails."""
-        if not (self._tells_ci and self._collected):
-            return
-        from pytest_noblock.plugin.ci import add_summary
-
-        sentence = add_summary(self._run)
-        if sentence is not None:
-            yield _printable(sentence)
-
-    def _annotate(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not (self._tells_ci and self._collected):
-            return
-        from pytest_noblock.plugin.ci import annotations
-
-        for line in annotations(self._run):
-            terminalreporter.ensure_newline()
-            terminalreporter.line(line)
 
     @cached_property
     def _run(self) -> "Run":

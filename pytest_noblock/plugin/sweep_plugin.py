@@ -14,7 +14,7 @@ from pytest_noblock.model.shown import printable
 from pytest_noblock.plugin import markers, options
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.outcome import ItemOutcome
-from pytest_noblock.plugin.reporter import REPORTER
+from pytest_noblock.plugin.reporter import REPORTER, not_green
 from pytest_noblock.plugin.selected import NODE, OF_WORKER, Selected
 from pytest_noblock.plugin.sweep_checks import SweepChecks
 from pytest_noblock.plugin.sweep_items import RouteItem, Routes
@@ -182,8 +182,7 @@ class SweepPlugin:
             self._tell_rest(session)
         for sentence in self.swept.stop():
             self._session.tell(sentence)
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            not_green(session)
 
     def pytest_unconfigure(self) -> None:
         """Not before the summary, which would be late by a full collection."""

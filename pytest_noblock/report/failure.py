@@ -11,7 +11,8 @@ from pytest_noblock.model.observation import Phase
 from pytest_noblock.model.shown import printable
 from pytest_noblock.model.units import words
 from pytest_noblock.report import evidence
-from pytest_noblock.report.finding_rows import Row, finding_rows, is_quick, parts
+from pytest_noblock.report.finding_rows import Row, finding_rows, parts
+from pytest_noblock.report.why import is_quick
 
 _WHERE = {Phase.BACKGROUND: " in the background", Phase.DETACHED: " in detached work"}
 

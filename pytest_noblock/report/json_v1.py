@@ -12,7 +12,6 @@ from pytest_noblock.model.measured import REFUSED
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
     from pytest_noblock.model.finding import Almost, Finding
-    from pytest_noblock.model.observation import Meter
     from pytest_noblock.report.routes import RouteRow
     from pytest_noblock.report.wire import Run
 
@@ -162,77 +161,3 @@ def _task(task: "TaskRun") -> Record:
         "ended_ms": task.ended_ms,
         "error": task.error,
     }
-
-
-def check_of(entry: Record, limit: int, meter: "Meter") -> "Check":
-    """The check of a record, without what records leave out (stacks, stalls, exchanges). `limit`: max_block in ns."""
-    from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
-    from pytest_noblock.model.finding import Almost
-    from pytest_noblock.model.identity import identity_of
-
-    return Check(
-        id=entry["id"],
-        request=entry["request"],
-        route=entry["route"],
-        endpoint=entry["endpoint"],
-        outcome=entry["outcome"],
-        duration=_ns(entry["duration_ms"]),
-        loop_ns=_ns(entry["loop_ms"]),
-        reason=entry["reason"],
-        limit=limit,
-        meter=meter,
-        findings=tuple(_finding_of(each, identity_of(entry, each).route) for each in entry["findings"]),
-        probes=tuple(
-            ProbeWaits(each["path"], each["sent"], 0, _ns(each["worst_ms"]), _ns(each["alone_ms"]))
-            for each in entry["probes"]
-        ),
-        background=tuple(TaskRun(**each) for each in entry["background"]),
-        notes=tuple(entry["notes"][_with_reason(entry) :]),
-        capacity=entry.get("capacity"),
-        scarce_ns=round(1e9 / entry["per_second"]) if "per_second" in entry else 0,
-        status=entry.get("status"),
-        almost=tuple(
-            Almost(
-                each["kind"],
-                each["file"],
-                each["function"],
-                each["code"],
-                each["call"],
-                _ns(each["ms"]),
-                part=each.get("part", False),
-                over=each.get("over", 0.0),
-            )
-            for each in entry.get("almost", ())
-        ),
-    )
-
-
-def _with_reason(entry: Record) -> int:
-    """How many of the notes are the reason itself."""
-    return int(entry["outcome"] == "inconclusive" and entry["notes"][:1] == [entry["reason"]])
-
-
-_OF_A_RECORD = "kind count file line function code call replacement confirmed accepted".split()
-"""Keys of a finding's record that are fields of a Finding."""
-
-
-def _finding_of(entry: Record, route: str) -> "Finding":
-    from pytest_noblock.model.finding import Finding, Waiter
-    from pytest_noblock.model.observation import Phase
-
-    told = {name: entry[name] for name in _OF_A_RECORD if name in entry}
-    waiter = {"function": "", **entry["waiter"]} if "waiter" in entry else None
-    return Finding(
-        **told,
-        phase=Phase(entry["phase"]),
-        blocked_ns=_ns(entry["ms"]),
-        cpu=_ns(entry["cpu_ms"]),
-        asleep=_ns(entry["asleep_ms"]),
-        evidence="none",
-        waiter=None if waiter is None else Waiter(**waiter),
-        route=route,
-    )
-
-
-def _ns(ms: float) -> int:
-    return round(ms * 1_000_000)

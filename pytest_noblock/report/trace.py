@@ -11,6 +11,7 @@ from typing import Any
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.shown import printable, without_secrets
+from pytest_noblock.model.units import nanoseconds
 from pytest_noblock.report.places import short
 from pytest_noblock.report.wire import Run
 
@@ -120,14 +121,10 @@ def _stall(began: int, ended: int, finding: Finding) -> Iterator[Span]:
 
 def _tasks(check: Check) -> list[list[Span]]:
     return [
-        [(task.name, _ns(task.began_ms), _ns(task.ended_ms), {"error": task.error})]
+        [(task.name, nanoseconds(task.began_ms), nanoseconds(task.ended_ms), {"error": task.error})]
         for task in check.background
         if task.began_ms is not None and task.ended_ms is not None
     ]
-
-
-def _ns(ms: float) -> int:
-    return round(ms * 1_000_000)
 
 
 def _paths(check: Check) -> list[str]:

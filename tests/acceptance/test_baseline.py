@@ -11,7 +11,8 @@ from pytest_noblock.acceptance.judging import judged, updated
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.identity import identity
-from pytest_noblock.report.json_v1 import check_of, record
+from pytest_noblock.report.from_json import check_of
+from pytest_noblock.report.json_v1 import record
 
 pytestmark = pytest.mark.one_python
 

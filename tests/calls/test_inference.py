@@ -9,7 +9,8 @@ from typing import Self
 
 import pytest
 
-from pytest_noblock.calls.inference import NO_OBJECT, FrameScope, Inferred, has, infer, stored
+from pytest_noblock.calls.frame_names import NO_OBJECT, FrameScope, Inferred
+from pytest_noblock.calls.inference import has, infer, stored
 
 
 class Client:
@@ -129,12 +130,6 @@ def test_each_link_is_inferred_once(scope):
     assert {ast.unparse(each) for each in scope.inferred} >= {"client", "client.get", "client.get()"}
     scope.inferred[chain] = Inferred(int)
     assert infer(chain, scope) == Inferred(int)
-
-
-@pytest.mark.parametrize(("names", "package"), [({"__name__": "app.main"}, "app"), ({"__name__": 3}, ""), ({}, "")])
-def test_the_package_of_a_frame(names, package):
-    scope = FrameScope({"__name__": names["__name__"]} if names else types.MappingProxyType({}))
-    assert scope.own_package == (package if names else "builtins")
 
 
 def test_what_an_object_has():

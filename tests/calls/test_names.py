@@ -9,7 +9,6 @@ import functools
 import hashlib
 import io
 import json.encoder
-import linecache
 import os
 import pathlib
 import queue
@@ -30,21 +29,6 @@ import pytest
 from pytest_noblock.calls.names import called, own_name, source_line
 
 Write = Callable[[str], types.CodeType]
-
-
-@pytest.fixture
-def write(tmp_path: pathlib.Path) -> Iterator[Write]:
-    """Write source text to a file of its own and compile it."""
-    files: list[str] = []
-
-    def write_file(text: str) -> types.CodeType:
-        file = tmp_path / f"source{len(files)}.py"
-        file.write_text(textwrap.dedent(text), encoding="utf-8")
-        files.append(str(file))
-        return compile(file.read_text(encoding="utf-8"), str(file), "exec", dont_inherit=True)
-
-    yield write_file
-    linecache.checkcache()
 
 
 def line_of(code: types.CodeType, text: str) -> int:

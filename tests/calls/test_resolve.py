@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from pytest_noblock.calls.callsites import CallSite
-from pytest_noblock.calls.inference import FrameScope
+from pytest_noblock.calls.frame_names import FrameScope
 from pytest_noblock.calls.resolve import callee
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.calls.written import awaits, called_at
+from pytest_noblock.calls.written import annotated_return, awaits, called_at
 
 SOURCE = """
 async def plain():
@@ -82,3 +82,23 @@ def test_whether_a_function_awaits_anything(file: str, function: str, line: int,
 )
 def test_what_a_line_calls_as_it_is_written(file: str, line: int, name: str, written: str | None) -> None:
     assert called_at(file, line, name) == written
+
+
+def test_what_a_function_is_written_to_return(write):
+    """On Python 3.14 and later nothing else tells it without running it."""
+    code = write(
+        "class A:\n"
+        "    @staticmethod\n"
+        "    def plain() -> Reply: ...\n"
+        '    def quoted(self) -> "app.Reply": ...\n'
+        "    def open(self): ...\n"
+        "    def outer(self) -> int:\n"
+        "        def inner() -> str: ...\n"
+        "        return inner\n"
+    )
+    space = {"Reply": None}
+    exec(code, space)
+    a = space["A"]
+    functions = [a.plain, a.quoted, a.open, a.outer, a.outer(None)]
+    written = [annotated_return(each.__code__) for each in functions]
+    assert written == ["Reply", "app.Reply", None, "int", "str"]

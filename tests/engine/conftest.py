@@ -26,9 +26,15 @@ def installed():
 
 
 @pytest.fixture
-def meter(user):
+def meter_class():
+    """A test module may have a class of its own, which notes what it is told."""
+    return StepMeter
+
+
+@pytest.fixture
+def meter(user, meter_class):
     """A meter of this thread, by the portable rules."""
-    meter = StepMeter(PortableClock(), user)
+    meter = meter_class(PortableClock(), user)
     yield meter
     meter.end()
     meter.close()

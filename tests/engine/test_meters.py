@@ -285,7 +285,8 @@ def test_the_portable_clock_does_not_split_what_it_cannot(metered):
 def looked_at(*steps):
     """A kit whose watchdog has looked once at each of these steps."""
     kit = MeterKit("portable", UserCode(os.sep))
-    vars(kit)["watchdog"] = SimpleNamespace(take=lambda: [RawSample(step, 0, []) for step in steps])
+    samples = [RawSample(step, 0, []) for step in steps]
+    vars(kit)["watchdog"] = SimpleNamespace(take=lambda: samples, take_standstills=list)
     return kit
 
 

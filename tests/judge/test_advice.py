@@ -4,19 +4,19 @@ from typing import get_args
 
 import pytest
 
-from pytest_noblock.calls import table
 from pytest_noblock.calls.known import TABLE, entry_of, known
+from pytest_noblock.calls.tables import computations, threads, waits
 from pytest_noblock.judge.advice import helps_plain_def, replacement
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import Kind
 from pytest_noblock.model.where import Where
 
 TABLES = (
-    table.NETWORK,
-    table.WAITING,
-    table.OUTSIDE_GIL,
-    table.INSIDE_GIL,
-    table.FRAMEWORK,
+    waits.NETWORK,
+    waits.WAITING,
+    computations.OUTSIDE_GIL,
+    computations.INSIDE_GIL,
+    computations.FRAMEWORK,
 )
 IN_A_THREAD = "asyncio.to_thread"
 OWN_FILE = "opens, uses and closes the file"
@@ -154,8 +154,8 @@ LIMITER = (
         ("copy.deepcopy", "cpu", "await asyncio.to_thread(copy.deepcopy, ...), which hands over the GIL"),
         ("json.dumps", "gil", f"{DUMPS}{SMALLER_CALLS}"),
         ("open().read", "gil", SMALLER_CALLS.removeprefix(", or ")),
-        ("anyio.to_process.run_sync", "cpu", table.PICKLED),
-        ("anyio.to_process.run_sync", "gil", table.PICKLED),
+        ("anyio.to_process.run_sync", "cpu", computations.PICKLED),
+        ("anyio.to_process.run_sync", "gil", computations.PICKLED),
         (
             "re.match",
             "gil",
@@ -349,7 +349,7 @@ def test_gil_findings_advise_a_process_where_what_it_is_sent_may_be_small() -> N
 
 
 def test_computing_inside_the_gil_is_sent_to_a_process_or_cut_in_pieces() -> None:
-    for call in (prefix for row in table.INSIDE_GIL for prefix in row.split()):
+    for call in (prefix for row in computations.INSIDE_GIL for prefix in row.split()):
         text, entry = replacement(call, "cpu", where=HERE), TABLE[call]
 
         assert (IN_A_PROCESS in text) == (not entry.hands_over and not entry.of_data), call
@@ -393,7 +393,7 @@ def test_what_is_an_async_def_already_is_not_told_to_become_one() -> None:
     ("pickles", "code"), [(True, "await loop.run_in_executor(POOL, f)"), (False, "len(await to_process.run_sync(f))")]
 )
 def test_what_is_pickled_for_a_process_is_not_sent_to_a_process(kind: Kind, pickles: bool, code: str) -> None:
-    assert replacement(None, kind, where=HERE._replace(pickles=pickles), code=code) == table.PICKLED
+    assert replacement(None, kind, where=HERE._replace(pickles=pickles), code=code) == computations.PICKLED
 
 
 @pytest.mark.parametrize("call", ["httpx.AsyncClient", "httpx.Client", "httpx.get", "boto3.client", "openai.OpenAI"])
@@ -455,7 +455,7 @@ def test_no_prefix_stands_in_two_rows() -> None:
 
 
 def test_every_word_about_threads_is_about_a_row() -> None:
-    for prefix in (prefix for row in table.THREADS for prefix in row.split()):
+    for prefix in (prefix for row in threads.THREADS for prefix in row.split()):
         assert any(f"{known_prefix}.".startswith(f"{prefix}.") for known_prefix in TABLE), prefix
 
 

@@ -139,6 +139,22 @@ def test_known_calls_that_overlap_count_once(spans, total):
     assert attribution.waited_in_known_calls(segment(calls=calls)) == total * MS
 
 
+@pytest.mark.parametrize(
+    ("looks", "line"),
+    [
+        ([sample(7, "unknown"), sample(8, "clock_nanosleep")], 8),  # a look in passing does not tell
+        ([sample(7, "futex"), sample(8, "clock_nanosleep")], 8),  # measured beside a thread that computes
+        ([sample(7, "futex"), sample(7, "futex"), sample(8, "read")], 7),  # a lock
+        ([sample(7, "running"), sample(7, "running"), sample(8, "unknown")], 8),
+        ([sample(7, "running")], 7),
+    ],
+)
+def test_a_sleep_is_named_by_the_looks_that_met_the_loop_thread_waiting(looks, line):
+    place = attribution.of_sleep(segment(samples=tuple(looks)))
+    assert place.frame is not None
+    assert place.frame.line == line
+
+
 def test_a_sample_inside_a_known_call_counts_as_one():
     inside = Sample(10 * MS, 10 * MS, 12 * MS, (user(3, "time.sleep"),), "unknown")
     later = Sample(40 * MS, 40 * MS, 45 * MS, (user(3, "time.sleep"),), "unknown")

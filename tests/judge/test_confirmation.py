@@ -7,34 +7,15 @@ import pytest
 
 from pytest_noblock.judge import confirmation
 from pytest_noblock.judge.confirmation import Repeat
-from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import KINDS, StallKind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
+from tests.judge.findings import MS, finding
 
-MS = 1_000_000
 CPU_CLOCK = Rule("cpu-clock", "words")
 SLEPT = Rule("slept", "words")
-
-
-def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line counters", file="app.py", **more):
-    values = {"cpu": ms * MS if kind == "cpu" else 0, "asleep": 0 if kind == "cpu" else ms * MS, "count": 1}
-    return Finding(
-        kind=kind,
-        phase=more.pop("phase", Phase.HANDLER),
-        blocked_ns=ms * MS,
-        file=file if line else None,
-        line=line,
-        function=function if line else None,
-        code=more.pop("code", None),
-        call=more.pop("call", None),
-        replacement="",
-        confirmed=False,
-        evidence=evidence,
-        **{**values, **more},
-    )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH
 from pytest_noblock.judge.where import where
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.observation import Exchange, Observation, Phase
 from pytest_noblock.model.rules import Readings
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
@@ -60,9 +59,12 @@ def test_beside_others_that_burned_as_much_nobody_is_sure_to_have_kept_it(others
     assert stall.sure == sure
 
 
-def test_a_gap_after_the_request_is_nobodys():
+def test_a_gap_after_the_request_is_nobodys_unless_the_thread_works_for_it():
     ended = EXCHANGE._replace(sent=-9, returned=-5)
-    assert list(gil.kept(seen(gap(99, 21, 99, BURNS), exchange=ended))) == []
+    later = gap(99, 21, 99, BURNS)
+    assert list(gil.kept(seen(later, exchange=ended))) == []
+    (stall,) = gil.kept(seen(replace(later, exchange=ended.number), exchange=ended))
+    assert stall.exchange.phase_at(stall.began) is Phase.DETACHED
 
 
 def test_a_thread_that_pickles_for_a_process_is_told_though_it_has_no_line_of_the_users():
@@ -105,22 +107,6 @@ def test_where_nobody_looked_the_first_request_under_way_has_it():
     unknown = replace(SEEN_BY_WATCHDOG, exchange=None)
     (stall,) = gil.kept(Observation("full", (EXCHANGE,), gaps=(unknown,)))
     assert stall.exchange == EXCHANGE
-
-
-@pytest.mark.parametrize(
-    ("what", "told"),
-    [
-        pytest.param(gap(200, 40, 0), True, id="asleep with it"),
-        pytest.param(gap(200, 40, 30), False, id="computed a part of the time: it had no processor for the rest"),
-        pytest.param(gap(200, 1, 0), False, id="a sleep of its own, or a frozen machine"),
-        pytest.param(gap(99, 21, 0), False, id="less than twice the limit"),
-        pytest.param(gap(155, 72, 0, asleep=118), False, id="it had the GIL, again and again"),
-    ],
-)
-def test_a_wait_for_the_gil_that_nobodys_cpu_explains_is_told(what, told):
-    notes = list(gil.kept_asleep(seen(what), Limits(50 * MS)))
-    assert [note.startswith("unsettled: the event loop waited 200 ms for the GIL") for note in notes] == [True] * told
-    assert list(gil.kept(seen(what))) == []
 
 
 def test_a_thread_that_nobody_saw_is_named_by_its_endpoint_and_never_by_the_test_that_awaits_it() -> None:

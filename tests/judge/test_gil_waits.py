@@ -4,12 +4,14 @@ import pytest
 
 from pytest_noblock.judge import gil_waits
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.segment import BlockingCall, Sample, Segment
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 
 MS = 1_000_000
 FRAME = Frame("/app/main.py", 7, "report", user=True)
 CAUGHT = BlamedLine(FRAME)
+WITNESSED = CAUGHT._replace(witnessed=True)
+COST = LineCost(FRAME, (FRAME,), hits=1, cpu=0, asleep=80 * MS, round_trips=0)
 CALL = BlockingCall("time.sleep", False, 0, 5 * MS, (FRAME,))
 
 
@@ -53,6 +55,10 @@ KEPT_LATER = tuple(
 )  # the last 61 of 226 ms
 
 
+SQLITE = tuple(sample(at, at, "clock_nanosleep") for at in (0, 40, 120))
+"""A locked database, beside a thread that computes all the time."""
+
+
 @pytest.mark.parametrize(
     ("switches", "waited", "looks"),
     [
@@ -93,6 +99,8 @@ def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep
         (segment(60.8, 13, cpu=7.3, queued=59.3, others_cpu=19, threads_cpu=19 * MS), 60.8),  # json.dumps, beside 4
         (segment(110.9, 17, cpu=0.9, queued=9.3, others_cpu=26.8, threads_cpu=26 * MS), 102),
         (segment(62.3, 47, cpu=70, queued=11.7, others_cpu=66.8, threads_cpu=67 * MS), 62.3),  # in pure Python
+        (segment(125.7, 12, cpu=1.4, others_cpu=68.8, samples=SQLITE), 5.7),  # it sleeps again and again, but alone
+        (segment(125.7, 12, cpu=1.4, others_cpu=68.8, samples=(SQLITE[0], sample(40, 40), SQLITE[2])), 72),
         (segment(210, 98, cpu=100, queued=2000, others_cpu=100, threads_cpu=100 * MS), 210),  # the same, beside 15
     ],
 )
@@ -126,21 +134,23 @@ def test_what_of_the_sleep_was_a_wait_for_the_watchdog(step, waited):
         (segment(80, 1, cpu=1, collected=3), BlamedLine(), False),
         (segment(80, 1, cpu=1, queued=3), CAUGHT, True),
         (segment(80, 1, cpu=4), CAUGHT, False),
-        (segment(80, 1, cpu=40), CAUGHT._replace(witnessed=True), True),
+        (segment(80, 1, cpu=40), WITNESSED, False),
+        (segment(80, 1, cpu=40, samples=(sample(20, 21, "poll"),)), WITNESSED, True),
+        (segment(80, 1, cpu=40, lines=(COST,)), WITNESSED, True),
         (segment(80, 1, cpu=1, queued=3, samples=(sample(10, 50),)), CAUGHT, False),  # the sampling explains it
         (segment(80, 1, cpu=1, queued=3, samples=(sample(10, 49),)), CAUGHT, True),
     ],
 )
 def test_a_sleep_is_the_apps_own_where_nobody_could_make_it_hand_over_the_gil(step, place, own):
-    assert gil_waits.slept_by_itself(step, place) is own
+    assert gil_waits.slept_by_itself(step, place, 50 * MS) is own
 
 
 @pytest.mark.parametrize(("waits", "own"), [((6.1, 5.2), False), ((0.1, 0.1), True)])
 def test_cpu_that_was_taken_off_is_time_with_the_gil(waits, own):
     """Datasette: 16 templates loaded for the first time, 86 ms, beside threads of its pool; asleep 54.6 ms."""
     loading = segment(54.6, 12, cpu=86.8, first_use=86 * MS, threads_cpu=0, samples=looks(*waits))
-    assert gil_waits.slept_by_itself(loading.without_first_use(), CAUGHT) is own
-    assert gil_waits.slept_by_itself(segment(54.6, 12, cpu=0.8), CAUGHT)  # nothing was taken off
+    assert gil_waits.slept_by_itself(loading.without_first_use(), CAUGHT, 50 * MS) is own
+    assert gil_waits.slept_by_itself(segment(54.6, 12, cpu=0.8), CAUGHT, 50 * MS)  # nothing was taken off
 
 
 @pytest.mark.parametrize(
@@ -166,8 +176,8 @@ def test_cpu_that_was_taken_off_is_time_with_the_gil(waits, own):
 )
 def test_the_gil_was_free_where_the_watchdog_got_it_and_no_python_thread_computed(step, free):
     assert gil_waits.gil_was_free(step) is free
-    assert gil_waits.slept_by_itself(step, CAUGHT) is (free or step.cpu < 4 * MS)
-    assert not gil_waits.slept_by_itself(step._replace(cpu=5 * MS), BlamedLine())
+    assert gil_waits.slept_by_itself(step, CAUGHT, 50 * MS) is (free or step.cpu < 4 * MS)
+    assert not gil_waits.slept_by_itself(step._replace(cpu=5 * MS), BlamedLine(), 50 * MS)
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,17 @@
-"""From stalls to findings, and what a second run must show: tables of literals."""
+"""From stalls to findings: tables of literals."""
 
 from dataclasses import replace
 
 import pytest
 
 from pytest_noblock.judge import grouping
-from pytest_noblock.model.finding import Finding, Waiter
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import EXECUTOR, LOOP, THREADS, Exchange, Observation, Phase, Probe
+from pytest_noblock.model.observation import Exchange
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
+from tests.judge.findings import MS
 
-MS = 1_000_000
 EXCHANGE = Exchange(1, "GET", "/", sent=0, completed=1000 * MS)
-
-
-def finding(kind="sync-io", line=7, ms=80, *, function="report", evidence="line counters", file="app.py", **more):
-    values = {"cpu": ms * MS if kind == "cpu" else 0, "asleep": 0 if kind == "cpu" else ms * MS, "count": 1}
-    return Finding(
-        kind=kind,
-        phase=more.pop("phase", Phase.HANDLER),
-        blocked_ns=ms * MS,
-        file=file if line else None,
-        line=line,
-        function=function if line else None,
-        code=None,
-        call=None,
-        replacement="",
-        confirmed=False,
-        evidence=evidence,
-        **{**values, **more},
-    )
 
 
 def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
@@ -45,14 +25,6 @@ def stall(kind="sync-io", line=7, ms=80, began=0, call="time.sleep"):
 
 def shown(file):
     return file.removeprefix("/project/")
-
-
-def test_what_comes_near_is_almost_a_finding():
-    limits, shown_before = Limits(50 * MS), finding(ms=90)
-    near, far, trip = finding(line=8, ms=25), finding(line=9, ms=24), finding("sync-network", line=10, ms=0)
-    found = grouping.almost([shown_before], [shown_before, near, far, trip], [finding(line=8, ms=25)], limits)
-    assert [(each.kind, each.ms) for each in found] == [("sync-io", 25.0), ("sync-network", 0.0)]
-    assert grouping.almost([], [], [finding(ms=90)], limits)[0].ms == 90.0  # the first request alone showed it
 
 
 def test_stalls_of_one_line_are_one_finding_with_its_longest_time():
@@ -203,93 +175,3 @@ def test_the_remedy_fits_where_the_line_runs_and_names_files_as_the_report_does(
     )
     (bare,) = grouping.findings([stall()], shown)
     assert bare.replacement == "await asyncio.sleep(...)"
-
-
-def observed(*probes, alone=()):
-    answered = tuple(Probe(path, due * MS, end * MS, 200) for path, due, end in probes)
-    return Observation("full", (EXCHANGE,), probes=answered, alone={path: ms * MS for path, ms in alone})
-
-
-def test_probes_that_fell_due_within_a_stall_had_to_wait():
-    seen = observed(
-        ("/health", 5, 8),  # before
-        ("/health", 10, 92),  # due when it began
-        ("/health", 50, 91),
-        ("/health", 89, 95),
-        ("/health", 90, 93),  # due when the loop turned again
-        ("/health", 95, 100),
-        ("the event loop", 50, 90),
-        alone=[("/health", 2)],
-    )
-    health, loop = grouping.probe_waits(seen, [finding(stalls=((10 * MS, 90 * MS),))])
-    assert (health.path, health.sent, health.waited, health.worst_ms, health.alone_ms) == ("/health", 6, 3, 82.0, 2.0)
-    assert (loop.path, loop.sent, loop.waited, loop.worst_ms, loop.alone_ms) == ("the event loop", 1, 1, 40.0, 0.0)
-
-
-IN_STALL = {"stalls": ((10 * MS, 90 * MS),)}
-HEALTH, TURN, TOKEN, EXECUTED = "/health", LOOP, THREADS, EXECUTOR
-
-
-@pytest.mark.parametrize(
-    ("found", "waited"),
-    [
-        (finding(**IN_STALL), {HEALTH, TURN, TOKEN, EXECUTED}),
-        (finding("pool-starved", pool=THREADS, **IN_STALL), {HEALTH, TOKEN}),
-        (finding("contention", waiter=Waiter("app.py", 9, "health", "async with lock:"), **IN_STALL), {HEALTH}),
-    ],
-    ids=["loop", "pool", "lock"],
-)
-def test_a_built_in_probe_waits_for_the_loop_and_for_its_own_pool_alone(found, waited):
-    paths = (HEALTH, TURN, TOKEN, EXECUTED)
-    seen = observed(*((path, 20, 95) for path in paths))
-    assert {each.path for each in grouping.probe_waits(seen, [found]) if each.waited} == waited
-
-
-def test_no_finding_made_no_probe_wait():
-    (health,) = grouping.probe_waits(observed(("/health", 0, 500)), [])
-    assert (health.waited, health.worst_ms) == (0, 500.0)
-
-
-LIMITS = Limits(50 * MS)
-GONE = "did not come again, or could not be told from the machine's doing; not counted"
-
-
-@pytest.mark.parametrize(
-    ("final", "found", "cold", "notes"),
-    [
-        ([], [finding(ms=20)], [], ("sync-io, 20 ms at app.py:7: under the limit of 50 ms",)),
-        ([], [], [finding(ms=300)], ("cold: sync-io, 300 ms at app.py:7, the first time only",)),
-        (
-            [],
-            [finding(ms=80)],
-            [],
-            (f"unsettled: sync-io, 80 ms at app.py:7: {GONE}",),
-        ),
-        (
-            [],
-            [finding("sync-network", ms=1)],
-            [],
-            (f"unsettled: sync-network, 1.0 ms at app.py:7: {GONE}",),
-        ),
-        (
-            [],
-            [],
-            [finding("sync-network", ms=100)],
-            ("unsettled: sync-network, 100 ms at app.py:7, in the first request only",),
-        ),
-        ([finding()], [finding()], [finding()], ()),
-        ([finding(line=7)], [finding("cpu", line=7, ms=5)], [finding("cpu", line=7)], ()),
-        ([finding(line=7)], [finding(line=9, ms=5)], [], ("sync-io, 5.0 ms at app.py:9: under the limit of 50 ms",)),
-        ([], [], [finding(ms=300), finding(ms=300)], ("cold: sync-io, 300 ms at app.py:7, the first time only",)),
-        ([], [], [], ()),
-    ],
-    ids="under cold gone gone-network cold-network known same-line other-line twice nothing".split(),
-)
-def test_what_fails_nothing_is_a_note(final, found, cold, notes):
-    assert grouping.notes(final, found, cold, LIMITS) == notes
-
-
-def test_what_broke_the_limit_at_no_line_is_not_passed_over():
-    (note,) = grouping.notes([], [replace(finding(ms=80), file=None, line=None)], [], LIMITS)
-    assert note == f"unsettled: sync-io, 80 ms at a line outside of the user's code, in the request: {GONE}"
-    assert grouping.notes([], [replace(finding(ms=5), file=None, line=None)], [], LIMITS) == ()

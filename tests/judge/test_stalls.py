@@ -345,7 +345,8 @@ def test_only_what_breaks_the_limits_is_kept():
     ("step", "sure"),
     [
         (segment(wall=80, cpu=80), True),
-        (segment(wall=55, cpu=30), True),  # it computed most of it
+        (segment(wall=55, cpu=30), False),  # computed alone is under the limit
+        (segment(wall=55, cpu=30, samples=(sample(20, 20, "poll"), sample(40, 40))), True),
         (segment(wall=80, cpu=1), True),  # worked too little to be made to hand over the GIL
         (segment(wall=80, cpu=10), False),
         (segment(wall=186, cpu=1, queued=51, switches=2), False),  # waiting for a processor it kept the lock as well
@@ -356,7 +357,9 @@ def test_only_what_breaks_the_limits_is_kept():
         (segment(wall=80, cpu=10, samples=(sample(20, 20, "futex"),)), False),
         (segment(wall=80, cpu=10, calls=(BlockingCall("time.sleep", False, 0, 70 * MS, (FRAME,)),)), True),
     ],
-    ids="cpu mostly-cpu idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call".split(),
+    ids=(
+        "cpu mostly-cpu both idle worked queued late-look late-look-there in-time waiting at-a-lock in-a-known-call"
+    ).split(),
 )
 def test_a_single_run_is_believed_where_the_sleep_was_its_own_beyond_doubt(step, sure):
     (stall,) = stalls(observation(step), LIMITS)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pytest_noblock.model.identity import identity, identity_of, route_name
-from pytest_noblock.report.json_v1 import check_of, record
+from pytest_noblock.report.from_json import check_of
+from pytest_noblock.report.json_v1 import record
 from tests.report.golden_checks import CHECKS
 
 MINE = ("cpu", "GET /report", "app/main.py", "report", None)

@@ -1,6 +1,7 @@
 """What is advised in the place of a call, typed in as it stands, makes the test green."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,8 @@ pytestmark = pytest.mark.one_python
 
 pytest.importorskip("fastapi")
 
-API = '''
+SIZED_ITEMS = Path(__file__).with_name("sized_items.py").read_text(encoding="utf-8")
+API = """
 import asyncio
 import inspect
 import multiprocessing
@@ -19,32 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, TypeAdapter
+from sized_items import ADAPTER, Item, rows, size
 from starlette.middleware.gzip import GZipMiddleware
 
-
-def size(work, ms):
-    """How large the input must be for so much CPU, at the best that the machine does."""
-    def burned(n):
-        began = time.thread_time()
-        work(n)
-        return (time.thread_time() - began) * 1000
-    n = 200
-    while min(burned(n) for _ in range(3)) < 2:
-        n *= 2
-    return int(n * ms / min(burned(n) for _ in range(3)))
-
-
-class Item(BaseModel):
-    name: str
-    tags: dict[str, str]
-
-
-def rows(n):
-    return [{"name": str(i), "tags": {"a": "b"}} for i in range(n)]
-
-
-ADAPTER = TypeAdapter(list[Item])
 MODEL = rows(size(lambda n: ADAPTER.validate_python(rows(n)), 80))
 READY = ADAPTER.dump_json(ADAPTER.validate_python(MODEL))
 PIECES = [READY[start : start + 16384] for start in range(0, len(READY), 16384)]
@@ -120,7 +99,7 @@ async def streamed():
 
 
 app.mount("/gzip", small)
-'''
+"""
 SUITE = """
     import pytest
     from fastapi.testclient import TestClient
@@ -152,7 +131,7 @@ ADVICE = {
 
 
 def test_the_advice_for_a_call_makes_the_test_green(pytester):
-    pytester.makepyfile(api=API, test_api=SUITE)
+    pytester.makepyfile(sized_items=SIZED_ITEMS, api=API, test_api=SUITE)
     result = pytester.runpytest_subprocess(
         "--noblock", "--noblock-app=api:app", "--noblock-report=out.json", "-p", "no:randomly"
     )

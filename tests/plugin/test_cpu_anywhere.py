@@ -1,6 +1,7 @@
 """CPU that the loop burns outside of the user's lines is red in every way that sends the request, at its place."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ pytest.importorskip("jinja2")
 
 pytestmark = pytest.mark.every_python
 
+SIZED_ITEMS = Path(__file__).with_name("sized_items.py").read_text(encoding="utf-8")
 SHOP = '''
 import asyncio
 import json
@@ -19,32 +21,9 @@ from fastapi import BackgroundTasks, FastAPI, Request, Response, WebSocket
 from fastapi.encoders import jsonable_encoder
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment
-from pydantic import BaseModel, TypeAdapter
+from sized_items import ADAPTER, Item, rows, size
 from starlette.middleware.base import BaseHTTPMiddleware
 
-
-def size(work, ms):
-    """How large the input must be for so much CPU, at the best that the machine does."""
-    def burned(n):
-        began = time.thread_time()
-        work(n)
-        return (time.thread_time() - began) * 1000
-    n = 200
-    while min(burned(n) for _ in range(3)) < 2:
-        n *= 2
-    return int(n * ms / min(burned(n) for _ in range(3)))
-
-
-class Item(BaseModel):
-    name: str
-    tags: dict[str, str]
-
-
-def rows(n):
-    return [{"name": str(i), "tags": {"a": "b"}} for i in range(n)]
-
-
-ADAPTER = TypeAdapter(list[Item])
 MS = 36
 MODEL = rows(size(lambda n: ADAPTER.validate_python(rows(n)), 2 * MS))
 ENCODED = rows(size(lambda n: jsonable_encoder(rows(n)), MS))
@@ -259,7 +238,7 @@ GREEN = ["app/small", "app/small-page", "app/ready", "outer/small"]
 def checks(pytester):
     """One run of all of them: the checks by way and name, and what the run printed."""
     pytester.mkdir("templates").joinpath("page.html").write_text(PAGE, encoding="utf-8")
-    pytester.makepyfile(shop=SHOP, test_shop=SUITE)
+    pytester.makepyfile(sized_items=SIZED_ITEMS, shop=SHOP, test_shop=SUITE)
     result = pytester.runpytest_subprocess(
         "--noblock", "--noblock-max-block=20ms", "--noblock-report=out.json", "-v", "-p", "no:randomly"
     )

@@ -7,10 +7,10 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
 SHORT = """
-from pytest_noblock.checks import checker
+from pytest_noblock.checks import sending
 from pytest_noblock.engine.asgi import app_thread, closing, lifespan
 
-checker._GRACE_S = 1
+sending._GRACE_S = 1
 app_thread._HELD_S = app_thread._GRACE_S = closing.CLOSE_S = 1
 lifespan.LIMIT_S = 2
 """

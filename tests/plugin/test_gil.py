@@ -46,6 +46,21 @@ async def thread():
 def own():
     re.match(r"(a+)+$", "a" * LETTERS + "b")  # thread
 
+@app.get("/left/in-executor")
+async def left_in_executor():
+    asyncio.get_running_loop().run_in_executor(None, json.dumps, BIG)  # left/in-executor
+
+@app.get("/left/in-task")
+async def left_in_task():
+    asyncio.get_running_loop().call_soon(lambda: asyncio.create_task(asyncio.to_thread(own_json)))
+
+def own_json():
+    json.dumps(BIG)  # left/in-task
+
+@app.get("/left/good")
+async def left_good():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.1)
+
 @app.get("/pbkdf2")
 def pbkdf2():
     hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", 300_000)
@@ -126,6 +141,28 @@ def test_a_thread_that_keeps_the_gil_is_named_by_its_line(run_gil, name):
     result.assert_outcomes(passed=1)
 
 
+def test_what_nobody_awaits_is_waited_for_in_a_thread_as_well(run_gil):
+    result = run_gil(
+        "bad = [noblock.check('GET', f'/left/{each}') for each in ('in-task', 'in-executor')]\n"
+        "    (task,), (job,) = (each.findings for each in bad)\n"
+        f"    assert (task.kind, task.phase, task.line) == ('gil', 'detached', {line_of('left/in-task')}), task\n"
+        "    assert (job.kind, job.phase) == ('gil', 'detached'), job\n"
+        "    assert noblock.check('GET', '/left/good').outcome == 'passed'\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.one_python
+def test_many_threads_that_have_it_in_turns_are_told(run_gil):
+    """Twenty have it for 5 ms each before the loop has it again: for two seconds in all."""
+    result = run_gil(
+        "said = [noblock.check('GET', path, concurrency=20).notes for path in ('/python', '/sleep')]\n"
+        "    bad, good = (any('for the GIL' in each for each in notes) for notes in said)\n"
+        "    assert bad and not good, said\n"
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
     result = run_gil("noblock.get('/regex')")
     result.assert_outcomes(failed=1)
@@ -135,7 +172,7 @@ def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
             f"  by      gil.py:{line_of('regex')} in regex",
             "  why     a thread computed * ms without letting go of the GIL: the loop was * ms late",
             "  harm    * of * turns of the event loop waited, worst * ms (alone * ms)",
-            "  instead *a process, from a coroutine: await anyio.to_process.run_sync(...), if what it *, or smaller *",
+            "  instead *a process, from a coroutine: await anyio.to_process.run_sync(...), if what it * is small",
         ]
     )
     assert "plain def" not in result.stdout.str()

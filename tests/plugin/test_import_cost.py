@@ -16,7 +16,8 @@ UNEVENTFUL = f"""{INERT}
     engine.callbacks engine.clocks engine.current_frames
     engine.detached engine.errors
     engine.exchange engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.others
-    engine.frameworks.reached engine.frameworks.starlette engine.guard engine.instrument engine.late_watch
+    engine.frameworks.reached engine.frameworks.shown_routes engine.frameworks.starlette engine.guard engine.instrument
+    engine.late_watch
     engine.metered_threads engine.meters
     engine.network.awaited_fds engine.network.call_shapes engine.network.client_calls engine.network.driver_calls
     engine.network.known_calls engine.network.may_block engine.network.round_trips engine.network.tcp_info
@@ -25,28 +26,33 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.other_loops engine.steps.python_threads engine.steps.step_calls engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.watching
+    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.run_summary
+    plugin.watching
     report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
     sweep.route sweep.routes sweep.seen sweep.walk
 """
 JUDGEMENT = """
     checks.assemble checks.watched judge.advice judge.attribution judge.cpu_lines judge.first_use judge.gil_waits
-    judge.grouping judge.near judge.stalls judge.traced judge.turns
+    judge.grouping judge.near judge.not_findings judge.stalls judge.traced judge.turns
     model.check model.finding model.rules model.stall plugin.outcome plugin.telling report.evidence report.failure
+    report.finding_rows report.harms report.why
 """
 """What a request of which there is something to say needs, and no other; and the names of calls."""
-NAMING = "calls.callsites calls.inference calls.names calls.public_names calls.resolve"
+NAMING = """
+    calls.bindings calls.callsites calls.frame_names calls.inference calls.names calls.public_names calls.resolve
+    calls.sources calls.written
+"""
 FIXTURE = """
-    checks.checker checks.sendable checks.unanswered client engine.asgi.app_thread engine.observe
-    engine.probing.probes engine.steps.line_costs
-    judge.confirmation
+    checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
+    engine.asgi.app_thread engine.frameworks.answerer engine.observe engine.probing.probes engine.steps.line_costs
+    judge.confirmation plugin.app_of_test
 """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background"
 """What needs a background task."""
 REPORT = """
-    plugin.ci plugin.project report.files report.formats report.grouped report.growing report.routes report.whole
-    report.wire
+    plugin.ci plugin.project plugin.report_files report.files report.formats report.grouped report.growing
+    report.routes report.whole report.wire
 """
 """What needs a report file."""
 

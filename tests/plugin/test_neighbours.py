@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -158,6 +159,8 @@ def test_with_uvloop_as_the_policy_of_the_process(run):
 
 def test_in_asyncios_debug_mode(run, monkeypatch):
     monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    with closing(asyncio.new_event_loop()) as loop:
+        assert loop.get_debug()  # as every loop of this process now
     check_twins(run(TWINS))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_noblock.checks import checker
+from pytest_noblock.checks import sending
 
 STUCK = """
 import asyncio
@@ -103,7 +103,7 @@ def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scop
 @pytest.mark.parametrize("path", ["holds", "spins"])
 def test_a_loop_that_is_held_for_good_ends_the_test_and_pytest_too(pytester, refused, path):
     """In a process of its own: nothing can take the loop's thread away again."""
-    pytester.makeconftest(f"import {checker.__name__}\n{checker.__name__}._GRACE_S = 1")
+    pytester.makeconftest(f"import {sending.__name__}\n{sending.__name__}._GRACE_S = 1")
     pytester.makepyfile(api=STUCK, test_it=TEST.format(path=f"/{path}"))
     result = pytester.runpytest_subprocess("--noblock-app=api:app", "-o", "noblock_scope=session", timeout=30)
     result.assert_outcomes(failed=1, passed=1)

@@ -8,6 +8,7 @@ pytestmark = pytest.mark.every_python
 
 APP = """
 import asyncio
+import ctypes
 import hashlib
 import json
 import os
@@ -56,6 +57,14 @@ def pbkdf2():
 def sleep():
     time.sleep(0.2)
 
+@app.get("/sleeps-with-it")
+def sleeps_with_it():
+    ctypes.PyDLL(None).usleep(300_000)
+
+@app.get("/sleeps-without-it")
+def sleeps_without_it():
+    ctypes.CDLL(None).usleep(300_000)
+
 @app.get("/awaits")
 async def awaits():
     await asyncio.sleep(0.3)
@@ -75,7 +84,7 @@ def client_of(app):
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 BAD = ["/def", "/later", "/to-thread", "/own-pool"]
-GOOD = ["/python", "/pbkdf2", "/sleep", "/awaits"]
+GOOD = ["/python", "/pbkdf2", "/sleep", "/awaits", "/sleeps-with-it", "/sleeps-without-it"]
 PATHS = pytest.mark.parametrize("path", BAD + GOOD)
 
 @PATHS
@@ -120,9 +129,13 @@ def test_it_is_red_at_its_line_and_what_lets_go_of_the_gil_is_green(pytester, mo
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
     pytester.makepyfile(keeping=APP, test_it=TESTS)
     result = pytester.runpytest("--noblock", "-p", "no:randomly", "-rf", "-v")
-    result.assert_outcomes(failed=8, passed=10)
+    result.assert_outcomes(failed=8, passed=14)
     for path, line in [("def", "keep"), ("later", "keep"), ("to-thread", "to-thread"), ("own-pool", "own-pool")]:
         told = [f"GET /{path} held the GIL * ms (limit 50 ms)", "", f"  by      keeping.py:{line_of(line)} in *"]
         result.stdout.fnmatch_lines([*told, "  why     a thread computed *: the loop was *"])
         for client in ("client", "async"):
             result.stdout.fnmatch_lines([f"FAILED test_it.py::test_{client}[[]/{path}[]] - *GET /{path} held*"])
+    asleep = result.stdout.str().partition("  unsettled  the event loop waited ")[2].partition("notes on ")[0]
+    assert " ms for the GIL, and no thread computed meanwhile: one kept it asleep" in asleep
+    assert "/sleeps-with-it]" in asleep
+    assert "/sleeps-without-it]" not in result.stdout.str().partition("= noblock =")[2].partition("routes of")[0]

@@ -1,4 +1,4 @@
-"""The JSON report: the record of a check, and the check of a record."""
+"""The JSON report: the record of a check."""
 
 import json
 from dataclasses import replace
@@ -10,11 +10,10 @@ from pytest_noblock.model.check import Check, ProbeWaits, TaskRun
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.observation import Phase
 from pytest_noblock.report import json_v1 as module
-from pytest_noblock.report.json_v1 import check_of, document, record, render, to_json
+from pytest_noblock.report.json_v1 import document, record, render, to_json
 from pytest_noblock.report.uneventful import UneventfulTexts
 from pytest_noblock.report.whole import whole
 from pytest_noblock.report.wire import Run
-from tests.report.golden_checks import CHECKS
 
 MS = 1_000_000
 SCHEMA = json.loads(Path(module.__file__).with_name("schema.json").read_text())
@@ -134,24 +133,6 @@ def test_the_text_of_an_uneventful_request_is_that_of_its_record(route, endpoint
     for id, path, duration in (("tests/test_api.py::test_it[ü]", '/ü/"1"', 1_234_567), ("test_other", "/", 0)):
         check = Check(id, f"GET {path}", route, endpoint, "passed", duration, limit=50 * MS, meter="full")
         assert texts.text(id, f"GET {path}", route, endpoint, duration) == to_json(record(check))
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_the_check_of_a_record_has_that_record(name):
-    """So a report can be made of records alone, where a whole check did not come through."""
-    told = record(CHECKS[name])
-    again = check_of(json.loads(to_json(told)), 50 * MS, "full")
-    assert record(again) == told
-    assert (again.limit, again.meter) == (50 * MS, "full")
-
-
-@pytest.mark.parametrize("duration", [0, 1_000, 1_234_567, 312 * MS, 59_999_999_999])
-def test_an_uneventful_check_is_all_in_its_record(duration):
-    duration -= duration % 1000  # records have microseconds
-    text = UneventfulTexts().text("t", "GET /", "/", "app.home", duration)
-    assert check_of(json.loads(text), 50 * MS, "full") == Check(
-        "t", "GET /", "/", "app.home", "passed", duration, 50 * MS, "full"
-    )
 
 
 def test_the_whole_report_is_rendered_from_the_run():

@@ -6,9 +6,11 @@ NOBLOCK_SOAK_BASELINES (default 100) runs. The list is made once, on the busy ma
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -16,22 +18,14 @@ from tests.soak.servers import hogs
 
 pytestmark = pytest.mark.slow
 
+ANSWERING = Path(__file__).with_name("answering.py")
 RUNS = int(os.environ.get("NOBLOCK_SOAK_BASELINES", "100"))
 APP = '''
-import asyncio, re, socket, threading, time
+import asyncio, re, socket, time
+from answering import server
 from fastapi import FastAPI, BackgroundTasks
 
 app = FastAPI()
-server = socket.create_server(("127.0.0.1", 0))
-
-def serve():
-    while True:
-        connection, _ = server.accept()
-        connection.recv(9)
-        connection.sendall(b"x")
-        connection.close()
-
-threading.Thread(target=serve, daemon=True).start()
 
 def burn(seconds):
     """A loop of several lines: looks show now this one, now that one."""
@@ -106,6 +100,7 @@ def red_of(folder):
 
 def test_no_entry_flaps(tmp_path):
     (tmp_path / "app.py").write_text(APP)
+    shutil.copy(ANSWERING, tmp_path)
     (tmp_path / "test_it.py").write_text(TESTS)
     wrong = Counter()
     with hogs(4):

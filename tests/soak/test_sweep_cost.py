@@ -6,9 +6,11 @@ A sweep should be flat in the number of routes, and rise with the slowest. NOBLO
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,22 +18,14 @@ from tests.soak.servers import hogs
 
 pytestmark = pytest.mark.slow
 
+ANSWERING = Path(__file__).with_name("answering.py")
 SWEEPS = int(os.environ.get("NOBLOCK_SOAK_SWEEPS", "5"))
 APP = """
 import asyncio, hashlib, os, re, socket, subprocess, threading, time
+from answering import server
 from fastapi import FastAPI
 
 app = FastAPI()
-server = socket.create_server(("127.0.0.1", 0))
-
-def serve():
-    while True:
-        connection, _ = server.accept()
-        connection.recv(9)
-        connection.sendall(b"x")
-        connection.close()
-
-threading.Thread(target=serve, daemon=True).start()
 
 def good(number):
     async def endpoint():
@@ -76,6 +70,7 @@ if os.environ.get("BAD"):
 def swept(folder, routes: int, *options: str, bad: bool = False) -> tuple[float, set[str], str]:
     """Seconds of the whole command, the red routes, and what it printed."""
     folder.joinpath("app.py").write_text(APP)
+    shutil.copy(ANSWERING, folder)
     command = [sys.executable, "-m", "pytest", "--noblock-sweep=app:app", "-q", "-p", "no:cacheprovider", "--tb=line"]
     environment = {**os.environ, "ROUTES": str(routes), "BAD": "1" if bad else "", **_compiled(folder)}
     began = time.perf_counter()

@@ -14,8 +14,8 @@ from pytest_noblock.engine.asgi.bodies import pieces
 from pytest_noblock.engine.asgi.client_side import MOST_UNREAD
 from pytest_noblock.engine.asgi.messages import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Message, Scope
+from pytest_noblock.engine.frameworks.answerer import note_answer
 from pytest_noblock.engine.frameworks.http_client import httpx
-from pytest_noblock.engine.frameworks.reached import note_answer
 from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now

@@ -5,8 +5,6 @@ were seen on FastAPI 0.165 with Starlette 1.6 and 1.10.
 
 * `fastapi.routing.run_endpoint_function` calls the endpoint. Lost: whether the endpoint was
   entered, what it raised, whether it returned a `background` of its own.
-* `fastapi.routing.iter_route_contexts` (since 0.137) and its `original_route`. Without it
-  `routes` is read, which is flat before 0.137. Lost: routes of included routers.
 * `scope["endpoint"]`, documented by Starlette. Lost: the line of the endpoint's `def`.
 * The module names `fastapi.routing` and `starlette.routing` in a frame's globals. Lost: where
   the app's middleware begins; a task that waits in a middleware of the user's counts as waiting
@@ -25,22 +23,21 @@ from typing import Any
 from pytest_noblock.engine.errors import told, words
 from pytest_noblock.engine.exchange import (
     CURRENT,
-    ASGIApp,
     EndpointCode,
     LiveExchange,
     Remains,
     code_of,
-    dotted,
     is_plain,
     undecorated,
 )
 from pytest_noblock.engine.frameworks import background_tasks, others, reached
+from pytest_noblock.engine.frameworks.shown_routes import endpoints_of
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.stacks import RawFrame, first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Exchange, Left
+from pytest_noblock.model.observation import Answerer, Exchange, Left
 
 MODULES = ("starlette.background", *reached.MODULES)
 """The modules that `patches` patches, as far as they are imported."""
@@ -52,34 +49,8 @@ _MOST_MIDDLEWARES = 20
 
 def packages_of(app: object) -> set[str]:
     """The top-level packages that the app and its endpoints come from, without the frameworks and the stdlib."""
-    modules = {_module(app), *(_module(endpoint) for endpoint in _endpoints(app))}
+    modules = {_module(app), *(_module(endpoint) for endpoint in endpoints_of(app))}
     return {module.partition(".")[0] for module in modules} - others.PACKAGES - sys.stdlib_module_names
-
-
-def paths_of(app: ASGIApp, of_class: str | None = None) -> list[str]:
-    """The paths of the app's routes, sorted; empty where the app does not show its routes.
-
-    `of_class`: of those routes alone whose class has this name, or a base with it.
-    """
-    inside = next((each for each in reached.apps_in(app) if _own_routes(each)), app)
-    return sorted(set(_paths(inside, "", of_class)))
-
-
-def routes_key(app: object) -> object | None:
-    """Equal for two apps with the same routes; None for an app that does not show its routes as Starlette does."""
-    inside = next((each for each in reached.apps_in(app) if _own_routes(each)), None)
-    if inside is None or others.is_theirs(inside):
-        return None
-    return tuple((getattr(route, "path", None), dotted(getattr(route, "endpoint", None))) for route in _routes(inside))
-
-
-def _paths(owner: object, before: str, of_class: str | None) -> Iterator[str]:
-    """The paths of the owner's routes, with the path that it is mounted at."""
-    for route in _own_routes(owner):
-        path = before + (getattr(route, "path", None) or "")
-        inside = list(_paths(mounted, path, of_class)) if (mounted := _mounted(route)) is not None else []
-        wanted = of_class is None or any(base.__name__ == of_class for base in type(_original(route)).__mro__)
-        yield from inside or filter(None, (path if wanted else "",))
 
 
 def endpoint_def(record: LiveExchange) -> RawFrame | None:
@@ -177,7 +148,7 @@ def _own_attributes(thing: object) -> dict[str, object]:
 
 
 def _line_of_def(code: CodeType) -> int:
-    from pytest_noblock.calls.callsites import def_line  # most tests name no call
+    from pytest_noblock.calls.sources import def_line  # most tests name no call
 
     return def_line(code.co_filename, code.co_firstlineno, code.co_name)
 
@@ -199,8 +170,14 @@ def as_exchange(record: LiveExchange, user: UserCode) -> Exchange:
         framework=_starlette_version() if remains.of_starlette else None,
         left=tuple(_left(record, user)),
         defined=_defined_at(remains, user),
-        answered=reached.answerer(record, user) if entered is False else None,
+        answered=_answerer(record, user) if entered is False else None,
     )
+
+
+def _answerer(record: LiveExchange, user: UserCode) -> Answerer | None:
+    from pytest_noblock.engine.frameworks.answerer import answerer  # most requests reach their endpoint
+
+    return answerer(record, user)
 
 
 def _left(record: LiveExchange, user: UserCode) -> Iterator[Left]:
@@ -261,39 +238,3 @@ def _has_background(answer: object) -> bool:
 def _module(thing: object) -> str:
     module = getattr(thing, "__module__", None)
     return module if isinstance(module, str) else type(thing).__module__
-
-
-def _endpoints(app: object) -> Iterator[object]:
-    return (endpoint for route in _routes(app) if (endpoint := getattr(route, "endpoint", None)) is not None)
-
-
-def _routes(owner: object) -> Iterator[object]:
-    """All routes, those of included routers and of mounted apps as well."""
-    for route in _own_routes(owner):
-        yield route
-        if (mounted := _mounted(route)) is not None:
-            yield from _routes(mounted)
-
-
-def _mounted(route: object) -> object:
-    return getattr(_original(route), "app", None)
-
-
-def _original(route: object) -> object:
-    """FastAPI's (0.165) flattened routes are contexts of these."""
-    return getattr(route, "original_route", route)
-
-
-def _own_routes(owner: object) -> list[object]:
-    """The routes that the app shows; none where its `routes` is anything but a list.
-
-    An ASGI app is any callable. Its `routes` may be a method, and a property may raise.
-    """
-    flatten = attribute("fastapi.routing", "iter_route_contexts")
-    try:
-        routes = getattr(owner, "routes", None)
-        if not isinstance(routes, list | tuple):
-            return []
-        return list(routes if flatten is None else flatten(routes))
-    except Exception:  # noqa: BLE001  # what a property of the app raises is not the request's failure
-        return []

@@ -9,7 +9,7 @@ Four tables say what blocks, for four questions:
 - here: which functions are wrapped, so that a call is seen as it happens? Two dozen, below all drivers.
 - `driver_calls`: which methods does a driver's call go through, whichever socket carries it?
 - `client_calls`: which methods does a client's call go through, even if a mock answers it and no socket is used?
-- `calls.table`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
+- `calls.tables`: is the name on a line known to block, and what to write instead? Hundreds; nothing is wrapped.
 """
 
 import concurrent.futures

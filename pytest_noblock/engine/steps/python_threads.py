@@ -119,6 +119,8 @@ class Marks(NamedTuple):
     """That of all threads, native ones and those that have ended included; full collections are taken off here, too."""
     starts: int
     """How many threads the app had started."""
+    collected: int
+    """What was taken off `process`."""
 
 
 def burned_by_one_that_ended(before: Marks, after: Marks) -> int:
@@ -216,4 +218,5 @@ def read_clocks(moment: int, process: int | None = None) -> Marks | None:
     if not cpu:
         return None
     process = process_cpu() if process is None else process
-    return Marks(moment, cpu, process - _Collections.cpu - collects, _Starts.apps)
+    collects += _Collections.cpu
+    return Marks(moment, cpu, process - collects, _Starts.apps, collects)

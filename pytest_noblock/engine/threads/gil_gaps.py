@@ -187,7 +187,8 @@ def _long_turn(began: Reading, ended: Reading, collected: int, deducted: int) ->
     delay = queued(ended[QUEUED]) - queued(began[QUEUED])
     switches = ended[SWITCHES] - began[SWITCHES]
     asleep = max(0, wall - cpu - delay) if switches else 0
-    return LongTurn(began[WALL], ended[WALL], cpu, delay, asleep, switches, collected, deducted)
+    others = others_cpu(began, ended)
+    return LongTurn(began[WALL], ended[WALL], cpu, delay, asleep, switches, collected, deducted, others)
 
 
 def _gap(began: Reading, ended: Reading, switches: int, may_sleep: int) -> Gap:

@@ -34,6 +34,8 @@ _OFTEN = 20
 keeps the GIL for 30 to 60 us each time: half a per cent of the time at 10 ms."""
 
 
+_ONE_IN = 10
+"""A thread that keeps the GIL and computes does so for one in so many ns at least; see `judge.gil_waits`."""
 _FRAMES_OF_START = 8
 """`Thread.start`, and what it waits in, are so many frames at most, before our wrappers around it come."""
 
@@ -80,6 +82,20 @@ class _RawGap(NamedTuple):
     awaits: list[tuple[int, list[RawFrame]]]
     """Where the requests wait: the numbers of their exchanges, and the await chains of their tasks or, where the loop
     thread is in a step, its stack; the `def` of the endpoint. Those that wait for a worker come first."""
+    computed: int | None
+    """ns, an upper bound: what the whole process computed; None where nobody knows."""
+    collected: int
+    """ns that full collections took of that, which are nobody's."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether the process computed next to nothing: a thread kept the GIL and slept."""
+        return self.computed is not None and _ONE_IN * self.computed < self.asleep
+
+    @property
+    def shared(self) -> int:
+        """ns that several threads may have computed in turns, none of them for long."""
+        return 0 if self.computed is None else max(0, min(self.asleep, self.computed - self.collected))
 
 
 class WatchedGaps:
@@ -100,9 +116,12 @@ class WatchedGaps:
         """At its last wake. The first wait may end after several steps have begun, and marked anew."""
         self._gaps: list[_RawGap] = []
         self._under_way: set[int] = set()
+        self._over: list[UnderWay] = []
+        """Those that are over, and whose last turn goes on."""
         self._wakes = 0
-        self.also: list[Callable[[Sequence[UnderWay]], None]] = []
-        """Called at each wake as well, with the requests under way."""
+        self.also: list[Callable[[Sequence[UnderWay]], object]] = []
+        """Called at each wake as well, with the requests under way; with those that are just over where none is. A true
+        answer asks for another wake."""
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""
@@ -118,11 +137,14 @@ class WatchedGaps:
             awaits = [each for request in under_way for each in _awaits(request)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             if under_way:
-                threads = self._threads(due, stacks, under_way)
+                marks, present = self._marks_before(due), read_clocks(now())
+                threads = self._threads(due, stacks, under_way, marks, present) if marks and present else []
                 others = sum(each.cpu for each in threads)
+                computed = _computed(due, marks, present) if marks and present else None
+                collected = present.collected - marks.collected if marks and present else 0
                 awaits = [*sorted(awaits, key=_waits_for_no_worker), *_endpoints(under_way)]
                 most = threads[:_MOST_THREADS]
-                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits))
+                self._gaps.append(_RawGap(due, ended, woken, asleep, others, most, awaits, computed, collected))
 
     def _at(self, moment: int) -> list[UnderWay]:
         """The requests under way then (ns)."""
@@ -139,20 +161,29 @@ class WatchedGaps:
         if under_way != self._under_way:
             self._under_way, self._wakes = under_way, 0
         self._wakes += 1
-        if not under_way:
-            return 0
+        goes_on, seen = False, requests or self._over or self._just_over(moment)
         for look in self.also:
             with suppress(Exception):  # as in `woke`
-                look(requests)
+                goes_on |= bool(look(seen))
+        self._over = seen if goes_on and not under_way else []
+        if not under_way:
+            return self._after if goes_on else 0
         return self._after if self._wakes <= _OFTEN else 2 * self._after
 
-    def _threads(self, due: int, stacks: dict[int, list[RawFrame]], under_way: Sequence[UnderWay]) -> list[_Thread]:
-        """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
+    def _just_over(self, moment: int) -> list[UnderWay]:
+        """The turn in which a request ended may go on: the loop lets go of what the request leaves, as a result."""
+        return [each for each in self._open if not each.over_by(moment - 2 * self._after)]
+
+    def _marks_before(self, due: int) -> Marks | None:
+        """The last ones that were made by then (ns)."""
         before = (each for each in (self._marks, *self._marks_of_steps()) if each is not None and each.at <= due)
-        marks = max(before, key=lambda each: each.at, default=None)
-        present = read_clocks(now())
-        if marks is None or present is None:
-            return []
+        return max(before, key=lambda each: each.at, default=None)
+
+    @staticmethod
+    def _threads(
+        due: int, stacks: dict[int, list[RawFrame]], under_way: Sequence[UnderWay], marks: Marks, present: Marks
+    ) -> list[_Thread]:
+        """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
         loops, runners = [each.loop for each in under_way], {each.ident for each in under_way}
         threads = [
             _Thread(
@@ -168,11 +199,20 @@ class WatchedGaps:
         return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
 
     def gaps(self, user: UserCode) -> "tuple[Gap, ...]":
-        """All gaps in which an app's thread burned most, once the test is over."""
+        """All gaps in which an app's thread burned most, or nobody burned, once the test is over."""
         return tuple(_gaps(self._gaps, user))
 
     def __bool__(self) -> bool:
         return bool(self._gaps)
+
+
+def _computed(due: int, marks: Marks, present: Marks) -> int:
+    """CPU (ns) of the whole process after `due`: collections and native threads as well, and the watchdog.
+
+    Before `due` one thread had the GIL, and may have computed all the time since the marks.
+    """
+    all_since = present.process + present.collected - marks.process - marks.collected
+    return max(0, all_since - (due - marks.at))
 
 
 def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
@@ -232,7 +272,8 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
     for gap in raw:
         apps = [each for each in gap.threads if not each.runs_loop and (each.is_the_apps or _runs_app(each, user))]
         strangers = max((each.cpu for each in gap.threads if each not in apps), default=0)
-        if apps and 2 * strangers < apps[0].cpu:  # else nobody knows which of them kept it
+        known = apps and 2 * strangers < apps[0].cpu  # else nobody knows which of them kept it
+        if gap.idle or known or _ONE_IN * strangers < gap.shared:
             number, awaited = _first_at_user_line(gap.awaits, user)
             yield Gap(
                 began=gap.due,
@@ -241,6 +282,7 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
                 switches=gap.switches,
                 asleep=gap.asleep,
                 others_cpu=gap.others_cpu,
+                shared_cpu=gap.shared,
                 workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited) for each in apps),
                 exchange=number,
                 seen_by="watchdog",

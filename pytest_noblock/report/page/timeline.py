@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.shown import without_secrets
-from pytest_noblock.model.units import words
+from pytest_noblock.model.units import nanoseconds, words
 from pytest_noblock.report.page.parts import esc
 
 _WIDTH = 1000
@@ -135,7 +135,7 @@ def _lanes(check: Check, exchange: Exchange) -> Iterator[Lane]:
     for task in check.background[:_MOST_TASKS]:
         if task.began_ms is not None:
             ended = task.began_ms if task.ended_ms is None else task.ended_ms
-            bar = Shape(_ns(task.began_ms), _ns(ended), "task")
+            bar = Shape(nanoseconds(task.began_ms), nanoseconds(ended), "task")
             yield Lane(f"task {task.name}", [bar])
 
 
@@ -188,7 +188,3 @@ def _probes(check: Check, path: str, sent: int) -> Iterator[Shape]:
 
 def _name_of(path: str) -> str:
     return f"probes {without_secrets(path)}" if path.startswith("/") else f"turns of {path}"
-
-
-def _ns(ms: float) -> int:
-    return round(ms * 1_000_000)

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from pytest_noblock.engine.frameworks import others
-from pytest_noblock.engine.frameworks.starlette import routes_key
+from pytest_noblock.engine.frameworks.shown_routes import routes_key
 
 
 class Route:

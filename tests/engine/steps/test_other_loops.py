@@ -16,8 +16,8 @@ from pytest_noblock.engine.steps.other_loops import Stepped, install_steps, loop
 class Meter(StepMeter):
     """Notes the begin and the end of steps."""
 
-    def __init__(self, user):
-        super().__init__(PortableClock(), user)
+    def __init__(self, clock, user):
+        super().__init__(clock, user)
         self.told = []
 
     def begin(self, owner):
@@ -31,10 +31,8 @@ class Meter(StepMeter):
 
 
 @pytest.fixture
-def meter(user):
-    meter = Meter(user)
-    yield meter
-    meter.close()
+def meter_class():
+    return Meter
 
 
 @pytest.fixture
@@ -192,7 +190,7 @@ def test_trios_steps_are_those_of_the_request(user):
     exchange = LiveExchange("GET", "/")
 
     async def main():
-        meter = Meter(user)
+        meter = Meter(PortableClock(), user)
         undo = install_steps(meter)
         await trio.lowlevel.checkpoint()
         CURRENT.set(exchange)

@@ -199,3 +199,95 @@ def test_a_ring_that_the_watchdog_did_not_listen_to_is_not_lost(monkeypatch, rea
     finally:
         clock.let()
         dog.stop()
+
+
+class QueueClock(PortableClock):
+    """Of a watchdog that has waited so long in the run queue, in ms, whenever it is asked again."""
+
+    splits_waiting = True
+
+    def __init__(self, each=0):
+        self._queued, self._each = 0, each
+
+    def delay(self):
+        self._queued += self._each * MS
+        return f"0 {self._queued} 1".encode()
+
+
+def woken_late(monkeypatch, clock, goes_on=lambda dog: None):
+    """A watchdog that rang a second before it had the GIL. `goes_on`: what the loop thread did meanwhile."""
+    timer = RungByHand()
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: clock)
+    dog = Watchdog(after=5_000 * MS)
+    try:
+        time.sleep(0.01)  # it listens
+        dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now() - 10_000 * MS)
+        dog._due = now() - 1_000 * MS
+        goes_on(dog)
+        timer.let()
+        for _ in range(3_000):
+            if dog.cpu:  # it is done
+                break
+            time.sleep(0.01)
+    finally:
+        dog.stop()
+    return dog
+
+
+def to_the_next_step(dog):
+    dog.step_resumed(threading.get_ident(), dog.step_ended(threading.get_ident()))
+
+
+@pytest.mark.parametrize("goes_on", [lambda dog: None, to_the_next_step], ids=["one step", "steps without a poll"])
+def test_a_look_waited_for_the_gil_since_the_timer_first_rang(monkeypatch, goes_on):
+    """A loop thread that goes from step to step keeps the GIL, and arms the timer anew in each."""
+    dog = woken_late(monkeypatch, QueueClock(), goes_on)
+    sample = next(each for each in dog.samples if each.gil_wait is not None)
+    assert sample.gil_wait >= 1_000 * MS
+
+
+@pytest.mark.parametrize("goes_on", [lambda dog: None, to_the_next_step], ids=["one step", "steps without a poll"])
+def test_a_watchdog_that_woke_late_for_no_reason_tells_of_a_standstill(monkeypatch, goes_on):
+    began = now()
+    dog = woken_late(monkeypatch, QueueClock(), goes_on)
+    (since, rang, ended, ns), *_ = dog.take_standstills()  # a busy machine may add some
+    assert since <= rang <= began
+    assert ended > began
+    assert 500 * MS <= ns <= ended - rang
+    assert dog.take_standstills() == []
+
+
+def test_a_standstill_is_told_though_the_ring_was_lost(monkeypatch):
+    """The loop thread ran before the watchdog, and armed the timer anew; the watchdog slept on until that rang."""
+
+    def goes_on(dog):
+        to_the_next_step(dog)
+        dog._due = now() - MS  # it rang
+
+    (_, _, ended, ns), *_ = woken_late(monkeypatch, QueueClock(), goes_on).take_standstills()
+    assert ns >= 500 * MS
+    assert ended < now()
+
+
+def test_a_watchdog_that_waited_for_a_processor_tells_of_none(monkeypatch):
+    assert woken_late(monkeypatch, QueueClock(each=1_000)).standstills == []
+
+
+def test_a_watchdog_that_is_stopped_wakes_without_a_ring_and_tells_of_none(monkeypatch):
+    timer = RungByHand()
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
+    dog = Watchdog(after=10 * MS)
+    dog._seen = now() - 10_000 * MS
+    dog._due = dog._seen - MS  # that ring was dealt with
+    dog.stop()
+    assert [each for each in dog.standstills if each.ns > 5_000 * MS] == []
+
+
+def test_without_run_queue_delay_a_look_is_due_when_the_timer_rang(monkeypatch):
+    """So the portable rules see that the machine had no time to wake the watchdog."""
+    dog = woken_late(monkeypatch, PortableClock())
+    sample = next(each for each in dog.samples if each.gil_wait is not None)
+    assert sample.began - sample.due >= 1_000 * MS
+    assert dog.standstills == []

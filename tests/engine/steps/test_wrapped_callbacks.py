@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from pytest_noblock.engine import callbacks
-from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.steps.other_loops import install_steps, loop_name
@@ -22,8 +21,8 @@ LOOPS = ["uvloop", pytest.param("rloop", marks=LEAVES_SOCKETS)]
 class Meter(StepMeter):
     """Notes what ran, and in whose step."""
 
-    def __init__(self, user):
-        super().__init__(PortableClock(), user)
+    def __init__(self, clock, user):
+        super().__init__(clock, user)
         self.ran = {}
 
     def call(self, name):
@@ -31,10 +30,8 @@ class Meter(StepMeter):
 
 
 @pytest.fixture
-def meter(user):
-    meter = Meter(user)
-    yield meter
-    meter.close()
+def meter_class():
+    return Meter
 
 
 @pytest.fixture

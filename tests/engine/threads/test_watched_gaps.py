@@ -87,6 +87,11 @@ def waited(user, *burners, requests=None, waited_ms=100):
     return gaps.gaps(user)
 
 
+def blamed(gap):
+    """What the thread burned that computed most."""
+    return max((each.cpu for each in gap.workers), default=0)
+
+
 def test_the_thread_of_the_app_that_burned_and_the_request_that_was_under_way(user, burner):
     (gap,) = waited(user, burner())
     assert gap.late >= 100 * MS
@@ -134,8 +139,9 @@ def test_a_collection_meanwhile_is_not_what_a_thread_burned_that_has_ended(user)
 
 
 def test_nobody_knows_which_of_two_that_have_ended_burned_or_whose_a_stranger_was(user):
-    assert waited(user, Ending(), Ending()) == ()
-    assert waited(user, Ending(apps=False)) == ()
+    for gap in (*waited(user, Ending(), Ending()), *waited(user, Ending(apps=False))):
+        assert blamed(gap) < MS
+        assert gap.shared_cpu >= 40 * MS  # somebody did
 
 
 def test_a_thread_that_came_and_went_while_the_watchdog_waited(user):
@@ -150,7 +156,7 @@ def test_a_thread_that_came_and_went_while_the_watchdog_waited(user):
 
     (gap,) = waited(user, Brief())
     assert gap.workers[0].cpu >= 40 * MS  # less what passed between the marks and the wait
-    assert waited(user, Brief(), Brief()) == ()
+    assert all(blamed(gap) < MS for gap in waited(user, Brief(), Brief()))
 
 
 def test_where_a_thread_of_the_test_burned_as_much_nobody_knows_who_kept_it(user, burner):
@@ -187,7 +193,14 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     request.record.sent = 0
     gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks, read_clocks(now())])
     gaps.woke(now(), now() + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
-    assert gaps.gaps(user) == ()
+    (gap,) = gaps.gaps(user)
+    assert gap.workers == ()  # nobody computed in the wait
+
+
+def test_a_wait_in_which_nobody_computed_is_kept_without_a_worker(user):
+    (gap,) = waited(user)
+    assert gap.workers == ()
+    assert gap.others_cpu < 10 * MS
 
 
 def test_it_wakes_again_while_a_request_is_under_way_and_more_rarely_later():

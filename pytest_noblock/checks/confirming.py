@@ -1,0 +1,86 @@
+"""Which findings of a request are beyond doubt: it is sent again, to see whether what it showed comes again."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pytest_noblock.checks.plan import Plan
+from pytest_noblock.judge import confirmation, shared_turns
+from pytest_noblock.judge.confirmation import Repeat
+from pytest_noblock.judge.stalls import breaking, doubtful, stalls
+from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.kinds import Confirmation
+from pytest_noblock.model.observation import Meter, Observation
+from pytest_noblock.model.stall import Stall
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """Sends one request up to eight times more, up to nine times on the portable meter. Each kind has its own way."""
+
+    plan: Plan
+    meter: Meter
+    again: Callable[[Repeat], Observation]
+    """Sends the request once more."""
+    findings: Callable[[Iterable[Stall]], list[Finding]]
+    counted: list[Observation] = field(default_factory=list)
+    """Runs with counters that have been made already."""
+
+    def sure(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
+        """The findings that other runs showed as well. `found`: the stalls of the run that is judged."""
+        broken = breaking(found, self.plan.limits)
+        return [
+            *self._on_loop(observation, found, warm_up),
+            *self._off_loop("probes again", broken),
+            *self._off_loop("alone again", broken),
+        ]
+
+    def _on_loop(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
+        """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
+        found = confirmation.confirmed_by("line counters", found)
+        broken = breaking(found, self.plan.limits)
+        doubt = doubtful(observation, found)
+        if not broken and not doubt:
+            return []
+        alone = [stall for stall in broken if stall.requests == 1]  # what many hold together, one does not show again
+        result = self._by_counters(alone) if alone or doubt else []
+        sure = self.findings(stall for stall in broken if stall.sure)
+        warm = self.findings(stall for stall in warm_up if stall.sure)
+        result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
+        left = confirmation.open_after(sure, result)
+        if left and (self.plan.concurrency > 1 or self.plan.probes):
+            result += self._came_again("as sent", left)
+        return self._named(result)
+
+    def _by_counters(self, broken: list[Stall]) -> list[Finding]:
+        """Runs with counters at every user line; on the portable meter without counters."""
+        repeat = confirmation.repeat_for("line counters", self.meter)
+        nearly = confirmation.nearly(self.plan.limits)
+        first = self.findings(broken)
+        runs: list[list[Finding]] = []
+        result: list[Finding] = []
+        while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
+            again = stalls(self.counted.pop() if self.counted else self.again(repeat), nearly)
+            runs.append(self.findings(filter(confirmation.is_sleep_of_its_own, breaking(again, nearly))))
+            result = confirmation.confirmed(first, runs, needed=repeat.needed)
+        return result
+
+    def _named(self, found: list[Finding]) -> list[Finding]:
+        """Of what many hold together, each part may be too short for a look: counters name its line, in one request."""
+        if not any(map(shared_turns.lacks_line, found)):
+            return found
+        repeat = confirmation.repeat_for("line counters", self.meter)
+        alone = self.findings(stalls(self.again(repeat), self.plan.limits))
+        return [shared_turns.named(each, alone) for each in found]
+
+    def _off_loop(self, how: Confirmation, found: list[Stall]) -> list[Finding]:
+        """Findings confirmed by runs with probes: what happens off the loop shows in no step of the request."""
+        return self._came_again(how, self.findings(confirmation.confirmed_by(how, found)))
+
+    def _came_again(self, how: Confirmation | Literal["as sent"], first: list[Finding]) -> list[Finding]:
+        repeat = confirmation.repeat_for(how, self.meter)
+        runs: list[list[Finding]] = []
+        while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
+            again = breaking(stalls(self.again(repeat), self.plan.limits), self.plan.limits)
+            runs.append(self.findings(stall for stall in again if stall.sure or not repeat.only_sure))
+        return confirmation.came_again(first, runs)

@@ -1,0 +1,100 @@
+"""Waits for the GIL for which no one thread is to blame: told, and not counted. Pure functions of gaps and turns.
+
+Many threads that compute in Python hand the GIL to each other each 5 ms, and each has it before the loop thread has it
+again: with twelve of them the loop waits 55 ms for it, after each system call of a turn anew.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pytest_noblock.judge.gil import under_way
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
+from pytest_noblock.model.concurrency import Gap, LongTurn
+from pytest_noblock.model.frames import user_frame
+from pytest_noblock.model.limits import UNSETTLED, Limits
+from pytest_noblock.model.observation import LOOP, Exchange, Observation
+from pytest_noblock.model.stall import Stall
+from pytest_noblock.model.units import words
+
+_LEAST_SHARE_OF_CPU = 1 / 10
+"""Of a wait for the GIL: the thread that keeps it computes at least so much of the time, beside 8 busy processes, too.
+See `gil_waits`, where it was measured."""
+
+_LONG_SHARE, _MUCH_SHARE = 1 / 2, 3 / 2
+"""Of the limit: how long the longest wait must be, and all together. Two threads that compute in Python keep the
+watchdog waiting for 10 ms at a time, three for 15. Measured with requests of 100 ms at once, limit 50 ms, longest and
+all: 2 requests 11 and 29 ms (a tick of the loop was 49 ms late), 3: 43 and 92 (195), 5: 28 and 103 (412), 12: 70 and
+244 (646)."""
+
+_NOBODYS = "threads computed meanwhile, and none is known to have kept it (fewer at once, or a process); not counted"
+
+Shown = Callable[[str], str]
+"""Turns an absolute file into the name that reports show."""
+
+
+def notes(observation: Observation, found: Sequence[Stall], limits: Limits, shown: Shown = str) -> Iterator[str]:
+    """What is to be said of the run. `found`: its stalls; a wait of which one tells is no doubt."""
+    waits = [each for each in observation.gaps if _is_wait(each) and not _is_told(each, found, limits)]
+    owned = [(each, owner) for each in waits if (owner := under_way(observation.exchanges, each)) is not None]
+    yield from _kept_asleep([each for each, _ in owned], limits)
+    turn = _shared_turn(observation, found, limits)
+    if turn is not None:
+        yield turn
+    else:
+        yield from _shared([each for each, _ in owned], limits, shown)
+
+
+def of_exchange(
+    observation: Observation, exchange: Exchange, found: Sequence[Stall], limits: Limits, shown: Shown
+) -> Iterator[str]:
+    """The same of one of several requests, in whose time the gaps fell."""
+    own = (each for each in observation.gaps if under_way(observation.exchanges, each) is exchange)
+    yield from notes(observation._replace(gaps=tuple(own)), found, limits, shown)
+
+
+def _is_wait(gap: Gap) -> bool:
+    return looks_like_gil_wait(gap.switches, gap.late) and mostly_futile(gap.switches, gap.asleep)
+
+
+def _is_told(span: Gap | LongTurn, found: Sequence[Stall], limits: Limits) -> bool:
+    return any(each.began < span.ended and span.began < each.ended and each.breaks(limits) for each in found)
+
+
+def _kept_asleep(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
+    """The longest wait that no thread's CPU explains, from twice the limit on."""
+    unexplained = (
+        gap for gap in waits if gap.late >= 2 * limits.max_block and gap.others_cpu < _LEAST_SHARE_OF_CPU * gap.late
+    )
+    longest = max(unexplained, key=lambda gap: gap.late, default=None)
+    if longest is not None:
+        yield (
+            f"{UNSETTLED}the event loop waited {words(longest.late)} for the GIL, and no thread computed meanwhile: "
+            "one kept it asleep, as an extension in C may do, or had no processor; not counted"
+        )
+
+
+def _shared(waits: Sequence[Gap], limits: Limits, shown: Shown) -> Iterator[str]:
+    """The waits in which several threads had the GIL in turns."""
+    took = [min(gap.asleep, gap.shared_cpu or gap.others_cpu) for gap in waits]
+    longest = max(took, default=0)
+    if longest >= _LONG_SHARE * limits.max_block and sum(took) >= _MUCH_SHARE * limits.max_block:
+        often = f", in {len(took)} waits of up to {words(longest)}" if len(took) > 1 else ""
+        at = _at(waits[took.index(longest)], shown)
+        yield f"{UNSETTLED}the event loop waited {words(sum(took))} for the GIL{often}{at}: {_NOBODYS}"
+
+
+def _shared_turn(observation: Observation, found: Sequence[Stall], limits: Limits) -> str | None:
+    """The worst turn in which the loop thread waited for the GIL again and again, and a probe of the loop with it."""
+    least = 2 * limits.max_block
+    late = [each for each in observation.probes if each.path == LOOP and each.waited >= least]
+    for turn in sorted(observation.long_turns, key=lambda each: -each.asleep):
+        waited = min(turn.asleep, turn.others_cpu) >= least and looks_like_gil_wait(turn.switches, turn.asleep)
+        met = any(turn.began < probe.answered and probe.due < turn.ended for probe in late)
+        if waited and met and not _is_told(turn, found, limits):
+            return f"{UNSETTLED}the event loop waited {words(turn.asleep)} for the GIL in one turn: {_NOBODYS}"
+    return None
+
+
+def _at(gap: Gap, shown: Shown) -> str:
+    """Where the thread was that computed most."""
+    frame = next((place for each in gap.workers if (place := user_frame(each.stack)) is not None), None)
+    return f", most for {shown(frame.file)}:{frame.line}" if frame is not None else ""

@@ -1,0 +1,88 @@
+"""What is beyond doubt: how often a request is sent again for its findings. Values alone; nothing is sent."""
+
+import pytest
+
+from pytest_noblock.checks.confirming import Confirming
+from pytest_noblock.checks.plan import Plan
+from pytest_noblock.judge import grouping
+from pytest_noblock.judge.stalls import stalls
+from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.limits import Limits
+from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import LineCost, Sample, Segment
+
+MS = 1_000_000
+LIMITS = Limits(50 * MS)
+PLAN = Plan(LIMITS)
+SLEEP = Frame("/app/main.py", 7, "report", "time.sleep", user=True)
+OTHER = Frame("/app/main.py", 9, "report", "time.sleep", user=True)
+
+
+def observed(ms, frame=SLEEP, *, counters=False):
+    """A run in which one step slept, seen by the watchdog or by counters."""
+    looks = tuple(Sample(at * MS, at * MS, at * MS + 1, (frame,), "clock_nanosleep") for at in (10, 30))
+    lines = (LineCost(frame, cpu=0, asleep=ms * MS, hits=1, stack=(frame,), round_trips=0),) if counters else ()
+    step = Segment(1, 0, ms * MS, 0, 0, 0, 1, 0, 0, 0, samples=looks, lines=lines)
+    return Observation("full", (Exchange(1, "GET", "/", sent=0, completed=500 * MS, steps=1),), (step,))
+
+
+@pytest.fixture
+def confirm():
+    """The findings of a first run that later runs confirm, and which runs were made for that."""
+
+    def confirm(first, *later, plan=PLAN, counted=()):
+        made, runs = [], list(later)
+
+        def again(repeat):
+            made.append(repeat)
+            return runs.pop(0)
+
+        findings = lambda found: grouping.findings(found, str)  # noqa: E731
+        confirming = Confirming(plan, "full", again, findings, list(counted))
+        return confirming.sure(first, stalls(first, plan.limits), []), made
+
+    return confirm
+
+
+def lines_of(found):
+    return [(each.line, each.blocked_ns // MS, each.confirmed) for each in found]
+
+
+def test_a_sleep_that_counters_show_again_is_confirmed_by_one_run(confirm):
+    found, made = confirm(observed(80), observed(85, counters=True))
+    assert lines_of(found) == [(7, 85, True)]
+    assert [(each.counters, each.probes, each.alone) for each in made] == [(True, False, True)]
+
+
+def test_what_a_sweep_has_counted_already_is_not_sent_again(confirm):
+    found, made = confirm(observed(80), counted=[observed(85, counters=True)])
+    assert lines_of(found) == [(7, 85, True)]
+    assert made == []
+
+
+def test_what_does_not_come_again_is_no_finding(confirm):
+    found, made = confirm(observed(80), observed(1, counters=True), observed(1, counters=True))
+    assert found == []
+    assert len(made) == 2
+
+
+def test_four_fifths_of_the_limit_are_enough_to_come_again(confirm):
+    assert confirm(observed(80), observed(41, counters=True))[0]
+    assert not confirm(observed(80), *[observed(39, counters=True)] * 2)[0]
+
+
+def test_a_request_without_a_stall_is_not_sent_again(confirm):
+    assert confirm(observed(0)) == ([], [])
+
+
+def test_copies_and_probes_are_sent_again_for_what_one_request_does_not_show(confirm):
+    """A sleep of many at once: the runs with counters, of one request alone, do not show it."""
+    plan = Plan(LIMITS, concurrency=5)
+    found, made = confirm(observed(80), *[observed(1, counters=True)] * 2, observed(80), plan=plan)
+    assert lines_of(found) == [(7, 80, True)]
+    assert [each.alone for each in made] == [True, True, False]
+
+
+def test_another_line_in_the_later_run_is_what_counters_name(confirm):
+    found, _made = confirm(observed(80), *[observed(80, OTHER, counters=True)] * 2)
+    assert [each.line for each in found] == [9]
