@@ -125,7 +125,7 @@ class Checker:
 
     def many(self, run: ManyRun, many: Many, overdue: Callable[[], bool]) -> Observation:
         """Sends many requests at once: see `Sender.send_many`."""
-        return self._sender.send_many(run, many, overdue)
+        return self._sender.send_many(self._transport, run, many, overdue)
 
     def settle(self, id: str, request: Request, plan: Plan, sent: SentBefore) -> Check:
         """The Check of a request that other runs have sent. Where these leave a doubt, it is sent again, alone."""

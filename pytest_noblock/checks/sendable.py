@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pytest_noblock.checks.plan import Plan, may_be_sent_again
-from pytest_noblock.engine.frameworks.http_client import adopted, httpx
+from pytest_noblock.engine.frameworks.http_client import BUILT, adopted, httpx
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model import shown
 from pytest_noblock.model.units import LONGEST_S
@@ -16,8 +17,6 @@ _MOST_CONTENT = 2**28
 """Bytes of a content in pieces, 256 MiB: more than a test sends. A content without an end ends here."""
 _PIECE = 64
 """Bytes that a piece counts at least, so that empty ones come to an end, too, in half a second."""
-_BUILT = ("content", "data", "files", "json", "params", "headers", "cookies", "extensions")
-"""The arguments that httpx reads when it builds a request; the others it reads when it sends one."""
 
 
 def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapping[str, Any], plan: Plan) -> Request:
@@ -36,8 +35,7 @@ def sendable(client: httpx.AsyncClient, method: object, url: object, given: Mapp
         raise ValueError(
             "the content is an async iterator, which can be read only once, and the request is sent again: give bytes"
         )
-    _try_to_build(client, request)
-    return request
+    return replace(request, built=_built(client, request))
 
 
 def _method(given: object) -> str:
@@ -93,15 +91,14 @@ def _valid_auth(given: object) -> None:
         raise ValueError(f"auth is of type {type(given).__name__}: give (user, password) as texts, or an httpx.Auth")
 
 
-def _try_to_build(client: httpx.AsyncClient, request: Request) -> None:
-    """Builds the request once in the test's thread, and throws it away. No content is read here."""
-    arguments = {name: request.arguments[name] for name in _BUILT if name in request.arguments}
+def _built(client: httpx.AsyncClient, request: Request) -> httpx.Request:
+    """Builds the request once in the test's thread. No content is read here."""
+    arguments = {name: request.arguments[name] for name in BUILT if name in request.arguments}
     problem = ""
     try:
-        client.build_request(request.method, request.url, **arguments)
+        return client.build_request(request.method, request.url, **arguments)
     except httpx.InvalidURL as error:
         problem = str(error).partition(": '")[0]  # what it quotes may be a part of a password
     except Exception as error:  # noqa: BLE001  # httpx raises whatever its own code happens to meet
         problem = shown.error(error)
-    if problem:
-        raise ValueError(f"httpx cannot build a {request.method} request of these arguments: {problem}")
+    raise ValueError(f"httpx cannot build a {request.method} request of these arguments: {problem}")

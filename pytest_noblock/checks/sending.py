@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pytest_noblock.engine.asgi.app_thread import AppThread, LoopBlocked, LoopEnded
+from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.many.flights import Many, ManyRun
@@ -58,13 +59,15 @@ class Sender:
         finally:
             client.cookies = cookies
 
-    def send_many(self, run: ManyRun, many: Many, overdue: Callable[[], bool]) -> Observation:
+    def send_many(self, transport: AppTransport, run: ManyRun, many: Many, overdue: Callable[[], bool]) -> Observation:
         """Sends many requests at once. `overdue`: called now and then; whether somebody took the loop for good.
 
         Raises LoopBlocked and LoopEnded; then the app is not used again, and `many` knows who did it.
         """
         try:
-            observation = self._app.call(observe_many, self._context, run, many, timeout_s=_MANY_S, overdue=overdue)
+            observation = self._app.call(
+                observe_many, self._context, transport, run, many, timeout_s=_MANY_S, overdue=overdue
+            )
         except KeyboardInterrupt:
             many.ended.wait(_GRACE_S)
             raise

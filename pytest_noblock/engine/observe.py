@@ -40,6 +40,8 @@ class Request:
     method: str
     url: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    built: httpx.Request | None = field(default=None, repr=False, compare=False)
+    """The same, as a client with the same base URL built it, to see whether it can; a sweep sends this one."""
 
 
 @dataclass(frozen=True, slots=True)

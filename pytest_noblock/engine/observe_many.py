@@ -4,37 +4,33 @@ No probes: who is kept waiting is everybody.
 """
 
 import asyncio
-import gc
 from collections.abc import Sequence
 
 from pytest_noblock.engine import detached
+from pytest_noblock.engine.asgi.transport import AppTransport
 from pytest_noblock.engine.many.flights import Flight, Many, ManyRun, exchanges_of
-from pytest_noblock.engine.many.sending import fly_all
+from pytest_noblock.engine.many.sending import Sending
 from pytest_noblock.engine.many.sensors import Sensors
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.observe import RunContext
 from pytest_noblock.engine.threads.wide_pools import wide_pools
 from pytest_noblock.model.observation import Observation
 
-_COLLECT_FROM = 20
-"""Requests: fewer seldom fill the collector's youngest generations. To collect takes 0.1 s of an app of 500 routes."""
 _TURNS_AFTER = 3
 """As in `observe`."""
 
 
-async def observe_many(context: RunContext, run: ManyRun, many: Many) -> Observation | None:
+async def observe_many(context: RunContext, transport: AppTransport, run: ManyRun, many: Many) -> Observation | None:
     """Send all requests; runs on the loop that runs the app. What the app does is part of the observation.
 
     `many` fills meanwhile, for a thread that wants to know how far it came.
     """
-    if run.collects and len(many.flights) > _COLLECT_FROM:
-        gc.collect()  # they would trigger a collection, which takes tens of ms in a test session
     sensors = Sensors(context, run, many)
     try:
         with wide_pools(run.at_once):
             async with sensors.running() as metered:
                 many.metering = metered
-                await fly_all(context, run, many.flights)
+                await Sending(context, transport, run).fly_all(many)
                 await _settle(many.flights)
                 exchanges = list(exchanges_of(many.flights))
                 if run.linger:

@@ -19,10 +19,10 @@ def notes(
     long = (each for each in observation.held if each.exchange == exchange.number and each.ns >= limits.max_block)
     who = (_who(each.stack, relative) for each in long if not _is_the_tests(each.stack))
     for each in dict.fromkeys(who):
+        held = f"{each} held the event loop for more than {words(limits.max_block)}"
         yield (
-            f"{UNSETTLED}while {exchange.request} was under way, {each} held the event loop for more than "
-            f"{words(limits.max_block)}, in a step that no request owns: the test's own, or the app's in a context of "
-            "its own; not counted"
+            f"{UNSETTLED}while {exchange.request} was under way, or right after, {held}, in a step that no request "
+            "owns: the test's own, or the app's in a context of its own; not counted"
         )
 
 

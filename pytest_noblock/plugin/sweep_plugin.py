@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_noblock.checks.plan import SAFE
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed
+from pytest_noblock.engine.many.seldom import full_collections_seldom
 from pytest_noblock.model.shown import printable
 from pytest_noblock.plugin import markers, options
 from pytest_noblock.plugin.faults import GUARD
@@ -43,6 +45,8 @@ class SweepPlugin:
         self._red_for_all: str | None = None
         """The id of this first item."""
         self._reported: set[str] = set()
+        self._while_routes = ExitStack()
+        """What is so from the first route that runs to the next test, or to the end."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -77,7 +81,9 @@ class SweepPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """The first route that runs has all of them sent. One not exercised is skipped at its endpoint's line."""
-        if isinstance(item, RouteItem):
+        if not isinstance(item, RouteItem):
+            self._while_routes.close()
+        else:
             self._run_all(item.session)
             if not item.result.ran and self._failure is None:
                 self._run([item.result])
@@ -91,6 +97,7 @@ class SweepPlugin:
         if self._ran:
             return
         self._ran = True
+        self._while_routes.enter_context(full_collections_seldom())
         results = [each.result for each in session.items if isinstance(each, RouteItem)]
         results += self.swept.teachers([each.route for each in results])
         if self._in_worker:
@@ -176,6 +183,10 @@ class SweepPlugin:
         for sentence in self.swept.stop():
             self._session.tell(sentence)
             not_green(session)
+
+    def pytest_unconfigure(self) -> None:
+        """Not before the summary, which would be late by a full collection."""
+        self._while_routes.close()
 
     def _tell_rest(self, session: pytest.Session) -> None:
         reporter: Reporter | None = self._config.pluginmanager.get_plugin(REPORTER)

@@ -67,9 +67,10 @@ def _not_exercised(rows: Sequence[RouteRow], checks: Sequence[Check], remedies: 
         groups[row.reason or ""].append(row)
     if groups:
         yield f"not exercised: {len(rows)}"
-    for reason, group in sorted(groups.items(), key=lambda each: -len(each[1])):
+    for reason, group in sorted(groups.items(), key=lambda each: (-len(each[1]), each[0])):
         yield f"  {reason}: {_named([each.name for each in group])}"
-        yield from (f"      {count} {words}" for words, count in said[reason].most_common(_MOST_WORDS))
+        often = sorted(said[reason].items(), key=lambda each: (-each[1], each[0]))
+        yield from (f"      {count} {words}" for words, count in often[:_MOST_WORDS])
         yield f"      {_with_names(remedies[reason], group)}" if reason in remedies else "      not known"
 
 
@@ -87,5 +88,7 @@ def _awaits_nothing(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def _named(names: Sequence[str]) -> str:
+    """The same in whatever order the items ran, as with xdist."""
+    names = sorted(names)
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{more}"

@@ -1,7 +1,8 @@
 """Sends many requests to the app at once, and goes on without those that end the app's event loop, or take it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol
 
 from pytest_noblock.checks.checker import Checker
 from pytest_noblock.checks.plan import SAFE, Plan
@@ -13,6 +14,7 @@ from pytest_noblock.engine.many.held import HeldLoop
 from pytest_noblock.judge import inconclusive
 from pytest_noblock.model.limits import sample_after
 from pytest_noblock.model.observation import Observation
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.sweep.outcome import RouteResult
 
 _HELD_S = 10.0
@@ -26,11 +28,21 @@ Pairs = list[tuple[RouteResult, Flight]]
 Judge = Callable[[Pairs, Many, Observation], None]
 
 
-def flight_of(result: RouteResult) -> Flight:
+class Again(Protocol):
+    """Says of a request that has been answered once whether it is sent a second time; see `Rounds`."""
+
+    def is_sent_again(self, flight: Flight, segments: Sequence[Segment]) -> bool:
+        """`segments`: those of its own steps."""
+
+    def holds(self, segments: Sequence[Segment]) -> bool:
+        """Whether it holds the loop, and should go before others."""
+
+
+def flight_of(result: RouteResult, *, second: bool = False) -> Flight:
     """A flight of the route's request, which has been made."""
     if result.sent is None:
         raise RuntimeError(f"{result.route.name} has no request")
-    return Flight(result.sent)
+    return Flight(result.sent, second=second)
 
 
 class Flights:
@@ -50,16 +62,26 @@ class Flights:
         checker.client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # httpx's setter takes a jar
         return checker
 
-    def fly(self, pairs: Pairs, judge: Judge, progress: Callable[[int], None], *, exact: bool = False) -> None:
+    def fly(
+        self,
+        pairs: Pairs,
+        judge: Judge,
+        progress: Callable[[int], None],
+        *,
+        exact: bool = False,
+        again: Again | None = None,
+    ) -> int:
         """Sends all of them, and has them judged; `progress` is told now and then how many requests are over.
 
-        Those that end the loop, or take it, are left out, and the others sent again to a new run of the app.
+        Those that end the loop, or take it, are left out, and the others sent again to a new run of the app. `again`:
+        who is sent a second time in the same run. Returns how many requests were sent.
         """
-        left = pairs
+        left = list(pairs)
         while left:
             many = Many([flight for _result, flight in left])
+            following = None if again is None else _Following(left, many, again)
             try:
-                observation = self._observe(many, progress, exact=exact)
+                observation = self._observe(many, progress, exact=exact, again=following)
             except KeyboardInterrupt:
                 if many.observation is not None:
                     judge([(result, flight) for result, flight in left if flight.over], many, many.observation)
@@ -69,12 +91,15 @@ class Flights:
             else:
                 judge(left, many, observation)
                 break
-        self._over += len(pairs)
+        sent = max(len(pairs), len(left))
+        self._over += sent
+        return sent
 
-    def _observe(self, many: Many, progress: Callable[[int], None], *, exact: bool) -> Observation:
+    def _observe(
+        self, many: Many, progress: Callable[[int], None], *, exact: bool, again: "_Following | None"
+    ) -> Observation:
         limits = self._plan.limits
-        first = self._over == 0
-        run = ManyRun(PATIENCE, sample_after(limits.max_block), limits.linger, collects=first, exact=exact)
+        run = ManyRun(PATIENCE, sample_after(limits.max_block), limits.linger, exact=exact, again=again)
         held = HeldLoop(many, _HELD_S)
 
         def overdue() -> bool:
@@ -87,9 +112,12 @@ class Flights:
         """What can be sent again, to a new run of the app: a request that may change something is sent once."""
         self._restarts += 1
         culprit = many.flight_of(many.culprit)
+        guilty = next((result for result, flight in left if flight is culprit), None)
         again: Pairs = []
         for result, flight in left:
-            if flight is culprit:
+            if flight.second and not result.measured_cold:
+                continue  # its first request is among these, and brings it about again
+            if result is guilty:
                 result.mistake = self._sentence(flight, error)
                 result.leave_out("failed", "it took the app's event loop")
             elif culprit is None or self._restarts > _MOST_RESTARTS:
@@ -98,7 +126,7 @@ class Flights:
             elif flight.begun and flight.request.method not in SAFE:
                 result.leave_out("failed", "another request took the app's event loop meanwhile")
             else:
-                again.append((result, Flight(flight.request)))
+                again.append((result, Flight(flight.request, second=flight.second)))
         return again
 
     def _sentence(self, flight: Flight, error: LoopBlocked | LoopEnded) -> str:
@@ -106,6 +134,28 @@ class Flights:
         if isinstance(error, LoopEnded):
             return f"{request} ended the event loop with {error}"
         return inconclusive.loop_not_returned(request, _HELD_S, self._apps.user_frame(self._app, error.frames))
+
+
+class _Following:
+    """Which flight follows one that is over: the same request a second time, where `again` says so."""
+
+    def __init__(self, pairs: Pairs, many: Many, again: Again) -> None:
+        """`pairs`: all of the run; those that follow are added."""
+        self._pairs = pairs
+        self._results = {flight: result for result, flight in pairs}
+        self._many = many
+        self._again = again
+
+    def __call__(self, flight: Flight) -> Flight | None:
+        """On the loop's thread."""
+        if flight.second:
+            return None
+        segments = self._many.segments_of(flight)
+        if not self._again.is_sent_again(flight, segments):
+            return None
+        second = Flight(flight.request, second=True, holds=self._again.holds(segments))
+        self._pairs.append((self._results[flight], second))
+        return second
 
 
 def _of_unknown(error: LoopBlocked | LoopEnded) -> str:

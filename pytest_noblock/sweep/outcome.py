@@ -32,10 +32,14 @@ class RouteResult:
     """The same of a run of the suspects, with counters at every user line."""
     suspect: bool = False
     """Whether it is checked alone, too."""
+    was_suspect: bool = False
+    """Whether it was one by its first request, which the second one settles."""
     in_steps: bool = False
     """Whether it is one for what its own steps show."""
     alone: bool = False
     """Whether only a whole check of its own can tell: what the run showed is not recorded in its steps."""
+    in_doubt: bool = False
+    """Whether it is one only until a run with fewer others has shown nothing."""
     to_learn: bool = False
     """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
     ran: bool = False

@@ -1,6 +1,6 @@
 """What each round of a sweep says of its routes: it is put into their results."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_noblock.checks import unanswered
 from pytest_noblock.engine.frameworks.http_client import httpx
@@ -8,13 +8,16 @@ from pytest_noblock.engine.many.flights import Flight, Many
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.sweep import flights, suspects
 from pytest_noblock.sweep.answers import Answer, answer_of, unfinished
 from pytest_noblock.sweep.flights import Pairs
 from pytest_noblock.sweep.hints import hint
 from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.reasons import reason_of
 from pytest_noblock.sweep.route import Route
 from pytest_noblock.sweep.shadowed import answered_instead
+from pytest_noblock.sweep.suspects import Seen
 
 Found = list[tuple[RouteResult, Observation]]
 
@@ -32,35 +35,93 @@ class Rounds:
 
     def cold(self, pairs: Pairs, many: Many, observation: Observation) -> None:
         """The first round: which routes are through, and which are sent a second time, warm."""
-        found = self._answered(pairs, observation)
-        for result, mine in found:
-            result.first = suspects.warmed(mine)
-        self._mark(found, many, observation)
-        for result, mine in found:
-            if not result.ran and self._needs_second(result, mine):
-                result.first, result.cold = None, mine
-                result.suspect = result.in_steps = result.alone = False
-            result.ran = result.first is not None or result.to_learn
+        self._cold(pairs, self._seen(many, observation), observation)
 
     def warm(self, pairs: Pairs, many: Many, observation: Observation) -> None:
         """The measured round: the second one, or the only one of what is sent once."""
+        self._warm(pairs, self._seen(many, observation), observation)
+
+    def both(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+        """The two in one run. What a first request may have done to a second one, a later round has to show again."""
+        seen = self._seen(many, observation)
+        first = [(result, flight) for result, flight in pairs if not flight.second]
+        self._cold(first, seen, observation)
+        doubtful = suspects.beside_first(seen, observation, _owners(first))
+        second = []
+        for result, flight in pairs:
+            if not flight.second:
+                continue
+            if result.measured_cold and doubtful.isdisjoint(each.number for each in flight.exchanges):
+                second.append((result, flight))
+            else:
+                result.requests += len(flight.exchanges)
+        self._warm(second, seen, observation)
+
+    def is_sent_again(self, flight: Flight, segments: Sequence[Segment]) -> bool:
+        """Whether a first request needs a second one, by what is known once it is over; see `_needs_second`.
+
+        `segments`: those of its own steps.
+        """
+        if flight.unfinished or flight.response is None or reason_of(flight.response.status_code) is not None:
+            return False
+        return self.holds(segments) or not suspects.waited(segments)
+
+    def holds(self, segments: Sequence[Segment]) -> bool:
+        """Whether a request computes so long that it should go while others wait anyway."""
+        return any(each.cpu >= self._limits.max_block for each in segments)
+
+    def _seen(self, many: Many, observation: Observation) -> Seen:
+        seen = suspects.of_run(observation, self._limits, many.steps)
+        return seen._replace(beside=seen.beside | {each.number for each in many.hogs})
+
+    def _doubt(self, found: Found, observation: Observation) -> None:
+        """Once the suspects among these are marked: of them a whole check tells, as too little may be recorded."""
+        doubtful = suspects.in_doubt(observation, self._limits)
+        for number, result in _results_by_exchange(found):
+            if number in doubtful:
+                result.in_doubt = not result.suspect
+                result.suspect = result.alone = True
+
+    def _cold(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
+        found = self._answered(pairs, observation)
+        for result, mine in found:
+            result.first = suspects.warmed(mine)
+        _mark(found, seen)
+        self._doubt(found, observation)
+        for result, mine in found:
+            if not result.ran and self._needs_second(result, mine):
+                result.first, result.cold = None, mine
+                result.was_suspect = result.suspect
+                result.suspect = result.in_steps = result.alone = result.in_doubt = False
+            result.ran = result.first is not None or result.to_learn
+
+    def _warm(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
         found = self._answered(pairs, observation)
         for result, mine in found:
             result.first = mine if result.cold is not None else suspects.warmed(mine)
             result.ran = True
-        self._mark(found, many, observation)
+        _mark(found, seen)
+        self._doubt(found, observation)
 
     def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
         """The suspects with counters: only the observation counts, the answer is known."""
+        uncounted = suspects.uncounted(observation)
         for place, mine in suspects.of_each(observation, _owners(pairs)).items():
-            pairs[place][0].exact = mine
-            pairs[place][0].requests += len(mine.exchanges)
+            result = pairs[place][0]
+            result.requests += len(mine.exchanges)
+            if result.in_doubt:
+                result.in_doubt = False
+                result.suspect = result.alone = bool(suspects.of_steps(mine, self._limits))
+            elif uncounted.isdisjoint(each.number for each in mine.exchanges):
+                result.exact = mine
 
     def may_be_counted(self, result: RouteResult) -> bool:
         """Whether counters at every line tell where it holds the loop, among others.
 
         What computes is sent again alone: the counters of a run give up in a hot loop, and would then count no other.
         """
+        if result.in_doubt:
+            return not result.to_learn and not result.mistake
         if not result.in_steps or result.to_learn or result.alone or result.mistake or result.first is None:
             return False
         return not suspects.computed(result.first, self._limits)
@@ -70,22 +131,11 @@ class Rounds:
         for each in results:
             if each.measured_cold and each.cold is not None:
                 each.first, each.cold, each.ran = suspects.warmed(each.cold), None, True
-                each.suspect = bool(suspects.of_steps(each.first, self._limits))
+                each.suspect = each.was_suspect or bool(suspects.of_steps(each.first, self._limits))
 
     def _needs_second(self, result: RouteResult, mine: Observation) -> bool:
         """A request that computed may have done what a process does once. One that slept is sent again alone."""
         return not result.in_steps or result.alone or suspects.computed(mine, self._limits)
-
-    def _mark(self, found: Found, many: Many, observation: Observation) -> None:
-        """Marks the suspects among these."""
-        owners = dict(_results_by_exchange(found))
-        seen = suspects.of_run(observation, self._limits, many.steps)
-        for number in seen.in_steps & owners.keys():
-            owners[number].suspect = owners[number].in_steps = True
-        for number in seen.keepers & owners.keys():
-            owners[number].suspect = True
-        for number in (seen.beside | {each.number for each in many.hogs}) & owners.keys():
-            owners[number].suspect = owners[number].alone = True
 
     def _answered(self, pairs: Pairs, observation: Observation) -> Found:
         """Puts into each result what its answer says, and gives what is recorded of it alone."""
@@ -114,6 +164,17 @@ class Rounds:
             return Answer("not-found", f"{other} takes its requests: declare the route before that one")
         answer = answer_of(exchanges[-1], self._relative)
         return answer if answer.reason is None else _with_hint(answer, route, exchanges[-1], flight.response)
+
+
+def _mark(found: Found, seen: Seen) -> None:
+    """Marks the suspects among these."""
+    owners = dict(_results_by_exchange(found))
+    for number in seen.in_steps & owners.keys():
+        owners[number].suspect = owners[number].in_steps = True
+    for number in seen.keepers & owners.keys():
+        owners[number].suspect = True
+    for number in seen.beside & owners.keys():
+        owners[number].suspect = owners[number].alone = True
 
 
 def _with_hint(answer: Answer, route: Route, exchange: Exchange, response: httpx.Response | None) -> Answer:

@@ -15,6 +15,7 @@ from pytest_noblock.checks.plan import SAFE, Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.frameworks.http_client import httpx
+from pytest_noblock.engine.many.flights import AT_ONCE
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.judge import capacity
@@ -22,7 +23,7 @@ from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.sweep import suspects
-from pytest_noblock.sweep.flights import Flights, Judge, Pairs, flight_of
+from pytest_noblock.sweep.flights import Again, Flights, Judge, Pairs, flight_of
 from pytest_noblock.sweep.harvest import levels
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.rounds import Rounds
@@ -74,21 +75,43 @@ class Sweep:
 
     def _send_safe(self, safe: Sequence[RouteResult], user: MakesRequests) -> None:
         """Each once, where ids come from the answers of others after those; then all that need it, warm."""
-        for some in _in_rounds(safe):
-            pairs = _pairs(some, user)
-            self._fly(pairs, self._rounds.cold, user)
-            for result, flight in pairs:
-                if result.reason is None and flight.response is not None:
-                    user.learn(result, flight.response)
-        warm = [each for each in safe if each.measured_cold]
-        self._everything += len(warm) - len(safe)
+        seconds = 0
+        left = list(_in_rounds(safe))
+        while left:
+            some = left.pop(0)
+            seconds = self._send_first(_pairs(some, user), [] if left else _waiting(safe), user)
+        warm = _waiting(safe)
+        self._everything += seconds + len(warm) - len(safe)
         self._fly(_again(warm), self._rounds.warm, user)
         exactly = [each for each in safe if self._rounds.may_be_counted(each)]
         self._everything += len(exactly)
         self._fly(_again(exactly), self._rounds.exact, user, exact=True)
 
-    def _fly(self, pairs: Pairs, judge: Judge, user: MakesRequests, *, exact: bool = False) -> None:
-        self._flights.fly(pairs, judge, lambda over: user.progress(over, self._everything), exact=exact)
+    def _send_first(self, pairs: Pairs, waiting: Sequence[RouteResult], user: MakesRequests) -> int:
+        """Sends first requests. Returns how many second ones went with them.
+
+        `waiting`: who waits for a second one. Where all are more than may be under way at once, the second ones follow
+        in the same run: else the slowest of the first ones would keep nearly all of the others waiting.
+        """
+        crowd = len(pairs) + len(waiting) > AT_ONCE
+        also = [(each, flight_of(each, second=True)) for each in waiting] if crowd else []
+        if crowd:
+            sent = self._fly([*pairs, *also], self._rounds.both, user, again=self._rounds)
+        else:
+            sent = self._fly(pairs, self._rounds.cold, user)
+        for result, flight in pairs:
+            if result.reason is None and flight.response is not None:
+                user.learn(result, flight.response)
+        return sent - len(pairs)
+
+    def _fly(
+        self, pairs: Pairs, judge: Judge, user: MakesRequests, *, exact: bool = False, again: Again | None = None
+    ) -> int:
+        progress = partial(self._progress, user)
+        return self._flights.fly(pairs, judge, progress, exact=exact, again=again)
+
+    def _progress(self, user: MakesRequests, over: int) -> None:
+        user.progress(over, self._everything)
 
     def check(self, id: str, result: RouteResult) -> Check:
         """The Check of a route that was sent; a suspect is sent again, alone."""
@@ -144,6 +167,11 @@ def _pairs(results: Sequence[RouteResult], user: MakesRequests) -> Pairs:
     for each in results:
         each.sent = user.request_of(each)
     return _again([each for each in results if each.sent is not None])
+
+
+def _waiting(results: Sequence[RouteResult]) -> list[RouteResult]:
+    """Those that wait for their second request."""
+    return [each for each in results if each.measured_cold]
 
 
 def _again(results: Sequence[RouteResult]) -> Pairs:

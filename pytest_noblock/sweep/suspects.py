@@ -4,15 +4,18 @@ A stall in a step has one owner. What happens beside the steps may be another's:
 suspect, and its own check tells.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
-from pytest_noblock.judge.stalls import breaking, stalls
-from pytest_noblock.model.limits import Limits
+from pytest_noblock.judge.stalls import breaking, slept, stalls
+from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
+from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 T = TypeVar("T")
 
@@ -40,6 +43,43 @@ def of_run(observation: Observation, limits: Limits, steps: Sequence[tuple[int, 
     kept = {number for each in broken if each.kind == "gil" for number in _who_kept_gil(each, observation)}
     by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
     return Seen(_of_steps(found, observation, limits), keepers, (kept - keepers) | by_app)
+
+
+def beside_first(seen: Seen, observation: Observation, first: Container[int]) -> set[int]:
+    """Which of those beside were under way with one of the `first` requests, which do what a process does once.
+
+    What the process does once, as to import in a thread, may be all that there was.
+    """
+    over = [each.over_at for each in observation.exchanges if each.number in first]
+    last = max((math.inf if at is None else at for at in over), default=0)
+    sure = seen.in_steps | seen.keepers
+    return {each.number for each in observation.exchanges if each.sent < last} & seen.beside - sure
+
+
+def waited(segments: Sequence[Segment]) -> bool:
+    """Whether a request's own steps slept, or may have used a connection."""
+    return any(each.round_trips or each.doubtful_trips or slept(each) >= NOTE_NS for each in segments)
+
+
+def in_doubt(observation: Observation, limits: Limits) -> set[int]:
+    """Those with a step that waited for the GIL for too long, while a thread of another request kept it.
+
+    The step may have slept as well: then a run without that thread shows it. Its sleep may be 0 by then, as all of the
+    wait has been taken off; that it woke every `SWITCH_INTERVAL_NS` tells.
+    """
+    waiting = (
+        each
+        for each in observation.segments
+        if each.switches is not None
+        and max(each.asleep, each.switches * SWITCH_INTERVAL_NS) >= limits.max_block <= each.others_cpu
+    )
+    return {each.exchange for each in waiting if slept(each) < limits.max_block}
+
+
+def uncounted(observation: Observation) -> set[int]:
+    """Those that ran on after the counters of the run had given up."""
+    gave_up = min((each.ended for each in observation.segments if not each.counted), default=math.inf)
+    return {each.exchange for each in observation.segments if each.began >= gave_up}
 
 
 def of_steps(observation: Observation, limits: Limits) -> set[int]:

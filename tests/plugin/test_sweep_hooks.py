@@ -1,5 +1,6 @@
 """The hooks of a conftest.py, and apps that cannot be swept: each has its own sentence, and the run is not green."""
 
+import gc
 import re
 import textwrap
 
@@ -294,3 +295,70 @@ def test_what_the_sweep_cannot_see_is_said(pytester):
         "The pages of the framework itself are left out"
         in pytester.runpytest("--noblock-sweep=twice:app", "-v").stdout.str()
     )
+
+
+def test_full_collections_are_put_off_while_routes_run_and_for_no_other_test(pytester):
+    pytester.makepyfile(
+        app="""
+            import gc
+            from fastapi import FastAPI
+            app, seen = FastAPI(), []
+
+            @app.get("/seen")
+            def see():
+                seen.append(gc.get_threshold())
+        """,
+        conftest="""
+            import pytest
+
+            @pytest.hookimpl(trylast=True)
+            def pytest_collection_modifyitems(items):
+                items.sort(key=lambda item: not item.nodeid.startswith("noblock::"))
+        """,
+        test_after="""
+            import gc
+            import app
+
+            BEFORE = gc.get_threshold()
+
+            def test_after_the_routes():
+                assert app.seen and all(seldom > BEFORE[2] for _young, _middle, seldom in app.seen)
+                assert gc.get_threshold() == BEFORE
+        """,
+    )
+    before = gc.get_threshold()
+    result = pytester.runpytest("--noblock-sweep=app:app", "test_after.py", "-p", "no:randomly")
+    result.assert_outcomes(passed=2)
+    assert gc.get_threshold() == before
+
+
+def test_a_sleep_that_the_thread_of_another_route_hides_by_keeping_the_gil_is_found_without_it(pytester):
+    pytester.makepyfile(
+        app="""
+            import asyncio, re, subprocess, sys, threading
+            from fastapi import FastAPI
+            app, sleeps_now = FastAPI(), threading.Event()
+
+            @app.get("/keeps")
+            def keeps():
+                sleeps_now.clear()
+                sleeps_now.wait(0.5)
+                re.match(r"(a+)+$", "a" * 22 + "b")
+
+            @app.get("/hidden")
+            async def hidden():
+                await asyncio.sleep(0.1)
+                sleeps_now.set()
+                subprocess.run(["sleep", "0.1"])  # BAD
+
+            @app.get("/good")
+            async def good():
+                await asyncio.sleep(0.1)
+        """
+    )
+    lines = pytester.path.joinpath("app.py").read_text().splitlines()
+    bad = next(number for number, line in enumerate(lines, 1) if "# BAD" in line)
+    text = pytester.runpytest_subprocess("--noblock-sweep=app:app", "-p", "no:randomly").stdout.str()
+    assert "GET /hidden blocked the event loop" in text
+    assert f"app.py:{bad} in hidden" in text
+    assert "GET /good    passed" in text

@@ -126,3 +126,14 @@ def test_endpoints_that_await_nothing_are_named_six_of_them_shortened():
     *_, last = lines(Swept(checks, 6, 6), {})
     assert last.endswith("GET /0, GET /1, GET /2, GET /3, GET /4 and 1 more")
     assert not any("awaits" in line for line in lines(Swept([of("/a")], 1, 1), {}))
+
+
+def test_the_order_in_which_items_ran_changes_nothing_as_with_xdist():
+    checks = [
+        *(of(f"/{number}", notes=(AWAITS_NOTHING,)) for number in range(6)),
+        *(left_out(f"/{name}/{{{name}}}", "not-found", f"answered 404 by {name}") for name in "abcdef"),
+        left_out("/x", "endless"), left_out("/y", "excluded"),
+    ]  # fmt: skip
+    remedies = {"not-found": "--noblock-param=NAME=VALUE"}
+    told = [list(lines(Swept(each, 14, 14), remedies)) for each in (checks, checks[::-1], checks[5:] + checks[:5])]
+    assert told[0] == told[1] == told[2]

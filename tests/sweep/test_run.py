@@ -1,13 +1,14 @@
 """The rounds of a sweep against a bare ASGI app: who is sent when, who is a suspect, and what ends a route."""
 
 import asyncio
+import sys
 import time
 
 import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
-from pytest_noblock.engine.many.flights import Patience
+from pytest_noblock.engine.many.flights import AT_ONCE, Patience
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.sweep import flights
@@ -22,11 +23,14 @@ class App:
     def __init__(self):
         self.calls = []
         self.cookies = set()
+        self.somebody_came_twice = asyncio.Event()
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
+        if f"{scope['method']} {scope['path']}" in self.calls:
+            self.somebody_came_twice.set()
         self.calls.append(f"{scope['method']} {scope['path']}")
         self.cookies |= {value for name, value in scope["headers"] if name == b"cookie"}
         await receive()
@@ -52,6 +56,11 @@ class App:
                 time.sleep(0.08)
             case "/second" if self.calls.count("GET /second") > 1:
                 time.sleep(0.08)
+            case "/ends" if self.calls.count("GET /ends") > 1:
+                asyncio.get_running_loop().call_soon(sys.exit, 3)
+                await asyncio.sleep(0.05)
+            case "/late" if self.calls.count("GET /late") == 1:
+                await self.somebody_came_twice.wait()
             case "/never":
                 await asyncio.Event().wait()
             case "/missing":
@@ -130,7 +139,7 @@ def test_what_the_first_request_alone_does_is_no_finding(sweep):
     assert any("did not come again" in note or "first" in note for note in check.notes)
 
 
-def test_what_refuses_is_sent_once(sweep, app):
+def test_what_refuses_is_sent_once(sweep, app, patient):
     _sweep, results = sweep("GET /missing", "GET /a")
     assert (results["GET /missing"].reason, results["GET /missing"].words) == ("not-found", "answered 404")
     assert app.calls.count("GET /missing") == 1
@@ -170,3 +179,44 @@ def test_a_route_that_was_left_out_is_not_sent(sweep, app):
     with pytest.raises(RuntimeError, match="was not sent"):
         sweep("GET /b")[0].check("t", result)
     assert "GET /a" not in app.calls
+
+
+@pytest.fixture
+def patient(sweep, monkeypatch):
+    """Among a hundred others, on a busy machine, an answer may take a second."""
+    monkeypatch.setattr(flights, "PATIENCE", Patience())
+
+
+MANY = [f"GET /{number}" for number in range(AT_ONCE)]
+"""With one more they are more than are under way at once."""
+
+
+def test_of_many_routes_none_waits_for_the_slowest_before_it_is_sent_a_second_time(sweep, app, patient):
+    _sweep, results = sweep("GET /late", *MANY)
+    assert all(each.measured for each in results.values())
+    assert {app.calls.count(name) for name in results} == {2}
+    assert sweep.user.told[-1] == (2 * len(results), 2 * len(results))
+
+
+def test_among_many_each_stall_has_its_owner_and_what_refuses_is_sent_once(sweep, app, patient):
+    special = ["GET /sleeps", "GET /first", "GET /second", "GET /missing"]
+    swept = sweep(*special, *MANY)
+    result = swept[1].pop("GET /missing")
+    assert (result.reason, app.calls.count("GET /missing")) == ("not-found", 1)
+    found = outcomes(swept)
+    assert {name for name, outcome in found.items() if outcome != "passed"} == {"GET /sleeps", "GET /second"}
+    assert sweep.user.told[-1][0] == sweep.user.told[-1][1]
+
+
+def test_what_ends_the_loop_when_it_comes_again_is_left_out_and_the_others_are_measured(sweep, patient):
+    _sweep, results = sweep("GET /ends", *MANY)
+    assert "GET /ends ended the event loop with SystemExit" in (results.pop("GET /ends").mistake or "")
+    assert all(each.measured for each in results.values())
+    assert {each.requests for each in results.values()} == {2}  # those of the run that ended do not count
+
+
+def test_many_routes_above_others_come_again_together_with_these(sweep, app, patient):
+    _sweep, results = sweep("GET /a", "GET /late/{id}", *MANY)
+    assert all(each.measured for each in results.values())
+    assert sorted(app.calls)[:3] == ["GET /0", "GET /0", "GET /1"]
+    assert len(app.calls) == 2 * len(results)

@@ -81,3 +81,45 @@ def test_each_request_gets_what_is_its_own():
     assert [each.exchange for each in shared[8].segments] == [2]
     assert [each.exchange for each in shared[8].gaps] == [2]
     assert shared[7].gaps == ()
+
+
+def test_what_a_first_request_may_have_done_beside_a_second_one_is_in_doubt():
+    exchanges = (exchange(1, 0, 100 * MS), exchange(2, 50 * MS, 300 * MS), exchange(3, 150 * MS, 400 * MS))
+    seen = suspects.Seen(in_steps=set(), keepers=set(), beside={1, 2, 3})
+    found = Observation("full", exchanges)
+    assert suspects.beside_first(seen, found, {1}) == {1, 2}
+    assert suspects.beside_first(seen._replace(keepers={2}), found, {1}) == {1}
+    assert suspects.beside_first(seen, found, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "waited"),
+    [
+        (segment(1, cpu=60 * MS), False),
+        (segment(1, asleep=60 * MS), True),
+        (segment(1, asleep=MS // 2), False),
+        (segment(1, doubtful=1), True),
+    ],
+)
+def test_what_slept_or_may_have_used_a_connection_is_known_at_once(one, waited):
+    assert suspects.waited([segment(1), one]) is waited
+
+
+def test_what_runs_after_the_counters_have_given_up_is_not_counted():
+    hot = segment(2, cpu=90 * MS, began=100 * MS)
+    seen = [
+        segment(1, cpu=60 * MS),
+        hot,
+        segment(1, cpu=MS, began=200 * MS),
+        segment(3, asleep=60 * MS, began=300 * MS),
+    ]
+    assert suspects.uncounted(observed(*seen)) == set()
+    assert suspects.uncounted(observed(*[each._replace(counted=each is not hot) for each in seen])) == {1, 3}
+
+
+def test_a_long_wait_for_the_gil_may_hide_a_sleep():
+    waits = segment(1, asleep=300 * MS)._replace(switches=60, others_cpu=290 * MS)
+    assert suspects.of_steps(observed(waits), LIMITS) == set()
+    assert suspects.in_doubt(observed(waits, segment(2, asleep=10 * MS), segment(3)), LIMITS) == {1}
+    assert suspects.in_doubt(observed(waits._replace(ended=waits.began + MS)), LIMITS) == {1}  # taken off already
+    assert suspects.in_doubt(observed(segment(1, asleep=60 * MS)), LIMITS) == set()

@@ -9,7 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["adopted", "httpx"]
+__all__ = ["BUILT", "adopted", "httpx"]
+
+BUILT = ("content", "data", "files", "json", "params", "headers", "cookies", "extensions")
+"""The arguments that httpx reads when it builds a request; the others it reads when it sends one."""
 
 
 def _of_the_project() -> Any:

@@ -1,7 +1,8 @@
 """Many requests that are under way at once: how they are sent, and what came of each."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from pytest_noblock.engine.observe import Request
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Observation
+from pytest_noblock.model.segment import Segment
 
 AT_ONCE = 100
 """Requests under way at once. More would wait for each other's connections to a database, and for the loop."""
@@ -36,8 +38,8 @@ class ManyRun:
     linger: int = 0
     """Ns: how long the run waits for detached work after the last request."""
     at_once: int = AT_ONCE
-    collects: bool = True
-    """Whether the garbage of before is collected first. Later runs of the same app find little."""
+    again: "Callable[[Flight], Flight | None] | None" = None
+    """Asked on the loop's thread once a flight is over, and gives the one that is sent for it now, if any."""
     exact: bool = False
     """With counters at every user line in the place of the watchdog's samples; nothing beside the steps is recorded."""
 
@@ -47,6 +49,10 @@ class Flight:
     """One request to send, and what came of it."""
 
     request: Request
+    second: bool = False
+    """Whether the same request has been answered before."""
+    holds: bool = False
+    """Whether the request is known to hold the loop: it goes before others, which are then under way meanwhile."""
     exchanges: list[LiveExchange] = field(default_factory=list)
     """The calls of the app that it made."""
     response: httpx.Response | None = None
@@ -65,7 +71,8 @@ class Many:
     """What a run of many requests leaves behind, for another thread to look at meanwhile."""
 
     def __init__(self, flights: Sequence[Flight]) -> None:
-        self.flights = flights
+        self.flights = list(flights)
+        """Those to be sent; one may bring about another."""
         self.metering: Metering | None = None
         self.observation: Observation | None = None
         """What is recorded: of a run that was interrupted, what was over by then."""
@@ -77,6 +84,9 @@ class Many:
         """Who ended the loop, or took it; set by whoever found that out."""
         self.hogs: set[LiveExchange] = set()
         """Requests that had more threads of a pool at once than the pool has when no sweep widens it."""
+        self._segments: defaultdict[int, list[Segment]] = defaultdict(list)
+        """By exchange, as far as somebody has asked for them."""
+        self._read = 0
 
     @property
     def over(self) -> int:
@@ -89,6 +99,14 @@ class Many:
         if steps is None or not steps.runs_since or now() - steps.runs_since < seconds * 1e9:
             return None
         return steps.owner
+
+    def segments_of(self, flight: Flight) -> tuple[Segment, ...]:
+        """What is recorded by now, without samples. On the loop's thread."""
+        recorded = self.metering.steps.segments if self.metering is not None else []
+        for segment, _step in recorded[self._read :]:
+            self._segments[segment.exchange].append(segment)
+        self._read = len(recorded)
+        return tuple(segment for each in flight.exchanges for segment in self._segments[each.number])
 
     def flight_of(self, record: LiveExchange | None) -> Flight | None:
         """The flight that the exchange is of."""

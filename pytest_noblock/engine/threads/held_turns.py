@@ -66,8 +66,8 @@ class HeldTurns:
         self._held: dict[int, _Held] = {}
         """By number of the turn: the longest that was seen of it."""
 
-    def look(self, under_way: Sequence["UnderWay"]) -> None:
-        """The watchdog is awake, while these requests are under way."""
+    def look(self, under_way: Sequence["UnderWay"]) -> bool:
+        """The watchdog is awake, while these requests are under way; returns whether a turn may be held."""
         running: dict[int, _Look] = {}
         for ident in {each.ident for each in under_way}:
             thread = self._thread_of(ident)
@@ -79,6 +79,7 @@ class HeldTurns:
                 running[thread.turn] = first
                 self._note(thread, first, frames, next(each for each in under_way if each.ident == ident))
         self._first = running
+        return bool(running)
 
     def _note(self, thread: LoopThread, first: _Look, frames: list[RawFrame], request: "UnderWay") -> None:
         ns = now() - first.at - (_queued(thread.native) - first.queued)

@@ -116,9 +116,12 @@ class WatchedGaps:
         """At its last wake. The first wait may end after several steps have begun, and marked anew."""
         self._gaps: list[_RawGap] = []
         self._under_way: set[int] = set()
+        self._over: list[UnderWay] = []
+        """Those that are over, and whose last turn goes on."""
         self._wakes = 0
-        self.also: list[Callable[[Sequence[UnderWay]], None]] = []
-        """Called at each wake as well, with the requests under way."""
+        self.also: list[Callable[[Sequence[UnderWay]], object]] = []
+        """Called at each wake as well, with the requests under way; with those that are just over where none is. A true
+        answer asks for another wake."""
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""
@@ -158,12 +161,18 @@ class WatchedGaps:
         if under_way != self._under_way:
             self._under_way, self._wakes = under_way, 0
         self._wakes += 1
-        if not under_way:
-            return 0
+        goes_on, seen = False, requests or self._over or self._just_over(moment)
         for look in self.also:
             with suppress(Exception):  # as in `woke`
-                look(requests)
+                goes_on |= bool(look(seen))
+        self._over = seen if goes_on and not under_way else []
+        if not under_way:
+            return self._after if goes_on else 0
         return self._after if self._wakes <= _OFTEN else 2 * self._after
+
+    def _just_over(self, moment: int) -> list[UnderWay]:
+        """The turn in which a request ended may go on: the loop lets go of what the request leaves, as a result."""
+        return [each for each in self._open if not each.over_by(moment - 2 * self._after)]
 
     def _marks_before(self, due: int) -> Marks | None:
         """The last ones that were made by then (ns)."""
