@@ -12,6 +12,8 @@ from pytest_noblock.calls.sources import (
     statements_of_module,
 )
 
+_BINDING = ("staticmethod", "classmethod")
+"""Decorators that take a coroutine function as any other."""
 AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
@@ -32,6 +34,12 @@ def called_at(file: str, line: int, name: str) -> str | None:
 def is_called_at(file: str, line: int, name: str) -> bool:
     """Whether a call of this name is written on the line: of a function, or of a method."""
     return any((_dotted(each.func) or "").rpartition(".")[2] == name for each in _calls_on(file, line))
+
+
+def is_decorated(file: str, line: int, function: str) -> bool:
+    """Whether the innermost function of this name around the line has a decorator that knows nothing of coroutines."""
+    found = next((each for each in functions_at(file, line) if each.name == function), None)
+    return found is not None and any(_dotted(each) not in _BINDING for each in found.decorator_list)
 
 
 def is_read_at(file: str, line: int, name: str) -> bool:

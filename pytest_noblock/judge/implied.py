@@ -43,10 +43,11 @@ def implied(out: Sequence[Frame], caller: int, *, is_thing: bool = False) -> tup
     modules = {frame.module for frame in passed}
     if modules == {"weakref"}:
         return "finalizer", thing
-    if passed:
-        by_with = passed[0].module == "contextlib" and passed[0].function in _ENTERED
-        return ("context manager" if by_with else None), thing
-    return _direct(thing, out[caller]), thing
+    if not passed:
+        return _direct(thing, out[caller]), thing
+    if passed[0].module == "contextlib" and passed[0].function in _ENTERED:
+        return "context manager", thing
+    return ("operator" if is_special(passed[0]) else None), thing  # functools.cached_property.__get__
 
 
 def _direct(thing: Frame, caller: Frame) -> Implied | None:
@@ -66,7 +67,10 @@ def callee_of(caller: Frame, callee: Frame) -> str | None:
     """What the caller's line calls, as it is written there: of `D.__init__` that is `D`."""
     owner = (callee.qualname or "").split(".")[-2:-1]
     name = owner[0] if callee.function in ("__init__", "__new__") and owner else callee.function
-    return written.called_at(caller.file, caller.line, name)
+    found = written.called_at(caller.file, caller.line, name)
+    if callee.form == "generator" and (found or "").rpartition(".")[2] != name:
+        return None  # the line goes on with a generator that another line made: `next(items)`, `items.close()`
+    return found
 
 
 def between(out: Sequence[Frame]) -> tuple[str, ...] | None:
@@ -91,6 +95,9 @@ def _may_become_async(out: Sequence[Frame]) -> bool:
 
 
 def _is_written(thing: Frame, caller: Frame) -> bool:
+    """Whether the caller calls it by its name, and no decorator has it: `lru_cache` would keep a used coroutine."""
+    if written.is_decorated(thing.file, thing.line, thing.function):
+        return False
     return thing.function == "__call__" or written.is_called_at(caller.file, caller.line, thing.function)
 
 

@@ -123,6 +123,9 @@ def _never_awaited(remedy: Remedy, where: Where) -> Iterator[str]:
 
 
 def _called_back(remedy: Remedy, where: Where) -> Iterator[str]:
+    if where.role == "library callback" and where.library is None:
+        yield _out_of_model(remedy, where)
+        return
     if where.role == "library callback":
         yield f"an async def in the place of {named(where.thing)}, if {where.library} awaits one"
         yield f"{_started(remedy)}, if {where.library} needs no value of it"

@@ -11,6 +11,7 @@ from pytest_noblock.calls.written import (
     called_at,
     imports,
     is_called_at,
+    is_decorated,
     is_read_at,
 )
 
@@ -105,6 +106,11 @@ def test_what_a_line_calls_reads_and_imports(file: str) -> None:
     assert [is_read_at(file, 37, name) for name in ("load", "total")] == [False, True]
     assert not is_read_at(file, 36, "total")
     assert [imports(file, line) for line in (36, 37)] == [True, False]
+    assert [is_decorated(file, *each) for each in ((28, "decorated"), (32, "chained"), (5, "nobody"))] == [
+        True,
+        False,
+        False,
+    ]
     assert [block_awaits(file, line) for line in (38, 40)] == [True, False]
 
 

@@ -59,10 +59,21 @@ async def logs():
 
 async def imports():
     import slow
+
+@functools.lru_cache
+def kept():
+    time.sleep(1)
+
+async def asks():
+    return kept()
+
+async def goes_on():
+    items.close()
 """
 LINES = {"thing": 3, "awaiting": 7, "outer": 10, "helper": 13, "Query.price": 10}
 LINES |= {"drops": 16, "enters": 19, "enters_and_awaits": 23, "waits": 27, "loops": 30, "reads": 34, "dumps": 37}
-LINES |= {"sorts": 40, "logs": 43, "imports": 46}
+LINES |= {"sorts": 40, "logs": 43, "imports": 46, "kept": 50, "asks": 53}
+LINES |= {"goes_on": 56}
 SLEEP = "await asyncio.sleep(...)"
 EXECUTOR = "asyncio.get_running_loop().run_in_executor(None, time.sleep, ...)"
 TASK = f"asyncio.create_task(...) of an async def with {SLEEP}"
@@ -317,6 +328,16 @@ def plain(name: str) -> str:
             "Basket.total < async dumps",
             "await asyncio.to_thread(...) around what calls `Basket.total` at app.py:37" + plain("dumps"),
         ),
+        (
+            "Basket.total < functools:__get__ < async dumps",
+            "await asyncio.to_thread(...) around what calls `Basket.total` at app.py:37" + plain("dumps"),
+        ),
+        ("kept < async asks", "await asyncio.to_thread(kept, ...) at app.py:53" + plain("asks")),
+        (
+            "gen rows < async goes_on",
+            "await asyncio.to_thread(next, items, None) for each item at app.py:56, with items = the generator"
+            + plain("goes_on"),
+        ),
         ("helper < async sorts", "await asyncio.to_thread(sorted, ...) at app.py:40" + plain("sorts")),
         (
             "Row.__str__ < logging:getMessage < logging:error < async logs",
@@ -342,6 +363,10 @@ def test_what_no_written_call_runs_is_moved_another_way(file: str, spec: str, te
         (
             "D.__del__ < asyncio.events:_run",
             f"an async def aclose with {SLEEP} in the place of `D.__del__`, awaited before the object goes",
+        ),
+        (
+            "gen held < contextlib:__enter__ < contextlib:inner < fastapi.routing:run_endpoint_function",
+            f"take it out of the callback `held`: in the endpoint `report` write {SLEEP}",
         ),
         ("Row.__str__ < cache:put < asyncio.events:_run", "take it out of `Row.__str__`, which nobody can await"),
         (
