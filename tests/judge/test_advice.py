@@ -493,3 +493,11 @@ def test_gzip_is_answered_for_any_starlette():
     text = replacement("starlette.middleware.gzip.GZipResponder", "cpu", by_framework=True)
     smaller = "or a smaller thread_minimum_size of GZipMiddleware, which takes what is as large to a thread"
     assert text.endswith(f"{smaller} (Starlette 1.10 has it: 128 KiB; the pieces of a FileResponse have 64)")
+
+
+def test_what_a_thread_has_the_loop_call_is_answered_though_no_line_was_seen():
+    """A plain `def` awaits nothing: `anyio.from_thread.run_sync(urllib.request.urlopen, URL)`."""
+    place = Where(role="call from a thread", endpoint="report")
+    text = replacement("urllib.request.urlopen", "sync-network", where=place, by_framework=True)
+    assert text.startswith("urllib.request.urlopen in the thread itself, without anyio.from_thread.run_sync")
+    assert "await " not in text
