@@ -62,6 +62,7 @@ async def test_async(method, path, body):
 """
 
 
+@pytest.mark.one_python
 def test_who_handles_a_body_piece_by_piece_is_green_and_who_handles_all_of_it_is_red(pytester):
     pytester.makepyfile(shop=APP, test_it=TESTS)
     result, checks = watch(pytester)
