@@ -1,5 +1,7 @@
 """A long body comes in pieces from a server: whoever handles each at once holds the loop for one piece alone."""
 
+import pytest
+
 from tests.plugin.three_clients import lines, watch
 
 APP = """
