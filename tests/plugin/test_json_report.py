@@ -107,6 +107,7 @@ def without_times(document: dict) -> list[tuple]:
     ]
 
 
+@pytest.mark.one_python
 def test_two_workers_write_one_report_and_the_same(reported):
     pytest.importorskip("xdist")
     assert without_times(reported(TESTS, "-n2")) == without_times(reported(TESTS, "-p", "no:xdist"))
@@ -126,6 +127,7 @@ def test_a_test_that_is_run_again_is_reported_once(reported):
     assert len(document["checks"]) == 1
 
 
+@pytest.mark.one_python
 def test_a_worker_that_crashes_takes_only_its_own_tests(reported):
     pytest.importorskip("xdist")
     document = reported(

@@ -263,6 +263,7 @@ def told(pytester):
     return told
 
 
+@pytest.mark.one_python
 def test_a_mocked_call_is_a_note(told):
     result, checks = told(list(BLOCKING))
 
@@ -274,6 +275,7 @@ def test_a_mocked_call_is_a_note(told):
             assert f"{kind}, {call} at shop.py:{line}: known blocking call, answered by a mock" in notes
 
 
+@pytest.mark.one_python
 def test_a_mocked_call_fails_where_it_must(told):
     result, checks = told(list(BLOCKING), "noblock_known_calls = fail")
 
@@ -429,6 +431,7 @@ def test_a_call_may_be_accepted(told, pytester):
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.one_python
 def test_what_the_test_puts_in_the_place_of_a_client_stays_until_its_end(pytester):
     pytester.makepyfile("""
         import pytest

@@ -136,6 +136,7 @@ def _served(pytester: pytest.Pytester, *options: str) -> tuple[dict[str, float],
     ]
 
 
+@pytest.mark.one_python
 def test_what_one_worker_serves_counts_threads_and_the_gil(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(app=SERVED)
     rates, routes = _served(pytester, "-n2")

@@ -1,5 +1,7 @@
 """A long body comes in pieces from a server: whoever handles each at once holds the loop for one piece alone."""
 
+import pytest
+
 from tests.plugin.three_clients import lines, watch
 
 APP = """
@@ -62,6 +64,7 @@ async def test_async(method, path, body):
 """
 
 
+@pytest.mark.one_python
 def test_who_handles_a_body_piece_by_piece_is_green_and_who_handles_all_of_it_is_red(pytester):
     pytester.makepyfile(shop=APP, test_it=TESTS)
     result, checks = watch(pytester)
