@@ -3,16 +3,16 @@
 import asyncio
 import contextvars
 import gc
-import inspect
 import itertools
 import sys
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import CodeType, FunctionType, TracebackType
-from typing import Any, NamedTuple, TypedDict, TypeGuard, TypeVar, Unpack
+from types import CodeType, TracebackType
+from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
+from pytest_noblock.engine.endpoints import EndpointCode, code_of, dotted, route_in, template_of, undecorated
 from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
@@ -92,10 +92,6 @@ class Remains(NamedTuple):
     """The code of that function; None where it is written in C."""
     apps: tuple[CodeType, ...]
     """Where no such function is known: the code of the apps, from the outermost middleware in."""
-
-
-EndpointCode = tuple[CodeType, dict[str, object]]
-"""The code of an endpoint, without its decorators, and the globals of its module."""
 
 
 class Refusal(NamedTuple):
@@ -197,7 +193,7 @@ class LiveExchange:
         """The whole path template, that of the mounts included, where the framework left it in the scope."""
         if self.remains is not None:
             return self.remains.route
-        path = template_of(_route_in(self.scope))
+        path = template_of(route_in(self.scope))
         return self.mounted + path if path is not None and self.mounted else path
 
     @property
@@ -287,67 +283,6 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     # the first context among the referents is the task's own
     context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
     return context.get(CURRENT) if context is not None else None
-
-
-def is_plain(function: object) -> TypeGuard[FunctionType]:
-    """Whether it is a function that decorates no other, as most endpoints are: then nothing need be looked for."""
-    return type(function) is FunctionType and "__wrapped__" not in function.__dict__
-
-
-def undecorated(function: Any) -> Any:
-    """`inspect.unwrap`, of any object: one that answers whatever it is asked for seems to be decorated without end."""
-    if is_plain(function):
-        return function
-    try:
-        return inspect.unwrap(function)
-    except Exception:  # noqa: BLE001  # a `__getattr__` of the user's
-        return function
-
-
-def code_of(function: object) -> CodeType | None:
-    """The function's code; None where it has none."""
-    if type(function) is FunctionType:
-        return function.__code__
-    try:
-        code = getattr(function, "__code__", None)
-    except Exception:  # noqa: BLE001  # as above
-        return None
-    return code if isinstance(code, CodeType) else None
-
-
-def _route_in(scope: Scope) -> object:
-    """The route that the framework left; of a router that FastAPI has included, the one that has the whole path.
-
-    FastAPI (0.137 to 0.165) leaves it in `fastapi` as `effective_route_context`; without it the prefix is lost.
-    """
-    route = scope.get("route")
-    fastapi = scope.get("fastapi")
-    context = fastapi.get("effective_route_context") if type(fastapi) is dict else None
-    return context if context is not None and getattr(context, "original_route", None) is route else route
-
-
-def template_of(route: object) -> str | None:
-    """`/users/{user_id}`, without convertors. A framework may leave any object in the scope: only text is taken."""
-    try:
-        path = getattr(route, "path_format", None) or getattr(route, "path", None)
-    except Exception:  # noqa: BLE001  # a property of the user's
-        return None
-    return path if isinstance(path, str) else None
-
-
-def dotted(endpoint: object) -> str | None:
-    """`module.qualname` of an endpoint, also of an object that is called."""
-    if endpoint is None:
-        return None
-    if type(endpoint) is FunctionType:
-        return f"{endpoint.__module__}.{endpoint.__qualname__}"
-    try:
-        module, name = getattr(endpoint, "__module__", "?"), getattr(endpoint, "__qualname__", None)
-    except Exception:  # noqa: BLE001  # a `__getattr__` of the user's
-        module = name = None
-    if not isinstance(name, str):
-        module, name = type(endpoint).__module__, type(endpoint).__qualname__
-    return f"{module}.{name}"
 
 
 def _reference(thing: object) -> Callable[[], object] | None:

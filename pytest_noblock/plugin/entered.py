@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from functools import cached_property
 
-from pytest_noblock.engine.exchange import dotted
+from pytest_noblock.engine.endpoints import dotted
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.frameworks.shown_routes import routes_key
 from pytest_noblock.engine.guard import noted

@@ -6,7 +6,7 @@ import inspect
 from types import CodeType
 from typing import Any
 
-from pytest_noblock.engine.exchange import code_of, undecorated
+from pytest_noblock.engine.endpoints import code_of, undecorated
 
 _NAMES = ("GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH")
 _AWAITS = {dis.opmap[name] for name in _NAMES if name in dis.opmap}

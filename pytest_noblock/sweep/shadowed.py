@@ -1,6 +1,6 @@
 """Did the route itself answer? Another one, declared before it, may take all of its requests."""
 
-from pytest_noblock.engine.exchange import dotted
+from pytest_noblock.engine.endpoints import dotted
 from pytest_noblock.model.observation import Exchange
 from pytest_noblock.sweep.route import Route
 

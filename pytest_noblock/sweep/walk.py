@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from pytest_noblock.engine.exchange import dotted
+from pytest_noblock.engine.endpoints import dotted
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute
 from pytest_noblock.model import shown

@@ -13,7 +13,8 @@ from typing import Any
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from pytest_noblock.engine import errors
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message, ToldTask, code_of
+from pytest_noblock.engine.endpoints import code_of
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message, ToldTask
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, attribute

@@ -10,7 +10,8 @@ import sys
 from collections import Counter
 from types import CodeType
 
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange, code_of, is_plain, undecorated
+from pytest_noblock.engine.endpoints import code_of, is_plain, undecorated
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 
 _IN_PIECES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _TOOL_IDS = (4, 3)

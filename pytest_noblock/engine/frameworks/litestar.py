@@ -10,7 +10,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from pytest_noblock.engine.exchange import code_of
+from pytest_noblock.engine.endpoints import code_of
 from pytest_noblock.engine.frameworks.decorated import innermost, raised_in
 from pytest_noblock.engine.frameworks.noting import current, reached, routed
 from pytest_noblock.engine.guard import guarded

@@ -18,18 +18,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
-from pytest_noblock.engine.exchange import (
-    CURRENT,
-    ASGIApp,
-    LiveExchange,
-    Receive,
-    Refusal,
-    Scope,
-    Send,
-    code_of,
-    is_plain,
-    template_of,
-)
+from pytest_noblock.engine.endpoints import code_of, is_plain, template_of
+from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Receive, Refusal, Scope, Send
 from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
 from pytest_noblock.engine.guard import guarded

@@ -9,7 +9,8 @@ Starlette 1.6 and 1.10.
 
 from collections.abc import Iterator
 
-from pytest_noblock.engine.exchange import ASGIApp, dotted
+from pytest_noblock.engine.endpoints import dotted
+from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute

@@ -20,16 +20,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType
 from typing import Any
 
+from pytest_noblock.engine.endpoints import EndpointCode, code_of, is_plain, undecorated
 from pytest_noblock.engine.errors import told, words
-from pytest_noblock.engine.exchange import (
-    CURRENT,
-    EndpointCode,
-    LiveExchange,
-    Remains,
-    code_of,
-    is_plain,
-    undecorated,
-)
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, Remains
 from pytest_noblock.engine.frameworks import background_tasks, others, reached
 from pytest_noblock.engine.frameworks.shown_routes import endpoints_of
 from pytest_noblock.engine.guard import noted
