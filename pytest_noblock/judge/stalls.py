@@ -280,14 +280,14 @@ def slept(segment: Segment) -> int:
     """Ns that the loop thread slept in the kernel in this segment, less its waits for the GIL and for late timers."""
     measured = _slept_by_the_meter(segment)
     asked = min(measured, attribution.slept_on_request(segment))
-    return max(asked, measured - attribution.overslept(segment))
+    return max(asked, measured - attribution.overslept(segment) - own_sleeps.stood_still(segment))
 
 
 def _slept_by_the_meter(segment: Segment) -> int:
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
     waited = gil_waits.waited_for_watchdog(segment) + gil_waits.waited_for_threads(segment)
-    return max(0, segment.asleep - waited - own_sleeps.stood_still(segment))
+    return max(0, segment.asleep - waited)
 
 
 def surely_slept(segment: Segment) -> int:

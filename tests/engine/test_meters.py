@@ -18,7 +18,7 @@ from pytest_noblock.engine.network.tcp_info import TcpCounters
 from pytest_noblock.engine.steps import line_costs
 from pytest_noblock.engine.steps.watchdog import RawSample
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.segment import Segment, Standstill
 
 MS = 1_000_000
 
@@ -307,3 +307,21 @@ def test_a_step_that_waited_for_a_processor_has_no_sample():
     has_sample = [bool(each.samples) for each in looked_at(*range(1, 9)).with_samples(steps, 10 * MS)]
     assert has_sample == [False, True, True, True, False, True, True, True]
     assert all(each.samples for each in looked_at(*range(1, 9)).with_samples(steps))
+
+
+def test_a_standstill_is_one_of_the_machine_only_where_no_step_came_or_went_for_so_long():
+    """Else the host kept the watchdog's processor alone: measured, 90 ms with twelve steps of 10 ms in it."""
+    kit = MeterKit("full", UserCode(os.sep))
+    usual = Segment(1, 0, 0, 0, 0, 0, 1, 0, 0, 0)
+
+    def seen(*steps, ns):
+        stood = Standstill(0, 15 * MS, 130 * MS, ns * MS)
+        vars(kit)["watchdog"] = SimpleNamespace(take=list, take_standstills=lambda: [stood])
+        timed = (usual._replace(began=began * MS, ended=ended * MS) for began, ended in steps)
+        return [bool(each.standstills) for each in kit.with_samples([(each, 1) for each in timed])]
+
+    assert seen((0, 120), ns=90) == [True]
+    assert seen(*((at, at + 10) for at in range(0, 120, 12)), ns=90) == [False] * 10
+    assert seen((0, 10), (12, 110), (112, 125), ns=90) == [True] * 3
+    assert seen((0, 10), (12, 110), (112, 125), ns=100) == [False] * 3
+    assert seen((140, 150), ns=90) == [False]

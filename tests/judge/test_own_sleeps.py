@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_noblock.judge import gil_waits, own_sleeps
-from pytest_noblock.judge.stalls import stalls
+from pytest_noblock.judge.stalls import slept, stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
@@ -78,6 +78,12 @@ def test_where_the_machine_stood_still_the_run_queue_is_no_sleep_either():
     queued = step(148.5, cpu=24, queued=43.6, samples=looks)
     assert own_sleeps.shown(queued) // MS == 46
     assert own_sleeps.shown(queued._replace(standstills=(stood(-50, 15, 88, ns=42),))) == 0
+
+
+def test_what_a_call_asked_for_is_slept_whatever_stood_still():
+    asking = step(100, calls=(call(0, 100)._replace(asked=60 * MS),), standstills=(stood(-20, -5, 200, ns=200),))
+    assert slept(asking) == 60 * MS
+    assert slept(asking._replace(calls=())) == 0
 
 
 @pytest.mark.parametrize(

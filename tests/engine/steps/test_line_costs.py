@@ -85,7 +85,7 @@ def test_a_line_that_comes_often_adds_up(counting):
         at(None)
 
     costs = counting(often)
-    assert list(costs) == [1]
+    assert 2 not in costs or costs[2].asleep < MS  # a busy machine may take the processor, or the GIL, there
     assert costs[1].hits == 5
     assert costs[1].asleep > 8 * MS
 
