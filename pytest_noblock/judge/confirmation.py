@@ -16,6 +16,8 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.stall import Stall
 
+_OF_WAITER = ("await", "endpoint")
+"""Evidence that shows where the request waited for another thread."""
 _UNCERTAIN = ("sample", "endpoint")
 """Evidence that may name another function in the next run."""
 
@@ -163,10 +165,10 @@ def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> 
     Where the first run does not know a line, the finding of the later run takes its place; so does one that two later
     runs show at another line than the first.
     """
-    later = sorted((finding for run in again for finding in run), key=lambda finding: finding.file is None)
+    later = sorted((finding for run in again for finding in run), key=_is_vague)
     pairs = [(finding, next((each for each in later if _same(finding, each)), None)) for finding in first]
     result = [
-        replace(finding if finding.file else match, stalls=finding.stalls, count=finding.count, confirmed=True)
+        replace(_better(finding, match), stalls=finding.stalls, count=finding.count, confirmed=True)
         for finding, match in pairs
         if match
     ]
@@ -184,8 +186,20 @@ def _at_another_line(alone: Sequence[Finding], again: Sequence[Sequence[Finding]
 
 def _same(finding: Finding, other: Finding) -> bool:
     """Whether both are at the same place. Where one has no line: whether both have the same kind and phase."""
-    vague = finding.file is None or other.file is None
+    vague = _is_vague(finding) or _is_vague(other)
     return key(finding) == key(other) or (vague and (finding.kind, finding.phase) == (other.kind, other.phase))
+
+
+def _is_vague(finding: Finding) -> bool:
+    """Whether its line is unknown, or not that of the thread which kept the GIL: nobody saw where this thread was."""
+    return finding.file is None or (finding.kind == "gil" and finding.evidence in _OF_WAITER)
+
+
+def _better(finding: Finding, match: Finding) -> Finding:
+    """That of the two whose line says more."""
+    if finding.file is None or (_is_vague(finding) and not _is_vague(match)):
+        return match
+    return finding
 
 
 def _matching(first: Sequence[Finding], exact: Finding) -> Finding | None:

@@ -192,6 +192,9 @@ SAME_POOL = {"pool": "the thread pool"}
         ([finding("gil", line=None)], [[finding("gil", line=9)]], [9]),
         ([finding("gil", line=7)], [[finding("gil", line=None)]], [7]),
         ([finding("gil", line=None)], [[finding("gil", line=None), finding("gil", line=9)]], [9]),
+        ([finding("gil", line=7, evidence="await")], [[finding("gil", line=9, evidence="worker")]], [9]),
+        ([finding("gil", line=7, evidence="worker")], [[finding("gil", line=9, evidence="await")]], [7]),
+        ([finding("gil", line=7, evidence="await")], [[finding("cpu", line=9, evidence="worker")]], []),
         ([finding("gil", line=None)], [[finding("contention", line=9)]], []),
         ([finding("pool-starved", line=7, **SAME_POOL)], [[finding("pool-starved", line=9, **SAME_POOL)]], [7]),
         ([finding("pool-starved", line=7, **SAME_POOL)], [[finding("pool-starved", line=7, pool="other")]], []),
@@ -199,7 +202,7 @@ SAME_POOL = {"pool": "the thread pool"}
     ],
     ids=(
         "again gone second other-line other-line-twice three-lines new-twice beside-another"
-        " line-later no-line-later best-line other-kind one-pool two-pools one-of-two"
+        " line-later no-line-later best-line worker-later worker-first waiter-alone other-kind one-pool two-pools one-of-two"
     ).split(),
 )
 def test_what_is_seen_beside_the_steps_must_come_again(first, again, lines):
