@@ -202,7 +202,8 @@ SAME_POOL = {"pool": "the thread pool"}
     ],
     ids=(
         "again gone second other-line other-line-twice three-lines new-twice beside-another"
-        " line-later no-line-later best-line worker-later worker-first waiter-alone other-kind one-pool two-pools one-of-two"
+        " line-later no-line-later best-line worker-later worker-first waiter-alone other-kind one-pool two-pools"
+        " one-of-two"
     ).split(),
 )
 def test_what_is_seen_beside_the_steps_must_come_again(first, again, lines):
