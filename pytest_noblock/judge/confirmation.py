@@ -16,8 +16,6 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.stall import Stall
 
-_OF_WAITER = ("await", "endpoint")
-"""Evidence that shows where the request waited for another thread."""
 _UNCERTAIN = ("sample", "endpoint")
 """Evidence that may name another function in the next run."""
 
@@ -191,8 +189,8 @@ def _same(finding: Finding, other: Finding) -> bool:
 
 
 def _is_vague(finding: Finding) -> bool:
-    """Whether its line is unknown, or not that of the thread which kept the GIL: nobody saw where this thread was."""
-    return finding.file is None or (finding.kind == "gil" and finding.evidence in _OF_WAITER)
+    """Whether its line is unknown, or that of who awaits the thread which kept the GIL: nobody saw where that was."""
+    return finding.file is None or (finding.kind == "gil" and finding.evidence == "await")
 
 
 def _better(finding: Finding, match: Finding) -> Finding:

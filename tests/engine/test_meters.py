@@ -323,5 +323,5 @@ def test_a_standstill_is_one_of_the_machine_only_where_no_step_came_or_went_for_
     assert seen((0, 120), ns=90) == [True]
     assert seen(*((at, at + 10) for at in range(0, 120, 12)), ns=90) == [False] * 10
     assert seen((0, 10), (12, 110), (112, 125), ns=90) == [True] * 3
-    assert seen((0, 10), (12, 110), (112, 125), ns=100) == [False] * 3
+    assert seen((0, 10), (12, 50), (52, 90), (92, 125), ns=90) == [False] * 4
     assert seen((140, 150), ns=90) == [False]

@@ -37,7 +37,7 @@ async def keeps():
 def later(loop, ended):
     time.sleep(0.5)
     backtrack()
-    loop.call_soon_threadsafe(ended.set)
+    loop.call_soon_threadsafe(ended.set)  # goes on
 
 @app.get("/own-thread")
 async def own_thread():
@@ -86,12 +86,13 @@ def test_the_turns_that_a_later_block_keeps_waiting_are_all_counted(run_idle):
 
 @pytest.mark.parametrize("name", ["keeps", "own-thread"])
 def test_a_thread_that_keeps_the_gil_later_is_seen(run_idle, name):
-    """On a busy machine a thread may have ended before anybody saw it: then at one of several times."""
+    """On a busy machine a thread may have ended before anybody saw it, or be at its next line: then at another time."""
+    lines = {line_of(mark) for mark in ("keeps", "awaits", "goes on")}
     run_idle(
         f"checks = (noblock.check('GET', '/{name}') for _ in range(5))",
         "check = next(check for check in checks if check.findings)",
         "assert {each.kind for each in check.findings} == {'gil'}",
-        f"assert {{each.line for each in check.findings}} <= {{{line_of('keeps')}, {line_of('awaits')}}}",
+        f"assert {{each.line for each in check.findings}} <= {lines}",
     ).assert_outcomes(passed=1)
 
 
