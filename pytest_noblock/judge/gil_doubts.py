@@ -7,17 +7,13 @@ again: with twelve of them the loop waits 55 ms for it, after each system call o
 from collections.abc import Callable, Iterator, Sequence
 
 from pytest_noblock.judge.gil import under_way
-from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile, threads_computed
 from pytest_noblock.model.concurrency import Gap, LongTurn
 from pytest_noblock.model.frames import user_frame
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import words
-
-_LEAST_SHARE_OF_CPU = 1 / 10
-"""Of a wait for the GIL: the thread that keeps it computes at least so much of the time, beside 8 busy processes, too.
-See `gil_waits`, where it was measured."""
 
 _LONG_SHARE, _MUCH_SHARE = 1 / 2, 3 / 2
 """Of the limit: how long the longest wait must be, and all together. Two threads that compute in Python keep the
@@ -62,7 +58,7 @@ def _is_told(span: Gap | LongTurn, found: Sequence[Stall], limits: Limits) -> bo
 def _kept_asleep(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
     """The longest wait that no thread's CPU explains, from twice the limit on."""
     unexplained = (
-        gap for gap in waits if gap.late >= 2 * limits.max_block and gap.others_cpu < _LEAST_SHARE_OF_CPU * gap.late
+        gap for gap in waits if gap.late >= 2 * limits.max_block and not threads_computed(gap.others_cpu, gap.late)
     )
     longest = max(unexplained, key=lambda gap: gap.late, default=None)
     if longest is not None:

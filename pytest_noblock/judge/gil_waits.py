@@ -11,7 +11,7 @@ from pytest_noblock.judge import own_sleeps
 from pytest_noblock.judge.own_sleeps import found_free, in_own_wait, may_want_gil
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
-from pytest_noblock.model.units import SWITCH_INTERVAL_NS
+from pytest_noblock.model.units import NS_OF_ONE_WAKE, SWITCH_INTERVAL_NS
 
 FEWEST_SWITCHES = 3
 """The fewest voluntary switches of a wait for the GIL. A sleep of 100 ms, or a wait for a processor, shows 1 or 2."""
@@ -19,10 +19,6 @@ FEWEST_SWITCHES = 3
 NS_PER_SWITCH = 12_000_000
 """Ns: a wait for the GIL shows at least one voluntary switch in this time. The switch interval is 5 ms; measured on a
 quiet machine: 99 ms late with 21 switches, 152 ms with 33; 12 ms leaves room for a busy one."""
-
-_NS_OF_ONE_WAKE = 6 * SWITCH_INTERVAL_NS // 5
-"""Ns that one switch of a wait for the GIL takes at most: 6 ms. Measured beside 4 busy processes: 717 ms with 142
-switches, 617 ms with 119."""
 
 _FUTILE_SHARE = 3 / 4
 """The share of switches in vain in one long wait, at least. Measured: 142 switches in 717 ms for one wait beside
@@ -97,7 +93,7 @@ def waited_for_threads(segment: Segment) -> int:
     if not (_threads_computed(segment) and looks_like_gil_wait(waits, segment.asleep)):
         return 0
     others = segment.asleep - own_sleeps.between_looks(segment)
-    return max(0, min(others, waits * _NS_OF_ONE_WAKE))
+    return max(0, min(others, waits * NS_OF_ONE_WAKE))
 
 
 def slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:

@@ -18,7 +18,7 @@ from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.timer import best_timer
 from pytest_noblock.model.segment import Standstill
-from pytest_noblock.model.units import SWITCH_INTERVAL_NS
+from pytest_noblock.model.units import NS_OF_ONE_WAKE
 
 _MOST_SAMPLES = 8
 """How many samples a step may have. They come ever more rarely: the eighth about 29 times `after` into the step."""
@@ -31,8 +31,6 @@ _STANDSTILL_NS = 5_000_000
 """Ns that the watchdog wakes late, and neither a run queue nor the GIL explains, from which on the machine stood still.
 Measured beside 4 busy processes, in 200 requests that computed: once, 7.5 ms. A process that was stopped for 70 ms: 30
 to 65 ms."""
-_NS_OF_ONE_WAKE = 6 * SWITCH_INTERVAL_NS // 5
-"""Ns that one switch of a wait for the GIL takes at most: see `judge.gil_waits`."""
 
 _NUMBERS_OF_SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 44: "sendto",
@@ -259,7 +257,7 @@ class Watchdog:
 
     def _note_standstill(self, seen: int, before: "_Mark", after: "_Mark") -> None:
         """Between two marks: what no clock, no run queue and no wait for the GIL explains. `seen`: as it was before."""
-        for_gil = max(0, after.switches - before.switches) * _NS_OF_ONE_WAKE
+        for_gil = max(0, after.switches - before.switches) * NS_OF_ONE_WAKE
         delayed = queued(after.delay) - queued(before.delay)
         stood = after.at - before.at - (after.cpu - before.cpu) - delayed - for_gil
         if stood >= _STANDSTILL_NS:
