@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, assert_never
 from pytest_noblock.calls.known import known
 from pytest_noblock.judge.gil_waits import is_lost_in_queue, looks_like_gil_wait, threads_computed
 from pytest_noblock.judge.grouping import Key, key
-from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.finding import Finding, Part
 from pytest_noblock.model.kinds import KINDS, Confirmation
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter
@@ -244,6 +244,11 @@ def _saw_no_call(before: Finding, exact: Finding) -> bool:
     return same and before.kind == "cpu" and before.call is None and known(exact.call) is None
 
 
+def _counted(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """They, where each line's share was accounted for: the looks of the first run only share out a whole."""
+    return parts if any(part.counted for part in parts) else ()
+
+
 def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
     exact = replace(
         exact,
@@ -252,7 +257,7 @@ def _as_in_first_run(before: Finding, exact: Finding) -> Finding:
         asleep=before.asleep,
         count=before.count,
         readings=before.readings,
-        parts=before.parts,
+        parts=_counted(exact.parts) or before.parts,
     )
     samples_know_the_line = exact.evidence == "hot loop" and before.evidence == "sample"  # counters see a loop's cost
     samples_know_the_call = exact.evidence == before.evidence == "endpoint"  # counters name no function of a library

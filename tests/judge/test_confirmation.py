@@ -7,6 +7,8 @@ import pytest
 
 from pytest_noblock.judge import confirmation
 from pytest_noblock.judge.confirmation import Repeat
+from pytest_noblock.model.finding import Part
+from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, StallKind
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Phase
@@ -56,6 +58,14 @@ def test_a_sleep_that_broke_the_limit_in_the_first_run_has_the_time_of_that_run(
     """The later runs have a lower bar: the failure would say that 41 ms break a limit of 50 ms."""
     (one,) = confirmation.confirmed([finding(ms=51)], [[finding(ms=41)]], needed=2)
     assert one.blocked_ns == 51 * MS
+
+
+def test_what_counters_give_each_line_of_a_step_stays_where_the_first_run_was_longer():
+    """Looks share out a whole, which is no proof that a line beside a known one is new."""
+    looked, counted = (Part(Frame("a.py", 9, "other"), 90 * MS, counted=each) for each in (False, True))
+    first, again = (replace(finding(ms=ms), parts=(part,)) for ms, part in ((192, looked), (190, counted)))
+    (one,) = confirmation.confirmed([first], [[again]], needed=2)
+    assert (one.blocked_ns, one.parts) == (192 * MS, (counted,))
 
 
 @pytest.mark.parametrize(
