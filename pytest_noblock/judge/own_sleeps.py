@@ -13,7 +13,7 @@ from pytest_noblock.model.segment import BlockingCall, Sample, Segment, Standsti
 _GIL_SYSCALLS = ("futex", "running", "unknown")
 """Values of `Sample.syscall` in which a thread may be waiting for the GIL."""
 
-_GIL_FREE_NS = 1_000_000
+GIL_FREE_NS = 1_000_000
 """Ns that the watchdog waits for the GIL at most where no thread keeps it. Measured beside a sleep, run-queue delay
 taken off: 0.01 to 0.2 ms, also beside 4 busy processes; beside a thread that computes: 0 to 137 ms, most over 3 ms."""
 
@@ -33,7 +33,7 @@ def in_own_wait(sample: Sample) -> bool:
 
 def found_free(look: Sample) -> bool:
     """Whether the watchdog got the GIL at once."""
-    return look.gil_wait is not None and look.gil_wait < _GIL_FREE_NS
+    return look.gil_wait is not None and look.gil_wait < GIL_FREE_NS
 
 
 def shown(segment: Segment, asleep: Callable[[Sample], bool] = in_own_wait) -> int:

@@ -167,6 +167,11 @@ def test_cpu_that_was_taken_off_is_time_with_the_gil(waits, own):
         (segment(113, 41, cpu=1.2, others_cpu=131, threads_cpu=131 * MS, samples=looks(*[0.1] * 6)), False),
         (segment(221, 30, cpu=8.7, others_cpu=300, threads_cpu=25 * MS, samples=looks(*[0.1] * 5)), True),
         (segment(221, 30, cpu=8.7, others_cpu=300, threads_cpu=25 * MS, samples=looks(0.1, 0.1)), False),
+        (segment(179, 52, cpu=13, others_cpu=336, threads_cpu=13 * MS, samples=looks(*[0.1] * 6, 4.1)), True),
+        (segment(416, 44, cpu=12, others_cpu=329, threads_cpu=None, samples=looks(*[0.1] * 17)), True),  # argon2's own
+        (segment(416, 200, cpu=12, others_cpu=329, threads_cpu=None, samples=looks(*[0.1] * 17)), False),  # as short
+        (segment(416, 44, cpu=12, others_cpu=329, threads_cpu=None, samples=looks(*[0.1] * 16, 5)), False),
+        (segment(416, 44, cpu=12, others_cpu=329, threads_cpu=300 * MS, samples=looks(*[0.1] * 17)), False),
         (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(62.8, 8.7)), False),  # it had no processor
         (segment(80, 16, cpu=5, others_cpu=1, threads_cpu=MS, samples=looks(0.1, 0.1, 13.6, 8.7)), False),
         (segment(262, 10, cpu=13.1, queued=4.1, others_cpu=1.1, samples=RARER), True),
