@@ -8,6 +8,7 @@ from pytest_noblock.checks.assemble import Subject, Verdict
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.judge import (
     capacity,
+    collected,
     first_use,
     gil_doubts,
     grouping,
@@ -105,6 +106,7 @@ def _notes(shown: Shown, rules: Rules) -> Iterator[str]:
     yield from dict.fromkeys(shown.left)
     yield from traced.notes(observation, exchange, limits)
     yield from gil_doubts.notes(observation, shown.found, limits, rules.relative)
+    yield from collected.notes(observation, exchange, limits)
     yield from of_probes_in_doubt(observation, limits)
     yield from _unsettled(shown, rules)
     yield from last_net.waits_on_trio(observation, limits)

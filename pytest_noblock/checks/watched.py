@@ -80,7 +80,8 @@ class _Run(NamedTuple):
         return (
             exchange.number not in self.eventful
             and self.observation.slowdown == 1
-            and not (self.observation.held or self.observation.gaps or exchange.left or exchange.tasks)
+            and not (self.observation.held or self.observation.gaps or self.observation.collections)
+            and not (exchange.left or exchange.tasks)
             and exchange.entered is not False
             and exchange.steps > 0
             and (exchange.returned is not None or exchange.method in GO_ON)
@@ -224,6 +225,10 @@ def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[
 
         found = run.found.get(exchange.number, ())
         yield from gil_doubts.of_exchange(observation, exchange, found, limits, relative)
+    if observation.collections:
+        from pytest_noblock.judge import collected
+
+        yield from collected.notes(observation, exchange, limits)
     if observation.held:
         from pytest_noblock.judge import unowned
 

@@ -18,6 +18,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probe_waits import WaitSampler
 from pytest_noblock.engine.probing.probes import Probes
+from pytest_noblock.engine.steps import fallen_due
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
@@ -215,6 +216,7 @@ class _Sensors:
             probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
             slowdown=slowdown(),
+            collections=fallen_due.since(self._exchanges[0].sent) if self._exchanges else (),
         )
 
 

@@ -32,15 +32,19 @@ class _Border(NamedTuple):
 
     inside: frozenset[str] = frozenset()
     sending: frozenset[str] = frozenset()
+    collecting: frozenset[str] = frozenset()
 
 
-def border(file: str, *, inside: Iterable[str] = (), sending: Iterable[str] = ()) -> None:
+def border(
+    file: str, *, inside: Iterable[str] = (), sending: Iterable[str] = (), collecting: Iterable[str] = ()
+) -> None:
     """A stack ends at the frames of this file: beyond it lies the client, the test or the event loop.
 
     `inside`: functions that the app calls, or the interpreter in the app's midst; they are left out of the stack.
     `sending`: functions to which the app hands a message, or that it asks for one. What they call is the client's.
+    `collecting`: those of `inside` that ask the garbage collector; what they call are finalizers.
     """
-    _borders[file] = _Border(frozenset(inside), frozenset(sending))
+    _borders[file] = _Border(frozenset(inside), frozenset(sending), frozenset(collecting))
 
 
 def walk_out(frame: FrameType | None) -> Iterator[FrameType]:
@@ -67,9 +71,19 @@ def capture(frame: FrameType | None) -> list[RawFrame]:
     A thread that computed in C is often seen in a function of ours that runs next: a callback of the garbage
     collector, a wrapper, our `send`. The app's own frame is what counts.
     """
-    inner, sends = _without_ours(frame)
+    inner, sends = _without_ours(_out_of_collection(frame))
     frames = [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in walk_out(inner)]
     return _anywhere_in_first(frames) if sends else frames  # to send takes no time: what took long came before
+
+
+def _out_of_collection(frame: FrameType | None) -> FrameType | None:
+    """The frame; of a finalizer that has done nothing yet the caller, if that collects: the collector had computed."""
+    caller = frame.f_back if frame is not None else None
+    if frame is None or caller is None:
+        return frame
+    ours = _borders.get(caller.f_code.co_filename)
+    collects = ours is not None and caller.f_code.co_name in ours.collecting
+    return caller if collects and _at_first_instruction(frame.f_code, frame.f_lasti) else frame
 
 
 def _without_ours(frame: FrameType | None) -> tuple[FrameType | None, bool]:
@@ -98,8 +112,12 @@ def before_call(frames: Sequence[RawFrame]) -> Sequence[RawFrame]:
 
 
 def _has_just_begun(frame: RawFrame) -> bool:
-    """Whether the frame is at its first instruction, RESUME 0, where a thread may hand the GIL over (3.11 to 3.14)."""
     code, _line, lasti, _namespace = frame
+    return _at_first_instruction(code, lasti)
+
+
+def _at_first_instruction(code: CodeType, lasti: int) -> bool:
+    """Whether that is RESUME 0, where a thread may hand the GIL over (3.11 to 3.14)."""
     operation = code.co_code[lasti : lasti + 2]
     return len(operation) == 2 and operation[0] == opcode.opmap["RESUME"] and operation[1] & 3 == 0
 

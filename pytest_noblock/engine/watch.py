@@ -16,7 +16,7 @@ from pytest_noblock.engine.metered_threads import MeteredThread, MeteredThreads
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
-from pytest_noblock.engine.steps import first_uses, other_loops, thread_starts
+from pytest_noblock.engine.steps import fallen_due, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.threads.held_turns import HeldTurns
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
@@ -29,6 +29,7 @@ from pytest_noblock.model.segment import Segment
 if TYPE_CHECKING:
     from pytest_noblock.engine.asgi.client_side import Watcher
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
+    from pytest_noblock.model.concurrency import Collection
 
 
 _of_fixtures: "list[RequestWatch]" = []
@@ -198,9 +199,12 @@ class RequestWatch:
     @property
     def recorded_off_loop(self) -> bool:
         """Whether something was recorded beside the steps."""
-        if self.gaps or self._held.longer_than(NOTE_NS):
+        if self.gaps or self._held.longer_than(NOTE_NS) or self._collections():
             return True
         return self._pools is not None and bool(self._pools.readings())
+
+    def _collections(self) -> "tuple[Collection, ...]":
+        return fallen_due.since(self.records[0].sent) if self.records else ()
 
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
@@ -213,6 +217,7 @@ class RequestWatch:
             loop=self.loop,
             slowdown=max(self._slowdown, slowdown()),
             held=self._held.turns(self._kit.user),
+            collections=self._collections(),
         )
 
     def current(self) -> "Watcher | None":

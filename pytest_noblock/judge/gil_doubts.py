@@ -6,6 +6,7 @@ again: with twelve of them the loop waits 55 ms for it, after each system call o
 
 from collections.abc import Callable, Iterator, Sequence
 
+from pytest_noblock.judge import collected
 from pytest_noblock.judge.gil import under_way
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile, threads_computed
 from pytest_noblock.model.concurrency import Gap, LongTurn
@@ -29,7 +30,11 @@ Shown = Callable[[str], str]
 
 def notes(observation: Observation, found: Sequence[Stall], limits: Limits, shown: Shown = str) -> Iterator[str]:
     """What is to be said of the run. `found`: its stalls; a wait of which one tells is no doubt."""
-    waits = [each for each in observation.gaps if _is_wait(each) and not _is_told(each, found, limits)]
+    waits = [
+        each
+        for each in observation.gaps
+        if _is_wait(each) and not _is_told(each, found, limits) and not collected.explains(observation, each, each.late)
+    ]
     owned = [(each, owner) for each in waits if (owner := under_way(observation.exchanges, each)) is not None]
     yield from _kept_asleep([each for each, _ in owned], limits)
     turn = _shared_turn(observation, found, limits)
@@ -85,7 +90,8 @@ def _shared_turn(observation: Observation, found: Sequence[Stall], limits: Limit
     for turn in sorted(observation.long_turns, key=lambda each: -each.asleep):
         waited = min(turn.asleep, turn.others_cpu) >= least and looks_like_gil_wait(turn.switches, turn.asleep)
         met = any(turn.began < probe.answered and probe.due < turn.ended for probe in late)
-        if waited and met and not _is_told(turn, found, limits):
+        known = _is_told(turn, found, limits) or collected.explains(observation, turn, turn.asleep)
+        if waited and met and not known:
             return f"{UNSETTLED}the event loop waited {words(turn.asleep)} for the GIL in one turn: {_NOBODYS}"
     return None
 

@@ -133,6 +133,15 @@ class LongTurn:
     """Ns that the other threads of the process computed."""
 
 
+class Collection(NamedTuple):
+    """A garbage collection that fell due, in any thread: it keeps the GIL to its end."""
+
+    began: int
+    ended: int
+    cpu: int
+    """Ns that it computed."""
+
+
 @dataclass(frozen=True, slots=True)
 class HolderSighting:
     """A place where a request sat while a probe waited."""

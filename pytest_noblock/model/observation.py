@@ -13,7 +13,7 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
-    from pytest_noblock.model.concurrency import Gap, HeldTurn, LongTurn, PoolReading, PoolUse, Wait
+    from pytest_noblock.model.concurrency import Collection, Gap, HeldTurn, LongTurn, PoolReading, PoolUse, Wait
 
 Meter = Literal["full", "portable"]
 """The rules of a machine. `full`: run-queue delay and voluntary switches of each step are known (Linux with schedstat).
@@ -245,3 +245,5 @@ class Observation(NamedTuple):
     """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""
     held: "tuple[HeldTurn, ...]" = ()
     """Of watched tests."""
+    collections: "tuple[Collection, ...]" = ()
+    """The long ones that fell due since the first exchange entered."""

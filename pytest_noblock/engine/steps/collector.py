@@ -14,11 +14,11 @@ from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import sleep
 from pytest_noblock.engine.patches import Patch, unwrapped
 from pytest_noblock.engine.stacks import border
-from pytest_noblock.engine.steps import python_threads
+from pytest_noblock.engine.steps import fallen_due, python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
 from pytest_noblock.engine.usercode import PACKAGE
 
-border(__file__, inside=("collect", "collection", "_note"))
+border(__file__, inside=("collect", "collection", "_note"), collecting=("collect",))
 
 _ident = threading.get_ident
 _in_collect = threading.local()
@@ -60,13 +60,18 @@ def collection(phase: str, details: dict[str, int]) -> None:
 
 def _note(phase: str, details: dict[str, int], caller: FrameType | None) -> None:
     meter = STEPPING.get(_ident())
+    old = bool(details.get("generation"))  # one of the youngest objects alone is always short
     if meter is None:
-        if details.get("generation") == _ALL and not _is_asked_for(details, caller):
-            python_threads.collection(phase)
+        if old and not _is_asked_for(details, caller):
+            fallen_due.collection(phase)
+            if details["generation"] == _ALL:
+                python_threads.collection(phase)
         return
     meter.look_if_late()
     if not _is_asked_for(details, caller):
         meter.deductions.collection(phase)
+        if old:
+            fallen_due.collection(phase)
 
 
 def _sending_again(original: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -1,6 +1,7 @@
 """Whose a garbage collection is: the step's that asks for it, and nobody's where it falls due."""
 
 import gc
+import opcode
 import signal
 import sys
 import time
@@ -8,9 +9,13 @@ import types
 
 import pytest
 
+from pytest_noblock.engine import stacks
 from pytest_noblock.engine.exchange import LiveExchange
+from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import unwrapped
-from pytest_noblock.engine.steps import collector
+from pytest_noblock.engine.steps import collector, fallen_due
+
+MS = 1_000_000
 
 unpatched_collect = unwrapped(gc.collect)
 
@@ -43,6 +48,59 @@ def falls_due():
     for phase in ("start", "stop"):
         for callback in gc.callbacks:
             callback(phase, {"generation": 2})
+
+
+def test_a_finalizer_that_has_done_nothing_yet_shows_the_line_that_collects(installed, tmp_path):
+    """The collector computes without a break; the watchdog looks once the first finalizer begins."""
+    seen = []
+
+    class Held:
+        def __del__(self):
+            frame = sys._getframe()
+            seen.append(stacks.capture(types.SimpleNamespace(**_of(frame), f_lasti=_first_instruction(frame.f_code))))
+            seen.append(stacks.capture(frame))
+
+    held = Held()
+    held.itself = held
+    del held
+    gc.collect()
+    begun, at_work = ([code.co_name for code, *_ in frames[:2]] for frames in seen)
+    own = sys._getframe().f_code.co_name
+    assert (begun[0], at_work) == (own, ["__del__", own])
+
+
+def _of(frame):
+    return {"f_code": frame.f_code, "f_back": frame.f_back, "f_lineno": frame.f_lineno, "f_globals": frame.f_globals}
+
+
+def _first_instruction(code):
+    return 2 * code.co_code[::2].index(opcode.opmap["RESUME"])
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """What the clock of a thread says at its next readings."""
+    times = iter([0, 40 * MS, 0, MS])
+    monkeypatch.setattr(fallen_due, "thread_cpu", lambda: next(times))
+
+
+def test_long_collections_that_fall_due_are_kept_whoever_triggers_them(installed, busy):
+    began = now()
+    falls_due()
+    falls_due()  # a short one
+    (one,) = fallen_due.since(began)
+    assert (one.cpu, began <= one.began <= one.ended <= now()) == (40 * MS, True)
+    assert fallen_due.since(one.ended) == ()
+
+
+def test_what_somebody_asks_for_does_not_fall_due(installed, monkeypatch):
+    monkeypatch.setattr(fallen_due, "_LONG_NS", 0)
+    began = now()
+    gc.collect()
+    unpatched_collect()
+    assert fallen_due.since(began) == ()
+    falls_due()
+    assert len(fallen_due.since(began)) == 1
 
 
 def test_a_collection_at_the_end_of_the_interpreter_has_no_caller(monkeypatch):
