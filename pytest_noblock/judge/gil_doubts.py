@@ -10,7 +10,7 @@ from pytest_noblock.judge import collected
 from pytest_noblock.judge.gil import under_way
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile, threads_computed
 from pytest_noblock.model.concurrency import Gap, LongTurn
-from pytest_noblock.model.frames import user_frame
+from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation
 from pytest_noblock.model.stall import Stall
@@ -37,11 +37,12 @@ def notes(observation: Observation, found: Sequence[Stall], limits: Limits, show
     ]
     owned = [(each, owner) for each in waits if (owner := under_way(observation.exchanges, each)) is not None]
     yield from _kept_asleep([each for each, _ in owned], limits)
+    yield from _kept_by_stranger([each for each, _ in owned], limits)
     turn = _shared_turn(observation, found, limits)
     if turn is not None:
         yield turn
     else:
-        yield from _shared([each for each, _ in owned], limits, shown)
+        yield from _shared([each for each, _ in owned if each.stranger is None], limits, shown)
 
 
 def of_exchange(
@@ -71,6 +72,23 @@ def _kept_asleep(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
             f"{UNSETTLED}the event loop waited {words(longest.late)} for the GIL, and no thread computed meanwhile: "
             "one kept it asleep, as an extension in C may do, or had no processor; not counted"
         )
+
+
+def _kept_by_stranger(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
+    """The longest wait for one thread that may be the app's, an SDK's that started as the app was imported, or not."""
+    kept = [(min(gap.late, gap.stranger.cpu), gap.stranger.stack) for gap in waits if gap.stranger is not None]
+    longest, stack = max(kept, key=lambda each: each[0], default=(0, ()))
+    if longest >= limits.max_block:
+        yield (
+            f"{UNSETTLED}the event loop waited {words(longest)} for the GIL, which {_whose(stack)} kept; nobody knows "
+            "whether that thread is the app's, so it is not counted"
+        )
+
+
+def _whose(stack: Stack) -> str:
+    """`vendor.Sdk._run`: what the thread runs, further in than `threading` and pools."""
+    outer = [frame for frame in reversed(stack) if not (frame.module or "").startswith(("threading", "concurrent."))]
+    return f"`{outer[0].module}.{outer[0].qualname or outer[0].function}`" if outer else "a thread"
 
 
 def _shared(waits: Sequence[Gap], limits: Limits, shown: Shown) -> Iterator[str]:

@@ -28,14 +28,19 @@ _MOST_TELLING_FIRST: tuple[SeenIn, ...] = ("workers", "tasks", "responses")
 
 
 def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
-    """One stall for each span in which requests had all threads of a pool at work for long enough."""
+    """One stall for each span in which requests had all threads of a pool at work for long enough.
+
+    The limit decides what one request alone does: a `gather` of eight short calls fills asyncio's default executor on
+    two processors (six threads), and not on eight.
+    """
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for _, span in groupby(observation.pools, key=lambda reading: (reading.pool, reading.span)):
         readings = [reading for reading in span if _full_of_requests(reading)]
         starved_ns = _all_at_work(readings)
         sure = all(reading.queued is not None for reading in readings)
         by_ticks = all(reading.seen_by == "loop thread" for reading in readings)
-        if starved_ns >= (_SHORTEST_NS if sure and by_ticks else limits.max_block):
+        many = len({number for reading in readings for number in reading.holders}) > 1
+        if starved_ns >= (_SHORTEST_NS if sure and by_ticks and many else limits.max_block):
             yield _stall(readings, exchanges, starved_ns, sure=sure)
 
 

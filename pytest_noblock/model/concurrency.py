@@ -108,6 +108,8 @@ class Gap:
     seen_by: Literal["loop thread", "watchdog"] = "loop thread"
     """Who waited for the GIL: whose switches and sleep these are. In a watched test it is the watchdog, while no step
     runs: the loop thread cannot go on either."""
+    stranger: Worker | None = None
+    """The thread that computed most, where nobody knows whether it is the app's."""
 
 
 @dataclass(frozen=True, slots=True)

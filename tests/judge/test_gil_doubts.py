@@ -75,6 +75,29 @@ def test_shorter_ones_are_not(waits):
 TURN = LongTurn(0, 300 * MS, 5 * MS, 0, 295 * MS, 60, 0, 0, others_cpu=290 * MS)
 
 
+STRANGER = (
+    Frame("/lib/json/encoder.py", 200, "encode", module="json.encoder", name="json.JSONEncoder.encode"),
+    Frame("/lib/vendor.py", 8, "_run", module="vendor", qualname="Sdk._run"),
+    Frame("/lib/threading.py", 990, "run", module="threading", name="threading.Thread.run"),
+)
+
+
+@pytest.mark.parametrize(
+    ("ms", "stack", "told"),
+    [(190, STRANGER, "which `vendor.Sdk._run` kept"), (190, (), "which a thread kept"), (49, STRANGER, None)],
+    ids="named no-stack under-the-limit".split(),
+)
+def test_a_thread_that_may_be_the_apps_is_told_and_not_blamed(ms, stack, told):
+    kept = replace(gap(200, 40, 190), stranger=Worker(ms * MS, stack), shared_cpu=190 * MS)
+    said = notes(kept)
+    if told is None:
+        assert said == []
+    else:
+        (note,) = said
+        assert note.startswith(f"unsettled: the event loop waited 190 ms for the GIL, {told}; nobody knows whether")
+    assert list(gil.kept(Observation("full", (EXCHANGE,), gaps=(kept,)))) == []
+
+
 def test_many_short_waits_in_one_turn_are_told_where_a_probe_waited():
     told = (
         "unsettled: the event loop waited 295 ms for the GIL in one turn: threads computed meanwhile, and none is "

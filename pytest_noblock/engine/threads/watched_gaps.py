@@ -68,6 +68,8 @@ class _Thread(NamedTuple):
     is_the_apps: bool
     runs_loop: bool
     """Whether it is the loop thread of a request under way: it cannot keep the GIL from itself."""
+    is_tests: bool = False
+    """Whether it runs the tests."""
 
 
 class _RawGap(NamedTuple):
@@ -191,6 +193,7 @@ class WatchedGaps:
                 stacks.get(thread.ident or 0, []),
                 _works(thread, loops),
                 thread.ident in runners,
+                thread is threading.main_thread(),
             )
             for thread, cpu in present.cpu.items()
         ]
@@ -273,7 +276,8 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
         apps = [each for each in gap.threads if not each.runs_loop and (each.is_the_apps or _runs_app(each, user))]
         strangers = max((each.cpu for each in gap.threads if each not in apps), default=0)
         known = apps and 2 * strangers < apps[0].cpu  # else nobody knows which of them kept it
-        if gap.idle or known or _ONE_IN * strangers < gap.shared:
+        keeper = None if known else _stranger(gap)
+        if gap.idle or known or keeper is not None or _ONE_IN * strangers < gap.shared:
             number, awaited = _first_at_user_line(gap.awaits, user)
             yield Gap(
                 began=gap.due,
@@ -286,7 +290,19 @@ def _gaps(raw: Sequence[_RawGap], user: UserCode) -> "Iterator[Gap]":
                 workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited) for each in apps),
                 exchange=number,
                 seen_by="watchdog",
+                stranger=keeper and Worker(keeper.cpu, as_stack(keeper.frames, user)),
             )
+
+
+def _stranger(gap: _RawGap) -> _Thread | None:
+    """The thread that burned most, and more than all others, where it is neither the app's nor the one of the tests.
+
+    An SDK has such a thread, started as the app was imported; a server of a fixture's may be one as well.
+    """
+    most = max(gap.threads, key=lambda each: each.cpu, default=None)
+    if most is None or most.is_the_apps or most.runs_loop or most.is_tests or not most.frames:
+        return None
+    return most if 2 * most.cpu > sum(each.cpu for each in gap.threads) else None
 
 
 def _runs_app(each: _Thread, user: UserCode) -> bool:
