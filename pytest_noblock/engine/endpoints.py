@@ -8,6 +8,9 @@ from typing import Any, TypeGuard
 EndpointCode = tuple[CodeType, dict[str, object]]
 """The code of an endpoint, without its decorators, and the globals of its module."""
 
+REST = "/{path}"
+"""The end of a mount's template: what the mounted app reads."""
+
 
 def is_plain(function: object) -> TypeGuard[FunctionType]:
     """Whether it is a function that decorates no other, as most endpoints are: then nothing need be looked for."""

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
-from pytest_noblock.engine.endpoints import EndpointCode, code_of, dotted, route_in, template_of, undecorated
+from pytest_noblock.engine.endpoints import REST, EndpointCode, code_of, dotted, route_in, template_of, undecorated
 from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
@@ -148,6 +148,8 @@ class LiveExchange:
     """What the client sent, up to a length: an error of the app's may quote it."""
     mounted: str
     """The templates of the mounts, and of the host, that the request has passed: `/api`, `api.example.org`."""
+    mount: object = None
+    """The last of these mounts: Starlette leaves it in the scope as the route until one within it is found."""
     remains: Remains | None
     """What is kept when the app's call has ended."""
 
@@ -180,6 +182,8 @@ class LiveExchange:
         self.body = b""
         if self.task is not None:
             self.task = None
+        if self.mount is not None:
+            self.mount = None
         if self.error is not None or self.raised is not None:
             self.error = self.raised = self.raised_at = None
 
@@ -193,7 +197,10 @@ class LiveExchange:
         """The whole path template, that of the mounts included, where the framework left it in the scope."""
         if self.remains is not None:
             return self.remains.route
-        path = template_of(route_in(self.scope))
+        route = route_in(self.scope)
+        if route is not None and route is self.mount:
+            return f"{self.mounted}{REST}"
+        path = template_of(route)
         return self.mounted + path if path is not None and self.mounted else path
 
     @property

@@ -29,8 +29,9 @@ class Route:
     """The template of the host that the app routes by (Starlette's `Host`); None where every host will do."""
     in_path: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     """The schema of each variable of path and host that has a convertor: `{"user_id": {"type": "integer"}}`."""
-    mounts: tuple[tuple[str | None, str | None], ...] = field(default=(), repr=False, compare=False)
-    """What its requests pass, the outermost first: where each app is mounted, and that app's dotted name."""
+    mounts: tuple[tuple[str, str | None], ...] = field(default=(), repr=False, compare=False)
+    """What its requests pass, the outermost first: the whole template of each mount, `/admin/{path}`, and the dotted
+    name of the app that is mounted there."""
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ class Place:
     prefix: str = ""
     host: str | None = None
     in_path: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    mounts: tuple[tuple[str | None, str | None], ...] = ()
+    mounts: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def depth(self) -> int:

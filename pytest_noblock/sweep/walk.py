@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from pytest_noblock.engine.endpoints import dotted
+from pytest_noblock.engine.endpoints import REST, dotted
 from pytest_noblock.engine.frameworks.reached import apps_in
 from pytest_noblock.engine.patches import attribute
 from pytest_noblock.model import shown
@@ -83,13 +83,13 @@ def _route(method: str, context: Any, place: Place) -> Route:
 def _mounted(context: Any, route: object, place: Place, said: Said) -> list[Seen]:
     """The routes of what is mounted at a path, or for a host."""
     schemas = {**place.in_path, **schemas_of(context)}
-    mount = (getattr(context, "path", None), dotted(context.app))
-    inside = replace(place, in_path=schemas, mounts=(*place.mounts, mount))
     if is_a(route, "Host"):
-        inside = replace(inside, host=context.host_format)
+        inside = replace(place, in_path=schemas, host=context.host_format)
     else:
         schemas.pop("path", None)  # the rest of the path, which the mounted app reads
-        inside = replace(inside, prefix=place.prefix + context.path_format.removesuffix("/{path}"))
+        inside = replace(place, in_path=schemas, prefix=place.prefix + context.path_format.removesuffix(REST))
+    mount = (f"{inside.host or ''}{inside.prefix}{REST}", dotted(context.app))
+    inside = replace(inside, mounts=(*place.mounts, mount))
     return _in_mounted(innermost(context.app), inside, said)
 
 

@@ -232,3 +232,46 @@ def test_a_route_has_one_name_in_watched_tests_the_fixture_and_the_sweep(pyteste
         "GET api.example.org/hosted",
     ]
     result.stdout.fnmatch_lines(["4 of 4 routes of api:app were measured", "4 of 4 routes measured"])
+
+
+MOUNTS = """
+import time
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Host, Mount
+
+async def files(scope, receive, send):
+    time.sleep(0.06)
+    await PlainTextResponse("")(scope, receive, send)
+
+inner = Starlette(routes=[Mount("/{of}/files", files)])
+app = Starlette(routes=[Mount("/files", files), Mount("/in", inner), Host("files.example.org", files)])
+"""
+MOUNTS_TESTS = """
+from starlette.testclient import TestClient
+from api import app
+
+def test_mounts():
+    client = TestClient(app)
+    client.get("/files/a/b")
+    client.get("/in/x/files/a")
+
+def test_nobody_answers():
+    TestClient(app).get("/in/none")
+
+def test_host():
+    TestClient(app, base_url="http://files.example.org").get("/a")
+"""
+
+
+def test_a_mounted_app_without_routes_is_named_by_its_mount_alone(pytester):
+    """Starlette leaves the mount itself in the scope, as the route: its path is told once."""
+    pytester.makepyfile(api=MOUNTS, test_it=MOUNTS_TESTS)
+    pytester.runpytest("--noblock", "--noblock-report=watched.json")
+    checks = json.loads((pytester.path / "watched.json").read_text())["checks"]
+    assert {each["request"]: each["route"] for each in checks} == {
+        "GET /files/a/b": "/files/{path}",
+        "GET /in/x/files/a": "/in/{of}/files/{path}",
+        "GET /in/none": "/in/{path}",
+        "GET /a": "files.example.org/{path}",
+    }

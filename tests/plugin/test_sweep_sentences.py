@@ -76,6 +76,47 @@ def test_a_login_within_a_mounted_app_is_no_other_route_and_what_streams_is_no_p
     assert "async def, and awaits nothing (a plain def would leave the loop to others): GET /idle\n" in text
 
 
+STARLETTE = """
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.routing import Host, Mount, Route
+
+async def page(request):
+    return PlainTextResponse("")
+
+async def guard(request, call_next):
+    return RedirectResponse("/login", 303)
+
+guarded = Starlette(routes=[Route("/{key}", page)], middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)])
+app = Starlette(routes=[
+    Route("/login", page),
+    Mount("/admin", guarded),
+    Mount("/a/{b}", routes=[Mount("/c", guarded)]),
+    Host("admin.example.org", guarded),
+    Mount("/first", Starlette()),
+    Route("/first/page", page),
+])
+"""
+
+
+@pytest.mark.one_python
+def test_a_login_within_an_app_mounted_in_one_of_starlettes_is_no_other_route(pytester):
+    """Starlette leaves the mount in the scope, as the route that answered."""
+    pytester.makepyfile(app=STARLETTE)
+    result = pytester.runpytest("--noblock-sweep=app:app", "--noblock-report=sweep.json")
+    result.assert_outcomes(passed=1, skipped=4)
+    routes = json.loads((pytester.path / "sweep.json").read_text())["routes"]
+    reasons = {each["path"]: each["reason"] for each in routes}
+    assert reasons["/admin/{key}"] == reasons["/a/{b}/c/{key}"] == reasons["admin.example.org/{key}"] == "needs-auth"
+    assert reasons["/first/page"] == "not-found"
+    text = result.stdout.str()
+    assert "3 answered 303 before its endpoint was called by guard (app.py:" in text
+    taken = "/first/{path} (starlette.applications.Starlette) takes its requests: declare the route before that one"
+    assert f"1 {taken}" in text
+
+
 @pytest.mark.one_python
 def test_the_line_that_accepts_a_finding_of_a_route_works(pytester):
     pytester.makepyfile(app=APP)

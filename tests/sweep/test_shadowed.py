@@ -35,13 +35,13 @@ def within(*mounts, by, route):
 
 
 def test_an_app_that_the_route_is_mounted_in_is_no_other_one():
-    mounts = (("/admin", "admin.App"), ("/inner", "admin.Inner"))
-    assert within(*mounts, by="admin.App", route="/admin") is None
-    assert within(*mounts, by="admin.Inner", route="/inner") is None
+    mounts = (("/admin/{path}", "admin.App"), ("/admin/inner/{path}", "admin.Inner"))
+    assert within(*mounts, by="admin.App", route="/admin/{path}") is None
+    assert within(*mounts, by="admin.Inner", route="/admin/inner/{path}") is None
     assert within(*mounts, by="admin.App", route=None) is None
     assert within(*mounts, by="admin.App", route="/{anything}") == "/{anything} (admin.App)"
-    assert within(*mounts, by="files.App", route="/admin") == "/admin (files.App)"
-    assert within((None, None), by="admin.App", route=None) == "another route (admin.App)"
+    assert within(*mounts, by="files.App", route="/admin/{path}") == "/admin/{path} (files.App)"
+    assert within(("/admin/{path}", None), by="admin.App", route=None) == "another route (admin.App)"
 
 
 def test_its_own_endpoint_and_an_unknown_one_are_not():

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
-from pytest_noblock.engine.endpoints import code_of, is_plain, template_of
+from pytest_noblock.engine.endpoints import REST, code_of, is_plain, template_of
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Receive, Refusal, Scope, Send
 from pytest_noblock.engine.frameworks import others
 from pytest_noblock.engine.frameworks.decorated import Watch, innermost, is_generator, raised_in, watch
@@ -77,7 +77,8 @@ def _note_mount(mount: Any) -> None:
     if record is not None:
         host = getattr(mount, "host_format", None)
         template = host if isinstance(host, str) else template_of(mount) or ""
-        record.mounted += template.removesuffix("/{path}")
+        record.mounted += template.removesuffix(REST)
+        record.mount = mount
 
 
 def _noting_method(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
