@@ -54,6 +54,8 @@ class _Before(NamedTuple):
     """Notes on what the warm-up left behind."""
     counted: list[Observation]
     """Runs with counters."""
+    two_are_proof: bool = False
+    """See `Confirming`."""
 
 
 class Checker:
@@ -131,7 +133,8 @@ class Checker:
         """The Check of a request that other runs have sent. Where these leave a doubt, it is sent again, alone."""
         subject = Subject(id, self._method_and_path(request), plan.limits.max_block, self._context.meter)
         warm_up = breaking(stalls(sent.cold, plan.limits), plan.limits) if sent.cold is not None else []
-        before = _Before(sent.first, None, warm_up, [], [sent.exact] if sent.exact is not None else [])
+        counted = [sent.exact] if sent.exact is not None else []
+        before = _Before(sent.first, None, warm_up, [], counted, two_are_proof=True)
         return self._told(subject, request, lambda: self._judged(subject, request, plan, before))
 
     def _measured(self, subject: Subject, request: Request, plan: Plan) -> Check:
@@ -141,7 +144,7 @@ class Checker:
         return self._judged(subject, request, plan, _Before(observation, response, warm_up, left, []))
 
     def _judged(self, subject: Subject, request: Request, plan: Plan, before: _Before) -> Check:
-        observation, response, warm_up, left, counted = before
+        observation, response, warm_up, left, counted, two_are_proof = before
         rules = Rules(plan, self._paths, pace_now, self._user.relative)
         once = not _sent_again(request, plan)
         found = stalls(first_use.taken_off(observation) if once else observation, plan.limits)
@@ -149,7 +152,7 @@ class Checker:
             sure = rules.findings(stall for stall in breaking(found, plan.limits) if stall.sure)
         else:
             again = self._again(request, plan)
-            confirming = Confirming(plan, self._context.meter, again, rules.findings, counted)
+            confirming = Confirming(plan, self._context.meter, again, rules.findings, counted, two_are_proof)
             sure = confirming.sure(observation, found, warm_up)
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)

@@ -25,14 +25,16 @@ class Confirming:
     findings: Callable[[Iterable[Stall]], list[Finding]]
     counted: list[Observation] = field(default_factory=list)
     """Runs with counters that have been made already."""
+    two_are_proof: bool = False
+    """Whether a computation that the warm-up showed as well needs no third run."""
 
     def sure(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """The findings that other runs showed as well. `found`: the stalls of the run that is judged."""
         broken = breaking(found, self.plan.limits)
         return [
             *self._on_loop(observation, found, warm_up),
-            *self._off_loop("probes again", broken),
-            *self._off_loop("alone again", broken),
+            *self._off_loop("probes again", broken, warm_up),
+            *self._off_loop("alone again", broken, warm_up),
         ]
 
     def _on_loop(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
@@ -43,7 +45,9 @@ class Confirming:
         if not broken and not doubt:
             return []
         alone = [stall for stall in broken if stall.requests == 1]  # what many hold together, one does not show again
-        result = self._by_counters(alone) if alone or doubt else []
+        result = [] if doubt else self._shown_twice(broken, warm_up)
+        if not result and (alone or doubt):
+            result = self._by_counters(alone)
         sure = self.findings(stall for stall in broken if stall.sure)
         warm = self.findings(stall for stall in warm_up if stall.sure)
         result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
@@ -51,6 +55,14 @@ class Confirming:
         if left and (self.plan.concurrency > 1 or self.plan.probes):
             result += self._came_again("as sent", left)
         return self._named(result)
+
+    def _shown_twice(self, broken: list[Stall], warm_up: list[Stall]) -> list[Finding]:
+        """Only of the full meter: the portable one asks for more runs."""
+        proof = all(stall.sure and stall.requests == 1 for stall in broken)
+        if not (self.two_are_proof and self.meter == "full" and proof):
+            return []
+        warm = self.findings(stall for stall in warm_up if stall.sure)
+        return confirmation.shown_twice(self.findings(broken), warm, self.plan.limits)
 
     def _by_counters(self, broken: list[Stall]) -> list[Finding]:
         """Runs with counters at every user line; on the portable meter without counters."""
@@ -73,9 +85,10 @@ class Confirming:
         alone = self.findings(stalls(self.again(repeat), self.plan.limits))
         return [shared_turns.named(each, alone) for each in found]
 
-    def _off_loop(self, how: Confirmation, found: list[Stall]) -> list[Finding]:
+    def _off_loop(self, how: Confirmation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """Findings confirmed by runs with probes: what happens off the loop shows in no step of the request."""
-        return self._came_again(how, self.findings(confirmation.confirmed_by(how, found)))
+        off_loop = confirmation.confirmed_by(how, found)
+        return self._shown_twice(off_loop, warm_up) or self._came_again(how, self.findings(off_loop))
 
     def _came_again(self, how: Confirmation | Literal["as sent"], first: list[Finding]) -> list[Finding]:
         repeat = confirmation.repeat_for(how, self.meter)

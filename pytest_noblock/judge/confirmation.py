@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, assert_never
 from pytest_noblock.calls.known import known
 from pytest_noblock.judge.gil_waits import is_lost_in_queue, looks_like_gil_wait, threads_computed
 from pytest_noblock.judge.grouping import Key, key
+from pytest_noblock.judge.near import NEAR
 from pytest_noblock.model.finding import Finding, Part
 from pytest_noblock.model.kinds import KINDS, Confirmation
 from pytest_noblock.model.limits import Limits
@@ -150,6 +151,28 @@ def shown_by_warm_up(first: Sequence[Finding], warm_up: Sequence[Finding]) -> li
     """The findings of the first run that the warm-up showed as well. Both runs must be proof by themselves."""
     known = {key(each) for each in warm_up}
     return [replace(each, confirmed=True) for each in first if each.file and key(each) in known]
+
+
+def shown_twice(first: Sequence[Finding], warm_up: Sequence[Finding], limits: Limits) -> list[Finding]:
+    """The findings of the first run, where the warm-up showed each at the same line, so that no third run is needed.
+
+    Both runs must be proof by themselves. Empty where one of the findings is anything but a long computation that looks
+    have seen: of a sleep, counters may tell that it was a round trip.
+    """
+    known = {_seen_at(each) for each in warm_up if _is_long_computation(each, limits)}
+    if not all(_is_long_computation(each, limits) and _seen_at(each) in known for each in first):
+        return []
+    return [replace(each, confirmed=True) for each in first]
+
+
+def _is_long_computation(finding: Finding, limits: Limits) -> bool:
+    """Whether it burned CPU, on the loop thread or with the GIL, far over the limit: no machine stretches it so far."""
+    seen = (finding.kind, finding.evidence) in (("cpu", "sample"), ("gil", "worker"))
+    return seen and finding.cpu >= NEAR * limits.max_block
+
+
+def _seen_at(finding: Finding) -> tuple[object, ...]:
+    return finding.kind, finding.phase, finding.file, finding.line, finding.call
 
 
 def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> bool:

@@ -7,7 +7,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from pytest_noblock.sweep.route import Route
 
-_LINK = re.compile(r"""\b(?:href|action)\s*=\s*["']([^"'#?]+)""", re.IGNORECASE)
+_LINK = re.compile(r"""<(?:a|area|form)\s[^<>]*?\b(?:href|action)\s*=\s*["']([^"'#?]+)""", re.IGNORECASE)
+"""What a reader of the page may follow: a style sheet, `/-/static/app.css`, is no `/{database}/{table}/{row}`."""
 _VARIABLE = re.compile(r"\{([^}]*)\}")
 _LARGEST = 1_000_000
 """Letters of a page that are read."""

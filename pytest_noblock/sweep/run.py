@@ -27,6 +27,7 @@ from pytest_noblock.sweep.flights import Again, Flights, Judge, Pairs, flight_of
 from pytest_noblock.sweep.harvest import levels
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.rounds import Rounds
+from pytest_noblock.sweep.spread import spread
 
 
 class MakesRequests(Protocol):
@@ -76,7 +77,7 @@ class Sweep:
     def _send_safe(self, safe: Sequence[RouteResult], user: MakesRequests) -> None:
         """Each once, where ids come from the answers of others after those; then all that need it, warm."""
         seconds = 0
-        left = list(_in_rounds(safe))
+        left = [spread(some) for some in _in_rounds(safe)]
         while left:
             some = left.pop(0)
             seconds = self._send_first(_pairs(some, user), [] if left else _waiting(safe), user)

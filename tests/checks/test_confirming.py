@@ -5,7 +5,7 @@ import pytest
 from pytest_noblock.checks.confirming import Confirming
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.judge import grouping
-from pytest_noblock.judge.stalls import stalls
+from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
@@ -26,11 +26,20 @@ def observed(ms, frame=SLEEP, *, counters=False):
     return Observation("full", (Exchange(1, "GET", "/", sent=0, completed=500 * MS, steps=1),), (step,))
 
 
+def computed(ms, frame=SLEEP, *, counters=False, slept=0):
+    """A run in which one step computed, seen by the watchdog or by counters."""
+    looks = tuple(Sample(at * MS, at * MS, at * MS + 1, (frame,), None) for at in range(10, ms, 10))
+    lines = (LineCost(frame, cpu=ms * MS, asleep=0, hits=1, stack=(frame,), round_trips=0),) if counters else ()
+    switches = 1 if slept else 0
+    step = Segment(1, 0, (ms + slept) * MS, ms * MS, 0, 0, switches, 0, 0, 0, samples=looks, lines=lines)
+    return Observation("full", (Exchange(1, "GET", "/", sent=0, completed=500 * MS, steps=1),), (step,))
+
+
 @pytest.fixture
 def confirm():
     """The findings of a first run that later runs confirm, and which runs were made for that."""
 
-    def confirm(first, *later, plan=PLAN, counted=()):
+    def confirm(first, *later, plan=PLAN, counted=(), before=None):
         made, runs = [], list(later)
 
         def again(repeat):
@@ -38,8 +47,9 @@ def confirm():
             return runs.pop(0)
 
         findings = lambda found: grouping.findings(found, str)  # noqa: E731
-        confirming = Confirming(plan, "full", again, findings, list(counted))
-        return confirming.sure(first, stalls(first, plan.limits), []), made
+        confirming = Confirming(plan, "full", again, findings, list(counted), two_are_proof=before is not None)
+        warm_up = breaking(stalls(before, plan.limits), plan.limits) if before is not None else []
+        return confirming.sure(first, stalls(first, plan.limits), warm_up), made
 
     return confirm
 
@@ -86,3 +96,39 @@ def test_copies_and_probes_are_sent_again_for_what_one_request_does_not_show(con
 def test_another_line_in_the_later_run_is_what_counters_name(confirm):
     found, _made = confirm(observed(80), *[observed(80, OTHER, counters=True)] * 2)
     assert [each.line for each in found] == [9]
+
+
+def test_a_computation_that_a_sweep_has_seen_twice_is_not_sent_again(confirm):
+    found, made = confirm(computed(100), before=computed(90))
+    assert lines_of(found) == [(7, 100, True)]
+    assert made == []
+
+
+def test_one_that_the_fixture_has_seen_twice_is_sent_again_for_its_line(confirm):
+    found, made = confirm(computed(100), computed(100, counters=True))
+    assert lines_of(found) == [(7, 100, True)]
+    assert [each.counters for each in made] == [True]
+
+
+@pytest.mark.parametrize(
+    ("first", "before"),
+    [
+        (computed(100), computed(90, OTHER)),
+        (computed(100), computed(60)),
+        (computed(60), computed(100)),
+        (computed(100, slept=80), computed(100)),
+        (observed(80), observed(80)),
+    ],
+    ids="other-line near-before near-now sleeps-too sleeps".split(),
+)
+def test_whatever_leaves_a_doubt_is_sent_again(first, before, confirm):
+    """Counters may tell more: which line, whether a round trip. If they do not, the two runs are still proof."""
+    found, made = confirm(first, *[computed(1, counters=True)] * 2, before=before)
+    assert [each.counters for each in made] == [True, True]
+    assert [each.confirmed for each in found] == [True]
+
+
+def test_what_only_one_of_two_runs_showed_is_sent_again(confirm):
+    found, made = confirm(computed(100), *[computed(1, counters=True)] * 2, before=computed(1))
+    assert len(made) == 2
+    assert found == []

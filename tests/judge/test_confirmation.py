@@ -54,6 +54,32 @@ def test_a_finding_must_come_in_two_runs(first, again, lines):
     assert all(each.confirmed for each in result)
 
 
+CPU_SEEN = finding("cpu", line=7, ms=100, evidence="sample")
+GIL_SEEN = replace(CPU_SEEN, kind="gil", evidence="worker")
+
+
+@pytest.mark.parametrize("one", [CPU_SEEN, GIL_SEEN], ids=lambda each: each.kind)
+def test_a_long_computation_that_looks_saw_twice_needs_no_third_run(one):
+    limits = Limits(50 * MS)
+    assert confirmation.shown_twice([one], [one], limits) == [replace(one, confirmed=True)]
+    for other in (
+        replace(one, line=8),
+        replace(one, call="other"),
+        replace(one, cpu=74 * MS),
+        replace(one, evidence="endpoint" if one.kind == "cpu" else "await"),
+        replace(one, phase=Phase.BACKGROUND),
+    ):
+        assert confirmation.shown_twice([one], [other], limits) == []
+        assert confirmation.shown_twice([other], [one], limits) == []
+    assert confirmation.shown_twice([one, replace(one, line=8)], [one], limits) == []
+    assert confirmation.shown_twice([], [one], limits) == []
+
+
+def test_a_sleep_that_was_seen_twice_may_still_be_a_round_trip():
+    slept = finding(line=7, ms=100, evidence="sample")
+    assert confirmation.shown_twice([slept], [slept], Limits(50 * MS)) == []
+
+
 def test_a_sleep_that_broke_the_limit_in_the_first_run_has_the_time_of_that_run():
     """The later runs have a lower bar: the failure would say that 41 ms break a limit of 50 ms."""
     (one,) = confirmation.confirmed([finding(ms=51)], [[finding(ms=41)]], needed=2)

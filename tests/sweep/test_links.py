@@ -33,6 +33,20 @@ def test_a_link_tells_the_variables_of_the_template_that_it_matches(link):
     assert values(f"<a {link}>", "/admin/{model}/list") == {"model": "user"}
 
 
+@pytest.mark.parametrize(
+    "element",
+    [
+        '<link rel="stylesheet" href="/admin/static/list">',
+        '<base href="/admin/static/list">',
+        '<abbr data-href="/admin/static/list">',
+        '<p class="a"><use href="/admin/static/list">',
+    ],
+)
+def test_what_a_page_loads_is_no_link_of_it(element):
+    assert values(element, "/admin/{model}/list") == {}
+    assert values(f'{element}\n<a class="b"\n href="/admin/user/list">', "/admin/{model}/list") == {"model": "user"}
+
+
 def test_values_go_together_and_those_of_the_longest_beginning_are_taken():
     page = '<a href="/admin/user/list"><a href="/admin/pet/edit/7">'
     assert values(page, "/admin/{model}/edit/{pk}") == {"model": "pet", "pk": "7"}
