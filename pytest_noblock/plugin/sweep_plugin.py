@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.many.seldom import full_collections_seldom
 from pytest_noblock.model.shown import printable
 from pytest_noblock.plugin import markers, options
+from pytest_noblock.plugin.app_output import captured
 from pytest_noblock.plugin.faults import GUARD
 from pytest_noblock.plugin.outcome import ItemOutcome
 from pytest_noblock.plugin.reporter import REPORTER, not_green
@@ -62,7 +64,10 @@ class SweepPlugin:
         collector.plugin = self
         hook = session.ihook
         hook.pytest_collectstart(collector=collector)
-        report = hook.pytest_make_collect_report(collector=collector)
+        printed: list[tuple[str, str]] = []
+        with captured(self._config, lambda *text: printed.append(text)):
+            report = hook.pytest_make_collect_report(collector=collector)
+        report.sections += [(f"Captured {stream}", text) for stream, text in printed]
         vars(report).pop("call", None)
         for item in report.result:
             hook.pytest_itemcollected(item=item)
@@ -84,9 +89,10 @@ class SweepPlugin:
         if not isinstance(item, RouteItem):
             self._while_routes.close()
         else:
-            self._run_all(item.session)
-            if not item.result.ran and self._failure is None:
-                self._run([item.result])
+            with captured(self._config, partial(item.add_report_section, "sweep")):
+                self._run_all(item.session)
+                if not item.result.ran and self._failure is None:
+                    self._run([item.result])
             why = self._why_skipped(item.result)
             if why is not None:
                 item.add_marker(pytest.mark.skip(reason=why))
@@ -180,7 +186,9 @@ class SweepPlugin:
         """Tells what was measured of items that did not run, as after Ctrl-C or with `-x`, and stops the app."""
         with GUARD:
             self._tell_rest(session)
-        for sentence in self.swept.stop():
+        with captured(self._config, lambda *_text: None):
+            sentences = self.swept.stop()
+        for sentence in sentences:
             self._session.tell(sentence)
             not_green(session)
 
