@@ -38,5 +38,7 @@ def printing(config: pytest.Config) -> AbstractContextManager[None]:
 
 
 def _manager(config: pytest.Config) -> Any:
-    """pytest's CaptureManager (seen in 8.0 to 9.2); None under `-p no:capture`."""
-    return config.pluginmanager.get_plugin("capturemanager")
+    """pytest's CaptureManager; None under `-p no:capture`, and once an interrupt has ended all capturing."""
+    manager = config.pluginmanager.get_plugin("capturemanager")
+    ended = getattr(manager, "_global_capturing", None) is None  # private (pytest 8.4 to 9.2)
+    return None if ended else manager

@@ -71,3 +71,4 @@ def test_an_app_that_cannot_be_imported_shows_what_it_said_before(pytester):
     result = pytester.runpytest_subprocess("--noblock-sweep=app:app")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*no such thing*", "*Captured stdout*", "at import"])
+    assert result.ret == pytest.ExitCode.INTERRUPTED
