@@ -51,7 +51,8 @@ class SweepChecks:
 
     def _requests(self, progress: "Callable[[int, int], None]") -> SweepRequests:
         plan = options.of_run(self._config).plan
-        return SweepRequests(self._config, self._swept.given.values, plan, progress, self._swept.told, self._harvest)
+        values = self._swept.given.values.for_routes(each.template for each in self._swept.routes.routes)
+        return SweepRequests(self._config, values, plan, progress, self._swept.told, self._harvest)
 
     def check(self, item: "RouteItem") -> "Check":
         """Of a route that was sent; a suspect is sent again, alone."""

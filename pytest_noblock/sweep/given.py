@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_noblock.model import shown
+from pytest_noblock.sweep.route import variables as variables_of
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -24,6 +25,13 @@ class Values:
     headers: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     """The value of each variable of the environment that was used, by the variable's name."""
+    in_queries: frozenset[str] = frozenset()
+    """The names of `params` that go into the query of a route whose parameters nobody describes."""
+
+    def for_routes(self, paths: Iterable[str]) -> "Values":
+        """Of all routes of the app. What is a variable of one path is meant for that path, and for no query."""
+        variables = {name for path in paths for name in variables_of(path)}
+        return replace(self, in_queries=frozenset(self.params) - variables)
 
     @classmethod
     def read(

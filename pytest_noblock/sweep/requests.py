@@ -146,6 +146,9 @@ class _Making:
 
     def add_parameters(self) -> None:
         """Those that must be, those that somebody wrote an example for, and those that the user gives."""
+        if self._route.operation is None:
+            given = self._values.params
+            self.request.params.update({name: given[name] for name in given if name in self._values.in_queries})
         for parameter in self._parameters:
             name, place = parameter.get("name"), parameter.get("in")
             add = _ADD.get(str(place))

@@ -117,6 +117,32 @@ def test_a_login_within_an_app_mounted_in_one_of_starlettes_is_no_other_route(py
     assert f"1 {taken}" in text
 
 
+QUERY = """
+import time
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+async def detail(request):
+    if request.query_params.get("pk") != "7" or request.path_params["key"] != "post":
+        return PlainTextResponse("", 404)
+    time.sleep(0.08)  # BAD
+    return PlainTextResponse("")
+
+app = Starlette(routes=[Route("/{key}/detail", detail)])
+"""
+
+
+@pytest.mark.one_python
+def test_a_query_that_no_document_describes_is_given_by_param(pytester):
+    pytester.makepyfile(app=QUERY)
+    key = "--noblock-param=key=post"
+    pytester.runpytest("--noblock-sweep=app:app", key).assert_outcomes(skipped=1)
+    result = pytester.runpytest("--noblock-sweep=app:app", key, "--noblock-param=pk=7")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*GET /{key}/detail  failed * app.py:10"])
+
+
 @pytest.mark.one_python
 def test_the_line_that_accepts_a_finding_of_a_route_works(pytester):
     pytester.makepyfile(app=APP)

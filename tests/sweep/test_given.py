@@ -36,6 +36,13 @@ def test_the_environment_of_the_process_is_read_where_no_other_is_given(monkeypa
     assert Values.read(["a=$NOBLOCK_TEST_TOKEN"]).params == {"a": "t"}
 
 
+def test_a_value_that_no_path_has_as_a_variable_is_for_queries():
+    values = read(["key=post", "pk=1", "tenant=acme"])
+    assert values.in_queries == frozenset()
+    assert values.for_routes(["/admin/{key}/detail", "{tenant}.example.org/"]).in_queries == {"pk"}
+    assert values.for_routes([]).in_queries == {"key", "pk", "tenant"}
+
+
 WRONG = [
     (["user_id"], [], "--noblock-param=user_id is not of the form NAME=VALUE, as in user_id=1"),
     (["=1"], [], "--noblock-param==1 is not of the form NAME=VALUE, as in user_id=1"),

@@ -152,6 +152,14 @@ def test_only_what_must_be_is_sent_and_what_has_an_example_or_is_given():
     assert made(route, ["g=6"]).params == {"b": "2", "c": "3", "e": "5", "g": "6", "z": "text"}
 
 
+def test_what_nobody_describes_gets_the_given_values_that_no_path_asks_for():
+    values = Values.read(["key=post", "pk=1"]).for_routes(["/admin/{key}/detail"])
+    bare, described = Route("GET", "/admin/{key}/detail"), asked("/admin/{key}/detail", parameter("path", "key"))
+    assert request_for(bare, values) == Request("/admin/post/detail", params={"pk": "1"})
+    assert request_for(described, values) == Request("/admin/post/detail")
+    assert request_for(Route("GET", "/"), values) == Request("/", params={"pk": "1"})
+
+
 def test_headers_and_cookies():
     route = asked(
         "/",
