@@ -140,7 +140,7 @@ def test_a_query_that_no_document_describes_is_given_by_param(pytester):
     pytester.runpytest("--noblock-sweep=app:app", key).assert_outcomes(skipped=1)
     result = pytester.runpytest("--noblock-sweep=app:app", key, "--noblock-param=pk=7")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*GET /{key}/detail  failed * app.py:10"])
+    result.stdout.fnmatch_lines(["*GET /{key}/detail  failed * app.py:9"])
 
 
 @pytest.mark.one_python
