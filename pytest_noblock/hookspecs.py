@@ -29,6 +29,8 @@ def pytest_noblock_app(app: object) -> object | None:
 def pytest_noblock_request(route: "Route", request: "Request") -> str | None:
     """Called for each route that is to be sent a request, with the request that was made for it.
 
+    Called once more for a route whose request found nothing, where the answers of others have told other values since.
+
     `route`: `method`, `path` (the template), `endpoint` (the function), `operation` (its OpenAPI object, or None),
     `name` (`GET /users/{user_id}`). `request`: `url`, `params`, `headers`, `cookies`, `json`, `data`, `files` and
     `content`, under httpx's names; change it in place. Where a value could not be made, `url` still has its

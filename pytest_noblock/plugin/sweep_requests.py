@@ -39,12 +39,15 @@ class SweepRequests:
         self.progress = progress
         self._told = told
         self._harvest = harvest
+        self._made: dict[str, object] = {}
+        """By a route's name: where its request went, before the hook changed it."""
 
     def request_of(self, result: RouteResult) -> Sent | None:
         """The hook may change the request, or say why the route is left out."""
         route = result.route
         made = request_for(route, self._values, self._harvest)
         request = made.request if isinstance(made, Missing) else made
+        self._made[route.name] = _goes_to(request)
         try:
             said = self._hook.pytest_noblock_request(route=route, request=request)
         except Exception as error:  # noqa: BLE001  # the user's code
@@ -58,6 +61,12 @@ class SweepRequests:
             result.leave_out(made.reason, made.words)
             return None
         return self._sendable(result, request)
+
+    def knows_more(self, result: RouteResult) -> bool:
+        """Whether answers have told other values for the route by now."""
+        made = request_for(result.route, self._values, self._harvest)
+        now = _goes_to(made.request if isinstance(made, Missing) else made)
+        return now != self._made.get(result.route.name, now)
 
     def _sendable(self, result: RouteResult, request: Request) -> Sent | None:
         mistake = ""
@@ -86,6 +95,10 @@ class SweepRequests:
         except (ValueError, RecursionError):
             return
         self._harvest.learn(result.route, answer)
+
+
+def _goes_to(request: Request) -> object:
+    return request.url, dict(request.params)
 
 
 def _arguments(request: Request) -> dict[str, Any]:

@@ -66,6 +66,10 @@ class Harvest:
                 return _value(listed, name, _collection(path))
         return self._links.called(name)
 
+    def query_for(self, route: Route, path: str) -> Mapping[str, str]:
+        """What a page puts into the query where it links to this path of the route."""
+        return self._links.query_for(route, path)
+
 
 def _is_of(path: str, before: str, name: str) -> bool:
     """Whether the list's objects are what the variable, or the part of the path before it, is called after."""

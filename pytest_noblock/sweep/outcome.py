@@ -8,6 +8,9 @@ from pytest_noblock.model.observation import Observation
 from pytest_noblock.sweep.reasons import REASONS, Reason, remedy
 from pytest_noblock.sweep.route import Route, variables
 
+_FOR_LACK_OF_VALUES = ("not-found", "rejected", "failed", "no-value")
+"""The reasons for which a route may be asked again once an answer of another has told more."""
+
 
 @dataclass(slots=True, eq=False)
 class RouteResult:
@@ -59,6 +62,15 @@ class RouteResult:
         """The route is not measured, for this reason."""
         self.reason, self.words = reason, words
         self.ran = True
+
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether another value may have it answer, and nothing else is to be told of it."""
+        return self.reason in _FOR_LACK_OF_VALUES and self.mistake is None and not self.suspect
+
+    def ask_again(self) -> None:
+        """As if it had not been sent: by now another request can be made."""
+        self.reason, self.words, self.ran = None, "", False
 
     def sentence(self) -> str:
         """Why the route is not exercised, and how to have it measured."""

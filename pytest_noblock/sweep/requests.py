@@ -148,6 +148,8 @@ class _Making:
         """Those that must be, those that somebody wrote an example for, and those that the user gives."""
         if self._route.operation is None:
             given = self._values.params
+            linked = self._harvested.query_for(self._route, self.request.url) if self._harvested is not None else {}
+            self.request.params.update(linked)
             self.request.params.update({name: given[name] for name in given if name in self._values.in_queries})
         for parameter in self._parameters:
             name, place = parameter.get("name"), parameter.get("in")

@@ -36,6 +36,9 @@ class MakesRequests(Protocol):
     def request_of(self, result: RouteResult) -> Sent | None:
         """The request of a route; None where it has put into the result why there is none."""
 
+    def knows_more(self, result: RouteResult) -> bool:
+        """Whether the route's request would be another one by now."""
+
     def learn(self, result: RouteResult, response: httpx.Response) -> None:
         """The whole answer of a route that was measured: later requests may need an id of it."""
 
@@ -75,12 +78,17 @@ class Sweep:
             raise
 
     def _send_safe(self, safe: Sequence[RouteResult], user: MakesRequests) -> None:
-        """Each once, where ids come from the answers of others after those; then all that need it, warm."""
+        """Each once, where ids come from the answers of others after those; then all that need it, warm.
+
+        What found nothing is asked again where the others' answers tell more by then.
+        """
         seconds = 0
         left = [spread(some) for some in _in_rounds(safe)]
         while left:
             some = left.pop(0)
             seconds = self._send_first(_pairs(some, user), [] if left else _waiting(safe), user)
+        more = [each for each in safe if each.may_be_asked_again and user.knows_more(each)]
+        seconds += len(more) + self._send_first(_asked_again(more, user), [], user)
         warm = _waiting(safe)
         self._everything += seconds + len(warm) - len(safe)
         self._fly(_again(warm), self._rounds.warm, user)
@@ -168,6 +176,13 @@ def _pairs(results: Sequence[RouteResult], user: MakesRequests) -> Pairs:
     for each in results:
         each.sent = user.request_of(each)
     return _again([each for each in results if each.sent is not None])
+
+
+def _asked_again(results: Sequence[RouteResult], user: MakesRequests) -> Pairs:
+    """A page of the same round may have linked to them: `/admin/{key}/list` to `/admin/{key}/detail?pk=1`."""
+    for each in results:
+        each.ask_again()
+    return _pairs(results, user)
 
 
 def _waiting(results: Sequence[RouteResult]) -> list[RouteResult]:

@@ -143,6 +143,44 @@ def test_a_query_that_no_document_describes_is_given_by_param(pytester):
     result.stdout.fnmatch_lines(["*GET /{key}/detail  failed * app.py:9"])
 
 
+LINKED = """
+import asyncio, time
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+async def listed(request):
+    await asyncio.sleep(0)
+    return HTMLResponse('<a href="detail?pk=7">seven</a> <a href="edit?pk=7">edit</a>')
+
+async def detail(request):
+    if request.query_params.get("pk") != "7":
+        return HTMLResponse("", 404)
+    time.sleep(0.08)  # BAD
+    return HTMLResponse("")
+
+async def edit(request):
+    await asyncio.sleep(0.08)
+    return HTMLResponse(request.query_params["pk"])
+
+async def gone(request):
+    return HTMLResponse("", 404)
+
+app = Starlette(routes=[Route(f"/{{key}}/{each.__name__}", each) for each in (detail, edit, gone, listed)])
+"""
+
+
+@pytest.mark.one_python
+def test_what_a_page_of_the_same_round_links_to_is_asked_again(pytester):
+    """`listed` and `detail` are as deep as each other: the link is known only once both were sent."""
+    pytester.makepyfile(app=LINKED)
+    result = pytester.runpytest("--noblock-sweep=app:app", "--noblock-report=sweep.json")
+    result.assert_outcomes(passed=2, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["3 of 4 routes measured", "*GET /{key}/detail  failed * app.py:13"])
+    routes = json.loads((pytester.path / "sweep.json").read_text())["routes"]
+    assert {each["path"]: each["reason"] for each in routes}["/{key}/gone"] == "not-found"
+
+
 @pytest.mark.one_python
 def test_the_line_that_accepts_a_finding_of_a_route_works(pytester):
     pytester.makepyfile(app=APP)

@@ -66,6 +66,24 @@ def test_a_link_is_unquoted_and_a_path_variable_takes_slashes():
     assert values('<a href="/files/a%20b/c.txt">', "/files/{path}", [route]) == {"path": "a b/c.txt"}
 
 
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ('<a href="/admin/user/list?page=2&amp;q=a%20b#top">', {"page": "2", "q": "a b"}),
+        ('<a href="/admin/user/list?page=2"><a href="/admin/user/list?page=3">', {"page": "2"}),
+        ('<a href="/admin/us%65r/list?page=2">', {"page": "2"}),
+        ('<a href="/admin/user/list"><a href="/admin/user/list?page=3">', {}),
+        ('<a href="/admin/pet/list?page=2">', {}),
+        ('<a href="/admin/user/edit/7?page=2">', {}),
+        ("", {}),
+    ],
+)
+def test_the_query_of_a_link_is_for_the_path_of_that_link(page, query):
+    known = Links(ROUTES)
+    known.learn(URL, page)
+    assert known.query_for(Route("GET", "/admin/{model}/list"), "/admin/user/list") == query
+
+
 def test_no_more_links_are_looked_at_than_the_limit(monkeypatch):
     monkeypatch.setattr(links, "_MOST", 3)
     page = "".join(f'<a href="/other/{number}">' for number in range(3))

@@ -160,6 +160,17 @@ def test_what_nobody_describes_gets_the_given_values_that_no_path_asks_for():
     assert request_for(Route("GET", "/"), values) == Request("/", params={"pk": "1"})
 
 
+def test_what_nobody_describes_gets_the_query_with_which_a_page_links_to_it():
+    bare, described = Route("GET", "/{key}/detail"), asked("/{key}/detail", parameter("path", "key"))
+    harvest = Harvest([bare])
+    harvest.learn_page("http://testserver/", '<a href="/post/detail?pk=7&lang=en">')
+    assert request_for(bare, Values(), harvest) == Request("/post/detail", params={"pk": "7", "lang": "en"})
+    given = Values.read(["pk=1"]).for_routes([bare.path])
+    assert request_for(bare, given, harvest) == Request("/post/detail", params={"pk": "1", "lang": "en"})
+    assert request_for(bare, Values.read(["key=user"]), harvest) == Request("/user/detail")
+    assert request_for(described, Values(), harvest) == Request("/post/detail")
+
+
 def test_headers_and_cookies():
     route = asked(
         "/",
