@@ -27,7 +27,6 @@ from pytest_noblock.sweep.flights import Again, Flights, Judge, Pairs, flight_of
 from pytest_noblock.sweep.harvest import levels
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.rounds import Rounds
-from pytest_noblock.sweep.spread import spread
 
 
 class MakesRequests(Protocol):
@@ -83,7 +82,7 @@ class Sweep:
         What found nothing is asked again where the others' answers tell more by then.
         """
         seconds = 0
-        left = [spread(some) for some in _in_rounds(safe)]
+        left = list(_in_rounds(safe))
         while left:
             some = left.pop(0)
             seconds = self._send_first(_pairs(some, user), [] if left else _waiting(safe), user)
