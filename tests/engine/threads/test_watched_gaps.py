@@ -80,6 +80,7 @@ def waited(user, *burners, requests=None, waited_ms=100):
     under_way = [UnderWay(request, threading.get_ident(), None)] if requests is None else requests
     marks = read_clocks(now())
     gaps = WatchedGaps(10 * MS, lambda first: under_way[first:], lambda: [marks, read_clocks(now())])
+    gaps.begin(PythonThreads())
     due = now()
     for each in burners:
         each.burn()
