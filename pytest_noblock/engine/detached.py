@@ -19,6 +19,7 @@ from pytest_noblock.engine.exchange import CURRENT, LiveExchange, record_of
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.engine.steps.closing_loops import Tasks
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Ending
 
@@ -32,7 +33,7 @@ async def linger(records: Collection[LiveExchange], until: int, user: UserCode) 
     """Wait until the records' detached work is done, and no longer than `until` (ns). On the loop that runs the app."""
     loop = asyncio.get_running_loop()
     while (left := until - now()) > 0:
-        tasks = [task for task, _record in _tasks(loop, records)]
+        tasks = [task for task, _record in _of_tasks(asyncio.all_tasks(loop), records)]
         timers = [handle.when() - loop.time() for handle, _record in _timers(loop, records, user)]
         soonest = min([left / 1e9, *(seconds for seconds in timers if seconds * 1e9 < left)])
         if any(_ready(loop, records)):
@@ -48,10 +49,17 @@ async def linger(records: Collection[LiveExchange], until: int, user: UserCode) 
 
 
 def note_left(
-    loop: asyncio.AbstractEventLoop, records: Collection[LiveExchange], user: UserCode, ending: Ending
+    loop: asyncio.AbstractEventLoop,
+    records: Collection[LiveExchange],
+    user: UserCode,
+    ending: Ending,
+    tasks: Tasks | None = None,
 ) -> None:
-    """Note in the records what they left behind on the loop, where a user line shows in it."""
-    for task, record in _tasks(loop, records):
+    """Note in the records what they left behind on the loop, where a user line shows in it.
+
+    `tasks`: the loop's, where the caller has asked for them: that takes long.
+    """
+    for task, record in _of_tasks(asyncio.all_tasks(loop) if tasks is None else tasks, records):
         _note(record, ending, [*_chain(task), *_callbacks(task)], user)
     for frames, record in _left_in_trio(records):
         _note(record, ending, frames, user)
@@ -87,11 +95,9 @@ def _callbacks(task: Any) -> Iterator[RawFrame]:
             yield _at_def(code)
 
 
-def _tasks(
-    loop: asyncio.AbstractEventLoop, records: Collection[LiveExchange]
-) -> Iterator[tuple["asyncio.Task[Any]", LiveExchange]]:
+def _of_tasks(tasks: Tasks, records: Collection[LiveExchange]) -> Iterator[tuple["asyncio.Task[Any]", LiveExchange]]:
     """The records' unfinished tasks, where the app's call has returned."""
-    for task in asyncio.all_tasks(loop):
+    for task in tasks:
         record = record_of(task)
         if record is not None and record.returned is not None and task is not record.task and record in records:
             yield task, record

@@ -3,6 +3,7 @@
 The fixture's run, a watched test and the self-check all make their meters here.
 """
 
+import threading
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from itertools import pairwise
 
-from pytest_noblock.engine.clocks import LinuxClock, PortableClock
+from pytest_noblock.engine.clocks import LastingClock, LinuxClock, PortableClock
 from pytest_noblock.engine.instrument import cover_c_calls, metered
 from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
@@ -35,6 +36,8 @@ class MeterKit:
     def __init__(self, kind: Meter, user: UserCode) -> None:
         self.kind = kind
         self.user = user
+        self._of_main: LastingClock | None = None
+        """Of the main thread, once it has had a meter: the test's client may run the app on it, in every test."""
 
     @cached_property
     def _sockets(self) -> SocketTable | None:
@@ -54,8 +57,16 @@ class MeterKit:
 
         Raises OSError and ValueError where the kernel lacks the counters of the full meter.
         """
-        clock = LinuxClock(born) if self.kind == "full" else PortableClock()
+        clock = self._full_clock(born) if self.kind == "full" else PortableClock()
         return StepMeter(clock, self.user, self._sockets)
+
+    def _full_clock(self, born: int | None) -> LinuxClock:
+        """To open the one of an old thread takes as long as 20 readings: it stays open from test to test."""
+        if threading.current_thread() is not threading.main_thread():
+            return LinuxClock(born)
+        if self._of_main is None or not self._of_main.of_this_thread():
+            self._of_main = LastingClock()
+        return self._of_main
 
     def with_samples(self, segments: Sequence[tuple[Segment, int]], least: int = 0) -> tuple[Segment, ...]:
         """Each segment with the samples of its step. `segments` has pairs: a segment, and the number of its step.
@@ -83,6 +94,8 @@ class MeterKit:
     def close(self) -> None:
         if self._has_watchdog():
             self.watchdog.stop()
+        if self._of_main is not None:
+            self._of_main.close_for_good()
 
     def _has_watchdog(self) -> bool:
         return "watchdog" in vars(self)

@@ -191,6 +191,7 @@ class _Sensors:
             lambda known: [UnderWay(each, steps.ident, loop) for each in self._exchanges[known:]],
             lambda: [steps.threads.marks, steps.threads.earlier],
         )
+        gaps.begin(steps.threads)
         with metered.watched(gaps):
             yield gaps
 

@@ -45,4 +45,4 @@ class OpenLoops:
         if not (tasks or detached.has_handles(loop)):
             return
         requests = [record for record in self._records if record.method != LIFESPAN]
-        detached.note_left(loop, requests, self._user, ending)
+        detached.note_left(loop, requests, self._user, ending, tasks)

@@ -20,6 +20,8 @@ _DEBUGGERS = ("pydevd", "debugpy", "bdb")
 
 _TOOLS = range(6)
 """The numbers of the tools of `sys.monitoring`."""
+_harmless: set[str | None] = {None}
+"""What stands at a number where none is, and the names so far of tools that slow nothing down: one of ours is on."""
 
 
 def slowdown() -> int:
@@ -43,13 +45,14 @@ def _on() -> Iterator[object]:
 if sys.version_info >= (3, 12):
 
     def _has_tool() -> bool:
-        return any(map(sys.monitoring.get_tool, _TOOLS))  # asked of each request
+        return not _harmless.issuperset(map(sys.monitoring.get_tool, _TOOLS))  # asked of each request
 
     def _tools() -> Iterator[str]:
         """The tools that ask for events of all code. What asks for those of single functions is not worth a doubt."""
         for number in _TOOLS:
             name = sys.monitoring.get_tool(number)
             if name is None or name.startswith(_FAST):
+                _harmless.add(name)
                 continue
             if name.startswith(_DEBUGGERS) or sys.monitoring.get_events(number):
                 yield name

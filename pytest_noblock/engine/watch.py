@@ -273,6 +273,8 @@ class RequestWatch:
         meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
         self._metered.add(MeteredThread(thread, meter, loop))
+        if self._kit.kind == "full":
+            self.gaps.begin(meter.threads)
         self._loops[other_loops.name_of(loop)] = None
         return meter
 

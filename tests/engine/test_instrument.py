@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import weakref
 from asyncio import base_events, events, runners
 
@@ -166,6 +167,17 @@ def test_to_catch_up_where_nothing_was_imported_looks_at_nothing(installed, monk
     looked.clear()
     instrument.catch_up()
     assert looked == []
+
+
+@pytest.mark.parametrize(("still_loads", "is_an_import"), [(True, True), (False, False)])
+def test_only_a_module_that_is_not_loaded_is_imported(monkeypatch, installed, still_loads, is_an_import):
+    """`importlib.import_module` asks the hook also for what is loaded. Another thread may still load it."""
+    module = types.ModuleType("noblock_there")
+    module.__spec__ = types.SimpleNamespace(_initializing=still_loads)
+    monkeypatch.setitem(sys.modules, "noblock_there", module)
+    instrument.catch_up()
+    assert instrument._find_and_load(lambda *_: module)("noblock_there", None) is module
+    assert instrument.catch_up() is is_an_import
 
 
 def test_an_import_that_fails_is_the_importers(installed, entry_points):

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_noblock.engine import clocks
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.tcp_info import TcpCounters
 from pytest_noblock.engine.steps import line_costs
@@ -337,3 +338,30 @@ def test_a_standstill_is_one_of_the_machine_only_where_no_step_came_or_went_for_
     assert seen((0, 10), (12, 110), (112, 125), ns=90) == [True] * 3
     assert seen((0, 10), (12, 50), (52, 90), (92, 125), ns=90) == [False] * 4
     assert seen((140, 150), ns=90) == [False]
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no full meter here")
+def test_the_meters_of_the_main_thread_share_one_clock_which_goes_with_the_kit(monkeypatch):
+    """To open one for each test took a third of what a watched request costs."""
+    opened, closed = [], []
+    open_fd, close_fd = clocks.open_fd, clocks.close_fd
+    monkeypatch.setattr(clocks, "open_fd", lambda *args: opened.append(open_fd(*args)) or opened[-1])
+    monkeypatch.setattr(clocks, "close_fd", lambda fd: closed.append(fd) or close_fd(fd))
+    kit = MeterKit("full", UserCode("/"))
+    for _ in range(3):
+        meter = kit.new_meter()
+        assert meter.clock.begin() <= meter.clock.end()
+        meter.close()
+    assert (len(opened), closed) == (1, [])
+    kit.close()
+    assert closed == opened
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no full meter here")
+def test_a_forked_process_reads_no_clock_of_its_parents(monkeypatch):
+    kit = MeterKit("full", UserCode("/"))
+    before = kit.new_meter().clock
+    monkeypatch.setattr(threading, "get_native_id", lambda: -1)
+    monkeypatch.setattr(clocks, "open_fd", lambda *_: os.open("/proc/self/schedstat", os.O_RDONLY))
+    assert kit.new_meter().clock is not before
+    kit.close()

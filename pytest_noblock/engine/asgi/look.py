@@ -92,9 +92,11 @@ if sys.version_info >= (3, 12):
             self._enter = enter
             self._open: dict[int, tuple[CodeType, Entry]] = {}
             """By the `id` of the app's frame, which lives as long as its entry."""
-            self._apps: set[CodeType] = set()
-            self._functions: dict[CodeType, Function] = {}
-            """Of those apps that have entered."""
+            self._apps: dict[int, CodeType] = {}
+            """By `id`: an app of another file may have an equal code, and the hash of a code takes longer than all else
+            that an app's call costs here."""
+            self._functions: dict[int, Function] = {}
+            """Of those apps that have entered, likewise."""
             self._told: dict[int, Callable[..., object]] = {
                 _events.PY_START: self._begins,
                 _events.PY_RETURN: self._returns,
@@ -118,8 +120,8 @@ if sys.version_info >= (3, 12):
                 return
             self._on = False
             _monitoring.set_events(TOOL_ID, 0)
-            for code in self._functions:
-                _monitoring.set_local_events(TOOL_ID, code, 0)
+            for function in self._functions.values():
+                _monitoring.set_local_events(TOOL_ID, function.__code__, 0)
             for event in self._told:
                 _monitoring.register_callback(TOOL_ID, event, None)
             _monitoring.free_tool_id(TOOL_ID)
@@ -128,10 +130,10 @@ if sys.version_info >= (3, 12):
 
         def _begins(self, code: CodeType, _offset: int) -> object:
             try:
-                if code not in self._apps:
+                if id(code) not in self._apps:
                     if not _may_be_asgi(code) or not _is_call(sys._getframe(1)):
                         return _monitoring.DISABLE
-                    self._apps.add(code)
+                    self._apps[id(code)] = code
                 frame = sys._getframe(1)
                 if self._open:  # a call that was dropped while it waited may have left its entry
                     self._open.pop(id(frame), None)
@@ -143,12 +145,12 @@ if sys.version_info >= (3, 12):
 
         def _enters(self, frame: FrameType) -> None:
             code = frame.f_code
-            if code not in self._functions:
-                self._functions[code] = Function(frame)
+            if id(code) not in self._functions:
+                self._functions[id(code)] = Function(frame)
                 _monitoring.set_local_events(TOOL_ID, code, _LOCAL)
                 _monitoring.set_events(TOOL_ID, _events.PY_START | _events.PY_UNWIND)
             names, values = _parameters(code), frame.f_locals
-            app = self._functions[code] if code.co_argcount == 3 else values[code.co_varnames[0]]
+            app = self._functions[id(code)] if code.co_argcount == 3 else values[code.co_varnames[0]]
             entry = self._enter(app, *(values[name] for name in names))
             if entry is not None:
                 self._open[id(frame)] = code, entry

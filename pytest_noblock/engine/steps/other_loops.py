@@ -183,6 +183,9 @@ def _steps_of_tasks() -> "type[Any]":
         def __init__(self, meter: StepMeter) -> None:
             self._meter = meter
 
+        def __dir__(self) -> list[str]:  # trio asks for each name here whether it is another method than its own
+            return ["before_task_step", "after_task_step"]
+
         def before_task_step(self, task: Any) -> None:
             owner = task.context.get(CURRENT)
             if self._meter.closed:  # trio outlived the test, and the thread that ended the watch could not remove this

@@ -17,7 +17,13 @@ from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
-from pytest_noblock.engine.steps.python_threads import Marks, burned_by_one_that_ended, is_the_apps, read_clocks
+from pytest_noblock.engine.steps.python_threads import (
+    Marks,
+    PythonThreads,
+    burned_by_one_that_ended,
+    is_the_apps,
+    read_clocks,
+)
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Stack, user_frame
 
@@ -114,8 +120,8 @@ class WatchedGaps:
         self._open: list[UnderWay] = []
         """Those of them that were under way not long ago: a test may make thousands."""
         self._marks_of_steps = marks
-        self._marks: Marks | None = read_clocks(now())
-        """At its last wake. The first wait may end after several steps have begun, and marked anew."""
+        self._marks: Marks | None = None
+        """At its last wake; before the first one, those of `begin`."""
         self._gaps: list[_RawGap] = []
         self._under_way: set[int] = set()
         self._over: list[UnderWay] = []
@@ -124,6 +130,15 @@ class WatchedGaps:
         self.also: list[Callable[[Sequence[UnderWay]], object]] = []
         """Called at each wake as well, with the requests under way; with those that are just over where none is. A true
         answer asks for another wake."""
+
+    def begin(self, threads: PythonThreads) -> None:
+        """The first request enters, on a loop thread whose steps mark the threads. The rest is the watchdog's.
+
+        The first wait may end after several steps have begun, and marked anew.
+        """
+        if self._marks is None:
+            threads.step_begins(now())
+            self._marks = threads.marks
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""

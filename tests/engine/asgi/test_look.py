@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import sys
+import types
 
 import pytest
 
@@ -172,3 +173,14 @@ def test_without_a_look_the_app_gets_what_it_was_given():
 
     asyncio.run(plain(SCOPE, receive, send))
     assert got == ["receive", "send"]
+
+
+def test_two_apps_of_equal_code_are_both_seen_to_their_end(told):
+    """As where a file is a copy of another one: the two codes are equal, and not the same."""
+    copy = types.FunctionType(waits.__code__.replace(), globals())
+    assert copy.__code__ == waits.__code__
+    assert copy.__code__ is not waits.__code__
+    for app in (waits, copy):
+        told.clear()
+        asyncio.run(app(SCOPE, not_called, not_called))
+        assert [each for each in told if "resumes" in each or "leaves" in each] == ["resumes", ("leaves", "NoneType")]

@@ -12,7 +12,7 @@ from pytest_noblock.engine.clocks import best_clock, voluntary_switches
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps import python_threads
-from pytest_noblock.engine.steps.python_threads import mark_as_the_apps, read_clocks
+from pytest_noblock.engine.steps.python_threads import PythonThreads, mark_as_the_apps, read_clocks
 from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 
 MS = 1_000_000
@@ -80,6 +80,7 @@ def waited(user, *burners, requests=None, waited_ms=100):
     under_way = [UnderWay(request, threading.get_ident(), None)] if requests is None else requests
     marks = read_clocks(now())
     gaps = WatchedGaps(10 * MS, lambda first: under_way[first:], lambda: [marks, read_clocks(now())])
+    gaps.begin(PythonThreads())
     due = now()
     for each in burners:
         each.burn()
@@ -205,6 +206,20 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     gaps.woke(now(), now() + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
     (gap,) = gaps.gaps(user)
     assert gap.workers == ()  # nobody computed in the wait
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_the_first_wait_counts_from_the_first_request_where_later_steps_have_marked_anew(user, burner, began):
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [read_clocks(now())])
+    burning = burner()
+    if began:
+        gaps.begin(PythonThreads())
+    due = now()
+    burning.burn()
+    gaps.woke(due, max(now(), due + 100 * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
+    blamed_one = [gap for gap in gaps.gaps(user) if gap.workers]
+    assert bool(blamed_one) is began
 
 
 def test_a_wait_in_which_nobody_computed_is_kept_without_a_worker(user):
