@@ -10,7 +10,7 @@ from pytest_noblock.judge.capacity import unit_of
 from pytest_noblock.model.concurrency import PoolReading, SeenIn
 from pytest_noblock.model.finding import Evidence
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.observation import THREADS, Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.stall import BlamedLine, Stall
 
@@ -30,8 +30,8 @@ _MOST_TELLING_FIRST: tuple[SeenIn, ...] = ("workers", "tasks", "responses")
 def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
     """One stall for each span in which requests had all threads of a pool at work for long enough.
 
-    The limit decides what one request alone does: a `gather` of eight short calls fills asyncio's default executor on
-    two processors (six threads), and not on eight.
+    The limit decides where one request alone fills another pool than the one that `def` endpoints share: a `gather` of
+    eight short calls fills asyncio's default executor on two processors (six threads), and not on eight.
     """
     exchanges = {exchange.number: exchange for exchange in observation.exchanges}
     for _, span in groupby(observation.pools, key=lambda reading: (reading.pool, reading.span)):
@@ -39,9 +39,15 @@ def starved(observation: Observation, limits: Limits) -> Iterator[Stall]:
         starved_ns = _all_at_work(readings)
         sure = all(reading.queued is not None for reading in readings)
         by_ticks = all(reading.seen_by == "loop thread" for reading in readings)
-        many = len({number for reading in readings for number in reading.holders}) > 1
-        if starved_ns >= (_SHORTEST_NS if sure and by_ticks and many else limits.max_block):
+        always = _is_of_all(readings)
+        if starved_ns >= (_SHORTEST_NS if sure and by_ticks and always else limits.max_block):
             yield _stall(readings, exchanges, starved_ns, sure=sure)
+
+
+def _is_of_all(readings: list[PoolReading]) -> bool:
+    """Whether `def` endpoints wait for the pool, or several requests filled it."""
+    holders = {number for reading in readings for number in reading.holders}
+    return len(holders) > 1 or any(reading.pool == THREADS for reading in readings)
 
 
 def _full_of_requests(reading: PoolReading) -> bool:

@@ -6,7 +6,7 @@ from pytest_noblock.judge import pool
 from pytest_noblock.model.concurrency import PoolReading
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import THREADS, Exchange, Observation
+from pytest_noblock.model.observation import EXECUTOR, THREADS, Exchange, Observation
 from pytest_noblock.model.rules import Readings
 
 MS = 1_000_000
@@ -23,7 +23,7 @@ def seen(exchanges=1, **what):
     return Observation("full", copies, **what)
 
 
-def reading(at, holders=(1, 2), queued=0, **more):
+def reading(at, holders=(1, 1), queued=0, **more):
     given = {"span": 1, "pool": THREADS, "total": 2, "waiting": 1, "at_work": 2, "stacks": (LINE, LINE)} | more
     return PoolReading(at=at * MS, holders=holders, queued=None if queued is None else queued * MS, **given)
 
@@ -35,8 +35,9 @@ def reading(at, holders=(1, 2), queued=0, **more):
         ([reading(0), reading(40), reading(100)], [100]),
         ([reading(0, seen_by="watchdog"), reading(40, seen_by="watchdog")], []),  # a watched test: under the limit
         ([reading(0, seen_by="watchdog"), reading(60, seen_by="watchdog")], [60]),
-        ([reading(0, holders=(1, 1)), reading(40, holders=(1, 1))], []),  # one request alone: under the limit
-        ([reading(0, holders=(1, 1)), reading(60, holders=(1, 1))], [60]),
+        ([reading(0, pool=EXECUTOR), reading(40, pool=EXECUTOR)], []),  # one request alone: under the limit
+        ([reading(0, pool=EXECUTOR), reading(60, pool=EXECUTOR)], [60]),
+        ([reading(0, holders=(1, 2), pool=EXECUTOR), reading(40, holders=(1, 2), pool=EXECUTOR)], [40]),
         ([reading(0), reading(9)], []),  # as long as it takes the loop to fetch the answers of quick ones
         ([reading(0), reading(200, queued=195)], []),  # the workers had no processor
         ([reading(0), reading(200, at_work=1)], []),  # one is done, and its token waits for the loop
