@@ -72,11 +72,6 @@ class Checker:
         self._warm = warm
         first_uses.forget()
 
-    @property
-    def beside(self) -> list[str]:
-        """Requests that were sent with `client` itself. The list grows while the test runs."""
-        return self._transport.beside
-
     def ask_for_tasks(self) -> None:
         """The test asks when its background tasks began."""
         self._transport.asks_for_tasks = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.checks import assemble
 from pytest_noblock.checks.assemble import Subject, Verdict
-from pytest_noblock.judge import first_use, inconclusive
+from pytest_noblock.judge import earlier, first_use, inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import UNSETTLED, Limits
@@ -44,9 +44,11 @@ class WatchRules(NamedTuple):
 
 def judge_watched(id: str, observation: Observation, rules: WatchRules, relative: Callable[[str], str]) -> list[Check]:
     """One check for each request, in the order in which the requests entered the app."""
+    observation, strangers = earlier.taken_off(observation)
     warm = first_use.taken_off(observation)
     found = _stalls(warm, rules.limits)
-    run = _Run.of(observation, found, _of_shared_turns(warm, found, rules.limits))
+    before = earlier.notes(observation, strangers, rules.limits, relative) if strangers else {}
+    run = _Run.of(observation, found, _of_shared_turns(warm, found, rules.limits), before)
     return [_check(id, run, exchange, rules, relative) for exchange in observation.exchanges]
 
 
@@ -62,9 +64,17 @@ class _Run(NamedTuple):
     """The numbers of the exchanges that did something as the first."""
     shared: Mapping[int, str]
     """By number of an exchange: what is to be said of a turn that it shared."""
+    before: Mapping[int, Sequence[str]]
+    """By number of an exchange: what is to be said of what earlier tests left behind."""
 
     @classmethod
-    def of(cls, observation: Observation, found: "Sequence[Stall]", shared: Mapping[int, str]) -> "_Run":
+    def of(
+        cls,
+        observation: Observation,
+        found: "Sequence[Stall]",
+        shared: Mapping[int, str],
+        before: Mapping[int, Sequence[str]],
+    ) -> "_Run":
         stalls: defaultdict[int, list[Stall]] = defaultdict(list)
         for stall in found:
             stalls[stall.exchange.number].append(stall)
@@ -73,7 +83,8 @@ class _Run(NamedTuple):
             segments[segment.exchange].append(segment)
         first = frozenset(each.exchange for each in observation.segments if each.imported or each.first_uses)
         told = (each.exchange for each in observation.segments if each.doubtful_trips or each.answered)
-        return cls(observation, dict(stalls), dict(segments), first.union(stalls, told, shared), first, shared)
+        eventful = first.union(stalls, told, shared, before)
+        return cls(observation, dict(stalls), dict(segments), eventful, first, shared, before)
 
     def is_quiet(self, exchange: Exchange) -> bool:
         """Whether no judge has anything to say of the exchange: each of them reads one of these, or reads nothing."""
@@ -216,6 +227,7 @@ def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[
         yield from first_use.notes(observation, exchange, limits)
     if exchange.number in run.shared:
         yield run.shared[exchange.number]
+    yield from run.before.get(exchange.number, ())
     if observation.slowdown > 1:
         from pytest_noblock.judge import traced
 

@@ -5,6 +5,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -23,7 +24,7 @@ from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.limits import NOTE_NS
-from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
+from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ _of_fixtures: "list[RequestWatch]" = []
 
 _lifespans: "WeakSet[LiveExchange]" = WeakSet()
 """Of apps that may still run: a fixture of a module starts its app for one test, and others use it as well."""
+
+
+_behind: dict[int, str] = {}
+"""By number: the requests of the tests so far that were not over when their test ended, or had left work behind."""
+_MOST_BEHIND = 100
+"""The latest."""
 
 
 class Kit:
@@ -71,11 +78,14 @@ class RequestWatch:
     _stops: Sequence[LiveExchange] = ()
     """The lifespans that ended in the fixtures' teardown."""
 
-    def __init__(self, kit: Kit, sample_after: int, *, linger: int = 0, asks_for_tasks: bool = False) -> None:
+    def __init__(
+        self, kit: Kit, sample_after: int, *, linger: int = 0, asks_for_tasks: bool = False, test: str = ""
+    ) -> None:
         """`sample_after`: how old a step is when the watchdog samples it (ns). `asks_for_tasks`: see `Watcher`.
 
-        `linger`: how long the end waits for what other threads still do (ns).
+        `linger`: how long the end waits for what other threads still do (ns). `test`: its name, for later tests.
         """
+        self._test = test
         self._linger = linger
         self.asks_for_tasks = asks_for_tasks
         self.records: list[LiveExchange] = []
@@ -141,12 +151,25 @@ class RequestWatch:
         if self._metered.ended:
             self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
             self.records += self._of_apps_before()
+        self._leave_behind()
         _of_fixtures[:] = [self]
+
+    def _leave_behind(self) -> None:
+        """What is not over may hold the loop of a later test."""
+        for each in self.records:
+            if each.left or (each.returned is None and each.method not in GO_ON):
+                _behind[each.number] = f"{each.request} of {self._test or 'an earlier test'}"
+        while len(_behind) > _MOST_BEHIND:
+            del _behind[next(iter(_behind))]
 
     def _of_apps_before(self) -> list[LiveExchange]:
         """The apps that an earlier test started, where a step of theirs, as of a worker, held a loop of this test."""
         known = {each.number for each in self.records}
-        strangers = {each.exchange for each in self.segments if each.exchange not in known and each.held >= NOTE_NS}
+        strangers = {
+            each.exchange
+            for each in self.segments
+            if each.exchange not in known and (each.has_call or each.held >= NOTE_NS)
+        }
         return [each for each in tuple(_lifespans) if each.number in strangers] if strangers else []
 
     def _wait_for_others(self) -> None:
@@ -218,6 +241,7 @@ class RequestWatch:
             slowdown=max(self._slowdown, slowdown()),
             held=self._held.turns(self._kit.user),
             collections=self._collections(),
+            earlier=MappingProxyType(_behind),
         )
 
     def current(self) -> "Watcher | None":

@@ -1,4 +1,4 @@
-"""Turns of the loop that lasted long while a request was under way, in steps that no request owns. Pure functions.
+"""Turns of the loop that lasted long while a request was under way, by what no request owns. Pure functions.
 
 In a watched test the loop is the test's. Nobody knows whether the step was the app's, in a context of its own, or the
 test's own: it is told, and not counted.
@@ -11,19 +11,24 @@ from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.units import words
 
+_IN_STEP = "in a step that no request owns: the test's own, or the app's in a context of its own"
+_IN_POLL = "in a signal handler, or a finalizer, that ran while the loop waited for its selector"
+
 
 def notes(
     observation: Observation, exchange: Exchange, limits: Limits, relative: Callable[[str], str]
 ) -> Iterator[str]:
     """One sentence for each line that was seen in such a turn."""
     long = (each for each in observation.held if each.exchange == exchange.number and each.ns >= limits.max_block)
-    who = (_who(each.stack, relative) for each in long if not _is_the_tests(each.stack))
-    for each in dict.fromkeys(who):
-        held = f"{each} held the event loop for more than {words(limits.max_block)}"
-        yield (
-            f"{UNSETTLED}while {exchange.request} was under way, or right after, {held}, in a step that no request "
-            "owns: the test's own, or the app's in a context of its own; not counted"
-        )
+    seen = ((_who(each.stack, relative), _where(each.stack)) for each in long if not _is_the_tests(each.stack))
+    for who, where in dict.fromkeys(seen):
+        held = f"{who} held the event loop for more than {words(limits.max_block)}, {where}"
+        yield f"{UNSETTLED}while {exchange.request} was under way, or right after, {held}; not counted"
+
+
+def _where(stack: Stack) -> str:
+    """Whether a handle of the loop's called it."""
+    return _IN_STEP if any(frame.function == "_run" for frame in stack) else _IN_POLL
 
 
 def _who(stack: Stack, relative: Callable[[str], str]) -> str:

@@ -218,7 +218,7 @@ class Observation(NamedTuple):
     exchanges: tuple[Exchange, ...]
     """In the order in which they entered the app."""
     segments: tuple[Segment, ...] = ()
-    """In order of time. In the fixture also those that the app ran by itself, or for earlier requests: their
+    """In order of time. Also those that the app ran by itself (in the fixture), or for earlier requests: their
     `exchange` is none of `exchanges`."""
     probes: tuple[Probe, ...] = ()
     alone: Mapping[str, int] = MappingProxyType({})
@@ -245,5 +245,8 @@ class Observation(NamedTuple):
     """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""
     held: "tuple[HeldTurn, ...]" = ()
     """Of watched tests."""
+    earlier: Mapping[int, str] = MappingProxyType({})
+    """By `Exchange.number`: requests of earlier tests that left work behind, `GET /report of test_a.py::test_it`. In a
+    watched test steps may be theirs that are of none of `exchanges`."""
     collections: "tuple[Collection, ...]" = ()
     """The long ones that fell due since the first exchange entered."""

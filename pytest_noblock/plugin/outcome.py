@@ -42,8 +42,6 @@ class ItemOutcome:
         self._recorded: list[Recorded] = []
         self._sent_by_fixture = False
         """Whether the test sent a request with the fixture; whatever came of it, the test was told."""
-        self.beside: list[str] = []
-        """The requests that were sent with the fixture's client itself; the client's transport adds to it."""
         self.sent: tuple[str, int] | None = None
         """By which client the watched test sent most requests, and how many."""
 
@@ -150,12 +148,11 @@ class ItemOutcome:
         """Fails a test that asks to be measured and was not; names it where its class, or nobody, asks."""
         seen = [check for check in watched if _of_request(check)]
         if self._sent_by_fixture or any(check.outcome != "inconclusive" for check in seen):
-            self._name_what_went_beside(watched=bool(seen))
             return
-        why = f"{seen[0].reason}: nothing was measured" if seen else self._nothing_seen()
+        why = f"{seen[0].reason}: nothing was measured" if seen else unseen.sentence(self._item, self.sent)
         where = unseen.asked_at(self._item)
         if where != unseen.BY_ITSELF:
-            if where is not None or self.beside or unseen.has_fixture(self._item):
+            if where is not None or unseen.has_fixture(self._item):
                 unseen.attach(self._item, where, why)
             if not seen:
                 unseen.attach_unwatched(self._item, self.sent)
@@ -165,14 +162,6 @@ class ItemOutcome:
         from pytest_noblock.model.shown import printable
 
         pytest.fail("\n".join(map(printable, why.splitlines())), pytrace=False)
-
-    def _name_what_went_beside(self, *, watched: bool) -> None:
-        """A watch sees what is sent with the fixture's client; without one it was not measured."""
-        if self.beside and not watched:
-            unseen.attach(self._item, None, unseen.sentence(self._item, self.beside[0]))
-
-    def _nothing_seen(self) -> str:
-        return unseen.sentence(self._item, self.beside[0] if self.beside else None, self.sent)
 
     def _record_all(
         self, watched: "Sequence[Check]", meter: "Meter", relative: "Callable[[str], str]"

@@ -219,10 +219,11 @@ class Session:
             pytest.fail(problem, pytrace=False)
         self._entered.note(asgi, app if isinstance(app, str) else None)
         run = self._run(item)
+        if run.recorder is None:  # `request.getfixturevalue("noblock")`
+            self._watch(run)
         self._judge_lifespan(apps, run)
         if run.ours.named("noblock_background"):
             checker.ask_for_tasks()
-        run.outcome.beside = checker.beside
         return Noblock(checker, run.outcome)
 
     def server(self, app: object, servers: "RunningServers") -> "NoblockServer":
@@ -271,15 +272,17 @@ class Session:
         self._current = item
         if item.nodeid.startswith(options.SWEPT):
             return
-        if self._watches_all or markers.watches(item) or unseen.asks_to_watch(item):
-            run = self._run(item)
-            try:
-                if not self._expects_fakes and _FAKES_FILES in sys.modules:
-                    self._expect_fakes()
-                self._watching.begin(run)
-            except Exception as error:
-                if not faults.noted(error):
-                    raise
+        if self._watches_all or markers.watches(item) or unseen.has_fixture(item):
+            self._watch(self._run(item))
+
+    def _watch(self, run: ItemRun) -> None:
+        try:
+            if not self._expects_fakes and _FAKES_FILES in sys.modules:
+                self._expect_fakes()
+            self._watching.begin(run)
+        except Exception as error:
+            if not faults.noted(error):
+                raise
 
     def pass_by(self) -> None:
         """A test does not begin, and fixtures may end before the next one: what is patched for it goes back."""

@@ -42,19 +42,13 @@ _NOT_TO_SERVER = (
     "{name} has the noblock_server fixture, and no request reached the app: nothing was measured\n"
     "  send one to noblock_server.url, or take the fixture off the test"
 )
-_BESIDE = (
-    "{request} was sent with noblock.client itself, past the fixture: nothing was measured\n"
-    "  send it with noblock.request(...); noblock.client is there for headers, cookies and auth"
-)
-
-
-def asks_to_watch(item: pytest.Item) -> bool:
-    """Whether `usefixtures("noblock")`, or the server, asks: then what the test requests by itself is meant."""
-    return _has(item, _SERVER) or (_has(item, _CLIENT) and any(map(_names_fixture, item.iter_markers("usefixtures"))))
 
 
 def has_fixture(item: pytest.Item) -> bool:
-    """Whether the test has a fixture of ours, by itself or by another fixture."""
+    """Whether the test has a fixture of ours, by itself or by another fixture: then it is watched.
+
+    What it requests with a client of its own is judged as well, be it to log in.
+    """
     return _has(item, _CLIENT) or _has(item, _SERVER)
 
 
@@ -96,13 +90,11 @@ def _takes_fixture(item: pytest.Item, *fixtures: str) -> bool:
     return any(each in parameters for each in fixtures)
 
 
-def sentence(item: pytest.Item, beside: str | None, sent: tuple[str, int] | None = None) -> str:
-    """What is wrong, and what to do. `beside`: a request that was sent with the fixture's client itself.
+def sentence(item: pytest.Item, sent: tuple[str, int] | None = None) -> str:
+    """What is wrong, and what to do.
 
     `sent`: by which client the test sent most requests, and how many, of which none was seen.
     """
-    if beside is not None:
-        return _BESIDE.format(request=beside)
     if _takes_fixture(item, _SERVER):
         return _NOT_TO_SERVER.format(name=item.name)
     if _takes_fixture(item, _CLIENT):

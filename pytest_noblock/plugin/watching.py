@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 class ItemRecorder:
     """Records the requests of one test. Hooks start, stop and leave it: they cannot share a `with` block."""
 
-    def __init__(self, kit: Kit, limits: Limits, *, shares_kit: bool, asks_for_tasks: bool = False) -> None:
-        """`shares_kit`: other tests use the kit as well; otherwise it is closed with this recorder.
+    def __init__(self, kit: Kit, limits: Limits, test: str, *, shares_kit: bool, asks_for_tasks: bool = False) -> None:
+        """`test`: its id. `shares_kit`: other tests use the kit as well; otherwise it is closed with this recorder.
 
         `asks_for_tasks`: whether the test asks when its background tasks began.
         """
@@ -45,7 +45,7 @@ class ItemRecorder:
         self._limits = limits
         self._shares_kit = shares_kit
         after = sample_after(limits.max_block)
-        self._watch = RequestWatch(kit, after, linger=limits.linger, asks_for_tasks=asks_for_tasks)
+        self._watch = RequestWatch(kit, after, linger=limits.linger, asks_for_tasks=asks_for_tasks, test=test)
         self._late = LateWatch(kit, after, limits.linger)
 
     def start(self, *, inherits: bool = False) -> None:
@@ -208,8 +208,9 @@ class Watching:
         """Begins to watch at the test's setup, because fixtures make requests as well."""
         settings = run.outcome.settings if run.ours.marks else self._of_run
         kit = self._shared_kit if self._every_test else Kit(self._meter, self._user, self._new_app)
+        asks_for_tasks = bool(run.ours.named("noblock_background"))
         recorder = ItemRecorder(
-            kit, settings.limits, shares_kit=self._every_test, asks_for_tasks=bool(run.ours.named("noblock_background"))
+            kit, settings.limits, run.item.nodeid, shares_kit=self._every_test, asks_for_tasks=asks_for_tasks
         )
         try:
             self._handover.start(recorder)

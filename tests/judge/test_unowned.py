@@ -12,6 +12,7 @@ from pytest_noblock.model.observation import Exchange, Observation
 
 MS = 1_000_000
 SLOW = Frame("/app/main.py", 7, "slow", user=True)
+HANDLE = Frame(events.__file__, 88, "_run")
 LIBRARY = Frame("/lib/futures.py", 80, "set_result")
 
 
@@ -22,7 +23,7 @@ def notes(*held):
 
 
 def test_the_line_is_told_once():
-    (note,) = notes(HeldTurn(1, 60 * MS, (LIBRARY, SLOW)), HeldTurn(1, 90 * MS, (LIBRARY, SLOW)))
+    (note,) = notes(HeldTurn(1, 60 * MS, (LIBRARY, SLOW, HANDLE)), HeldTurn(1, 90 * MS, (LIBRARY, SLOW, HANDLE)))
     assert note.startswith(
         "unsettled: while GET /report was under way, or right after, app/main.py:7 in slow held the event loop"
     )
@@ -33,12 +34,20 @@ def test_the_line_is_told_once():
     ("stack", "who"),
     [
         pytest.param((LIBRARY._replace(name="lib.Future.set_result"),), "lib.Future.set_result of a library", id="lib"),
-        pytest.param((Frame(events.__file__, 88, "_run"),), "a callback written in C", id="C"),
+        pytest.param((HANDLE,), "a callback written in C", id="C"),
     ],
 )
 def test_without_a_line_of_the_user_s_the_callback_is_told(stack, who):
     (note,) = notes(HeldTurn(1, 60 * MS, stack))
     assert f"while GET /report was under way, or right after, {who} held the event loop for more than 50 ms" in note
+
+
+def test_what_no_handle_called_ran_while_the_loop_polled():
+    (note,) = notes(HeldTurn(1, 60 * MS, (LIBRARY, SLOW)))
+    assert note.endswith(
+        "app/main.py:7 in slow held the event loop for more than 50 ms, in a signal handler, or a finalizer, "
+        "that ran while the loop waited for its selector; not counted"
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,6 @@ def test_the_fixture_without_a_request_is_red_and_what_a_test_asked_and_was_told
     result = suite(
         """
 def test_nothing(noblock): pass
-def test_beside(noblock): assert asyncio.run(noblock.client.get("/blocks")).status_code == 200
-def test_both(noblock):
-    noblock.get("/free")
-    asyncio.run(noblock.client.get("/blocks"))
 def test_checked(noblock): assert noblock.check("GET", "/nowhere").outcome == "inconclusive"
 def test_fails(noblock): assert False, "mine"
 @pytest.fixture
@@ -64,14 +60,11 @@ def shop(noblock): return noblock
 def test_through(shop): pass
 """,
     )
-    result.assert_outcomes(failed=3, passed=3)
+    result.assert_outcomes(failed=2, passed=2)
     text = lines_of(result)
     assert "test_nothing has the noblock fixture and made no request with it: nothing was measured" in text
     assert "call noblock.get(...), or take the fixture off the test" in text
-    assert "GET /blocks was sent with noblock.client itself, past the fixture: nothing was measured" in text
-    assert "send it with noblock.request(...)" in text
     assert "test_it.py::test_through" in text.partition("nothing was seen in")[2]
-    assert "noblock.client itself, past the fixture: nothing was measured (test_it.py::test_both)" in text
 
 
 def test_usefixtures_watches_what_the_test_requests_by_itself(suite):
@@ -92,10 +85,42 @@ def test_nothing(): pass
     assert "take the marker off the test" in lines_of(result)
 
 
-def test_a_client_beside_the_fixture_is_seen_where_the_test_is_watched(suite):
-    result = suite('def test_beside(noblock): asyncio.run(noblock.client.get("/blocks"))', "--noblock")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([AT])
+BESIDE = """
+def sends(path):
+    assert TestClient(app).get(path).status_code == 200
+@pytest.fixture
+def logged_in():
+    sends("/{path}")
+@pytest.fixture
+def shop(noblock): return noblock
+def test_before(noblock):
+    sends("/{path}")
+    noblock.get("/free")
+def test_after(noblock):
+    noblock.check("GET", "/free")
+    sends("/{path}")
+def test_by_its_own_client(noblock): assert asyncio.run(noblock.client.get("/{path}")).status_code == 200
+def test_in_a_fixture(logged_in, noblock): noblock.get("/free")
+def test_through_a_fixture(shop):
+    sends("/{path}")
+    shop.get("/free")
+def test_on_request(request):
+    shop = request.getfixturevalue("noblock")
+    sends("/{path}")
+    shop.get("/free")
+@pytest.mark.noblock_allow("slow", call="requests")
+def test_that_allows_something_else(noblock):
+    sends("/{path}")
+    noblock.get("/free")
+"""
+
+
+def test_what_a_test_with_the_fixture_sends_by_another_client_is_judged_as_well(suite):
+    blocks, free = (BESIDE.replace("{path}", path) for path in ("blocks", "free"))
+    result = suite(blocks)
+    result.assert_outcomes(failed=7)
+    result.stdout.fnmatch_lines(["GET /blocks blocked the event loop * ms (limit 50 ms)", AT])
+    suite(free).assert_outcomes(passed=7)
 
 
 MARKED = """

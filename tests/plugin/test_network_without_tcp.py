@@ -6,9 +6,12 @@ from tests.plugin import three_clients
 
 SHOP = """
 import asyncio
+import http.client
 import queue
+import select
 import selectors
 import socket
+import threading
 
 import httpx
 from fastapi import FastAPI
@@ -44,6 +47,48 @@ async def by_unix_socket():
     with httpx.Client(transport=httpx.HTTPTransport(uds=addresses["unix"])) as client:
         client.get("http://docker/")  # /unix
 
+class ToUnix(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = to_service()
+
+def to_service():
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(addresses["unix"])
+    return client
+
+@app.get("/unix-http")
+async def by_http_client():
+    client = ToUnix("docker")
+    client.request("GET", "/")
+    client.getresponse().read()  # /unix-http
+
+@app.get("/unix-raw")
+async def by_hand():
+    with to_service() as client:
+        client.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        while client.recv(1000): pass  # /unix-raw
+
+@app.get("/unix-select")
+async def unix_select():
+    with to_service() as client:
+        client.setblocking(False)
+        client.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        select.select([client.fileno()], [], [])  # /unix-select
+
+@app.get("/free/pair")
+async def pair():
+    here, there = socket.socketpair()
+    with here, there:
+        here.sendall(b"?")
+        threading.Thread(target=lambda: there.sendall(there.recv(1))).start()
+        here.recv(1)
+
+@app.get("/free/notice")
+async def notice():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        client.connect(addresses["log"])
+        client.send(b"READY=1")
+
 @app.get("/free/datagrams")
 async def datagrams():
     loop = asyncio.get_running_loop()
@@ -74,6 +119,7 @@ async def own_name():
 SERVERS = """
 import http.server
 import os
+import socket
 import socketserver
 import tempfile
 import threading
@@ -99,9 +145,11 @@ class UnixServer(socketserver.ThreadingUnixStreamServer):
 def servers():
     from shop import addresses
     with tempfile.TemporaryDirectory() as folder:
-        unix = os.path.join(folder, "socket")
+        unix, log = os.path.join(folder, "socket"), os.path.join(folder, "log")
         servers = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Echo), UnixServer(unix, Web)
-        addresses.update(udp=servers[0].server_address, unix=unix)
+        addresses.update(udp=servers[0].server_address, unix=unix, log=log)
+        journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        journal.bind(log)
         threads = [threading.Thread(target=each.serve_forever, args=(0.01,)) for each in servers]
         for each in threads:
             each.start()
@@ -111,9 +159,10 @@ def servers():
             each.server_close()
         for each in threads:
             each.join()
+        journal.close()
 """
-BLOCKING = ["/udp", "/udp-recvmsg", "/selector", "/unix"]
-FREE = ["/free/datagrams", "/free/worker", "/free/unix", "/free/looks", "/free/name"]
+BLOCKING = ["/udp", "/udp-recvmsg", "/selector", "/unix", "/unix-http", "/unix-raw", "/unix-select"]
+FREE = [f"/free/{each}" for each in ("datagrams", "worker", "unix", "pair", "notice", "looks", "name")]
 
 
 def test_a_call_that_waited_for_the_network_is_red_and_its_twin_green(pytester):

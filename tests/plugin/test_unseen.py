@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, UNWATCHED, Unseen, asked_at, asks_to_watch, sentence
+from pytest_noblock.plugin.unseen import BY_ITSELF, UNSEEN, UNWATCHED, Unseen, asked_at, has_fixture, sentence
 from pytest_noblock.plugin.unwatched import client_of
 
 MARK = pytest.mark
@@ -46,18 +46,19 @@ def test_who_asks(item, where):
     assert asked_at(item) == where
 
 
-def test_usefixtures_asks_for_the_tests_own_requests_and_an_argument_does_not():
-    assert asks_to_watch(an_item(own=[MARK.usefixtures("noblock")]))
-    assert not asks_to_watch(an_item(with_fixture))
-    assert not asks_to_watch(an_item())
+@pytest.mark.parametrize(
+    ("item", "has"),
+    [(an_item(own=[MARK.usefixtures("noblock")]), True), (an_item(with_fixture), True), (an_item(), False)],
+)
+def test_whichever_way_a_test_has_the_fixture_it_asks_for_its_own_requests(item, has):
+    assert has_fixture(item) is has
 
 
 def test_the_sentence_says_what_to_do():
-    assert sentence(an_item(), None).endswith(
+    assert sentence(an_item()).endswith(
         "\n  make one with TestClient, AsyncClient or the noblock fixture, or take the marker off the test"
     )
-    assert sentence(an_item(with_fixture), None).endswith("\n  call noblock.get(...), or take the fixture off the test")
-    assert sentence(an_item(with_fixture), "GET /a").startswith("GET /a was sent with noblock.client itself")
+    assert sentence(an_item(with_fixture)).endswith("\n  call noblock.get(...), or take the fixture off the test")
 
 
 def told(*tests, every_test=False, seen=(), left_out=(), whole=True):
@@ -129,7 +130,7 @@ def test_a_client_whose_requests_nobody_counts_is_named(monkeypatch):
     told = "playwright is not watched where the server runs in another process"
     monkeypatch.setitem(sys.modules, "playwright", pytest)
     assert client_of(item) == told
-    assert f"\n  {told}\n" in sentence(item, None)
+    assert f"\n  {told}\n" in sentence(item)
     assert client_of(SimpleNamespace(funcargs={"n": 1}, module=module)) is None
     assert client_of(SimpleNamespace(module=SimpleNamespace(page=type(page)))) == told
 
@@ -138,7 +139,7 @@ def test_requests_that_were_counted_are_told_rather_than_a_client(monkeypatch):
     item = SimpleNamespace(name="test_it", module=SimpleNamespace(page=pytest), fixturenames=[])
     monkeypatch.setitem(sys.modules, "playwright", pytest)
     told = "requests.Session.send sent 2 requests, and none entered an app that noblock can watch"
-    assert f"\n  {told}" in sentence(item, None, ("requests.Session.send", 2))
+    assert f"\n  {told}" in sentence(item, ("requests.Session.send", 2))
 
 
 def test_the_summary_says_where_the_requests_of_a_test_went_in_which_nothing_was_seen():

@@ -43,8 +43,6 @@ class AppTransport(httpx.AsyncBaseTransport):
         """`given`: the user's own app, where `app` is a wrapper around it."""
         self._app = app
         self._given = app if given is None else given
-        self.beside: list[str] = []
-        """Requests that a test sent with the client itself, past the fixture."""
         self._running: set[asyncio.Task[None]] = set()
         """Keeps the tasks alive: the loop has weak references only. A background task may outlive the client's call."""
 
@@ -54,8 +52,6 @@ class AppTransport(httpx.AsyncBaseTransport):
         ours = EXTENSION in request.extensions
         if ours:
             request.extensions[EXTENSION].append(record)
-        else:
-            self.beside.append(record.request)
         body = await request.aread()
         call = AppCall(self._app, record, body, asks_for_tasks=self.asks_for_tasks)
         record.scope, record.app = _scope(request), self._given

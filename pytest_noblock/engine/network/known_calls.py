@@ -47,7 +47,8 @@ Effect = Literal["network", "exchange", "local", "sleep", "connect", "client", "
 
 - `network`: it made a round trip.
 - `exchange`: it made a round trip if it slept, or if a socket shows one.
-- `local`: it received from a Unix socket; the client's call that did this had its answer from a real server.
+- `local`: it received from a Unix socket, whose other end no service may be: the call of a client that did this had an
+  answer, and of no mock.
 - `sleep`: it slept in the kernel.
 - `connect`: it opened a connection, or asked what may be a stand-in of a test; the sockets tell whether it made one.
 - `client`: it is a client's, and a socket or a mock answered it.

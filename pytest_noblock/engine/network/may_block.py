@@ -21,13 +21,27 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.network.known_calls import Effect
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
+_UNIX = getattr(socket, "AF_UNIX", -1)
+"""Windows has none."""
 
 
 def receives(sock: socket.socket, *_: object, **__: object) -> "Effect | None":
-    """asyncio's own sockets are non-blocking, and a Unix socket is no network."""
+    """asyncio's own sockets are non-blocking."""
     if sock.gettimeout() == 0:
         return None
-    return "network" if sock.family in _INTERNET else "local"
+    family = sock.family
+    return "network" if family in _INTERNET or (family == _UNIX and _asks_a_service(sock)) else "local"
+
+
+def _asks_a_service(sock: Any) -> bool:
+    """Whether this Unix socket is a client's: the other end has a name, which a service has bound.
+
+    No end of a socket pair has one, as of a pipe to a child or of the loop's own; nor has the client, to its server.
+    """
+    try:
+        return bool(sock.getpeername())
+    except OSError:  # not connected
+        return False
 
 
 def connects(sock: socket.socket, *_: object, **__: object) -> bool:
@@ -60,7 +74,8 @@ def _is_of_running_loop(waiter: object) -> bool:
 def _of_network(fileobj: Any) -> bool:
     if isinstance(fileobj, int):
         return peer_of(fileobj) is not None
-    return getattr(fileobj, "family", None) in _INTERNET
+    family = getattr(fileobj, "family", None)
+    return family in _INTERNET or (family == _UNIX and _asks_a_service(fileobj))
 
 
 def is_pending(future: concurrent.futures.Future[object], *_: object, **__: object) -> bool:

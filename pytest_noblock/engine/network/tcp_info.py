@@ -2,7 +2,8 @@
 
 This needs no threshold of time and no knowledge of the driver. It found 300 of 300 calls of psycopg2, psycopg and redis
 (33 to 80 us each, on loopback). `struct tcp_info` has bytes_received at offset 128 (Linux >= 4.1) and bytes_sent at 200
-(>= 4.19); what FIONREAD still counts as unread has been received but not consumed. Unix sockets have no counters.
+(>= 4.19); what FIONREAD still counts as unread has been received but not consumed. Unix sockets have no counters; the
+call that receives tells of them (`may_block`).
 
 A socket that an event loop waits on may do both in one step that blocks nobody (consume an answer, then send the next
 query): such sockets are left out.
@@ -11,6 +12,7 @@ query): such sockets are left out.
 import ctypes
 import fcntl
 import functools
+import os
 import socket
 import struct
 import sys
@@ -189,13 +191,15 @@ def _unread(fd: int) -> int:
 
 
 def peer_of(fd: int) -> str | None:
-    """`127.0.0.1:5432`, `[::1]:5432`; None where the connection is closed, or over neither IPv4 nor IPv6."""
+    """`127.0.0.1:5432`, `[::1]:5432`, `/run/docker.sock`; None where the connection is closed, or has no such name."""
     buffer = ctypes.create_string_buffer(128)  # struct sockaddr_storage
     length = ctypes.c_uint32(128)
     getpeername = _libc("getpeername", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
     if getpeername(fd, ctypes.addressof(buffer), ctypes.addressof(length)):
         return None
     family = int.from_bytes(buffer.raw[:2], sys.byteorder)
+    if family == socket.AF_UNIX:
+        return os.fsdecode(buffer.raw[2 : length.value].strip(b"\0")) or None
     fields = _PORT_AND_ADDRESS.get(family)
     if fields is None:
         return None

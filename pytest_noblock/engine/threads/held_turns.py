@@ -14,7 +14,7 @@ from pytest_noblock.engine.clocks import queued
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
-from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
 
 if TYPE_CHECKING:
@@ -104,14 +104,21 @@ def _is_callback(frame: Frame) -> bool:
 
 
 def _in_turn(ident: int) -> list[RawFrame]:
-    """The stack of the loop thread in its turn, innermost first; empty where the loop polls, or does not turn."""
+    """The stack of the loop thread in its turn, innermost first; empty where the loop polls, or does not turn.
+
+    A signal handler, or a finalizer, may run while it polls: of these, what stands above the poll.
+    """
     top = frame = current_frames().get(ident)
     called: list[str] = []
     while frame is not None and frame.f_code.co_name != _TURN:
         called.append(frame.f_code.co_name)
         frame = frame.f_back
     polls = _POLLS in called[-2:]  # a wrapper of ours may stand in between
-    return [] if frame is None or polls else list(takewhile(lambda each: each[0].co_name != _TURN, capture(top)))
+    if frame is None or (polls and called[0] == _POLLS):
+        return []
+    outer = _POLLS if polls else _TURN
+    inner = list(takewhile(lambda each: each[0].co_name != outer, capture(top)))
+    return [] if all(code.co_filename.startswith(PACKAGE) for code, *_ in inner) else inner
 
 
 def _queued(native: int) -> int:

@@ -35,6 +35,34 @@ def connected():
         yield client
 
 
+@pytest.fixture
+def service(tmp_path):
+    """A Unix socket that listens."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        yield listener
+
+
+def test_a_client_of_a_unix_sockets_service_receives_from_the_network_and_the_service_does_not(service):
+    with socket.socket(socket.AF_UNIX) as client:
+        assert may_block.receives(client) == "local"  # nobody is there yet
+        client.connect(service.getsockname())
+        accepted, _ = service.accept()
+        with accepted:
+            assert [may_block.receives(each) for each in (client, accepted)] == ["network", "local"]
+        assert may_block.waits_for_the_network([client], [], [])
+        assert may_block.waits_for_the_network([client.fileno()], [], [])
+        client.setblocking(False)
+        assert may_block.receives(client) is None
+
+
+def test_no_end_of_a_socket_pair_receives_from_the_network():
+    here, there = socket.socketpair()
+    with here, there:
+        assert [may_block.receives(each) for each in (here, there)] == ["local", "local"]
+
+
 def test_a_selector_waits_for_the_network_where_a_socket_of_the_network_is_in_it(connected):
     here, there = socket.socketpair()
     with here, there, selectors.DefaultSelector() as selector:
