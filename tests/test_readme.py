@@ -74,6 +74,7 @@ def test_the_samples_are_what_the_commands_print(
     assert expected[0] in printed, result.stdout.str()
     start = printed.index(expected[0])
     assert printed[start : start + len(expected)] == expected
+    assert re.match("$|=", printed[start + len(expected)]), "the sample leaves out what the command prints next"
 
 
 def test_the_other_snippet_passes(project: pytest.Pytester) -> None:

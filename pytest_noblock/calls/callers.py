@@ -52,6 +52,7 @@ PACKAGES: dict[str, Role] = {
     "opentelemetry.sdk.trace": "span processor",
     "logging": "logging handler",
     "importlib": "import",
+    "greenlet": "greenlet",
 }
 """By a package or module, for all functions in it."""
 

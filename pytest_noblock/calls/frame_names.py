@@ -57,6 +57,10 @@ class FrameScope:
             self._bindings[name] = None if itself else value
         return self._bindings[name]
 
+    def bound_to(self, name: ast.Name) -> Bound | None:
+        """What the source binds to a name, whether or not its value is known."""
+        return None if self._place(name) == "elsewhere" else self._bound(name.id)
+
     def value(self, name: ast.Name) -> Inferred | None:
         """What a name stands for; None where the values of its scope are not known."""
         match self._place(name):

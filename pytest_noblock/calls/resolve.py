@@ -1,6 +1,7 @@
 """The name of what is called at a call site: its public name, or as it is written."""
 
 import ast
+import subprocess
 import types
 from functools import partial
 
@@ -43,6 +44,8 @@ def is_resolved(site: CallSite, scope: FrameScope) -> bool:
 
 def _implied(site: CallSite, scope: FrameScope) -> str | None:
     """The method that `with` or `for` calls; entering a lock is `acquire`."""
+    if site.implied is not None and (pipe := _pipe(site.target, scope)):
+        return f"{pipe}.{site.implied}"
     target = infer(site.target, scope)
     if target is None or site.implied is None:
         return None
@@ -69,10 +72,26 @@ def _name(target: ast.expr, scope: FrameScope) -> str | None:
 
 def _public_name(target: ast.expr, scope: FrameScope) -> str | None:
     if isinstance(target, ast.Attribute):
+        if pipe := _pipe(target.value, scope):
+            return f"{pipe}.{target.attr}"
         owner = infer(target.value, scope)
         return _member_name(owner, target.attr, scope.own_package) if owner else _below_root(target, scope)
     inferred = infer(target, scope)
     return _object_name(inferred.thing, scope.own_package) if inferred else None
+
+
+_PIPES = ("stdin", "stdout", "stderr")
+
+
+def _pipe(target: ast.expr, scope: FrameScope) -> str | None:
+    """`subprocess.Popen.stdout`: by its class the pipe of a child is a file, as any other."""
+    if isinstance(target, ast.Name) and isinstance(bound_to := scope.bound_to(target), ast.Attribute):
+        target = bound_to
+    if not isinstance(target, ast.Attribute) or target.attr not in _PIPES:
+        return None
+    child = infer(target.value, scope)
+    is_child = child is not None and issubclass(child.cls, subprocess.Popen)
+    return f"subprocess.Popen.{target.attr}" if is_child else None
 
 
 def _below_root(target: ast.expr, scope: FrameScope) -> str | None:

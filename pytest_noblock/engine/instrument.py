@@ -319,7 +319,9 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
             if meter is None:
                 module = _loaded(original, name, import_)
             else:
-                with Around(meter.deductions.importing, name) if first_uses.is_first_import(name) else nullcontext():
+                first, again = first_uses.is_first_import(name), first_uses.is_imported_again(name)
+                importing = functools.partial(meter.deductions.importing, again=again)
+                with Around(importing, name) if first else nullcontext():
                     module = _loaded(original, name, import_)
         finally:
             _imported.add(name)

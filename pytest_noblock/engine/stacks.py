@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import opcode
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
@@ -60,6 +61,22 @@ def walk_out(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+_GREENLET = "greenlet"
+_BEGIN_OF_GREENLET: RawFrame = (
+    (lambda: None).__code__.replace(co_filename=f"<{_GREENLET}>", co_name="run", co_qualname=f"{_GREENLET}.run"),
+    1,
+    _AT_NO_INSTRUCTION,
+    {"__name__": _GREENLET},
+)
+"""Stands for the frames around a greenlet, which Python does not show: SQLAlchemy's `run_sync` has one."""
+_OF_THREAD = frozenset({"_bootstrap", "<module>", "_run_module_as_main"})
+"""The functions that are the first of a thread (`threading`, a script, `python -m`)."""
+
+
+def _is_first_of_greenlet(frame: FrameType) -> bool:
+    return frame.f_back is None and _GREENLET in sys.modules and frame.f_code.co_name not in _OF_THREAD
+
+
 def line_of(frame: FrameType) -> int:
     """The line that a frame is at; the first line of its code where the frame is between two lines and knows none."""
     return frame.f_lineno or frame.f_code.co_firstlineno
@@ -72,7 +89,10 @@ def capture(frame: FrameType | None) -> list[RawFrame]:
     collector, a wrapper, our `send`. The app's own frame is what counts.
     """
     inner, sends = _without_ours(_out_of_collection(frame))
-    frames = [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in walk_out(inner)]
+    walked = [*walk_out(inner)]
+    frames = [(each.f_code, line_of(each), each.f_lasti, each.f_globals) for each in walked]
+    if walked and _is_first_of_greenlet(walked[-1]):
+        frames.append(_BEGIN_OF_GREENLET)
     return _anywhere_in_first(frames) if sends else frames  # to send takes no time: what took long came before
 
 
@@ -162,7 +182,8 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
         elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
             at = None if lasti == _AT_NO_INSTRUCTION else lasti
-            frame = frame._replace(call=names.called(code, line, namespace, at, below=below))
+            call = names.called(code, line, namespace, at, below=below)
+            frame = with_call(frame._replace(call=call), code, at, below=below)
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
         named = named or frame.user
@@ -235,6 +256,9 @@ def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
     if stack[mine].call is None:
         below = frames[mine - 1] if mine else None
         stack[mine] = stack[mine]._replace(call=_running_call(frames[mine], below))
+    if _is_first_of_greenlet(frames[-1]):
+        code, line, _lasti, namespace = _BEGIN_OF_GREENLET
+        stack.append(frame_at(code, line, namespace, user))
     return tuple(stack)
 
 
@@ -252,6 +276,14 @@ def called_from(frame: FrameType, line: int, lasti: int | None = None, *, below:
     from pytest_noblock.calls import names
 
     return names.called(frame.f_code, line, frame.f_globals, lasti, below=below, variables=frame.f_locals)
+
+
+def with_call(frame: Frame, code: CodeType, lasti: int | None = None, *, below: str | None = None) -> Frame:
+    """The frame with whether its call is sure; that of a function seen further in is, and so is a known one."""
+    from pytest_noblock.calls import known, operators
+
+    sure = frame.call in (None, below) or known.known(frame.call) is not None
+    return frame if sure else frame._replace(may_be_operator=operators.may_compute(code, frame.line, lasti))
 
 
 def _running_call(frame: FrameType, below: FrameType | None) -> str | None:

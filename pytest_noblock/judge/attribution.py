@@ -228,7 +228,8 @@ def _seen_call(line: Frame, segment: Segment) -> str | None:
         recorded.update(_call_at(line, call.stack, call.ended - call.began))
     for sample in segment.samples:
         seen.update(_call_at(line, sample.stack, 1))
-    likely = recorded if 2 * max(recorded.values(), default=0) >= segment.off_cpu or not seen else seen
+    enough = recorded and 2 * max(recorded.values()) >= segment.off_cpu
+    likely = recorded if enough or not seen else seen
     return likely.most_common(1)[0][0] if likely else None
 
 

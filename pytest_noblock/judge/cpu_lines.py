@@ -17,7 +17,7 @@ from pytest_noblock.calls.sources import def_line
 from pytest_noblock.judge.attribution import of_line
 from pytest_noblock.judge.own_sleeps import borders, may_want_gil
 from pytest_noblock.model.finding import Evidence
-from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.frames import Frame, Stack, surely_named
 from pytest_noblock.model.observation import Exchange, Phase
 from pytest_noblock.model.segment import FIRST_TIME, Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
@@ -56,9 +56,16 @@ class _Look(NamedTuple):
 
 def of_cpu(segment: Segment, exchange: Exchange | None = None) -> BlamedLine:
     """The line that computed most; see the module's own text."""
+    segment = _surely_named(segment)
     if segment.lines:
         return _by_counters(segment, exchange)
     return _by_weight(segment, exchange)
+
+
+def _surely_named(segment: Segment) -> Segment:
+    lines = (each._replace(frame=surely_named((each.frame,))[0]) for each in segment.lines)
+    samples = (each._replace(stack=surely_named(each.stack)) for each in segment.samples)
+    return segment._replace(lines=tuple(lines), samples=tuple(samples))
 
 
 def _by_counters(segment: Segment, exchange: Exchange | None) -> BlamedLine:

@@ -25,7 +25,7 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
     own = [segment for segment in observation.segments if segment.exchange == exchange.number]
     imported = sum(segment.imported for segment in own)
     if imported >= NOTE_NS:
-        yield f"cold: imports, {words(imported)}{_modules(own)}, the first time only"
+        yield _imports(f"imports, {words(imported)}{_modules(own)}", sum(each.imported_again for each in own), limits)
     done: Counter[str] = Counter()
     for segment in own:
         for what, cpu in segment.first_uses:
@@ -38,6 +38,13 @@ def notes(observation: Observation, exchange: Exchange, limits: Limits) -> Itera
             yield f"{UNSETTLED}{told}, taken off as a first time, and another {exchange.request} had one as well"
         else:
             yield f"cold: {told}, the first time only"
+
+
+def _imports(what: str, again: int, limits: Limits) -> str:
+    """A module is taken out of `sys.modules` by a test, or by each request."""
+    if again >= limits.max_block:
+        return f"{UNSETTLED}{what}, as in a request of an earlier test; imports are not counted"
+    return f"cold: {what}, as in a request of an earlier test" if again else f"cold: {what}, the first time only"
 
 
 def _modules(segments: Iterable[Segment]) -> str:

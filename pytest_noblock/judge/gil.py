@@ -7,7 +7,7 @@ from pytest_noblock.calls.known import known, pickles
 from pytest_noblock.judge.cpu_lines import definition
 from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
 from pytest_noblock.model.concurrency import Gap, Worker
-from pytest_noblock.model.frames import Frame, Stack, user_frame
+from pytest_noblock.model.frames import Frame, Stack, surely_named, user_frame
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
@@ -88,6 +88,7 @@ def _in_app(awaited: Stack) -> Stack:
 
 
 def _at(stack: Stack, *, awaited: bool = False) -> BlamedLine | None:
+    stack = surely_named(stack)
     frame = user_frame(stack)
     return BlamedLine(frame, stack, "await" if awaited else "worker", witnessed=True) if frame is not None else None
 

@@ -33,7 +33,7 @@ def implied(out: Sequence[Frame], caller: int, *, is_thing: bool = False) -> tup
     A library's function in between was called by the line, but for those of `with` and of weak references. `is_thing`:
     no coroutine calls `out[caller]`, which may be a finalizer itself.
     """
-    if is_thing and out[caller].function == "__del__":
+    if is_thing and (out[caller].function == "__del__" or _of_weakref(out[caller + 1 :])):
         return "finalizer", out[caller]
     inner = [*reversed(out[:caller])]
     passed = [*itertools.takewhile(lambda frame: not frame.user, inner)]
@@ -48,6 +48,10 @@ def implied(out: Sequence[Frame], caller: int, *, is_thing: bool = False) -> tup
     if passed[0].module == "contextlib" and passed[0].function in _ENTERED:
         return "context manager", thing
     return ("operator" if is_special(passed[0]) else None), thing  # functools.cached_property.__get__
+
+
+def _of_weakref(outer: Sequence[Frame]) -> bool:
+    return bool(outer) and outer[0].module == "weakref"
 
 
 def _direct(thing: Frame, caller: Frame) -> Implied | None:

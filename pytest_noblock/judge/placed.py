@@ -4,6 +4,7 @@ An `await` stands in an `async def` only, and a plain `def` leaves the loop only
 """
 
 import re
+import sys
 from collections.abc import Iterator
 
 from pytest_noblock.judge import implied
@@ -105,7 +106,10 @@ def _without_coroutine(remedy: Remedy, where: Where) -> Iterator[str]:
         yield _out_of_model(remedy, where)
     elif role == "response render":
         yield _rendered_by_endpoint(remedy, where)
-    elif thing is not None and implied.is_special(thing):
+    elif role == "greenlet":
+        out = f"take it out of {named(thing)}, which a greenlet runs"
+        yield f"{out}: in the coroutine that awaits run_sync write {', or '.join(remedy.ways)}"
+    elif where.implied == "finalizer" or (thing is not None and implied.is_special(thing)):
         yield from _never_awaited(remedy, where)
     elif role is not None and ROLES[role].may_be_async:
         yield _as_async(remedy, where)
@@ -125,6 +129,10 @@ def _never_awaited(remedy: Remedy, where: Where) -> Iterator[str]:
 def _called_back(remedy: Remedy, where: Where) -> Iterator[str]:
     if where.role == "library callback" and where.library is None:
         yield _out_of_model(remedy, where)
+        return
+    if where.library in sys.stdlib_module_names:
+        yield f"take it out of {named(where.thing)}, which {where.library} calls and does not await"
+        yield f"{_started(remedy)}, if {where.library} needs no value of it"
         return
     if where.role == "library callback":
         yield f"an async def in the place of {named(where.thing)}, if {where.library} awaits one"

@@ -35,6 +35,9 @@ class Frame(NamedTuple):
     qualname: str | None = None
     """`co_qualname` of the frame's code object, `Audit.dispatch`; None where nobody asked for it."""
 
+    may_be_operator: bool = False
+    """Whether an operator of the same line may have computed, and not `call`."""
+
     @property
     def written_in(self) -> str:
         """The function that the line is written in: a comprehension's own frame is a detail of the Python that runs it.
@@ -63,3 +66,8 @@ Stack = tuple[Frame, ...]
 def user_frame(stack: Stack) -> Frame | None:
     """The innermost frame in the user's code; None where there is none."""
     return next((frame for frame in stack if frame.user), None)
+
+
+def surely_named(stack: Stack) -> Stack:
+    """The stack of a computation: without the call that an operator may have computed in the place of."""
+    return tuple(each._replace(call=None) if each.may_be_operator else each for each in stack)

@@ -145,6 +145,8 @@ class Segment(NamedTuple):
     """What was done there, in words, and its part of `first_use`: `("the template page.html", 20_000_000)`."""
     modules: tuple[tuple[str, int], ...] = ()
     """What was imported, and its part of `imported`."""
+    imported_again: int = 0
+    """The part of `imported` of modules that a request of an earlier test had imported: somebody took them out."""
     counted: bool = True
     """Whether `lines`, where there are any, holds all lines that ran: the counters give up in a hot loop."""
 

@@ -25,14 +25,15 @@ Role = Literal[
     "loop callback",
     "call from a thread",
     "import",
+    "greenlet",
     "background task",
     "task",
     "lifespan",
 ]
 """What the user's function is to whoever calls it. `loop callback`: the event loop calls it (`call_later`, a
 done-callback). `task`: nobody but the event loop runs it (`create_task`). `call from a thread`: a thread has the loop
-call it, and waits (`anyio.from_thread.run_sync`). `import`: the top level of a module. `library callback`: none of the
-others."""
+call it, and waits (`anyio.from_thread.run_sync`). `import`: the top level of a module. `greenlet`: a greenlet runs it,
+as SQLAlchemy's `run_sync` has it do. `library callback`: none of the others."""
 
 Implied = Literal["finalizer", "context manager", "awaitable", "iterator", "operator"]
 """How a line runs a function that it writes no call of. `operator`: any other special method, and a property."""
@@ -70,6 +71,7 @@ ROLES: dict[Role, RoleRow] = {
     "loop callback": RoleRow("callback"),
     "call from a thread": RoleRow("callback"),
     "import": RoleRow("module"),
+    "greenlet": RoleRow("function"),
     "background task": RoleRow("task", in_thread=True),
     "task": RoleRow("task"),
     "lifespan": RoleRow("lifespan function", may_be_async=True),

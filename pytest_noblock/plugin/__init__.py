@@ -85,13 +85,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
     except pytest.skip.Exception as skip:
         skipped = skip  # what it did before may have blocked: that is told outside of the except block
-    except BaseException:
+    except BaseException as error:
         session.end(item, "failed")
+        if isinstance(error, TypeError):
+            _explain(item, error)
         raise
     session.end(item, "passed" if skipped is None else "skipped")
     if skipped is not None:
         raise skipped
     return result
+
+
+def _explain(item: pytest.Item, error: TypeError) -> None:
+    from pytest_noblock.plugin import awaited
+
+    with faults.GUARD:
+        awaited.explain(item, error)
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,6 +14,7 @@ import pathlib
 import queue
 import socket
 import sqlite3
+import subprocess
 import sys
 import textwrap
 import threading
@@ -141,6 +142,7 @@ def namespace() -> Iterator[dict[str, object]]:
             "future": concurrent.futures.Future(),
             "sock": sock,
             "socket": socket,
+            "child": subprocess.Popen.__new__(subprocess.Popen),
             "path": pathlib.Path("rates.txt"),
             "Path": pathlib.Path,
             "buffer": io.BytesIO(),
@@ -195,6 +197,9 @@ def namespace() -> Iterator[dict[str, object]]:
         ("Path('a').read_text()", "pathlib.Path.read_text"),
         ("(path / 'a' / name).read_bytes()", "pathlib.Path.read_bytes"),
         ("buffer.read()", "io.BytesIO.read"),
+        ("child.stdout.read()", "subprocess.Popen.stdout.read"),
+        ("for row in child.stdout: pass", "subprocess.Popen.stdout.__next__"),
+        ("for row in sys.stdout: pass", None),
         ("open(p)", "open"),
         ("with open(p) as f: f.read()", "open"),
         ("x = [httpx.get(u) for u in urls]", "httpx.get"),

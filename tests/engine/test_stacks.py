@@ -4,6 +4,7 @@ import contextlib
 import json
 import opcode
 import sys
+import threading
 from pathlib import Path
 from types import FunctionType
 
@@ -86,6 +87,27 @@ def test_of_the_calling_threads_stack_the_innermost_user_frame_has_its_call(user
     assert [frame.function for frame in frames[:2]] == ["inner", "outer"]
     assert frames[0].call == "stacks.current_stack"
     assert [frame.call for frame in frames[1:]] == [None] * (len(frames) - 1)
+
+
+def test_a_stack_of_a_greenlet_says_that_it_is_one(user):
+    greenlet = pytest.importorskip("greenlet")
+
+    def runs():
+        raw = stacks.capture(sys._getframe())
+        return stacks.as_stack(raw, user), stacks.current_stack(sys._getframe(), user)
+
+    for stack in greenlet.greenlet(runs).switch():
+        assert [(each.function, each.module) for each in stack] == [("runs", __name__), ("run", "greenlet")]
+    assert all(frame.module != "greenlet" for stack in runs() for frame in stack)
+
+
+def test_a_stack_of_a_thread_is_no_greenlets(user):
+    pytest.importorskip("greenlet")
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(stacks.as_stack(stacks.capture(sys._getframe()), user)))
+    thread.start()
+    thread.join()
+    assert found[-1].function == "_bootstrap"
 
 
 def fails():

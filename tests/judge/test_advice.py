@@ -213,7 +213,10 @@ def test_replacement(call: str | None, kind: Kind, ways: str) -> None:
         ("paramiko.SSHClient.connect", "asyncssh"),
         ("ftplib.FTP.retrbinary", "aioftp"),
         ("socket.create_connection", "asyncio.open_connection"),
-        ("socket.socket.recv", "asyncio.open_connection"),
+        ("socket.socket.connect", "asyncio.open_connection"),
+        ("socket.socket.recv", "of UDP: asyncio.get_running_loop().create_datagram_endpoint"),
+        ("socket.socket.recv", "of a Unix socket: asyncio.open_unix_connection"),
+        ("socket.socket.recvfrom", "create_datagram_endpoint, or await asyncio.to_thread(client.recvfrom, ...)"),
         ("socket.getaddrinfo", "asyncio.get_running_loop().getaddrinfo"),
     ],
 )
@@ -230,6 +233,11 @@ def test_a_network_call_is_answered_with_the_async_library_of_its_kind(call: str
     [
         ("open", "aiofiles.open"),
         ("io.TextIOWrapper.read", "aiofiles.open"),
+        (
+            "subprocess.Popen.stdout.__next__",
+            "await asyncio.create_subprocess_exec(...), or ",
+        ),
+        ("subprocess.Popen.stdout.read", "around a function that starts the child and uses its pipes"),
         ("pathlib.Path.read_text", "anyio.Path().read_text"),
         ("os.fsync", "await asyncio.to_thread(os.fsync, ...)"),
         ("os.system", "asyncio.create_subprocess_shell"),

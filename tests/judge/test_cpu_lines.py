@@ -77,6 +77,15 @@ def test_a_line_is_blamed_by_the_time_for_which_looks_show_it(looks, expected):
     assert place(*looks) == expected
 
 
+def test_what_an_operator_may_have_computed_is_no_calls():
+    doubtful, sure = (user(3, "bit_length")._replace(may_be_operator=each) for each in (True, False))
+    assert place(look(50, doubtful)) == (3, None, "sample")
+    assert place(look(50, sure)) == (3, "bit_length", "sample")
+    counted = cost(3, 90)._replace(frame=doubtful)
+    assert place(look(50, doubtful), lines=(counted,)) == (3, None, "line counters")
+    assert place(look(50, sure), lines=(counted,)) == (3, "bit_length", "line counters")
+
+
 def test_looks_in_the_kernel_count_only_where_there_are_no_others():
     waiting = look(50, user(3), syscall="poll")
     assert place(waiting, look(90, user(4)))[0] == 4

@@ -54,6 +54,15 @@ def test_what_each_request_of_a_route_does_for_the_first_time_is_in_doubt(other,
     assert note.startswith("unsettled: the pattern a, 60 ms" if unsettled else "cold: the pattern a, 60 ms")
 
 
+def test_imports_that_a_request_of_an_earlier_test_had_as_well_are_not_the_first_time():
+    seen = observed(imported=60)
+    again = seen._replace(segments=(seen.segments[0]._replace(imported_again=60 * MS),))
+    (note,) = first_use.notes(again, EXCHANGE, LIMITS)
+    assert note == "unsettled: imports, 60 ms, as in a request of an earlier test; imports are not counted"
+    (note,) = first_use.notes(again, EXCHANGE, Limits(70 * MS))
+    assert note == "cold: imports, 60 ms, as in a request of an earlier test"
+
+
 def test_imports_in_a_request_that_is_not_the_first_are_in_doubt():
     assert list(first_use.imported_again(observed(imported=49), EXCHANGE, LIMITS)) == []
     (note,) = first_use.imported_again(observed(imported=60), EXCHANGE, LIMITS)

@@ -53,6 +53,13 @@ def test_the_gil_was_kept_by_a_thread_that_burned_while_the_loop_woke_in_vain(wh
     assert {(stall.kind, stall.place.frame.line) for stall in found} <= {("gil", 7)}
 
 
+def test_what_an_operator_may_have_computed_in_the_thread_is_no_calls():
+    for may_be, call in ((True, None), (False, "json.dumps")):
+        line = (LINE[0]._replace(may_be_operator=may_be),)
+        (stall,) = gil.kept(seen(gap(99, 21, 99, Worker(99 * MS, line))))
+        assert stall.place.frame.call == call
+
+
 @pytest.mark.parametrize(("others", "sure"), [(99, True), (198, True), (708, False)])
 def test_beside_others_that_burned_as_much_nobody_is_sure_to_have_kept_it(others, sure):
     (stall,) = gil.kept(seen(gap(708, 139, others, BURNS)))

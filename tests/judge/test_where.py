@@ -183,6 +183,24 @@ def advised(place: Where) -> str:
         ("async thing", "task", SLEEP),
         ("@lambda < asyncio.events:_run", "loop callback", f"{EXECUTOR}, which nobody waits for, or {TASK}"),
         (
+            "helper < greenlet:run",
+            "greenlet",
+            f"take it out of `helper`, which a greenlet runs: in the coroutine that awaits run_sync write {SLEEP}",
+        ),
+        (
+            "thing < other < greenlet:run",
+            "greenlet",
+            f"take it out of `other`, which a greenlet runs: in the coroutine that awaits run_sync write {SLEEP}",
+        ),
+        (
+            "helper < threading:settrace < asyncio.events:_run",
+            "library callback",
+            (
+                f"take it out of `helper`, which threading calls and does not await, or {EXECUTOR}, "
+                "if threading needs no value of it"
+            ),
+        ),
+        (
             f"helper < slowapi.extension:_check < slowapi.extension:async_wrapper < {ROUTE}",
             "library callback",
             (
@@ -363,6 +381,10 @@ def test_what_no_written_call_runs_is_moved_another_way(file: str, spec: str, te
         (
             "D.__del__ < asyncio.events:_run",
             f"an async def aclose with {SLEEP} in the place of `D.__del__`, awaited before the object goes",
+        ),
+        (
+            "helper < weakref:__call__ < fastapi.routing:run_endpoint_function < async fastapi.routing:app",
+            f"an async def aclose with {SLEEP} in the place of `helper`, awaited before the object goes",
         ),
         (
             "gen held < contextlib:__enter__ < contextlib:inner < fastapi.routing:run_endpoint_function",

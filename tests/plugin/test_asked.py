@@ -298,3 +298,28 @@ def test_next(): pass
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["GET /blocks blocked the event loop *", "*by      api.py:10 in blocks"])
     result.stdout.fnmatch_lines(["LIFESPAN blocked the event loop *", "*by      api.py:6 in lifespan"])
+
+
+SENTENCE = "*noblock: its methods are called without await, in an async test as well: noblock.get(...)"
+IN_ASYNC_TESTS = """
+class Response:
+    pass
+@pytest.mark.asyncio
+async def test_get(noblock): await noblock.get("/free")
+@pytest.mark.asyncio
+async def test_check(noblock): await noblock.check("GET", "/free")
+@pytest.mark.asyncio
+async def test_without_await(noblock): assert noblock.get("/free").status_code == 200
+@pytest.mark.asyncio
+async def test_another(noblock):
+    noblock.get("/free")
+    await Response()
+"""
+
+
+def test_who_awaits_the_fixtures_answer_is_told_in_one_sentence(suite):
+    pytest.importorskip("pytest_asyncio")
+    result = suite(IN_ASYNC_TESTS)
+    result.assert_outcomes(failed=3, passed=1)
+    result.stdout.fnmatch_lines(["*PASSED*", "*test_get*", SENTENCE, "*test_check*", SENTENCE])
+    assert lines_of(result).count(SENTENCE.strip("*")) == 2  # not of what is no answer of the fixture

@@ -167,3 +167,47 @@ def test_a_module_that_the_first_request_imports_is_named(pytester, outside, ins
     result = pytester.runpytest_subprocess("--noblock", "-v", "-p", "no:randomly")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*cold: imports, * ms (prices), the first time only"])
+
+
+ANEW = """
+import importlib
+import sys
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/bad")
+async def each_time():
+    sys.modules.pop("heavy", None)
+    return importlib.import_module("heavy").NUMBER
+
+@app.get("/good")
+async def once():
+    import heavy_once
+    return heavy_once.NUMBER
+"""
+ASKED_ANEW = """
+import pytest
+from anew import app
+from fastapi.testclient import TestClient
+
+@pytest.mark.parametrize("test", range(2))
+@pytest.mark.parametrize("path", ["/bad", "/good"])
+def test_client(path, test):
+    TestClient(app).get(path)
+"""
+
+
+@pytest.mark.every_python
+def test_a_module_that_each_request_imports_anew_is_not_told_as_the_first_time(pytester):
+    pytester.makepyfile(anew=ANEW, heavy=HEAVY, heavy_once=HEAVY, test_anew=ASKED_ANEW)
+    pytester.runpytest_subprocess("--noblock", "--noblock-report=out.json", "-p", "no:randomly")
+    checks = json.loads(pytester.path.joinpath("out.json").read_text(encoding="utf-8"))["checks"]
+    imports = [(check["route"], note) for check in checks for note in check["notes"] if "imports, " in note]
+    first, again, once = imports
+    assert (first[0], again[0], once[0]) == ("/bad", "/bad", "/good")
+    assert first[1].startswith("cold: ")
+    assert again[1].startswith("unsettled: ")
+    assert again[1].endswith("as in a request of an earlier test; imports are not counted")
+    assert once[1].startswith("cold: ")
+    assert once[1].endswith("the first time only")

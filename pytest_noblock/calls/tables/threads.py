@@ -12,6 +12,9 @@ THREADS = {
     "open io tempfile pathlib.Path.open": (
         "await asyncio.to_thread(...) around a function that opens, uses and closes the file"
     ),
+    "subprocess.Popen.stdout subprocess.Popen.stderr subprocess.Popen.stdin": (
+        "await asyncio.to_thread(...) around a function that starts the child and uses its pipes"
+    ),
     "sqlite3": "await asyncio.to_thread(...) around a function that opens, uses and closes its own connection",
     "sqlalchemy sqlmodel": "await asyncio.to_thread(...) around a function that opens, uses and closes its own session",
     "sqlalchemy.Connection sqlalchemy.Engine sqlalchemy.engine": (

@@ -113,7 +113,14 @@ NETWORK = {
         "await asyncio.get_running_loop().getaddrinfo(...)"
     ),
     "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "await asyncio.get_running_loop().getnameinfo(...)",
-    "socket.create_connection socket.socket ssl.SSLSocket": "asyncio.open_connection",
+    "socket.create_connection ssl.SSLSocket": "asyncio.open_connection",
+    "socket.socket": (
+        "asyncio.open_connection (of UDP: asyncio.get_running_loop().create_datagram_endpoint, of a Unix socket:"
+        " asyncio.open_unix_connection)"
+    ),
+    "socket.socket.recvfrom socket.socket.recvfrom_into socket.socket.sendto": (
+        "asyncio.get_running_loop().create_datagram_endpoint"
+    ),
     # queues
     "celery kombu": "",
     "celery.result celery.Task.AsyncResult celery.Celery.AsyncResult celery.Task.delay.get": (
@@ -151,6 +158,9 @@ WAITING = {
     "os.system os.popen": "asyncio.create_subprocess_shell",
     "os.wait os.waitpid os.wait4": "await asyncio.create_subprocess_exec(...)",
     "subprocess": "await asyncio.create_subprocess_exec(...)",
+    "subprocess.Popen.stdout subprocess.Popen.stderr subprocess.Popen.stdin": (
+        "await asyncio.create_subprocess_exec(...)"
+    ),
     "git pexpect sh pytesseract pdf2image ffmpeg": "",
     "sqlite3": "aiosqlite",
     "shelve dbm diskcache tinydb": "",

@@ -79,6 +79,7 @@ class Counters:
             round_trips=trips,
             doubtful_trips=doubtful,
             imported=out.imported,
+            imported_again=out.imported_again,
             modules=out.modules,
             calls=tuple(calls.blocking),
             answered=tuple(calls.answered),

@@ -16,12 +16,13 @@ class Deductions:
     """What the present step of one meter is not charged for. Times in ns.
 
     `wall`, `cpu` and `queued` are those of our own work and of imports. `imported` is
-    the wall time of imports alone, `collected` the CPU time of collections that fell due.
+    the wall time of imports alone, `imported_again` its part of modules that requests of earlier tests had imported,
+    `collected` the CPU time of collections that fell due.
     """
 
     __slots__ = (
         "_clock", "_collection_began", "_ident", "_in_first_use", "collected", "cpu", "ever", "excluding", "imported",
-        "modules", "once", "once_cpu", "queued", "used", "wall", "watchdog",
+        "imported_again", "modules", "once", "once_cpu", "queued", "used", "wall", "watchdog",
     )  # fmt: skip
 
     def __init__(self, clock: Clock) -> None:
@@ -40,11 +41,11 @@ class Deductions:
         """CPU (ns) of what a process does once. It stays in the step's CPU: only a judge may take it off."""
         self.used = False
         """Whether there is anything to forget when the next step begins: most steps have nothing."""
-        self.wall = self.cpu = self.queued = self.collected = self.imported = 0
+        self.wall = self.cpu = self.queued = self.collected = self.imported = self.imported_again = 0
 
     def reset(self) -> None:
         self.used = False
-        self.wall = self.cpu = self.queued = self.collected = self.imported = self.once_cpu = 0
+        self.wall = self.cpu = self.queued = self.collected = self.imported = self.imported_again = self.once_cpu = 0
         self.once = self.modules = ()
 
     def collection(self, phase: str) -> None:
@@ -56,8 +57,11 @@ class Deductions:
             self.used = True
 
     @contextmanager
-    def importing(self, module: str) -> Iterator[None]:
-        """The block imports the module: its time goes to `imported`. A nested import is part of the outer one."""
+    def importing(self, module: str, *, again: bool = False) -> Iterator[None]:
+        """The block imports the module: its time goes to `imported`. A nested import is part of the outer one.
+
+        `again`: a request of an earlier test had imported it as well.
+        """
         nested = self.excluding
         began = now()
         with self.excluded():
@@ -65,6 +69,7 @@ class Deductions:
         if not nested:
             took = now() - began
             self.imported += took
+            self.imported_again += took if again else 0
             self.modules = (*self.modules, (module, took))
 
     @contextmanager

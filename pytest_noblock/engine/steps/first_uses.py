@@ -91,6 +91,8 @@ _done_by: dict[int, tuple[Any, set[tuple[str, Hashable]]]] = {}
 """What an object keeps, by its `id`, with a weak reference to it: not every such object has a hash."""
 
 
+_ever_imported: set[str] = set()
+"""The modules that steps of this process have imported."""
 _IMPORT = "import"
 
 
@@ -105,6 +107,13 @@ def is_first_import(module: str) -> bool:
     first = work not in _done
     _done.add(work)
     return first
+
+
+def is_imported_again(module: str) -> bool:
+    """Whether a step of any test has imported the module before; notes that one does now."""
+    again = module in _ever_imported
+    _ever_imported.add(module)
+    return again
 
 
 def patches() -> Iterator[Patch]:

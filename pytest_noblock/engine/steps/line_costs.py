@@ -15,7 +15,7 @@ from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, oth
 from pytest_noblock.engine.network.round_trips import own_and_doubtful
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now, thread_cpu
-from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, walk_out
+from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, walk_out, with_call
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Stack
@@ -168,7 +168,7 @@ class LineCounters:
             if each.f_code is line[0]:
                 top = frame_at(line[0], line[1], each.f_globals, self._user)
                 if top.call is None:
-                    top = top._replace(call=called_from(each, line[1]))
+                    top = with_call(top._replace(call=called_from(each, line[1])), line[0])
                 return (top, *current_stack(each.f_back, self._user))
         return ()
 

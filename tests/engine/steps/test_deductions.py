@@ -75,8 +75,9 @@ def test_an_import_is_kept_apart_once(out):
         time.sleep(0.005)
         with out.importing("prices"):
             time.sleep(0.005)
-    with out.importing("desk"):
+    with out.importing("desk", again=True):
         pass
+    assert out.imported_again == out.modules[-1][1] > 0
     assert out.imported >= 10 * MS
     assert [module for module, _took in out.modules] == ["shop", "desk"]
     assert sum(took for _module, took in out.modules) == out.imported
