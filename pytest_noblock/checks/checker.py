@@ -61,8 +61,14 @@ class _Before(NamedTuple):
 class Checker:
     """Checks the requests of one test against a running app, with an httpx client for this test alone."""
 
-    def __init__(self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]]) -> None:
-        """`warm`: method and path of the requests that the running app has answered already; the checker adds to it."""
+    def __init__(
+        self, app: AppThread, user: UserCode, meter: Meter, warm: set[tuple[str, str]], *, goes_on: bool = False
+    ) -> None:
+        """`warm`: method and path of the requests that the running app has answered already; the checker adds to it.
+
+        `goes_on`: whether another checker's requests were of the same test, as those of a sweep's rounds are: what they
+        did for the first time is not done for the first time any more.
+        """
         self._transport = AppTransport(app.app, app.given)
         self.client = httpx.AsyncClient(transport=self._transport, base_url="http://testserver", timeout=GIVE_UP_S)
         self._app = app
@@ -70,7 +76,8 @@ class Checker:
         self._context = RunContext(self.client, user, meter)
         self._sender = Sender(app, self._context)
         self._warm = warm
-        first_uses.forget()
+        if not goes_on:
+            first_uses.forget()
 
     def ask_for_tasks(self) -> None:
         """The test asks when its background tasks began."""

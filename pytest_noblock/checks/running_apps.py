@@ -33,12 +33,15 @@ class RunningApps:
         self._recorded: list[tuple[UserCode, Observation]] = []
         """Starts and stops that no test has been told of."""
 
-    def checker(self, app: ASGIApp) -> Checker:
-        """A new checker with its own httpx client, for this app; starts the app if needed. Raises LifespanFailed."""
+    def checker(self, app: ASGIApp, *, goes_on: bool = False) -> Checker:
+        """A new checker with its own httpx client, for this app; starts the app if needed. Raises LifespanFailed.
+
+        `goes_on`: see `Checker`.
+        """
         running = self._running.get(id(app))  # the thread keeps the app, so nothing else gets its id
         if running is None or not running.thread.usable:
             running = self._running[id(app)] = self._start(app)
-        return Checker(running.thread, running.user, self._meter, running.warm)
+        return Checker(running.thread, running.user, self._meter, running.warm, goes_on=goes_on)
 
     def relative(self, app: ASGIApp) -> Callable[[str], str]:
         """Turns a file into the name that reports show; the app has been started."""

@@ -71,6 +71,10 @@ class Worker:
     """The stack of the thread."""
     awaited: Stack = ()
     """The stack of the task that waits for the thread; empty where no task does."""
+    exchanges: tuple[int, ...] = ()
+    """The numbers of the exchanges that the thread worked for, as far as known; it may have done several jobs."""
+    of_pool: bool = False
+    """Whether it is a thread of the loop's own pools: whoever it worked for waits for a thread."""
 
 
 class HeldTurn(NamedTuple):

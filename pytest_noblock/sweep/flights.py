@@ -53,12 +53,14 @@ class Flights:
         self._apps = apps
         self._plan = plan
         self._restarts = 0
+        self._began = False
         self._over = 0
         """How many requests of the runs before are over."""
 
     def checker(self) -> Checker:
         """Starts the app where it does not run. No cookie stays from one route to the next."""
-        checker = self._apps.checker(self._app)
+        checker = self._apps.checker(self._app, goes_on=self._began)
+        self._began = True
         checker.client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # httpx's setter takes a jar
         return checker
 

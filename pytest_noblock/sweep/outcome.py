@@ -43,6 +43,8 @@ class RouteResult:
     """Whether only a whole check of its own can tell: what the run showed is not recorded in its steps."""
     in_doubt: bool = False
     """Whether it is one only until a run with fewer others has shown nothing."""
+    hidden: int | None = None
+    """Whether others may have hidden what it held, and no run without them has told yet: see `suspects.Seen.hidden`."""
     to_learn: bool = False
     """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
     ran: bool = False
@@ -57,6 +59,11 @@ class RouteResult:
     def measured_cold(self) -> bool:
         """Whether the first round measured it, so that the second is worth while."""
         return self.cold is not None and not self.ran
+
+    @property
+    def may_be_hidden(self) -> bool:
+        """Whether it is to be sent again without those that are known to hold the loop."""
+        return self.hidden is not None and self.first is not None and not self.suspect and self.measured
 
     def leave_out(self, reason: Reason, words: str = "") -> None:
         """The route is not measured, for this reason."""

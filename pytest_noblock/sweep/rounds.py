@@ -71,7 +71,8 @@ class Rounds:
         return any(each.cpu >= self._limits.max_block for each in segments)
 
     def _seen(self, many: Many, observation: Observation) -> Seen:
-        seen = suspects.of_run(observation, self._limits, many.steps)
+        over_waits = many.metering.steps.over_waits if many.metering is not None else {}
+        seen = suspects.of_run(observation, self._limits, many.steps, over_waits)
         return seen._replace(beside=seen.beside | {each.number for each in many.hogs})
 
     def _doubt(self, found: Found, observation: Observation) -> None:
@@ -92,6 +93,7 @@ class Rounds:
             if not result.ran and self._needs_second(result, mine):
                 result.first, result.cold = None, mine
                 result.was_suspect = result.suspect
+                result.hidden = 0 if result.suspect and not (result.in_steps or result.alone) else None
                 result.suspect = result.in_steps = result.alone = result.in_doubt = False
             result.ran = result.first is not None or result.to_learn
 
@@ -102,6 +104,16 @@ class Rounds:
             result.ran = True
         _mark(found, seen)
         self._doubt(found, observation)
+
+    def again(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+        """Some that others may have hidden, without those: only the observation counts, the answer is known."""
+        seen = self._seen(many, observation)
+        shared = suspects.of_each(observation, _owners(pairs))
+        for place, mine in shared.items():
+            result = pairs[place][0]
+            result.requests += len(mine.exchanges)
+            result.first, result.hidden = mine, None
+        _mark([(pairs[place][0], mine) for place, mine in shared.items()], seen)
 
     def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
         """The suspects with counters: only the observation counts, the answer is known."""
@@ -175,6 +187,8 @@ def _mark(found: Found, seen: Seen) -> None:
         owners[number].suspect = True
     for number in seen.beside & owners.keys():
         owners[number].suspect = owners[number].alone = True
+    for number in seen.hidden.keys() & owners.keys():
+        owners[number].hidden = max(owners[number].hidden or 0, seen.hidden[number])
 
 
 def _with_hint(answer: Answer, route: Route, exchange: Exchange, response: httpx.Response | None) -> Answer:

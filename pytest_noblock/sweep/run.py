@@ -22,9 +22,10 @@ from pytest_noblock.judge import capacity
 from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
-from pytest_noblock.sweep import suspects
+from pytest_noblock.sweep import hidden, suspects
 from pytest_noblock.sweep.flights import Again, Flights, Judge, Pairs, flight_of
 from pytest_noblock.sweep.harvest import levels
+from pytest_noblock.sweep.hidden import Hidden
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.rounds import Rounds
 
@@ -91,9 +92,14 @@ class Sweep:
         warm = _waiting(safe)
         self._everything += seconds + len(warm) - len(safe)
         self._fly(_again(warm), self._rounds.warm, user)
+        Hidden(lambda some: self._send_fewer(some, user)).look(safe)
         exactly = [each for each in safe if self._rounds.may_be_counted(each)]
         self._everything += len(exactly)
         self._fly(_again(exactly), self._rounds.exact, user, exact=True)
+
+    def _send_fewer(self, some: Sequence[RouteResult], user: MakesRequests) -> None:
+        self._everything += len(some)
+        self._fly(_again(some), self._rounds.again, user)
 
     def _send_first(self, pairs: Pairs, waiting: Sequence[RouteResult], user: MakesRequests) -> int:
         """Sends first requests. Returns how many second ones went with them.
@@ -123,6 +129,9 @@ class Sweep:
 
     def check(self, id: str, result: RouteResult) -> Check:
         """The Check of a route that was sent; a suspect is sent again, alone."""
+        return hidden.told(self._checked(id, result), result.hidden or 0)
+
+    def _checked(self, id: str, result: RouteResult) -> Check:
         sent, first = result.sent, result.first
         if sent is None or first is None:
             raise RuntimeError(f"{result.route.name} was not sent")

@@ -10,7 +10,9 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
+from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
 from pytest_noblock.judge.stalls import breaking, slept, stalls
+from pytest_noblock.model.concurrency import Gap
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
@@ -33,16 +35,23 @@ class Seen(NamedTuple):
     """It is known that their threads kept the GIL."""
     beside: set[int]
     """They may have broken the limits beside their own steps, or may be innocent."""
+    hidden: dict[int, int]
+    """A run with fewer requests tells what they hold. A thread of theirs may have kept the GIL while others held the
+    loop, or nobody knows whose thread it was: what it computed in a wait for the GIL (ns), 0 where the loop did not ask
+    for the GIL. Or what they wait for was over already, while others held the loop: 0."""
 
 
-def of_run(observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]]) -> Seen:
-    """`steps`: turn and exchange of all steps, as in `Many`."""
+def of_run(
+    observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]], over_waits: Mapping[int, int]
+) -> Seen:
+    """`steps`: turn and exchange of all steps, as in `Many`. `over_waits`: as in `StepMeter`."""
     found = stalls(_without_gaps(observation), limits)
     broken = breaking(stalls(observation, limits) if observation.gaps else found, limits)
     keepers = _keepers(broken, observation)
-    kept = {number for each in broken if each.kind == "gil" for number in _who_kept_gil(each, observation)}
     by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
-    return Seen(_of_steps(found, observation, limits), keepers, (kept - keepers) | by_app)
+    hidden = dict.fromkeys(_waits_hidden(observation, limits, over_waits), 0) | _threads_hidden(observation, limits)
+    hidden = {each: ns for each, ns in hidden.items() if each not in keepers | by_app}
+    return Seen(_of_steps(found, observation, limits), keepers, by_app, hidden)
 
 
 def beside_first(seen: Seen, observation: Observation, first: Container[int]) -> set[int]:
@@ -53,7 +62,8 @@ def beside_first(seen: Seen, observation: Observation, first: Container[int]) ->
     over = [each.over_at for each in observation.exchanges if each.number in first]
     last = max((math.inf if at is None else at for at in over), default=0)
     sure = seen.in_steps | seen.keepers
-    return {each.number for each in observation.exchanges if each.sent < last} & seen.beside - sure
+    doubtful = seen.beside | seen.hidden.keys()
+    return {each.number for each in observation.exchanges if each.sent < last} & doubtful - sure
 
 
 def waited(segments: Sequence[Segment]) -> bool:
@@ -109,12 +119,46 @@ def _without_gaps(observation: Observation) -> Observation:
     return observation._replace(gaps=())
 
 
-def _who_kept_gil(stall: Stall, observation: Observation) -> Iterator[int]:
-    gap = next((each for each in observation.gaps if each.began == stall.began), None)
-    if gap is not None and (gap.exchange is not None or gap.waiting):
-        yield from (gap.waiting if gap.exchange is None else (gap.exchange,))
+def _waits_hidden(observation: Observation, limits: Limits, over_waits: Mapping[int, int]) -> Iterator[int]:
+    """Whose wait was over by then, after others had held the loop: a job of 0.2 s, while another request slept."""
+    if not over_waits:
         return
-    yield from (each.number for each in observation.exchanges if _overlaps(each, stall.began, stall.ended))
+    least = limits.max_block
+    steps = ((each.exchange, each.began, each.ended) for each in observation.segments if each.held >= least)
+    gaps = ((each.exchange, each.began, each.ended) for each in observation.gaps if each.late >= least)
+    held = [*steps, *gaps]
+    for each in observation.exchanges:
+        at = over_waits.get(each.number, 0)
+        if any(whose != each.number and each.sent < ended and began < at for whose, began, ended in held):
+            yield each.number
+
+
+def _threads_hidden(observation: Observation, limits: Limits) -> dict[int, int]:
+    """Whose thread may have kept the GIL, and what was computed in that gap at most (ns); see `Seen.hidden`."""
+    found: dict[int, int] = {}
+    for gap in observation.gaps:
+        for number, cpu in _may_have_kept_gil(gap, observation, limits):
+            waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
+            found[number] = max(found.get(number, 0), min(cpu, gap.late) if waited else 0)
+    return found
+
+
+def _may_have_kept_gil(gap: Gap, observation: Observation, limits: Limits) -> Iterator[tuple[int, int]]:
+    """The exchanges whose thread computed for too long in the gap, by number, and how long.
+
+    A thread that nobody knows, as a client's own, may have worked for each request that was under way.
+    """
+    least = limits.max_block
+    if gap.late < least:
+        return
+    under_way = [each.number for each in observation.exchanges if _overlaps(each, gap.began, gap.ended)]
+    for worker in gap.workers:
+        if worker.cpu >= least:
+            others = (worker.of_pool and gap.waiting) or under_way
+            yield from ((number, worker.cpu) for number in worker.exchanges or others)
+    unknown = gap.others_cpu - sum(each.cpu for each in gap.workers)
+    if unknown >= least:
+        yield from ((number, unknown) for number in under_way)
 
 
 def _who_woke_app(stall: Stall, observation: Observation, steps: Sequence[tuple[int, int]]) -> Iterator[int]:

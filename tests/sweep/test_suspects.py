@@ -1,5 +1,7 @@
 """Which of many requests under way may have held the loop: by what is recorded, without a clock."""
 
+from typing import Any
+
 import pytest
 
 from pytest_noblock.model.concurrency import Gap, Worker
@@ -43,7 +45,7 @@ def observed(*segments: Segment, gaps: tuple[Gap, ...] = (), exchanges: int = 4)
 def test_a_step_has_one_owner(one, suspect):
     seen = observed(segment(1, cpu=5 * MS), one, segment(3))
     assert suspects.of_steps(seen, LIMITS) == ({2} if suspect else set())
-    assert suspects.of_run(seen, LIMITS, []) == ({2} if suspect else set(), set(), set())
+    assert suspects.of_run(seen, LIMITS, [], {}) == ({2} if suspect else set(), set(), set(), {})
 
 
 def test_only_what_computed_may_be_what_a_process_does_once():
@@ -51,27 +53,70 @@ def test_only_what_computed_may_be_what_a_process_does_once():
     assert not suspects.computed(observed(segment(1, asleep=60 * MS)), LIMITS)
 
 
-def gap(whose: int | None, waiting: tuple[int, ...] = ()) -> Gap:
-    stack = (Frame("app.py", 3, "burns", user=True),)
-    worker = Worker(100 * MS, stack)
-    return Gap(
-        began=20 * MS, ended=130 * MS, late=110 * MS, switches=22, asleep=110 * MS, others_cpu=100 * MS,
-        workers=(worker,), exchange=whose, waiting=waiting,
-    )  # fmt: skip
+STACK = (Frame("app.py", 3, "burns", user=True),)
+
+
+def gap(whose: int | None, waiting: tuple[int, ...] = (), **more: Any) -> Gap:
+    worker = Worker(100 * MS, STACK, exchanges=() if whose is None else (whose,), of_pool=bool(waiting))
+    given: dict[str, Any] = {
+        "began": 20 * MS, "ended": 130 * MS, "late": 110 * MS, "switches": 22, "asleep": 110 * MS,
+        "others_cpu": 100 * MS, "workers": (worker,), "exchange": whose, "waiting": waiting,
+    }  # fmt: skip
+    return Gap(**{**given, **more})
 
 
 def test_a_thread_that_keeps_the_gil_is_its_requests_and_where_nobody_knows_all_are_asked_that_wait_for_one():
     known = observed(gaps=(gap(3),))
-    assert suspects.of_run(known, LIMITS, []) == (set(), {3}, set())
+    assert suspects.of_run(known, LIMITS, [], {}) == (set(), {3}, set(), {})
     waiting = observed(gaps=(gap(None, (2, 4)),))
-    assert suspects.of_run(waiting, LIMITS, []) == (set(), set(), {2, 4})
-    assert suspects.of_run(observed(gaps=(gap(None),)), LIMITS, []) == (set(), set(), {1, 2, 3, 4})
+    assert suspects.of_run(waiting, LIMITS, [], {}).hidden == {2: 100 * MS, 4: 100 * MS}
+    assert suspects.of_run(observed(gaps=(gap(None),)), LIMITS, [], {}).hidden.keys() == {1, 2, 3, 4}
+
+
+def hidden(*segments: Segment, over: dict[int, int] | None = None, **of_gap: Any) -> dict[int, int]:
+    gaps = (gap(3, **of_gap),) if of_gap else ()
+    return suspects.of_run(observed(*segments, gaps=gaps), LIMITS, [], over or {}).hidden
+
+
+@pytest.mark.parametrize(
+    ("second", "others", "found"),
+    [
+        (Worker(90 * MS, STACK, exchanges=(1,)), 190, {1: 90 * MS}),  # the gap is laid to request 3 alone
+        (Worker(90 * MS, STACK, exchanges=(1, 2)), 190, {1: 90 * MS, 2: 90 * MS}),  # it did two jobs
+        (Worker(40 * MS, STACK, exchanges=(1,)), 140, {}),  # no thread kept it for too long
+        (Worker(90 * MS, STACK), 190, {1: 90 * MS, 2: 90 * MS, 4: 90 * MS}),  # a client's own thread
+        (Worker(90 * MS, STACK, of_pool=True), 190, {2: 90 * MS}),  # only request 2 waits for one of the pool's
+        (Worker(0, STACK), 180, {1: 80 * MS, 2: 80 * MS, 4: 80 * MS}),  # nobody knows the thread at all
+        (Worker(0, STACK), 140, {}),
+    ],
+)
+def test_what_more_threads_did_in_one_gap_is_not_lost(second, others, found):
+    first = Worker(100 * MS, STACK, exchanges=(3,))
+    assert hidden(workers=(first, second), others_cpu=others * MS, waiting=(2, 3)) == found
+
+
+def test_where_the_loop_did_not_ask_for_the_gil_it_is_a_suspicion_and_no_amount():
+    assert hidden(switches=0, asleep=110 * MS) == {3: 0}
+    assert hidden(switches=0, asleep=110 * MS, late=40 * MS) == {}
+
+
+@pytest.mark.parametrize(
+    ("holder", "at", "found"),
+    [
+        (segment(2, asleep=60 * MS), 100, {1: 0}),  # what request 1 waits for was over while request 2 slept
+        (segment(2, asleep=60 * MS), 5, {}),
+        (segment(2, asleep=20 * MS), 100, {}),
+        (segment(1, asleep=60 * MS), 100, {}),
+    ],
+)
+def test_a_wait_that_was_over_while_others_held_the_loop_is_asked_again(holder, at, found):
+    assert hidden(holder, over={1: at * MS}) == found
 
 
 def test_a_step_of_the_apps_own_is_laid_to_those_that_ran_right_before_it():
     seen = observed(segment(99, asleep=80 * MS, turn=10))
     steps = [(2, 1), (6, 4), (8, 2), (10, 3), (11, 4)]
-    assert suspects.of_run(seen, LIMITS, steps) == (set(), set(), {2, 3})
+    assert suspects.of_run(seen, LIMITS, steps, {}) == (set(), set(), {2, 3}, {})
 
 
 def test_each_request_gets_what_is_its_own():
@@ -85,7 +130,7 @@ def test_each_request_gets_what_is_its_own():
 
 def test_what_a_first_request_may_have_done_beside_a_second_one_is_in_doubt():
     exchanges = (exchange(1, 0, 100 * MS), exchange(2, 50 * MS, 300 * MS), exchange(3, 150 * MS, 400 * MS))
-    seen = suspects.Seen(in_steps=set(), keepers=set(), beside={1, 2, 3})
+    seen = suspects.Seen(in_steps=set(), keepers=set(), beside={1, 2}, hidden={3: 0})
     found = Observation("full", exchanges)
     assert suspects.beside_first(seen, found, {1}) == {1, 2}
     assert suspects.beside_first(seen._replace(keepers={2}), found, {1}) == {1}

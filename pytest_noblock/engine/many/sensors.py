@@ -42,7 +42,7 @@ class Sensors:
             splits_waiting=context.meter == "full",
             awaited_elsewhere=awaited_in_own_pools,
         )
-        self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
+        self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after, also_asleep=True)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Metering]:

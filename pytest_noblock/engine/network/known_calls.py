@@ -42,7 +42,7 @@ from pytest_noblock.engine.patches import Patch
 __tracebackhide__ = True
 """pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
 
-Effect = Literal["network", "exchange", "local", "sleep", "connect", "client", "mock"]
+Effect = Literal["network", "exchange", "local", "sleep", "over", "connect", "client", "mock"]
 """What a known call does.
 
 - `network`: it made a round trip.
@@ -50,6 +50,7 @@ Effect = Literal["network", "exchange", "local", "sleep", "connect", "client", "
 - `local`: it received from a Unix socket, whose other end no service may be: the call of a client that did this had an
   answer, and of no mock.
 - `sleep`: it slept in the kernel.
+- `over`: it waits in the kernel, and what it waits for was over by then.
 - `connect`: it opened a connection, or asked what may be a stand-in of a test; the sockets tell whether it made one.
 - `client`: it is a client's, and a socket or a mock answered it.
 - `mock`: a mock stood in for something.
@@ -152,6 +153,15 @@ def _where(effect: Effect, blocks: Callable[..., bool]) -> EffectOf:
     return effect_of
 
 
+def _waits(blocks: Callable[..., bool]) -> EffectOf:
+    """The effect of a wait for another thread or process."""
+
+    def effect_of(*args: Any, **kwargs: Any) -> Effect:
+        return "sleep" if blocks(*args, **kwargs) else "over"
+
+    return effect_of
+
+
 @functools.cache
 def _standard_library() -> tuple[_KnownCall, ...]:
     resolves = _where("network", may_block.asks_a_name_server)
@@ -165,10 +175,10 @@ def _standard_library() -> tuple[_KnownCall, ...]:
         (selectors.SelectSelector, "select", waits),
         *((getattr(selectors, name), "select", waits) for name in _SELECTORS if hasattr(selectors, name)),
         (time, "sleep", _always("sleep")),
-        (subprocess.Popen, "wait", _where("sleep", may_block.runs)),
-        (concurrent.futures.Future, "result", _where("sleep", may_block.is_pending)),
-        (queue.Queue, "get", _where("sleep", may_block.is_empty)),
-        (threading.Thread, "join", _where("sleep", may_block.lives)),
+        (subprocess.Popen, "wait", _waits(may_block.runs)),
+        (concurrent.futures.Future, "result", _waits(may_block.is_pending)),
+        (queue.Queue, "get", _waits(may_block.is_empty)),
+        (threading.Thread, "join", _waits(may_block.lives)),
     )
     return tuple(
         _KnownCall(owner, name, effect)
@@ -223,7 +233,7 @@ def _drivers() -> list[_KnownCall]:
         (getattr(queues, "SimpleQueue", None), "get", _always("sleep")),
         # private; without it, only the kernel's sleep is seen
         (getattr(connection, "_ConnectionBase", None), "recv", _always("sleep")),
-        (getattr(pool, "AsyncResult", None), "wait", _where("sleep", may_block.is_unready)),  # `Pool.map` waits in it
+        (getattr(pool, "AsyncResult", None), "wait", _waits(may_block.is_unready)),  # `Pool.map` waits in it
     )
     waits = [_KnownCall(owner, name, effect) for owner, name, effect in places if hasattr(owner, name)]
     return [*waits, *(_KnownCall(*each) for each in driver_calls.driver_calls())]

@@ -39,8 +39,10 @@ class WorkerSample:
     frames: list[RawFrame]
     awaited: list[RawFrame]
     """The await chain of the task that waits for this thread's call; empty where nobody knows the task."""
-    record: LiveExchange | None = None
-    """The request that the thread works for; None where nobody knows."""
+    records: tuple[LiveExchange, ...] = ()
+    """The requests that the thread works for, or worked for; none where nobody knows."""
+    of_pool: bool = False
+    """See `Worker`."""
 
 
 class GapWorkers:
@@ -74,6 +76,7 @@ class GapWorkers:
 
     def _samples(self, stacks: Stacks, *, awaited: bool) -> list[WorkerSample]:
         burned = self._clocks.burned(lambda thread: self._runs_app(stacks.get(thread.ident or 0, [])))
+        pooled = self._clocks.of_pools()
         most = sorted(burned.items(), key=lambda each: -each[1])[:_MOST_WORKERS]
         return [
             WorkerSample(
@@ -82,17 +85,23 @@ class GapWorkers:
                 cpu=cpu,
                 frames=stacks.get(thread.ident or 0, []),
                 awaited=self._awaiting(thread.ident or 0) if awaited else [],
-                record=self._record_of(thread.ident or 0, held=awaited),
+                records=self._records_of(thread.ident or 0, held=awaited),
+                of_pool=thread in pooled,
             )
             for thread, cpu in most
         ]
 
-    def _record_of(self, ident: int, *, held: bool) -> LiveExchange | None:
-        """`held`: whether the holders may be asked, as on the loop thread."""
+    def _records_of(self, ident: int, *, held: bool) -> tuple[LiveExchange, ...]:
+        """`held`: whether the holders may be asked, as on the loop thread.
+
+        A thread that is done with one job goes on to the next, and the loop has the answer of neither yet.
+        """
         context = context_of(ident)
         if context is not None:
-            return context.get(CURRENT)
-        return next((each.record for each in self._holders() if each.worker == ident), None) if held else None
+            records = [context.get(CURRENT)]
+        else:
+            records = [each.record for each in self._holders() if each.worker == ident] if held else []
+        return tuple(each for each in records if each is not None)
 
     def waiting(self) -> tuple[int, ...]:
         """On the loop thread: the numbers of the requests that wait for a thread."""
@@ -102,8 +111,7 @@ class GapWorkers:
     def whose(samples: Sequence[WorkerSample]) -> int | None:
         """The number of the request for which the thread worked that computed most."""
         longest = max(samples, key=lambda each: each.cpu, default=None)
-        records = [each.record for each in samples if longest is not None and each.thread is longest.thread]
-        return next((each.number for each in records if each is not None), None)
+        return next(iter(_exchanges([each for each in samples if longest and each.thread is longest.thread])), None)
 
     def _runs_app(self, frames: list[RawFrame]) -> bool:
         return any(self._user.is_the_apps(code.co_filename) for code, *_ in frames)
@@ -137,7 +145,12 @@ class GapWorkers:
             key=lambda each: each[0],
         )
         awaited = next((sample.awaited for sample in samples if sample.awaited), [])
-        return Worker(cpu, as_stack(frames, self._user), as_stack(awaited, self._user))
+        stacks = as_stack(frames, self._user), as_stack(awaited, self._user)
+        return Worker(cpu, *stacks, _exchanges(samples), of_pool=any(each.of_pool for each in samples))
+
+
+def _exchanges(samples: Sequence[WorkerSample]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(record.number for each in samples for record in each.records))
 
 
 def other_stacks() -> Stacks:

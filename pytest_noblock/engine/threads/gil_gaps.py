@@ -62,8 +62,15 @@ class GilGapDetector:
     wait falls between two. `awaited`: see `GapWorkers`.
     """
 
-    def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int) -> None:
+    def __init__(
+        self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int, *, also_asleep: bool = False
+    ) -> None:
+        """`also_asleep`: whether threads count that computed while the loop thread slept by itself, or queued.
+
+        One of them may have kept the GIL, for which nobody asked.
+        """
         self._shortest = shortest
+        self._also_asleep = also_asleep
         self._ident = threading.get_ident()
         self._workers = GapWorkers(awaited, user)
         self._gaps: list[tuple[Gap, list[WorkerSample], int]] = []
@@ -109,7 +116,9 @@ class GilGapDetector:
         began, ended = self._last, self._clock.end()
         self._last = ended
         switches = ended[SWITCHES] - began[SWITCHES] - own_sleeps
-        if may_sleep_s is None or ended[WALL] - began[WALL] < self._shortest or switches <= 1:
+        if may_sleep_s is None or ended[WALL] - began[WALL] < self._shortest:
+            return False
+        if switches <= 1 and not self._computed_meanwhile(began, ended):
             return False
         stacks = stacks or other_stacks()
         gap = _gap(began, ended, switches, max(0, round(may_sleep_s * 1e9)))
@@ -117,6 +126,11 @@ class GilGapDetector:
             return False
         self._record(gap, stacks)
         return True
+
+    def _computed_meanwhile(self, began: Reading, ended: Reading) -> bool:
+        """Whether threads computed for so long that one may have kept the GIL, which nobody asked for."""
+        is_detecting = self._deductions is not None
+        return self._also_asleep and is_detecting and others_cpu(began, ended) >= self._shortest
 
     def turn_begins(self) -> None:
         """On the loop thread: `select` has returned."""

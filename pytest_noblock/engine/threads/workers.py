@@ -98,12 +98,16 @@ class ThreadClocks:
 
         The loop thread is left out: it cannot keep the GIL from itself.
         """
-        ours = {*of_anyio(self._loop), *of_executor(self._loop)}
+        ours = self.of_pools()
         return {
             each: cpu
             for each, cpu in self._since().items()
             if cpu and each is not self._loop_thread and (each in ours or not self._is_stranger(each) or runs_app(each))
         }
+
+    def of_pools(self) -> set[threading.Thread]:
+        """The workers of the running loop."""
+        return {*of_anyio(self._loop), *of_executor(self._loop)}
 
     def _is_stranger(self, thread: threading.Thread) -> bool:
         return thread in self._strangers and not is_the_apps(thread)

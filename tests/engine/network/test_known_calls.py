@@ -127,9 +127,10 @@ def test_what_waits_on_this_machine(calls):
     subprocess.run([sys.executable, "-c", ""], check=True)
     names = {name for name, *_ in calls}
     assert names == {"Future.result", "Queue.get", "Popen.wait"}
-    assert [name for name, *_ in calls].count("Future.result") == 1  # a future that is done waits for nobody
-    assert [name for name, *_ in calls].count("Queue.get") == 1
-    assert {effect for _, effect, *_ in calls} == {"sleep"}
+    effects = {each: [effect for name, effect, *_ in calls if name == each] for each in names}
+    assert effects["Future.result"] == ["over", "sleep"]  # a future that is done waits for nobody
+    assert effects["Queue.get"] == ["sleep", "over", "over"]
+    assert effects["Popen.wait"][0] == "sleep"
 
 
 def test_a_blocking_socket_makes_round_trips(calls):

@@ -1,0 +1,72 @@
+"""Who held the loop while many requests were under way, where that run cannot tell: runs with fewer of them do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.limits import UNSETTLED
+from pytest_noblock.model.units import words
+from pytest_noblock.sweep.outcome import RouteResult
+
+_MOST_RUNS = 20
+"""Chosen: of 200 requests one is found in 15 runs, each as long as its slowest request."""
+
+
+class Hidden:
+    """Sends those again that others may have hidden: without these, then in halves, until one is left.
+
+    What a run shows of one request alone makes it a suspect. What no smaller run shows again stays in doubt.
+    """
+
+    def __init__(self, send: Callable[[Sequence[RouteResult]], None]) -> None:
+        """`send` sends the requests of these in one run, and puts into them what it shows."""
+        self._send = send
+        self._runs = 0
+
+    def look(self, results: Sequence[RouteResult]) -> None:
+        """`results`: all of the sweep that may be sent again."""
+        some = [each for each in results if each.may_be_hidden]
+        if some:
+            self._look_at(some, others=any(each.suspect for each in results))
+
+    def _look_at(self, some: Sequence[RouteResult], *, others: bool) -> None:
+        """`others`: whether those that were under way with them before may have done it all."""
+        if self._runs >= _MOST_RUNS:
+            return
+        self._runs += 1
+        before = [each.hidden for each in some]
+        self._send(some)
+        left = [each for each in some if each.may_be_hidden]
+        if left and len(left) < len(some):
+            self._look_at(left, others=True)
+        elif len(left) == 1:
+            left[0].suspect = left[0].alone = True
+        elif left:
+            self._look_at_halves(left)
+        elif not others and not any(each.suspect for each in some):
+            _doubt(some, before)
+
+    def _look_at_halves(self, some: Sequence[RouteResult]) -> None:
+        before = [each.hidden for each in some]
+        middle = len(some) // 2
+        for half in (some[:middle], some[middle:]):
+            self._look_at(half, others=True)
+        if not any(each.suspect or each.may_be_hidden for each in some):
+            _doubt(some, before)
+
+
+def _doubt(some: Sequence[RouteResult], amounts: Sequence[int | None]) -> None:
+    """What they showed did not come again, and nobody is known to have done it."""
+    for each, ns in zip(some, amounts, strict=True):
+        each.hidden = ns
+
+
+def told(check: Check, ns: int) -> Check:
+    """The check of a route that stays in doubt; `ns`: `suspects.Seen.hidden`. What a worker serves counts that time."""
+    if not ns or check.findings or not check.measured:
+        return check
+    doubt = (
+        f"{UNSETTLED}in the run of many requests threads computed {words(ns)} while the event loop waited for the GIL; "
+        "it may have been this route's thread, and no run with fewer requests shows whose it was"
+    )
+    return replace(check, notes=(*check.notes, doubt), scarce_ns=max(check.scarce_ns, ns))

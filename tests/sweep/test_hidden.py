@@ -1,0 +1,94 @@
+"""How those are found that others hide: sent in fewer and fewer, by an account of who holds what, without a clock."""
+
+import pytest
+
+from pytest_noblock.engine.observe import Request
+from pytest_noblock.model.check import Check
+from pytest_noblock.model.observation import Observation
+from pytest_noblock.sweep.hidden import Hidden, told
+from pytest_noblock.sweep.outcome import RouteResult
+from pytest_noblock.sweep.route import Route
+
+MS = 1_000_000
+
+
+class Sends:
+    """Plays the runs: who holds the loop hides the others, and nobody's thread makes all suspects that are sent."""
+
+    def __init__(self, sleepers=(), nobodys=(), until=99):
+        """`nobodys`: whose thread nobody knows; `until`: so many runs show it."""
+        self.sleepers, self.nobodys, self.until = set(sleepers), set(nobodys), until
+        self.runs = []
+
+    def __call__(self, some):
+        names = [each.route.path for each in some]
+        self.runs.append(names)
+        shown = len(self.runs) <= self.until and not self.nobodys.isdisjoint(names)
+        for each in some:
+            each.hidden = 90 * MS if shown else None
+            each.suspect = each.suspect or each.route.path in self.sleepers
+
+
+def looked(sends, names, known=()):
+    results = [RouteResult(Route("GET", each), Request("GET", each, {}), ran=True) for each in (*names, *known)]
+    for each in results:
+        each.first = Observation("full", (), ())
+        each.hidden, each.suspect = 90 * MS, each.route.path in known
+    Hidden(sends).look(results)
+    return {each.route.path: each for each in results}
+
+
+def suspects_of(found):
+    return {name for name, each in found.items() if each.suspect}
+
+
+def in_doubt(found):
+    return {name for name, each in found.items() if each.may_be_hidden}
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 200])
+def test_one_whose_thread_nobody_knows_is_found_in_few_runs(count):
+    names = [str(number) for number in range(count)]
+    sends = Sends(nobodys=[names[count // 3]])
+    found = looked(sends, names, known=["known"])
+    assert suspects_of(found) == {"known", names[count // 3]}
+    assert found[names[count // 3]].alone
+    assert in_doubt(found) == set()
+    assert len(sends.runs) <= 20
+    assert not any("known" in run for run in sends.runs)
+
+
+def test_who_holds_the_loop_in_a_smaller_run_is_left_out_of_the_next():
+    sends = Sends(sleepers=["b"], nobodys=["a"])
+    found = looked(sends, ["a", "b", "c", "d"])
+    assert suspects_of(found) == {"a", "b"}
+    assert sends.runs[1] == ["a", "c", "d"]
+    assert in_doubt(found) == set()
+
+
+def test_what_those_did_that_are_known_is_no_doubt():
+    found = looked(Sends(), ["a", "b"], known=["known"])
+    assert (suspects_of(found), in_doubt(found)) == ({"known"}, set())
+
+
+@pytest.mark.parametrize("until", [0, 1])
+def test_what_does_not_come_again_and_is_nobodys_stays_in_doubt(until):
+    found = looked(Sends(nobodys=["a"], until=until), ["a", "b"])
+    assert (suspects_of(found), in_doubt(found)) == (set(), {"a", "b"})
+    assert {each.hidden for each in found.values()} == {90 * MS}
+
+
+def test_where_the_runs_are_used_up_the_rest_stays_in_doubt():
+    names = [str(number) for number in range(64)]
+    found = looked(Sends(nobodys=names), names)
+    assert suspects_of(found) | in_doubt(found) == set(names)
+    assert in_doubt(found)
+
+
+def test_a_doubt_is_told_and_counts_for_what_a_worker_serves():
+    check = Check("id", "GET /a", "/a", None, "passed", 9 * MS, 50 * MS, "full", status=200)
+    (note,) = told(check, 90 * MS).notes
+    assert note.startswith("unsettled: ")
+    assert "90 ms" in note
+    assert told(check, 90 * MS).scarce_ns == 90 * MS
+    assert told(check, 0) == check
