@@ -69,11 +69,15 @@ class Confirming:
         repeat = confirmation.repeat_for("line counters", self.meter)
         nearly = confirmation.nearly(self.plan.limits)
         first = self.findings(broken)
+        in_doubt = any(confirmation.is_in_doubt(each, self.plan.limits) for each in broken if not each.sure)
         runs: list[list[Finding]] = []
         result: list[Finding] = []
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
             again = stalls(self.counted.pop() if self.counted else self.again(repeat), nearly)
-            runs.append(self.findings(filter(confirmation.is_sleep_of_its_own, breaking(again, nearly))))
+            shown = list(filter(confirmation.is_sleep_of_its_own, breaking(again, nearly)))
+            if in_doubt:
+                shown = [each for each in shown if not confirmation.is_in_doubt(each, self.plan.limits)]
+            runs.append(self.findings(shown))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
 

@@ -198,7 +198,11 @@ class LastingClock(LinuxClock):
 
 
 class PortableClock:
-    """CPU and wall time, which every platform has. It cannot separate sleep from run-queue delay."""
+    """CPU and wall time, which every platform has. It cannot separate sleep from run-queue delay.
+
+    Nor does anybody here know of other threads' run-queue delay: a wait for a worker that has no processor counts as
+    long as it is, where a known call made it.
+    """
 
     splits_waiting = False
 

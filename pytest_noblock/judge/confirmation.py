@@ -80,6 +80,11 @@ def is_sleep_of_its_own(stall: Stall) -> bool:
     return not (is_lost_in_queue(stall.asleep, stall.readings.queued) or _may_be_gil_waits(stall))
 
 
+def is_in_doubt(stall: Stall, limits: Limits) -> bool:
+    """Whether the machine alone may have made it break the limits: those that it waited for had no processor."""
+    return stall.in_doubt > 0 and stall.blocked_ns - stall.in_doubt < limits.max_block
+
+
 def _may_be_gil_waits(stall: Stall) -> bool:
     read = stall.readings
     if not read.switches or read.others_cpu is None:

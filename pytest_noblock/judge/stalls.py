@@ -208,7 +208,10 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
             times = segment.began, segment.ended, cpu_part, asleep_part
             proof = _deadlock(place, cpu_part, asleep_part) if kind == "sync-io" else None
             parts = _parts(kind, segment, cpu_part + asleep_part, limits)
-            yield Stall(kind, exchange, *times, place, rule, readings_of(segment), sure, proof, parts=parts)
+            doubt = min(asleep_part, in_doubt(segment))
+            yield Stall(
+                kind, exchange, *times, place, rule, readings_of(segment), sure, proof, parts=parts, in_doubt=doubt
+            )
 
 
 def _parts(kind: StallKind, segment: Segment, total: int, limits: Limits) -> tuple[Part, ...]:
@@ -238,6 +241,7 @@ def readings_of(segment: Segment) -> Readings:
         collected=segment.collected,
         samples=len(segment.samples),
         exchanged=segment.exchanged,
+        others_queued=segment.others_may_have_queued or None,
     )
 
 
@@ -287,7 +291,7 @@ def _slept_by_the_meter(segment: Segment) -> int:
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
     waited = gil_waits.waited_for_watchdog(segment) + gil_waits.waited_for_threads(segment)
-    return max(0, segment.asleep - waited)
+    return max(0, segment.asleep - waited - segment.others_queued)
 
 
 def surely_slept(segment: Segment) -> int:
@@ -299,6 +303,11 @@ def surely_slept(segment: Segment) -> int:
     if (segment.others_cpu or 0) < NOTE_NS:
         return slept(segment)
     return min(slept(segment), attribution.slept_on_request(segment))
+
+
+def in_doubt(segment: Segment) -> int:
+    """Ns of the sleep, as `slept` gives it, in which a thread that the loop thread waited for may have been queued."""
+    return max(0, segment.others_may_have_queued - segment.others_queued)
 
 
 def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
@@ -317,6 +326,8 @@ def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
 
 def _surely(asleep: int, needed: int, segment: Segment, place: BlamedLine) -> bool:
     """Whether one run proves that the app itself slept for the ns that are `needed` to break the limit."""
+    if asleep - in_doubt(segment) < needed:
+        return False
     seen = segment.calls or segment.round_trips or gil_waits.seen_asleep(segment)
     lost = not seen and gil_waits.is_lost_in_queue(asleep, segment.queued)
     return not lost and _slept_by_itself(segment, place, needed)

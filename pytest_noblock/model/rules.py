@@ -42,3 +42,5 @@ class Readings(NamedTuple):
     `pool-full`, how many readings; for the rules of `contention`, how often a request was seen."""
     exchanged: tuple[SocketExchange, ...] = ()
     """Peer and bytes of each connection that made a round trip."""
+    others_queued: int | None = None
+    """Ns of `asleep` in which a thread that the loop thread may have waited for had no processor, at most."""

@@ -166,6 +166,11 @@ class Segment(NamedTuple):
     """Ns, an upper bound: what those of the other threads computed that can hold the GIL. A C library's own threads
     cannot. None: nobody knows."""
 
+    others_queued: int = 0
+    """Ns of the sleep in which each thread that may have ended it waited for a processor; only of the full meter."""
+    others_may_have_queued: int = 0
+    """The same, where one of those threads waited, or may have: the most."""
+
     @property
     def wall(self) -> int:
         """Ns from `began` to `ended` that are the exchange's."""

@@ -67,6 +67,8 @@ class Stall(NamedTuple):
     """Whether the step was none of the exchange's: the app ran it, while the exchange was under way."""
     requests: int = 1
     """How many requests of one endpoint held the loop together, in one turn."""
+    in_doubt: int = 0
+    """Ns of `asleep` in which a thread that the loop thread waited for may have had no processor."""
     of_phase: Phase | None = None
     """The phase of the greatest part, where several phases held the loop together; None: the phase of `began`."""
 

@@ -33,7 +33,9 @@ def _times(read: Readings) -> Iterator[str]:
         "CPU of other threads": read.others_cpu,
         "garbage collection": read.collected,
     }
-    return (f"{name} {'not read' if ns is None else words(ns)}" for name, ns in named.items())
+    yield from (f"{name} {'not read' if ns is None else words(ns)}" for name, ns in named.items())
+    if read.others_queued is not None:
+        yield f"run-queue delay of other threads {words(read.others_queued)}"
 
 
 def _counts(read: Readings) -> Iterator[str]:

@@ -341,3 +341,13 @@ def test_a_sleep_that_may_be_waits_for_the_gil_or_the_machines_confirms_nothing(
     exchange = Exchange(1, "GET", "/", sent=0)
     stall = Stall(kind, exchange, 0, 1, 0, asleep * MS, BlamedLine(), SLEPT, read, sure)
     assert confirmation.is_sleep_of_its_own(stall) is counts
+
+
+@pytest.mark.parametrize(("asleep", "in_doubt", "doubted"), [(160, 148, True), (160, 100, False), (160, 0, False)])
+def test_a_sleep_is_in_doubt_where_it_breaks_the_limit_only_with_what_the_machine_may_have_done(
+    asleep, in_doubt, doubted
+):
+    exchange = Exchange(1, "GET", "/", sent=0)
+    read = Readings(wall=170 * MS)
+    stall = Stall("sync-io", exchange, 0, 1, 0, asleep * MS, BlamedLine(), SLEPT, read, in_doubt=in_doubt * MS)
+    assert confirmation.is_in_doubt(stall, Limits(50 * MS)) is doubted

@@ -170,6 +170,35 @@ def test_a_sleep_that_nobody_saw_is_in_doubt_where_the_thread_waited_far_longer_
     assert (stall.asleep, stall.sure) == (53 * MS, sure)
 
 
+@pytest.mark.parametrize(
+    ("queued", "at_most", "asleep", "sure"),
+    [
+        (148, 150, 12, None),  # only its worker's wait for a processor made it long
+        (0, 148, 160, False),
+        (50, 60, 110, True),
+        (0, 9, 160, True),
+        (100, 148, 60, False),
+    ],
+)
+def test_a_sleep_in_which_the_awaited_thread_had_no_processor_is_the_machines(queued, at_most, asleep, sure):
+    """Measured beside three busy processes: 161 ms asleep for a worker that computed for 12 ms."""
+    step = segment(wall=161, cpu=1, others_queued=queued * MS, others_may_have_queued=at_most * MS)
+    (stall,) = stalls(observation(step), LIMITS)
+    assert stall.asleep == asleep * MS
+    if sure is None:
+        assert not stall.breaks(LIMITS)
+    else:
+        assert (stall.breaks(LIMITS), stall.sure) == (True, sure)
+        assert stall.in_doubt == (at_most - queued) * MS
+
+
+def test_what_a_call_asked_for_is_slept_whoever_had_a_processor():
+    step = segment(wall=161, cpu=1, others_may_have_queued=150 * MS, calls=(sleeping(60),))
+    assert [stall.sure for stall in stalls(observation(step), LIMITS)] == [True]
+    step = segment(wall=161, cpu=1, others_queued=150 * MS, others_may_have_queued=150 * MS, calls=(sleeping(60),))
+    assert judged(step) == [("sync-io", 1, 60, "red")]
+
+
 def sleeping(asked, began=0, ended=68):
     return BlockingCall("time.sleep", False, began * MS, ended * MS, (FRAME,), asked * MS)
 

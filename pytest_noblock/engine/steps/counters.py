@@ -1,13 +1,18 @@
 """The counters of a loop thread: read where a charge may begin, and where it ends. The difference is a segment."""
 
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import CPU, PROCESS, QUEUED, SWITCHES, WALL, Clock, Reading, others_cpu, queued
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.python_threads import PythonThreads
+from pytest_noblock.engine.steps.queued_others import NOTHING, Begin, Look, Queued, queued_meanwhile
 from pytest_noblock.engine.steps.step_calls import StepCalls
+from pytest_noblock.engine.steps.thread_marks import Marks, read_threads
 from pytest_noblock.engine.steps.watchdog import Watchdog
+from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
@@ -15,6 +20,15 @@ if TYPE_CHECKING:
 
 _SLEPT_NS = 5_000_000
 """Wall ns without CPU. Whether a step that slept less may have waited for the GIL is not asked."""
+
+
+_UNSEEN_NS = 2 * SAMPLE_AFTER_NS
+"""Ns of sleep. After more, the watchdog should have looked; where it has not, it had no processor itself."""
+_WAIT_FOR_A_THREAD = "futex"
+"""The system call of a lock, a condition, a future; of a wait for the GIL, too."""
+_NO_WAIT = ("running", "unknown")
+
+_native_id = threading.get_native_id
 
 
 class Span(NamedTuple):
@@ -25,17 +39,26 @@ class Span(NamedTuple):
     between: int
     """Ns between its steps, which belong to nobody."""
     turn: int
+    step: int = 0
+    """By which the watchdog's samples are known."""
 
 
 class Counters:
     """Of one meter, on its thread."""
 
-    __slots__ = ("_calls", "_clock", "_deductions", "_start", "_trips", "_watchdog_cpu", "gaps", "threads", "watchdog")
+    __slots__ = (
+        "_calls", "_clock", "_deductions", "_start", "_trips", "_watchdog_cpu", "before", "exact", "gaps", "threads",
+        "watchdog",
+    )  # fmt: skip
 
     def __init__(self, clock: Clock, trips: RoundTrips, calls: StepCalls, deductions: Deductions) -> None:
         self.threads = PythonThreads()
         self.watchdog: Watchdog | None = None
         self.gaps: GapObserver | None = None
+        self.exact = False
+        """Whether counters stand at the lines. Then no watchdog looks, and the threads are read at each begin."""
+        self.before: Marks | None = None
+        """They, at the begin."""
         self._clock = clock
         self._trips = trips
         self._calls = calls
@@ -53,6 +76,10 @@ class Counters:
                 self.gaps.close_interval()
             self._start = self._clock.begin()
         read_at = self._start[WALL]
+        if not self.exact:
+            self.before = None
+        elif self.before is None or read_at - self.before.at > _SLEPT_NS:
+            self.before = read_threads()
         self.threads.step_begins(read_at, self._start[PROCESS])
         self._watchdog_cpu = self.watchdog.cpu if self.watchdog is not None else 0
         return read_at
@@ -67,6 +94,7 @@ class Counters:
         ended = max(span.began, end[WALL] - out.wall)
         cpu = end[CPU] - start[CPU] - out.collected - out.cpu - span.between
         split = self._clock.splits_waiting
+        beside = self._queued_others(span, end) if split and end[WALL] - start[WALL] - cpu >= _SLEPT_NS else NOTHING
         return Segment(
             exchange=span.exchange,
             began=span.began,
@@ -89,7 +117,39 @@ class Counters:
             first_use=min(out.once_cpu, max(0, cpu)),
             first_uses=out.once,
             threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
+            others_queued=beside.surely,
+            others_may_have_queued=beside.at_most,
         )
+
+    def _queued_others(self, span: Span, end: Reading) -> Queued:
+        """Of the sleep in the steps that have just ended; nothing where they were too short for a look."""
+        looks = list(self._looks(span))
+        asleep = self._asleep(end[WALL], end[CPU], queued(end[QUEUED]))
+        last = read_threads() if looks or asleep >= _UNSEEN_NS else None
+        if last is None:
+            return NOTHING
+        if self.before is not None and self.threads.burned() is None:  # one began and ended, and no look met it
+            return Queued(0, max(0, asleep - others_cpu(self._start, end)))
+        began = Begin(self._start[WALL], self.threads.clocks_at_begin())
+        return queued_meanwhile([*looks, Look(asleep, None, last)], _native_id(), began)
+
+    def _looks(self, span: Span) -> Iterator[Look]:
+        if self.before is not None:
+            yield Look(0, None, self.before)
+        for each in self.watchdog.looks_at(span.step) if self.watchdog is not None else ():
+            loop = each.threads.threads.get(_native_id()) if each.threads is not None else None
+            if each.threads is not None and loop is not None and each.began >= span.began:
+                yield Look(self._asleep(each.threads.at, loop.cpu, loop.queued), _waits(each.syscall), each.threads)
+
+    def _asleep(self, moment: int, cpu: int, delay: int) -> int:
+        """Ns that the thread has slept since the step's begin, by its counters at a moment (ns)."""
+        start = self._start
+        return moment - start[WALL] - (cpu - start[CPU]) - (delay - queued(start[QUEUED]))
 
     def _threads_cpu(self, off_cpu: int) -> int | None:
         return self.threads.burned() if off_cpu >= _SLEPT_NS else None
+
+
+def _waits(syscall: str) -> bool | None:
+    """See `Look.waits`."""
+    return None if syscall in _NO_WAIT else syscall == _WAIT_FOR_A_THREAD

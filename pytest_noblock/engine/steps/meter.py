@@ -118,6 +118,7 @@ class StepMeter:
     def attach_lines(self, lines: "LineObserver | None") -> None:
         """The counters count the cost of each user line; None ends it."""
         self._lines = lines
+        self._counters.exact = lines is not None
 
     def attach_gaps(self, gaps: "GapObserver | None") -> None:
         """The detector looks for threads that hold the GIL, in steps and where the watchdog is late; None ends it."""
@@ -255,7 +256,7 @@ class StepMeter:
     def _charge(self, owner: LiveExchange) -> None:
         end, lines = self.clock.end(), self._lines
         notable = lines.leave() if lines is not None else ()
-        span = Span(owner.number, self._began, self._between, self._chain_turn)
+        span = Span(owner.number, self._began, self._between, self._chain_turn, self._step)
         segment = self._counters.segment(span, end)
         if lines is not None:
             segment = segment._replace(lines=notable, counted=not lines.exhausted)

@@ -157,6 +157,11 @@ class PythonThreads:
             self._starts = _Starts.number
             self.earlier, self.marks = self.marks, read_clocks(moment, process)
 
+    def clocks_at_begin(self) -> dict[int, int]:
+        """The CPU time (ns) of the threads when the step began, or a little before, by native id."""
+        cpu = self.marks.cpu if self.marks is not None else {}
+        return {each.native_id: ns + _collected(each) for each, ns in cpu.items() if each.native_id is not None}
+
     def burned(self) -> int | None:
         """CPU (ns) that the other Python threads have burned since the step began, or a little more.
 

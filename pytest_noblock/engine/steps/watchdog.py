@@ -7,7 +7,7 @@ thread that made the watchdog. The rest runs on the watchdog's own thread, excep
 
 import os
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple, Protocol
 
 from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
@@ -16,6 +16,7 @@ from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, read_file, sleep, thread_cpu
 from pytest_noblock.engine.stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
+from pytest_noblock.engine.steps.thread_marks import Marks, read_threads
 from pytest_noblock.engine.steps.timer import best_timer
 from pytest_noblock.model.segment import Standstill
 from pytest_noblock.model.units import NS_OF_ONE_WAKE
@@ -68,6 +69,8 @@ class RawSample:
 
     syscall = "unknown"
     gil_wait: int | None = None
+    threads: Marks | None = None
+    """The counters of the Python threads; None where nobody read them."""
 
     def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
         self.step = step
@@ -158,6 +161,10 @@ class Watchdog:
         """When the timer rang last (ns). A step that got the GIL before the watchdog may have armed it again since."""
         return self._due if now() >= self._due else self._rang[0]
 
+    def looks_at(self, step: int) -> list[RawSample]:
+        """Those of the last samples that show the step."""
+        return [each for each in self.samples[-2 * _MOST_SAMPLES :] if each.step == step]
+
     def take(self) -> list[RawSample]:
         """The samples so far, which the watchdog then forgets."""
         samples, self.samples = self.samples, []
@@ -222,6 +229,7 @@ class Watchdog:
         if on_late is not None and woke - since >= self.after:
             on_late()
         taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
+        _read_threads([sample for _, sample in taken], clock)
         (before, switches), present = self._marks, _switches(clock)
         wait = self._last_wait()
         if between is not None and wait[0] > self._seen:  # a step that waits for the GIL itself is no better off
@@ -300,6 +308,13 @@ class Watchdog:
             syscall = _syscall_of(native)  # releases the GIL: a C call that kept it until now is over
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
+
+
+def _read_threads(samples: Sequence[RawSample], clock: Clock) -> None:
+    if samples and clock.splits_waiting:
+        threads = read_threads()
+        for each in samples:
+            each.threads, each.ended = threads, now()
 
 
 class _Mark(NamedTuple):
