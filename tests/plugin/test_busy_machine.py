@@ -11,7 +11,10 @@ import pytest
 
 from tests.plugin.three_clients import ask, lines
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long another thread was queued")
+pytestmark = [
+    pytest.mark.slow,  # it makes the machine busy: it is asked by hand, and not beside others
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long another thread was queued"),
+]
 
 BUSY = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: sum(range(10000))"
 
