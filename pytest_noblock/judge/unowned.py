@@ -20,15 +20,10 @@ def notes(
 ) -> Iterator[str]:
     """One sentence for each line that was seen in such a turn."""
     long = (each for each in observation.held if each.exchange == exchange.number and each.ns >= limits.max_block)
-    seen = ((_who(each.stack, relative), _where(each.stack)) for each in long if not _is_the_tests(each.stack))
-    for who, where in dict.fromkeys(seen):
-        held = f"{who} held the event loop for more than {words(limits.max_block)}, {where}"
+    seen = ((_who(each.stack, relative), each.polls) for each in long if not _is_the_tests(each.stack))
+    for who, polls in dict.fromkeys(seen):
+        held = f"{who} held the event loop for more than {words(limits.max_block)}, {_IN_POLL if polls else _IN_STEP}"
         yield f"{UNSETTLED}while {exchange.request} was under way, or right after, {held}; not counted"
-
-
-def _where(stack: Stack) -> str:
-    """Whether a handle of the loop's called it."""
-    return _IN_STEP if any(frame.function == "_run" for frame in stack) else _IN_POLL
 
 
 def _who(stack: Stack, relative: Callable[[str], str]) -> str:

@@ -85,6 +85,8 @@ class HeldTurn(NamedTuple):
     """At least so long; the loop thread's run-queue delay is off."""
     stack: Stack
     """Of the last look at it."""
+    polls: bool = False
+    """Whether it ran while the loop waited for its selector: a signal handler, or a finalizer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Who asks decides what happens to a passing test without a request:
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
@@ -53,7 +53,23 @@ def has_fixture(item: pytest.Item) -> bool:
 
 
 def _has(item: pytest.Item, fixture: str) -> bool:
-    return fixture in getattr(item, "fixturenames", ())
+    if fixture not in getattr(item, "fixturenames", ()):
+        return False
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})  # pytest 7 to 9; none: it is ours
+    defined = known.get(fixture, ())
+    return not defined or any(map(_is_ours, _asked_for(defined, fixture)))
+
+
+def _asked_for(defined: Sequence[pytest.FixtureDef[object]], name: str) -> Iterator[pytest.FixtureDef[object]]:
+    """The innermost fixture of that name and, as far as each asks for the one that it overrides, the others."""
+    for each in reversed(defined):
+        yield each
+        if name not in each.argnames:
+            return
+
+
+def _is_ours(fixture: pytest.FixtureDef[object]) -> bool:
+    return str(getattr(fixture.func, "__module__", "")).startswith("pytest_noblock.")
 
 
 def _names_fixture(mark: pytest.Mark) -> bool:

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 class ItemRecorder:
     """Records the requests of one test. Hooks start, stop and leave it: they cannot share a `with` block."""
 
-    def __init__(self, kit: Kit, limits: Limits, test: str, *, shares_kit: bool, asks_for_tasks: bool = False) -> None:
+    def __init__(
+        self, kit: Kit, limits: Limits, test: str = "", *, shares_kit: bool, asks_for_tasks: bool = False
+    ) -> None:
         """`test`: its id. `shares_kit`: other tests use the kit as well; otherwise it is closed with this recorder.
 
         `asks_for_tasks`: whether the test asks when its background tasks began.

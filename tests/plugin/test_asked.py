@@ -123,6 +123,23 @@ def test_what_a_test_with_the_fixture_sends_by_another_client_is_judged_as_well(
     suite(free).assert_outcomes(passed=7)
 
 
+def test_another_fixture_of_that_name_is_not_ours_unless_it_asks_for_ours(suite):
+    result = suite(
+        """
+class TestAnother:
+    @pytest.fixture
+    def noblock(self): return None
+    def test_nothing(self, noblock): pass
+class TestOurs:
+    @pytest.fixture
+    def noblock(self, noblock): return noblock
+    def test_nothing(self, noblock): pass
+""",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::TestOurs::test_nothing - *"])
+
+
 MARKED = """
 @pytest.mark.noblock
 class TestVain:

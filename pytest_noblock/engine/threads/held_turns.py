@@ -52,6 +52,7 @@ class _Held(NamedTuple):
     exchange: int
     ns: int
     frames: list[RawFrame]
+    polls: bool
 
 
 class HeldTurns:
@@ -73,18 +74,19 @@ class HeldTurns:
             thread = self._thread_of(ident)
             if thread is None or not thread.turn or ident in self._stepping:
                 continue
-            frames = _in_turn(ident)
+            frames, polls = _in_turn(ident)
             if frames:
                 first = self._first.get(thread.turn) or _Look(now(), _queued(thread.native))
                 running[thread.turn] = first
-                self._note(thread, first, frames, next(each for each in under_way if each.ident == ident))
+                request = next(each for each in under_way if each.ident == ident)
+                self._note(thread, first, _Held(request.record.number, 0, frames, polls))
         self._first = running
         return bool(running)
 
-    def _note(self, thread: LoopThread, first: _Look, frames: list[RawFrame], request: "UnderWay") -> None:
+    def _note(self, thread: LoopThread, first: _Look, held: _Held) -> None:
         ns = now() - first.at - (_queued(thread.native) - first.queued)
         if ns > 0 and (thread.turn in self._held or len(self._held) < _MOST):
-            self._held[thread.turn] = _Held(request.record.number, ns, frames)
+            self._held[thread.turn] = held._replace(ns=ns)
 
     def longer_than(self, least: int) -> bool:
         """Whether a turn was held longer than so many ns."""
@@ -94,7 +96,9 @@ class HeldTurns:
         """Those in which a callback ran, once the test is over; not those in which the loop did its own work."""
         from pytest_noblock.model.concurrency import HeldTurn
 
-        held = (HeldTurn(each.exchange, each.ns, as_stack(each.frames, user)) for each in self._held.values())
+        held = (
+            HeldTurn(each.exchange, each.ns, as_stack(each.frames, user), each.polls) for each in self._held.values()
+        )
         return tuple(each for each in held if any(_is_callback(frame) for frame in each.stack))
 
 
@@ -103,10 +107,10 @@ def _is_callback(frame: Frame) -> bool:
     return frame.function == _RUNS if frame.file == events.__file__ else not frame.file.startswith(_ASYNCIO)
 
 
-def _in_turn(ident: int) -> list[RawFrame]:
+def _in_turn(ident: int) -> tuple[list[RawFrame], bool]:
     """The stack of the loop thread in its turn, innermost first; empty where the loop polls, or does not turn.
 
-    A signal handler, or a finalizer, may run while it polls: of these, what stands above the poll.
+    A signal handler, or a finalizer, may run while it polls: of these, what stands above the poll, and True.
     """
     top = frame = current_frames().get(ident)
     called: list[str] = []
@@ -115,10 +119,11 @@ def _in_turn(ident: int) -> list[RawFrame]:
         frame = frame.f_back
     polls = _POLLS in called[-2:]  # a wrapper of ours may stand in between
     if frame is None or (polls and called[0] == _POLLS):
-        return []
+        return [], False
     outer = _POLLS if polls else _TURN
     inner = list(takewhile(lambda each: each[0].co_name != outer, capture(top)))
-    return [] if all(code.co_filename.startswith(PACKAGE) for code, *_ in inner) else inner
+    ours = all(code.co_filename.startswith(PACKAGE) for code, *_ in inner)
+    return ([] if ours else inner), polls
 
 
 def _queued(native: int) -> int:
