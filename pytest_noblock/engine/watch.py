@@ -222,9 +222,13 @@ class RequestWatch:
     @property
     def recorded_off_loop(self) -> bool:
         """Whether something was recorded beside the steps."""
-        if self.gaps or self._held.longer_than(NOTE_NS) or self._collections():
+        if self.gaps or self._held.longer_than(NOTE_NS):
             return True
         return self._pools is not None and bool(self._pools.readings())
+
+    def collected(self) -> int:
+        """CPU time (ns) of the longest garbage collection that fell due since the first request entered."""
+        return fallen_due.longest_since(self.records[0].sent) if self.records else 0
 
     def _collections(self) -> "tuple[Collection, ...]":
         return fallen_due.since(self.records[0].sent) if self.records else ()

@@ -92,7 +92,7 @@ class ItemRecorder:
             self._limits.concern(segments) or any(each.answered or each.imported >= NOTE_NS for each in segments)
         ):
             return None
-        if self._watch.recorded_off_loop:
+        if self._watch.recorded_off_loop or self._watch.collected() >= self._limits.max_block:
             return None
         records = self._watch.records
         for record in records:

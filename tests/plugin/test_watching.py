@@ -86,9 +86,10 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 METERED = SimpleNamespace(method="GET", returned=9, steps=1, tasks=[], left=[])
 
 
-def a_recorder(*segments, records=(METERED,), recorded_off_loop=False):
+def a_recorder(*segments, records=(METERED,), recorded_off_loop=False, collected=0):
     recorder = ItemRecorder(SimpleNamespace(user=None), Limits(), shares_kit=True)
     quiet = {"loop": "trio", "recorded_off_loop": recorded_off_loop}
+    quiet["collected"] = lambda: collected
     recorder._watch = SimpleNamespace(segments=segments, records=list(records), **quiet)
     return recorder
 
@@ -106,6 +107,11 @@ def test_quiet_requests_are_uneventful():
     assert a_recorder(a_segment(ended=90 * MS, queued=89 * MS)).uneventful() == [METERED]  # the machine was busy
     assert a_recorder(a_segment(ended=25 * MS, cpu=25 * MS)).uneventful() is None  # half of the limit: see the baseline
     assert a_recorder(a_segment(ended=25 * MS, switches=1)).uneventful() is None
+
+
+def test_a_garbage_collection_as_long_as_the_limit_is_told():
+    assert a_recorder(collected=50 * MS).uneventful() is None
+    assert a_recorder(collected=49 * MS).uneventful() == [METERED]
 
 
 def test_what_was_recorded_between_the_steps_is_judged():

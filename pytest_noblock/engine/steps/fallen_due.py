@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _LONG_NS = 10_000_000
 _MOST = 100
 
-_recent: "deque[Collection]" = deque(maxlen=_MOST)
+_recent: "deque[tuple[int, int, int]]" = deque(maxlen=_MOST)
+"""Began, ended, CPU time: most runs tell of none, and load no values for them."""
 
 
 class _Present:
@@ -32,11 +33,18 @@ def collection(phase: str) -> None:
     began, took = _Present.began, thread_cpu() - _Present.cpu
     _Present.began = 0
     if began and took >= _LONG_NS:
-        from pytest_noblock.model.concurrency import Collection
+        _recent.append((began, now(), took))
 
-        _recent.append(Collection(began, now(), took))
+
+def longest_since(moment: int) -> int:
+    """CPU time (ns) of the longest that ended after `moment`; 0 where none was long."""
+    return max((cpu for _, ended, cpu in tuple(_recent) if ended > moment), default=0)
 
 
 def since(moment: int) -> "tuple[Collection, ...]":
     """The long ones that ended after `moment` (ns), in order of time; the latest hundred at most."""
-    return tuple(each for each in tuple(_recent) if each.ended > moment) if _recent else ()
+    if not longest_since(moment):
+        return ()
+    from pytest_noblock.model.concurrency import Collection
+
+    return tuple(Collection(*each) for each in tuple(_recent) if each[1] > moment)
