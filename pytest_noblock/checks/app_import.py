@@ -3,9 +3,7 @@
 import importlib
 import inspect
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from pytest_noblock.model import shown
@@ -24,7 +22,9 @@ def resolved(given: object, folder: str, source: str) -> "ASGIApp":
     `folder`: where modules are looked for. `source`: the user's words for `given`, with which a message begins. Raises
     NotAnApp.
     """
-    with _threads_are_the_apps():
+    from pytest_noblock.engine.steps.python_threads import app_starts
+
+    with app_starts():  # a client that a module of the app makes may start a thread at once, and run its own code alone
         found = _imported(given, folder, shown.one_line(source)) if isinstance(given, str) else given
         if _is_factory(found):
             found = _built(cast("Callable[[], object]", found), source, folder)
@@ -32,19 +32,6 @@ def resolved(given: object, folder: str, source: str) -> "ASGIApp":
     if problem:
         raise NotAnApp(f"{source} is not an ASGI app: {problem}")
     return cast("ASGIApp", found)
-
-
-@contextmanager
-def _threads_are_the_apps() -> Iterator[None]:
-    """A client that a module of the app makes may start a thread at once, and run it in code of its own alone."""
-    from pytest_noblock.engine.steps.python_threads import mark_as_the_apps
-
-    before = set(threading.enumerate())
-    try:
-        yield
-    finally:
-        for thread in set(threading.enumerate()) - before:
-            mark_as_the_apps(thread)
 
 
 def _imported(name: str, folder: str, source: str) -> object:
