@@ -39,8 +39,8 @@ SHORT_NS = 30_000
 _REUSE_NS = 50_000
 """ns. A step begins with the last reading where that is younger than this: nothing of 1 ms fits in between."""
 _NOTABLE_NS = 500_000
-"""Wall ns. A shorter step needs no segment unless it made a round trip. (A connection that Python opens is seen at that
-moment. A C driver takes longer than this to open one and to talk.)"""
+"""Wall ns. A shorter step needs no segment unless it made a round trip or imported. (A connection that Python opens is
+seen at that moment. A C driver takes longer than this to open one and to talk.)"""
 _KEPT_NS = _NOTABLE_NS // 2
 """ns of CPU, of sleep or of imports. A segment with less of each is dropped. Of a notable step the machine may have
 taken a part; what remains still adds up with the other steps of its turn."""
@@ -234,6 +234,7 @@ class StepMeter:
             notable
             or self._calls.blocking
             or self._calls.answered
+            or self.deductions.imported >= _KEPT_NS  # `wall` is without it
             or (self._lines is not None and self._lines.notable())
         ):
             self._charge(owner)

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import LiveExchange
-from pytest_noblock.engine.steps import counters
+from pytest_noblock.engine.steps import counters, deductions
 from pytest_noblock.engine.steps import meter as module
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
@@ -350,3 +350,16 @@ def test_a_known_call_outside_of_a_step_is_nobodys(clock, meter):
     meter.end()
     [(segment, _step)] = meter.segments
     assert [(call.name, call.asked) for call in segment.calls] == [("time.sleep", 20 * MS)]
+
+
+def test_a_step_that_does_nothing_but_import_is_told(clock, meter, monkeypatch):
+    """What is left of it is no step of note. Its import is one, and the second import of a module more so."""
+    monkeypatch.setattr(deductions, "now", lambda: clock.moment)
+    meter.begin(MINE)
+    with meter.deductions.importing("prices", again=True):
+        clock.moment += 60 * MS
+    clock.moment += 200 * US
+    meter.end()
+    [(segment, _step)] = meter.segments
+    assert segment.imported == segment.imported_again == 60 * MS
+    assert segment.modules == (("prices", 60 * MS),)
