@@ -11,7 +11,8 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.observe import observe_lifespan
-from pytest_noblock.engine.stacks import RawFrame, as_stack
+from pytest_noblock.engine.raw_stacks import RawFrame
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 from pytest_noblock.model.observation import Meter, Observation, OwnLoop

@@ -18,7 +18,7 @@ from pytest_noblock.engine import callbacks
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange, record_of
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.engine.raw_stacks import RawFrame
 from pytest_noblock.engine.steps.closing_loops import Tasks
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Ending

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 from pytest_noblock.engine.endpoints import REST, EndpointCode, code_of, dotted, route_in, template_of, undecorated
 from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.engine.raw_stacks import RawFrame
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Answerer, Ending, Exchange, Left, Task
 

@@ -30,7 +30,7 @@ from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.network.call_shapes import sees_polls_of
 from pytest_noblock.engine.now import thread_cpu
 from pytest_noblock.engine.patches import Patch, Patches
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import POLLING, STEPPING, StepMeter
 

@@ -15,7 +15,8 @@ from pytest_noblock.engine.clocks import LastingClock, LinuxClock, PortableClock
 from pytest_noblock.engine.instrument import cover_c_calls, metered
 from pytest_noblock.engine.network.awaited_fds import AWAITED
 from pytest_noblock.engine.network.tcp_info import SocketTable
-from pytest_noblock.engine.stacks import RawFrame, as_stack, before_call
+from pytest_noblock.engine.raw_stacks import RawFrame, before_call
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode

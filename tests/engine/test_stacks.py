@@ -11,7 +11,7 @@ from types import FunctionType
 import pytest
 
 import pytest_noblock
-from pytest_noblock.engine import instrument, stacks
+from pytest_noblock.engine import instrument, raw_stacks, stacks
 from pytest_noblock.engine.asgi import boundary, client_side, transport
 from pytest_noblock.engine.steps import closing_loops, collector, other_loops, thread_starts
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
@@ -21,11 +21,11 @@ CALLING_THE_APP = [boundary, closing_loops, collector, instrument, other_loops, 
 
 
 def seen_from(file: str) -> list[str]:
-    """The functions on the stack, as far as `stacks.raw` follows it, where a frame of that file is the caller."""
+    """The functions on the stack, as far as `capture` follows it, where a frame of that file is the caller."""
     seen: list[str] = []
 
     def inner() -> None:
-        seen.extend(code.co_name for code, *_ in stacks.capture(sys._getframe()))
+        seen.extend(code.co_name for code, *_ in raw_stacks.capture(sys._getframe()))
 
     def outer() -> None:
         inner()
@@ -45,7 +45,7 @@ def test_a_stack_goes_on_beyond_other_files():
 
 
 def leaf():
-    return stacks.capture(sys._getframe())
+    return raw_stacks.capture(sys._getframe())
 
 
 def test_what_is_kept_of_a_frame_outlives_it():
@@ -59,8 +59,8 @@ def test_a_recursion_is_cut_off():
     def deeper(depth):
         return deeper(depth - 1) if depth else sys._getframe()
 
-    assert len(stacks.capture(deeper(300))) == 200
-    assert stacks.capture(None) == []
+    assert len(raw_stacks.capture(deeper(300))) == 200
+    assert raw_stacks.capture(None) == []
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_raw_stack_becomes_values_with_the_calls_of_user_lines(user):
     mine, theirs = leaf()[0], leaf()[-1]
     stack = stacks.as_stack([mine, theirs], user)
     assert [(frame.function, frame.user) for frame in stack] == [("leaf", True), (theirs[0].co_name, False)]
-    assert stack[0].call == "stacks.capture"
+    assert stack[0].call == "raw_stacks.capture"
     assert stack[1].call is None
 
 
@@ -93,7 +93,7 @@ def test_a_stack_of_a_greenlet_says_that_it_is_one(user):
     greenlet = pytest.importorskip("greenlet")
 
     def runs():
-        raw = stacks.capture(sys._getframe())
+        raw = raw_stacks.capture(sys._getframe())
         return stacks.as_stack(raw, user), stacks.current_stack(sys._getframe(), user)
 
     for stack in greenlet.greenlet(runs).switch():
@@ -104,7 +104,7 @@ def test_a_stack_of_a_greenlet_says_that_it_is_one(user):
 def test_a_stack_of_a_thread_is_no_greenlets(user):
     pytest.importorskip("greenlet")
     found = []
-    thread = threading.Thread(target=lambda: found.extend(stacks.as_stack(stacks.capture(sys._getframe()), user)))
+    thread = threading.Thread(target=lambda: found.extend(stacks.as_stack(raw_stacks.capture(sys._getframe()), user)))
     thread.start()
     thread.join()
     assert found[-1].function == "_bootstrap"
@@ -152,7 +152,7 @@ def seen_by(calls):
     seen = []
 
     def look():
-        seen.extend(stacks.capture(sys._getframe(1)))
+        seen.extend(raw_stacks.capture(sys._getframe(1)))
 
     innermost = look
     for file, name in calls:
@@ -229,7 +229,7 @@ def entered(): yield json.loads("1")
 def test_a_body_of_one_line_leaves_no_doubt_about_its_line(user, code, line, call):
     """A computation in C that ended as another function began was in the line of who called it, or before."""
     resume = 2 * resumes(code)[0]
-    frames = stacks.before_call([*has_begun([]), (code, code.co_firstlineno + 1, resume + 2, globals())])
+    frames = raw_stacks.before_call([*has_begun([]), (code, code.co_firstlineno + 1, resume + 2, globals())])
     (frame,) = stacks.as_stack(frames, user)
     assert (frame.line - code.co_firstlineno, frame.call) == (line, call)
 
@@ -253,7 +253,7 @@ def test_library_frames_carry_their_public_names_where_no_user_frame_is_further_
     frames = []
 
     def look(_item):
-        frames.extend(stacks.capture(sys._getframe(1)))
+        frames.extend(raw_stacks.capture(sys._getframe(1)))
         return ""
 
     json.dumps({1}, default=look)
@@ -268,7 +268,7 @@ def test_a_frame_of_a_template_is_at_the_line_of_the_template(tmp_path):
     frames = []
 
     def look():
-        frames.extend(stacks.capture(sys._getframe(1)))
+        frames.extend(raw_stacks.capture(sys._getframe(1)))
         return ""
 
     jinja2.Environment(loader=jinja2.FileSystemLoader(tmp_path)).get_template("page.html").render(look=look)
@@ -289,29 +289,29 @@ def resumes(code):
 
 
 def test_a_computation_that_ended_at_a_call_came_before_the_call(tmp_path):
-    here = stacks.capture(sys._getframe())
-    assert stacks.before_call(here) is here
-    (code, line, *_), *outer = stacks.before_call(has_begun(here))
+    here = raw_stacks.capture(sys._getframe())
+    assert raw_stacks.before_call(here) is here
+    (code, line, *_), *outer = raw_stacks.before_call(has_begun(here))
     assert (code, line) == (here[0][0], code.co_firstlineno)
     assert outer == here[1:]
-    assert stacks.before_call(has_begun([])) == []
+    assert raw_stacks.before_call(has_begun([])) == []
     user = UserCode(str(Path(__file__).parent))
-    (frame, *_) = stacks.as_stack(stacks.before_call(has_begun(here)), user)
+    (frame, *_) = stacks.as_stack(raw_stacks.before_call(has_begun(here)), user)
     assert (frame.line, frame.call, frame.user) == (code.co_firstlineno, None, True)
 
 
 def test_the_line_alone_is_that_of_the_stack_without_its_call(user):
-    frames = stacks.capture(sys._getframe())
+    frames = raw_stacks.capture(sys._getframe())
     innermost = user_frame(stacks.as_stack(frames, user))
     assert stacks.user_line(frames, user) == innermost._replace(call=None)
     assert innermost.call is not None
 
 
 def test_the_line_alone_of_a_frame_at_no_certain_line_is_its_def(user):
-    (code, _line, _lasti, namespace), *outer = stacks.capture(sys._getframe())
-    frames = [(code, code.co_firstlineno, stacks._NOWHERE, namespace), *outer]
+    (code, _line, _lasti, namespace), *outer = raw_stacks.capture(sys._getframe())
+    frames = [(code, code.co_firstlineno, raw_stacks.NOWHERE, namespace), *outer]
     assert stacks.user_line(frames, user) == user_frame(stacks.as_stack(frames, user))
 
 
 def test_where_no_frame_is_the_users_there_is_no_line(tmp_path):
-    assert stacks.user_line(stacks.capture(sys._getframe()), UserCode(str(tmp_path))) is None
+    assert stacks.user_line(raw_stacks.capture(sys._getframe()), UserCode(str(tmp_path))) is None

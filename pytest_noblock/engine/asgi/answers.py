@@ -10,7 +10,7 @@ from pytest_noblock.engine.asgi.boundary import entered_as, in_steps
 from pytest_noblock.engine.asgi.client_side import ClientSide, Watcher
 from pytest_noblock.engine.exchange import CURRENT, Message, Scope
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.frameworks.noting import Streams

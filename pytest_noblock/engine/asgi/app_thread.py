@@ -18,7 +18,7 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange, as_ours
 from pytest_noblock.engine.now import now, read_file
-from pytest_noblock.engine.stacks import RawFrame, capture
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import OwnLoop
 

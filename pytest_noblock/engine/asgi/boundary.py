@@ -13,7 +13,7 @@ from pytest_noblock.engine.asgi.messages import type_of
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Receive, Scope, Send
 from pytest_noblock.engine.guard import noted
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps import other_loops
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.model.observation import LIFESPAN, WEBSOCKET

@@ -12,7 +12,7 @@ from pytest_noblock.engine.exchange import CURRENT, LiveExchange, Message, Recei
 from pytest_noblock.engine.frameworks.starlette import let_go
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.model.observation import LIFESPAN
 

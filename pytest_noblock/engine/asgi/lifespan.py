@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Sequence
 
 from pytest_noblock.engine.asgi.messages import ExchangeRecorder, cut_segment
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, Message, Receive, Scope, Send, owned
-from pytest_noblock.engine.stacks import RawFrame, as_stack, border, describe_error
+from pytest_noblock.engine.raw_stacks import RawFrame, border
+from pytest_noblock.engine.stacks import as_stack, describe_error
 from pytest_noblock.engine.steps.python_threads import app_starts
 from pytest_noblock.engine.threads.await_chains import await_chain_through_tasks
 from pytest_noblock.engine.usercode import UserCode

@@ -10,7 +10,7 @@ from pytest_noblock.engine.exchange import LiveExchange, Message
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
 from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 
 border(__file__, sending=("before", "passed", "cut_segment"))
 

@@ -16,7 +16,7 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import ASGIApp
 from pytest_noblock.engine.now import now, sleep
-from pytest_noblock.engine.stacks import capture
+from pytest_noblock.engine.raw_stacks import capture
 from pytest_noblock.engine.usercode import UserCode
 
 if TYPE_CHECKING:

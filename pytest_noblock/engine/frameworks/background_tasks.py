@@ -18,7 +18,8 @@ from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Mess
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, attribute
-from pytest_noblock.engine.stacks import RawFrame, capture, first_line, user_line
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.stacks import first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import Task
 

@@ -27,7 +27,8 @@ from pytest_noblock.engine.frameworks import background_tasks, others, reached
 from pytest_noblock.engine.frameworks.shown_routes import endpoints_of
 from pytest_noblock.engine.guard import noted
 from pytest_noblock.engine.patches import Patch, attribute
-from pytest_noblock.engine.stacks import RawFrame, first_line, user_line
+from pytest_noblock.engine.raw_stacks import RawFrame
+from pytest_noblock.engine.stacks import first_line, user_line
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.observation import Answerer, Exchange, Left

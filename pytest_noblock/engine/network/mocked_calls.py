@@ -5,7 +5,8 @@ from types import CodeType, FrameType
 
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.patches import unwrapped
-from pytest_noblock.engine.stacks import current_stack, walk_out
+from pytest_noblock.engine.raw_stacks import walk_out
+from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.segment import BlockingCall

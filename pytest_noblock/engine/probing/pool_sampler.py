@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame, as_stack
+from pytest_noblock.engine.raw_stacks import RawFrame
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder, Pool
 from pytest_noblock.engine.threads.workers import RunQueue, busy

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.probes import ProbeInFlight
-from pytest_noblock.engine.stacks import RawFrame, as_stack
+from pytest_noblock.engine.raw_stacks import RawFrame
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.threads import wait_targets, workers
 from pytest_noblock.engine.threads.await_chains import (
     await_chain,

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 
 border(__file__)
 

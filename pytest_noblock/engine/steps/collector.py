@@ -13,7 +13,7 @@ from typing import Any
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import sleep
 from pytest_noblock.engine.patches import Patch, unwrapped
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps import fallen_due, python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
 from pytest_noblock.engine.usercode import PACKAGE

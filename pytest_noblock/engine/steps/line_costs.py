@@ -15,7 +15,8 @@ from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, oth
 from pytest_noblock.engine.network.round_trips import own_and_doubtful
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now, thread_cpu
-from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, walk_out, with_call
+from pytest_noblock.engine.raw_stacks import walk_out
+from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, with_call
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Stack

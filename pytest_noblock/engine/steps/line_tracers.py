@@ -11,7 +11,7 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
-from pytest_noblock.engine.stacks import line_of, walk_out
+from pytest_noblock.engine.raw_stacks import line_of, walk_out
 from pytest_noblock.engine.steps.line_costs import Key, LineCounters
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.usercode import UserCode

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pytest_noblock.engine.callbacks import WRAPPED
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps.meter import StepMeter
 
 border(__file__)

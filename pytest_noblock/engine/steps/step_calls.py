@@ -8,7 +8,8 @@ from pytest_noblock.engine.clocks import voluntary_switches
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import current_stack, line_of, walk_out
+from pytest_noblock.engine.raw_stacks import line_of, walk_out
+from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import user_frame

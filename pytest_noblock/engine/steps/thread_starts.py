@@ -9,7 +9,7 @@ from typing import Any
 from pytest_noblock.engine.guard import Around, guarded, noted
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.meter import STEPPING
 

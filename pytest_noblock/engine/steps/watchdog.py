@@ -14,7 +14,7 @@ from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longes
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, read_file, sleep, thread_cpu
-from pytest_noblock.engine.stacks import RawFrame, capture
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.thread_marks import Marks, read_threads
 from pytest_noblock.engine.steps.timer import best_timer

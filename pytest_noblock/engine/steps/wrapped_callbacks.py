@@ -15,7 +15,7 @@ from typing import Any
 from pytest_noblock.engine.callbacks import WRAPPED
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.guard import guarded, noted
-from pytest_noblock.engine.stacks import border
+from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 border(__file__)

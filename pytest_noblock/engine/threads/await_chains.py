@@ -22,7 +22,8 @@ from typing import Any
 
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import LiveExchange, record_of
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture, line_of
+from pytest_noblock.engine.raw_stacks import RawFrame, capture, line_of
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import Frame, user_frame
 

@@ -14,7 +14,8 @@ from types import FrameType
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.other_loops import running_loop
 from pytest_noblock.engine.threads.await_chains import await_chain
 from pytest_noblock.engine.threads.pools import Holder

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_noblock.engine.clocks import queued
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now, read_file
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
 

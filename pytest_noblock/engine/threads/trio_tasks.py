@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
-from pytest_noblock.engine.stacks import RawFrame
+from pytest_noblock.engine.raw_stacks import RawFrame
 from pytest_noblock.engine.threads.await_chains import chain_of
 
 Left = list[tuple[list[RawFrame], LiveExchange]]

@@ -16,7 +16,8 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import LiveExchange, record_of
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.stacks import RawFrame, as_stack, capture
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.python_threads import (
     Marks,
     PythonThreads,

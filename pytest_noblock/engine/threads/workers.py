@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import close_fd, open_fd, read_fd
-from pytest_noblock.engine.stacks import RawFrame, capture
+from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import is_the_apps, worked
 from pytest_noblock.engine.usercode import UserCode
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pytest_noblock.engine.network.mocked_calls import MockedCalls
-from pytest_noblock.engine.stacks import walk_out
+from pytest_noblock.engine.raw_stacks import walk_out
 from pytest_noblock.engine.usercode import UserCode
 
 

@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from pytest_noblock.engine import stacks
+from pytest_noblock.engine import raw_stacks
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import unwrapped
@@ -57,8 +57,9 @@ def test_a_finalizer_that_has_done_nothing_yet_shows_the_line_that_collects(inst
     class Held:
         def __del__(self):
             frame = sys._getframe()
-            seen.append(stacks.capture(types.SimpleNamespace(**_of(frame), f_lasti=_first_instruction(frame.f_code))))
-            seen.append(stacks.capture(frame))
+            at_first = types.SimpleNamespace(**_of(frame), f_lasti=_first_instruction(frame.f_code))
+            seen.append(raw_stacks.capture(at_first))
+            seen.append(raw_stacks.capture(frame))
 
     held = Held()
     held.itself = held
