@@ -159,7 +159,7 @@ def held(exchange: Exchange, segments: Iterable[Segment], found: Iterable[Findin
     own = [each for each in segments if each.exchange == exchange.number]
     if not own:
         return exchange.brief
-    from pytest_noblock.judge.stalls import surely_slept  # most watched requests have short steps alone
+    from pytest_noblock.judge.sleeps import surely_slept  # most watched requests have short steps alone
 
     alone = (each.blocked_ns for each in found if KINDS[each.kind].on_loop and each.requests == 1)
     longest = max(alone, default=0)

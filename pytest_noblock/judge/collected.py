@@ -6,7 +6,7 @@ process, the tests' own among them, and whose request it falls into is chance.
 
 from collections.abc import Iterator
 
-from pytest_noblock.judge.stalls import under_way
+from pytest_noblock.judge.charged import under_way
 from pytest_noblock.model.concurrency import Collection, Gap, LongTurn
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import Exchange, Observation

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pytest_noblock.judge.first_use import taken_off
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait
 from pytest_noblock.judge.shared_turns import LEAST_NS, is_told
-from pytest_noblock.judge.stalls import surely_slept
+from pytest_noblock.judge.sleeps import surely_slept
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.model.concurrency import LongTurn
 from pytest_noblock.model.limits import UNSETTLED, Limits

@@ -13,7 +13,7 @@ from pytest_noblock.calls.sources import def_line
 from pytest_noblock.judge import advice
 from pytest_noblock.judge.grouping import Shown
 from pytest_noblock.judge.near import NEAR
-from pytest_noblock.judge.stalls import surely_slept
+from pytest_noblock.judge.sleeps import surely_slept
 from pytest_noblock.model.finding import Almost, Finding, Part
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pytest_noblock.judge.stalls import slept
+from pytest_noblock.judge.sleeps import slept
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, joined, turns
 from pytest_noblock.model.finding import Finding

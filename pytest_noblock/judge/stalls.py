@@ -3,18 +3,19 @@
 The rules of the steps stand here; `gil`, `contention` and `pool` judge what was recorded beside the steps.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_noblock.judge import attribution, cpu_lines, deadlocks, gil_waits, own_sleeps, shares
+from pytest_noblock.judge import attribution, cpu_lines, deadlocks, shares
+from pytest_noblock.judge.charged import Charged, charged_for
+from pytest_noblock.judge.sleeps import in_doubt, proves, slept
 from pytest_noblock.judge.traced import without_tracing
 from pytest_noblock.judge.turns import Turn, turns
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.kinds import StallKind
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
+from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.rules import Readings, Rule
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import BlamedLine, Stall
@@ -31,10 +32,6 @@ _SEEN_IN_KNOWN_CALLS = Rule(
     "seen-in-known-calls", "portable meter: the time in which the loop thread was seen in known blocking calls"
 )
 
-_IN_TIME_NS = 15_000_000
-"""Ns by which the watchdog may wake late on a machine that is not starved. Without a timerfd the watchdog polls every
-5 ms."""
-
 
 def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     """All stalls of the run in order of time: those that break the limits, and those that are worth a note."""
@@ -43,7 +40,7 @@ def stalls(observation: Observation, limits: Limits) -> list[Stall]:
     judged = [
         _Judged(whose, turn, list(_stalls_in(whose, turn, limits)))
         for turn in turns(_not_of_probes(observation), exchanges)
-        for whose in _whose(turn.segment, exchanges)
+        for whose in charged_for(turn.segment, exchanges)
     ]
     in_steps = (stall for each in judged for stall in each.found)
     shared = _in_shared_turns(judged, limits) if _share_turns(judged) else ()
@@ -67,18 +64,10 @@ def _not_of_probes(observation: Observation) -> Iterator[Segment]:
     return (segment for segment in observation.segments if segment.exchange not in probes)
 
 
-class _Whose(NamedTuple):
-    """Whose check a segment belongs to."""
-
-    exchange: Exchange
-    of_app: bool = False
-    """Whether the app ran it, and no request."""
-
-
 class _Judged(NamedTuple):
     """One turn of one exchange, in one phase."""
 
-    whose: _Whose
+    whose: Charged
     turn: Turn
     found: list[Stall]
 
@@ -109,32 +98,9 @@ def _in_shared_turns(judged: Iterable[_Judged], limits: Limits) -> Iterator[Stal
         exchange, phase, (segment, pieces), requests = together
         for stall in _stalls_of(exchange, segment, limits, exchange):
             if stall.kind in _ADD_UP and stall.breaks(limits):
-                told = _with_parts(stall, pieces)
+                told = shares.with_parts(stall, pieces)
                 proof = told.proof or shared_turns.proof(together, told)
                 yield told._replace(requests=requests, of_phase=phase, proof=proof)
-
-
-def _whose(segment: Segment, exchanges: Mapping[int, Exchange]) -> Iterator[_Whose]:
-    """The segment's exchange. What the app runs by itself belongs to the request that was under way, if one was."""
-    exchange = exchanges.get(segment.exchange)
-    if exchange is not None and exchange.phase_at(segment.began) is not Phase.APP:
-        yield _Whose(exchange)
-        return
-    waiting = under_way(exchanges.values(), segment.began, segment.ended)
-    if waiting is not None:
-        yield _Whose(waiting, of_app=True)
-    elif exchange is not None:
-        yield _Whose(exchange)
-
-
-def under_way(exchanges: Iterable[Exchange], began: int, ended: int) -> Exchange | None:
-    """The first request that was under way at any time between two moments, or had ended just before; else None."""
-    overlapping = (
-        each
-        for each in exchanges
-        if each.method != LIFESPAN and each.sent < ended and (ended if each.over_at is None else each.over_at) > began
-    )
-    return next(overlapping, None)
 
 
 def _is_recorded_off_loop(observation: Observation) -> bool:
@@ -150,12 +116,12 @@ def _off_loop(observation: Observation, limits: Limits) -> Iterator[Stall]:
     yield from pool.starved(observation, limits)
 
 
-def _stalls_in(whose: _Whose, turn: Turn, limits: Limits) -> Iterator[Stall]:
+def _stalls_in(whose: Charged, turn: Turn, limits: Limits) -> Iterator[Stall]:
     """The stalls of one turn of the loop, with the lines that shared in each."""
     owner = None if whose.of_app else whose.exchange
     shared = len(turn.pieces) > 1
     for stall in _stalls_of(whose.exchange, turn.segment, limits, owner):
-        told = _with_parts(stall, turn.pieces) if shared and stall.kind in _ADD_UP else stall
+        told = shares.with_parts(stall, turn.pieces) if shared and stall.kind in _ADD_UP else stall
         yield _of_app(told) if whose.of_app else told
 
 
@@ -164,30 +130,6 @@ def _of_app(stall: Stall) -> Stall:
     request, returned = stall.exchange.request, stall.exchange.returned
     when = f"while {request} was under way" if returned is None or stall.began < returned else f"right after {request}"
     return stall._replace(of_app=True, proof=f"no step of the request's: the app ran it {when}; {doing}")
-
-
-def _with_parts(stall: Stall, pieces: Sequence[Segment]) -> Stall:
-    """The stall with what each line held the loop for, at the line of the greatest part. As it is, where one did it.
-
-    What each piece shows is closer than what all show together. But where all together show another line, or none, as
-    where a framework computes, that stays.
-    """
-    places: dict[tuple[str, int], BlamedLine] = {}
-    held: Counter[tuple[str, int]] = Counter()
-    for piece in pieces:
-        place = cpu_lines.of_cpu(piece) if stall.kind == "cpu" else attribution.of_sleep(piece)
-        if place.frame is not None:
-            key = place.frame.file, place.frame.line
-            places.setdefault(key, place)
-            held[key] += piece.cpu if stall.kind == "cpu" else slept(piece)
-    if len(places) < 2:
-        return stall
-    longest_first = held.most_common()
-    counted = stall.kind != "cpu"  # the counters of a run that confirms take CPU themselves
-    parts = tuple(Part(frame, ns, counted) for key, ns in longest_first if (frame := places[key].frame) is not None)
-    frame = stall.place.frame
-    known = frame is not None and (frame.file, frame.line) in places
-    return stall._replace(parts=parts, place=places[longest_first[0][0]] if known else stall.place)
 
 
 def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exchange | None = None) -> Iterator[Stall]:
@@ -201,7 +143,7 @@ def _stalls_of(exchange: Exchange, segment: Segment, limits: Limits, owner: Exch
         if cpu_part + asleep_part >= NOTE_NS:
             slept_at = attribution.of_sleep(segment)
             needed = limits.max_block - cpu_part
-            sure = needed <= asked or _surely(asleep_part, needed, segment, slept_at)
+            sure = needed <= asked or proves(asleep_part, needed, segment, slept_at)
             place = cpu_lines.of_cpu(segment, owner) if kind == "cpu" else slept_at
             place = cpu_lines.or_definition(place, segment, owner)
             rule = _CPU_CLOCK if kind == "cpu" else _rule_of_sleep(segment, asked, measured)
@@ -280,36 +222,6 @@ def _asleep_in(trip: attribution.RoundTrip, segment: Segment) -> int:
     return segment.asleep if trip.witnessed and segment.queued is not None else slept(segment)
 
 
-def slept(segment: Segment) -> int:
-    """Ns that the loop thread slept in the kernel in this segment, less its waits for the GIL and for late timers."""
-    measured = _slept_by_the_meter(segment)
-    asked = min(measured, attribution.slept_on_request(segment))
-    return max(asked, measured - attribution.overslept(segment) - own_sleeps.stood_still(segment))
-
-
-def _slept_by_the_meter(segment: Segment) -> int:
-    if segment.queued is None:
-        return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
-    waited = gil_waits.waited_for_watchdog(segment) + gil_waits.waited_for_threads(segment)
-    return max(0, segment.asleep - waited - segment.others_queued)
-
-
-def surely_slept(segment: Segment) -> int:
-    """Ns of sleep that nothing else explains: while other threads compute, only what known calls asked for.
-
-    The waits for the GIL that `slept` takes off are an estimate: beside a thread that keeps it for 100 ms at a time, 20
-    ms of `time.sleep` showed 120 ms. A stall in doubt is confirmed by a run of its own; a sum has none.
-    """
-    if (segment.others_cpu or 0) < NOTE_NS:
-        return slept(segment)
-    return min(slept(segment), attribution.slept_on_request(segment))
-
-
-def in_doubt(segment: Segment) -> int:
-    """Ns of the sleep, as `slept` gives it, in which a thread that the loop thread waited for may have been queued."""
-    return max(0, segment.others_may_have_queued - segment.others_queued)
-
-
 def breaking(found: Iterable[Stall], limits: Limits) -> list[Stall]:
     return [stall for stall in found if stall.breaks(limits)]
 
@@ -322,24 +234,3 @@ def doubtful(observation: Observation, found: Iterable[Stall]) -> bool:
     """
     slept = any(stall.kind == "sync-io" for stall in found)
     return slept or any(segment.doubtful_trips for segment in observation.segments)
-
-
-def _surely(asleep: int, needed: int, segment: Segment, place: BlamedLine) -> bool:
-    """Whether one run proves that the app itself slept for the ns that are `needed` to break the limit."""
-    if asleep - in_doubt(segment) < needed:
-        return False
-    seen = segment.calls or segment.round_trips or gil_waits.seen_asleep(segment)
-    lost = not seen and gil_waits.is_lost_in_queue(asleep, segment.queued)
-    return not lost and _slept_by_itself(segment, place, needed)
-
-
-def _slept_by_itself(segment: Segment, place: BlamedLine, needed: int) -> bool:
-    if segment.queued is None:
-        return _machine_had_time(segment)
-    return gil_waits.slept_by_itself(segment, place, needed)
-
-
-def _machine_had_time(segment: Segment) -> bool:
-    """Without schedstat: whether the watchdog woke in time, and more than once, while the loop thread waited."""
-    late = [sample.began - sample.due for sample in segment.samples]
-    return len(late) > 1 and max(late) < _IN_TIME_NS

@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
-from pytest_noblock.judge.stalls import breaking, slept, stalls
+from pytest_noblock.judge.sleeps import slept
+from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.concurrency import Gap
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Exchange, Observation

@@ -3,7 +3,8 @@
 import pytest
 
 from pytest_noblock.judge import gil_waits, own_sleeps
-from pytest_noblock.judge.stalls import slept, stalls
+from pytest_noblock.judge.sleeps import slept
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
