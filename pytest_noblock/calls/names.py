@@ -31,6 +31,11 @@ _CHEAP_NAMES = (
 )
 _CHEAP = frozenset(_CHEAP_NAMES.split())
 """Builtins that are called on the way to what takes long."""
+_CONSTANT = frozenset(
+    "len isinstance issubclass super type id callable range enumerate zip map filter iter reversed".split()
+)
+"""Builtins that take no time themselves. A thread hands the GIL over once it has made its next call: a look that finds
+it in one of these came while an argument of that call was computed."""
 _CONSUMERS = frozenset("list tuple set frozenset dict sum any all".split())
 """Builtins that take what another call yields, as `list(csv.reader(file))`: the other call computes."""
 _ARRAYS = ("numpy", "scipy", "torch", "tensorflow", "pandas", "polars", "cupy", "jax")
@@ -149,8 +154,10 @@ def _running(at: _Instruction, sites: list[CallSite], code: types.CodeType, scop
     # The position of `with` and `for` (up to 3.12) and of an assert that pytest rewrote is the whole statement.
     inside = [site for site in sites if at.begin <= site.begin and site.end <= at.end]
     name = callee(exact[-1], scope) if exact else _likeliest(inside, code, scope)
-    if name in _CONSUMERS and (inner := _likeliest([site for site in sites if _within(site, exact[-1])], code, scope)):
-        return inner if known(inner) else name
+    within = [site for site in sites if name in _CONSUMERS | _CONSTANT and exact and _within(site, exact[-1])]
+    inner = _likeliest([site for site in within if not _only_counts(site, scope)], code, scope)
+    if inner and (name in _CONSTANT or known(inner)):
+        return inner
     if not (exact or inside) or (name in _CHEAP and (at.opcode.startswith(_ITERATING) or code.co_name in FRAME_OF)):
         return _consumer(at, sites, code, scope) or (name if not at.opcode.startswith(_ITERATING) else None)
     return name

@@ -922,3 +922,23 @@ def test_of_two_lambdas_on_a_line_the_one_that_runs_counts(write: Write) -> None
     offsets = [next(at.offset for at in dis.get_instructions(each) if at.opname == "BINARY_OP") for each in inner]
 
     assert [called(each, 2, {}, at) for each, at in zip(inner, offsets, strict=True)] == ["a", "b"]
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    ("line", "seen", "name"),
+    [
+        ("len(json.loads(text))", "len(json.loads(text))", "json.loads"),
+        ("isinstance(json.loads(text), dict)", "isinstance(json.loads(text), dict)", "json.loads"),
+        ("len(enumerate(json.loads(text)))", "enumerate(json.loads(text))", "json.loads"),
+        ("str(json.loads(text))", "str(json.loads(text))", "str"),
+        ("len(text)", "len(text)", "len"),
+        ("len([n * n for n in range(9)])", "len([n * n for n in range(9)])", "len"),
+    ],
+)
+def test_what_takes_no_time_stands_for_the_argument_that_was_computed_before(
+    write: Write, line: str, seen: str, name: str
+) -> None:
+    code = write(line)
+
+    assert called(code, 1, {"json": json}, call_at(code, seen)) == name

@@ -287,6 +287,7 @@ def test_pytest_timeout_ends_the_run_by_its_thread(ends):
     result, said = ends(
         """
         import pytest
+        import api  # on a busy machine that takes seconds, and the test has three
 
         @pytest.mark.timeout(3, method="thread")
         def test_it(noblock):

@@ -46,7 +46,8 @@ NAMING = """
 """
 FIXTURE = """
     checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
-    engine.asgi.app_thread engine.frameworks.answerer engine.observe engine.probing.probes engine.steps.line_costs
+    engine.asgi.app_loop engine.asgi.app_thread engine.asgi.handed_over
+    engine.frameworks.answerer engine.observe engine.probing.probes engine.steps.line_costs
     judge.confirmation plugin.app_of_test
 """
 """What the fixture needs, and no watched test."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import sys
 import threading
 import time
 
@@ -168,40 +167,6 @@ def test_the_loop_goes_by_a_clock_that_no_test_freezes(started, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     before = now() / 1e9
     assert before <= runner.call(clock, timeout_s=5) <= now() / 1e9
-
-
-@pytest.mark.parametrize(("answers", "checks"), [([True], 1), ([False, False, True], 3), ([False] * 99, 20)])
-def test_a_call_waits_for_its_caller_to_sleep_but_not_for_ever(monkeypatch, answers, checks):
-    def sleeps(_native):
-        asked.append(answers[len(asked)])
-        return asked[-1]
-
-    async def answer(word):
-        return word, len(asked)
-
-    asked = []
-    monkeypatch.setattr(app_thread, "_sleeps", sleeps)
-    assert asyncio.run(app_thread._once_caller_sleeps(0, answer, "it")) == ("it", checks)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it")
-def test_a_thread_that_waits_sleeps_and_one_that_runs_does_not():
-    over = threading.Event()
-    waiting = threading.Thread(target=over.wait)
-    waiting.start()
-    try:
-        deadline = time.monotonic() + 30
-        while not app_thread._sleeps(waiting.native_id) and time.monotonic() < deadline:
-            time.sleep(0.001)
-        assert app_thread._sleeps(waiting.native_id)
-        assert not app_thread._sleeps(threading.get_native_id())
-    finally:
-        over.set()
-        waiting.join()
-
-
-def test_where_the_kernel_does_not_say_nobody_is_waited_for():
-    assert app_thread._sleeps(0)
 
 
 def slow(stage, wait):
