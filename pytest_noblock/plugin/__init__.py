@@ -62,7 +62,7 @@ def _sweep(config: pytest.Config, session: Session) -> "SweepPlugin":
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    return config.stash[_SESSION].header() if options.asked_for(config) else []
+    return config.stash[_SESSION].head.lines() if options.asked_for(config) else []
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -152,9 +152,9 @@ def noblock_app(request: pytest.FixtureRequest) -> object:
 @pytest.fixture(scope=options.scope_of)
 def _noblock_apps(pytestconfig: pytest.Config) -> Iterator["RunningApps"]:
     session = pytestconfig.stash[_SESSION]
-    apps = faults.or_fail(session.running_apps)
+    apps = faults.or_fail(session.fixtures.running_apps)
     yield apps
-    faults.or_fail(lambda: session.stop(apps))
+    faults.or_fail(lambda: session.fixtures.stop(apps))
 
 
 @pytest.fixture
@@ -162,15 +162,15 @@ def noblock(request: pytest.FixtureRequest, noblock_app: object, _noblock_apps: 
     """Requests to the app that fail the test when they block its event loop."""
     __tracebackhide__ = True
     session = request.config.stash[_SESSION]
-    return faults.or_fail(lambda: session.client(request.node, noblock_app, _noblock_apps))
+    return faults.or_fail(lambda: session.fixtures.client(request.node, noblock_app, _noblock_apps))
 
 
 @pytest.fixture(scope=options.scope_of)
 def _noblock_servers(pytestconfig: pytest.Config) -> Iterator["RunningServers"]:
     session = pytestconfig.stash[_SESSION]
-    servers = faults.or_fail(session.running_servers)
+    servers = faults.or_fail(session.fixtures.running_servers)
     yield servers
-    faults.or_fail(lambda: session.stop_servers(servers))
+    faults.or_fail(lambda: session.fixtures.stop_servers(servers))
 
 
 @pytest.fixture
@@ -180,4 +180,4 @@ def noblock_server(
     """The app under uvicorn on 127.0.0.1; the test is watched as under `@pytest.mark.noblock`."""
     __tracebackhide__ = True
     session = request.config.stash[_SESSION]
-    return faults.or_fail(lambda: session.server(noblock_app, _noblock_servers))
+    return faults.or_fail(lambda: session.fixtures.server(noblock_app, _noblock_servers))

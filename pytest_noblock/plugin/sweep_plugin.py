@@ -38,7 +38,7 @@ class SweepPlugin:
         self.swept = SweptApp(config, session)
         self._config = config
         self._session = session
-        self._checks = SweepChecks(config, self.swept, lambda: session.meter[0])
+        self._checks = SweepChecks(config, self.swept, lambda: session.head.meter[0])
         self._in_worker = hasattr(config, "workerinput")  # xdist's
         self._ran = self._has_said = False
         self._counted = ""
@@ -189,7 +189,7 @@ class SweepPlugin:
         with captured(self._config, lambda *_text: None):
             sentences = self.swept.stop()
         for sentence in sentences:
-            self._session.tell(sentence)
+            self._session.fixtures.tell(sentence)
             not_green(session)
 
     def pytest_unconfigure(self) -> None:

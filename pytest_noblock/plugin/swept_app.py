@@ -55,7 +55,7 @@ class SweptApp:
 
     @cached_property
     def apps(self) -> "RunningApps":
-        return self._session.running_apps()
+        return self._session.fixtures.running_apps()
 
     @cached_property
     def routes(self) -> "Routes":

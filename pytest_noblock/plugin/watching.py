@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from pytest_noblock.model.check import Check
     from pytest_noblock.plugin.entered import EnteredApps
+    from pytest_noblock.plugin.item_run import ItemRun
     from pytest_noblock.plugin.outcome import Ending
-    from pytest_noblock.plugin.session import ItemRun
     from pytest_noblock.plugin.settings import Settings
 
 

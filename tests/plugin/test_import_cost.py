@@ -28,7 +28,7 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.queued_others engine.steps.step_calls engine.steps.thread_marks engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.run_summary
+    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.head plugin.item_run plugin.run_summary
     plugin.watching
     report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
     sweep.route sweep.routes sweep.seen sweep.walk
@@ -48,7 +48,7 @@ FIXTURE = """
     checks.checker checks.confirming checks.judged checks.sendable checks.sending checks.unanswered client
     engine.asgi.app_loop engine.asgi.app_thread engine.asgi.handed_over
     engine.frameworks.answerer engine.observe engine.probing.probes engine.steps.line_costs
-    judge.confirmation plugin.app_of_test
+    judge.confirmation plugin.app_of_test plugin.fixture_values
 """
 """What the fixture needs, and no watched test."""
 BACKGROUND = "judge.background"

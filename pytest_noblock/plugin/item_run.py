@@ -1,0 +1,31 @@
+"""One run of one test."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_noblock.plugin import markers
+
+if TYPE_CHECKING:
+    from pytest_noblock.plugin.outcome import ItemOutcome
+    from pytest_noblock.plugin.watching import ItemRecorder
+
+
+class ItemRun:
+    """One run of one test: the fixture's requests and the watched ones meet in its outcome."""
+
+    recorder: "ItemRecorder | None" = None
+    """None where the test is not watched."""
+    ended = False
+    """Whether the test's call has ended, and its requests have been judged."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self.item = item
+        self.ours = markers.marked(item)
+
+    @cached_property
+    def outcome(self) -> "ItemOutcome":
+        from pytest_noblock.plugin.outcome import ItemOutcome
+
+        return ItemOutcome(self.item, self.ours)
