@@ -184,7 +184,8 @@ class _Sensors:
         if isinstance(loop, asyncio.BaseEventLoop) or self._run.exact:
             yield None
             return
-        from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
+        from pytest_noblock.engine.threads.under_way import UnderWay
+        from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 
         gaps = WatchedGaps(
             self._run.sample_after,

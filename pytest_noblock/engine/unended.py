@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from pytest_noblock.engine.now import now, sleep
-from pytest_noblock.engine.threads.watched_gaps import UnderWay
+from pytest_noblock.engine.threads.under_way import UnderWay
 from pytest_noblock.model.observation import WEBSOCKET
 
 _EVERY_S = 0.002

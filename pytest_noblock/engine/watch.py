@@ -20,7 +20,8 @@ from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import fallen_due, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.threads.held_turns import HeldTurns
-from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
+from pytest_noblock.engine.threads.under_way import UnderWay
+from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.limits import NOTE_NS

@@ -7,7 +7,7 @@ import pytest
 from pytest_noblock.engine import unended
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.threads.watched_gaps import UnderWay
+from pytest_noblock.engine.threads.under_way import UnderWay
 from pytest_noblock.model.observation import WEBSOCKET
 
 OTHER = -1

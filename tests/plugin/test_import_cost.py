@@ -26,10 +26,11 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.fallen_due
     engine.steps.first_uses engine.steps.meter engine.steps.other_loops engine.steps.python_threads
     engine.steps.queued_others engine.steps.step_calls engine.steps.thread_marks engine.steps.thread_starts
-    engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.watched_gaps
+    engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.raw_gaps
+    engine.threads.under_way engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.head plugin.item_run plugin.run_summary
-    plugin.watching
+    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.head plugin.item_run
+    plugin.run_summary plugin.watching
     report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
     sweep.route sweep.routes sweep.seen sweep.walk
 """

@@ -19,7 +19,7 @@ from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
 
 if TYPE_CHECKING:
-    from pytest_noblock.engine.threads.watched_gaps import UnderWay
+    from pytest_noblock.engine.threads.under_way import UnderWay
     from pytest_noblock.model.concurrency import HeldTurn
 
 _MOST = 50

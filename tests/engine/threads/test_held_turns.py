@@ -10,7 +10,7 @@ import pytest
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import sleep
 from pytest_noblock.engine.threads.held_turns import HeldTurns, LoopThread
-from pytest_noblock.engine.threads.watched_gaps import UnderWay
+from pytest_noblock.engine.threads.under_way import UnderWay
 
 MS = 1_000_000
 

@@ -13,7 +13,8 @@ from pytest_noblock.engine.exchange import CURRENT, LiveExchange
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.python_threads import PythonThreads, mark_as_the_apps, read_clocks
-from pytest_noblock.engine.threads.watched_gaps import UnderWay, WatchedGaps
+from pytest_noblock.engine.threads.under_way import UnderWay
+from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 
 MS = 1_000_000
 
