@@ -117,8 +117,8 @@ class Counters:
             first_use=min(out.once_cpu, max(0, cpu)),
             first_uses=out.once,
             threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
-            others_queued=beside.surely,
-            others_may_have_queued=beside.at_most,
+            others_queued=beside.surely + out.children.queued,
+            others_may_have_queued=beside.at_most + out.children.queued,
         )
 
     def _queued_others(self, span: Span, end: Reading) -> Queued:

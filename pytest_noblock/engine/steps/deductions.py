@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from pytest_noblock.engine.clocks import Clock, queued
 from pytest_noblock.engine.now import now, thread_cpu
+from pytest_noblock.engine.steps.children import Children
 from pytest_noblock.engine.steps.watchdog import Watchdog
 
 
@@ -21,14 +22,15 @@ class Deductions:
     """
 
     __slots__ = (
-        "_clock", "_collection_began", "_ident", "_in_first_use", "collected", "cpu", "ever", "excluding", "imported",
-        "imported_again", "modules", "once", "once_cpu", "queued", "used", "wall", "watchdog",
+        "_clock", "_collection_began", "_ident", "_in_first_use", "children", "collected", "cpu", "ever", "excluding",
+        "imported", "imported_again", "modules", "once", "once_cpu", "queued", "used", "wall", "watchdog",
     )  # fmt: skip
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ident = threading.get_ident()
         self.watchdog: Watchdog | None = None
+        self.children = Children(clock, self)
         self.excluding = self._in_first_use = False
         """Whether an `excluded` block runs now."""
         self._collection_began = self.ever = 0
@@ -47,6 +49,7 @@ class Deductions:
         self.used = False
         self.wall = self.cpu = self.queued = self.collected = self.imported = self.imported_again = self.once_cpu = 0
         self.once = self.modules = ()
+        self.children.clear()
 
     def collection(self, phase: str) -> None:
         """The garbage collector starts or stops (`phase`, see `gc.callbacks`). The step is not charged."""
