@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import attached, faults, markers, options, reporter
+from pytest_noblock.plugin import attached, endings, faults, markers, options, reporter
 from pytest_noblock.plugin.routes_of_run import OF_WORKER
 from pytest_noblock.plugin.session import Session
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_noblock.checks.running_apps import RunningApps
     from pytest_noblock.checks.running_servers import RunningServers
     from pytest_noblock.client import Noblock
+    from pytest_noblock.plugin.outcome import Ending
     from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.server import NoblockServer
 
@@ -83,17 +84,23 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = None
     try:
         result = yield
-    except pytest.skip.Exception as skip:
-        skipped = skip  # what it did before may have blocked: that is told outside of the except block
     except BaseException as error:
-        session.end(item, "failed")
-        if isinstance(error, TypeError):
-            _explain(item, error)
-        raise
-    session.end(item, "passed" if skipped is None else "skipped")
+        if not endings.is_skip(error):
+            session.end(item, "failed")
+            if isinstance(error, TypeError):
+                _explain(item, error)
+            raise
+        skipped = error  # what it did before may have blocked: that is told outside of the except block
+    session.end(item, _ending(skipped or endings.kept_by_unittest(item)))
     if skipped is not None:
         raise skipped
     return result
+
+
+def _ending(raised: BaseException | None) -> "Ending":
+    if raised is None:
+        return "passed"
+    return "skipped" if endings.is_skip(raised) else "failed"
 
 
 def _explain(item: pytest.Item, error: TypeError) -> None:

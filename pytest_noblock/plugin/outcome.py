@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from pytest_noblock.model.observation import LIFESPAN, NO_REQUEST
-from pytest_noblock.plugin import markers, options, unseen
+from pytest_noblock.plugin import endings, markers, options, unseen
 from pytest_noblock.plugin.attached import attach, attach_unused, carrier_of, replace
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class ItemOutcome:
         failed = [check for check in recorded if check.outcome == "failed"]
         attach_unused(self._item, self._unused())
         if failed and ending != "failed":
+            endings.forget_skip(self._item)
             pytest.fail(self._text(failed), pytrace=False)
         elif failed:
             self._item.add_report_section("call", "noblock", self._text(failed))

@@ -284,6 +284,41 @@ def test_allowed(client):
     assert "SKIPPED [1] test_it.py:16: later, too" in lines_of(result)
 
 
+UNITTEST = """
+import unittest
+def test_function_of_unittest():
+    TestClient(app).get("/{path}")
+    raise unittest.SkipTest("later")
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.client = TestClient(app)
+    def test_skips(self):
+        self.client.get("/{path}")
+        self.skipTest("later")
+    @unittest.expectedFailure
+    def test_expected(self):
+        self.client.get("/{path}")
+        self.fail("as expected")
+    def test_fails(self):
+        self.client.get("/{path}")
+        self.fail("its own")
+"""
+
+
+@pytest.mark.every_python
+@pytest.mark.parametrize(
+    ("path", "outcomes"),
+    [("blocks", {"failed": 3, "xfailed": 1}), ("free", {"failed": 1, "skipped": 2, "xfailed": 1})],
+)
+def test_a_skip_of_unittest_is_one_like_any_other(suite, path, outcomes):
+    result = suite(UNITTEST.format(path=path), "--noblock")
+    result.assert_outcomes(**outcomes)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    told = lines_of(result)
+    assert "AssertionError: its own" in told
+    assert ("- Captured noblock call -" in told) == (path == "blocks")  # a section of the test that failed by itself
+
+
 def test_a_teardown_that_requests_and_stops_an_app_is_judged_for_both(pytester):
     pytester.makepyfile(
         api="""

@@ -9,7 +9,8 @@ pytestmark = pytest.mark.every_python
 
 INERT = """
     hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
-    plugin.attached plugin.collected plugin.reporter plugin.routes_of_run plugin.session plugin.settings plugin.unseen
+    plugin.attached plugin.collected plugin.endings plugin.reporter plugin.routes_of_run plugin.session plugin.settings
+    plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.client_side engine.asgi.entry_points engine.asgi.look engine.asgi.messages
