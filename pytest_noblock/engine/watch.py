@@ -5,11 +5,9 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
-from pytest_noblock.engine import instrument
+from pytest_noblock.engine import earlier_tests, instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
@@ -25,7 +23,7 @@ from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.limits import NOTE_NS
-from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter, Observation
+from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
@@ -36,15 +34,6 @@ if TYPE_CHECKING:
 
 _of_fixtures: "list[RequestWatch]" = []
 """The watch of the test whose fixtures end now: at most one. It is told of apps that these fixtures stop."""
-
-_lifespans: "WeakSet[LiveExchange]" = WeakSet()
-"""Of apps that may still run: a fixture of a module starts its app for one test, and others use it as well."""
-
-
-_behind: dict[int, str] = {}
-"""By number: the requests of the tests so far that were not over when their test ended, or had left work behind."""
-_MOST_BEHIND = 100
-"""The latest."""
 
 
 class Kit:
@@ -151,27 +140,9 @@ class RequestWatch:
             self._metered.finish()
         if self._metered.ended:
             self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
-            self.records += self._of_apps_before()
-        self._leave_behind()
+            self.records += earlier_tests.apps_that_held(self.segments, self.records)
+        earlier_tests.leave_behind(self.records, self._test)
         _of_fixtures[:] = [self]
-
-    def _leave_behind(self) -> None:
-        """What is not over may hold the loop of a later test."""
-        for each in self.records:
-            if each.left or (each.returned is None and each.method not in GO_ON):
-                _behind[each.number] = f"{each.request} of {self._test or 'an earlier test'}"
-        while len(_behind) > _MOST_BEHIND:
-            del _behind[next(iter(_behind))]
-
-    def _of_apps_before(self) -> list[LiveExchange]:
-        """The apps that an earlier test started, where a step of theirs, as of a worker, held a loop of this test."""
-        known = {each.number for each in self.records}
-        strangers = {
-            each.exchange
-            for each in self.segments
-            if each.exchange not in known and (each.has_call or each.held >= NOTE_NS)
-        }
-        return [each for each in tuple(_lifespans) if each.number in strangers] if strangers else []
 
     def _wait_for_others(self) -> None:
         in_step = self._metered.in_step
@@ -246,7 +217,7 @@ class RequestWatch:
             slowdown=max(self._slowdown, slowdown()),
             held=self._held.turns(self._kit.user),
             collections=self._collections(),
-            earlier=MappingProxyType(_behind),
+            earlier=earlier_tests.BEHIND,
         )
 
     def current(self) -> "Watcher | None":
@@ -266,7 +237,7 @@ class RequestWatch:
             self._open_loops.add(loop)
         meter = self._meter(loop)
         if record.method == LIFESPAN:
-            _lifespans.add(record)
+            earlier_tests.app_starts(record)
         else:
             self._enters(UnderWay(record, meter.ident, loop))
         return meter
