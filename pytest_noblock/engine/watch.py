@@ -148,6 +148,7 @@ class RequestWatch:
         finally:  # no later test may find a meter of this one, and no loop may tell it that it closes
             self._open_loops.stop()
             self._metered.finish()
+            watchdog.rest()
         if self._metered.ended:
             self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
             self.records += self._of_apps_before()
