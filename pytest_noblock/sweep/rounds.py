@@ -71,8 +71,8 @@ class Rounds:
         return any(each.cpu >= self._limits.max_block for each in segments)
 
     def _seen(self, many: Many, observation: Observation) -> Seen:
-        over_waits = many.metering.steps.over_waits if many.metering is not None else {}
-        seen = suspects.of_run(observation, self._limits, many.steps, over_waits)
+        waits = many.metering.steps.waits if many.metering is not None else {}
+        seen = suspects.of_run(observation, self._limits, many.steps, waits)
         return seen._replace(beside=seen.beside | {each.number for each in many.hogs})
 
     def _doubt(self, found: Found, observation: Observation) -> None:
