@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
+from pytest_noblock.judge.attribution import slept_on_request
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
 from pytest_noblock.judge.stalls import breaking, slept, stalls
 from pytest_noblock.model.concurrency import Gap
@@ -74,11 +75,16 @@ def waited(segments: Sequence[Segment]) -> bool:
     return any(each.round_trips or each.doubtful_trips or slept(each) >= NOTE_NS for each in segments)
 
 
+def known_to_use_network(segments: Sequence[Segment]) -> bool:
+    """Whether a known call talked to the network: where it comes again, that is all there is to know."""
+    return any(call.network for each in segments for call in each.calls)
+
+
 def in_doubt(observation: Observation, limits: Limits) -> set[int]:
     """Those with a step that waited for the GIL for too long, while a thread of another request kept it.
 
     The step may have slept as well: then a run without that thread shows it. Its sleep may be 0 by then, as all of the
-    wait has been taken off; that it woke every `SWITCH_INTERVAL_NS` tells.
+    wait has been taken off; that it woke every `SWITCH_INTERVAL_NS` tells. What it asked to sleep is no doubt.
     """
     waiting = (
         each
@@ -86,7 +92,7 @@ def in_doubt(observation: Observation, limits: Limits) -> set[int]:
         if each.switches is not None
         and max(each.asleep, each.switches * SWITCH_INTERVAL_NS) >= limits.max_block <= each.others_cpu
     )
-    return {each.exchange for each in waiting if slept(each) < limits.max_block}
+    return {each.exchange for each in waiting if max(slept(each), slept_on_request(each)) < limits.max_block}
 
 
 def uncounted(observation: Observation) -> set[int]:

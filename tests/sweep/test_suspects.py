@@ -200,3 +200,5 @@ def test_a_long_wait_for_the_gil_may_hide_a_sleep():
     assert suspects.in_doubt(observed(waits, segment(2, asleep=10 * MS), segment(3)), LIMITS) == {1}
     assert suspects.in_doubt(observed(waits._replace(ended=waits.began + MS)), LIMITS) == {1}  # taken off already
     assert suspects.in_doubt(observed(segment(1, asleep=60 * MS)), LIMITS) == set()
+    asked = BlockingCall("time.sleep", False, waits.began, waits.ended, STACK, 60 * MS)
+    assert suspects.in_doubt(observed(waits._replace(calls=(asked,))), LIMITS) == set()  # it slept, whoever computed
