@@ -10,8 +10,32 @@ from pytest_noblock.judge.confirmation import Repeat
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import Confirmation
+from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.model.stall import Stall
+
+Findings = Callable[[Iterable[Stall]], list[Finding]]
+
+
+def by_two_runs(
+    observation: Observation, found: Iterable[Stall], warm_up: Iterable[Stall], limits: Limits, findings: Findings
+) -> list[Finding]:
+    """What held the loop, where two runs are proof of all of it, so that no third is needed; else nothing.
+
+    `found`: the stalls of the later run, `observation`; `warm_up`: what broke the limits in the one before. Only of the
+    full meter: the portable one asks for more runs.
+    """
+    found = confirmation.confirmed_by("line counters", found)
+    broken = breaking(found, limits)
+    if doubtful(observation, (each for each in found if each not in broken)):
+        return []
+    return _shown_twice(broken, confirmation.confirmed_by("line counters", warm_up), limits, findings)
+
+
+def _shown_twice(broken: list[Stall], warm_up: Iterable[Stall], limits: Limits, findings: Findings) -> list[Finding]:
+    if not all(stall.sure and stall.requests == 1 for stall in broken):
+        return []
+    return confirmation.shown_twice(findings(broken), findings(each for each in warm_up if each.sure), limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +46,7 @@ class Confirming:
     meter: Meter
     again: Callable[[Repeat], Observation]
     """Sends the request once more."""
-    findings: Callable[[Iterable[Stall]], list[Finding]]
+    findings: Findings
     counted: list[Observation] = field(default_factory=list)
     """Runs with counters that have been made already."""
     two_are_proof: bool = False
@@ -45,7 +69,9 @@ class Confirming:
         if not broken and not doubt:
             return []
         alone = [stall for stall in broken if stall.requests == 1]  # what many hold together, one does not show again
-        result = [] if doubt else self._shown_twice(broken, warm_up)
+        result = (
+            by_two_runs(observation, found, warm_up, self.plan.limits, self.findings) if self._two_may_be_proof else []
+        )
         if not result and (alone or doubt):
             result = self._by_counters(alone)
         sure = self.findings(stall for stall in broken if stall.sure)
@@ -55,14 +81,6 @@ class Confirming:
         if left and (self.plan.concurrency > 1 or self.plan.probes):
             result += self._came_again("as sent", left)
         return self._named(result)
-
-    def _shown_twice(self, broken: list[Stall], warm_up: list[Stall]) -> list[Finding]:
-        """Only of the full meter: the portable one asks for more runs."""
-        proof = all(stall.sure and stall.requests == 1 for stall in broken)
-        if not (self.two_are_proof and self.meter == "full" and proof):
-            return []
-        warm = self.findings(stall for stall in warm_up if stall.sure)
-        return confirmation.shown_twice(self.findings(broken), warm, self.plan.limits)
 
     def _by_counters(self, broken: list[Stall]) -> list[Finding]:
         """Runs with counters at every user line; on the portable meter without counters."""
@@ -92,7 +110,12 @@ class Confirming:
     def _off_loop(self, how: Confirmation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """Findings confirmed by runs with probes: what happens off the loop shows in no step of the request."""
         off_loop = confirmation.confirmed_by(how, found)
-        return self._shown_twice(off_loop, warm_up) or self._came_again(how, self.findings(off_loop))
+        twice = _shown_twice(off_loop, warm_up, self.plan.limits, self.findings) if self._two_may_be_proof else []
+        return twice or self._came_again(how, self.findings(off_loop))
+
+    @property
+    def _two_may_be_proof(self) -> bool:
+        return self.two_are_proof and self.meter == "full"
 
     def _came_again(self, how: Confirmation | Literal["as sent"], first: list[Finding]) -> list[Finding]:
         repeat = confirmation.repeat_for(how, self.meter)

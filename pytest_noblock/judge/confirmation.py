@@ -162,12 +162,27 @@ def shown_twice(first: Sequence[Finding], warm_up: Sequence[Finding], limits: Li
     """The findings of the first run, where the warm-up showed each at the same line, so that no third run is needed.
 
     Both runs must be proof by themselves. Empty where one of the findings is anything but a long computation that looks
-    have seen: of a sleep, counters may tell that it was a round trip.
+    have seen, or what one known call did: of any other sleep, counters may tell that it was a round trip.
     """
-    known = {_seen_at(each) for each in warm_up if _is_long_computation(each, limits)}
-    if not all(_is_long_computation(each, limits) and _seen_at(each) in known for each in first):
+    before = {_seen_at(each) for each in warm_up if _is_plain(each, limits)}
+    if not all(_is_plain(each, limits) and _seen_at(each) in before for each in first):
         return []
     return [replace(each, confirmed=True) for each in first]
+
+
+def _is_plain(finding: Finding, limits: Limits) -> bool:
+    """Whether counters at every line would tell no more of it."""
+    return _is_long_computation(finding, limits) or _is_of_known_call(finding)
+
+
+def _is_of_known_call(finding: Finding) -> bool:
+    """Whether one line did it, in a known call that was recorded or seen: `time.sleep`, `hashlib.scrypt`."""
+    if finding.kind == "sync-network":
+        return finding.evidence == "call"
+    entry = known(finding.call) if finding.call else None
+    if entry is None or entry.network or finding.evidence not in ("call", "sample") or finding.parts:
+        return False
+    return finding.kind == ("cpu" if entry.cpu else "sync-io")
 
 
 def _is_long_computation(finding: Finding, limits: Limits) -> bool:

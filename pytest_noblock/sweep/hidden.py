@@ -1,6 +1,6 @@
 """Who held the loop while many requests were under way, where that run cannot tell: runs with fewer of them do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pytest_noblock.model.check import Check
@@ -16,6 +16,7 @@ class Hidden:
     """Sends those again that others may have hidden: without these, then in halves, until one is left.
 
     What a run shows of one request alone makes it a suspect. What no smaller run shows again stays in doubt.
+    Where the runs are used up, what is no more than a suspicion is checked alone: of an amount the report tells.
     """
 
     def __init__(self, send: Callable[[Sequence[RouteResult]], None]) -> None:
@@ -32,6 +33,7 @@ class Hidden:
     def _look_at(self, some: Sequence[RouteResult], *, others: bool) -> None:
         """`others`: whether those that were under way with them before may have done it all."""
         if self._runs >= _MOST_RUNS:
+            _check_alone(each for each in some if each.hidden == 0)
             return
         self._runs += 1
         before = [each.hidden for each in some]
@@ -40,7 +42,7 @@ class Hidden:
         if left and len(left) < len(some):
             self._look_at(left, others=True)
         elif len(left) == 1:
-            left[0].suspect = left[0].alone = True
+            _check_alone(left)
         elif left:
             self._look_at_halves(left)
         elif not others and not any(each.suspect for each in some):
@@ -53,6 +55,11 @@ class Hidden:
             self._look_at(half, others=True)
         if not any(each.suspect or each.may_be_hidden for each in some):
             _doubt(some, before)
+
+
+def _check_alone(some: Iterable[RouteResult]) -> None:
+    for each in some:
+        each.suspect = each.alone = True
 
 
 def _doubt(some: Sequence[RouteResult], amounts: Sequence[int | None]) -> None:

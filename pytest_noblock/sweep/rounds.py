@@ -1,14 +1,19 @@
 """What each round of a sweep says of its routes: it is put into their results."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 from pytest_noblock.checks import unanswered
+from pytest_noblock.checks.confirming import by_two_runs
 from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.many.flights import Flight, Many
+from pytest_noblock.judge import grouping
+from pytest_noblock.judge.stalls import breaking, stalls
+from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.stall import Stall
 from pytest_noblock.sweep import flights, suspects
 from pytest_noblock.sweep.answers import Answer, answer_of, unfinished
 from pytest_noblock.sweep.flights import Pairs
@@ -45,7 +50,7 @@ class Rounds:
         """The two in one run. What a first request may have done to a second one, a later round has to show again."""
         seen = self._seen(many, observation)
         first = [(result, flight) for result, flight in pairs if not flight.second]
-        self._cold(first, seen, observation)
+        self._cold(first, seen, observation, followed={result for result, flight in pairs if flight.second})
         doubtful = suspects.beside_first(seen, observation, _owners(first))
         second = []
         for result, flight in pairs:
@@ -64,15 +69,15 @@ class Rounds:
         """
         if flight.unfinished or flight.response is None or reason_of(flight.response.status_code) is not None:
             return False
-        return self.holds(segments) or not suspects.waited(segments)
+        return self.holds(segments) or suspects.known_to_use_network(segments) or not suspects.waited(segments)
 
     def holds(self, segments: Sequence[Segment]) -> bool:
-        """Whether a request computes so long that it should go while others wait anyway."""
-        return any(each.cpu >= self._limits.max_block for each in segments)
+        """Whether a request holds the loop so long that it should do so while others wait anyway."""
+        return any(each.held >= self._limits.max_block for each in segments)
 
     def _seen(self, many: Many, observation: Observation) -> Seen:
-        over_waits = many.metering.steps.over_waits if many.metering is not None else {}
-        seen = suspects.of_run(observation, self._limits, many.steps, over_waits)
+        waits = many.metering.steps.waits if many.metering is not None else {}
+        seen = suspects.of_run(observation, self._limits, many.steps, waits)
         return seen._replace(beside=seen.beside | {each.number for each in many.hogs})
 
     def _doubt(self, found: Found, observation: Observation) -> None:
@@ -83,14 +88,15 @@ class Rounds:
                 result.in_doubt = not result.suspect
                 result.suspect = result.alone = True
 
-    def _cold(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
+    def _cold(self, pairs: Pairs, seen: Seen, observation: Observation, followed: Container[RouteResult] = ()) -> None:
+        """`followed`: those whose second request was sent in the same run."""
         found = self._answered(pairs, observation)
         for result, mine in found:
             result.first = suspects.warmed(mine)
         _mark(found, seen)
         self._doubt(found, observation)
         for result, mine in found:
-            if not result.ran and self._needs_second(result, mine):
+            if not result.ran and (result in followed or self._needs_second(result, mine)):
                 result.first, result.cold = None, mine
                 result.was_suspect = result.suspect
                 result.hidden = 0 if result.suspect and not (result.in_steps or result.alone) else None
@@ -136,7 +142,17 @@ class Rounds:
             return not result.to_learn and not result.mistake
         if not result.in_steps or result.to_learn or result.alone or result.mistake or result.first is None:
             return False
-        return not suspects.computed(result.first, self._limits)
+        return not (suspects.computed(result.first, self._limits) or self._shown_twice(result.first, result.cold))
+
+    def _shown_twice(self, first: Observation, cold: Observation | None) -> bool:
+        """Whether two runs are proof of all that held the loop."""
+        if cold is None or first.meter != "full":
+            return False
+        found, before = stalls(first, self._limits), breaking(stalls(cold, self._limits), self._limits)
+        return bool(by_two_runs(first, found, before, self._limits, self._findings))
+
+    def _findings(self, found: Iterable[Stall]) -> list[Finding]:
+        return grouping.findings(found, self._relative, advised=False)
 
     def interrupted(self, results: Iterable[RouteResult]) -> None:
         """Of what only the first round has measured, that round tells."""

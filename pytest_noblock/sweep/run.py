@@ -4,6 +4,7 @@ A sweep takes as long as its slowest route, not the sum of all. Only what may ha
 alone, with counters at every user line.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -110,7 +111,7 @@ class Sweep:
         crowd = len(pairs) + len(waiting) > AT_ONCE
         also = [(each, flight_of(each, second=True)) for each in waiting] if crowd else []
         if crowd:
-            sent = self._fly([*pairs, *also], self._rounds.both, user, again=self._rounds)
+            sent = self._fly([*_spread(pairs), *also], self._rounds.both, user, again=self._rounds)
         else:
             sent = self._fly(pairs, self._rounds.cold, user)
         for result, flight in pairs:
@@ -200,6 +201,15 @@ def _waiting(results: Sequence[RouteResult]) -> list[RouteResult]:
 
 def _again(results: Sequence[RouteResult]) -> Pairs:
     return [(each, flight_of(each)) for each in results]
+
+
+def _spread(pairs: Pairs) -> Pairs:
+    """In an order in which neighbours are not under way together: they often do the same, as to hold the loop.
+
+    Who holds it while others wait for something else makes the run no longer; several in a row do.
+    """
+    stride = math.ceil(len(pairs) / AT_ONCE)
+    return [each for first in range(stride) for each in pairs[first::stride]]
 
 
 def _in_rounds(results: Sequence[RouteResult]) -> Iterator[list[RouteResult]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
+from pytest_noblock.judge.attribution import slept_on_request
 from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
 from pytest_noblock.judge.sleeps import slept
 from pytest_noblock.judge.stalls import breaking, stalls
@@ -19,6 +20,7 @@ from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
+from pytest_noblock.sweep import shortened_waits
 
 T = TypeVar("T")
 
@@ -39,20 +41,22 @@ class Seen(NamedTuple):
     hidden: dict[int, int]
     """A run with fewer requests tells what they hold. A thread of theirs may have kept the GIL while others held the
     loop, or nobody knows whose thread it was: what it computed in a wait for the GIL (ns), 0 where the loop did not ask
-    for the GIL. Or what they wait for was over already, while others held the loop: 0."""
+    for the GIL. Or they waited for another thread or process, which went on while others held the loop: 0."""
 
 
 def of_run(
-    observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]], over_waits: Mapping[int, int]
+    observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]], waits: Mapping[int, int]
 ) -> Seen:
-    """`steps`: turn and exchange of all steps, as in `Many`. `over_waits`: as in `StepMeter`."""
+    """`steps`: turn and exchange of all steps, as in `Many`. `waits`: as in `StepMeter`."""
     found = stalls(_without_gaps(observation), limits)
     broken = breaking(stalls(observation, limits) if observation.gaps else found, limits)
     keepers = _keepers(broken, observation)
     by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
-    hidden = dict.fromkeys(_waits_hidden(observation, limits, over_waits), 0) | _threads_hidden(observation, limits)
+    own = _of_steps(found, observation, limits)
+    shortened = set(shortened_waits.of_run(observation, limits, waits)) - own.broken
+    hidden = dict.fromkeys(shortened, 0) | _threads_hidden(observation, limits)
     hidden = {each: ns for each, ns in hidden.items() if each not in keepers | by_app}
-    return Seen(_of_steps(found, observation, limits), keepers, by_app, hidden)
+    return Seen(own.broken | (own.may_have_broken - shortened), keepers, by_app, hidden)
 
 
 def beside_first(seen: Seen, observation: Observation, first: Container[int]) -> set[int]:
@@ -72,11 +76,16 @@ def waited(segments: Sequence[Segment]) -> bool:
     return any(each.round_trips or each.doubtful_trips or slept(each) >= NOTE_NS for each in segments)
 
 
+def known_to_use_network(segments: Sequence[Segment]) -> bool:
+    """Whether a known call talked to the network: where it comes again, that is all there is to know."""
+    return any(call.network for each in segments for call in each.calls)
+
+
 def in_doubt(observation: Observation, limits: Limits) -> set[int]:
     """Those with a step that waited for the GIL for too long, while a thread of another request kept it.
 
     The step may have slept as well: then a run without that thread shows it. Its sleep may be 0 by then, as all of the
-    wait has been taken off; that it woke every `SWITCH_INTERVAL_NS` tells.
+    wait has been taken off; that it woke every `SWITCH_INTERVAL_NS` tells. What it asked to sleep is no doubt.
     """
     waiting = (
         each
@@ -84,7 +93,7 @@ def in_doubt(observation: Observation, limits: Limits) -> set[int]:
         if each.switches is not None
         and max(each.asleep, each.switches * SWITCH_INTERVAL_NS) >= limits.max_block <= each.others_cpu
     )
-    return {each.exchange for each in waiting if slept(each) < limits.max_block}
+    return {each.exchange for each in waiting if max(slept(each), slept_on_request(each)) < limits.max_block}
 
 
 def uncounted(observation: Observation) -> set[int]:
@@ -95,15 +104,24 @@ def uncounted(observation: Observation) -> set[int]:
 
 def of_steps(observation: Observation, limits: Limits) -> set[int]:
     """The numbers of the exchanges whose own steps may break the limits."""
-    return _of_steps(stalls(_without_gaps(observation), limits), observation, limits)
+    own = _of_steps(stalls(_without_gaps(observation), limits), observation, limits)
+    return own.broken | own.may_have_broken
 
 
-def _of_steps(found: Sequence[Stall], observation: Observation, limits: Limits) -> set[int]:
+class _OwnSteps(NamedTuple):
+    """The numbers of the exchanges whose own steps ..."""
+
+    broken: set[int]
+    """... break the limits."""
+    may_have_broken: set[int]
+    """... slept for less, or used a connection, or another thread did."""
+
+
+def _of_steps(found: Sequence[Stall], observation: Observation, limits: Limits) -> _OwnSteps:
     own = [each for each in found if not each.of_app]
-    broken = {each.exchange.number for each in breaking(own, limits)}
     slept = {each.exchange.number for each in own if each.kind == "sync-io"}
     doubtful = {each.exchange for each in observation.segments if each.doubtful_trips}
-    return broken | slept | doubtful
+    return _OwnSteps({each.exchange.number for each in breaking(own, limits)}, slept | doubtful)
 
 
 def computed(observation: Observation, limits: Limits) -> bool:
@@ -118,20 +136,6 @@ def _keepers(broken: Sequence[Stall], observation: Observation) -> set[int]:
 
 def _without_gaps(observation: Observation) -> Observation:
     return observation._replace(gaps=())
-
-
-def _waits_hidden(observation: Observation, limits: Limits, over_waits: Mapping[int, int]) -> Iterator[int]:
-    """Whose wait was over by then, after others had held the loop: a job of 0.2 s, while another request slept."""
-    if not over_waits:
-        return
-    least = limits.max_block
-    steps = ((each.exchange, each.began, each.ended) for each in observation.segments if each.held >= least)
-    gaps = ((each.exchange, each.began, each.ended) for each in observation.gaps if each.late >= least)
-    held = [*steps, *gaps]
-    for each in observation.exchanges:
-        at = over_waits.get(each.number, 0)
-        if any(whose != each.number and each.sent < ended and began < at for whose, began, ended in held):
-            yield each.number
 
 
 def _threads_hidden(observation: Observation, limits: Limits) -> dict[int, int]:

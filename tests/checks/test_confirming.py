@@ -16,6 +16,8 @@ LIMITS = Limits(50 * MS)
 PLAN = Plan(LIMITS)
 SLEEP = Frame("/app/main.py", 7, "report", "time.sleep", user=True)
 OTHER = Frame("/app/main.py", 9, "report", "time.sleep", user=True)
+UNKNOWN = Frame("/app/main.py", 7, "report", "driver.execute", user=True)
+HASHES = Frame("/app/main.py", 7, "report", "hashlib.scrypt", user=True)
 
 
 def observed(ms, frame=SLEEP, *, counters=False):
@@ -104,6 +106,24 @@ def test_a_computation_that_a_sweep_has_seen_twice_is_not_sent_again(confirm):
     assert made == []
 
 
+@pytest.mark.parametrize(
+    ("first", "before", "ms"),
+    [(observed(80), observed(90), 80), (computed(60, HASHES), computed(100, HASHES), 60)],
+    ids=["sleeps", "computes near the limit"],
+)
+def test_what_a_known_call_did_twice_in_a_sweep_is_not_sent_again(first, before, ms, confirm):
+    found, made = confirm(first, before=before)
+    assert lines_of(found) == [(7, ms, True)]
+    assert made == []
+
+
+def test_a_short_sleep_beside_it_may_be_a_round_trip(confirm):
+    both = observed(80)
+    short = observed(8, UNKNOWN).segments[0]._replace(began=200 * MS, ended=208 * MS)
+    _found, made = confirm(both._replace(segments=(*both.segments, short)), observed(80, counters=True), before=both)
+    assert [each.counters for each in made] == [True]
+
+
 def test_one_that_the_fixture_has_seen_twice_is_sent_again_for_its_line(confirm):
     found, made = confirm(computed(100), computed(100, counters=True))
     assert lines_of(found) == [(7, 100, True)]
@@ -117,9 +137,9 @@ def test_one_that_the_fixture_has_seen_twice_is_sent_again_for_its_line(confirm)
         (computed(100), computed(60)),
         (computed(60), computed(100)),
         (computed(100, slept=80), computed(100)),
-        (observed(80), observed(80)),
+        (observed(80, UNKNOWN), observed(80, UNKNOWN)),
     ],
-    ids="other-line near-before near-now sleeps-too sleeps".split(),
+    ids="other-line near-before near-now sleeps-too unknown-call".split(),
 )
 def test_whatever_leaves_a_doubt_is_sent_again(first, before, confirm):
     """Counters may tell more: which line, whether a round trip. If they do not, the two runs are still proof."""

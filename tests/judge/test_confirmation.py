@@ -75,9 +75,28 @@ def test_a_long_computation_that_looks_saw_twice_needs_no_third_run(one):
     assert confirmation.shown_twice([], [one], limits) == []
 
 
-def test_a_sleep_that_was_seen_twice_may_still_be_a_round_trip():
-    slept = finding(line=7, ms=100, evidence="sample")
-    assert confirmation.shown_twice([slept], [slept], Limits(50 * MS)) == []
+PART = Part(Frame("app.py", 8, "report", user=True), 30 * MS)
+
+
+@pytest.mark.parametrize(
+    ("one", "plain"),
+    [
+        (finding(call="time.sleep", evidence="call"), True),
+        (finding(call="os.read", evidence="sample"), True),
+        (finding("cpu", call="hashlib.scrypt", ms=60, evidence="sample"), True),
+        (finding("sync-network", ms=0, evidence="call"), True),
+        (finding(call="os.read", evidence="sample", parts=(PART,)), False),  # what of the other line?
+        (finding(call="time.sleep", evidence="none"), False),
+        (finding(call="hashlib.scrypt", evidence="sample"), False),  # it is not what slept
+        (finding("cpu", call="time.sleep", ms=60, evidence="sample"), False),
+        (finding(call="psycopg2.connect", evidence="sample"), False),
+        (finding(call="driver.execute", evidence="sample"), False),  # it may be a round trip
+        (finding(evidence="sample"), False),
+        (finding("sync-network", evidence="sample"), False),
+    ],
+)
+def test_what_one_known_call_did_twice_needs_no_third_run(one, plain):
+    assert bool(confirmation.shown_twice([one], [one], Limits(50 * MS))) is plain
 
 
 def test_a_sleep_that_broke_the_limit_in_the_first_run_has_the_time_of_that_run():

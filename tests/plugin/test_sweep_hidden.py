@@ -34,7 +34,7 @@ X = 1
 """
 
 APP = """
-import asyncio, concurrent.futures as cf, importlib, re, sys, time
+import asyncio, concurrent.futures as cf, importlib, re, sys, threading, time
 from fastapi import FastAPI
 from sdk import SDK
 app, POOL = FastAPI(), cf.ThreadPoolExecutor(8)
@@ -72,6 +72,54 @@ async def awaits():
     await asyncio.wait([asyncio.wrap_future(job)])
     return job.result()
 
+OVER = threading.Event()  # whoever holds the loop sets it then: what others wait for is ready a moment later
+
+def ready_soon():
+    OVER.wait(0.4)
+    time.sleep(0.02)
+
+def begun(work):
+    OVER.clear()
+    return POOL.submit(work)
+
+def work(lock):
+    with lock:
+        ready_soon()
+
+@app.get("/waits-shorter")
+async def waits_shorter():
+    job = begun(ready_soon)
+    await asyncio.sleep(0.04)
+    return job.result()  # BAD shorter
+
+@app.get("/waits-for-a-lock")
+async def waits_for_a_lock():
+    lock = threading.Lock()
+    begun(lambda: work(lock))
+    await asyncio.sleep(0.04)
+    lock.acquire()  # BAD lock
+
+@app.get("/waits-for-an-event")
+async def waits_for_an_event():
+    ready = threading.Event()
+    POOL.submit(lambda: (time.sleep(0.12), ready.set()))
+    await asyncio.sleep(0.04)
+    ready.wait()  # BAD event
+
+@app.get("/waits-a-moment")
+async def waits_a_moment():
+    job = POOL.submit(time.sleep, 0.02)
+    await asyncio.sleep(0.01)
+    return job.result()
+
+@app.get("/computes")
+async def computes():
+    await asyncio.sleep(0.02)
+    end = time.thread_time() + 0.1
+    while time.thread_time() < end:
+        pass  # BAD computes
+    OVER.set()
+
 @app.get("/imports")
 async def imports():
     sys.modules.pop("slow", None)
@@ -93,10 +141,17 @@ GROUPS = {
     "threads of the pool": ["/keeps-0", "/keeps-1", "/keeps-2"],
     "a client's own thread": ["/sends", "/keeps-0", "/sleeps-0"],
     "a wait that is over": ["/waits", "/sleeps-0", "/sleeps-1"],
+    "a wait that is shorter": ["/waits-shorter", "/computes"],
+    "a wait for a lock": ["/waits-for-a-lock", "/computes"],
+    "a wait for an event": ["/waits-for-an-event", "/computes"],
     "an import": ["/imports", "/sleeps-0"],
 }
-GOOD = ["/keeps-for-a-moment", "/sends-little", "/awaits", "/imports-once"]
-LINES = {"/keeps": "BAD keep", "/sends": "BAD thread", "/waits": "BAD waits", "/imports": "BAD slow"}
+GOOD = ["/keeps-for-a-moment", "/sends-little", "/awaits", "/imports-once", "/waits-a-moment"]
+LINES = {
+    "/keeps": "BAD keep", "/sends": "BAD thread", "/waits": "BAD waits", "/imports": "BAD slow",
+    "/waits-shorter": "BAD shorter", "/waits-for-a-lock": "BAD lock", "/waits-for-an-event": "BAD event",
+    "/computes": "BAD computes",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -122,8 +177,9 @@ def test_what_others_hide_is_found(swept, group):
     rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("  GET /")}
     assert {path for path, row in rows.items() if "failed" in row} == set(group)
     for path in group:
-        mark = LINES.get(path.rpartition("-")[0] or path, "BAD sleeps")
-        assert place_of(mark) in rows[path]
+        mark = LINES.get(path) or LINES.get(path.rpartition("-")[0], "BAD sleeps")
+        where = rows[path].split()[-1]
+        assert where == place_of(mark) or (path == "/computes" and where.startswith("app.py:"))  # any line of its loop
     assert "unsettled" not in text
 
 

@@ -85,6 +85,19 @@ def test_where_the_runs_are_used_up_the_rest_stays_in_doubt():
     assert in_doubt(found)
 
 
+def test_where_the_runs_are_used_up_what_is_only_a_suspicion_is_checked_alone():
+    class Hides(Sends):
+        """A run of several shows that each waited for another thread, and no more."""
+
+        def __call__(self, some):
+            super().__call__(some)
+            for each in some:
+                each.hidden = 0
+
+    found = looked(Hides(), [str(number) for number in range(64)])
+    assert all(each.suspect and each.alone for each in found.values())
+
+
 def test_a_doubt_is_told_and_counts_for_what_a_worker_serves():
     check = Check("id", "GET /a", "/a", None, "passed", 9 * MS, 50 * MS, "full", status=200)
     (note,) = told(check, 90 * MS).notes

@@ -10,7 +10,7 @@ from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.segment import BlockingCall, Sample, Segment
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.rounds import Rounds
 from pytest_noblock.sweep.route import Route
@@ -65,13 +65,19 @@ def computes(cpu, asleep=0):
     )  # fmt: skip
 
 
+STACK = (Frame("app.py", 3, "asks", "time.sleep", user=True),)
+ASKED = BlockingCall("socket.recv", True, 0, 8 * MS, STACK)
+
+
 @pytest.mark.parametrize(
     ("status", "segments", "again"),
     [
         (200, [computes(MS)], True),
         (302, [], True),
         (404, [], False),
-        (200, [computes(MS, asleep=60 * MS)], False),  # it is sent again alone
+        (200, [computes(MS, asleep=60 * MS)], True),  # two runs may be proof
+        (200, [computes(MS, asleep=8 * MS)], False),  # counters tell more
+        (200, [computes(MS, asleep=8 * MS)._replace(calls=(ASKED,))], True),
         (200, [computes(60 * MS, asleep=60 * MS)], True),  # a first request computes what later ones need not
     ],
 )
@@ -93,6 +99,22 @@ def test_what_may_be_a_first_requests_doing_waits_for_another_second_round(round
     assert early.requests == 2
     rounds.both([(early, second)], Many([second]), as_observed([second]))
     assert (early.measured, early.suspect) == (True, False)
+
+
+@pytest.mark.parametrize(("call", "counted"), [("time.sleep", False), ("driver.execute", True)])
+def test_a_sleeper_whose_two_requests_of_one_run_are_proof_is_not_counted(rounds, call, counted):
+    (result, first), second = pair(), flight(second=True)
+    looks = tuple(Sample(at * MS, at * MS, at * MS, (STACK[0]._replace(call=call),), "futex") for at in (10, 30))
+    slept = [
+        computes(MS, asleep=80 * MS)._replace(exchange=each.exchanges[0].number, samples=looks)
+        for each in (first, second)
+    ]
+    flights = [first, second]
+    rounds.both(
+        [(result, first), (result, second)], Many(flights), as_observed(flights)._replace(segments=tuple(slept))
+    )
+    assert (result.measured, result.suspect, result.cold is not None) == (True, True, True)
+    assert rounds.may_be_counted(result) is counted
 
 
 def test_what_was_not_counted_is_sent_again_alone(rounds):

@@ -14,7 +14,14 @@ from pytest_noblock.model.limits import Limits
 from pytest_noblock.sweep import flights
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.route import Route
-from pytest_noblock.sweep.run import Sweep
+from pytest_noblock.sweep.run import Sweep, _spread
+
+
+def test_neighbours_of_a_crowd_are_not_under_way_together():
+    order = _spread(list(range(508)))
+    assert sorted(order) == list(range(508))
+    assert min(abs(order.index(each) - order.index(each + 1)) for each in range(507)) > 80
+    assert _spread(list(range(AT_ONCE))) == list(range(AT_ONCE))
 
 
 class App:

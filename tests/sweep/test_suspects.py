@@ -8,7 +8,7 @@ from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.segment import BlockingCall, Segment
 from pytest_noblock.sweep import suspects
 
 MS = 1_000_000
@@ -73,9 +73,9 @@ def test_a_thread_that_keeps_the_gil_is_its_requests_and_where_nobody_knows_all_
     assert suspects.of_run(observed(gaps=(gap(None),)), LIMITS, [], {}).hidden.keys() == {1, 2, 3, 4}
 
 
-def hidden(*segments: Segment, over: dict[int, int] | None = None, **of_gap: Any) -> dict[int, int]:
+def hidden(*segments: Segment, waits: dict[int, int] | None = None, **of_gap: Any) -> dict[int, int]:
     gaps = (gap(3, **of_gap),) if of_gap else ()
-    return suspects.of_run(observed(*segments, gaps=gaps), LIMITS, [], over or {}).hidden
+    return suspects.of_run(observed(*segments, gaps=gaps), LIMITS, [], waits or {}).hidden
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,39 @@ def test_where_the_loop_did_not_ask_for_the_gil_it_is_a_suspicion_and_no_amount(
     ],
 )
 def test_a_wait_that_was_over_while_others_held_the_loop_is_asked_again(holder, at, found):
-    assert hidden(holder, over={1: at * MS}) == found
+    assert hidden(holder, waits={1: at * MS}) == found
+
+
+SLEPT = BlockingCall("time.sleep", False, 100 * MS, 108 * MS, STACK, 8 * MS)
+
+
+@pytest.mark.parametrize(
+    ("held", "waited", "found"),
+    [
+        (60, segment(1, asleep=8 * MS, began=100 * MS), True),
+        (60, segment(1, asleep=MS // 2, began=100 * MS), False),
+        (60, segment(1, asleep=8 * MS, began=100 * MS)._replace(calls=(SLEPT,)), False),  # as long as it was asked to
+        (60, segment(1, asleep=8 * MS, began=5 * MS), False),  # it had waited before
+        (20, segment(1, asleep=8 * MS, began=100 * MS), False),
+    ],
+)
+def test_a_wait_that_others_made_shorter_is_asked_again(held, waited, found):
+    seen = suspects.of_run(observed(segment(2, asleep=held * MS), waited), LIMITS, [], {})
+    assert seen.hidden == ({1: 0} if found else {})
+    assert (1 in seen.in_steps) == (not found and waited.asleep > MS)  # it has its turn after a run without the others
+
+
+def test_a_wait_that_broke_the_limit_all_the_same_is_no_doubt():
+    waited = segment(1, asleep=70 * MS, began=100 * MS)
+    seen = suspects.of_run(observed(segment(2, asleep=60 * MS), waited), LIMITS, [], {1: 100 * MS})
+    assert (seen.in_steps, seen.hidden) == ({1, 2}, {})
+
+
+def test_what_several_hold_in_one_turn_makes_a_wait_shorter_as_well():
+    together = [segment(2, cpu=30 * MS, turn=7), segment(3, cpu=30 * MS, began=40 * MS, turn=7)]
+    assert hidden(*together, waits={1: 100 * MS}) == {1: 0}
+    assert hidden(*together, waits={2: 100 * MS}) == {}  # without its own part it is too little
+    assert hidden(*(each._replace(turn=0) for each in together), waits={1: 100 * MS}) == {}
 
 
 def test_a_step_of_the_apps_own_is_laid_to_those_that_ran_right_before_it():
@@ -168,3 +200,5 @@ def test_a_long_wait_for_the_gil_may_hide_a_sleep():
     assert suspects.in_doubt(observed(waits, segment(2, asleep=10 * MS), segment(3)), LIMITS) == {1}
     assert suspects.in_doubt(observed(waits._replace(ended=waits.began + MS)), LIMITS) == {1}  # taken off already
     assert suspects.in_doubt(observed(segment(1, asleep=60 * MS)), LIMITS) == set()
+    asked = BlockingCall("time.sleep", False, waits.began, waits.ended, STACK, 60 * MS)
+    assert suspects.in_doubt(observed(waits._replace(calls=(asked,))), LIMITS) == set()  # it slept, whoever computed

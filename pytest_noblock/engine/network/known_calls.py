@@ -42,15 +42,16 @@ from pytest_noblock.engine.patches import Patch
 __tracebackhide__ = True
 """pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
 
-Effect = Literal["network", "exchange", "local", "sleep", "over", "connect", "client", "mock"]
+Effect = Literal["network", "exchange", "local", "sleep", "wait", "over", "connect", "client", "mock"]
 """What a known call does.
 
 - `network`: it made a round trip.
 - `exchange`: it made a round trip if it slept, or if a socket shows one.
 - `local`: it received from a Unix socket, whose other end no service may be: the call of a client that did this had an
   answer, and of no mock.
-- `sleep`: it slept in the kernel.
-- `over`: it waits in the kernel, and what it waits for was over by then.
+- `sleep`: it slept in the kernel, for as long as it was asked to.
+- `wait`: it slept in the kernel until another thread or process was ready.
+- `over`: it may have found the other thread or process ready. How long it slept, only the kernel says.
 - `connect`: it opened a connection, or asked what may be a stand-in of a test; the sockets tell whether it made one.
 - `client`: it is a client's, and a socket or a mock answered it.
 - `mock`: a mock stood in for something.
@@ -157,7 +158,7 @@ def _waits(blocks: Callable[..., bool]) -> EffectOf:
     """The effect of a wait for another thread or process."""
 
     def effect_of(*args: Any, **kwargs: Any) -> Effect:
-        return "sleep" if blocks(*args, **kwargs) else "over"
+        return "wait" if blocks(*args, **kwargs) else "over"
 
     return effect_of
 
@@ -179,6 +180,7 @@ def _standard_library() -> tuple[_KnownCall, ...]:
         (concurrent.futures.Future, "result", _waits(may_block.is_pending)),
         (queue.Queue, "get", _waits(may_block.is_empty)),
         (threading.Thread, "join", _waits(may_block.lives)),
+        (threading.Event, "wait", _always("over")),
     )
     return tuple(
         _KnownCall(owner, name, effect)
@@ -229,10 +231,10 @@ def _c_drivers() -> list[_KnownCall]:
 def _drivers() -> list[_KnownCall]:
     queues, connection, pool = (sys.modules.get(name) for name in _MULTIPROCESSING)
     places = (
-        (getattr(queues, "Queue", None), "get", _always("sleep")),
-        (getattr(queues, "SimpleQueue", None), "get", _always("sleep")),
+        (getattr(queues, "Queue", None), "get", _always("wait")),
+        (getattr(queues, "SimpleQueue", None), "get", _always("wait")),
         # private; without it, only the kernel's sleep is seen
-        (getattr(connection, "_ConnectionBase", None), "recv", _always("sleep")),
+        (getattr(connection, "_ConnectionBase", None), "recv", _always("wait")),
         (getattr(pool, "AsyncResult", None), "wait", _waits(may_block.is_unready)),  # `Pool.map` waits in it
     )
     waits = [_KnownCall(owner, name, effect) for owner, name, effect in places if hasattr(owner, name)]

@@ -48,6 +48,9 @@ _RESUME_NS = 1_000_000
 """ns. The same where a request's step goes on at once after a cut, and nobody counts the turns of the loop. What the
 request did since the reading counts twice then: 1 ms at most, and only more than that is worth a note."""
 
+_WAITS: "tuple[Effect, ...]" = ("wait", "over", "local")
+"""What is, or may be, a wait for another thread or process."""
+
 
 class StepMeter:
     """Meters the steps of the thread that makes it.
@@ -61,8 +64,8 @@ class StepMeter:
     __slots__ = (
         "_began", "_between", "_brief_before", "_calls", "_chain_began", "_chain_of", "_chain_turn", "_counters",
         "_ended_at", "_gaps", "_lines", "_on_step_begin", "_read_at", "_read_for", "_step", "_step_at", "_trips",
-        "_watchdog", "clock", "closed", "deductions", "ident", "loop", "native", "over_waits", "owner", "polled",
-        "segments", "threads", "turn",
+        "_watchdog", "clock", "closed", "deductions", "ident", "loop", "native", "owner", "polled",
+        "segments", "threads", "turn", "waits",
     )  # fmt: skip
     # Slots, and no defaults on the class: with a default, CPython 3.11 to 3.13 looks each access up anew (40 ns).
 
@@ -92,8 +95,9 @@ class StepMeter:
         self.clock = clock
         self.segments: list[tuple[Segment, int]] = []
         """Each with the number of its step, by which the watchdog's samples are joined to it."""
-        self.over_waits: dict[int, int] = {}
-        """When a request last waited for what was over by then (ns), by the number of its exchange."""
+        self.waits: dict[int, int] = {}
+        """When a request last waited, or was about to wait, for another thread or process (ns), by the number of its
+        exchange. How long it waited is no matter: that may have been over by then."""
         self.deductions = Deductions(clock)
         self.native = _native_id()
         """By which the kernel knows the thread."""
@@ -279,15 +283,16 @@ class StepMeter:
         """A known blocking call on this thread has just ended; see `known_calls.Observer`."""
         if self.owner is None:
             return
-        if effect == "over":
-            self._note_over(began, frame)
-        else:
+        if effect in _WAITS:
+            self._note_wait(began, frame)
+        if effect != "over":
             self._calls.ended(name, effect, began, frame, asked, slept)
 
-    def _note_over(self, moment: int, frame: FrameType) -> None:
-        """asyncio itself asks for results that are there."""
-        if self.owner is not None and not str(frame.f_globals.get("__name__")).startswith("asyncio."):
-            self.over_waits[self.owner.number] = moment
+    def _note_wait(self, moment: int, frame: FrameType) -> None:
+        """asyncio itself asks for results that are there, and a thread that is started says so at once."""
+        caller = str(frame.f_globals.get("__name__"))
+        if self.owner is not None and caller != "threading" and not caller.startswith("asyncio."):
+            self.waits[self.owner.number] = moment
 
     def another_thread_called(self) -> None:
         """Another thread makes a known call, so it has the GIL now. Runs on that thread."""

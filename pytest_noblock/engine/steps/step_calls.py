@@ -57,11 +57,12 @@ class StepCalls:
         elif effect == "mock" or (effect == "client" and self._local_ended < began):
             self._add_answered(name, effect, began, moment, frame)
         elif self._counts(effect, moment - began, slept):
-            if effect != "sleep":
+            network = effect not in ("sleep", "wait")
+            if network:
                 self._network_ended = moment
             asked = 0 if self._deductions.excluding else asked  # what an import sleeps is out of the step already
             with self._deductions.excluded():
-                self._add(BlockingCall(name, effect != "sleep", began, moment, (), asked), frame)
+                self._add(BlockingCall(name, network, began, moment, (), asked), frame)
 
     def _counts(self, effect: Effect, took: int, slept: int) -> bool:
         """Whether the call slept or used a socket: whether it blocked."""

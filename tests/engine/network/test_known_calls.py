@@ -128,9 +128,9 @@ def test_what_waits_on_this_machine(calls):
     names = {name for name, *_ in calls}
     assert names == {"Future.result", "Queue.get", "Popen.wait"}
     effects = {each: [effect for name, effect, *_ in calls if name == each] for each in names}
-    assert effects["Future.result"] == ["over", "sleep"]  # a future that is done waits for nobody
-    assert effects["Queue.get"] == ["sleep", "over", "over"]
-    assert effects["Popen.wait"][0] == "sleep"
+    assert effects["Future.result"] == ["over", "wait"]  # a future that is done waits for nobody
+    assert effects["Queue.get"] == ["wait", "over", "over"]
+    assert effects["Popen.wait"][0] == "wait"
 
 
 def test_a_blocking_socket_makes_round_trips(calls):

@@ -352,6 +352,26 @@ def test_a_known_call_outside_of_a_step_is_nobodys(clock, meter):
     assert [(call.name, call.asked) for call in segment.calls] == [("time.sleep", 20 * MS)]
 
 
+@pytest.mark.parametrize(
+    ("effect", "caller", "noted"),
+    [
+        ("over", "app", True),
+        ("wait", "app", True),
+        ("local", "threading_app", True),
+        ("sleep", "app", False),
+        ("over", "asyncio.tasks", False),  # it asks for results that are there
+        ("over", "threading", False),  # `Thread.start` waits for its thread to begin
+    ],
+)
+def test_who_waited_for_another_thread_is_noted_however_short_that_was(clock, meter, effect, caller, noted):
+    frame = eval("sys._getframe()", {"__name__": caller, "sys": sys})
+    meter.known_call_ended("Future.result", effect, 3, frame)
+    meter.begin(MINE)
+    meter.known_call_ended("Future.result", effect, 5, frame)
+    meter.end()
+    assert meter.waits == ({MINE.number: 5} if noted else {})
+
+
 def test_a_step_that_does_nothing_but_import_is_told(clock, meter, monkeypatch):
     """What is left of it is no step of note. Its import is one, and the second import of a module more so."""
     monkeypatch.setattr(deductions, "now", lambda: clock.moment)
