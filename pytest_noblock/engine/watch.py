@@ -149,7 +149,9 @@ class RequestWatch:
             self._open_loops.stop()
             self._metered.finish()
         if self._metered.ended:
-            self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
+            over = all(each.returned is not None or each.method in GO_ON for each in self.records)
+            ended, after = self._metered.ended, self._sample_after
+            self.segments = self._kit.meters.with_samples(ended, after, all_over=over)
             self.records += self._of_apps_before()
         self._leave_behind()
         _of_fixtures[:] = [self]
