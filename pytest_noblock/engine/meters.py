@@ -20,6 +20,7 @@ from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.segment import Sample, Segment, Standstill, held_together
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -69,13 +70,21 @@ class MeterKit:
             self._of_main = LastingClock()
         return self._of_main
 
-    def with_samples(self, segments: Sequence[tuple[Segment, int]], least: int = 0) -> tuple[Segment, ...]:
+    def with_samples(
+        self, segments: Sequence[tuple[Segment, int]], least: int = 0, *, all_over: bool = True
+    ) -> tuple[Segment, ...]:
         """Each segment with the samples of its step. `segments` has pairs: a segment, and the number of its step.
+
+        `all_over`: whether no request is under way.
 
         Several segments may have one number, as they follow each other at once. The watchdog forgets its samples.
         Where the app held the loop for less than `least` ns, and made no call, the machine made the step long: it gets
         none. To name what their frames call costs a millisecond and more.
         """
+        if all_over and any(segment.beside for segment, _step in segments):
+            from pytest_noblock.engine.steps import going_on  # most steps sleep beside nobody
+
+            segments = going_on.without(segments, 2 * (least or SAMPLE_AFTER_NS))  # it looks at half the limit
         last = {step: number for number, (_segment, step) in enumerate(segments)}
         by_step: defaultdict[int, list[Sample]] = defaultdict(list)
         raw = self.watchdog.take() if self._has_watchdog() else []

@@ -23,7 +23,7 @@ from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.limits import NOTE_NS
-from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
+from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
@@ -140,7 +140,9 @@ class RequestWatch:
             self._metered.finish()
             watchdog.rest()
         if self._metered.ended:
-            self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
+            over = all(each.returned is not None or each.method in GO_ON for each in self.records)
+            ended, after = self._metered.ended, self._sample_after
+            self.segments = self._kit.meters.with_samples(ended, after, all_over=over)
             self.records += earlier_tests.apps_that_held(self.segments, self.records)
         earlier_tests.leave_behind(self.records, self._test)
         _of_fixtures[:] = [self]

@@ -25,7 +25,7 @@ def _slept_by_the_meter(segment: Segment) -> int:
     if segment.queued is None:
         return min(segment.off_cpu, attribution.waited_in_known_calls(segment))
     waited = gil_waits.waited_for_watchdog(segment) + gil_waits.waited_for_threads(segment)
-    return max(0, segment.asleep - waited - segment.others_queued)
+    return max(0, segment.asleep - waited - segment.others_queued - segment.children_queued)
 
 
 def surely_slept(segment: Segment) -> int:

@@ -183,7 +183,7 @@ def readings_of(segment: Segment) -> Readings:
         collected=segment.collected,
         samples=len(segment.samples),
         exchanged=segment.exchanged,
-        others_queued=segment.others_may_have_queued or None,
+        others_queued=segment.others_may_have_queued + segment.children_queued or None,
     )
 
 

@@ -92,6 +92,19 @@ class LineCost(NamedTuple):
     """Those of them that another thread may have used: it computed meanwhile. `round_trips` is without them."""
 
 
+class BesideIt(NamedTuple):
+    """What one other thread did while the loop thread slept, which may have waited for it. Ns of the sleep."""
+
+    native: int
+    """The thread's native id."""
+    surely: int | None
+    """In which it waited for a processor, at least; None: it did not end the sleep, for it has not run since."""
+    at_most: int
+    """In which it did, or may have done so."""
+    pace: float
+    """How much it computed, as a share of the step's wall time."""
+
+
 class Segment(NamedTuple):
     """One uninterrupted run of the loop thread for one exchange: a step of the loop, or the part of one.
 
@@ -170,6 +183,10 @@ class Segment(NamedTuple):
     """Ns of the sleep in which each thread that may have ended it waited for a processor; only of the full meter."""
     others_may_have_queued: int = 0
     """The same, where one of those threads waited, or may have: the most."""
+    children_queued: int = 0
+    """Ns of the sleep in which a child process that the thread waited for waited for a processor; likewise."""
+    beside: tuple[BesideIt, ...] = ()
+    """The threads of which these two are told."""
 
     @property
     def wall(self) -> int:

@@ -35,7 +35,7 @@ def _times(read: Readings) -> Iterator[str]:
     }
     yield from (f"{name} {'not read' if ns is None else words(ns)}" for name, ns in named.items())
     if read.others_queued is not None:
-        yield f"run-queue delay of other threads {words(read.others_queued)}"
+        yield f"run-queue delay of other threads, or of a child, {words(read.others_queued)}"
 
 
 def _counts(read: Readings) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pytest_noblock.judge.attribution import slept_on_request
-from pytest_noblock.judge.stalls import slept
+from pytest_noblock.judge.sleeps import slept
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.model.segment import Segment

@@ -66,6 +66,15 @@ async def lock_sleeps():
     with lock:  # bad
         pass
 """
+POLLER = """
+def poll():
+    while True:
+        sum(range(500))
+        time.sleep(0.0003)
+
+threading.Thread(target=poll, daemon=True).start()
+"""
+"""As exporters and schedulers do. It waits for a processor all the time, and nobody waits for it."""
 GOOD = ("/good_future", "/good_lock")
 BAD = ("/future_sleeps", "/future_computes", "/lock_sleeps")
 
@@ -81,8 +90,9 @@ def busy():
 
 
 @pytest.mark.usefixtures("busy")
-def test_a_worker_without_a_processor_is_no_finding_and_one_that_takes_its_time_is(pytester):
-    pytester.makepyfile(shop=SHOP)
+@pytest.mark.parametrize("beside", ["", POLLER], ids=["alone", "poller"])
+def test_a_worker_without_a_processor_is_no_finding_and_one_that_takes_its_time_is(pytester, beside):
+    pytester.makepyfile(shop=SHOP + beside)
     _result, checks = ask(pytester, [*GOOD, *BAD])
     found = {
         path: {each["line"] for check in checks if check["request"] == f"GET {path}" for each in check["findings"]}

@@ -117,8 +117,10 @@ class Counters:
             first_use=min(out.once_cpu, max(0, cpu)),
             first_uses=out.once,
             threads_cpu=self._threads_cpu(end[WALL] - start[WALL] - cpu),
-            others_queued=beside.surely + out.children.queued,
-            others_may_have_queued=beside.at_most + out.children.queued,
+            others_queued=beside.surely,
+            others_may_have_queued=beside.at_most,
+            children_queued=out.children.queued,
+            beside=beside.threads,
         )
 
     def _queued_others(self, span: Span, end: Reading) -> Queued:
@@ -131,7 +133,8 @@ class Counters:
         if self.before is not None and self.threads.burned() is None:  # one began and ended, and no look met it
             return Queued(0, max(0, asleep - others_cpu(self._start, end)))
         began = Begin(self._start[WALL], self.threads.clocks_at_begin())
-        return queued_meanwhile([*looks, Look(asleep, None, last)], _native_id(), began)
+        wall = end[WALL] - began.at
+        return queued_meanwhile([*looks, Look(asleep, None, last)], _native_id(), began, wall)
 
     def _looks(self, span: Span) -> Iterator[Look]:
         if self.before is not None:

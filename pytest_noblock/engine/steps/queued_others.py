@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pytest_noblock.engine.steps.thread_marks import Marks
+from pytest_noblock.model.segment import BesideIt
 
 _STARVED_SHARE = 1 / 2
 """Of the loop thread's sleep, as far as both were read: from here on, what was not read may have been a wait for a
@@ -39,6 +40,8 @@ class Queued(NamedTuple):
     """In which each thread that may have ended the sleep waited for a processor."""
     at_most: int
     """In which one of them did, or may have done so."""
+    threads: tuple[BesideIt, ...] = ()
+    """Those that ran since the first look that met the sleep."""
 
 
 NOTHING = Queued(0, 0)
@@ -53,8 +56,8 @@ class Begin(NamedTuple):
     """The CPU time (ns) of the threads then, or a little before, by their native ids."""
 
 
-def queued_meanwhile(looks: Sequence[Look], loop: int, began: Begin) -> Queued:
-    """Of the sleep in one step. `looks`: those of the step and one at its end; `loop`: the loop thread's native id.
+def queued_meanwhile(looks: Sequence[Look], loop: int, began: Begin, wall: int) -> Queued:
+    """Of the sleep in one step, which took `wall` ns. `looks`: its own and one at its end; `loop`: a native id.
 
     Which thread ended the sleep is not known, only that it ran after the last look that met the sleep. So the least
     delay of those is sure, if they had nothing to do before the step: what computes all the time, or works now and
@@ -66,12 +69,34 @@ def queued_meanwhile(looks: Sequence[Look], loop: int, began: Begin) -> Queued:
     looks = [_begin(looks[0], began.cpu), *looks]
     met = [number for number, look in enumerate(looks) if look.waits and number] or [0]
     clocks = {native: _clocks(native, looks, began.cpu) for native in natives}
-    ended_it = [native for native, cpu in clocks.items() if len(set(cpu[met[-1] :])) > 1]
-    ran = [native for native, cpu in clocks.items() if len(set(cpu[met[0] :])) > 1]
-    return Queued(
-        min((_thread(each, looks, sure=True).queued if each in idle else 0 for each in ended_it), default=0),
-        max((_thread(each, looks, sure=False).at_most for each in ran), default=0),
+    ran = [native for native, cpu in clocks.items() if _has_run(cpu[met[0] :])]
+    sure = {
+        native: _thread(native, looks, sure=True).queued if native in idle else 0
+        for native in ran
+        if _has_run(clocks[native][met[-1] :])
+    }
+    return all_of(
+        [
+            BesideIt(each, sure.get(each), _thread(each, looks, sure=False).at_most, _burned(clocks[each]) / wall)
+            for each in ran
+        ]
     )
+
+
+def all_of(threads: Sequence[BesideIt]) -> Queued:
+    """What they explain of the sleep together: the least of those that may have ended it is sure."""
+    ended_it = [each.surely for each in threads if each.surely is not None]
+    return Queued(min(ended_it, default=0), max((each.at_most for each in threads), default=0), tuple(threads))
+
+
+def _has_run(cpu: Sequence[int | None]) -> bool:
+    return len(set(cpu)) > 1
+
+
+def _burned(cpu: Sequence[int | None]) -> int:
+    """As far as it was read."""
+    known = [ns for ns in cpu if ns is not None]
+    return known[-1] - known[0]
 
 
 def _idle_before(first: Marks, began: Begin) -> set[int]:

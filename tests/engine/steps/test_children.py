@@ -39,14 +39,14 @@ def delays(monkeypatch):
 def test_what_the_child_queued_is_taken_off_the_wait_for_it(metered, delays, wait, told):
     left = delays(*told)
     [segment] = metered(wait)
-    assert (segment.others_queued, segment.others_may_have_queued) == (15 * MS, 15 * MS)
+    assert segment.children_queued == 15 * MS
     assert left == []
 
 
 def test_it_is_never_more_than_the_loop_thread_slept_meanwhile(metered, delays):
     delays(0, 10_000)
     [segment] = metered(lambda: subprocess.run(SLEEP, check=True))
-    assert 0 < segment.others_queued <= segment.asleep + MS
+    assert 0 < segment.children_queued <= segment.asleep + MS
 
 
 def test_of_two_children_that_run_together_the_one_that_queued_longer_counts(metered, delays):
@@ -56,20 +56,20 @@ def test_of_two_children_that_run_together_the_one_that_queued_longer_counts(met
 
     delays(0, 0, 10, 14)
     [segment] = metered(both)
-    assert segment.others_queued == 14 * MS
+    assert segment.children_queued == 14 * MS
 
 
 def test_of_two_children_that_run_one_after_the_other_both_count(metered, delays):
     delays(0, 10, 0, 14)
     [segment] = metered(lambda: (subprocess.run(SLEEP, check=True), subprocess.run(SLEEP, check=True)))
-    assert segment.others_queued == 24 * MS
+    assert segment.children_queued == 24 * MS
 
 
 def test_a_child_of_an_earlier_step_counts_from_the_wait_for_it_on(metered, delays):
     started = []
     delays(0, 20, 25)
     *_, segment = metered(lambda: started.append(subprocess.Popen(SLEEP)), lambda: started[0].wait(timeout=30))
-    assert segment.others_queued == 5 * MS
+    assert segment.children_queued == 5 * MS
 
 
 def test_a_child_that_the_kernel_does_not_know_explains_nothing(metered, monkeypatch):
@@ -78,7 +78,7 @@ def test_a_child_that_the_kernel_does_not_know_explains_nothing(metered, monkeyp
 
     monkeypatch.setattr(children, "read_file", gone)
     [segment] = metered(lambda: subprocess.run(SLEEP, check=True))
-    assert segment.others_queued == 0
+    assert segment.children_queued == 0
 
 
 def test_a_child_that_somebody_else_has_waited_for_is_as_it_was(metered):

@@ -4,6 +4,7 @@ import pytest
 
 from pytest_noblock.engine.steps.queued_others import NOTHING, Begin, Look, Queued, queued_meanwhile
 from pytest_noblock.engine.steps.thread_marks import Mark, Marks
+from pytest_noblock.model.segment import BesideIt
 
 MS = 1_000_000
 LOOP, WORKER, OTHER = 1, 2, 3
@@ -25,7 +26,7 @@ def look(asleep, waits, *, before=None, watchdog=0, **threads):
 def found(*looks, began=None):
     """(surely, at most) in ms."""
     cpu = {WORKER: 0, OTHER: 0} if began is None else {native: round(ms * MS) for native, ms in began.items()}
-    queued = queued_meanwhile(looks, LOOP, Begin(BEGAN, cpu))
+    queued = queued_meanwhile(looks, LOOP, Begin(BEGAN, cpu), 200 * MS)
     return round(queued.surely / MS, 1), round(queued.at_most / MS, 1)
 
 
@@ -124,4 +125,13 @@ def test_a_thread_seen_in_a_wait_of_its_own_makes_no_doubt_of_what_nobody_read()
 
 
 def test_without_another_thread_there_is_nothing_to_explain():
-    assert queued_meanwhile([look(15, True), look(100, None)], LOOP, Begin(BEGAN, {})) == NOTHING == Queued(0, 0)
+    looks = [look(15, True), look(100, None)]
+    assert queued_meanwhile(looks, LOOP, Begin(BEGAN, {}), 100 * MS) == NOTHING == Queued(0, 0)
+
+
+def test_each_thread_that_ran_is_told_with_its_pace():
+    """Of 200 ms."""
+    first = look(15, True, before=idle(0, 0), w=(0, 0), o=(7, 7))
+    looks = [first, look(100, None, w=(10, 80), o=(7, 7))]
+    [told] = queued_meanwhile(looks, LOOP, Begin(BEGAN, {WORKER: 0, OTHER: 7 * MS}), 200 * MS).threads
+    assert told == BesideIt(WORKER, 80 * MS, 80 * MS, 0.05)
