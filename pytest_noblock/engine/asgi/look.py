@@ -14,6 +14,7 @@ seen: an app that is no coroutine function, or that is written in C.
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable, MutableMapping
 from types import CodeType, FrameType
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ TOOL_ID = 5
 """Of `sys.monitoring`; reserved for optimizers, of which CPython 3.12 to 3.15 have none. 3 and 4 are ours already."""
 
 _KINDS = {"http", "websocket", "lifespan"}
+_COROUTINE = inspect.CO_COROUTINE
 
 
 class Function:
@@ -92,6 +94,8 @@ if sys.version_info >= (3, 12):
             self._enter = enter
             self._open: dict[int, tuple[CodeType, Entry]] = {}
             """By the `id` of the app's frame, which lives as long as its entry."""
+            self._opening = threading.RLock()
+            """Whether anybody is in `_open` and whether somebody hears of unwinding change together."""
             self._apps: dict[int, CodeType] = {}
             """By `id`: an app of another file may have an equal code, and the hash of a code takes longer than all else
             that an app's call costs here."""
@@ -129,6 +133,8 @@ if sys.version_info >= (3, 12):
             self._functions.clear()
 
         def _begins(self, code: CodeType, _offset: int) -> object:
+            if not code.co_flags & _COROUTINE:  # nearly all
+                return _monitoring.DISABLE
             try:
                 if id(code) not in self._apps:
                     if not _may_be_asgi(code) or not _is_call(sys._getframe(1)):
@@ -153,7 +159,9 @@ if sys.version_info >= (3, 12):
             app = self._functions[id(code)] if code.co_argcount == 3 else values[code.co_varnames[0]]
             entry = self._enter(app, *(values[name] for name in names))
             if entry is not None:
-                self._open[id(frame)] = code, entry
+                with self._opening:
+                    self._open[id(frame)] = code, entry
+                    self._hears_unwinds(self._unwinds)
                 passed = (Passed(ours, values[name]) for name, ours in zip(names[1:], entry.calls, strict=True))
                 guarded(_exchange, frame, dict(zip(names[1:], passed, strict=True)))
 
@@ -172,8 +180,19 @@ if sys.version_info >= (3, 12):
         def _leaves(self, frame: FrameType, error: BaseException | None) -> None:
             entry = self._entry(frame)
             if entry is not None:
-                del self._open[id(frame)]
+                with self._opening:
+                    del self._open[id(frame)]
+                    if not self._open:
+                        self._hears_unwinds(None)
                 guarded(entry.leave, error)
+
+        @staticmethod
+        def _hears_unwinds(function: Callable[..., object] | None) -> None:
+            """Python tells of all frames that an error leaves, or of none. A suite has a hundred for each request.
+
+            The event stays on, for to switch it makes Python look through all code anew.
+            """
+            _monitoring.register_callback(TOOL_ID, _events.PY_UNWIND, function)
 
         def _suspends(self, _code: CodeType, _offset: int, _value: object) -> None:
             if self._open and (entry := self._entry(sys._getframe(1))) is not None:
@@ -204,7 +223,7 @@ def _parameters(code: CodeType) -> tuple[str, ...]:
 
 def _may_be_asgi(code: CodeType) -> bool:
     """A coroutine function of three parameters, or a method; none of ours."""
-    if not code.co_flags & inspect.CO_COROUTINE or code.co_argcount not in (3, 4):
+    if not code.co_flags & _COROUTINE or code.co_argcount not in (3, 4):
         return False
     return not code.co_filename.startswith(PACKAGE)
 

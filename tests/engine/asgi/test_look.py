@@ -136,6 +136,26 @@ def test_what_it_raises_is_raised_and_noted(told):
     assert told == [("enters", "Function"), ("leaves", "ValueError")] * 2
 
 
+def heard_by():
+    """Who is called for each frame, of all code, that an error leaves."""
+    unwind = sys.monitoring.events.PY_UNWIND
+    function = sys.monitoring.register_callback(TOOL_ID, unwind, None)
+    sys.monitoring.register_callback(TOOL_ID, unwind, function)
+    return function
+
+
+def test_errors_of_other_code_are_heard_only_while_a_call_is_open(told):
+    async def app(scope, receive, send):
+        told.append(heard_by() is not None)
+        await raises(scope, receive, send)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^$"):
+            asyncio.run(app(SCOPE, not_called, not_called))
+    assert [each for each in told if each is True or each[0] == "leaves"] == [True, ("leaves", "ValueError")] * 2
+    assert heard_by() is None
+
+
 def test_a_call_within_a_request_is_part_of_it(told):
     async def within():
         CURRENT.set(OWNER)
