@@ -138,6 +138,7 @@ class RequestWatch:
         finally:  # no later test may find a meter of this one, and no loop may tell it that it closes
             self._open_loops.stop()
             self._metered.finish()
+            watchdog.rest()
         if self._metered.ended:
             self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
             self.records += earlier_tests.apps_that_held(self.segments, self.records)

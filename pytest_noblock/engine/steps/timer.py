@@ -27,11 +27,15 @@ class Timer:
         self._ready: dict[int, bytes] = {}
 
     def arm(self, ns: int) -> None:
-        """Ring once, `ns` from now. This replaces an earlier arming."""
+        """Ring once, `ns` from now; 0: never. This replaces an earlier arming."""
         spec = self._ready.get(ns)
         if spec is None:  # struct itimerspec: interval, then value, each (s, ns)
             spec = self._ready[ns] = struct.pack("qqqq", 0, 0, *divmod(ns, 1_000_000_000))
         self._settime(self._fd, 0, spec, None)
+
+    def disarm(self) -> None:
+        """It does not ring before it is armed again."""
+        self.arm(0)
 
     def wait(self) -> None:
         """Sleep without the GIL until it rings."""
@@ -52,8 +56,11 @@ class PollingTimer:
     def arm(self, ns: int) -> None:
         self._due = now() + ns
 
+    def disarm(self) -> None:
+        self._due = None
+
     def wait(self) -> None:
-        while self._due is None or now() < self._due:
+        while (due := self._due) is None or now() < due:
             sleep(self._EVERY_S)
         self._due = None
 

@@ -43,6 +43,18 @@ def test_a_thread_that_waits_is_woken(timer):
     thread.join()
 
 
+def test_a_disarmed_timer_does_not_ring_before_it_is_armed_again(timer):
+    woken = threading.Event()
+    timer.arm(10_000 * MS)
+    timer.disarm()
+    thread = threading.Thread(target=lambda: (timer.wait(), woken.set()))
+    thread.start()
+    assert not woken.wait(0.05)
+    timer.arm(1)
+    assert woken.wait(5)  # and not after ten seconds
+    thread.join()
+
+
 def test_where_the_libc_has_no_timerfd_the_timer_polls(monkeypatch):
     monkeypatch.setattr(module, "_libc", object)
     assert isinstance(best_timer(), PollingTimer)

@@ -63,6 +63,31 @@ def test_who_rests_is_not_looked_at(dog):
     assert all(sample.began < rested for sample in dog.samples)  # this thread may have been kept from resting
 
 
+def test_a_watchdog_at_rest_does_not_wake_and_looks_at_the_next_step(monkeypatch):
+    dog = Watchdog(after=400 * MS)
+    woken, wakes = [], dog._woke
+    monkeypatch.setattr(dog, "_woke", lambda *given: (woken.append(given), wakes(*given)))
+    for step in range(20):
+        woken.clear()
+        dog.step_began(threading.get_ident(), threading.get_native_id(), step, now())
+        dog.step_ended(threading.get_ident())
+        due = dog._due
+        dog.rest()
+        if now() < due:  # this thread was not kept from resting in time
+            break
+    time.sleep(0.8)
+    assert woken == []
+    dog.step_began(threading.get_ident(), threading.get_native_id(), 100, now())
+    assert looks(dog, 100, times=1)
+    dog.stop()
+
+
+def test_a_watchdog_that_watches_a_step_does_not_rest(dog):
+    dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now())
+    dog.rest()
+    assert looks(dog, 1, times=1)
+
+
 def test_a_meter_that_is_closed_within_a_step_has_it_looked_at_no_more(dog, user):
     """A test that has its answer does not wait for the app's thread, and the watchdog serves the next one, too."""
     meter = StepMeter(PortableClock(), user)
