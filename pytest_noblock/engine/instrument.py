@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pytest_noblock.engine.endpoints import code_of
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import others, starlette
 from pytest_noblock.engine.guard import Around, guarded, noted
@@ -294,10 +295,8 @@ def _loaded(original: Callable[..., Any], name: str, import_: Any) -> Any:
     return original(name, import_)
 
 
-def _is_loaded(name: str) -> bool:
-    """Whether the import finds the module in `sys.modules`, and waits for no other thread that is still at it."""
-    spec = getattr(sys.modules.get(name), "__spec__", None)
-    return spec is not None and not getattr(spec, "_initializing", False)
+_OF_IMPORTLIB = "<frozen importlib._bootstrap>"
+"""The file of CPython's own function (3.11 to 3.14)."""
 
 
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -308,12 +307,16 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     CPython (3.3 and later) looks up `importlib._bootstrap._find_and_load` for every import of
     a module that is not in `sys.modules`; import statements do so, too. `importlib.import_module`
     does so for those that are there as well: BlockBuster calls it a hundred times for each test.
+    Of such a module CPython's function does no more than is done here; somebody else's may.
     """
+    is_cpythons = getattr(code_of(original), "co_filename", "") == _OF_IMPORTLIB
 
     def _find_and_load(name: str, import_: Any) -> Any:
+        module = sys.modules.get(name)
+        spec = getattr(module, "__spec__", None)
+        if spec is not None and not getattr(spec, "_initializing", False):  # else another thread may be at it
+            return module if is_cpythons else original(name, import_)
         __tracebackhide__ = True
-        if _is_loaded(name):
-            return original(name, import_)
         meter = STEPPING.get(_ident())
         try:
             if meter is None:
