@@ -30,9 +30,11 @@ class EnteredApps:
 
     def note(self, app: object, named: str | None = None) -> None:
         """A request enters this app, for the first time. On the thread that runs it; nothing may be raised there."""
+        if len(self._kept) >= _MOST_APPS:
+            return
         try:
             key = routes_key(app)
-            if key is not None and len(self._kept) < _MOST_APPS and (key not in self._kept or named is not None):
+            if key is not None and (key not in self._kept or named is not None):
                 self._kept[key] = app, named
         except Exception as error:  # noqa: BLE001  # ours, and not the user's
             noted(error)

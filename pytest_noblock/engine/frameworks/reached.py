@@ -211,10 +211,10 @@ def _is_told_of(endpoint: object, route: object) -> bool:
 
 def is_starlettes(app: object) -> bool:
     """Whether the app is Starlette's, or a router of its, middleware around it included."""
-    kinds = (
-        getattr(sys.modules.get("starlette.applications"), "Starlette", None),
-        getattr(sys.modules.get("starlette.routing"), "Router", None),
-    )
+    starlette = getattr(sys.modules.get("starlette.applications"), "Starlette", None)
+    if type(app) is starlette:  # asked of each request, and mostly true
+        return True
+    kinds = (starlette, getattr(sys.modules.get("starlette.routing"), "Router", None))
     wanted = tuple(kind for kind in kinds if isinstance(kind, type))
     return any(issubclass(type(each), wanted) for each in apps_in(app))  # an app's `__class__` may raise
 
