@@ -32,7 +32,7 @@ class UserCode:
         self._included: set[str] = set()
         self._known: dict[str, bool] = {}
         self._apps: dict[int, Callable[[], object]] = {}
-        """The apps whose packages have been included, by `id`."""
+        """The apps whose packages have been included, by `id`, as long as they live."""
         self.include(packages)
 
     @property
@@ -50,7 +50,7 @@ class UserCode:
         if known is not None and known() is app:
             return False
         with suppress(TypeError):
-            self._apps[id(app)] = weakref.ref(app)
+            self._apps[id(app)] = weakref.ref(app, functools.partial(self._apps.pop, id(app)))
         return True
 
     def include(self, packages: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """What the tests of a run attached, as far as they have ended: their records, and the whole checks that came along."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -22,8 +22,8 @@ class Collected:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.texts: dict[str, list[str]] = {}
-        """The records of each test as they came, in JSON."""
+        self.texts: dict[str, Sequence[str]] = {}
+        """The records of each test as they came, in JSON. A tuple of texts is none of the collector's; a list is."""
         self.unused: dict[str, list[str]] = {}
         """Of each test: the reasons of the allowances that nothing needed."""
         self.loops: set[str] = set()
@@ -35,7 +35,7 @@ class Collected:
 
     def keep(self, report: "pytest.TestReport") -> bool:
         """Keeps the records of a test that has ended. Returns whether it attached anything else."""
-        texts = [str(value) for name, value in report.user_properties if name == RECORD]
+        texts = tuple(str(value) for name, value in report.user_properties if name == RECORD)
         if texts:
             self.texts[report.nodeid] = texts
         return len(texts) != len(report.user_properties)  # most tests have records, and nothing else
@@ -51,7 +51,7 @@ class Collected:
         self._carried[report.nodeid] = carried_by(report)
         self.loops |= self._carried[report.nodeid].loops
 
-    def of(self, test: str, *, and_before: bool) -> list[str]:
+    def of(self, test: str, *, and_before: bool) -> Sequence[str]:
         """The texts of a test's records; `and_before`: those of all tests."""
         return list(chain.from_iterable(self.texts.values())) if and_before else self.texts[test]
 

@@ -123,7 +123,7 @@ class Reporter:
         from pytest_noblock.report.json_v1 import record, to_json
 
         self._ran = True
-        self._collected.texts[test] = [to_json(record(check))]
+        self._collected.texts[test] = (to_json(record(check)),)
         if self._sweep is not None:
             self._sweep.keep([(ROUTES, routes)])
 

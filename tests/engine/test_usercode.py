@@ -99,6 +99,14 @@ def test_an_app_without_a_weak_reference_is_not_kept():
     assert sys.getrefcount(app) == before
 
 
+def test_of_an_app_that_is_gone_nothing_is_kept():
+    """A suite makes an app for each test."""
+    user = UserCode("/project")
+    for _ in range(3):
+        user.is_new(types.SimpleNamespace())
+    assert user._apps == {}
+
+
 def test_names_do_not_depend_on_the_working_folder(tmp_path, monkeypatch):
     """A test may change it, and may remove it."""
     gone = tmp_path / "gone"
