@@ -194,7 +194,8 @@ def _steps_of_tasks() -> "type[Any]":
                 guarded(self._meter.begin, owner)
 
         def after_task_step(self, task: Any) -> None:  # noqa: ARG002  # trio's signature
-            guarded(self._meter.end)
+            if self._meter.owner is not None:  # most steps of trio's are no request's
+                guarded(self._meter.end)
 
     return Steps
 
