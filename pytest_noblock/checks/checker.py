@@ -156,6 +156,7 @@ class Checker:
             again = self._again(request, plan)
             confirming = Confirming(plan, self._context.meter, again, rules.findings, counted, two_are_proof)
             sure = confirming.sure(observation, found, warm_up)
+            found = confirming.settled(found)
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         left = [*left, *self._left(observation, plan)]

@@ -1,11 +1,11 @@
 """Which findings of a request are beyond doubt: it is sent again, to see whether what it showed comes again."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pytest_noblock.checks.plan import Plan
-from pytest_noblock.judge import confirmation, shared_turns
+from pytest_noblock.judge import confirmation, grouping, shared_turns
 from pytest_noblock.judge.confirmation import Repeat
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Finding
@@ -51,6 +51,8 @@ class Confirming:
     """Runs with counters that have been made already."""
     two_are_proof: bool = False
     """Whether a computation that the warm-up showed as well needs no third run."""
+    runs: list[Observation] = field(default_factory=list)
+    """Those that were made, or looked at, to see whether something comes again."""
 
     def sure(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """The findings that other runs showed as well. `found`: the stalls of the run that is judged."""
@@ -60,6 +62,21 @@ class Confirming:
             *self._off_loop("probes again", broken, warm_up),
             *self._off_loop("alone again", broken, warm_up),
         ]
+
+    def settled(self, found: list[Stall]) -> list[Stall]:
+        """The stalls of the run that is judged, without the doubts that later runs have settled."""
+        if all(each.naps is None for each in found):
+            return found
+        from pytest_noblock.judge import naps  # only on a busy machine
+
+        return [naps.settled(each, self.runs) for each in found]
+
+    def _by_the_clock(self, found: list[Stall], known: list[Finding]) -> list[Finding]:
+        """Findings of short sleeps that end by the clock, as the runs show together."""
+        doubts = self.settled([each for each in found if each.naps is not None])
+        sure = self.findings(each for each in doubts if each.sure and each.breaks(self.plan.limits))
+        told = {grouping.key(each) for each in known}
+        return [replace(each, confirmed=True) for each in sure if grouping.key(each) not in told]
 
     def _on_loop(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
@@ -74,6 +91,7 @@ class Confirming:
         )
         if not result and (alone or doubt):
             result = self._by_counters(alone)
+        result += self._by_the_clock(found, result)
         sure = self.findings(stall for stall in broken if stall.sure)
         warm = self.findings(stall for stall in warm_up if stall.sure)
         result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
@@ -91,13 +109,19 @@ class Confirming:
         runs: list[list[Finding]] = []
         result: list[Finding] = []
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
-            again = stalls(self.counted.pop() if self.counted else self.again(repeat), nearly)
+            self.runs.append(self.counted.pop() if self.counted else self.again(repeat))
+            again = stalls(self.runs[-1], nearly)
             shown = list(filter(confirmation.is_sleep_of_its_own, breaking(again, nearly)))
             if in_doubt:
-                shown = [each for each in shown if not confirmation.is_in_doubt(each, self.plan.limits)]
+                shown = [each for each in shown if not self._stays_in_doubt(each, broken)]
             runs.append(self.findings(shown))
             result = confirmation.confirmed(first, runs, needed=repeat.needed)
         return result
+
+    def _stays_in_doubt(self, stall: Stall, first: list[Stall]) -> bool:
+        limits = self.plan.limits
+        in_doubt = confirmation.is_in_doubt(stall, limits)
+        return in_doubt or confirmation.is_short_where_in_doubt(stall, first, limits)
 
     def _named(self, found: list[Finding]) -> list[Finding]:
         """Of what many hold together, each part may be too short for a look: counters name its line, in one request."""

@@ -100,10 +100,11 @@ def is_asgi(code: CodeType) -> bool:
     return code.co_varnames[code.co_argcount - 3 : code.co_argcount] == ("scope", "receive", "send")
 
 
-def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
+def current_stack(frame: FrameType | None, user: UserCode, *, call: str | None = None) -> Stack:
     """A stack of the calling thread. In the innermost user frame the call that it is making is named.
 
-    Where no frame is the user's, the innermost frames carry their own public names, as in `as_stack`.
+    Where no frame is the user's, the innermost frames carry their own public names, as in `as_stack`. `call`: what
+    `frame` itself is calling, where that is known; then nobody looks for it in the source.
     """
     frames = list(walk_out(frame))
     stack = [frame_at(each.f_code, line_of(each), each.f_globals, user) for each in frames]
@@ -112,7 +113,8 @@ def current_stack(frame: FrameType | None, user: UserCode) -> Stack:
         return tuple(_with_own_names(stack, frames))
     if stack[mine].call is None:
         below = frames[mine - 1] if mine else None
-        stack[mine] = stack[mine]._replace(call=_running_call(frames[mine], below))
+        known = call if below is None else None
+        stack[mine] = stack[mine]._replace(call=known or _running_call(frames[mine], below))
     if is_first_of_greenlet(frames[-1]):
         code, line, _lasti, namespace = BEGIN_OF_GREENLET
         stack.append(frame_at(code, line, namespace, user))

@@ -89,9 +89,9 @@ def of_sleep(segment: Segment) -> BlamedLine:
         return of_line(longest, segment)._replace(witnessed=_in_lines(segment))
     took: Counter[Key | None] = Counter()
     for call in segment.calls:
-        took[_key(_of_call(call))] += call.ended - call.began
+        took[key_of(of_call(call))] += call.ended - call.began
     if took and 2 * max(took.values()) >= segment.off_cpu:
-        return next(_of_call(call) for call in segment.calls if took[_key(_of_call(call))] == max(took.values()))
+        return next(of_call(call) for call in segment.calls if took[key_of(of_call(call))] == max(took.values()))
     waiting = [sample for sample in segment.samples if sample.syscall not in ("running", "unknown")]
     others = [sample for sample in segment.samples if sample.syscall != "running"]
     own_first = sorted(waiting, key=in_own_wait, reverse=True)  # of two lines with as many, that of a wait for no GIL
@@ -119,7 +119,7 @@ def of_stacks(stacks: Iterable[Stack], evidence: Evidence) -> BlamedLine:
 def times_at(place: BlamedLine, stacks: Iterable[Stack]) -> int:
     """How many of the stacks have this line as their innermost user line."""
     here = [frame for stack in stacks if (frame := user_frame(stack)) is not None]
-    return sum((frame.file, frame.line) == _key(place) for frame in here)
+    return sum((frame.file, frame.line) == key_of(place) for frame in here)
 
 
 def waited_in_known_calls(segment: Segment) -> int:
@@ -166,12 +166,12 @@ def _in_known_call(sample: Sample) -> bool:
 
 
 def _by_calls(segment: Segment) -> dict[Key | None, RoundTrip]:
-    calls = [(_of_call(call), call) for call in segment.calls if call.network or _waits_for_client(call)]
+    calls = [(of_call(call), call) for call in segment.calls if call.network or _waits_for_client(call)]
     trips: dict[Key | None, RoundTrip] = {}
     for place, first in calls:
-        spans = [(call.began, call.ended) for other, call in calls if _key(other) == _key(place)]
+        spans = [(call.began, call.ended) for other, call in calls if key_of(other) == key_of(place)]
         rule = _KNOWN_CALL if first.network else _KNOWN_WAIT
-        trips.setdefault(_key(place), RoundTrip(place, rule, 0, covered(spans)))
+        trips.setdefault(key_of(place), RoundTrip(place, rule, 0, covered(spans)))
     return trips
 
 
@@ -239,7 +239,7 @@ def _call_at(line: Frame, stack: Stack, weight: int) -> dict[str, int]:
     return {frame.call: weight} if here and frame is not None and frame.call is not None else {}
 
 
-def _of_call(call: BlockingCall) -> BlamedLine:
+def of_call(call: BlockingCall) -> BlamedLine:
     """A call that the loop makes by itself, as of `call_later(1, time.sleep, 1)`, is named by its own name."""
     frame = user_frame(call.stack)
     names = [each.name for each in call.stack if each.name is not None]
@@ -248,5 +248,5 @@ def _of_call(call: BlockingCall) -> BlamedLine:
     return BlamedLine(frame, call.stack, "call", witnessed=True, call=name if by_loop else None)
 
 
-def _key(place: BlamedLine) -> Key | None:
+def key_of(place: BlamedLine) -> Key | None:
     return (place.frame.file, place.frame.line) if place.frame else None

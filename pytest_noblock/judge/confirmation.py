@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, assert_never
 
 from pytest_noblock.calls.known import known
+from pytest_noblock.judge.attribution import key_of
 from pytest_noblock.judge.gil_waits import is_lost_in_queue, looks_like_gil_wait, threads_computed
 from pytest_noblock.judge.grouping import Key, key
 from pytest_noblock.judge.near import NEAR
@@ -85,6 +86,16 @@ def is_in_doubt(stall: Stall, limits: Limits) -> bool:
     return stall.in_doubt > 0 and stall.blocked_ns - stall.in_doubt < limits.max_block
 
 
+def is_short_where_in_doubt(stall: Stall, first: Iterable[Stall], limits: Limits) -> bool:
+    """Whether a sleep of a later run, at a line whose sleeps the first run left in doubt, is under the limit.
+
+    By the meter the first run is under the limit there: what is a little under it has not come again.
+    """
+    lines = {key_of(each.place) for each in first if each.naps is not None}
+    short = stall.blocked_ns - stall.in_doubt < limits.max_block
+    return stall.kind == "sync-io" and key_of(stall.place) in lines and short
+
+
 def _may_be_gil_waits(stall: Stall) -> bool:
     read = stall.readings
     if not read.switches or read.others_cpu is None:
@@ -107,6 +118,7 @@ def confirmed(first: Sequence[Finding], again: Sequence[Sequence[Finding]], *, n
     """
     runs = [{key(finding): finding for finding in reversed(run)} for run in again]  # the longest of each key
     candidates = {place: finding for run in reversed(runs) for place, finding in run.items()}
+    first = [each for each in first if each.doubt is None or key(each) in candidates]
     result = []
     for exact in candidates.values():
         before = _matching(first, exact)
@@ -264,7 +276,7 @@ def _shows(run: Mapping[Key, Finding], exact: Finding) -> bool:
 
 def _merged(before: Finding, exact: Finding) -> Finding:
     """The finding of the later run; where counters add time to its kind, with the times of the first run."""
-    longer_before = before.blocked_ns > exact.blocked_ns and key(before) == key(exact)
+    longer_before = before.blocked_ns > exact.blocked_ns and key(before) == key(exact) and before.doubt is None
     if longer_before or KINDS[exact.kind].counters_add_to_it:
         exact = _as_in_first_run(before, exact)
     if key(before) == key(exact):

@@ -109,7 +109,16 @@ def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
         served=_served(where, frame),
         role=where.role,
         requests=worst.requests,
+        doubt=_doubt(worst),
     )
+
+
+def _doubt(worst: Stall) -> str | None:
+    if worst.naps is None:
+        return None
+    from pytest_noblock.judge import naps  # only on a busy machine
+
+    return naps.told(worst.naps)
 
 
 def _advice(worst: Stall, call: str | None, where: Where, code: str | None) -> str:

@@ -65,6 +65,8 @@ def _note(finding: Finding, limits: Limits) -> str:
     if finding.phase is Phase.APP and finding.reason is None:
         open_end = UNSETTLED if _breaks(finding, limits) else ""
         return f"{open_end}{what}: the app ran it while no request was under way"
+    if finding.doubt is not None:
+        return f"{UNSETTLED}{what}: {finding.doubt}; not counted"
     if _breaks(finding, limits):
         return f"{UNSETTLED}{what}: did not come again, or could not be told from the machine's doing; not counted"
     return f"{what}: under the limit of {words(limits.max_block)}"

@@ -143,9 +143,8 @@ def _span(ran: Sequence[Turn]) -> tuple[int, int]:
 def is_told(span: tuple[int, int], found: Iterable[Stall], limits: Limits) -> bool:
     """Whether one of the stalls tells what held the loop in this time. `span`: its begin and its end."""
     began, ended = span
-    return any(
-        each.began < ended and began < each.ended and KINDS[each.kind].on_loop and each.breaks(limits) for each in found
-    )
+    on_loop = (each for each in found if KINDS[each.kind].on_loop and each.naps is None)
+    return any(each.began < ended and began < each.ended and each.breaks(limits) for each in on_loop)
 
 
 def _sentence(ran: Sequence[Turn], total: int, exchanges: Mapping[int, Exchange], limits: Limits) -> str:

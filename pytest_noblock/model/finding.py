@@ -142,6 +142,9 @@ class Finding:
     """Method and template, `GET /users/{id}`; the test's id where the request has no route."""
     near: str | None = None
     """What is to be said of a computation in one run that is over the limit by little; None for all others."""
+    doubt: str | None = None
+    """Why one run cannot tell whether the machine made it so long, in words; None where that is not the question. No
+    finding of a check has it: it is for the notes."""
     rule: Rule | None = None
     """The rule that found the longest stall; None for a background task."""
     readings: Readings | None = None

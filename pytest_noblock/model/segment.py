@@ -74,6 +74,10 @@ class BlockingCall(NamedTuple):
     """Ns of sleep that the argument asked for (`time.sleep(0.1)`: 100,000,000); 0 where no argument asks for one."""
 
 
+MOST_CALLS = 100
+"""Further calls of one step are not kept: a loop of calls repeats itself."""
+
+
 class LineCost(NamedTuple):
     """What one user line cost in one segment, with what the line calls outside the user's code."""
 

@@ -31,6 +31,18 @@ class BlamedLine(NamedTuple):
     """The call to name instead of the frame's: the library function that computed, where no user line called it."""
 
 
+class Naps(NamedTuple):
+    """Sleeps of one step at one line, one after the other; ns. See `judge.naps`."""
+
+    times: int
+    asleep: int
+    """What they asked for, and took."""
+    last_began: int
+    """From the begin of the first one to that of the last one."""
+    took: int
+    """From the begin of the first one to the end of the last one, by the clock."""
+
+
 class Stall(NamedTuple):
     """One stretch in which an exchange kept others waiting, for one reason; times in ns.
 
@@ -69,6 +81,8 @@ class Stall(NamedTuple):
     """How many requests of one endpoint held the loop together, in one turn."""
     in_doubt: int = 0
     """Ns of `asleep` in which a thread that the loop thread waited for may have had no processor."""
+    naps: Naps | None = None
+    """The sleeps of a wait of which one run cannot tell whether the machine made it so long; None for all others."""
     of_phase: Phase | None = None
     """The phase of the greatest part, where several phases held the loop together; None: the phase of `began`."""
 

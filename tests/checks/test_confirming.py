@@ -9,7 +9,7 @@ from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
-from pytest_noblock.model.segment import LineCost, Sample, Segment
+from pytest_noblock.model.segment import BlockingCall, LineCost, Sample, Segment
 
 MS = 1_000_000
 LIMITS = Limits(50 * MS)
@@ -54,6 +54,17 @@ def confirm():
         return confirming.sure(first, stalls(first, plan.limits), warm_up), made
 
     return confirm
+
+
+def napped(times, every, *, also=0):
+    """A run that slept so many times for 1 ms each, every so many ms: between them it had no processor."""
+    calls = [
+        BlockingCall("time.sleep", False, at * every * MS, (at + 1) * every * MS, (SLEEP,), MS) for at in range(times)
+    ]
+    end = calls[-1].ended
+    other = [BlockingCall("time.sleep", False, end, end + also * MS, (OTHER,), also * MS)] if also else []
+    step = Segment(1, 0, end + also * MS, 0, 0, end - times * MS, times, 0, 0, 0, calls=(*calls, *other))
+    return Observation("full", (Exchange(1, "GET", "/", sent=0, completed=500 * MS, steps=1),), (step,))
 
 
 def lines_of(found):
@@ -152,3 +163,31 @@ def test_what_only_one_of_two_runs_showed_is_sent_again(confirm):
     found, made = confirm(computed(100), *[computed(1, counters=True)] * 2, before=computed(1))
     assert len(made) == 2
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "expected"),
+    [
+        (napped(30, 5), [napped(60, 2), napped(60, 2)], [(7, 60, True)]),
+        (napped(30, 5), [napped(20, 7), napped(60, 2)], [(7, 60, True)]),
+        (napped(30, 5), [napped(25, 6), napped(15, 10)], [(7, 145, True)]),
+        (napped(20, 5), [napped(20, 8), napped(20, 12)], []),
+        (napped(42, 3), [napped(42, 1), napped(42, 2)], []),
+        (napped(30, 5), [napped(30, 5), napped(30, 5)], []),
+        (napped(9, 6, also=38), [napped(9, 1, also=38)] * 2, []),
+    ],
+    ids="measured-later measured-once by-the-clock counted near-the-limit as-often another-line".split(),
+)
+def test_short_sleeps_in_doubt_are_a_finding_where_later_runs_show_how_they_end(confirm, first, later, expected):
+    found, made = confirm(first, *later)
+    assert (lines_of(found), len(made) <= 2) == (expected, True)
+
+
+def test_a_round_trip_at_a_line_whose_sleeps_are_in_doubt_is_red_however_short(confirm):
+    def retried(observation):
+        (step,) = observation.segments
+        trip = BlockingCall("socket.connect", True, 0, MS, (SLEEP,))
+        return observation._replace(segments=(step._replace(calls=(trip, *step.calls)),))
+
+    found, _made = confirm(retried(napped(20, 5)), retried(napped(20, 1)), retried(napped(20, 2)))
+    assert [each.kind for each in found] == ["sync-network"]

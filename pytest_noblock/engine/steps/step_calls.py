@@ -13,13 +13,10 @@ from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.frames import user_frame
-from pytest_noblock.model.segment import BlockingCall
+from pytest_noblock.model.segment import MOST_CALLS, BlockingCall
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.network.mocked_calls import MockedCalls
-
-_MOST_CALLS = 100
-"""Further calls of one step are not kept: a loop of calls repeats itself."""
 
 
 class StepCalls:
@@ -87,8 +84,9 @@ class StepCalls:
             network = any(each.network for each in (call, *parts))
             asked = call.asked + sum(each.asked for each in parts)
             self.blocking[inner:] = [call._replace(network=network, asked=asked, stack=parts[0].stack)]
-        elif len(self.blocking) < _MOST_CALLS:
-            self.blocking.append(call._replace(stack=current_stack(frame, self._user)))
+        elif len(self.blocking) < MOST_CALLS:
+            known = call.name if call.asked else None  # to look it up would take 30 ms of what the app waits for
+            self.blocking.append(call._replace(stack=current_stack(frame, self._user, call=known)))
 
     def _at_the_line_of(self, call: BlockingCall, frame: FrameType) -> bool:
         mine = next((each for each in walk_out(frame) if each.f_code.co_filename in self._user), None)
@@ -96,7 +94,7 @@ class StepCalls:
 
     def _add_answered(self, name: str, effect: Effect, began: int, ended: int, frame: FrameType) -> None:
         """Add a call of a client or of a mock, if nothing used a socket during the call."""
-        if self._network_ended < began and len(self.answered) < _MOST_CALLS:
+        if self._network_ended < began and len(self.answered) < MOST_CALLS:
             with self._deductions.excluded():
                 self.answered += self._mocked.calls(effect, name, began, ended, frame)
 

@@ -161,3 +161,25 @@ def test_a_call_within_a_call_of_another_user_line_stands_beside_it(user, trips,
     end(calls, "network", began=now())
     calls.ended("outer", "network", outer, sys._getframe(), 0)
     assert [call.name for call in calls.blocking] == ["name", "outer"]
+
+
+@pytest.mark.parametrize(("asked", "looked_for"), [(5, 0), (0, 1)])
+def test_nobody_looks_for_the_name_of_a_sleep_while_the_app_waits(calls, monkeypatch, asked, looked_for):
+    """To look for it takes 30 ms the first time: of a wait that ends by the clock, less is left to sleep then."""
+    from pytest_noblock.calls import names
+
+    found = []
+    monkeypatch.setattr(names, "called", lambda *_, **__: found.append("ended") or "ended")
+    end(calls, "sleep", asked=asked)
+    assert len(found) == looked_for
+    assert calls.blocking[0].stack[0].call == ("name" if asked else "ended")
+
+
+def test_a_sleep_in_a_function_below_the_users_is_named_by_that(user, trips, out):
+    below = types.FunctionType(end.__code__.replace(co_filename="/lib/site-packages/lock.py"), globals())
+    below.__kwdefaults__ = end.__kwdefaults__
+    calls = StepCalls(user, trips, out)
+    below(calls, "sleep", asked=5)
+    assert [each.call for each in calls.blocking[0].stack if each.user][:1] == [
+        "tests.engine.steps.test_step_calls.end"
+    ]
