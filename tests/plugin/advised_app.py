@@ -13,6 +13,7 @@ from typing import Annotated
 import anyio.from_thread
 import anyio.to_process  # a repaired twin of this app has a process compute
 import jinja2
+from advised_services import CONTEXT, LINES, SECURE
 from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, GraphQLString, graphql
@@ -33,6 +34,37 @@ async def here():
 @app.get("/here-network")
 async def here_network():
     socket.create_connection(SERVER)  # here-network
+
+
+@app.get("/here-handshake")
+async def here_handshake():
+    loop, connected = asyncio.get_running_loop(), socket.socket()
+    connected.setblocking(False)
+    await loop.sock_connect(connected, SECURE)
+    connected.setblocking(True)
+    CONTEXT.wrap_socket(connected)  # here-handshake
+
+
+FILE = socket.create_connection(LINES).makefile("rwb")
+FILE.readline()
+
+
+@app.get("/here-lines")
+async def here_lines():
+    FILE.write(b"?")
+    FILE.flush()
+    return FILE.readline()  # here-lines
+
+
+def line_asked():
+    FILE.write(b"?")
+    FILE.flush()
+    return FILE.readline()  # below-lines
+
+
+@app.get("/below-lines")
+async def below_lines():
+    return line_asked()
 
 
 @app.get("/here-hash")

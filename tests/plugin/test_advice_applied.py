@@ -113,6 +113,15 @@ class Repair:
         old = r"socket\.create_connection\((\w+)\)"
         self.at(self.told.line, old, r"(await asyncio.open_connection(*\1))[1].close()")
 
+    def secure_connection(self) -> None:
+        old = r"CONTEXT\.wrap_socket\(connected\)"
+        self.at(self.told.line, old, "(await asyncio.open_connection(*SECURE, ssl=CONTEXT))[1].close()")
+
+    def connection_and_reader(self) -> None:
+        """The service sends a line to who connects."""
+        old = r"FILE\.readline\(\)"
+        self.at(self.told.line, old, "await (await asyncio.open_connection(*LINES))[0].readline()")
+
     def in_thread(self, called: str, number: str | None = None) -> None:
         self.handed_over("asyncio.to_thread", called, number)
 
@@ -133,6 +142,8 @@ class Repair:
     def awaiting(self, way: str) -> None:
         if way == "asyncio.open_connection":
             self.connection()
+        elif way == "asyncio.open_connection and its reader":
+            self.connection_and_reader()
         else:
             self.call_awaited(way.removeprefix("await ").removesuffix("(...)"))
 
@@ -313,6 +324,8 @@ SHAPES = [
      Repair.by_the_thread),
     (r"anyio\.from_thread\.run\((\w+), \.\.\.\) of an async def `(\w+)` with (.*)", Repair.async_by_the_thread),
     (r"asyncio\.open_connection", Repair.connection),
+    (r"asyncio\.open_connection and its reader", Repair.connection_and_reader),
+    (r"asyncio\.open_connection\(\.\.\., ssl=context\) \(STARTTLS: .*\)", Repair.secure_connection),
     (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what it .*small",
      Repair.in_process),
     (r"an async def `(\w+)` with (.*), awaited there", Repair.helper_async),
@@ -508,7 +521,8 @@ def twins_by_hand(told: dict[str, Told]) -> Iterator[tuple[str, str, str]]:
 def test_every_advice_can_be_typed_in_and_is_green(pytester: pytest.Pytester) -> None:
     (pytester.path / "advised.py").write_text(SOURCE, encoding="utf-8")
     (pytester.path / "computing.py").write_text(COMPUTING, encoding="utf-8")
-    shutil.copy(HERE / "advised_items.py", pytester.path)
+    for beside in ("advised_items.py", "advised_services.py"):
+        shutil.copy(HERE / beside, pytester.path)
     (pytester.path / "big.bin").write_bytes(bytes(100_000_000))
     (pytester.path / "items.json").write_text("[1]", encoding="utf-8")
     asked = [("advised", path_of(name)) for name in NAMES]
