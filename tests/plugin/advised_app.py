@@ -428,6 +428,51 @@ async def left():
         pass
 
 
+@app.get("/left-to-stack")
+async def left_to_stack():
+    async with contextlib.AsyncExitStack() as stack:  # left-to-stack
+        stack.callback(time.sleep, 0.06)
+
+
+def cleaned():
+    time.sleep(0.06)  # left-to-own
+
+
+@app.get("/left-to-own")
+async def left_to_own():
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(cleaned)
+
+
+class Held:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.06)  # left-to-entered
+
+
+@app.get("/left-to-entered")
+async def left_to_entered():
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(Held())
+
+
+def made_slowly(loop, coroutine, **named):
+    time.sleep(0.06)  # task-factory
+    return asyncio.Task(coroutine, loop=loop, **named)
+
+
+@app.get("/task-factory")
+async def task_factory():
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(made_slowly)
+    try:
+        await asyncio.gather(asyncio.sleep(0))
+    finally:
+        loop.set_task_factory(None)
+
+
 class Guard:
     def __enter__(self):
         return self

@@ -181,6 +181,30 @@ class Repair:
         self.everywhere(r"def __(enter|exit)__", r"async def __a\1__")
         self.at(int(number), "with", "async with")
 
+    def pushed(self, awaited: str) -> None:
+        self.everywhere(rf"\.callback\({re.escape(self.told.call)}, ", f".push_async_callback({awaited}, ")
+
+    def pushed_async(self, name: str, way: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.define(name, "async def")
+        self.everywhere(rf"\.callback\({name}\b", f".push_async_callback({name}")
+
+    def pushed_to_thread(self, name: str) -> None:
+        self.everywhere(rf"\.callback\({name}\b", f".push_async_callback(asyncio.to_thread, {name}")
+
+    def entered_by_stack(self, way: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.everywhere(r"def __(enter|exit)__", r"async def __a\1__")
+        self.everywhere(r"stack\.enter_context\(Held", "await stack.enter_async_context(Held")
+
+    def begun_by_task(self, name: str, way: str) -> None:
+        (seconds,) = found(rf"{re.escape(self.told.call)}\(([^)]*)\)", self.lines[self.told.line - 1])
+        assert f"def {name}(" in self.lines[self.told.line - 2]
+        self.lines[self.told.line - 1] = ""
+        self.at(self.told.line + 1, r"Task\(coroutine", "Task(begun(coroutine)")
+        self.lines += ["async def begun(coroutine):", f"    await {self.awaited(way)}({seconds})"]
+        self.lines += ["    return await coroutine"]
+
     def block_in_thread(self, number: str) -> None:
         at = int(number)
         block = self.lines[at - 1 : at + 1]
@@ -313,6 +337,15 @@ SHAPES = [
     (r"an async def aclose with (.*) in the place of `(.*)`, awaited before [\w.]+:(\d+) lets go of the object",
      Repair.closed),
     (r"an @asynccontextmanager async def `(\w+)` with (.*), entered by async with at [\w.]+:(\d+)", Repair.entered),
+    (r"push_async_callback\(([\w.]+), \.\.\.\) in the place of callback", Repair.pushed),
+    (r"an async def in the place of `(\w+)`, with (.*), given to push_async_callback in the place of callback, for .*",
+     Repair.pushed_async),
+    (r"push_async_callback\(asyncio\.to_thread, (\w+), \.\.\.\) in the place of callback, for .*",
+     Repair.pushed_to_thread),
+    (r"async defs `__aenter__` .* its twin, with (.*), entered by enter_async_context in the place of .*",
+     Repair.entered_by_stack),
+    (r"take it out of the task factory `(\w+)`: let it return a task of an async def with (.*), which then .*",
+     Repair.begun_by_task),
     (r"async defs `__aenter__` and `__aexit__` in the place of .* its twin, with (.*), entered .* at .*:(\d+)",
      Repair.entered_class),
     (r"await asyncio\.to_thread\(\.\.\.\) of a function that has the whole with block of [\w.]+:(\d+)",
