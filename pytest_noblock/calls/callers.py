@@ -11,6 +11,9 @@ FROM_THREAD = ("anyio._backends._asyncio", "wrapper")
 """Where the loop runs what a thread handed to `anyio.from_thread.run_sync`. Seen on anyio 4.16; without it, the role is
 `loop callback`. The `wrapper` of `anyio.run` is a coroutine: what it calls is one, too."""
 
+TASK_FACTORY = ("asyncio.base_events", "create_task")
+"""What calls the loop's task factory (CPython 3.11 to 3.14). Without it, the advice says that asyncio calls it."""
+
 FUNCTIONS: dict[tuple[str, str], Role] = {
     ("fastapi.routing", "run_endpoint_function"): "path operation",
     ("fastapi.routing", "app"): "path operation",

@@ -5,6 +5,7 @@ Reads sources and what is already in memory. Imports nothing, runs no user code,
 
 import ast
 import dis
+import io
 import itertools
 import types
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,8 @@ _CONSUMERS = frozenset("list tuple set frozenset dict sum any all".split())
 """Builtins that take what another call yields, as `list(csv.reader(file))`: the other call computes."""
 _ARRAYS = ("numpy", "scipy", "torch", "tensorflow", "pandas", "polars", "cupy", "jax")
 """Packages whose objects compute where an operator takes them: `np.ones(SHAPE) @ np.ones(SHAPE)`."""
+_SOCKET_FILE = "socket.SocketIO."
+"""What was seen further in, where C code of `io` reads or writes a socket."""
 _BUILTIN_TYPES = ("str.", "bytes.", "dict.", "list.", "set.", "tuple.", "int.", "float.")
 
 
@@ -80,7 +83,17 @@ def called(
     scope = FrameScope(namespace, partial(bound, code.co_filename, line), variables=variables, place=place)
     sites = call_sites(code, line)
     name = _named(at, sites, line, code, scope)
+    if below is not None and below.startswith(_SOCKET_FILE):
+        return _of_socket(name) or below
     return below if below is not None and _is_better(below, name, sites, scope) else name
+
+
+def _of_socket(name: str | None) -> str | None:
+    """The method of the file that `socket.makefile` gave: by its class it is a file, as any other."""
+    owner, _, method = (name or "").rpartition(".")
+    entry = known(name)
+    is_of_file = owner and (hasattr(io.BufferedReader, method) or hasattr(io.TextIOWrapper, method))
+    return f"socket.socket.makefile().{method}" if is_of_file and (entry is None or entry.prefix == "io") else name
 
 
 def _is_better(below: str, name: str | None, sites: list[CallSite], scope: FrameScope) -> bool:

@@ -15,7 +15,7 @@ from pytest_noblock.engine.raw_stacks import (
     walk_out,
 )
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import Form, Frame, Stack
+from pytest_noblock.model.frames import Form, Frame, Stack, exit_stack_at
 
 _IN_TEMPLATE = frozenset({"__jinja_template__", "_template_uri"})
 """The globals by which compiled templates of Jinja and Mako are known; see `calls.templates`."""
@@ -39,7 +39,7 @@ def as_stack(frames: Sequence[RawFrame], user: UserCode) -> Stack:
         elif frame.user and not named and frame.call is None:
             below = stack[-1].name if stack and inside else None
             at = None if lasti == AT_NO_INSTRUCTION else lasti
-            call = names.called(code, line, namespace, at, below=below)
+            call = _left_to_exit_stack(stack) or names.called(code, line, namespace, at, below=below)
             frame = with_call(frame._replace(call=call), code, at, below=below)
         elif inside and not frame.user:
             frame = frame._replace(name=names.own_name(code, namespace))
@@ -112,9 +112,8 @@ def current_stack(frame: FrameType | None, user: UserCode, *, call: str | None =
     if mine is None:
         return tuple(_with_own_names(stack, frames))
     if stack[mine].call is None:
-        below = frames[mine - 1] if mine else None
-        known = call if below is None else None
-        stack[mine] = stack[mine]._replace(call=known or _running_call(frames[mine], below))
+        known = call if mine == 0 else _by_exit_stack(stack[:mine], frames)
+        stack[mine] = stack[mine]._replace(call=known or _running_call(frames, mine))
     if is_first_of_greenlet(frames[-1]):
         code, line, _lasti, namespace = BEGIN_OF_GREENLET
         stack.append(frame_at(code, line, namespace, user))
@@ -145,12 +144,31 @@ def with_call(frame: Frame, code: CodeType, lasti: int | None = None, *, below: 
     return frame if sure else frame._replace(may_be_operator=operators.may_compute(code, frame.line, lasti))
 
 
-def _running_call(frame: FrameType, below: FrameType | None) -> str | None:
-    """`below`: the frame that this one called."""
+def _running_call(frames: Sequence[FrameType], at: int) -> str | None:
+    """The call that the frame at this place makes: those before it are what it called."""
     from pytest_noblock.calls import names
 
+    frame, below = frames[at], frames[at - 1] if at else None
     name = names.own_name(below.f_code, below.f_globals) if below is not None else None
     return called_from(frame, line_of(frame), frame.f_lasti, below=name)
+
+
+def _by_exit_stack(inner: Stack | list[Frame], frames: Sequence[FrameType]) -> str | None:
+    """The known call that an exit stack makes for the frame whose callees `inner` are: no line writes it there."""
+    from pytest_noblock.calls import known
+
+    at = exit_stack_at(inner)
+    call = None if at is None else _running_call(frames, at)
+    return call if known.known(call) is not None else None
+
+
+def _left_to_exit_stack(inner: Sequence[Frame]) -> str | None:
+    """The same, where another thread looks, which cannot read what the stack was given: a library's function tells."""
+    from pytest_noblock.calls import known
+
+    at = exit_stack_at(inner)
+    name = inner[at - 1].name if at else None
+    return name if known.known(name) is not None else None
 
 
 def first_line(code: CodeType, user: UserCode) -> Frame:

@@ -8,9 +8,9 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from pytest_noblock.calls import written
+from pytest_noblock.calls import callers, written
 from pytest_noblock.judge.remedy import Remedy, named
-from pytest_noblock.model.frames import Frame
+from pytest_noblock.model.frames import Frame, Stack, exit_stack_at
 from pytest_noblock.model.where import Implied, Where
 
 _SPECIAL = re.compile(r"__\w+__$")
@@ -40,14 +40,21 @@ def implied(out: Sequence[Frame], caller: int, *, is_thing: bool = False) -> tup
     thing = next(iter(inner[len(passed) :]), None)
     if thing is None:
         return None, None
-    modules = {frame.module for frame in passed}
-    if modules == {"weakref"}:
-        return "finalizer", thing
-    if not passed:
-        return _direct(thing, out[caller]), thing
-    if passed[0].module == "contextlib" and passed[0].function in _ENTERED:
-        return "context manager", thing
-    return ("operator" if is_special(passed[0]) else None), thing  # functools.cached_property.__get__
+    return (_by_library(passed) if passed else _direct(thing, out[caller])), thing
+
+
+def _by_library(passed: Sequence[Frame]) -> Implied | None:
+    """`passed`: the library's frames between the line and the user's function, from the line in."""
+    first, last = passed[0], passed[-1]
+    if {frame.module for frame in passed} == {"weakref"}:
+        return "finalizer"
+    if first.module == "contextlib" and first.function in _ENTERED:
+        return "context manager"
+    if (last.module, last.function) == callers.TASK_FACTORY:
+        return "task factory"
+    if (first.module or "").startswith("asyncio."):
+        return "asyncio"
+    return "operator" if is_special(first) else None  # functools.cached_property.__get__
 
 
 def _of_weakref(outer: Sequence[Frame]) -> bool:
@@ -60,6 +67,13 @@ def _direct(thing: Frame, caller: Frame) -> Implied | None:
     if is_special(thing) or written.is_read_at(caller.file, caller.line, thing.function):
         return "operator"
     return None
+
+
+def exits(stack: Stack, frame: Frame) -> Stack:
+    """The frames of the exit stack that the frame leaves, innermost first; none where it leaves none."""
+    inner = stack[: next((at for at, each in enumerate(stack) if each[:3] == frame[:3]), 0)]
+    at = exit_stack_at(inner)
+    return () if at is None else inner[at:]
 
 
 def is_special(thing: Frame) -> bool:
@@ -114,12 +128,32 @@ def ways(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
             yield f"an async def aclose with {_inside(remedy, where)} in the place of {name}, awaited {before}"
         case "context manager":
             yield from _entered(remedy, where, at)
+        case "exit stack":
+            yield from _left(remedy, where, at)
+        case "task factory":
+            made = (
+                f"let it return a task of an async def with {_inside(remedy, where)}, which then awaits the coroutine"
+            )
+            yield f"take it out of the task factory {name}: {made}"
+        case "asyncio":
+            yield f"take it out of {name}, which asyncio calls and does not await"
         case "awaitable":
             yield f"an async def wait with {_inside(remedy, where)}, and return self.wait().__await__() in {name}"
         case "iterator":
             yield from _iterator(remedy, where, at)
         case _:
-            yield f"await asyncio.to_thread(...) around what calls {name} at {at}{remedy.aside}"
+            yield _unasked(remedy, where, at)
+
+
+def _unasked(remedy: Remedy, where: Where, at: str) -> str:
+    """What Python's operators call, or asyncio does."""
+    name = named(where.callee)
+    if where.implied == "asyncio":
+        return f"take it out of {name}, which asyncio calls and does not await"
+    if where.implied == "task factory":
+        made = f"a task of an async def with {_inside(remedy, where)}, which then awaits the coroutine"
+        return f"take it out of the task factory {name}: let it return {made}"
+    return f"await asyncio.to_thread(...) around what calls {name} at {at}{remedy.aside}"
 
 
 def _inside(remedy: Remedy, where: Where) -> str:
@@ -136,8 +170,62 @@ def _entered(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
     elif thing is not None and thing.function in _ENTERED:
         both = f"async defs `__aenter__` and `__aexit__` in the place of {named(thing)} and its twin"
         yield f"{both}, with {inside}, entered by async with at {at}"
+    yield from _whole_block(remedy, where, at)
+
+
+def _whole_block(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
     if remedy.thread and not where.block_awaits:
         yield f"await asyncio.to_thread(...) of a function that has the whole with block of {at}{remedy.aside}"
+
+
+def _left(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    yield from _given(remedy, where, at)
+    if at and not _is_async(where.exits):
+        yield from _whole_block(remedy, where, at)
+
+
+def _given(remedy: Remedy, where: Where, at: str) -> Iterator[str]:
+    """What an exit stack was given is given to it as something to await."""
+    thing, inside = where.callee, _inside(remedy, where)
+    name, of = named(thing), _of_stack(where, at)
+    if any(each.function == "_exit_wrapper" for each in where.exits):
+        yield from _called_back(remedy, where, f"in the place of callback{of}")
+    elif thing is None:
+        yield f"take it out of the exit stack: after its block write {inside}"
+    elif thing.form == "generator" or thing.function == "__exit__":
+        entered = f"entered by enter_async_context in the place of enter_context{of}"
+        twins = f"async defs `__aenter__` and `__aexit__` in the place of {name} and its twin, with {inside}"
+        made = f"an @asynccontextmanager async def {name} with {inside}" if thing.form == "generator" else twins
+        yield f"{made}, {entered}"
+    else:
+        yield f"an async def in the place of {name}, with {inside}, given to push_async_exit in the place of push{of}"
+
+
+def _of_stack(where: Where, at: str) -> str:
+    which = "" if where.line is where.coroutine else f" at {at}"
+    if not _is_async(where.exits):
+        return f", with an AsyncExitStack{which}"
+    return f", for the exit stack{which}" if which else ""
+
+
+def _is_async(exits: Stack) -> bool:
+    return any(each.form == "async def" for each in exits)
+
+
+def _called_back(remedy: Remedy, where: Where, place: str) -> Iterator[str]:
+    """`place`: where the stack was told to call it."""
+    thing = where.callee
+    awaited = re.fullmatch(r"await ([\w.]+)\(\.\.\.\)", remedy.instead)
+    if thing is not None:
+        given = f"given to push_async_callback {place}"
+        yield f"an async def in the place of {named(thing)}, with {_inside(remedy, where)}, {given}"
+    elif awaited is not None:
+        yield f"push_async_callback({awaited[1]}, ...) {place}"
+        return
+    if remedy.in_thread:
+        what = remedy.call if thing is None else named(thing).strip("`")
+        known = re.fullmatch(r"(?!contextlib\.)[\w.]+", what)  # neither a lambda, nor what C code the stack called
+        yield f"push_async_callback(asyncio.to_thread, {what + ', ' if known else ''}...) {place}"
 
 
 def _iterator(remedy: Remedy, where: Where, at: str) -> Iterator[str]:

@@ -30,7 +30,7 @@ def ways(remedy: Remedy, where: Where) -> Iterator[str]:
     elif where.role == "import" or where.imports:
         yield from _imported(where)
     elif where.here or where.line is None:
-        yield from remedy.ways
+        yield from implied.ways(remedy, where, "") if where.implied == "exit stack" else remedy.ways
     elif where.coroutine is not None:
         yield from _moved(remedy, where, where.coroutine)
     else:

@@ -44,6 +44,7 @@ def where(stall: Stall) -> Where:
     caller = called.at if at is None else at
     callee = out[caller - 1] if caller else None
     how, runs = implied.implied(out, caller, is_thing=at is None)
+    exits = implied.exits(place.stack, out[caller])
     return Where(
         role=called.role,
         thing=out[called.at],
@@ -52,9 +53,11 @@ def where(stall: Stall) -> Where:
         held_by=held.role,
         called=None if callee is None or how is not None else implied.callee_of(out[caller], callee),
         between=implied.between(out[: caller + 1]) if caller else (),
-        implied=how,
+        implied="exit stack" if exits else how,
         callee=runs,
-        block_awaits=how == "context manager" and written.block_awaits(out[caller].file, out[caller].line),
+        exits=exits,
+        block_awaits=(bool(exits) or how == "context manager")
+        and written.block_awaits(out[caller].file, out[caller].line),
         imports=out[0].call is None and written.imports(out[0].file, out[0].line),
         iterated=callee is not None and callee.form == "generator" and callee.function.isidentifier(),
         importable=callee is not None and _importable(callee),
@@ -210,8 +213,8 @@ def _outermost(out: Sequence[Frame], thing: int, library: str | None, phase: Pha
 
 
 def _coroutine(out: Sequence[Frame]) -> int | None:
-    """The nearest coroutine's place on the way out; None where that is a library's."""
-    at = next((at for at, each in enumerate(out) if each.may_await), None)
+    """The nearest coroutine's place on the way out; None where that is a library's. An exit stack only hands on."""
+    at = next((at for at, each in enumerate(out) if each.may_await and each.module != "contextlib"), None)
     return at if at is not None and out[at].user else None
 
 

@@ -1,5 +1,6 @@
 """Frames of a stack: a frame is one line of code at the moment at which the stack was read."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 Form = Literal["def", "async def", "generator", "async generator", "template"]
@@ -66,6 +67,20 @@ Stack = tuple[Frame, ...]
 def user_frame(stack: Stack) -> Frame | None:
     """The innermost frame in the user's code; None where there is none."""
     return next((frame for frame in stack if frame.user), None)
+
+
+_EXIT_STACKS = ("ExitStack.__exit__", "AsyncExitStack.__aexit__")
+
+
+def exit_stack_at(inner: Sequence[Frame]) -> int | None:
+    """The place of the innermost frame of an exit stack, `contextlib.ExitStack` or its async twin, that is being left.
+
+    `inner`: what the frame called that leaves it. None where it called something else.
+    """
+    at = len(inner)
+    while at and inner[at - 1].module == "contextlib":
+        at -= 1
+    return at if any(each.qualname in _EXIT_STACKS for each in inner[at:]) else None
 
 
 def surely_named(stack: Stack) -> Stack:

@@ -35,8 +35,14 @@ done-callback). `task`: nobody but the event loop runs it (`create_task`). `call
 call it, and waits (`anyio.from_thread.run_sync`). `import`: the top level of a module. `greenlet`: a greenlet runs it,
 as SQLAlchemy's `run_sync` has it do. `library callback`: none of the others."""
 
-Implied = Literal["finalizer", "context manager", "awaitable", "iterator", "operator"]
-"""How a line runs a function that it writes no call of. `operator`: any other special method, and a property."""
+Implied = Literal[
+    "finalizer", "context manager", "exit stack", "awaitable", "iterator", "operator", "task factory", "asyncio"
+]
+"""How a line runs a function that it writes no call of. `operator`: any other special method, and a property.
+
+`exit stack`: `contextlib.ExitStack`, or its async twin, calls it when the line leaves it. `asyncio`: a function of
+asyncio that the line calls does, and awaits nothing of it; `task factory`: to make a task.
+"""
 
 
 class RoleRow(NamedTuple):
@@ -108,6 +114,8 @@ class Where(NamedTuple):
     """How that line of the coroutine, or of the thing, runs `callee`; None where it writes a call of it."""
     callee: Frame | None = None
     """The outermost function of the user's further in than that line; the thing itself where none is further in."""
+    exits: tuple[Frame, ...] = ()
+    """Of an exit stack: the frames of `contextlib` through which that line runs `callee`, or a library's function."""
     block_awaits: bool = False
     """Whether the `with` block on that line awaits anything: no thread can have it."""
     imports: bool = False

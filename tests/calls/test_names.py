@@ -850,6 +850,22 @@ def test_a_class_body_has_names_of_its_own(write: Write) -> None:
         assert called(code, 5, GLOBALS, variables={"f": file}) == "io.BufferedReader.read"
 
 
+@pytest.mark.parametrize(
+    ("body", "known", "unknown"),
+    [
+        ("f.readline()", "socket.socket.makefile().readline", "socket.socket.makefile().readline"),
+        ("for row in f: pass", "socket.socket.makefile().__next__", "socket.SocketIO.readinto"),
+        ("json.load(f)", "json.load", "json.load"),
+    ],
+)
+def test_a_file_that_a_socket_fills_is_no_file_of_the_disk(write: Write, body: str, known: str, unknown: str) -> None:
+    code = in_function(write, body, parameters="f")
+    for file in (io.BufferedRWPair(io.BytesIO(), io.BytesIO()), io.TextIOWrapper(io.BytesIO())):
+        assert called(code, 2, GLOBALS, below="socket.SocketIO.readinto", variables={"f": file}) == known
+        assert "socket" not in str(called(code, 2, GLOBALS, below="gzip.GzipFile.read", variables={"f": file}))
+    assert called(code, 2, GLOBALS, below="socket.SocketIO.readinto") == unknown
+
+
 def test_a_name_that_its_line_binds_anew_is_another_object_after_the_line(write: Write) -> None:
     code = in_function(write, "f = f.read()", parameters="f")
 

@@ -115,7 +115,9 @@ def _frame(part: str, file: str) -> Frame:
     )
 
 
-def place_of(spec: str, file: str, *, method: str = "GET", endpoint_form: str = "async def", at: int = 5) -> Where:
+def place_of(
+    spec: str, file: str, *, method: str = "GET", endpoint_form: str = "async def", at: int = 5, blamed: int = 0
+) -> Where:
     stack = frames(spec, file)
     defined = Frame(file, 1, "report", user=True, form=endpoint_form)
     exchange = Exchange(
@@ -128,7 +130,7 @@ def place_of(spec: str, file: str, *, method: str = "GET", endpoint_form: str = 
         endpoint="app.report" if method == "GET" else None,
         defined=defined,
     )
-    line = stack[0] if stack[0].user else None
+    line = stack[0] if stack[0].user else next((each for each in stack if each.line == blamed), None)
     stall = Stall(
         "sync-io", exchange, at, at, 0, 60_000_000, BlamedLine(line, stack), Rule("slept", ""), Readings(wall=0)
     )
@@ -286,6 +288,12 @@ BY_ASYNC_WITH = f"an @asynccontextmanager async def `held` with {SLEEP}, entered
 BEFORE = "awaited before app.py:16 lets go of the object"
 BOTH = "async defs `__aenter__` and `__aexit__`"
 BY_WITH = "entered by async with at app.py:19"
+STACK, ASYNC_STACK = "contextlib:ExitStack.__exit__", "async contextlib:AsyncExitStack.__aexit__"
+IN_PLACE = "in the place of callback, with an AsyncExitStack at app.py:19"
+PUSHED = f"push_async_callback {IN_PLACE}, or push_async_callback(asyncio.to_thread, ...) {IN_PLACE}"
+OF = ", for the exit stack at app.py:23"
+ENTERED = f"entered by enter_async_context in the place of enter_context{OF}"
+THEN = "which then awaits the coroutine"
 TAKEN_OUT = "take the call out of the top level of the module, into a function that start-up (lifespan) calls"
 RUN_SYNC = "anyio.from_thread.run_sync"
 IN_THREAD = f"in the thread itself, without {RUN_SYNC}"
@@ -322,7 +330,30 @@ def plain(name: str) -> str:
             "D.__exit__ < async enters",
             f"{BOTH} in the place of `D.__exit__` and its twin, with {SLEEP}, {BY_WITH}, or {BLOCK}{plain('enters')}",
         ),
-        ("@lambda < contextlib:_exit_wrapper < contextlib:__exit__ < async enters", BLOCK + plain("enters")),
+        (
+            f"@lambda < contextlib:_exit_wrapper < {STACK} < async enters",
+            f"an async def in the place of the lambda, with {SLEEP}, given to {PUSHED}, or {BLOCK}{plain('enters')}",
+        ),
+        (
+            f"gen held < contextlib:__exit__ < {ASYNC_STACK} < async enters_and_awaits",
+            f"an @asynccontextmanager async def `held` with {SLEEP}, {ENTERED}",
+        ),
+        (
+            f"D.__exit__ < {ASYNC_STACK} < async enters_and_awaits",
+            f"{BOTH} in the place of `D.__exit__` and its twin, with {SLEEP}, {ENTERED}",
+        ),
+        (
+            f"helper < {ASYNC_STACK} < async enters_and_awaits",
+            f"an async def in the place of `helper`, with {SLEEP}, given to push_async_exit in the place of push{OF}",
+        ),
+        (
+            "helper < asyncio.base_events:create_task < asyncio.tasks:gather < async awaiting",
+            f"take it out of the task factory `helper`: let it return a task of an async def with {SLEEP}, {THEN}",
+        ),
+        (
+            "helper < asyncio.base_events:call_exception_handler < async awaiting",
+            "take it out of `helper`, which asyncio calls and does not await",
+        ),
         (
             "gen Ready.__await__ < async waits",
             f"an async def wait with {SLEEP}, and return self.wait().__await__() in `Ready.__await__`",
@@ -369,6 +400,43 @@ def plain(name: str) -> str:
 )
 def test_what_no_written_call_runs_is_moved_another_way(file: str, spec: str, text: str) -> None:
     assert advised(place_of(f"{spec} < {ROUTE}", file)) == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "call", "text"),
+    [
+        (
+            f"contextlib:_exit_wrapper < {ASYNC_STACK} < async enters_and_awaits",
+            "time.sleep",
+            "push_async_callback(asyncio.sleep, ...) in the place of callback",
+        ),
+        (
+            f"contextlib:_exit_wrapper < {ASYNC_STACK} < async enters_and_awaits",
+            "requests.get",
+            "push_async_callback(asyncio.to_thread, requests.get, ...) in the place of callback",
+        ),
+        (
+            f"contextlib:_exit_wrapper < {ASYNC_STACK} < async enters_and_awaits",
+            "contextlib.AsyncExitStack",
+            "push_async_callback(asyncio.to_thread, ...) in the place of callback",
+        ),
+        (
+            f"contextlib:_exit_wrapper < {STACK} < async enters_and_awaits",
+            "time.sleep",
+            "push_async_callback(asyncio.sleep, ...) in the place of callback, with an AsyncExitStack",
+        ),
+        (
+            f"{ASYNC_STACK} < async enters_and_awaits",
+            "shutil.rmtree",
+            "take it out of the exit stack: after its block write await asyncio.to_thread(...)",
+        ),
+    ],
+)
+def test_what_an_exit_stack_calls_for_a_coroutine_is_no_call_of_its_line(
+    file: str, spec: str, call: str, text: str
+) -> None:
+    place = place_of(f"{spec} < {ROUTE}", file, blamed=LINES["enters_and_awaits"])
+    assert replacement(call, "sync-io", where=place) == text
 
 
 @pytest.mark.parametrize(

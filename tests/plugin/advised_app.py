@@ -13,6 +13,7 @@ from typing import Annotated
 import anyio.from_thread
 import anyio.to_process  # a repaired twin of this app has a process compute
 import jinja2
+from advised_services import CONTEXT, LINES, SECURE
 from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, GraphQLString, graphql
@@ -33,6 +34,37 @@ async def here():
 @app.get("/here-network")
 async def here_network():
     socket.create_connection(SERVER)  # here-network
+
+
+@app.get("/here-handshake")
+async def here_handshake():
+    loop, connected = asyncio.get_running_loop(), socket.socket()
+    connected.setblocking(False)
+    await loop.sock_connect(connected, SECURE)
+    connected.setblocking(True)
+    CONTEXT.wrap_socket(connected)  # here-handshake
+
+
+FILE = socket.create_connection(LINES).makefile("rwb")
+FILE.readline()
+
+
+@app.get("/here-lines")
+async def here_lines():
+    FILE.write(b"?")
+    FILE.flush()
+    return FILE.readline()  # here-lines
+
+
+def line_asked():
+    FILE.write(b"?")
+    FILE.flush()
+    return FILE.readline()  # below-lines
+
+
+@app.get("/below-lines")
+async def below_lines():
+    return line_asked()
 
 
 @app.get("/here-hash")
@@ -394,6 +426,51 @@ def locked():
 async def left():
     with locked():
         pass
+
+
+@app.get("/left-to-stack")
+async def left_to_stack():
+    async with contextlib.AsyncExitStack() as stack:  # left-to-stack
+        stack.callback(time.sleep, 0.06)
+
+
+def cleaned():
+    time.sleep(0.06)  # left-to-own
+
+
+@app.get("/left-to-own")
+async def left_to_own():
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(cleaned)
+
+
+class Held:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.06)  # left-to-entered
+
+
+@app.get("/left-to-entered")
+async def left_to_entered():
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(Held())
+
+
+def made_slowly(loop, coroutine, **named):
+    time.sleep(0.06)  # task-factory
+    return asyncio.Task(coroutine, loop=loop, **named)
+
+
+@app.get("/task-factory")
+async def task_factory():
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(made_slowly)
+    try:
+        await asyncio.gather(asyncio.sleep(0))
+    finally:
+        loop.set_task_factory(None)
 
 
 class Guard:

@@ -113,6 +113,15 @@ class Repair:
         old = r"socket\.create_connection\((\w+)\)"
         self.at(self.told.line, old, r"(await asyncio.open_connection(*\1))[1].close()")
 
+    def secure_connection(self) -> None:
+        old = r"CONTEXT\.wrap_socket\(connected\)"
+        self.at(self.told.line, old, "(await asyncio.open_connection(*SECURE, ssl=CONTEXT))[1].close()")
+
+    def connection_and_reader(self) -> None:
+        """The service sends a line to who connects."""
+        old = r"FILE\.readline\(\)"
+        self.at(self.told.line, old, "await (await asyncio.open_connection(*LINES))[0].readline()")
+
     def in_thread(self, called: str, number: str | None = None) -> None:
         self.handed_over("asyncio.to_thread", called, number)
 
@@ -133,6 +142,8 @@ class Repair:
     def awaiting(self, way: str) -> None:
         if way == "asyncio.open_connection":
             self.connection()
+        elif way == "asyncio.open_connection and its reader":
+            self.connection_and_reader()
         else:
             self.call_awaited(way.removeprefix("await ").removesuffix("(...)"))
 
@@ -169,6 +180,30 @@ class Repair:
         self.call_awaited(self.awaited(way))
         self.everywhere(r"def __(enter|exit)__", r"async def __a\1__")
         self.at(int(number), "with", "async with")
+
+    def pushed(self, awaited: str) -> None:
+        self.everywhere(rf"\.callback\({re.escape(self.told.call)}, ", f".push_async_callback({awaited}, ")
+
+    def pushed_async(self, name: str, way: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.define(name, "async def")
+        self.everywhere(rf"\.callback\({name}\b", f".push_async_callback({name}")
+
+    def pushed_to_thread(self, name: str) -> None:
+        self.everywhere(rf"\.callback\({name}\b", f".push_async_callback(asyncio.to_thread, {name}")
+
+    def entered_by_stack(self, way: str) -> None:
+        self.call_awaited(self.awaited(way))
+        self.everywhere(r"def __(enter|exit)__", r"async def __a\1__")
+        self.everywhere(r"stack\.enter_context\(Held", "await stack.enter_async_context(Held")
+
+    def begun_by_task(self, name: str, way: str) -> None:
+        (seconds,) = found(rf"{re.escape(self.told.call)}\(([^)]*)\)", self.lines[self.told.line - 1])
+        assert f"def {name}(" in self.lines[self.told.line - 2]
+        self.lines[self.told.line - 1] = ""
+        self.at(self.told.line + 1, r"Task\(coroutine", "Task(begun(coroutine)")
+        self.lines += ["async def begun(coroutine):", f"    await {self.awaited(way)}({seconds})"]
+        self.lines += ["    return await coroutine"]
 
     def block_in_thread(self, number: str) -> None:
         at = int(number)
@@ -302,6 +337,15 @@ SHAPES = [
     (r"an async def aclose with (.*) in the place of `(.*)`, awaited before [\w.]+:(\d+) lets go of the object",
      Repair.closed),
     (r"an @asynccontextmanager async def `(\w+)` with (.*), entered by async with at [\w.]+:(\d+)", Repair.entered),
+    (r"push_async_callback\(([\w.]+), \.\.\.\) in the place of callback", Repair.pushed),
+    (r"an async def in the place of `(\w+)`, with (.*), given to push_async_callback in the place of callback, for .*",
+     Repair.pushed_async),
+    (r"push_async_callback\(asyncio\.to_thread, (\w+), \.\.\.\) in the place of callback, for .*",
+     Repair.pushed_to_thread),
+    (r"async defs `__aenter__` .* its twin, with (.*), entered by enter_async_context in the place of .*",
+     Repair.entered_by_stack),
+    (r"take it out of the task factory `(\w+)`: let it return a task of an async def with (.*), which then .*",
+     Repair.begun_by_task),
     (r"async defs `__aenter__` and `__aexit__` in the place of .* its twin, with (.*), entered .* at .*:(\d+)",
      Repair.entered_class),
     (r"await asyncio\.to_thread\(\.\.\.\) of a function that has the whole with block of [\w.]+:(\d+)",
@@ -313,6 +357,8 @@ SHAPES = [
      Repair.by_the_thread),
     (r"anyio\.from_thread\.run\((\w+), \.\.\.\) of an async def `(\w+)` with (.*)", Repair.async_by_the_thread),
     (r"asyncio\.open_connection", Repair.connection),
+    (r"asyncio\.open_connection and its reader", Repair.connection_and_reader),
+    (r"asyncio\.open_connection\(\.\.\., ssl=context\) \(STARTTLS: .*\)", Repair.secure_connection),
     (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what it .*small",
      Repair.in_process),
     (r"an async def `(\w+)` with (.*), awaited there", Repair.helper_async),
@@ -508,7 +554,8 @@ def twins_by_hand(told: dict[str, Told]) -> Iterator[tuple[str, str, str]]:
 def test_every_advice_can_be_typed_in_and_is_green(pytester: pytest.Pytester) -> None:
     (pytester.path / "advised.py").write_text(SOURCE, encoding="utf-8")
     (pytester.path / "computing.py").write_text(COMPUTING, encoding="utf-8")
-    shutil.copy(HERE / "advised_items.py", pytester.path)
+    for beside in ("advised_items.py", "advised_services.py"):
+        shutil.copy(HERE / beside, pytester.path)
     (pytester.path / "big.bin").write_bytes(bytes(100_000_000))
     (pytester.path / "items.json").write_text("[1]", encoding="utf-8")
     asked = [("advised", path_of(name)) for name in NAMES]

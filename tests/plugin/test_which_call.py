@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("fastapi")
 
 API = """
+    import contextlib
     import queue
     import threading
     import time
@@ -45,6 +46,16 @@ API = """
             except queue.Empty:
                 return None
 
+        @app.get("/stack")
+        async def stack():
+            with contextlib.ExitStack() as stack:  # time.sleep(
+                stack.callback(time.sleep, 0.08)
+
+        @app.get("/async-stack")
+        async def async_stack():
+            async with contextlib.AsyncExitStack() as stack:  # threading.Event().wait(
+                stack.callback(event.wait, 0.08)
+
         return app
 """
 SUITE = """
@@ -58,7 +69,7 @@ SUITE = """
     def noblock_app():
         return app
 
-    both = pytest.mark.parametrize("path", ["two-calls", "closure", "state", "lock"])
+    both = pytest.mark.parametrize("path", ["two-calls", "closure", "state", "lock", "stack", "async-stack"])
 
     @both
     def test_fixture(noblock, path):
@@ -73,13 +84,15 @@ CALLS = {
     "closure": "queue.Queue.get",
     "state": "queue.Queue.get",
     "lock": "threading.Lock.acquire",
+    "stack": "time.sleep",
+    "async-stack": "threading.Event.wait",
 }
 
 
 def test_the_call_that_was_seen_to_block_is_named(pytester):
     pytester.makepyfile(api=API, test_api=SUITE)
     result = pytester.runpytest_subprocess("--noblock", "--noblock-report=out.json", "-p", "no:randomly")
-    result.assert_outcomes(failed=8)
+    result.assert_outcomes(failed=2 * len(CALLS))
     checks = json.loads(pytester.path.joinpath("out.json").read_text(encoding="utf-8"))["checks"]
     for check in checks:
         (finding,) = check["findings"]

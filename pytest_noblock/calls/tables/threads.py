@@ -34,5 +34,5 @@ THREADS = {
     "multiprocessing.Queue multiprocessing.SimpleQueue multiprocessing.JoinableQueue multiprocessing.queues": (
         "await asyncio.to_thread({call}, ...)"
     ),
-    "multiprocessing.connection": "await asyncio.to_thread({call}, ...)",
+    "multiprocessing.connection ssl.SSLContext.wrap_socket": "await asyncio.to_thread({call}, ...)",
 }

@@ -113,7 +113,12 @@ NETWORK = {
         "await asyncio.get_running_loop().getaddrinfo(...)"
     ),
     "socket.gethostbyaddr socket.getnameinfo socket.getfqdn": "await asyncio.get_running_loop().getnameinfo(...)",
-    "socket.create_connection ssl.SSLSocket": "asyncio.open_connection",
+    "socket.create_connection": "asyncio.open_connection",
+    "socket.socket.makefile socket.SocketIO": "asyncio.open_connection and its reader",
+    "ssl.SSLContext.wrap_socket ssl.SSLSocket": (
+        "asyncio.open_connection(..., ssl=context) (STARTTLS: await writer.start_tls(context))"
+    ),
+    "ssl.get_server_certificate": "",
     "socket.socket": (
         "asyncio.open_connection (of UDP: asyncio.get_running_loop().create_datagram_endpoint, of a Unix socket:"
         " asyncio.open_unix_connection)"

@@ -170,7 +170,9 @@ def _standard_library() -> tuple[_KnownCall, ...]:
     rows: tuple[tuple[Any, str, EffectOf], ...] = (
         (socket.socket, "connect", _where("network", may_block.connects)),
         (socket.socket, "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into", may_block.receives),
-        (ssl.SSLSocket, "read", may_block.receives),
+        (ssl.SSLSocket, "read unwrap", may_block.receives),
+        (ssl.SSLSocket, "do_handshake", may_block.shakes_hands),
+        (ssl.SSLSocket, "write send", may_block.sends_first),
         (socket, "getaddrinfo gethostbyname gethostbyname_ex gethostbyaddr", resolves),
         (select, "select", waits),
         (selectors.SelectSelector, "select", waits),

@@ -17,6 +17,7 @@ from pytest_noblock.engine.network.tcp_info import peer_of
 
 if TYPE_CHECKING:
     import multiprocessing.pool
+    import ssl
 
     from pytest_noblock.engine.network.known_calls import Effect
 
@@ -27,8 +28,29 @@ _UNIX = getattr(socket, "AF_UNIX", -1)
 
 def receives(sock: socket.socket, *_: object, **__: object) -> "Effect | None":
     """asyncio's own sockets are non-blocking."""
-    if sock.gettimeout() == 0:
-        return None
+    return _exchange_by(sock) if sock.gettimeout() != 0 else None
+
+
+def shakes_hands(sock: "ssl.SSLSocket", block: bool = False) -> "Effect | None":  # noqa: FBT001, FBT002  # as there
+    """`do_handshake`, the first time. `block`: it waits even where the socket is non-blocking."""
+    waits = block or sock.gettimeout() != 0
+    return _exchange_by(sock) if waits and _is_before_handshake(sock) else None
+
+
+def sends_first(sock: "ssl.SSLSocket", *_: object, **__: object) -> "Effect | None":
+    """What sends before the handshake makes it: OpenSSL waits for the other end's part of it."""
+    return shakes_hands(sock)
+
+
+def _is_before_handshake(sock: "ssl.SSLSocket") -> bool:
+    """`_sslobj` is private (CPython 3.11 to 3.14): None before `connect` and after `unwrap`.
+
+    Without it, no handshake is seen.
+    """
+    return getattr(sock, "_sslobj", None) is not None and sock.version() is None
+
+
+def _exchange_by(sock: socket.socket) -> "Effect":
     family = sock.family
     return "network" if family in _INTERNET or (family == _UNIX and _asks_a_service(sock)) else "local"
 

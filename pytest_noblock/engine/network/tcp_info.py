@@ -165,11 +165,37 @@ class SocketTable:
         if not trips:
             return []
         innocent = in_epoll_sets()
-        return [
-            SocketExchange(peer_of(fd), sent, received)
-            for fd, sent, received in trips
-            if fd not in innocent and fd not in self._awaited
-        ]
+        own = [trip for trip in trips if trip.fd not in innocent and trip.fd not in self._awaited]
+        far = _far_ends([trip.fd for trip in own]) if len(own) > 1 else ()
+        return [SocketExchange(peer_of(fd), sent, received) for fd, sent, received in own if fd not in far]
+
+
+def _far_ends(fds: list[int]) -> set[int]:
+    """Those that a listener of this process accepted, where the other end is among them, too: a test's server.
+
+    Where that listener is closed, nobody can tell the ends apart.
+    """
+    ends = {fd: (_name_of(fd, "getsockname"), peer_of(fd)) for fd in fds}
+    paired = {fd for fd, (here, there) in ends.items() if (there, here) in ends.values()}
+    ports = _listening() if paired else set()
+    return {fd for fd in paired if _port(ends[fd][0]) in ports and _port(ends[fd][1]) not in ports}
+
+
+def _listening() -> set[str]:
+    """The ports that this process listens on."""
+    accepts, length = ctypes.c_int(), ctypes.c_uint32(4)
+    where = ctypes.addressof(accepts), ctypes.addressof(length)
+    getsockopt = _libc("getsockopt", *(ctypes.c_int,) * 3, *(ctypes.c_void_p,) * 2)
+    named = (socket.SOL_SOCKET, socket.SO_ACCEPTCONN, *where)
+    return {
+        _port(_name_of(fd, "getsockname"))
+        for fd in map(int, list_folder("/proc/self/fd"))
+        if getsockopt(fd, *named) == 0 and accepts.value
+    }
+
+
+def _port(name: str | None) -> str:
+    return (name or "").rpartition(":")[2]
 
 
 def _round_trip(fd: int, before: Counters | None, counters: Counters) -> _Trip | None:
@@ -192,10 +218,14 @@ def _unread(fd: int) -> int:
 
 def peer_of(fd: int) -> str | None:
     """`127.0.0.1:5432`, `[::1]:5432`, `/run/docker.sock`; None where the connection is closed, or has no such name."""
+    return _name_of(fd, "getpeername")
+
+
+def _name_of(fd: int, function: str) -> str | None:
     buffer = ctypes.create_string_buffer(128)  # struct sockaddr_storage
     length = ctypes.c_uint32(128)
-    getpeername = _libc("getpeername", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-    if getpeername(fd, ctypes.addressof(buffer), ctypes.addressof(length)):
+    ask = _libc(function, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    if ask(fd, ctypes.addressof(buffer), ctypes.addressof(length)):
         return None
     family = int.from_bytes(buffer.raw[:2], sys.byteorder)
     if family == socket.AF_UNIX:

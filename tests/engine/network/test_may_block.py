@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from pytest_noblock.engine.network import may_block
+from tests.plugin import advised_services
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,24 @@ def test_a_client_of_a_unix_sockets_service_receives_from_the_network_and_the_se
         assert may_block.waits_for_the_network([client.fileno()], [], [])
         client.setblocking(False)
         assert may_block.receives(client) is None
+
+
+def test_the_first_handshake_of_a_socket_that_may_block_is_a_round_trip(connected):
+    with advised_services.CONTEXT.wrap_socket(connected, do_handshake_on_connect=False) as client:
+        assert may_block.shakes_hands(client) == may_block.sends_first(client, b"?") == "network"
+        client.setblocking(False)
+        assert may_block.shakes_hands(client) is may_block.sends_first(client, b"?") is None
+        assert may_block.shakes_hands(client, True) == may_block.shakes_hands(client, block=True) == "network"
+
+
+def test_no_handshake_comes_before_the_connection_nor_after_the_first():
+    with advised_services.CONTEXT.wrap_socket(socket.socket()) as unconnected:
+        assert may_block.shakes_hands(unconnected) is None
+    with socket.create_connection(advised_services.SECURE) as connected:
+        client = advised_services.CONTEXT.wrap_socket(connected)
+        assert may_block.shakes_hands(client) is may_block.sends_first(client, b"?") is None
+        with client.unwrap():
+            assert may_block.sends_first(client, b"?") is None  # what it sends is not encrypted any more
 
 
 def test_no_end_of_a_socket_pair_receives_from_the_network():

@@ -82,6 +82,21 @@ def test_a_round_trip_is_seen_with_its_peer_and_its_bytes(connection, scan):
     assert of_client(scan(table), connection) == [SocketExchange(f"127.0.0.1:{connection.port}", sent=1, received=2)]
 
 
+def test_of_a_server_in_this_process_the_round_trip_is_told_once(connection):
+    table = SocketTable(())
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        server, _address = listener.accept()
+        with server:
+            client.sendall(b"?")
+            server.sendall(server.recv(1))
+            client.recv(1)
+            connection.ask()  # its listener is closed: which end asked is not known
+            served = f"127.0.0.1:{listener.getsockname()[1]}"
+            told = [each.peer for each in table.scan_all()]
+            assert (len(told), told.count(served), told.count(f"127.0.0.1:{connection.port}")) == (3, 1, 1)
+            assert f"127.0.0.1:{client.getsockname()[1]}" not in told
+
+
 def test_a_metered_step_keeps_what_was_exchanged(connection, metered):
     """The meter's wrappers are on, and none of them wraps `os.read`."""
     [segment] = metered(lambda: [connection.ask() for _ in range(50)] and None)
