@@ -77,7 +77,7 @@ class Rounds:
 
     def _seen(self, many: Many, observation: Observation) -> Seen:
         waits = many.metering.steps.waits if many.metering is not None else {}
-        seen = suspects.of_run(observation, self._limits, many.steps, waits)
+        seen = suspects.of_run(observation, self._limits, many.steps, waits, many.late)
         return seen._replace(beside=seen.beside | {each.number for each in many.hogs})
 
     def _doubt(self, found: Found, observation: Observation) -> None:

@@ -1,34 +1,37 @@
 """Whose wait for another thread or process was made shorter, or needless, by others (pure).
 
 A job of 0.2 s goes on while another request holds the loop. Who then waits for it waits for the rest, or for nothing.
+So it does while the loop thread waits for a processor.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_noblock.judge.attribution import slept_on_request
+from pytest_noblock.judge.own_sleeps import covered
 from pytest_noblock.judge.sleeps import slept
 from pytest_noblock.model.limits import NOTE_NS, Limits
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.model.segment import Segment
 
 
-def of_run(observation: Observation, limits: Limits, waits: Mapping[int, int]) -> Iterator[int]:
-    """The numbers of the exchanges whose wait may have been longer without the others. `waits`: as in `StepMeter`."""
+def of_run(
+    observation: Observation, limits: Limits, waits: Mapping[int, int], late: Sequence[tuple[int, int]]
+) -> Iterator[int]:
+    """The numbers of the exchanges whose wait may have been longer without the others.
+
+    `waits`: as in `StepMeter`; `late`: as in `Many`.
+    """
     last = Counter(waits)
     for segment in observation.segments:
         if _waited_for_others(segment):
             last[segment.exchange] = max(last[segment.exchange], segment.began)
-    if not last:
-        return
-    holds = list(_holds(observation, limits.max_block))
+    holds = list(_holds(observation, limits.max_block)) if last else ()
     for each in observation.exchanges:
-        at = last[each.number]
-        if any(
-            hold.of_others(each.number) >= limits.max_block and each.sent < hold.ended and hold.began < at
-            for hold in holds
-        ):
+        at = last.get(each.number, 0)
+        held = any(hold.of_others(each.number) >= limits.max_block and hold.lies_in(each.sent, at) for hold in holds)
+        if held or (at and 2 * _late_in(each.sent, at, late) >= limits.max_block):
             yield each.number
 
 
@@ -48,6 +51,9 @@ class _Hold(NamedTuple):
     def of_others(self, number: int) -> int:
         return sum(self.held.values()) - self.held.get(number, 0)
 
+    def lies_in(self, began: int, ended: int) -> bool:
+        return began < self.ended and self.began < ended
+
 
 def _holds(observation: Observation, least: int) -> Iterator[_Hold]:
     """Turns of the loop that were held for so long by all that ran in them, and gaps that lasted so long."""
@@ -63,3 +69,8 @@ def _holds(observation: Observation, least: int) -> Iterator[_Hold]:
     for gap in observation.gaps:
         if gap.late >= least:
             yield _Hold(gap.began, gap.ended, {gap.exchange: gap.late})
+
+
+def _late_in(began: int, ended: int, late: Sequence[tuple[int, int]]) -> int:
+    """Ns for which the loop turned too late, by its ticks. They are apart, and see half of a short stretch at least."""
+    return covered((max(began, due), min(ended, came)) for due, came in late if due < ended and came > began)

@@ -45,15 +45,19 @@ class Seen(NamedTuple):
 
 
 def of_run(
-    observation: Observation, limits: Limits, steps: Sequence[tuple[int, int]], waits: Mapping[int, int]
+    observation: Observation,
+    limits: Limits,
+    steps: Sequence[tuple[int, int]],
+    waits: Mapping[int, int],
+    late: Sequence[tuple[int, int]] = (),
 ) -> Seen:
-    """`steps`: turn and exchange of all steps, as in `Many`. `waits`: as in `StepMeter`."""
+    """`steps`: turn and exchange of all steps, as in `Many`; `late` as there. `waits`: as in `StepMeter`."""
     found = stalls(_without_gaps(observation), limits)
     broken = breaking(stalls(observation, limits) if observation.gaps else found, limits)
     keepers = _keepers(broken, observation)
     by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
     own = _of_steps(found, observation, limits)
-    shortened = set(shortened_waits.of_run(observation, limits, waits)) - own.broken
+    shortened = set(shortened_waits.of_run(observation, limits, waits, late)) - own.broken
     hidden = dict.fromkeys(shortened, 0) | _threads_hidden(observation, limits)
     hidden = {each: ns for each, ns in hidden.items() if each not in keepers | by_app}
     return Seen(own.broken | (own.may_have_broken - shortened), keepers, by_app, hidden)

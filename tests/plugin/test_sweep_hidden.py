@@ -72,11 +72,12 @@ async def awaits():
     await asyncio.wait([asyncio.wrap_future(job)])
     return job.result()
 
-OVER = threading.Event()  # whoever holds the loop sets it then: what others wait for is ready a moment later
+COMPUTING, OVER = threading.Event(), threading.Event()
 
-def ready_soon():
-    OVER.wait(0.4)
-    time.sleep(0.02)
+def ready_soon():  # a moment after the other request has let go of the loop; a while, where there is none
+    if COMPUTING.wait(0.25):
+        OVER.wait(5)
+    time.sleep(0.035)
 
 def begun(work):
     OVER.clear()
@@ -114,10 +115,12 @@ async def waits_a_moment():
 
 @app.get("/computes")
 async def computes():
+    COMPUTING.set()
     await asyncio.sleep(0.02)
     end = time.thread_time() + 0.1
     while time.thread_time() < end:
         pass  # BAD computes
+    COMPUTING.clear()
     OVER.set()
 
 @app.get("/imports")

@@ -98,6 +98,20 @@ def test_where_the_runs_are_used_up_what_is_only_a_suspicion_is_checked_alone():
     assert all(each.suspect and each.alone for each in found.values())
 
 
+@pytest.mark.parametrize(("late", "alone"), [(2, False), (99, True)])
+def test_one_whose_wait_a_busy_machine_makes_shorter_is_sent_again_some_times(late, alone):
+    runs = []
+
+    def send(some):
+        runs.append(len(some))
+        for each in some:
+            each.hidden = 0 if len(runs) <= late else None
+
+    found = looked(send, ["a"])
+    assert (found["a"].suspect, found["a"].alone) == (alone, alone)
+    assert len(runs) == (6 if alone else late + 1)
+
+
 def test_a_doubt_is_told_and_counts_for_what_a_worker_serves():
     check = Check("id", "GET /a", "/a", None, "passed", 9 * MS, 50 * MS, "full", status=200)
     (note,) = told(check, 90 * MS).notes

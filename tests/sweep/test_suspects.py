@@ -138,6 +138,22 @@ def test_a_wait_that_broke_the_limit_all_the_same_is_no_doubt():
     assert (seen.in_steps, seen.hidden) == ({1, 2}, {})
 
 
+@pytest.mark.parametrize(
+    ("late", "found"),
+    [
+        ([(20, 90)], {1: 0}),  # the loop thread waited for a processor
+        ([(20, 40)], {}),
+        ([(20, 35), (60, 75)], {1: 0}),
+        ([(20, 35), (22, 35)], {}),  # two ticks in one stretch
+        ([(120, 190)], {}),  # by then the wait was over
+    ],
+)
+def test_a_wait_that_the_machine_made_shorter_is_asked_again(late, found):
+    stretches = [(due * MS, came * MS) for due, came in late]
+    assert suspects.of_run(observed(), LIMITS, [], {1: 100 * MS}, stretches).hidden == found
+    assert suspects.of_run(observed(), LIMITS, [], {}, stretches).hidden == {}
+
+
 def test_what_several_hold_in_one_turn_makes_a_wait_shorter_as_well():
     together = [segment(2, cpu=30 * MS, turn=7), segment(3, cpu=30 * MS, began=40 * MS, turn=7)]
     assert hidden(*together, waits={1: 100 * MS}) == {1: 0}

@@ -82,6 +82,9 @@ class Many:
         """The row of all steps: the turn in which the next one began, and the number of the exchange whose it was."""
         self.culprit: LiveExchange | None = None
         """Who ended the loop, or took it; set by whoever found that out."""
+        self.late: list[tuple[int, int]] = []
+        """When the loop should have turned, and when it did (ns), where it was so late that the watchdog had to look.
+        Known once the observation is made."""
         self.hogs: set[LiveExchange] = set()
         """Requests that had more threads of a pool at once than the pool has when no sweep widens it."""
         self._segments: defaultdict[int, list[Segment]] = defaultdict(list)

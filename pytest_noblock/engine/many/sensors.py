@@ -73,6 +73,8 @@ class Sensors:
 
     def observation(self, segments: tuple[Segment, ...]) -> Observation:
         """Once the run is over; on the loop that ran it."""
+        ticks = ((tick.due, tick.answered) for tick in self._probes.answered)
+        self._many.late = [(due, came) for due, came in ticks if came - due >= self._run.sample_after]
         return Observation(
             meter=self._context.meter,
             exchanges=tuple(
