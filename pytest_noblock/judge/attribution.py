@@ -87,15 +87,31 @@ def of_sleep(segment: Segment) -> BlamedLine:
     longest = max(segment.lines, key=lambda line: line.asleep, default=None)
     if longest is not None and longest.asleep:
         return of_line(longest, segment)._replace(witnessed=_in_lines(segment))
-    took: Counter[Key | None] = Counter()
-    for call in segment.calls:
-        took[key_of(of_call(call))] += call.ended - call.began
-    if took and 2 * max(took.values()) >= segment.off_cpu:
-        return next(of_call(call) for call in segment.calls if took[key_of(of_call(call))] == max(took.values()))
+    if (call := _most_of_it(segment)) is not None:
+        return of_call(call)
     waiting = [sample for sample in segment.samples if sample.syscall not in ("running", "unknown")]
     others = [sample for sample in segment.samples if sample.syscall != "running"]
     own_first = sorted(waiting, key=in_own_wait, reverse=True)  # of two lines with as many, that of a wait for no GIL
     return _by_samples(own_first or others or segment.samples)
+
+
+def _most_of_it(segment: Segment) -> BlockingCall | None:
+    """A recorded call at the line whose calls made half of the sleep or more.
+
+    What its argument asked for a call slept, however long the loop thread then waited for a processor; of what a call
+    took, the run-queue delay may be any part, and so that of the whole step counts.
+    """
+    asked: Counter[Key | None] = Counter()
+    took: Counter[Key | None] = Counter()
+    for call in segment.calls:
+        asked[key_of(of_call(call))] += min(call.asked, call.ended - call.began)
+        took[key_of(of_call(call))] += call.ended - call.began
+    slept = segment.off_cpu if segment.queued is None else segment.asleep
+    for spent, whole in ((asked, slept), (took, segment.off_cpu)):
+        most = max(spent.values(), default=0)
+        if most and 2 * most >= whole:
+            return next(call for call in segment.calls if spent[key_of(of_call(call))] == most)
+    return None
 
 
 def _in_lines(segment: Segment) -> bool:

@@ -221,3 +221,11 @@ def test_lines_that_slept_for_a_little_of_the_sleep_are_no_witness(asleep, witne
     lines = tuple(cost(number, asleep=ms) for number, ms in enumerate(asleep, 3))
     place = attribution.of_sleep(segment(wall=100, lines=lines))
     assert (place.frame.line, place.witnessed) == (3, witnessed)
+
+
+@pytest.mark.parametrize(("asked", "line"), [(60, 5), (0, 7), (30, 7)])
+def test_what_a_call_asked_for_is_its_sleep_however_long_the_step_waited_for_a_processor(asked, line):
+    """Of 425 ms, 342 were run-queue delay; the looks came before the call. One that asked for less may have queued."""
+    slept = call(5, 66, began=358)._replace(name="time.sleep", asked=asked * MS)
+    step = segment(425, cpu=2, calls=(slept,), samples=(sample(7, "unknown"),))._replace(queued=342 * MS)
+    assert line_and_evidence(attribution.of_sleep(step))[0] == line
