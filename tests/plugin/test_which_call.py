@@ -53,8 +53,8 @@ API = """
 
         @app.get("/async-stack")
         async def async_stack():
-            async with contextlib.AsyncExitStack() as stack:  # threading.Event().wait(
-                stack.callback(event.wait, 0.08)
+            async with contextlib.AsyncExitStack() as stack:  # time.sleep(
+                stack.callback(time.sleep, 0.08)
 
         return app
 """
@@ -85,7 +85,7 @@ CALLS = {
     "state": "queue.Queue.get",
     "lock": "threading.Lock.acquire",
     "stack": "time.sleep",
-    "async-stack": "threading.Event.wait",
+    "async-stack": "time.sleep",
 }
 
 
