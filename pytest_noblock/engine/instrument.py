@@ -282,21 +282,21 @@ _PARSERS_MET = "AST constructor recursion depth mismatch"
 """Two threads made syntax trees at the same time. Seen on CPython 3.11.7, not on 3.12 and 3.13."""
 
 
-def _loaded(original: Callable[..., Any], name: str, import_: Any) -> Any:
+def _loaded(load: Callable[[], Any]) -> Any:
     """Once more where a parser of another thread, as the watchdog's, came between: see `sources.parsed`.
 
     pytest parses what it imports, for its assertions. The import that failed left nothing in `sys.modules`.
     """
     try:
-        return original(name, import_)
+        return load()
     except SystemError as error:
         if not str(error).startswith(_PARSERS_MET):
             raise
-    return original(name, import_)
+    return load()
 
 
 _OF_IMPORTLIB = "<frozen importlib._bootstrap>"
-"""The file of CPython's own function (3.11 to 3.14)."""
+"""The file of CPython's own function (3.11 to 3.15)."""
 
 
 def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -308,24 +308,26 @@ def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
     a module that is not in `sys.modules`; import statements do so, too. `importlib.import_module`
     does so for those that are there as well: BlockBuster calls it a hundred times for each test.
     Of such a module CPython's function does no more than is done here; somebody else's may.
+    From 3.15 on, `lazy from package import module` passes `lazy_submodule`, and None is no module.
     """
     is_cpythons = getattr(code_of(original), "co_filename", "") == _OF_IMPORTLIB
 
-    def _find_and_load(name: str, import_: Any) -> Any:
+    def _find_and_load(name: str, import_: Any, **options: Any) -> Any:
         module = sys.modules.get(name)
         spec = getattr(module, "__spec__", None)
         if spec is not None and not getattr(spec, "_initializing", False):  # else another thread may be at it
-            return module if is_cpythons else original(name, import_)
+            return module if is_cpythons else original(name, import_, **options)
         __tracebackhide__ = True
+        load = functools.partial(original, name, import_, **options)
         meter = STEPPING.get(_ident())
         try:
             if meter is None:
-                module = _loaded(original, name, import_)
+                module = _loaded(load)
             else:
                 first, again = first_uses.is_first_import(name), first_uses.is_imported_again(name)
                 importing = functools.partial(meter.deductions.importing, again=again)
                 with Around(importing, name) if first else nullcontext():
-                    module = _loaded(original, name, import_)
+                    module = _loaded(load)
         finally:
             _imported.add(name)
         guarded(_install_at_once, name)

@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import importlib
+import inspect
 import selectors
 import subprocess
 import sys
@@ -183,6 +184,33 @@ def test_only_a_module_that_is_not_loaded_is_imported(monkeypatch, installed, st
 def test_an_import_that_fails_is_the_importers(installed, entry_points):
     with pytest.raises(ModuleNotFoundError, match="noblock_nowhere"):
         importlib.import_module("noblock_nowhere")
+
+
+@pytest.mark.parametrize("name", ["noblock_nowhere", "sys"], ids=["to be loaded", "loaded"])
+def test_what_python_says_to_the_import_hook_is_passed_on(installed, name):
+    """`lazy from package import module` does (Python 3.15)."""
+    hook = instrument._find_and_load(lambda *args, **options: (args, options))
+    assert hook(name, None, lazy_submodule=True) == ((name, None), {"lazy_submodule": True})
+
+
+def every_argument(function):
+    """A call with all that the function takes, by its signature."""
+    parameters = inspect.signature(function).parameters.values()
+    by_name = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
+    return [each for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}], by_name
+
+
+def test_a_wrapper_takes_what_the_function_takes(installed):
+    """Another version of Python, or of a framework, may have added one: the call, which is the user's, would fail."""
+    told = 0
+    for patch in (patch for patches in instrument._users for patch in patches._patches):
+        if patch.name == "unraisablehook":  # pytest's stands there, and takes what pytest alone gives it
+            continue
+        with contextlib.suppress(ValueError):  # some C code does not tell what it takes
+            in_order, by_name = every_argument(patch.original)
+            inspect.signature(patch.wrapper, follow_wrapped=False).bind(*in_order, **by_name)
+            told += 1
+    assert told >= 20
 
 
 def test_the_import_hook_does_not_grow(entry_points, door):

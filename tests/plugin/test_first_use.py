@@ -133,8 +133,9 @@ def test_first_use_is_a_note_and_work_of_every_request_is_red(pytester):
     assert "from_string(WHOLE)" in found["test_compiles", "failed"]["findings"][0]["code"]
 
 
+SINCE_3_15 = pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy is new in 3.15")
 LAZY = """
-import time
+import shop
 from fastapi import FastAPI
 
 {outside}
@@ -151,22 +152,22 @@ async def endpoint():
 @pytest.mark.parametrize(
     ("outside", "inside"),
     [
-        ("", "import prices"),
-        pytest.param(
-            "lazy import prices", "", marks=pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy is new in 3.15")
-        ),
+        ("", "from shop import prices"),
+        pytest.param("lazy import shop.prices as prices", "", marks=SINCE_3_15),
+        pytest.param("lazy from shop import prices", "", marks=SINCE_3_15),
+        pytest.param("lazy from shop.prices import RATE", "prices = type('', (), {'RATE': RATE})", marks=SINCE_3_15),
     ],
-    ids=["in the endpoint", "lazily"],
+    ids=["in the endpoint", "lazily", "lazily out of its package", "lazily by what is in it"],
 )
 def test_a_module_that_the_first_request_imports_is_named(pytester, outside, inside):
     """A lazy import has no statement in the endpoint: the module's name is what finds it."""
     test = "from fastapi.testclient import TestClient\nfrom lazily import app\n"
     test += "def test_it():\n    TestClient(app).get('/')\n"
     pytester.makepyfile(lazily=LAZY.format(outside=outside, inside=inside), test_it=test)
-    pytester.makepyfile(prices="import time\ntime.sleep(0.08)\nRATE = 1")
+    pytester.mkpydir("shop").joinpath("prices.py").write_text("import time\ntime.sleep(0.08)\nRATE = 1", "utf-8")
     result = pytester.runpytest_subprocess("--noblock", "-v", "-p", "no:randomly")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*cold: imports, * ms (prices), the first time only"])
+    result.stdout.fnmatch_lines(["*cold: imports, * ms (shop.prices), the first time only"])
 
 
 ANEW = """
