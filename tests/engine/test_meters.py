@@ -16,7 +16,8 @@ import pytest
 from pytest_noblock.engine import clocks
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.tcp_info import TcpCounters
-from pytest_noblock.engine.steps import line_costs
+from pytest_noblock.engine.steps import counters, line_costs
+from pytest_noblock.engine.steps.queued_others import NOTHING
 from pytest_noblock.engine.steps.watchdog import RawSample
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.segment import Segment, Standstill
@@ -44,6 +45,20 @@ def test_a_sleep_is_sleep(metered):
     (segment,) = metered(sleep)
     assert 25 * MS < segment.asleep < 60 * MS
     assert segment.cpu < 15 * MS
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no full meter here")
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_thread_that_ended_and_no_look_met_may_have_waited_for_a_processor(metered, monkeypatch, ends):
+    """As a worker that `executor.shutdown()` joins. The kernel tells nothing of a thread that is gone."""
+    monkeypatch.setattr(counters, "queued_meanwhile", lambda *_: NOTHING)  # of those that live on
+    go, slept, over = (threading.Event() for _ in range(3))
+    thread = threading.Thread(target=lambda: (go.wait(), sleep(50), slept.set(), ends or over.wait()))
+    thread.start()
+    (segment,) = metered(lambda: (go.set(), slept.wait(), ends and thread.join()), sample_after=10**10)
+    over.set()
+    thread.join()
+    assert (segment.others_may_have_queued >= 25 * MS) is ends
 
 
 def test_a_short_step_leaves_nothing(metered):

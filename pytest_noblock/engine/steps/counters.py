@@ -130,7 +130,7 @@ class Counters:
         last = read_threads() if looks or asleep >= _UNSEEN_NS else None
         if last is None:
             return NOTHING
-        if self.before is not None and self.threads.burned() is None:  # one began and ended, and no look met it
+        if (self.exact or not looks) and self.threads.burned() is None:  # one has ended, and no look met it
             return Queued(0, max(0, asleep - others_cpu(self._start, end)))
         began = Begin(self._start[WALL], self.threads.clocks_at_begin())
         wall = end[WALL] - began.at
