@@ -296,7 +296,7 @@ def test_a_standstill_is_told_though_the_ring_was_lost(monkeypatch):
 
 
 def test_a_watchdog_that_waited_for_a_processor_tells_of_none(monkeypatch):
-    assert woken_late(monkeypatch, QueueClock(each=1_000)).standstills == []
+    assert woken_late(monkeypatch, QueueClock(each=60_000)).standstills == []  # and more than a busy machine adds
 
 
 def test_a_watchdog_that_is_stopped_wakes_without_a_ring_and_tells_of_none(monkeypatch):
