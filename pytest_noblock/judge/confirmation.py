@@ -89,10 +89,11 @@ def is_in_doubt(stall: Stall, limits: Limits) -> bool:
 def is_short_where_in_doubt(stall: Stall, first: Iterable[Stall], limits: Limits) -> bool:
     """Whether a sleep of a later run, at a line whose sleeps the first run left in doubt, is under the limit.
 
-    By the meter the first run is under the limit there: what is a little under it has not come again.
+    By the meter the first run is under the limit there: what is a little under it has not come again, and the CPU of a
+    run with counters is not the app's alone.
     """
     lines = {key_of(each.place) for each in first if each.naps is not None}
-    short = stall.blocked_ns - stall.in_doubt < limits.max_block
+    short = stall.asleep - stall.in_doubt < limits.max_block
     return stall.kind == "sync-io" and key_of(stall.place) in lines and short
 
 

@@ -56,14 +56,15 @@ def confirm():
     return confirm
 
 
-def napped(times, every, *, also=0):
+def napped(times, every, *, also=0, cpu=0):
     """A run that slept so many times for 1 ms each, every so many ms: between them it had no processor."""
     calls = [
         BlockingCall("time.sleep", False, at * every * MS, (at + 1) * every * MS, (SLEEP,), MS) for at in range(times)
     ]
     end = calls[-1].ended
     other = [BlockingCall("time.sleep", False, end, end + also * MS, (OTHER,), also * MS)] if also else []
-    step = Segment(1, 0, end + also * MS, 0, 0, end - times * MS, times, 0, 0, 0, calls=(*calls, *other))
+    queued = end - times * MS
+    step = Segment(1, 0, end + (also + cpu) * MS, cpu * MS, 0, queued, times, 0, 0, 0, calls=(*calls, *other))
     return Observation("full", (Exchange(1, "GET", "/", sent=0, completed=500 * MS, steps=1),), (step,))
 
 
@@ -173,10 +174,11 @@ def test_what_only_one_of_two_runs_showed_is_sent_again(confirm):
         (napped(30, 5), [napped(25, 6), napped(15, 10)], [(7, 145, True)]),
         (napped(20, 5), [napped(20, 8), napped(20, 12)], []),
         (napped(42, 3), [napped(42, 1), napped(42, 2)], []),
+        (napped(42, 3), [napped(42, 1, cpu=12), napped(42, 2, cpu=12)], []),
         (napped(30, 5), [napped(30, 5), napped(30, 5)], []),
         (napped(9, 6, also=38), [napped(9, 1, also=38)] * 2, []),
     ],
-    ids="measured-later measured-once by-the-clock counted near-the-limit as-often another-line".split(),
+    ids="measured-later measured-once by-the-clock counted near-the-limit cpu-too as-often another-line".split(),
 )
 def test_short_sleeps_in_doubt_are_a_finding_where_later_runs_show_how_they_end(confirm, first, later, expected):
     found, made = confirm(first, *later)
