@@ -22,7 +22,7 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import deadlocks, first_use, inconclusive
+from pytest_noblock.judge import confirmation, deadlocks, first_use, inconclusive, last_net
 from pytest_noblock.judge.confirmation import Repeat
 from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.check import Check
@@ -160,7 +160,15 @@ class Checker:
         if observation.probe_failed is not None and not sure:
             raise ProbeFailed(observation.probe_failed)
         left = [*left, *self._left(observation, plan)]
-        return judged(subject, Shown(observation, found, sure, warm_up, left, once, response), rules)
+        unexplained = last_net.unexplained(observation, found, plan.limits)
+        came_again = once or bool(sure) or unexplained is None or self._is_unexplained_again(request, plan)
+        shown = Shown(observation, found, sure, warm_up, left, once, response, unexplained, came_again)
+        return judged(subject, shown, rules)
+
+    def _is_unexplained_again(self, request: Request, plan: Plan) -> bool:
+        """On a busy machine it comes now and then: the loop thread hands the GIL to a thread without a processor."""
+        observation = self._again(request, plan)(confirmation.repeat_for("as sent", self._context.meter))
+        return last_net.unexplained(observation, stalls(observation, plan.limits), plan.limits) is not None
 
     def _again(self, request: Request, plan: Plan) -> Callable[[Repeat], Observation]:
         """Sends the request once more, as the Repeat says."""

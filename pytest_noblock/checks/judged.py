@@ -22,6 +22,7 @@ from pytest_noblock.judge import (
 from pytest_noblock.judge.stalls import of_probes_in_doubt
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
+from pytest_noblock.model.limits import UNSETTLED
 from pytest_noblock.model.observation import Exchange, Observation
 from pytest_noblock.model.pace import Pace
 from pytest_noblock.model.stall import Stall
@@ -46,6 +47,10 @@ class Shown(NamedTuple):
     once: bool
     """Whether no other run was made to compare with."""
     response: "httpx.Response | None"
+    unexplained: str | None = None
+    """What held the loop and no rule explains; see `judge.last_net`."""
+    came_again: bool = True
+    """Whether it is no chance: each run showed it, or there is but one."""
 
     @property
     def exchange(self) -> Exchange:
@@ -73,7 +78,7 @@ def judged(subject: Subject, shown: Shown, rules: Rules) -> Check:
     observation, exchange, sure, limits = shown.observation, shown.exchange, shown.sure, rules.plan.limits
     found, cold = rules.findings(shown.found), rules.findings(shown.warm_up)
     notes = (*not_findings.notes(sure, found, cold, limits), *_notes(shown, rules))
-    reason = _not_measured(observation, rules) or last_net.unexplained(observation, shown.found, limits)
+    reason = _not_measured(observation, rules) or (shown.unexplained if shown.came_again else None)
     held = assemble.held(exchange, observation.segments, sure)
     taken = capacity.shares(observation, held, sure)
     check = assemble.measured(
@@ -110,6 +115,8 @@ def _notes(shown: Shown, rules: Rules) -> Iterator[str]:
     yield from of_probes_in_doubt(observation, limits)
     yield from _unsettled(shown, rules)
     yield from last_net.waits_on_trio(observation, limits)
+    if shown.unexplained is not None and not shown.came_again:
+        yield f"{UNSETTLED}{shown.unexplained}; another run did not show it again; not counted"
     first = first_use.notes if shown.once else first_use.imported_again
     yield from first(observation, exchange, limits)
 

@@ -36,6 +36,15 @@ def test_an_answer_from_in_front_of_the_endpoint_is_no_measurement():
     assert check.reason.startswith("GET /a answered 401 before its endpoint was called: the endpoint was not reached (")
 
 
+@pytest.mark.parametrize(("again", "outcome"), [(True, "inconclusive"), (False, "passed")])
+def test_what_no_rule_explains_counts_where_each_run_shows_it(again, outcome):
+    check = told(ANSWERED, unexplained="a probe waited", came_again=again)
+    assert check.outcome == outcome
+    assert check.reason == ("a probe waited" if again else None)
+    doubt = "unsettled: a probe waited; another run did not show it again; not counted"
+    assert (doubt in check.notes) == (not again)
+
+
 def test_of_copies_it_is_said_how_many_were_not_measured():
     check = told(ANSWERED, REFUSED, REFUSED, plan=PLAN._replace(concurrency=3))
     assert check.reason.endswith("; so did 2 of 3 copies")
