@@ -10,6 +10,7 @@ import pytest
 from pytest_noblock.plugin import faults, markers, options, unseen
 from pytest_noblock.plugin.attached import Carrier, attach_faults
 from pytest_noblock.plugin.faults import GUARD
+from pytest_noblock.plugin.item_run import ItemRun
 from pytest_noblock.plugin.reporter import Reporter
 from pytest_noblock.plugin.routes_of_run import RoutesOfRun
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_noblock.plugin.entered import EnteredApps, Told
     from pytest_noblock.plugin.fixture_values import FixtureValues
     from pytest_noblock.plugin.head import Head
-    from pytest_noblock.plugin.item_run import ItemRun
     from pytest_noblock.plugin.outcome import Ending
     from pytest_noblock.plugin.sweep_plugin import SweepPlugin
     from pytest_noblock.plugin.sweep_report import SweepReport
@@ -84,11 +84,9 @@ class Session:
 
         return SweepReport(self._config)
 
-    def run(self, item: pytest.Item) -> "ItemRun":
+    def run(self, item: pytest.Item) -> ItemRun:
         run = self._last
         if run is None or run.item is not item:
-            from pytest_noblock.plugin.item_run import ItemRun  # a test that is not watched has none
-
             run = self._last = ItemRun(item)
         return run
 
@@ -120,7 +118,7 @@ class Session:
         if self._watches_all or markers.watches(item) or unseen.has_fixture(item):
             self.watch(self.run(item))
 
-    def watch(self, run: "ItemRun") -> None:
+    def watch(self, run: ItemRun) -> None:
         try:
             if not self._expects_fakes and _FAKES_FILES in sys.modules:
                 self._expect_fakes()

@@ -9,8 +9,8 @@ pytestmark = pytest.mark.every_python
 
 INERT = """
     hookspecs model.limits model.units plugin plugin.faults plugin.markers plugin.option_table plugin.options
-    plugin.attached plugin.collected plugin.endings plugin.reporter plugin.routes_of_run plugin.session plugin.settings
-    plugin.unseen
+    plugin.attached plugin.collected plugin.endings plugin.item_run plugin.reporter plugin.routes_of_run plugin.session
+    plugin.settings plugin.unseen
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.client_side engine.asgi.entry_points engine.asgi.look engine.asgi.messages
@@ -30,7 +30,7 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.raw_gaps
     engine.threads.under_way engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.head plugin.item_run
+    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.head
     plugin.run_summary plugin.watching
     report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
     sweep.route sweep.routes sweep.seen sweep.walk
