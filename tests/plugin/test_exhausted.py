@@ -46,7 +46,7 @@ NO_THREADS = """
 def test_without_descriptors_or_threads(pytester, conftest, sentence, action):
     pytester.makeconftest(conftest)
     pytester.makepyfile(test_it=QUIET)
-    result = pytester.runpytest_subprocess("--noblock", f"--noblock-action={action}", "-p", "no:cov")
+    result = pytester.runpytest_subprocess("--noblock", f"--noblock-action={action}", "-p", "no:cov", "-p", "no:faker")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([sentence, "      test_it.py::test_quiet"])
     text = result.stdout.str() + result.stderr.str()
