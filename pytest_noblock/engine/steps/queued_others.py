@@ -157,13 +157,13 @@ def _thread(native: int, looks: Sequence[Look], *, sure: bool) -> _Thread:
     A wait for a processor that goes on at a look is told by a later one: `room` is the sleep that it may have made.
     """
     found = read = room = cpu = begin = begin_queued = end = 0
-    sleeps = False
+    seen = sleeps = False
     for before, after in pairwise(looks):
         waits = before.waits or (before.waits is None and not sure)
         passed = max(0, after.asleep - before.asleep) if waits else 0
         known, present = before.marks.threads.get(native), after.marks.threads.get(native)
         if present is None:
-            end += passed
+            end += passed if seen or known is not None else 0  # before it began, nobody waited for it
         elif known is None:
             begin += passed
             begin_queued += min(passed, present.queued - after.marks.before[native].queued)
@@ -173,6 +173,7 @@ def _thread(native: int, looks: Sequence[Look], *, sure: bool) -> _Thread:
             delayed = min(room, max(0, present.queued - known.queued))
             found, room = found + delayed, room - delayed
             cpu += present.cpu - known.cpu
+        seen = seen or present is not None
         sleeps = sleeps or (present is not None and present.state == "sleeps" and after is not looks[-1])
         if present is not None and present.state != "wants":
             room = 0

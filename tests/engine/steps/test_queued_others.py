@@ -135,3 +135,11 @@ def test_each_thread_that_ran_is_told_with_its_pace():
     looks = [first, look(100, None, w=(10, 80), o=(7, 7))]
     [told] = queued_meanwhile(looks, LOOP, Begin(BEGAN, {WORKER: 0, OTHER: 7 * MS}), 200 * MS).threads
     assert told == BesideIt(WORKER, 80 * MS, 80 * MS, 0.05)
+
+
+def test_a_thread_that_began_after_the_last_look_explains_nothing_before():
+    """A framework starts a worker when the wait is over: it waited for its first processor."""
+    looks = look(15, True, before=idle(0, 0), w=(0, 0)), look(174, True, w=(0, 0))
+    surely, at_most = found(*looks, look(183, None, watchdog=7, w=(0.1, 0), o=(0.4, 1.3)), began={WORKER: 0})
+    assert surely == 0
+    assert at_most < 10
