@@ -32,7 +32,14 @@ from pytest_noblock.engine.network.call_shapes import sees_polls_of
 from pytest_noblock.engine.now import thread_cpu
 from pytest_noblock.engine.patches import Patch, Patches
 from pytest_noblock.engine.raw_stacks import border
-from pytest_noblock.engine.steps import closing_loops, collector, first_uses, other_loops, thread_starts
+from pytest_noblock.engine.steps import (
+    child_processes,
+    closing_loops,
+    collector,
+    first_uses,
+    other_loops,
+    thread_starts,
+)
 from pytest_noblock.engine.steps.meter import POLLING, STEPPING, StepMeter
 
 if TYPE_CHECKING:
@@ -62,6 +69,7 @@ def _python_patches() -> Iterator[Patch]:
     yield from collector.patches()
     yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
     yield from thread_starts.patches()
+    yield from child_processes.patches()
     yield awaited_fds.patch()
     yield from known_calls.patches(STEPPING, POLLING)
 

@@ -190,7 +190,7 @@ class Segment(NamedTuple):
     children_queued: int = 0
     """Ns of the sleep in which a child process that the thread waited for waited for a processor; likewise."""
     beside: tuple[BesideIt, ...] = ()
-    """The threads of which these two are told."""
+    """The threads of which `others_queued` and `others_may_have_queued` are told."""
 
     @property
     def wall(self) -> int:

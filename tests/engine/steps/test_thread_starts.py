@@ -27,7 +27,7 @@ def test_how_long_a_new_thread_waits_for_its_first_turn_is_not_the_steps(meter):
     """Beside busy processes it is the machine's doing."""
     closed = []
     meter.attach_gaps(types.SimpleNamespace(close_interval=lambda: closed.append(True), in_step=lambda _: None))
-    starts = thread_starts._first_turn(lambda: time.sleep(0.02))
+    starts = thread_starts.without_first_turn(lambda: time.sleep(0.02))
     starts()
     assert (meter.deductions.wall, closed) == (0, [])  # nobody's step
     meter.begin(LiveExchange("GET", "/"))
