@@ -220,7 +220,7 @@ class Watchdog:
         from the marks before it.
         """
         if self._last_ring() <= self._seen:
-            self._marks = clock.delay(), _switches(clock)
+            self._marks = _marks(clock)
         if self._unseen_ring() == (0, 0) or now() >= self._due:
             self._timer.wait()
 
@@ -232,6 +232,7 @@ class Watchdog:
         ask for the GIL, and waited for a processor each time; only the last of these waits kept others. So a sample
         is `due` before its begin by the longest wait for a processor.
         """
+        marks = _marks(clock)
         since, due, lost = self._waits_since(woke), self._due, self._unseen_ring()
         between = self.between_steps if clock.splits_waiting else None
         on_late = self.on_late
@@ -260,6 +261,8 @@ class Watchdog:
                 if began > seen:
                     self._note_standstill(seen, before_ring._replace(at=began), looked._replace(at=ended))
             self._note_standstill(woke, looked, _Mark(now(), thread_cpu(), clock.delay(), _switches(clock)))
+        if between is not None and now() - woke >= self.after:  # the next wait is counted from the marks of this look
+            between.woke(woke, now(), clock, *marks)
         if between is not None and now() > self._due and (ns := between.again()):
             self._arm(ns)  # also where a step runs: none may follow it for long
         self.cpu = thread_cpu()
@@ -340,6 +343,11 @@ class _Mark(NamedTuple):
 
 def _length(wait: tuple[int, int]) -> int:
     return wait[1] - wait[0]
+
+
+def _marks(clock: Clock) -> tuple[bytes, int]:
+    """See `Watchdog._marks`."""
+    return clock.delay(), _switches(clock)
 
 
 def _switches(clock: Clock) -> int:

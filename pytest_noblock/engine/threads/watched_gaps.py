@@ -45,6 +45,8 @@ class WatchedGaps:
         self._marks_of_steps = marks
         self._marks: Marks | None = None
         """At its last wake; before the first one, those of `begin`."""
+        self._earlier: Marks | None = None
+        """Those before: a look that a thread interrupts has its marks after the wait."""
         self._gaps: list[RawGap] = []
         self._under_way: set[int] = set()
         self._over: list[UnderWay] = []
@@ -67,7 +69,7 @@ class WatchedGaps:
         """See `BetweenSteps`."""
         with suppress(Exception):  # the loop goes on once this thread lets go of the GIL: a set may change its size
             self._note(due, ended, clock, delay, switches)
-        self._marks = read_clocks(now())
+        self._earlier, self._marks = self._marks, read_clocks(now())
 
     def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
@@ -116,7 +118,7 @@ class WatchedGaps:
 
     def _marks_before(self, due: int) -> Marks | None:
         """The last ones that were made by then (ns)."""
-        before = (each for each in (self._marks, *self._marks_of_steps()) if each is not None and each.at <= due)
+        before = (each for each in (self._marks, self._earlier, *self._marks_of_steps()) if each is not None and each.at <= due)
         return max(before, key=lambda each: each.at, default=None)
 
     def gaps(self, user: UserCode) -> "tuple[Gap, ...]":

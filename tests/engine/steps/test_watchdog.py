@@ -188,6 +188,34 @@ def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(m
     assert waits[0][1] >= began
 
 
+class KeptWaits(Waits):
+    """The watchdog looks at its first wait, and meanwhile a thread takes the GIL from it, for 30 ms."""
+
+    def woke(self, due, ended, clock, delay, switches):
+        if not self:
+            time.sleep(0.03)
+        super().woke(due, ended, clock, delay, switches)
+
+
+@pytest.mark.parametrize(("interrupted", "waits"), [(True, 2), (False, 1)])
+def test_a_thread_that_takes_the_gil_in_the_midst_of_a_look_is_seen(monkeypatch, interrupted, waits):
+    """A thread that waits for the GIL makes the watchdog hand it over, after 5 ms, wherever the watchdog is."""
+    timer = RungByHand()
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: QueueClock())
+    dog = Watchdog(after=(10 if interrupted else 5_000) * MS)
+    dog.between_steps = seen = (KeptWaits if interrupted else Waits)()
+    try:
+        dog._due = now() - 80 * MS
+        timer.let()
+        dog.catch_up()
+    finally:
+        dog.stop()
+    (_due, first), *more = seen[:waits]
+    assert all(began <= first and ended - began >= 30 * MS for began, ended in more)
+    assert len(seen) == waits
+
+
 class LateClock(PortableClock):
     """Of a watchdog that cannot read its clock before the test says so: another thread keeps the GIL."""
 
