@@ -15,6 +15,7 @@ from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.probing.late_ticks import LateTicks
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probe_waits import WaitSampler
 from pytest_noblock.engine.probing.probes import Probes
@@ -151,6 +152,8 @@ class _Sensors:
         self._waits = WaitSampler(context.user, exchanges, splits_waiting=full)
         self._watched_gaps: WatchedGaps | None = None
         """None where `_gaps` sees all."""
+        self._late_ticks: LateTicks | None = None
+        """Likewise."""
         self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
 
     @asynccontextmanager
@@ -175,6 +178,9 @@ class _Sensors:
                 if context.meter == "full":
                     stack.enter_context(self._gaps.detecting(metered.steps))
                     self._watched_gaps = stack.enter_context(self._watching(metered))
+                    if self._watched_gaps is not None:
+                        self._late_ticks = LateTicks(ticks, run.sample_after)
+                        stack.enter_context(self._late_ticks.noting())
             yield metered
 
     @contextmanager
@@ -198,6 +204,8 @@ class _Sensors:
 
     def _sample(self) -> bool:
         self._gaps.reset_marks()
+        if self._late_ticks is not None:
+            self._late_ticks.note()
         return self._pools.sample() | self._waits.sample(self._probes.under_way)
 
     def observation(self, segments: tuple[Segment, ...]) -> Observation:
@@ -210,7 +218,7 @@ class _Sensors:
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
             gaps=self._gaps.gaps() if self._watched_gaps is None else self._watched_gaps.gaps(self._context.user),
-            long_turns=self._gaps.long_turns(),
+            long_turns=self._gaps.long_turns() if self._late_ticks is None else self._late_ticks.turns(),
             pools=self._pools.readings(),
             waits=self._waits.waits(),
             uses=self._pools.uses(),

@@ -56,7 +56,7 @@ def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> s
     if len(observation.exchanges) < 2:
         return None
     for probe in _late_ticks(observation, limits):
-        turns = [each for each in _turns_of(probe, observation) if not _is_told(each, found, limits)]
+        turns = [each for each in _turns_of(probe, observation) if each.polled and not _is_told(each, found, limits)]
         computed = sum(each.cpu - each.collected - each.deducted for each in turns)
         if computed >= 2 * limits.max_block:
             within = "one turn" if len(turns) == 1 else f"{len(turns)} turns"
@@ -117,7 +117,7 @@ def _outside(turn: LongTurn, observation: Observation) -> int:
     steps = _steps(turn, observation)
     slept = 0 if looks_like_gil_wait(turn.switches, turn.asleep) else turn.asleep - sum(each.asleep for each in steps)
     computed = turn.cpu - turn.collected - sum(each.cpu + each.collected for each in steps)
-    one = len(observation.exchanges) == 1
+    one = len(observation.exchanges) == 1 and turn.polled
     return max(0, max(0, slept) + max(0, computed if one else 0) - turn.deducted)
 
 
@@ -143,8 +143,9 @@ def _steps(turn: LongTurn, observation: Observation) -> list[Segment]:
 
 def _sentence(waited: _Waited, part: str) -> str:
     probe, turn = waited
+    when = "in one turn of the loop" if turn.polled else "meanwhile"
     return (
-        f"a probe of the event loop waited {words(probe.waited)}, and no cause was found: in one turn of the loop its "
-        f"thread slept {words(turn.asleep)} (in {turn.switches} goes), computed {words(turn.cpu)} and waited "
+        f"a probe of the event loop waited {words(probe.waited)}, and no cause was found: {when} its thread slept "
+        f"{words(turn.asleep)} (in {turn.switches} goes), computed {words(turn.cpu)} and waited "
         f"{words(turn.queued)} for a processor, {part}"
     )

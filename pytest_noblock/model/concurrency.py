@@ -120,7 +120,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class LongTurn:
-    """One turn of the loop that took long, from one poll of the selector to the next; durations in ns."""
+    """One turn of the loop that took long, from one poll of the selector to the next; durations in ns.
+
+    Where the loop does not say when it polls: from one tick of ours to the next, which came late.
+    """
 
     began: int
     ended: int
@@ -139,6 +142,8 @@ class LongTurn:
     client's among it."""
     others_cpu: int = 0
     """Ns that the other threads of the process computed."""
+    polled: bool = True
+    """Whether it lies between two polls. Else `cpu` is of several turns, and `asleep` a lower bound."""
 
 
 class Collection(NamedTuple):

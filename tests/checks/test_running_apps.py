@@ -1,5 +1,7 @@
 """Which apps run, and until when."""
 
+import threading
+
 import pytest
 
 from pytest_noblock.checks.plan import Plan
@@ -52,12 +54,19 @@ def test_an_app_whose_loop_turns_no_more_is_replaced_and_not_waited_for(apps, ap
     _ends(thread)
 
 
-def test_an_app_whose_loop_turns_no_more_is_not_asked_to_stop(apps, app):
+def test_the_stop_does_not_wait_for_an_app_whose_loop_turns_no_more(apps, app):
     thread = apps.checker(app)._app
+    held, goes_on = threading.Event(), threading.Event()
+    thread._app_loop.loop.call_soon_threadsafe(lambda: (held.set(), goes_on.wait(30)))
+    assert held.wait(30)
     thread.usable = False
-    assert apps.stop() == []
-    assert app.moments == ["startup"]
+    try:
+        assert apps.stop() == []
+        assert app.moments == ["startup"]
+    finally:
+        goes_on.set()
     _ends(thread)
+    assert app.moments == ["startup", "shutdown"]  # where its loop comes back, it stops by itself
 
 
 def test_a_new_start_is_warmed_up_anew(apps, app):

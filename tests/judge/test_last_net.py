@@ -1,5 +1,7 @@
 """A probe that waited twice the limit has a cause, or nothing can be said of the request."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_noblock.judge import last_net
@@ -71,6 +73,12 @@ def test_what_a_process_does_once_is_no_missing_cause():
 
 def test_what_one_request_computes_in_no_step_is_told():
     assert told(turn(asleep=0, switches=0, cpu=290))
+
+
+def test_from_tick_to_tick_the_sleep_is_told_and_what_was_computed_may_be_of_several_turns():
+    sentence = told(replace(turn(), polled=False))
+    assert "no cause was found: meanwhile its thread slept 292 ms" in sentence
+    assert told(replace(turn(asleep=0, switches=0, cpu=290), polled=False)) is None
 
 
 def test_a_turn_that_was_over_before_the_probe_was_due_is_not_its_cause():

@@ -1,5 +1,7 @@
 """What holds the loop where no step is seen: the probes feel it, and the check is not green."""
 
+import pytest
+
 APP = """
 import asyncio
 import time
@@ -56,3 +58,41 @@ def test_a_probe_that_waited_without_a_cause_is_not_passed(pytester):
     result.stdout.fnmatch_lines(
         ["  unsettled  a probe *, and no cause was found: *; another run did not show it again; *"]
     )
+
+
+UVLOOP = """
+import asyncio
+import socket
+import time
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+class Reads(asyncio.Protocol):
+    def data_received(self, data):
+        time.sleep(float(data))
+
+@app.get("/wire/{seconds}")
+async def wire(seconds: str):
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    transport, _ = await asyncio.get_running_loop().create_connection(Reads, sock=near)
+    far.sendall(seconds.encode())
+    await asyncio.sleep(0.02)
+    transport.close()
+    far.close()
+"""
+
+
+@pytest.mark.parametrize(("seconds", "outcomes"), [("0.2", {"failed": 1}), ("0.001", {"passed": 1})])
+def test_on_uvloop_too_where_the_methods_of_a_protocol_are_no_steps(pytester, seconds, outcomes):
+    pytest.importorskip("uvloop")
+    pytester.makepyfile(unseen=UVLOOP, test_it=f"def test_wire(noblock):\n    noblock.get('/wire/{seconds}')")
+    pytester.makeini("[pytest]\nnoblock_loop = uvloop\n")
+    result = pytester.runpytest("--noblock-app=unseen:app")
+    result.assert_outcomes(**outcomes)
+    if "failed" in outcomes:
+        result.stdout.fnmatch_lines(
+            ["a probe of the event loop waited * ms, and no cause was found: meanwhile *slept *"]
+        )

@@ -51,7 +51,8 @@ class LoopTicks:
         """Whether a step of a request began since the last tick."""
         self._idle = False
         """Whether the timer is set for an idle tick, which `wake` brings forward."""
-        self._due = now() + _OFTEN_NS
+        self.due = now() + _OFTEN_NS
+        """When the next tick is due (ns); in `sample`, when the present one was."""
         self._timer = self._armed()
 
     def wake(self) -> None:
@@ -60,26 +61,26 @@ class LoopTicks:
         if self._idle:
             self._idle = False
             self._timer.cancel()
-            self._due = min(self._due, now() + _OFTEN_NS)
+            self.due = min(self.due, now() + _OFTEN_NS)
             self._timer = self._armed()
 
     def stop(self) -> None:
         """No tick comes after this. Ticks that fell due and did not come are reported now: they waited until now."""
         self._idle = False
         self._timer.cancel()
-        while self._due < now():
-            self._ticked(self._due)
+        while self.due < now():
+            self._ticked(self.due)
             self._advance()
 
     def _tick(self) -> None:
-        self._ticked(self._due)
+        self._ticked(self.due)
         try:
             self._often = self._sample()
         except Exception as error:  # noqa: BLE001  # the error is ours: the app's loop must not get it
             self.failure = error
             return
         self._advance()
-        if self._due > now():  # else the ticks that fell due meanwhile come first, each in a turn of its own
+        if self.due > now():  # else the ticks that fell due meanwhile come first, each in a turn of its own
             self._rest_if_idle()
         self._timer = self._armed()
 
@@ -87,14 +88,14 @@ class LoopTicks:
         self._idle = not (self._step_began or self._often or self._threads_work())
         self._step_began = False
         if self._idle:
-            self._due += _IDLE_NS - _LATER_NS
+            self.due += _IDLE_NS - _LATER_NS
 
     def _advance(self) -> None:
         self._number += 1
-        self._due += _OFTEN_NS if self._often or self._number < _OFTEN_AT_FIRST else _LATER_NS
+        self.due += _OFTEN_NS if self._often or self._number < _OFTEN_AT_FIRST else _LATER_NS
 
     def _armed(self) -> asyncio.TimerHandle:
-        return self._loop.call_later(max(0, self._due - now()) / 1e9, self._tick)
+        return self._loop.call_later(max(0, self.due - now()) / 1e9, self._tick)
 
     def _threads_work(self) -> bool:
         """Whether other threads burned CPU since the last call, or one has been started since the run began."""

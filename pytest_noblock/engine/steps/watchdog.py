@@ -261,11 +261,16 @@ class Watchdog:
                 if began > seen:
                     self._note_standstill(seen, before_ring._replace(at=began), looked._replace(at=ended))
             self._note_standstill(woke, looked, _Mark(now(), thread_cpu(), clock.delay(), _switches(clock)))
-        if between is not None and now() - woke >= self.after:  # the next wait is counted from the marks of this look
-            between.woke(woke, now(), clock, *marks)
-        if between is not None and now() > self._due and (ns := between.again()):
-            self._arm(ns)  # also where a step runs: none may follow it for long
+        if between is not None:
+            self._end_look(between, woke, clock, marks)
         self.cpu = thread_cpu()
+
+    def _end_look(self, between: BetweenSteps, woke: int, clock: Clock, marks: tuple[bytes, int]) -> None:
+        """`marks`: of its begin. A look that took long was interrupted, and waited for the GIL: that is a wait, too."""
+        if now() - woke >= self.after:
+            between.woke(woke, now(), clock, *marks)
+        if now() > self._due and (ns := between.again()):
+            self._arm(ns)  # also where a step runs: none may follow it for long
 
     def _waits_since(self, woke: int) -> int:
         """Since when (ns) the watchdog has waited for a processor and for the GIL, which it has since `woke`.

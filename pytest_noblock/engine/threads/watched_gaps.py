@@ -118,7 +118,11 @@ class WatchedGaps:
 
     def _marks_before(self, due: int) -> Marks | None:
         """The last ones that were made by then (ns)."""
-        before = (each for each in (self._marks, self._earlier, *self._marks_of_steps()) if each is not None and each.at <= due)
+        before = (
+            each
+            for each in (self._marks, self._earlier, *self._marks_of_steps())
+            if each is not None and each.at <= due
+        )
         return max(before, key=lambda each: each.at, default=None)
 
     def gaps(self, user: UserCode) -> "tuple[Gap, ...]":

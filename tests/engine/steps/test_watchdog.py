@@ -202,7 +202,7 @@ def test_a_thread_that_takes_the_gil_in_the_midst_of_a_look_is_seen(monkeypatch,
     """A thread that waits for the GIL makes the watchdog hand it over, after 5 ms, wherever the watchdog is."""
     timer = RungByHand()
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: QueueClock())
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
     dog = Watchdog(after=(10 if interrupted else 5_000) * MS)
     dog.between_steps = seen = (KeptWaits if interrupted else Waits)()
     try:

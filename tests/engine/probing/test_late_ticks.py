@@ -1,0 +1,67 @@
+"""What a late tick tells of the loop's thread, on a loop that does not say when it polls; with a clock of the test's."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_noblock.engine.probing import late_ticks
+from pytest_noblock.engine.probing.late_ticks import LateTicks
+
+MS = 1_000_000
+
+
+class HandClock:
+    """Reads what the test sets, in ms."""
+
+    def __init__(self):
+        self.wall = self.cpu = self.queued = self.switches = self.process = 0
+
+    def end(self):
+        return self.wall * MS, self.cpu * MS, f"0 {self.queued * MS} 1".encode(), self.switches, self.process * MS
+
+    def close(self):
+        self.wall = None
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = HandClock()
+    monkeypatch.setattr(late_ticks, "LinuxClock", lambda: clock)
+    return clock
+
+
+def ticked(late, clock, due, wall, **counters):
+    """The next tick, due and come at these ms; meanwhile the counters rose by so much."""
+    late._ticks.due = due * MS
+    clock.wall = wall
+    for name, more in counters.items():
+        setattr(clock, name, getattr(clock, name) + more)
+    late.note()
+
+
+@pytest.fixture
+def late(clock):
+    return LateTicks(SimpleNamespace(due=0), 10 * MS)
+
+
+def test_what_the_thread_neither_computed_nor_queued_after_the_tick_was_due_it_slept(clock, late):
+    ticked(late, clock, due=5, wall=6)
+    ticked(late, clock, due=30, wall=330, cpu=20, queued=50, switches=3, process=120)
+    (turn,) = late.turns()
+    assert (turn.began, turn.ended, turn.polled) == (6 * MS, 330 * MS, False)
+    assert (turn.cpu, turn.queued, turn.asleep, turn.others_cpu) == (20 * MS, 50 * MS, 230 * MS, 100 * MS)
+    assert turn.switches == 3
+
+
+def test_the_ticks_that_fell_due_in_the_same_turn_tell_nothing_more(clock, late):
+    ticked(late, clock, due=5, wall=305)
+    for due in range(10, 300, 5):
+        ticked(late, clock, due=due, wall=clock.wall + 0.1)
+    assert [turn.asleep for turn in late.turns()] == [300 * MS]
+
+
+def test_a_tick_in_time_tells_nothing_and_the_clock_is_closed(clock, late):
+    with late.noting():
+        ticked(late, clock, due=5, wall=14)
+    assert late.turns() == ()
+    assert clock.wall is None
