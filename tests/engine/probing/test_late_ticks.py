@@ -1,4 +1,4 @@
-"""What a late tick tells of the loop's thread, on a loop that does not say when it polls; with a clock of the test's."""
+"""What a late tick tells of the loop's thread, on a loop that does not say when it polls. The test turns the clock."""
 
 from types import SimpleNamespace
 
