@@ -79,6 +79,19 @@ def _doubt(some: Sequence[RouteResult], amounts: Sequence[int | None]) -> None:
         each.hidden = ns
 
 
+_SHORTENED = (
+    f"{UNSETTLED}the route waits for another thread or process, and in each run other requests or a busy machine kept "
+    "the event loop before that: the wait was over by then, or shorter; on a free machine it may hold the event loop"
+)
+
+
+def told_shortened(check: Check) -> Check:
+    """The check of a route of which each run may have made a wait shorter, those of the check as well."""
+    if check.findings or not check.measured:
+        return check
+    return replace(check, notes=(*check.notes, _SHORTENED))
+
+
 def told(check: Check, ns: int) -> Check:
     """The check of a route that stays in doubt; `ns`: `suspects.Seen.hidden`. What a worker serves counts that time."""
     if not ns or check.findings or not check.measured:

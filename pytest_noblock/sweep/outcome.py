@@ -45,6 +45,8 @@ class RouteResult:
     """Whether it is one only until a run with fewer others has shown nothing."""
     hidden: int | None = None
     """Whether others may have hidden what it held, and no run without them has told yet: see `suspects.Seen.hidden`."""
+    shortened: bool = False
+    """Whether it waited for another thread or process, and others, or the machine, may have made the wait shorter."""
     to_learn: bool = False
     """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
     ran: bool = False

@@ -72,7 +72,7 @@ class Rounds:
         return self.holds(segments) or suspects.known_to_use_network(segments) or not suspects.waited(segments)
 
     def holds(self, segments: Sequence[Segment]) -> bool:
-        """Whether a request holds the loop so long that it should do so while others wait anyway."""
+        """Whether a request holds the loop for too long."""
         return any(each.held >= self._limits.max_block for each in segments)
 
     def _seen(self, many: Many, observation: Observation) -> Seen:
@@ -100,7 +100,7 @@ class Rounds:
                 result.first, result.cold = None, mine
                 result.was_suspect = result.suspect
                 result.hidden = 0 if result.suspect and not (result.in_steps or result.alone) else None
-                result.suspect = result.in_steps = result.alone = result.in_doubt = False
+                result.suspect = result.in_steps = result.alone = result.in_doubt = result.shortened = False
             result.ran = result.first is not None or result.to_learn
 
     def _warm(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
@@ -118,7 +118,7 @@ class Rounds:
         for place, mine in shared.items():
             result = pairs[place][0]
             result.requests += len(mine.exchanges)
-            result.first, result.hidden = mine, None
+            result.first, result.hidden, result.shortened = mine, None, False
         _mark([(pairs[place][0], mine) for place, mine in shared.items()], seen)
 
     def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
@@ -205,6 +205,8 @@ def _mark(found: Found, seen: Seen) -> None:
         owners[number].suspect = owners[number].alone = True
     for number in seen.hidden.keys() & owners.keys():
         owners[number].hidden = max(owners[number].hidden or 0, seen.hidden[number])
+    for number in seen.shortened & owners.keys():
+        owners[number].shortened = True
 
 
 def _with_hint(answer: Answer, route: Route, exchange: Exchange, response: httpx.Response | None) -> Answer:

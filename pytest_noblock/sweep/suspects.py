@@ -42,6 +42,8 @@ class Seen(NamedTuple):
     """A run with fewer requests tells what they hold. A thread of theirs may have kept the GIL while others held the
     loop, or nobody knows whose thread it was: what it computed in a wait for the GIL (ns), 0 where the loop did not ask
     for the GIL. Or they waited for another thread or process, which went on while others held the loop: 0."""
+    shortened: frozenset[int] = frozenset()
+    """Of the hidden ones, those that waited for another thread or process."""
 
 
 def of_run(
@@ -60,7 +62,8 @@ def of_run(
     shortened = set(shortened_waits.of_run(observation, limits, waits, late)) - own.broken
     hidden = dict.fromkeys(shortened, 0) | _threads_hidden(observation, limits)
     hidden = {each: ns for each, ns in hidden.items() if each not in keepers | by_app}
-    return Seen(own.broken | (own.may_have_broken - shortened), keepers, by_app, hidden)
+    in_steps = own.broken | (own.may_have_broken - shortened)
+    return Seen(in_steps, keepers, by_app, hidden, frozenset(shortened & hidden.keys()))
 
 
 def beside_first(seen: Seen, observation: Observation, first: Container[int]) -> set[int]:

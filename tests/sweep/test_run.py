@@ -1,7 +1,9 @@
 """The rounds of a sweep against a bare ASGI app: who is sent when, who is a suspect, and what ends a route."""
 
 import asyncio
+import concurrent.futures
 import sys
+import threading
 import time
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.many.flights import AT_ONCE, Patience
+from pytest_noblock.engine.many.sensors import Sensors
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.sweep import flights
@@ -70,11 +73,21 @@ class App:
                 await self.somebody_came_twice.wait()
             case "/never":
                 await asyncio.Event().wait()
-            case "/missing":
-                return 404
+            case "/over" | "/in-the-end":
+                await asyncio.sleep(0.04)
+                self._wait_for_a_job(0.12 if path == "/in-the-end" and self.calls.count(f"GET {path}") > 9 else 0)
             case _:
                 await asyncio.sleep(0.02)
-        return 200
+        return 404 if path == "/missing" else 200
+
+    def _wait_for_a_job(self, seconds):
+        """Which is over by then, as a longer one is on a busy machine."""
+        job = concurrent.futures.Future()
+        timer = threading.Timer(seconds, job.set_result, [None])
+        timer.start()
+        if not seconds:
+            timer.join()
+        job.result()
 
 
 class User:
@@ -189,6 +202,61 @@ def test_a_route_that_was_left_out_is_not_sent(sweep, app):
     with pytest.raises(RuntimeError, match="was not sent"):
         sweep("GET /b")[0].check("t", result)
     assert "GET /a" not in app.calls
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """As if the loop thread had waited for a processor all the time, in so many runs of many requests."""
+    original = Sensors.observation
+
+    def busy(runs):
+        runs = iter(range(runs))
+
+        def observation(sensors, segments):
+            made = original(sensors, segments)
+            if next(runs, None) is not None:
+                sensors._many.late = [(0, 1 << 62)]
+            return made
+
+        monkeypatch.setattr(Sensors, "observation", observation)
+
+    return busy
+
+
+def doubts(swept, name):
+    sweep, results = swept
+    check = sweep.check("t", results[name])
+    assert (check.outcome, check.findings) == ("passed", ())
+    return [note for note in check.notes if note.startswith("unsettled")]
+
+
+def test_a_wait_that_the_machine_makes_shorter_in_each_run_is_unsettled(sweep, busy):
+    busy(99)
+    swept = sweep("GET /over", "GET /a")
+    (doubt,) = doubts(swept, "GET /over")
+    assert "waits for another thread or process" in doubt
+    assert doubts(swept, "GET /a") == []
+
+
+@pytest.mark.parametrize("runs", [0, 1, 5, 8])
+def test_one_run_alone_that_makes_it_no_shorter_settles_it(sweep, busy, runs):
+    busy(runs)
+    assert doubts(sweep("GET /over", "GET /a"), "GET /over") == []
+
+
+def test_a_wait_that_comes_after_a_check_without_one_is_checked_once_more(sweep, busy, app):
+    busy(99)
+    sweeping, results = sweep("GET /in-the-end")
+    check = sweeping.check("t", results["GET /in-the-end"])
+    assert [each.kind for each in check.findings] == ["sync-io"]
+
+
+def test_a_wait_of_what_is_sent_once_is_unsettled_where_it_was_made_shorter(sweep, busy, app):
+    busy(99)
+    assert len(doubts(sweep("POST /over"), "POST /over")) == 1
+    assert app.calls == ["POST /over"]
+    busy(0)
+    assert doubts(sweep("PUT /over"), "PUT /over") == []
 
 
 @pytest.fixture

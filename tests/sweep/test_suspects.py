@@ -32,6 +32,10 @@ def observed(*segments: Segment, gaps: tuple[Gap, ...] = (), exchanges: int = 4)
     return Observation("full", tuple(exchange(number) for number in range(1, exchanges + 1)), segments, gaps=gaps)
 
 
+def seen_as(**found: Any) -> suspects.Seen:
+    return suspects.Seen(**{"in_steps": set(), "keepers": set(), "beside": set(), "hidden": {}, **found})
+
+
 @pytest.mark.parametrize(
     ("one", "suspect"),
     [
@@ -45,7 +49,7 @@ def observed(*segments: Segment, gaps: tuple[Gap, ...] = (), exchanges: int = 4)
 def test_a_step_has_one_owner(one, suspect):
     seen = observed(segment(1, cpu=5 * MS), one, segment(3))
     assert suspects.of_steps(seen, LIMITS) == ({2} if suspect else set())
-    assert suspects.of_run(seen, LIMITS, [], {}) == ({2} if suspect else set(), set(), set(), {})
+    assert suspects.of_run(seen, LIMITS, [], {}) == seen_as(in_steps={2} if suspect else set())
 
 
 def test_only_what_computed_may_be_what_a_process_does_once():
@@ -67,7 +71,7 @@ def gap(whose: int | None, waiting: tuple[int, ...] = (), **more: Any) -> Gap:
 
 def test_a_thread_that_keeps_the_gil_is_its_requests_and_where_nobody_knows_all_are_asked_that_wait_for_one():
     known = observed(gaps=(gap(3),))
-    assert suspects.of_run(known, LIMITS, [], {}) == (set(), {3}, set(), {})
+    assert suspects.of_run(known, LIMITS, [], {}) == seen_as(keepers={3})
     waiting = observed(gaps=(gap(None, (2, 4)),))
     assert suspects.of_run(waiting, LIMITS, [], {}).hidden == {2: 100 * MS, 4: 100 * MS}
     assert suspects.of_run(observed(gaps=(gap(None),)), LIMITS, [], {}).hidden.keys() == {1, 2, 3, 4}
@@ -154,6 +158,13 @@ def test_a_wait_that_the_machine_made_shorter_is_asked_again(late, found):
     assert suspects.of_run(observed(), LIMITS, [], {}, stretches).hidden == {}
 
 
+def test_only_a_wait_for_others_can_have_been_made_shorter():
+    computed = Worker(90 * MS, STACK, exchanges=(2,))
+    in_c = gap(2, workers=(computed,), others_cpu=90 * MS, switches=0)  # a thread computes, and the loop is late
+    seen = suspects.of_run(observed(gaps=(in_c,)), LIMITS, [], {1: 140 * MS})
+    assert (seen.hidden, seen.shortened) == ({1: 0, 2: 0}, {1})
+
+
 def test_what_several_hold_in_one_turn_makes_a_wait_shorter_as_well():
     together = [segment(2, cpu=30 * MS, turn=7), segment(3, cpu=30 * MS, began=40 * MS, turn=7)]
     assert hidden(*together, waits={1: 100 * MS}) == {1: 0}
@@ -164,7 +175,7 @@ def test_what_several_hold_in_one_turn_makes_a_wait_shorter_as_well():
 def test_a_step_of_the_apps_own_is_laid_to_those_that_ran_right_before_it():
     seen = observed(segment(99, asleep=80 * MS, turn=10))
     steps = [(2, 1), (6, 4), (8, 2), (10, 3), (11, 4)]
-    assert suspects.of_run(seen, LIMITS, steps, {}) == (set(), set(), {2, 3}, {})
+    assert suspects.of_run(seen, LIMITS, steps, {}) == seen_as(beside={2, 3})
 
 
 def test_each_request_gets_what_is_its_own():
