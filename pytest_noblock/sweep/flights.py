@@ -35,7 +35,7 @@ class Again(Protocol):
         """`segments`: those of its own steps."""
 
     def holds(self, segments: Sequence[Segment]) -> bool:
-        """Whether it holds the loop, and should go before others."""
+        """Whether it holds the loop."""
 
 
 def flight_of(result: RouteResult, *, second: bool = False) -> Flight:
@@ -155,7 +155,8 @@ class _Following:
         segments = self._many.segments_of(flight)
         if not self._again.is_sent_again(flight, segments):
             return None
-        second = Flight(flight.request, second=True, holds=self._again.holds(segments))
+        keeps = any(each.number in self._many.keepers for each in flight.exchanges)
+        second = Flight(flight.request, second=True, holds=keeps or self._again.holds(segments))
         self._pairs.append((self._results[flight], second))
         return second
 

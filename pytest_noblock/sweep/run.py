@@ -4,7 +4,6 @@ A sweep takes as long as its slowest route, not the sum of all. Only what may ha
 alone, with counters at every user line.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -219,13 +218,19 @@ def _again(results: Sequence[RouteResult]) -> Pairs:
     return [(each, flight_of(each)) for each in results]
 
 
+_GOLDEN = (5**0.5 - 1) / 2
+
+
 def _spread(pairs: Pairs) -> Pairs:
     """In an order in which neighbours are not under way together: they often do the same, as to hold the loop.
 
-    Who holds it while others wait for something else makes the run no longer; several in a row do.
+    Who holds it while others wait for something else makes the run no longer; several in a row do. By the golden ratio
+    each row of neighbours, short or long, is spread evenly over all.
     """
-    stride = math.ceil(len(pairs) / AT_ONCE)
-    return [each for first in range(stride) for each in pairs[first::stride]]
+    if len(pairs) <= AT_ONCE:
+        return pairs
+    places = sorted(range(len(pairs)), key=lambda place: place * _GOLDEN % 1)
+    return [pairs[place] for place in places]
 
 
 def _in_rounds(results: Sequence[RouteResult]) -> Iterator[list[RouteResult]]:

@@ -52,7 +52,7 @@ class Flight:
     second: bool = False
     """Whether the same request has been answered before."""
     holds: bool = False
-    """Whether the request is known to hold the loop: it goes before others, which are then under way meanwhile."""
+    """Whether the request is known to hold the loop: see `Order`."""
     exchanges: list[LiveExchange] = field(default_factory=list)
     """The calls of the app that it made."""
     response: httpx.Response | None = None
@@ -87,6 +87,8 @@ class Many:
         Known once the observation is made."""
         self.hogs: set[LiveExchange] = set()
         """Requests that had more threads of a pool at once than the pool has when no sweep widens it."""
+        self.keepers: set[int] = set()
+        """The numbers of the exchanges whose threads computed most while the loop was late, by now."""
         self._segments: defaultdict[int, list[Segment]] = defaultdict(list)
         """By exchange, as far as somebody has asked for them."""
         self._read = 0

@@ -1,13 +1,13 @@
 """Sends many requests at once. One that does not end is cancelled, and costs the others nothing."""
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
 from pytest_noblock.engine.frameworks.http_client import BUILT, httpx
 from pytest_noblock.engine.many.flights import Flight, Many, ManyRun, Patience, exchanges_of
+from pytest_noblock.engine.many.order import Order
 from pytest_noblock.engine.observe import RunContext
 from pytest_noblock.engine.threads import await_chains
 
@@ -29,9 +29,9 @@ class Sending:
 
     async def fly_all(self, many: Many) -> None:
         """Ends once all are over, and those that they brought about."""
-        waiting = deque(many.flights)
-        lanes = min(self._run.at_once, len(waiting))
-        flying = [asyncio.create_task(self._one_after_another(waiting, many)) for _ in range(lanes)]
+        order = Order(many.flights)
+        lanes = min(self._run.at_once, len(many.flights))
+        flying = [asyncio.create_task(self._one_after_another(order, many)) for _ in range(lanes)]
         try:
             await asyncio.gather(*flying)
         finally:
@@ -39,9 +39,9 @@ class Sending:
                 if task is not None and not task.done():
                     task.cancel()
 
-    async def _one_after_another(self, waiting: deque[Flight], many: Many) -> None:
-        while waiting:
-            flight = waiting.popleft()
+    async def _one_after_another(self, order: Order, many: Many) -> None:
+        while order:
+            flight = order.take()
             async with self._turn:
                 self._begun += 1
                 if self._begun % _BEGIN_IN_ONE_TURN == 0:
@@ -50,7 +50,7 @@ class Sending:
             following = self._run.again(flight) if self._run.again is not None else None
             if following is not None:
                 many.flights.append(following)
-                (waiting.appendleft if following.holds else waiting.append)(following)
+                order.add(following)
 
     async def _fly(self, flight: Flight) -> None:
         flight.begun = True

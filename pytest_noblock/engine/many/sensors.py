@@ -42,7 +42,9 @@ class Sensors:
             splits_waiting=context.meter == "full",
             awaited_elsewhere=awaited_in_own_pools,
         )
-        self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after, also_asleep=True)
+        self._gaps = GilGapDetector(
+            self._pools.awaited, context.user, run.sample_after, also_asleep=True, keepers=many.keepers
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Metering]:

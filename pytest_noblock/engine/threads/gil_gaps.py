@@ -63,12 +63,20 @@ class GilGapDetector:
     """
 
     def __init__(
-        self, awaited: Callable[[], Sequence[Holder]], user: UserCode, shortest: int, *, also_asleep: bool = False
+        self,
+        awaited: Callable[[], Sequence[Holder]],
+        user: UserCode,
+        shortest: int,
+        *,
+        also_asleep: bool = False,
+        keepers: set[int] | None = None,
     ) -> None:
         """`also_asleep`: whether threads count that computed while the loop thread slept by itself, or queued.
 
-        One of them may have kept the GIL, for which nobody asked.
+        One of them may have kept the GIL, for which nobody asked. `keepers` is told of each gap at once: the number of
+        the exchange whose thread computed most.
         """
+        self._keepers = set() if keepers is None else keepers
         self._shortest = shortest
         self._also_asleep = also_asleep
         self._ident = threading.get_ident()
@@ -193,6 +201,9 @@ class GilGapDetector:
         if len(self._gaps) < _MOST_GAPS:
             samples, ended = self._workers.in_gap(gap, stacks)
             self._gaps.append((replace(gap, waiting=self._workers.waiting()), samples, ended))
+            number = self._workers.whose(samples)
+            if number is not None:
+                self._keepers.add(number)
         self._workers.mark(self._workers.marks())  # what was burned in this gap is not the next one's
 
 
