@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -106,13 +107,23 @@ def test_all_eight_and_only_they(tmp_path, busy):
     expected = {f"/bad/{name}" for name in "sleeps computes connects runs waits reads hashes keeps_the_gil".split()}
     times, wrong = [], []
     swept(tmp_path, 1, bad=True)
+    print(f"\n500 routes, 8 bad, {busy} hogs; start-up {base:.2f} s")
     with hogs(busy):
-        for _ in range(SWEEPS):
+        for number in range(1, SWEEPS + 1):
+            load = os.getloadavg()[0]
             took, red, text = swept(tmp_path, 500, bad=True)
             times.append(took - base)
             if red != expected:
                 wrong.append((red ^ expected, text[-2000:]))
+            print(f"{number:3}: {times[-1]:.2f} s over start-up, load {load:.1f}, {_told(red, expected)}", flush=True)
     times.sort()
-    print(f"\n500 routes, 8 bad, {busy} hogs: {times[0]:.2f} to {times[-1]:.2f} s over start-up, {len(wrong)} wrong")
+    print(f"{times[0]:.2f} to {times[-1]:.2f} s, median {median(times):.2f}, {len(wrong)} of {len(times)} wrong")
     assert json.dumps([sorted(each) for each, _text in wrong]) == "[]"
     assert busy or times[0] < 4
+
+
+def _told(red: set[str], expected: set[str]) -> str:
+    if red == expected:
+        return "red: all 8 and only they"
+    missed, false = (" ".join(sorted(each)) or "none" for each in (expected - red, red - expected))
+    return f"red: {' '.join(sorted(red))}; MISSED {missed}; FALSE {false}"
