@@ -67,6 +67,14 @@ class RouteResult:
         """Whether it is to be sent again without those that are known to hold the loop."""
         return self.hidden is not None and self.first is not None and not self.suspect and self.measured
 
+    @property
+    def may_wait_shorter(self) -> bool:
+        """Whether the runs of its own check may miss a wait that made it a suspect, as a busy machine makes it shorter.
+
+        Where it is not checked alone, its check is told what the runs before have shown.
+        """
+        return self.suspect and self.alone and (self.shortened or self.in_steps)
+
     def leave_out(self, reason: Reason, words: str = "") -> None:
         """The route is not measured, for this reason."""
         self.reason, self.words = reason, words

@@ -121,15 +121,20 @@ class Rounds:
             result.first, result.hidden, result.shortened = mine, None, False
         _mark([(pairs[place][0], mine) for place, mine in shared.items()], seen)
 
-    def exact(self, pairs: Pairs, _many: Many, observation: Observation) -> None:
-        """The suspects with counters: only the observation counts, the answer is known."""
+    def exact(self, pairs: Pairs, many: Many, observation: Observation) -> None:
+        """The suspects with counters: only the observation counts, the answer is known.
+
+        A doubt is gone where the run shows nothing, and did not make a wait shorter either.
+        """
         uncounted = suspects.uncounted(observation)
+        shortened = self._seen(many, observation).shortened
         for place, mine in suspects.of_each(observation, _owners(pairs)).items():
             result = pairs[place][0]
             result.requests += len(mine.exchanges)
             if result.in_doubt:
                 result.in_doubt = False
-                result.suspect = result.alone = bool(suspects.of_steps(mine, self._limits))
+                result.shortened = not shortened.isdisjoint(each.number for each in mine.exchanges)
+                result.suspect = result.alone = result.shortened or bool(suspects.of_steps(mine, self._limits))
             elif uncounted.isdisjoint(each.number for each in mine.exchanges):
                 result.exact = mine
 

@@ -19,7 +19,7 @@ from pytest_noblock.engine.many.flights import AT_ONCE
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.judge import capacity
-from pytest_noblock.judge.stalls import breaking, stalls
+from pytest_noblock.judge.stalls import stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Meter, Observation
 from pytest_noblock.sweep import hidden, suspects
@@ -130,19 +130,19 @@ class Sweep:
     def check(self, id: str, result: RouteResult) -> Check:
         """The Check of a route that was sent; a suspect is sent again, alone."""
         check = self._checked(id, result)
-        if result.shortened and result.suspect and not check.findings and result.route.method in SAFE:
+        if result.may_wait_shorter and not check.findings and result.route.method in SAFE:
             check = self._checked_again(id, result, check)
-        if result.shortened:
-            check = hidden.told_shortened(check)
-        return hidden.told(check, result.hidden or 0)
+        if result.hidden:
+            return hidden.told(check, result.hidden)
+        return hidden.told_shortened(check) if result.shortened else check
 
     def _checked_again(self, id: str, result: RouteResult, check: Check) -> Check:
-        """Where each run, alone too, may have made a wait of the route shorter, so may those of its check.
+        """What made the route a suspect is not in its check: the machine may have made a wait shorter in all its runs.
 
-        One more run tells whether it is still so. Where that one shows the wait, the route is checked once more.
+        One more run tells whether it does so. Where that one shows the wait, the route is checked once more.
         """
         self._flights.fly(_again([result]), self._rounds.again, lambda _over: None)
-        if result.first is None or not breaking(stalls(result.first, self._plan.limits), self._plan.limits):
+        if result.first is None or not suspects.slept_too_long(result.first, self._plan.limits):
             return check
         result.shortened = True  # by the check
         return self._checked(id, result)

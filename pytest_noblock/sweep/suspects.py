@@ -136,6 +136,11 @@ def computed(observation: Observation, limits: Limits) -> bool:
     return any(each.kind == "cpu" for each in breaking(stalls(_without_gaps(observation), limits), limits))
 
 
+def slept_too_long(observation: Observation, limits: Limits) -> bool:
+    """Whether the request's own steps slept in the kernel for too long."""
+    return any(each.kind == "sync-io" for each in breaking(stalls(_without_gaps(observation), limits), limits))
+
+
 def _keepers(broken: Sequence[Stall], observation: Observation) -> set[int]:
     found = {each.began for each in broken if each.kind == "gil"}
     return {each.exchange for each in observation.gaps if each.began in found and each.exchange is not None}

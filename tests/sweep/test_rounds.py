@@ -1,5 +1,7 @@
 """What each round puts into the results of its routes: by what is recorded, without a clock."""
 
+from types import SimpleNamespace
+
 import httpx
 import pytest
 
@@ -142,3 +144,31 @@ def test_what_waited_for_the_gil_of_another_is_asked_once_more_without_it(rounds
     again = computes(MS, asleep=sleeps * 100 * MS)._replace(exchange=number)
     rounds.exact([(result, sent)], Many([sent]), as_observed([sent])._replace(segments=(again,)))
     assert (result.suspect, result.alone, result.exact) == (sleeps, sleeps, None)
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_such_a_doubt_stays_where_that_run_made_its_wait_shorter(rounds, late):
+    result, sent = pair()
+    result.cold = result.first = as_observed([sent])
+    result.suspect = result.alone = result.in_doubt = True
+    many, (exchange,) = Many([sent]), result.first.exchanges
+    many.metering = SimpleNamespace(steps=SimpleNamespace(waits={exchange.number: exchange.sent + 100 * MS}))
+    many.late = [(0, exchange.sent + 80 * MS)] if late else []
+    rounds.exact([(result, sent)], many, result.first)
+    assert (result.suspect, result.shortened, result.may_wait_shorter) == (late, late, late)
+
+
+@pytest.mark.parametrize(
+    ("found", "may"),
+    [
+        ({"shortened": True}, True),
+        ({"in_steps": True}, True),
+        ({"in_steps": True, "alone": False}, False),  # its check knows
+        ({}, False),
+    ],
+)
+def test_whose_own_check_a_busy_machine_may_deceive(found, may):
+    result, _sent = pair()
+    for name, value in {"suspect": True, "alone": True, **found}.items():
+        setattr(result, name, value)
+    assert result.may_wait_shorter is may

@@ -2,16 +2,19 @@
 
 import asyncio
 import concurrent.futures
+import re
 import sys
 import threading
 import time
 from itertools import pairwise
 
+import anyio.to_thread
 import pytest
 
 from pytest_noblock.checks.plan import Plan
 from pytest_noblock.checks.running_apps import RunningApps
 from pytest_noblock.engine.many.flights import AT_ONCE, Patience
+from pytest_noblock.engine.many.order import Order
 from pytest_noblock.engine.many.sensors import Sensors
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.limits import Limits
@@ -19,6 +22,7 @@ from pytest_noblock.sweep import flights
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.route import Route
 from pytest_noblock.sweep.run import Sweep, _spread
+from tests.burning import letters
 
 
 def test_neighbours_of_a_crowd_are_not_under_way_together():
@@ -77,12 +81,18 @@ class App:
                 await self.somebody_came_twice.wait()
             case "/never":
                 await asyncio.Event().wait()
-            case "/over" | "/in-the-end":
-                await asyncio.sleep(0.04)
-                self._wait_for_a_job(0.12 if path == "/in-the-end" and self.calls.count(f"GET {path}") > 9 else 0)
+            case "/over" | "/in-the-end" | "/keeps":
+                await self._use_a_thread(path)
             case _:
                 await asyncio.sleep(0.02)
         return 404 if path == "/missing" else 200
+
+    async def _use_a_thread(self, path):
+        if path == "/keeps":
+            await anyio.to_thread.run_sync(re.match, r"(a+)+$", "a" * letters(100) + "b")
+            return
+        await asyncio.sleep(0.04)
+        self._wait_for_a_job(0.12 if path == "/in-the-end" and self.calls.count(f"GET {path}") > 9 else 0)
 
     def _wait_for_a_job(self, seconds):
         """Which is over by then, as a longer one is on a busy machine."""
@@ -288,6 +298,14 @@ def test_among_many_each_stall_has_its_owner_and_what_refuses_is_sent_once(sweep
     found = outcomes(swept)
     assert {name for name, outcome in found.items() if outcome != "passed"} == {"GET /sleeps", "GET /second"}
     assert sweep.user.told[-1][0] == sweep.user.told[-1][1]
+
+
+def test_among_many_it_is_known_at_once_who_holds_the_loop_or_keeps_the_gil(sweep, patient, monkeypatch):
+    added = []
+    add = Order.add
+    monkeypatch.setattr(Order, "add", lambda order, flight: (added.append(flight), add(order, flight)))
+    sweep("GET /sleeps", "GET /keeps", *MANY)
+    assert {each.request.url for each in added if each.holds} == {"/sleeps", "/keeps"}
 
 
 def test_what_ends_the_loop_when_it_comes_again_is_left_out_and_the_others_are_measured(sweep, patient):

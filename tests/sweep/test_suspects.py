@@ -209,6 +209,14 @@ def test_what_slept_or_may_have_used_a_connection_is_known_at_once(one, waited):
     assert suspects.waited([segment(1), one]) is waited
 
 
+@pytest.mark.parametrize(
+    ("one", "found"),
+    [(segment(1, asleep=60 * MS), True), (segment(1, asleep=20 * MS), False), (segment(1, cpu=60 * MS), False)],
+)
+def test_what_slept_too_long(one, found):
+    assert suspects.slept_too_long(observed(one, gaps=(gap(1),)), LIMITS) is found
+
+
 def test_what_runs_after_the_counters_have_given_up_is_not_counted():
     hot = segment(2, cpu=90 * MS, began=100 * MS)
     seen = [

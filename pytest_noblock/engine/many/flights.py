@@ -88,7 +88,7 @@ class Many:
         self.hogs: set[LiveExchange] = set()
         """Requests that had more threads of a pool at once than the pool has when no sweep widens it."""
         self.keepers: set[int] = set()
-        """The numbers of the exchanges whose threads computed most while the loop was late, by now."""
+        """The numbers of the exchanges whose threads computed for long while the loop was late, by now."""
         self._segments: defaultdict[int, list[Segment]] = defaultdict(list)
         """By exchange, as far as somebody has asked for them."""
         self._read = 0

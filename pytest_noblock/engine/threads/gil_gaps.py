@@ -73,8 +73,8 @@ class GilGapDetector:
     ) -> None:
         """`also_asleep`: whether threads count that computed while the loop thread slept by itself, or queued.
 
-        One of them may have kept the GIL, for which nobody asked. `keepers` is told of each gap at once: the number of
-        the exchange whose thread computed most.
+        One of them may have kept the GIL, for which nobody asked. `keepers` is told at once of a gap in which a thread
+        computed for so long: the number of the exchange for which it worked.
         """
         self._keepers = set() if keepers is None else keepers
         self._shortest = shortest
@@ -201,7 +201,7 @@ class GilGapDetector:
         if len(self._gaps) < _MOST_GAPS:
             samples, ended = self._workers.in_gap(gap, stacks)
             self._gaps.append((replace(gap, waiting=self._workers.waiting()), samples, ended))
-            number = self._workers.whose(samples)
+            number = self._workers.whose([each for each in samples if each.cpu >= self._shortest])
             if number is not None:
                 self._keepers.add(number)
         self._workers.mark(self._workers.marks())  # what was burned in this gap is not the next one's
