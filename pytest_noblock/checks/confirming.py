@@ -40,7 +40,10 @@ def _shown_twice(broken: list[Stall], warm_up: Iterable[Stall], limits: Limits, 
 
 @dataclass(frozen=True, slots=True)
 class Confirming:
-    """Sends one request up to eight times more, up to nine times on the portable meter. Each kind has its own way."""
+    """Sends one request up to eight times more, up to nine times on the portable meter. Each kind has its own way.
+
+    Up to four times more where the machine may have made a loop long.
+    """
 
     plan: Plan
     meter: Meter
@@ -53,6 +56,8 @@ class Confirming:
     """Whether a computation that the warm-up showed as well needs no third run."""
     runs: list[Observation] = field(default_factory=list)
     """Those that were made, or looked at, to see whether something comes again."""
+    as_sent: list[Observation] = field(default_factory=list)
+    """Those that were made to see how a wait ends."""
 
     def sure(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """The findings that other runs showed as well. `found`: the stalls of the run that is judged."""
@@ -65,18 +70,25 @@ class Confirming:
 
     def settled(self, found: list[Stall]) -> list[Stall]:
         """The stalls of the run that is judged, without the doubts that later runs have settled."""
-        if all(each.naps is None for each in found):
+        if not any(each.is_open for each in found):
             return found
-        from pytest_noblock.judge import naps  # only on a busy machine
+        from pytest_noblock.judge import open_waits  # only on a busy machine
 
-        return [naps.settled(each, self.runs) for each in found]
+        return [open_waits.settled(each, self.runs, self.as_sent, self.plan.limits) for each in found]
 
     def _by_the_clock(self, found: list[Stall], known: list[Finding]) -> list[Finding]:
-        """Findings of short sleeps that end by the clock, as the runs show together."""
-        doubts = self.settled([each for each in found if each.naps is not None])
+        """Findings of short sleeps, and of loops, that end by the clock, as the runs show together."""
+        doubts = self._settled_by_more([each for each in found if each.is_open])
         sure = self.findings(each for each in doubts if each.sure and each.breaks(self.plan.limits))
         told = {grouping.key(each) for each in known}
         return [replace(each, confirmed=True) for each in sure if grouping.key(each) not in told]
+
+    def _settled_by_more(self, doubts: list[Stall]) -> list[Stall]:
+        """The doubts, where it takes more runs for that: as few as settle them."""
+        repeat = confirmation.TO_SEE_HOW_IT_ENDS
+        while any(each.polls is not None for each in self.settled(doubts)) and len(self.as_sent) < repeat.at_most:
+            self.as_sent.append(self.again(repeat))
+        return self.settled(doubts)
 
     def _on_loop(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
@@ -85,7 +97,8 @@ class Confirming:
         doubt = doubtful(observation, found)
         if not broken and not doubt:
             return []
-        alone = [stall for stall in broken if stall.requests == 1]  # what many hold together, one does not show again
+        # What many hold together, one does not show again; to a loop that waits, counters add CPU.
+        alone = [stall for stall in broken if stall.requests == 1 and stall.polls is None]
         result = (
             by_two_runs(observation, found, warm_up, self.plan.limits, self.findings) if self._two_may_be_proof else []
         )

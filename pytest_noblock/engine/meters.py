@@ -79,7 +79,7 @@ class MeterKit:
 
         Several segments may have one number, as they follow each other at once. The watchdog forgets its samples.
         Where the app held the loop for less than `least` ns, and made no call, the machine made the step long: it gets
-        none. To name what their frames call costs a millisecond and more.
+        none, unless one shows a loop that waits. To name what their frames call costs a millisecond and more.
         """
         if all_over and any(segment.beside for segment, _step in segments):
             from pytest_noblock.engine.steps import going_on  # most steps sleep beside nobody
@@ -89,7 +89,7 @@ class MeterKit:
         by_step: defaultdict[int, list[Sample]] = defaultdict(list)
         raw = self.watchdog.take() if self._has_watchdog() else []
         standstills = _of_all(self.watchdog.take_standstills(), segments) if self._has_watchdog() else []
-        wanted = _long(segments, least) if raw else frozenset()
+        wanted = _long(segments, least) | self._polled(segments, least, raw) if raw else frozenset()
         for sample in raw:
             if sample.step in wanted:
                 by_step[sample.step].append(_sample(sample, self.user))
@@ -100,6 +100,15 @@ class MeterKit:
             )
             for number, (segment, step) in enumerate(segments)
         )
+
+    def _polled(self, segments: Sequence[tuple[Segment, int]], least: int, raw: Sequence[RawSample]) -> frozenset[int]:
+        """The numbers of the steps that waited long for a processor, and were in a loop that waits."""
+        stretched = {step for segment, step in segments if segment.held < least and segment.wall >= 2 * least}
+        if not stretched:
+            return frozenset()
+        from pytest_noblock.engine.polled import is_polled  # only on a busy machine
+
+        return frozenset(each.step for each in raw if each.step in stretched and is_polled(each.frames, self.user))
 
     def close(self) -> None:
         if self._has_watchdog():
@@ -213,7 +222,7 @@ def _overlap(standstill: Standstill, segment: Segment) -> bool:
 
 def _sample(sample: RawSample, user: UserCode) -> Sample:
     stack = as_stack(_settled(sample), user)
-    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait)
+    return Sample(sample.due, sample.began, sample.ended, stack, sample.syscall, sample.gil_wait, sample.left)
 
 
 def _settled(sample: RawSample) -> Sequence[RawFrame]:

@@ -39,6 +39,10 @@ class Repeat(NamedTuple):
     """Whether only a stall that is `sure` in its own run counts as having come again."""
 
 
+TO_SEE_HOW_IT_ENDS = Repeat(at_most=4, needed=3, alone=True, probes=False)
+"""How it is sent again where one run cannot tell how a loop ends: without counters, which add CPU to a loop."""
+
+
 def repeat_for(how: Confirmation | Literal["as sent"], meter: Meter) -> Repeat:
     """How a kind with this `KindRow.confirmation` is confirmed on this meter."""
     match how:
@@ -92,7 +96,7 @@ def is_short_where_in_doubt(stall: Stall, first: Iterable[Stall], limits: Limits
     By the meter the first run is under the limit there: what is a little under it has not come again, and the CPU of a
     run with counters is not the app's alone.
     """
-    lines = {key_of(each.place) for each in first if each.naps is not None}
+    lines = {key_of(each.place) for each in first if each.is_open}
     short = stall.asleep - stall.in_doubt < limits.max_block
     return stall.kind == "sync-io" and key_of(stall.place) in lines and short
 

@@ -114,11 +114,11 @@ def _finding(group: Sequence[Stall], shown: Shown, *, advised: bool) -> Finding:
 
 
 def _doubt(worst: Stall) -> str | None:
-    if worst.naps is None:
+    if not worst.is_open:
         return None
-    from pytest_noblock.judge import naps  # only on a busy machine
+    from pytest_noblock.judge import open_waits  # only on a busy machine
 
-    return naps.told(worst.naps)
+    return open_waits.told(worst)
 
 
 def _advice(worst: Stall, call: str | None, where: Where, code: str | None) -> str:

@@ -19,7 +19,7 @@ from pytest_noblock.model.units import words
 
 RULE = Rule("by-the-clock", "from the first sleep at the line to the last one, by the clock")
 
-_LOST = 10
+LOST = 10
 """The part of the limit that a step waits at least for a processor, for the GIL or for late timers where a machine is
 busy. Of 45 sleeps of 1 ms an idle machine takes 3 ms more than was asked for."""
 _RUNS = 3
@@ -38,7 +38,7 @@ def in_doubt(segment: Segment, limits: Limits) -> Found | None:
     counted = charged(segment)
     if counted >= limits.max_block:
         return None
-    least = max(limits.max_block, counted + limits.max_block // _LOST)
+    least = max(limits.max_block, counted + limits.max_block // LOST)
     long = (each for each in _naps_of(segment) if each[1].took >= least)
     return max(long, key=lambda each: each[1].took, default=None)
 
@@ -52,16 +52,17 @@ def _naps_of(segment: Segment) -> Iterator[Found]:
     """Those of each line that slept more than once."""
     lines: defaultdict[Key | None, list[BlockingCall]] = defaultdict(list)
     for call in segment.calls:
-        if call.asked and call.name == "time.sleep":
+        if call.name == "time.sleep":  # of 0 seconds, too
             lines[key_of(of_call(call))].append(call)
     full = len(segment.calls) >= MOST_CALLS
     for calls in lines.values():
-        if len(calls) > 1:
+        times = sum(call.times for call in calls)
+        if times > 1:
             began, last = calls[0].began, calls[-1]
             ended = max(last.ended, segment.ended) if full else last.ended
             asleep = sum(min(each.asked, each.ended - each.began) for each in calls)
             last_began = (ended if full else last.began) - began
-            yield of_call(last), Naps(len(calls), asleep, last_began, max(0, ended - began - segment.imported))
+            yield of_call(last), Naps(times, asleep, last_began, max(0, ended - began - segment.imported))
 
 
 def told(naps: Naps) -> str:

@@ -143,7 +143,7 @@ def _span(ran: Sequence[Turn]) -> tuple[int, int]:
 def is_told(span: tuple[int, int], found: Iterable[Stall], limits: Limits) -> bool:
     """Whether one of the stalls tells what held the loop in this time. `span`: its begin and its end."""
     began, ended = span
-    on_loop = (each for each in found if KINDS[each.kind].on_loop and each.naps is None)
+    on_loop = (each for each in found if KINDS[each.kind].on_loop and not each.is_open)
     return any(each.began < ended and began < each.ended and each.breaks(limits) for each in on_loop)
 
 

@@ -77,7 +77,7 @@ class _Judged(NamedTuple):
         return self.turn.segment.turn > 0 and not self.whose.of_app
 
     def is_told(self, limits: Limits) -> bool:
-        return any(each.kind in _ADD_UP and each.naps is None and each.breaks(limits) for each in self.found)
+        return any(each.kind in _ADD_UP and not each.is_open and each.breaks(limits) for each in self.found)
 
 
 _ADD_UP: tuple[StallKind, ...] = ("cpu", "sync-io")
@@ -121,33 +121,22 @@ def _stalls_in(whose: Charged, turn: Turn, limits: Limits) -> Iterator[Stall]:
     owner = None if whose.of_app else whose.exchange
     shared = len(turn.pieces) > 1
     found = list(_stalls_of(whose.exchange, turn.segment, limits, owner))
-    for stall in _with_naps(found, whose.exchange, turn, limits):
-        adds_up = stall.kind in _ADD_UP and stall.naps is None
+    for stall in _with_waits(found, whose.exchange, turn, limits):
+        adds_up = stall.kind in _ADD_UP and not stall.is_open
         told = shares.with_parts(stall, turn.pieces) if shared and adds_up else stall
         yield _of_app(told) if whose.of_app else told
 
 
-def _with_naps(found: Sequence[Stall], exchange: Exchange, turn: Turn, limits: Limits) -> list[Stall]:
-    """The stalls; what is in doubt stands in the place of what the meter charges for the same sleeps."""
-    if not any(len(piece.calls) > 1 for piece in turn.pieces):
+def _with_waits(found: Sequence[Stall], exchange: Exchange, turn: Turn, limits: Limits) -> list[Stall]:
+    """The stalls; what is in doubt stands in the place of what the meter charges for the same sleeps, or loop."""
+    pieces = [each for each in turn.pieces if each.wall >= limits.max_block and (each.samples or each.calls)]
+    if not pieces:
         return list(found)
-    doubts = list(_naps(exchange, turn.pieces, limits))
-    lines = {attribution.key_of(each.place) for each in doubts}
-    others = (each for each in found if each.kind != "sync-io" or attribution.key_of(each.place) not in lines)
-    return [*others, *doubts]
+    from pytest_noblock.judge import open_waits  # few steps take as long as the limit
 
-
-def _naps(exchange: Exchange, pieces: Iterable[Segment], limits: Limits) -> Iterator[Stall]:
-    """One for each step with short sleeps that may be a long wait."""
-    from pytest_noblock.judge import naps  # hardly any step sleeps more than once
-
-    for piece in pieces:
-        found = naps.in_doubt(piece, limits)
-        if found is not None:
-            place, took = found
-            doubt = took.took - naps.charged(piece)
-            times, readings = (piece.began, piece.ended, 0, took.took), readings_of(piece)
-            yield Stall("sync-io", exchange, *times, place, naps.RULE, readings, sure=False, in_doubt=doubt, naps=took)
+    doubts = [each for piece in pieces for each in open_waits.of_step(exchange, piece, readings_of(piece), limits)]
+    lines = {(each.kind, attribution.key_of(each.place)) for each in doubts}
+    return [*(each for each in found if (each.kind, attribution.key_of(each.place)) not in lines), *doubts]
 
 
 def _of_app(stall: Stall) -> Stall:

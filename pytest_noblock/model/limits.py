@@ -34,7 +34,8 @@ class Limits(NamedTuple):
         """Whether the segments are worth judging: one has a call or a trip, or the app held the loop long.
 
         For half the limit in one turn of all requests together, or, in a step that the watchdog has looked at, for so
-        long that it had to look: most looks beside busy processes come because the step waits for a processor.
+        long that it had to look: most looks beside busy processes come because the step waits for a processor. Such a
+        step has its looks only where they show a loop that waits: it counts by the clock.
         """
         half, looked_at = self.max_block // 2, sample_after(self.max_block)
         turns: Counter[int] = Counter()
@@ -43,7 +44,9 @@ class Limits(NamedTuple):
             if segment.turn:
                 held += turns[segment.turn]
                 turns[segment.turn] = held
-            if segment.has_call or held >= half or (segment.samples and held >= looked_at):
+            if segment.has_call or held >= half:
+                return True
+            if segment.samples and (held >= looked_at or segment.wall >= self.max_block):
                 return True
         return False
 

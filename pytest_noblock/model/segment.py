@@ -30,6 +30,9 @@ class Sample(NamedTuple):
     tell."""
     gil_wait: int | None = None
     """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
+    left: int | None = None
+    """Ns that the loop thread then still ran or slept until the end of the step, at least; None: unknown. Where it is
+    more than 0 the step went on, and did not only wait for a processor."""
 
 
 class Standstill(NamedTuple):
@@ -72,6 +75,8 @@ class BlockingCall(NamedTuple):
     """The stack of the loop thread, without the frames of the call itself."""
     asked: int = 0
     """Ns of sleep that the argument asked for (`time.sleep(0.1)`: 100,000,000); 0 where no argument asks for one."""
+    times: int = 1
+    """How many calls at this line it stands for: where no more are kept, it is the last one of them."""
 
 
 MOST_CALLS = 100

@@ -43,6 +43,19 @@ class Naps(NamedTuple):
     """From the begin of the first one to the end of the last one, by the clock."""
 
 
+class Polls(NamedTuple):
+    """One stay of a step in a loop that waits; ns. See `judge.polls`."""
+
+    loop: tuple[str, int]
+    """The loop's file and first line."""
+    charged: int
+    """What the meter charges the step for: CPU and sleep."""
+    known: int
+    """From the first moment to the last one at which the loop is known to have gone on."""
+    took: int
+    """For how long the step was in the loop, by the clock."""
+
+
 class Stall(NamedTuple):
     """One stretch in which an exchange kept others waiting, for one reason; times in ns.
 
@@ -80,9 +93,12 @@ class Stall(NamedTuple):
     requests: int = 1
     """How many requests of one endpoint held the loop together, in one turn."""
     in_doubt: int = 0
-    """Ns of `asleep` in which a thread that the loop thread waited for may have had no processor."""
+    """Ns of `asleep`, of `cpu` in a loop that waits, in which the loop thread, or one that it waited for, may have had
+    no processor."""
     naps: Naps | None = None
     """The sleeps of a wait of which one run cannot tell whether the machine made it so long; None for all others."""
+    polls: Polls | None = None
+    """Likewise, a loop that waits."""
     of_phase: Phase | None = None
     """The phase of the greatest part, where several phases held the loop together; None: the phase of `began`."""
 
@@ -97,6 +113,11 @@ class Stall(NamedTuple):
         if self.of_app:
             return Phase.APP
         return self.of_phase or self.exchange.phase_at(self.began)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a wait of which one run cannot tell whether the machine made it so long."""
+        return self.naps is not None or self.polls is not None
 
     def breaks(self, limits: Limits) -> bool:
         """Whether the stall is long enough to fail a test; some kinds fail it however short the stall is."""

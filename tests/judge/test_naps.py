@@ -48,7 +48,7 @@ def found(*segments, limits=LIMITS):
         (step(sleeps(1, 80, asked=20)), []),
         (step(sleeps(49, 1.06)), []),
         (step(sleeps(30, 2), cpu=21), []),
-        (step(sleeps(30, 5, asked=0)), []),
+        (step(sleeps(30, 5, asked=0)), [30]),
         (step(sleeps(30, 5, name="queue.Queue.get")), []),
         (step((*sleeps(1, 40), *sleeps(1, 40, frame=OTHER, began=40))), []),
         (step((*sleeps(3, 5), *sleeps(10, 10, frame=OTHER, began=15))), [10]),
@@ -56,7 +56,7 @@ def found(*segments, limits=LIMITS):
         (step(sleeps(90, 0.4, asked=0.1), wall=150), []),
         (step(sleeps(10, 15), imported=120 * MS), []),
     ],
-    ids="polls few short long-naps one-sleep idle charged-enough no-sleep no-nap two-lines longest-line "
+    ids="polls few short long-naps one-sleep idle charged-enough of-no-time no-nap two-lines longest-line "
     "more-than-are-kept a-wait-after-them an-import".split(),
 )
 def test_sleeps_that_span_the_limit_by_the_clock_are_in_doubt(segment, doubts):

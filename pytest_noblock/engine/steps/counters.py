@@ -125,7 +125,7 @@ class Counters:
 
     def _queued_others(self, span: Span, end: Reading) -> Queued:
         """Of the sleep in the steps that have just ended; nothing where they were too short for a look."""
-        looks = list(self._looks(span))
+        looks = list(self._looks(span, end))
         asleep = self._asleep(end[WALL], end[CPU], queued(end[QUEUED]))
         last = read_threads() if looks or asleep >= _UNSEEN_NS else None
         if last is None:
@@ -136,12 +136,13 @@ class Counters:
         wall = end[WALL] - began.at
         return queued_meanwhile([*looks, Look(asleep, None, last)], _native_id(), began, wall)
 
-    def _looks(self, span: Span) -> Iterator[Look]:
+    def _looks(self, span: Span, end: Reading) -> Iterator[Look]:
         if self.before is not None:
             yield Look(0, None, self.before)
         for each in self.watchdog.looks_at(span.step) if self.watchdog is not None else ():
             loop = each.threads.threads.get(_native_id()) if each.threads is not None else None
             if each.threads is not None and loop is not None and each.began >= span.began:
+                each.left = max(0, end[WALL] - loop.at - (queued(end[QUEUED]) - loop.queued))
                 yield Look(self._asleep(each.threads.at, loop.cpu, loop.queued), _waits(each.syscall), each.threads)
 
     def _asleep(self, moment: int, cpu: int, delay: int) -> int:

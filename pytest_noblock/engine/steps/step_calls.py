@@ -84,9 +84,17 @@ class StepCalls:
             network = any(each.network for each in (call, *parts))
             asked = call.asked + sum(each.asked for each in parts)
             self.blocking[inner:] = [call._replace(network=network, asked=asked, stack=parts[0].stack)]
-        elif len(self.blocking) < MOST_CALLS:
+        elif len(self.blocking) >= MOST_CALLS:
+            self._count(call, frame)
+        else:
             known = call.name if call.asked else None  # to look it up would take 30 ms of what the app waits for
             self.blocking.append(call._replace(stack=current_stack(frame, self._user, call=known)))
+
+    def _count(self, call: BlockingCall, frame: FrameType) -> None:
+        """No more are kept: one at the line of the last one stands for both."""
+        last = self.blocking[-1]
+        if last.name == call.name and self._at_the_line_of(last, frame):
+            self.blocking[-1] = call._replace(stack=last.stack, times=last.times + 1)
 
     def _at_the_line_of(self, call: BlockingCall, frame: FrameType) -> bool:
         mine = next((each for each in walk_out(frame) if each.f_code.co_filename in self._user), None)

@@ -71,6 +71,8 @@ class RawSample:
     gil_wait: int | None = None
     threads: Marks | None = None
     """The counters of the Python threads; None where nobody read them."""
+    left: int | None = None
+    """See `Sample.left`."""
 
     def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
         self.step = step
