@@ -12,7 +12,7 @@ from pytest_noblock.engine.raw_stacks import line_of, walk_out
 from pytest_noblock.engine.stacks import current_stack
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.frames import user_frame
+from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.segment import MOST_CALLS, BlockingCall
 
 if TYPE_CHECKING:
@@ -87,8 +87,17 @@ class StepCalls:
         elif len(self.blocking) >= MOST_CALLS:
             self._count(call, frame)
         else:
-            known = call.name if call.asked else None  # to look it up would take 30 ms of what the app waits for
-            self.blocking.append(call._replace(stack=current_stack(frame, self._user, call=known)))
+            self.blocking.append(call._replace(stack=self._stack_of(call, frame)))
+
+    def _stack_of(self, call: BlockingCall, frame: FrameType) -> Stack:
+        """That of the last call, where this one was made at the same lines: to name what a line calls takes 1 ms.
+
+        `time.sleep` itself is not looked for: that would take 30 ms, once, of what the app waits for.
+        """
+        last = self.blocking[-1] if self.blocking else None
+        if last is not None and last.name == call.name and _is_stack_of(frame, last.stack):
+            return last.stack
+        return current_stack(frame, self._user, call=call.name if call.name == "time.sleep" else None)
 
     def _count(self, call: BlockingCall, frame: FrameType) -> None:
         """No more are kept: one at the line of the last one stands for both."""
@@ -118,6 +127,11 @@ class StepCalls:
 
 def _unknown() -> int:
     return 0
+
+
+def _is_stack_of(frame: FrameType, stack: Stack) -> bool:
+    here = [(each.f_code.co_filename, line_of(each)) for each in walk_out(frame)]
+    return here == [(each.file, each.line) for each in stack]
 
 
 def _place(call: BlockingCall) -> tuple[str, int] | None:
