@@ -6,6 +6,7 @@ Only how a loop is written counts, not what its names stand for: this is a secon
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from pytest_noblock.calls.sources import Source, source_of
 
@@ -25,18 +26,28 @@ _EXITS = (ast.Break, ast.Return)
 """Where the time is over and it raises, the clock guards a loop that ends otherwise."""
 
 
-def poll_loop(file: str, line: int) -> int | None:
-    """The first line of the outermost loop around the line, in the same function, that waits; None where none does.
+class PollLoop(NamedTuple):
+    """A loop that waits."""
+
+    line: int
+    """Its first one."""
+    by_clock: bool
+    """Whether it ends by the clock; else when somebody else is done."""
+
+
+def poll_loop(file: str, line: int) -> PollLoop | None:
+    """The outermost loop around the line, in the same function, that waits; None where none does.
 
     Not one that awaits: each of its rounds is a step of its own.
     """
     source = source_of(file)
-    return source.once(("poll loop", line), lambda: _first_line(source, line))
+    return source.once(("poll loop", line), lambda: _first(source, line))
 
 
-def _first_line(source: Source, line: int) -> int | None:
-    names = _CLOCKS | set(_ALIAS.findall("".join(each for each in source.lines if each.lstrip().startswith("from"))))
-    return next((each.lineno for each in _loops_around(source, line) if _waits(each, names)), None)
+def _first(source: Source, line: int) -> PollLoop | None:
+    imports = "".join(each for each in source.lines if each.lstrip().startswith("from"))
+    clocks = _CLOCKS.union(_ALIAS.findall(imports))
+    return next(filter(None, (_as_poll_loop(each, clocks) for each in _loops_around(source, line))), None)
 
 
 def _loops_around(source: Source, line: int) -> list[Loop]:
@@ -49,14 +60,18 @@ def _loops_around(source: Source, line: int) -> list[Loop]:
     return loops
 
 
-def _waits(loop: Loop, clocks: Iterable[str]) -> bool:
+def _as_poll_loop(loop: Loop, clocks: frozenset[str]) -> PollLoop | None:
     own = list(_own(loop))
     if any(isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith) for each in own):
-        return False
-    by_clock = _ends_by_clock(loop, own, frozenset(clocks))
+        return None
+    by_clock = _ends_by_clock(loop, own, clocks)
+    return PollLoop(loop.lineno, by_clock) if by_clock or _waits_for_somebody(loop, own) else None
+
+
+def _waits_for_somebody(loop: Loop, own: Iterable[ast.AST]) -> bool:
     if isinstance(loop, ast.For):  # without a way out it ends after so many rounds
-        return any(isinstance(each, _EXITS) for each in own) and (by_clock or any(map(_gives_up_its_turn, own)))
-    return by_clock or _does_nothing(loop) or any(map(_asks, _own(loop.test))) or any(map(_gives_up_its_turn, own))
+        return any(isinstance(each, _EXITS) for each in own) and any(map(_gives_up_its_turn, own))
+    return _does_nothing(loop) or any(map(_asks, _own(loop.test))) or any(map(_gives_up_its_turn, own))
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:

@@ -59,7 +59,8 @@ class StepCalls:
                 self._network_ended = moment
             asked = 0 if self._deductions.excluding else asked  # what an import sleeps is out of the step already
             with self._deductions.excluded():
-                self._add(BlockingCall(name, network, began, moment, (), asked), frame)
+                call = BlockingCall(name, network, began, moment, (), asked)
+                self._add(call, frame, known=name if effect == "sleep" else None)
 
     def _counts(self, effect: Effect, took: int, slept: int) -> bool:
         """Whether the call slept or used a socket: whether it blocked."""
@@ -74,8 +75,8 @@ class StepCalls:
                 return self._trips.opened(took)
         return True
 
-    def _add(self, call: BlockingCall, frame: FrameType) -> None:
-        """Keep the call; calls that it made itself, for the same user line, are parts of it."""
+    def _add(self, call: BlockingCall, frame: FrameType, *, known: str | None) -> None:
+        """Keep the call; calls that it made itself, for the same user line, are parts of it. `known`: its name."""
         inner = len(self.blocking)
         while inner and self.blocking[inner - 1].began >= call.began:
             inner -= 1
@@ -87,17 +88,17 @@ class StepCalls:
         elif len(self.blocking) >= MOST_CALLS:
             self._count(call, frame)
         else:
-            self.blocking.append(call._replace(stack=self._stack_of(call, frame)))
+            self.blocking.append(call._replace(stack=self._stack_of(call, frame, known)))
 
-    def _stack_of(self, call: BlockingCall, frame: FrameType) -> Stack:
+    def _stack_of(self, call: BlockingCall, frame: FrameType, known: str | None) -> Stack:
         """That of the last call, where this one was made at the same lines: to name what a line calls takes 1 ms.
 
-        `time.sleep` itself is not looked for: that would take 30 ms, once, of what the app waits for.
+        What is `known` is not looked for: that would take 30 ms, once, of what the app waits for.
         """
         last = self.blocking[-1] if self.blocking else None
         if last is not None and last.name == call.name and _is_stack_of(frame, last.stack):
             return last.stack
-        return current_stack(frame, self._user, call=call.name if call.name == "time.sleep" else None)
+        return current_stack(frame, self._user, call=known)
 
     def _count(self, call: BlockingCall, frame: FrameType) -> None:
         """No more are kept: one at the line of the last one stands for both."""

@@ -10,6 +10,7 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps import step_calls as module
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.step_calls import StepCalls
+from pytest_noblock.model.segment import MOST_CALLS
 
 MS = 1_000_000
 
@@ -163,16 +164,46 @@ def test_a_call_within_a_call_of_another_user_line_stands_beside_it(user, trips,
     assert [call.name for call in calls.blocking] == ["name", "outer"]
 
 
-@pytest.mark.parametrize(("asked", "looked_for"), [(5, 0), (0, 1)])
-def test_nobody_looks_for_the_name_of_a_sleep_while_the_app_waits(calls, monkeypatch, asked, looked_for):
+@pytest.mark.parametrize(("effect", "asked", "looked_for"), [("sleep", 5, 0), ("sleep", 0, 0), ("wait", 0, 1)])
+def test_nobody_looks_for_the_name_of_a_sleep_while_the_app_waits(calls, monkeypatch, effect, asked, looked_for):
     """To look for it takes 30 ms the first time: of a wait that ends by the clock, less is left to sleep then."""
     from pytest_noblock.calls import names
 
     found = []
     monkeypatch.setattr(names, "called", lambda *_, **__: found.append("ended") or "ended")
-    end(calls, "sleep", asked=asked)
+    end(calls, effect, asked=asked)
     assert len(found) == looked_for
-    assert calls.blocking[0].stack[0].call == ("name" if asked else "ended")
+    assert calls.blocking[0].stack[0].call == ("ended" if looked_for else "name")
+
+
+def test_a_call_at_the_lines_of_the_last_one_has_its_stack(calls, monkeypatch):
+    """To name what a line calls takes 0.5 ms: of a loop that polls, that is more than each of its rounds."""
+    from pytest_noblock.calls import names
+
+    found = []
+    monkeypatch.setattr(names, "called", lambda *_, **__: found.append("ended") or "ended")
+    for _ in range(3):
+        end(calls, "wait", began=now())
+    end(calls, "wait", began=now())
+    assert len(found) == 2
+    assert [each.stack for each in calls.blocking[1:3]] == [calls.blocking[0].stack] * 2
+    assert calls.blocking[3].stack[1:] != calls.blocking[0].stack[1:]
+
+
+def test_where_no_more_calls_are_kept_the_last_one_stands_for_those_at_its_line(user, trips, out):
+    user.include(["tests"])
+    calls = StepCalls(user, trips, out)
+    for number in range(MOST_CALLS + 20):
+        end(calls, "sleep", began=number, asked=5)
+    last = calls.blocking[-1]
+    assert len(calls.blocking) == MOST_CALLS
+    assert (last.began, last.times, sum(each.times for each in calls.blocking)) == (
+        MOST_CALLS + 19,
+        21,
+        MOST_CALLS + 20,
+    )
+    calls.ended("name", "sleep", 500, sys._getframe(), 5)  # at another line
+    assert calls.blocking[-1] == last
 
 
 def test_a_sleep_in_a_function_below_the_users_is_named_by_that(user, trips, out):
