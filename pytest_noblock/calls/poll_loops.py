@@ -22,6 +22,8 @@ _WAITS = frozenset("wait wait_for result exception acquire join get put poll sel
 _BY_ARGUMENT = {"wait": (1,), "result": (1,), "exception": (1,), "poll": (1,), "select": (1, 4), "acquire": (2,)}
 """With so many arguments one of them is a timeout; of `str.join` and `dict.get` none is."""
 _OTHERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_PLAIN = (ast.Pass, ast.Continue, ast.Break, ast.Return, ast.If, ast.Expr, ast.Assign)
+_SHORT_S = 0.002
 _EXITS = (ast.Break, ast.Return)
 """Where the time is over and it raises, the clock guards a loop that ends otherwise."""
 
@@ -31,8 +33,8 @@ class PollLoop(NamedTuple):
 
     line: int
     """Its first one."""
-    by_clock: bool
-    """Whether it ends by the clock; else when somebody else is done."""
+    only_clock: bool
+    """Whether it only waits until a moment: nothing else ends it, and no loop around it begins it anew."""
 
 
 def poll_loop(file: str, line: int) -> PollLoop | None:
@@ -47,7 +49,15 @@ def poll_loop(file: str, line: int) -> PollLoop | None:
 def _first(source: Source, line: int) -> PollLoop | None:
     imports = "".join(each for each in source.lines if each.lstrip().startswith("from"))
     clocks = _CLOCKS.union(_ALIAS.findall(imports))
-    return next(filter(None, (_as_poll_loop(each, clocks) for each in _loops_around(source, line))), None)
+    loops = _loops_around(source, line)
+    found = next(filter(None, (_as_poll_loop(each, clocks) for each in loops)), None)
+    return found if found is None or found.line == loops[0].lineno else found._replace(only_clock=False)
+
+
+def is_in_loop(file: str, line: int) -> bool:
+    """Whether a loop of the same function is around the line."""
+    source = source_of(file)
+    return source.once(("loop", line), lambda: bool(_loops_around(source, line)))
 
 
 def _loops_around(source: Source, line: int) -> list[Loop]:
@@ -64,8 +74,10 @@ def _as_poll_loop(loop: Loop, clocks: frozenset[str]) -> PollLoop | None:
     own = list(_own(loop))
     if any(isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith) for each in own):
         return None
-    by_clock = _ends_by_clock(loop, own, clocks)
-    return PollLoop(loop.lineno, by_clock) if by_clock or _waits_for_somebody(loop, own) else None
+    read = _read_from(own, clocks)
+    if _ends_by_clock(loop, own, clocks, read) or _waits_for_somebody(loop, own):
+        return PollLoop(loop.lineno, _is_only_clock(loop, own, clocks, read))
+    return None
 
 
 def _waits_for_somebody(loop: Loop, own: Iterable[ast.AST]) -> bool:
@@ -83,19 +95,49 @@ def _own(node: ast.AST) -> Iterator[ast.AST]:
         waiting += [child for child in ast.iter_child_nodes(each) if not isinstance(child, _OTHERS)]
 
 
-def _ends_by_clock(loop: Loop, own: Iterable[ast.AST], clocks: frozenset[str]) -> bool:
-    """Whether a test that may end the loop reads the clock, or a variable that was read from it in the loop."""
-    read = {
+def _read_from(own: Iterable[ast.AST], clocks: frozenset[str]) -> frozenset[str]:
+    """The variables that are read from the clock in the loop."""
+    return frozenset(
         name.id
         for each in own
         if isinstance(each, ast.Assign | ast.NamedExpr) and _reads(each.value, clocks, frozenset())
         for target in (each.targets if isinstance(each, ast.Assign) else [each.target])
         for name in ast.walk(target)
         if isinstance(name, ast.Name)
-    }
-    tests = [each.test for each in own if isinstance(each, ast.If) and any(isinstance(at, _EXITS) for at in _own(each))]
-    tests += [loop.test] if isinstance(loop, ast.While) else []
-    return any(_reads(each, clocks, frozenset(read)) for each in tests)
+    )
+
+
+def _tests(loop: Loop, own: Iterable[ast.AST]) -> list[ast.expr]:
+    """Those that may end the loop."""
+    inside = [
+        each.test for each in own if isinstance(each, ast.If) and any(isinstance(at, _EXITS) for at in _own(each))
+    ]
+    return [loop.test, *inside] if isinstance(loop, ast.While) and _has_test(loop) else inside
+
+
+def _ends_by_clock(loop: Loop, own: Iterable[ast.AST], clocks: frozenset[str], read: frozenset[str]) -> bool:
+    return any(_reads(each, clocks, read) for each in _tests(loop, own))
+
+
+def _is_only_clock(loop: Loop, own: Iterable[ast.AST], clocks: frozenset[str], read: frozenset[str]) -> bool:
+    tests = _tests(loop, own)
+    compared = [each for test in tests for each in (test.values if isinstance(test, ast.BoolOp) else [test])]
+    by_clock = all(isinstance(each, ast.Compare) and _reads(each, clocks, read) for each in compared)
+    exits = sum(isinstance(each, _EXITS) for each in own) == len(tests) - _has_test(loop)
+    plain = all(isinstance(each, _PLAIN) for each in own if isinstance(each, ast.stmt) and each is not loop)
+    calls = all(_reads(each, clocks, read) or _is_short(each) for each in own if isinstance(each, ast.Call))
+    return isinstance(loop, ast.While) and bool(tests) and by_clock and exits and plain and calls
+
+
+def _has_test(loop: Loop) -> bool:
+    return isinstance(loop, ast.While) and not isinstance(loop.test, ast.Constant)
+
+
+def _is_short(call: ast.Call) -> bool:
+    """Whether it is written to wait for 2 ms at most, or for nothing."""
+    asked = [*call.args[-1:], *(each.value for each in call.keywords)]
+    values = [each.value if isinstance(each, ast.Constant) else None for each in asked]
+    return _gives_up_its_turn(call) and all(isinstance(each, int | float) and each <= _SHORT_S for each in values)
 
 
 def _reads(node: ast.AST, clocks: frozenset[str], variables: frozenset[str]) -> bool:

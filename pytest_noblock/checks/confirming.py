@@ -124,7 +124,8 @@ class Confirming:
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
             self.runs.append(self.counted.pop() if self.counted else self.again(repeat))
             again = stalls(self.runs[-1], nearly)
-            shown = list(filter(confirmation.is_sleep_of_its_own, breaking(again, nearly)))
+            mine = (each for each in breaking(again, nearly) if each.polls is None)
+            shown = list(filter(confirmation.is_sleep_of_its_own, mine))
             if in_doubt:
                 shown = [each for each in shown if not self._stays_in_doubt(each, broken)]
             runs.append(self.findings(shown))

@@ -2,23 +2,22 @@
 
 The meter charges a step for what it computed and slept. Of work that is right: what the thread waited for a processor
 is the machine's. A loop that ends by the clock, or when somebody else is done, takes as long as it would have taken
-alone, and computes and sleeps the less the longer it waits for a processor. Two witnesses tell the one from the other:
-how the loop is written (`calls.poll_loops`), and several runs: work computes the same in each, and takes as long as
-the machine lets it; such a loop takes the same in each, and computes as much as the machine lets it. `naps` has the
-short sleeps that are counted one by one.
+alone, and computes and sleeps the less the longer it waits for a processor. How the loop is written tells that there is
+a doubt (`calls.poll_loops`). Of a loop that does nothing but to look at the clock, looks tell until when its time was
+not over; of all others several runs may tell that it was work. `naps` has the short sleeps, which are counted.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from pytest_noblock.calls.poll_loops import poll_loop
+from pytest_noblock.calls.poll_loops import is_in_loop, poll_loop
 from pytest_noblock.judge.naps import LOST, charged
 from pytest_noblock.judge.own_sleeps import borders
 from pytest_noblock.judge.sleeps import slept
-from pytest_noblock.model.frames import Frame, Stack
+from pytest_noblock.model.frames import Stack
 from pytest_noblock.model.kinds import StallKind
-from pytest_noblock.model.limits import NOTE_NS, Limits
+from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.model.rules import Rule
 from pytest_noblock.model.segment import Segment
@@ -27,23 +26,15 @@ from pytest_noblock.model.units import words
 
 RULE = Rule("polled", "for how long looks met the loop thread in a loop that waits, by the clock")
 
-_GOES_ON_NS = 5_000_000
-"""Ns that the thread still ran or slept after a look. A loop that waits hardly does so once its time is over: one round
-at most is left."""
+_GOES_ON_NS = 3_000_000
+"""Ns that the thread ran or slept between two looks at the loop. A round takes less: it looked at the clock meanwhile."""
 _RUNS = 3
 """So many runs, or more, are compared."""
-_ALIKE, _ALIKE_FOR_OTHERS = 1.25, 1.05
-"""Times. Runs took the same where they took no more than so many times as long as the shortest. A busy machine may keep
-who else has to be done: by chance hardly for so much the same time. Measured beside 4 busy processes, of 18 runs each:
-a computation of 30 ms of CPU took 171 to 676 ms, a loop until 150 ms had passed took 150 to 214 ms."""
-_APART = 1.5
-"""Times. Runs did not compute and sleep the same where one did so many times as much as another. Measured likewise: the
-computation 29 to 32 ms, the loop 10 to 28 ms."""
-_APART_NS = 5_000_000
-"""Ns. And no less than this: who only gives up its turn is charged for nearly nothing."""
-
 _SAME, _UNLIKE = 1.15, 1.5
-"""Times: of work. In between nobody can tell."""
+"""Times. Work computes and sleeps the same in each run, and takes what the machine makes of it. Measured beside 4 busy
+processes, of 18 runs each: a computation of 30 ms of CPU, 29 to 32 ms of it and 171 to 676 ms of wall; a loop until 150
+ms had passed, 10 to 28 and 150 to 214 ms. The CPU of work is no proof the other way: on a shared processor it may
+differ from run to run by half, and more."""
 
 _Loop = tuple[str, int]
 """The file of a loop, and its first line."""
@@ -67,41 +58,37 @@ def kind_of(segment: Segment) -> StallKind:
 
 def _polls_of(segment: Segment) -> Iterator[Found]:
     """Each loop that looks, or recorded calls, met."""
-    met = _met(segment)
-    took = {loop: max(_by_looks(segment, loop), _by_calls(segment, loop)) for loop in met}
-    for loop, (place, by_clock) in met.items():
-        known = _known_until(segment, loop)
-        yield place, Polls(loop, by_clock, charged(segment), known, took[loop], segment.others_cpu)
+    for loop, place in _met(segment).items():
+        took = max(_by_looks(segment, loop), _by_calls(segment, loop))
+        yield place, Polls(loop, charged(segment), _known(segment, loop), took)
 
 
-def _met(segment: Segment) -> dict[_Loop, tuple[BlamedLine, bool]]:
-    """The line at which each loop was met first, and whether it is written to end by the clock."""
-    met: dict[_Loop, tuple[BlamedLine, bool]] = {}
+def _met(segment: Segment) -> dict[_Loop, BlamedLine]:
+    """The line at which each loop was met first."""
+    met: dict[_Loop, BlamedLine] = {}
     for call in segment.calls:
         if (found := _loop_in(call.stack)) is not None:
-            place = BlamedLine(found.frame, call.stack, "call", witnessed=True)
-            met.setdefault(found.loop, (place, found.by_clock))
+            met.setdefault(found.loop, BlamedLine(call.stack[found.depth], call.stack, "call", witnessed=True))
     for look in segment.samples:
         if (found := _loop_in(look.stack)) is not None:
-            place = BlamedLine(found.frame, look.stack, "sample", look.syscall)
-            met.setdefault(found.loop, (place, found.by_clock))
+            met.setdefault(found.loop, BlamedLine(look.stack[found.depth], look.stack, "sample", look.syscall))
     return met
 
 
 class _Within(NamedTuple):
-    """A frame that is in a loop that waits."""
+    """A frame that is in a loop that waits, by its place in the stack."""
 
-    frame: Frame
+    depth: int
     loop: _Loop
-    by_clock: bool
+    only_clock: bool
 
 
 def _loop_in(stack: Stack) -> _Within | None:
     """The innermost one of the user's."""
-    for frame in stack:
+    for depth, frame in enumerate(stack):
         found = poll_loop(frame.file, frame.line) if frame.user else None
         if found is not None:
-            return _Within(frame, (frame.file, found.line), found.by_clock)
+            return _Within(depth, (frame.file, found.line), found.only_clock)
     return None
 
 
@@ -122,16 +109,30 @@ def _by_calls(segment: Segment, loop: _Loop) -> int:
     return calls[-1].ended - calls[0].began if calls else 0
 
 
-def _known_until(segment: Segment, loop: _Loop) -> int:
-    """Ns between the first and the last moment at which the loop is known to have gone on.
+def _known(segment: Segment, loop: _Loop) -> int:
+    """Ns between the first look at one stay in the loop and the last one at which its time was not over.
 
-    After a look that met it the thread ran, or slept, for more than a round: the loop was not over then. A thread that
-    waits for a processor may be met in a loop whose time is over.
+    A thread that waits for a processor may be met in a loop whose time is over. So the thread must have run on in the
+    loop after that look, until another one.
     """
-    looks = (look.began for look in segment.samples if (look.left or 0) >= _GOES_ON_NS and _is_in(loop, look.stack))
-    calls = (call.began for call in segment.calls if _is_in(loop, call.stack))
-    moments = [*looks, *calls]
-    return max(moments) - min(moments) if moments else 0
+    looks = [look for look in segment.samples if look.left is not None and _is_in_one_stay(loop, look.stack)]
+    first = [each for each in looks if _around(each.stack) == _around(looks[0].stack)]
+    before = [each.began for each in first if (each.left or 0) - (first[-1].left or 0) >= _GOES_ON_NS]
+    return before[-1] - first[0].began if before else 0
+
+
+def _is_in_one_stay(loop: _Loop, stack: Stack) -> bool:
+    """Whether nothing begins the loop anew, which ends by the clock alone."""
+    found = _loop_in(stack)
+    if found is None or found.loop != loop or not found.only_clock:
+        return False
+    return not any(each.user and is_in_loop(each.file, each.line) for each in stack[found.depth + 1 :])
+
+
+def _around(stack: Stack) -> list[tuple[str, int]]:
+    """The lines that called the function with the loop."""
+    found = _loop_in(stack)
+    return [(each.file, each.line) for each in stack[found.depth + 1 :]] if found is not None else []
 
 
 def told(polls: Polls) -> str:
@@ -149,41 +150,17 @@ def settled(stall: Stall, runs: Sequence[Observation], limits: Limits) -> Stall:
     if polls is None:
         return stall
     seen = [polls, *_in(runs, polls.loop)]
-    alike = _alike(seen)
     known = max(each.known for each in seen)
-    if len(alike) >= _RUNS and _is_apart(alike) and known >= limits.max_block and _hold_by_themselves(seen):
-        return _is_red(stall, alike, known)
-    if len(seen) >= _RUNS and _is_work(seen):
-        return _lasting(stall, polls.charged)
-    return stall
-
-
-def _alike(seen: Sequence[Polls]) -> list[Polls]:
-    """Those that took no longer than the shortest."""
-    least, times = min(each.took for each in seen), _ALIKE if seen[0].by_clock else _ALIKE_FOR_OTHERS
-    return [each for each in seen if each.took <= times * least]
-
-
-def _is_apart(seen: Sequence[Polls]) -> bool:
-    charges = [each.charged for each in seen]
-    return max(charges) >= _APART * min(charges) and max(charges) - min(charges) >= _APART_NS
+    if len(seen) < _RUNS:
+        return stall
+    if known >= limits.max_block and min(each.took for each in seen) >= limits.max_block:
+        return _lasting(stall, known)._replace(sure=True, proof=_by_the_clock(seen, known))
+    return _lasting(stall, polls.charged) if _is_work(seen) else stall
 
 
 def _is_work(seen: Sequence[Polls]) -> bool:
-    """Whether it computed and slept the same in each run, and took what the machine made of it."""
     charges, took = [each.charged for each in seen], [each.took for each in seen]
     return max(charges) <= _SAME * min(charges) and max(took) > _UNLIKE * min(took)
-
-
-def _hold_by_themselves(seen: Sequence[Polls]) -> bool:
-    """Whether nothing of this process's, which the machine may have kept, was waited for."""
-    return seen[0].by_clock or all(each.others < NOTE_NS for each in seen)
-
-
-def _is_red(stall: Stall, seen: Sequence[Polls], known: int) -> Stall:
-    """It held the loop at least for as long as it is known to have gone on in one run."""
-    proof = _by_the_clock([each.charged for each in seen], min(each.took for each in seen))
-    return _lasting(stall, known)._replace(sure=True, proof=proof)
 
 
 def _lasting(stall: Stall, ns: int) -> Stall:
@@ -199,9 +176,9 @@ def _in(runs: Sequence[Observation], loop: _Loop) -> Iterator[Polls]:
             yield max(here, key=lambda each: each.took)
 
 
-def _by_the_clock(charges: Sequence[int], took: int) -> str:
-    computed = ", ".join(map(words, charges[:-1])) + f" and {words(charges[-1])}"
+def _by_the_clock(seen: Sequence[Polls], known: int) -> str:
+    took = ", ".join(words(each.took) for each in seen[:-1]) + f" and {words(seen[-1].took)}"
     return (
-        f"it ends by the clock, or when somebody else is done: {len(charges)} runs ran and slept {computed} there, and "
-        f"each until {words(took)} had passed"
+        f"the loop waits until a moment and does nothing else: {len(seen)} runs were in it for {took}, and after "
+        f"{words(known)} of one its time was not over"
     )

@@ -48,16 +48,13 @@ class Polls(NamedTuple):
 
     loop: tuple[str, int]
     """The loop's file and first line."""
-    by_clock: bool
-    """Whether it is written to end by the clock; else it ends when somebody else is done."""
     charged: int
     """What the meter charges the step for: CPU and sleep."""
     known: int
-    """From the first moment to the last one at which the loop is known to have gone on."""
+    """From the first moment to the last one at which the time that it waits for was not over; 0 where it may end
+    otherwise."""
     took: int
     """For how long the step was in the loop, by the clock."""
-    others: int
-    """What the other threads of the process computed meanwhile."""
 
 
 class Stall(NamedTuple):
