@@ -98,7 +98,7 @@ class Confirming:
         if not broken and not doubt:
             return []
         # What many hold together, one does not show again; to a loop that waits, counters add CPU.
-        alone = [stall for stall in broken if stall.requests == 1 and stall.polls is None]
+        alone = [stall for stall in broken if stall.requests == 1 and not _is_loop(stall)]
         result = (
             by_two_runs(observation, found, warm_up, self.plan.limits, self.findings) if self._two_may_be_proof else []
         )
@@ -124,7 +124,7 @@ class Confirming:
         while len(runs) < repeat.at_most and confirmation.may_show_more(repeat, first, runs, result):
             self.runs.append(self.counted.pop() if self.counted else self.again(repeat))
             again = stalls(self.runs[-1], nearly)
-            mine = (each for each in breaking(again, nearly) if each.polls is None)
+            mine = (each for each in breaking(again, nearly) if not _is_loop(each))
             shown = list(filter(confirmation.is_sleep_of_its_own, mine))
             if in_doubt:
                 shown = [each for each in shown if not self._stays_in_doubt(each, broken)]
@@ -162,3 +162,8 @@ class Confirming:
             again = breaking(stalls(self.again(repeat), self.plan.limits), self.plan.limits)
             runs.append(self.findings(stall for stall in again if stall.sure or not repeat.only_sure))
         return confirmation.came_again(first, runs)
+
+
+def _is_loop(stall: Stall) -> bool:
+    """Whether it is a loop that waits, of which no sleeps were counted."""
+    return stall.polls is not None and stall.naps is None

@@ -21,9 +21,9 @@ def notes(
     places = {(finding.file, finding.line) for finding in final}
     told = [each for each in found if each.file or _breaks(each, limits)]
     rest = [each for each in told if key(each) not in known and (each.file, each.line) not in places]
-    in_doubt = {(each.file, each.function) for each in found if each.doubt}  # it may have come again
-    places_of_cold = (each for each in cold if (each.file, each.function) not in in_doubt)
-    gone = [each for each in places_of_cold if key(each) not in known and (each.file, each.line) not in places]
+    in_doubt = {each.phase for each in found if each.doubt}  # it may have come again
+    gone = [each for each in cold if key(each) not in known and (each.file, each.line) not in places]
+    gone = [each for each in gone if each.phase not in in_doubt]
     return tuple(dict.fromkeys([*map(_cold, gone), *(_note(each, limits) for each in rest)]))
 
 

@@ -12,19 +12,29 @@ from pytest_noblock.model.stall import Stall
 
 def of_step(exchange: Exchange, segment: Segment, readings: Readings, limits: Limits) -> Iterator[Stall]:
     """The one that took longest in a step that is under the limit by the meter; none in most steps."""
-    found = naps.in_doubt(segment, limits) if segment.calls else None
-    if found is not None:
-        place, took = found
-        doubt = took.took - naps.charged(segment)
-        times = segment.began, segment.ended, 0, took.took
-        yield Stall("sync-io", exchange, *times, place, naps.RULE, readings, sure=False, in_doubt=doubt, naps=took)
-    elif (polled := polls.in_doubt(segment, limits)) is not None:
-        line, stay = polled
-        kind = polls.kind_of(segment)
-        cpu, asleep = (stay.took, 0) if kind == "cpu" else (0, stay.took)
-        times = segment.began, segment.ended, cpu, asleep
-        doubt = stay.took - stay.charged
-        yield Stall(kind, exchange, *times, line, polls.RULE, readings, sure=False, in_doubt=doubt, polls=stay)
+    slept = naps.in_doubt(segment, limits) if segment.calls else None
+    polled = polls.in_doubt(segment, limits)
+    if slept is None and polled is None:
+        return
+    kind = "sync-io" if slept is not None else polls.kind_of(segment)
+    place, took = slept or polled  # type: ignore[misc]  # one of them is there
+    rule = naps.RULE if slept is not None else polls.RULE
+    cpu, asleep = (took.took, 0) if kind == "cpu" else (0, took.took)
+    yield Stall(
+        kind,
+        exchange,
+        segment.began,
+        segment.ended,
+        cpu,
+        asleep,
+        place,
+        rule,
+        readings,
+        sure=False,
+        in_doubt=took.took - naps.charged(segment),
+        naps=slept and slept[1],
+        polls=polled and polled[1],
+    )
 
 
 def told(stall: Stall) -> str | None:
@@ -39,6 +49,8 @@ def settled(stall: Stall, counted: Sequence[Observation], as_sent: Sequence[Obse
 
     `counted`: those with counters, which add CPU to a loop and no sleep. `as_sent`: those without.
     """
-    return (
-        polls.settled(stall, as_sent, limits) if stall.polls is not None else naps.settled(stall, [*counted, *as_sent])
-    )
+    if stall.naps is not None:
+        by_sleeps = naps.settled(stall, [*counted, *as_sent])
+        if by_sleeps.naps is None:
+            return by_sleeps._replace(polls=None)
+    return polls.settled(stall, as_sent, limits)

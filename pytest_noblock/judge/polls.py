@@ -27,7 +27,7 @@ from pytest_noblock.model.units import words
 RULE = Rule("polled", "for how long looks met the loop thread in a loop that waits, by the clock")
 
 _GOES_ON_NS = 3_000_000
-"""Ns that the thread ran or slept between two looks at the loop. A round takes less: it looked at the clock meanwhile."""
+"""Ns that the thread ran or slept between two looks at the loop. A round takes less: it read the clock meanwhile."""
 _RUNS = 3
 """So many runs, or more, are compared."""
 _SAME, _UNLIKE = 1.15, 1.5
@@ -165,7 +165,7 @@ def _is_work(seen: Sequence[Polls]) -> bool:
 
 def _lasting(stall: Stall, ns: int) -> Stall:
     cpu, asleep = (ns, 0) if stall.kind == "cpu" else (0, ns)
-    return stall._replace(cpu=cpu, asleep=asleep, in_doubt=0, polls=None)
+    return stall._replace(cpu=cpu, asleep=asleep, in_doubt=0, naps=None, polls=None)
 
 
 def _in(runs: Sequence[Observation], loop: _Loop) -> Iterator[Polls]:
