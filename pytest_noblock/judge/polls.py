@@ -27,7 +27,7 @@ from pytest_noblock.model.units import words
 RULE = Rule("polled", "for how long looks met the loop thread in a loop that waits, by the clock")
 
 _GOES_ON_NS = 3_000_000
-"""Ns that the thread ran or slept between two looks at the loop. A round takes less: it read the clock meanwhile."""
+"""Ns of CPU between two looks at the loop. A round takes less: the thread read the clock meanwhile."""
 _RUNS = 3
 """So many runs, or more, are compared."""
 _SAME, _UNLIKE = 1.15, 1.5

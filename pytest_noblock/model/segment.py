@@ -31,8 +31,8 @@ class Sample(NamedTuple):
     gil_wait: int | None = None
     """Ns that the watchdog waited for the GIL before it saw the stack: near 0 where the GIL was free; None: unknown."""
     left: int | None = None
-    """Ns that the loop thread then still ran or slept until the end of the step, at least; None: unknown. Where it is
-    more than 0 the step went on, and did not only wait for a processor."""
+    """Ns of CPU that the loop thread then still burned until the end of its step; None: unknown. Of its run-queue delay
+    the kernel tells no such thing: it adds a wait when that is over."""
 
 
 class Standstill(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_noblock.model.check import Check
+from pytest_noblock.model.limits import UNSETTLED
 from pytest_noblock.report import routes
 from pytest_noblock.report.routes import RouteRow
 
@@ -14,6 +15,7 @@ AWAITS_NOTHING = "its endpoint is an async def that awaits nothing"
 
 _MOST_ROWS = 20
 """Rows of routes that passed. Those that did not are all shown."""
+_MOST_DOUBTS = 10
 _MOST_NAMES = 5
 _MOST_WORDS = 4
 """So many different answers of the routes of one reason are told."""
@@ -54,8 +56,22 @@ def lines(swept: Swept, remedies: Mapping[str, str]) -> Iterator[str]:
     rows = routes.rows(swept.checks)
     exercised = [each for each in rows if each.outcome != "not-exercised"]
     yield from routes.table(exercised, _MOST_ROWS)
+    yield from _unsettled(swept.checks)
     yield from _not_exercised([each for each in rows if each.outcome == "not-exercised"], swept.checks, remedies)
     yield from _awaits_nothing(swept.checks)
+
+
+def _unsettled(checks: Sequence[Check]) -> Iterator[str]:
+    """The doubts of routes that passed: a row that says so alone would hide them."""
+    doubts = [
+        f"  unsettled  {each.request.partition(' ')[0]} {each.route}: {note.removeprefix(UNSETTLED)}"
+        for each in checks
+        for note in each.notes
+        if each.outcome == "passed" and note.startswith(UNSETTLED)
+    ]
+    yield from sorted(doubts)[:_MOST_DOUBTS]
+    if len(doubts) > _MOST_DOUBTS:
+        yield f"  unsettled  {len(doubts) - _MOST_DOUBTS} more; a report has them all"
 
 
 def _not_exercised(rows: Sequence[RouteRow], checks: Sequence[Check], remedies: Mapping[str, str]) -> Iterator[str]:

@@ -337,6 +337,39 @@ def test_a_step_that_waited_for_a_processor_has_no_sample():
     assert all(each.samples for each in looked_at(*range(1, 9)).with_samples(steps))
 
 
+def test_a_step_that_waited_for_a_processor_in_a_loop_that_waits_has_its_samples(tmp_path):
+    """By the clock it may have been as long alone."""
+    waits, works = tmp_path / "waits.py", tmp_path / "works.py"
+    waits.write_text("def until(end):\n    while time.monotonic() < end:\n        pass\n")
+    works.write_text("def until(end):\n    for row in end:\n        row.sum()\n")
+    usual = Segment(1, 0, 30 * MS, 9 * MS, 0, 21 * MS, 0, 0, 0, 0)
+    kit = looked_at()
+    code = until.__code__
+    raw = [
+        RawSample(1, 0, [(code.replace(co_filename=str(waits)), 3, 0, {})]),
+        RawSample(2, 0, [(code.replace(co_filename=str(works)), 3, 0, {})]),
+        RawSample(3, 0, [(code.replace(co_filename=str(waits)), 3, 0, {})]),
+    ]
+    vars(kit)["watchdog"] = SimpleNamespace(take=lambda: raw, take_standstills=list)
+    short = usual._replace(ended=19 * MS, queued=10 * MS)
+    told = kit.with_samples([(usual, 1), (usual, 2), (short, 3)], 10 * MS)
+    assert [bool(each.samples) for each in told] == [True, False, False]
+
+
+def until(end):
+    """Stands for a function of the app's."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no full meter here")
+def test_what_was_left_after_a_look_is_the_cpu_that_the_thread_then_burned(metered):
+    """None of the last look where the step ended while the watchdog read the counters."""
+    (segment,) = metered(lambda: burn(120))
+    left = [look.left for look in segment.samples if look.left is not None]
+    assert left
+    assert left == sorted(left, reverse=True)
+    assert left[0] <= segment.cpu
+
+
 def test_a_standstill_is_one_of_the_machine_only_where_no_step_came_or_went_for_so_long():
     """Else the host kept the watchdog's processor alone: measured, 90 ms with twelve steps of 10 ms in it."""
     kit = MeterKit("full", UserCode(os.sep))

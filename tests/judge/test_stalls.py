@@ -437,6 +437,7 @@ CALL = BlockingCall("time.sleep", network=False, began=0, ended=20 * MS, stack=(
         (segment(wall=90, cpu=24, queued=66, switches=0, samples=(sample(10, 11),)), True),
         (segment(wall=49, cpu=5, queued=44, switches=0, samples=(sample(10, 11),)), False),
         (segment(wall=90, cpu=5, queued=85, switches=0), False),
+        (segment(wall=90, cpu=5, queued=85, switches=0, samples=(sample(10, 11),)), True),  # of a loop that waits
         (segment(wall=20, calls=(CALL,)), True),
         (segment(wall=1, round_trips=1), True),
         (segment(wall=1, doubtful_trips=1), True),

@@ -98,6 +98,16 @@ def test_the_options_that_give_what_is_missing_have_the_names_of_the_paths():
     assert told[-1] == "      --noblock-param=NAME=VALUE, or"
 
 
+def test_a_route_that_passed_with_a_doubt_is_told():
+    checks = [of("/b", notes=("unsettled: b", "cold: b")), of("/a", notes=("unsettled: a",)), of("/c")]
+    red = of("/red", BAD, notes=("unsettled: of a red one",))
+    *_, first, second = lines(Swept([*checks, red], 4, 4), {})
+    assert (first, second) == ("  unsettled  GET /a: a", "  unsettled  GET /b: b")
+    many = [of(f"/{number}", notes=("unsettled: it",)) for number in range(12)]
+    *_, last = lines(Swept(many, 12, 12), {})
+    assert last == "  unsettled  2 more; a report has them all"
+
+
 def test_the_reasons_stand_with_how_to_give_what_is_missing():
     checks = [of("/a"), left_out("/b", "needs-auth"), left_out("/c", "needs-auth"), left_out("/d", "endless")]
     told = list(lines(Swept(checks, 4, 4), {"needs-auth": "a header"}))

@@ -142,7 +142,7 @@ class Counters:
         for each in self.watchdog.looks_at(span.step) if self.watchdog is not None else ():
             loop = each.threads.threads.get(_native_id()) if each.threads is not None else None
             if each.threads is not None and loop is not None and each.began >= span.began:
-                each.left = max(0, end[WALL] - loop.at - (queued(end[QUEUED]) - loop.queued))
+                each.left = end[CPU] - loop.cpu
                 yield Look(self._asleep(each.threads.at, loop.cpu, loop.queued), _waits(each.syscall), each.threads)
 
     def _asleep(self, moment: int, cpu: int, delay: int) -> int:
