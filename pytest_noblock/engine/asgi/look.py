@@ -140,10 +140,12 @@ if sys.version_info >= (3, 12):
                     if not _may_be_asgi(code) or not _is_call(sys._getframe(1)):
                         return _monitoring.DISABLE
                     self._apps[id(code)] = code
+                inside = CURRENT.get() is not None
+                if inside and not self._open:  # each layer of an app; to make a frame's object costs more than all else
+                    return None
                 frame = sys._getframe(1)
-                if self._open:  # a call that was dropped while it waited may have left its entry
-                    self._open.pop(id(frame), None)
-                if CURRENT.get() is None:
+                self._open.pop(id(frame), None)  # a call that was dropped while it waited may have left its entry
+                if not inside:
                     self._enters(frame)
             except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
                 noted(error)

@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+from pytest_noblock.engine.asgi import look
 from pytest_noblock.engine.asgi.look import TOOL_ID, Look
 from pytest_noblock.engine.exchange import CURRENT
 
@@ -47,10 +48,10 @@ class Entry:
 def told():
     """What the look tells while the test runs."""
     told = []
-    look = Look(lambda app, *call: Entry(told, app))
-    look.start()
+    present = Look(lambda app, *call: Entry(told, app))
+    present.start()
     yield told
-    look.stop()
+    present.stop()
     assert sys.monitoring.get_tool(TOOL_ID) is None
 
 
@@ -180,9 +181,9 @@ def test_an_ended_look_tells_nothing_and_a_new_one_does(told):
 
 
 def test_without_a_look_the_app_gets_what_it_was_given():
-    look = Look(lambda app, *call: Entry([], app))
-    look.start()
-    look.stop()
+    over = Look(lambda app, *call: Entry([], app))
+    over.start()
+    over.stop()
     got = []
 
     async def receive():
@@ -204,3 +205,23 @@ def test_two_apps_of_equal_code_are_both_seen_to_their_end(told):
         told.clear()
         asyncio.run(app(SCOPE, not_called, not_called))
         assert [each for each in told if "resumes" in each or "leaves" in each] == ["resumes", ("leaves", "NoneType")]
+
+
+def test_a_layer_of_the_app_makes_no_object_of_its_frame(told, monkeypatch):
+    """A request passes ten of them. The object takes longer to make than all else that the look does there."""
+    asked = []
+
+    async def within():
+        CURRENT.set(OWNER)
+        await plain(SCOPE, receives, receives)
+
+    async def receives(*_):
+        """In the place of the client's side."""
+
+    asyncio.run(within())
+    monkeypatch.setattr(look.sys, "_getframe", asked.append)
+    asyncio.run(within())
+    monkeypatch.undo()
+    assert asked == []
+    asyncio.run(plain(SCOPE, not_called, not_called))
+    assert told == [("enters", "Function"), "receives", "sends", ENDS]
