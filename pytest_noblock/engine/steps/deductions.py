@@ -4,7 +4,7 @@ All of it happens on the meter's thread, inside a step of the app's.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pytest_noblock.engine.clocks import Clock, queued
@@ -75,22 +75,24 @@ class Deductions:
             self.imported_again += took if again else 0
             self.modules = (*self.modules, (module, took))
 
-    @contextmanager
-    def first_use(self, what: str) -> Iterator[None]:
-        """The block does what a process does once. Imports in it, and collections, are deducted by themselves."""
+    def first_use_begins(self) -> int | None:
+        """What a process does once begins. Imports in it, and collections, are deducted by themselves.
+
+        Returns what `first_use_ended` takes; None where this is a part of another first use, or of an import. Two calls
+        and no `with` block: each app's first request builds its middleware.
+        """
         if self._in_first_use or self.excluding:
-            yield
-            return
+            return None
         self._in_first_use = True
-        began = thread_cpu() - self.cpu - self.collected
-        try:
-            yield
-        finally:
-            self._in_first_use = False
-            spent = thread_cpu() - self.cpu - self.collected - began
-            self.once_cpu += spent
-            self.once = (*self.once, (what, spent))
-            self.used = True
+        return thread_cpu() - self.cpu - self.collected
+
+    def first_use_ended(self, began: int, words: Callable[[], str]) -> None:
+        """`words`: says what was done."""
+        self._in_first_use = False
+        spent = thread_cpu() - self.cpu - self.collected - began
+        self.once = (*self.once, (words(), spent))
+        self.once_cpu += spent
+        self.used = True
 
     @contextmanager
     def excluded(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
-from pytest_noblock.engine.guard import Around, guarded
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.patches import Patch
 from pytest_noblock.engine.steps.meter import STEPPING
 
@@ -130,12 +130,14 @@ def _wrapper(row: _Row, original: Callable[..., Any]) -> Callable[..., Any]:
     stepping, ident = STEPPING, _ident
 
     def noblock_first_time(*args: Any, **kwargs: Any) -> Any:  # `judge` knows the name: see `segment.FIRST_TIME`
-        what = guarded(_words, row, args, kwargs)
         meter = stepping.get(ident())
-        if what is None or meter is None:
+        began = None if meter is None else guarded(meter.deductions.first_use_begins)
+        try:
             return original(*args, **kwargs)
-        with Around(meter.deductions.first_use, what):
-            return original(*args, **kwargs)
+        finally:
+            if meter is not None and began is not None:
+                words = functools.partial(_words, row, args, kwargs)
+                guarded(meter.deductions.first_use_ended, began, words)
 
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from pytest_noblock.engine import instrument
+from pytest_noblock.engine import guard, instrument
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.steps import first_uses
@@ -143,3 +143,27 @@ def test_the_judge_knows_the_function_on_the_stack():
     wrapper = first_uses._wrapper(row, json.dumps)
     names = {cell.cell_contents.__name__ for cell in wrapper.__closure__ if callable(cell.cell_contents)}
     assert FIRST_TIME in names
+
+
+def test_what_is_done_for_the_first_time_is_noted_where_it_raises_too(step):
+    def compile_nonsense():
+        with pytest.raises(re.error):
+            re.compile("a(b")
+
+    segment = step(compile_nonsense)
+    assert words(segment) == ["the pattern a(b"]
+    assert segment.first_use <= segment.cpu
+
+
+def test_words_that_fail_do_not_hide_the_next_first_use(step, monkeypatch):
+    real, failed = first_uses._words, []
+
+    def fails_once(*given):
+        if not failed:
+            failed.append(given)
+            raise ValueError
+        return real(*given)
+
+    monkeypatch.setattr(first_uses, "_words", fails_once)
+    assert words(step(patterns("ab*", "ac*"))) == ["the pattern ac*"]
+    assert len(guard.taken()) == 1
