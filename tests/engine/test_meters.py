@@ -370,6 +370,14 @@ def test_what_was_left_after_a_look_is_the_cpu_that_the_thread_then_burned(meter
     assert left[0] <= segment.cpu
 
 
+def test_of_a_test_at_which_nobody_looked_no_segment_is_copied():
+    """A copy takes 5 us, and most tests are such."""
+    usual = Segment(1, 0, 0, 0, 0, 0, 1, 0, 0, 0)
+    (kept,) = looked_at().with_samples([(usual, 1)])
+    assert kept is usual
+    assert MeterKit("portable", UserCode(os.sep)).with_samples([(usual, 1), (usual, 1)]) == (usual, usual)
+
+
 def test_a_standstill_is_one_of_the_machine_only_where_no_step_came_or_went_for_so_long():
     """Else the host kept the watchdog's processor alone: measured, 90 ms with twelve steps of 10 ms in it."""
     kit = MeterKit("full", UserCode(os.sep))
