@@ -70,11 +70,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     attached.forget(item)
     session = item.config.stash[_SESSION]
-    mistake = options.mistake_in_markers(item)
+    ours = markers.marked(item)
+    mistake = options.mistake_in_markers(item, ours)
     if mistake is not None:  # the test's own error: others run, and one that nobody selected says nothing
         session.pass_by()
         pytest.fail(mistake, pytrace=False)
-    session.begin(item)
+    session.begin(item, ours)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_noblock.plugin import markers
-
 if TYPE_CHECKING:
+    from pytest_noblock.plugin.markers import Marked
     from pytest_noblock.plugin.outcome import ItemOutcome
     from pytest_noblock.plugin.watching import ItemRecorder
 
@@ -20,9 +19,10 @@ class ItemRun:
     ended = False
     """Whether the test's call has ended, and its requests have been judged."""
 
-    def __init__(self, item: pytest.Item) -> None:
+    def __init__(self, item: pytest.Item, ours: "Marked") -> None:
+        """`ours`: the test's markers."""
         self.item = item
-        self.ours = markers.marked(item)
+        self.ours = ours
 
     @cached_property
     def outcome(self) -> "ItemOutcome":

@@ -227,9 +227,8 @@ def _validate_report(file: str, source: str) -> None:
         )
 
 
-def mistake_in_markers(item: pytest.Item) -> str | None:
-    """What is wrong with the test's markers, in one sentence; None where nothing is."""
-    ours = markers.marked(item)
+def mistake_in_markers(item: pytest.Item, ours: markers.Marked) -> str | None:
+    """What is wrong with our markers of the test, in one sentence; None where nothing is."""
     if not ours.marks:
         return None
     try:

@@ -84,10 +84,11 @@ class Session:
 
         return SweepReport(self._config)
 
-    def run(self, item: pytest.Item) -> ItemRun:
+    def run(self, item: pytest.Item, ours: markers.Marked | None = None) -> ItemRun:
+        """`ours`: the test's markers, where the caller has just read them."""
         run = self._last
         if run is None or run.item is not item:
-            run = self._last = ItemRun(item)
+            run = self._last = ItemRun(item, markers.marked(item) if ours is None else ours)
         return run
 
     @cached_property
@@ -110,13 +111,13 @@ class Session:
         """The routes of the apps that requests of this process's tests entered; at the end of the run."""
         return self.entered.told() if "entered" in vars(self) else []
 
-    def begin(self, item: pytest.Item) -> None:
-        """Begins to watch the test before its fixtures, if it is to be watched."""
+    def begin(self, item: pytest.Item, ours: markers.Marked) -> None:
+        """Begins to watch the test before its fixtures, if it is to be watched. `ours`: its markers."""
         self.current = item
         if item.nodeid.startswith(options.SWEPT):
             return
         if self._watches_all or markers.watches(item) or unseen.has_fixture(item):
-            self.watch(self.run(item))
+            self.watch(self.run(item, ours))
 
     def watch(self, run: ItemRun) -> None:
         try:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.acceptance.allowances import Allowance
+from pytest_noblock.plugin import markers
 from pytest_noblock.plugin.markers import Marked, allowances, background_names, marked, register, watches
 
 
@@ -144,3 +145,12 @@ def test_the_help_is_made_of_the_signatures():
         "noblock_allow(reason, call=None, kinds=None)",
         "noblock_background(*names)",
     ]
+
+
+def test_a_tests_markers_are_read_once_for_each_run(pytester, monkeypatch):
+    """Each test of a suite pays for it, whether anything is watched or not."""
+    read = []
+    monkeypatch.setattr(markers, "marked", lambda item: read.append(item.name) or marked(item))
+    pytester.makepyfile("def test_one(): pass\ndef test_other(): pass")
+    pytester.inline_run("--noblock", "--noblock-action=warn").assertoutcome(passed=2)
+    assert read == ["test_one", "test_other"]
