@@ -182,6 +182,13 @@ def give_up(ident: int) -> None:
         uninstall()
 
 
+def look_at(ident: int) -> None:
+    """Called on another thread, which has the GIL now: see `StepMeter.look_from_outside`."""
+    meter = _meters.get(ident)
+    if meter is not None:
+        meter.look_from_outside()
+
+
 def register(meter: StepMeter, loop: asyncio.AbstractEventLoop | None) -> None:
     """The steps of its thread are metered from now on, while the patches are installed. Called on that thread.
 
@@ -228,12 +235,15 @@ def current_meter() -> StepMeter | None:
 def whose_step(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | None:
     """What meters a step on the calling thread, and whose it is, where no handle of asyncio's runs it.
 
-    `owner`: by its context. The same rule as in `_run`, which has it in line.
+    `owner`: by its context. The same rule as in `_run`, which has it in line. Called right before the step.
     """
     if owner is None:
         owner = _apps.get(_ident())
     meter = _meters.get(_ident())
-    return None if owner is None or owner is OURS or meter is None else (meter, owner)
+    if meter is None:
+        return None
+    meter.look_between_steps()
+    return None if owner is None or owner is OURS else (meter, owner)
 
 
 def _run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:

@@ -241,6 +241,27 @@ def test_a_meter_that_is_registered_is_the_threads(meter):
     instrument.unregister(meter)
 
 
+def test_who_has_the_gil_before_the_watchdog_looks(meter, monkeypatch):
+    """A loop thread that is about to run a callback, whosever it is; another thread, of the thread that is metered."""
+    looks = []
+
+    def look(meter):
+        looks.append(meter)
+
+    monkeypatch.setattr(StepMeter, "look_between_steps", look)
+    monkeypatch.setattr(StepMeter, "look_from_outside", look)
+    assert instrument.whose_step(OURS) is None
+    instrument.look_at(meter.ident)
+    assert looks == []  # nobody is metered
+    instrument.register(meter, None)
+    try:
+        assert instrument.whose_step(OURS) is None
+        instrument.look_at(meter.ident)
+    finally:
+        instrument.unregister(meter)
+    assert looks == [meter, meter]
+
+
 def test_a_later_meter_of_the_same_ident_stays_registered(meter, user):
     later = StepMeter(PortableClock(), user)
     instrument.register(meter, None)

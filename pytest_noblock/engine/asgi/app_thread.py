@@ -16,6 +16,7 @@ from pytest_noblock.engine.asgi.lifespan import LifespanFailed, not_finished, si
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.errors import shown
 from pytest_noblock.engine.exchange import ASGIApp, LiveExchange, as_ours
+from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.usercode import UserCode
@@ -154,12 +155,16 @@ class AppThread:
     def _wait(
         self, either: "tuple[concurrent.futures.Future[Any], ...]", timeout_s: float, overdue: Callable[[], bool]
     ) -> None:
-        """Until one of them is done. Most calls end before the first look: to look takes CPU, and would be measured."""
+        """Until one of them is done. Most calls end before the first look: to look takes CPU, and would be measured.
+
+        Each time this thread may get the GIL before the watchdog, right after a call in C that kept it. It looks first.
+        """
         deadline = now() + round(timeout_s * 1e9)
         while (left := (deadline - now()) / 1e9) > 0:
             seconds = min(left, _LOOK_EVERY_S)
             if concurrent.futures.wait(either, seconds, concurrent.futures.FIRST_COMPLETED).done:
                 return
+            guarded(instrument.look_at, self._thread.ident or 0)
             if overdue() and self._sits():
                 return
 

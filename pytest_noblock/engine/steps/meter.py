@@ -297,11 +297,23 @@ class StepMeter:
     def another_thread_called(self) -> None:
         """Another thread makes a known call, so it has the GIL now. Runs on that thread."""
         self.look_if_late()
+        self.look_between_steps()
 
     def look_if_late(self) -> None:
         """A look at the step, if it is overdue and none came. The caller has the GIL; it may be the meter's thread."""
         if self._watchdog is not None:
             self._watchdog.sample_if_late()
+
+    def look_between_steps(self) -> None:
+        """A look at all threads, if the watchdog is overdue while no step is. The caller has the GIL, as above."""
+        if self._watchdog is not None and not self.closed:
+            self._watchdog.look_between_steps()
+
+    def look_from_outside(self) -> None:
+        """All looks that are due. The caller is another thread that has waited, and may have got the GIL first."""
+        self.another_thread_called()
+        if self._gaps is not None:
+            self._gaps.sample_early()
 
     def close_gap_interval(self) -> None:
         """Work of ours on this thread has just released the GIL and got it back."""

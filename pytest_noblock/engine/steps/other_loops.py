@@ -61,7 +61,11 @@ def install_steps_on(loop: asyncio.AbstractEventLoop | None, meter: StepMeter) -
 
 
 def _whose(meter: StepMeter) -> Callable[[LiveExchange | None], tuple[StepMeter, LiveExchange] | None]:
-    return lambda owner: None if owner is None or owner is OURS or meter.closed else (meter, owner)
+    def whose(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | None:
+        meter.look_between_steps()
+        return None if owner is None or owner is OURS or meter.closed else (meter, owner)
+
+    return whose
 
 
 def turns_as_usual(loop: asyncio.AbstractEventLoop | None) -> bool:

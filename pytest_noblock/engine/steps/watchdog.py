@@ -55,6 +55,10 @@ class BetweenSteps(Protocol):
         """
         ...
 
+    def overtaken(self) -> None:
+        """Called on a thread that has got the GIL, for which the watchdog still waits."""
+        ...
+
     def again(self) -> int:
         """In how many ns the watchdog is to wake again; 0 for never."""
         ...
@@ -127,6 +131,8 @@ class Watchdog:
         running = self._running
         running[ident] = (native, step, began)
         ahead, after = self._due - began, self.after
+        if -ahead > after:
+            self.look_between_steps()
         if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's was longer
             self._arm(after + after // 2)
 
@@ -151,6 +157,16 @@ class Watchdog:
         """
         if self._running and now() > self._due:
             self._take_samples(not_of={sample.step for sample in self.samples[-_MOST_SAMPLES:]})
+
+    def look_between_steps(self) -> None:
+        """Called by a thread that may have got the GIL right now, before anything that releases the GIL again.
+
+        The thread that kept the GIL until now, and a watchdog that is overdue, then both wait for the GIL. Where that
+        thread is first, the watchdog finds it somewhere else.
+        """
+        between, due = self.between_steps, self._due
+        if between is not None and self._seen < due < now() - self.after:
+            between.overtaken()
 
     def catch_up(self) -> None:
         """Wait a few ms for a watchdog that was due and has not got the GIL: the test may be over before."""

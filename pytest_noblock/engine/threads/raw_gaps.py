@@ -69,6 +69,32 @@ class RawGap(NamedTuple):
         return 0 if computed is None else max(0, min(self.asleep, computed - collected))
 
 
+class Look(NamedTuple):
+    """At all threads, in a wait of the watchdog or at its end."""
+
+    at: int
+    """ns."""
+    stacks: Mapping[int, list[RawFrame]]
+    """By identity of the thread."""
+    marks: Marks | None
+    """None where no thread has a clock."""
+
+
+def stacks_of(marks: Marks, looks: Sequence[Look]) -> Mapping[int, list[RawFrame]]:
+    """Each thread's stack at the end of its longest go since the marks: there it has just let go of the GIL."""
+    stacks: dict[int, list[RawFrame]] = {}
+    longest: dict[int, int] = {}
+    before = marks.cpu
+    for look in looks:
+        present = look.marks.cpu if look.marks is not None else before
+        cpu = {each.ident: ns - before.get(each, 0) for each, ns in present.items()}
+        for ident, frames in look.stacks.items():
+            if cpu.get(ident, 0) >= longest.get(ident, 0):
+                stacks[ident], longest[ident] = frames, cpu.get(ident, 0)
+        before = present
+    return stacks
+
+
 def burned_in(
     due: int, stacks: Mapping[int, list[RawFrame]], under_way: Sequence[UnderWay], marks: Marks, present: Marks
 ) -> Burned:

@@ -5,16 +5,16 @@ GIL from the loop thread keeps it from the watchdog as well. All of it runs on t
 right after the C call that kept it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.clocks import Clock, queued, voluntary_switches
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.raw_stacks import capture
 from pytest_noblock.engine.steps.python_threads import Marks, PythonThreads, read_clocks
-from pytest_noblock.engine.threads.raw_gaps import Burned, RawGap, as_gaps, burned_in
+from pytest_noblock.engine.threads.raw_gaps import Burned, Look, RawGap, as_gaps, burned_in, stacks_of
 from pytest_noblock.engine.threads.under_way import UnderWay, endpoints_of, places_of, waits_for_no_worker
 from pytest_noblock.engine.usercode import UserCode
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _KEPT_NS = 1_000_000_000
 """So long after its return a request is still looked at: a late wake asks who was under way when it was due."""
 _MOST_GAPS = 100
+_MOST_LOOKS = 8
+"""So many times other threads look while the watchdog waits."""
 _OFTEN = 20
 """So many times the watchdog wakes after `after` while the same requests are under way, later after twice that. It
 keeps the GIL for 30 to 60 us each time: half a per cent of the time at 10 ms."""
@@ -47,6 +49,8 @@ class WatchedGaps:
         """At its last wake; before the first one, those of `begin`."""
         self._earlier: Marks | None = None
         """Those before: a look that a thread interrupts has its marks after the wait."""
+        self._early: list[Look] = []
+        """Those of threads that got the GIL before the watchdog, since its last wake."""
         self._gaps: list[RawGap] = []
         self._under_way: set[int] = set()
         self._over: list[UnderWay] = []
@@ -69,24 +73,32 @@ class WatchedGaps:
         """See `BetweenSteps`."""
         with suppress(Exception):  # the loop goes on once this thread lets go of the GIL: a set may change its size
             self._note(due, ended, clock, delay, switches)
+        self._early = []
         self._earlier, self._marks = self._marks, read_clocks(now())
 
     def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
         if asleep < self._after or len(self._gaps) >= _MOST_GAPS:
             return
-        stacks = {ident: capture(frame) for ident, frame in current_frames().items()}
+        looks = [*(each for each in self._early if due < each.at), _look()]
         under_way = self._at(due)
         if under_way:
             awaits = [each for request in under_way for each in places_of(request)]
             awaits = [*sorted(awaits, key=waits_for_no_worker), *endpoints_of(under_way)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
-            burned = self._burned(due, stacks, under_way)
+            burned = self._burned(due, looks, under_way)
             self._gaps.append(RawGap(due, ended, woken, asleep, burned, awaits))
 
-    def _burned(self, due: int, stacks: Mapping[int, list[RawFrame]], under_way: Sequence[UnderWay]) -> Burned:
-        marks, present = self._marks_before(due), read_clocks(now())
-        return burned_in(due, stacks, under_way, marks, present) if marks and present else Burned()
+    def overtaken(self) -> None:
+        """See `BetweenSteps`. The thread that kept the GIL until now may go on before the watchdog looks."""
+        since = self._early[-1].at if self._early else 0
+        if now() - since >= self._after and len(self._early) < _MOST_LOOKS:
+            with suppress(Exception):  # as in `woke`
+                self._early.append(_look())
+
+    def _burned(self, due: int, looks: Sequence[Look], under_way: Sequence[UnderWay]) -> Burned:
+        marks, present = self._marks_before(due), looks[-1].marks
+        return burned_in(due, stacks_of(marks, looks), under_way, marks, present) if marks and present else Burned()
 
     def _at(self, moment: int) -> list[UnderWay]:
         """The requests under way then (ns)."""
@@ -131,3 +143,10 @@ class WatchedGaps:
 
     def __bool__(self) -> bool:
         return bool(self._gaps)
+
+
+def _look() -> Look:
+    """The stacks first: to read the clocks takes time."""
+    moment = now()
+    stacks = {ident: capture(frame) for ident, frame in current_frames().items()}
+    return Look(moment, stacks, read_clocks(now()))

@@ -206,3 +206,21 @@ def test_a_stage_that_awaits_at_its_limit_is_told_by_the_loop_itself(user, monke
     with pytest.raises(LifespanFailed, match=rf"{stage} did not finish within 0\.2 s, it sits at .*test_app_thread"):
         from_start_to_stop(runner)
     assert runner.usable  # the loop ended by itself
+
+
+def test_the_tests_thread_looks_each_time_it_has_waited(started, monkeypatch):
+    """It may have the GIL before the watchdog, right after a call in C that kept it."""
+    monkeypatch.setattr(app_thread, "_LOOK_EVERY_S", 0.01)
+    looks, over = [], threading.Event()
+
+    def look_at(ident):
+        looks.append(ident)
+        over.set()
+
+    async def until_seen():
+        await asyncio.to_thread(over.wait, 30)
+
+    monkeypatch.setattr("pytest_noblock.engine.instrument.look_at", look_at)
+    runner = started(without_lifespan)
+    runner.call(until_seen, timeout_s=30)
+    assert set(looks) == {runner._thread.ident}

@@ -186,6 +186,9 @@ class Dog:
     def sample_if_late(self):
         self.told.append("another thread")
 
+    def look_between_steps(self):
+        self.told.append("between steps")
+
 
 def test_the_watchdog_is_told_when_a_step_begins_and_ends(clock, meter):
     dog = Dog()
@@ -208,7 +211,19 @@ def test_the_watchdog_is_told_of_the_calls_of_other_threads(meter):
     dog = Dog()
     meter.attach_watchdog(dog)
     meter.another_thread_called()
-    assert dog.told == ["another thread"]
+    assert dog.told == ["another thread", "between steps"]
+
+
+def test_a_thread_of_ours_that_has_waited_makes_all_looks(meter):
+    meter.look_from_outside()  # nobody looks
+    dog, gaps = Dog(), Gaps()
+    meter.attach_watchdog(dog)
+    meter.attach_gaps(gaps)
+    meter.look_from_outside()
+    assert (dog.told, gaps.told) == (["another thread", "between steps"], ["early"])
+    meter.close()
+    meter.look_between_steps()
+    assert dog.told.count("between steps") == 1
 
 
 def test_what_the_watchdog_burns_is_no_other_threads(clock, meter, monkeypatch):

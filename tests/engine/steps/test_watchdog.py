@@ -161,6 +161,9 @@ class Waits(list):
     def again(self):
         return 0
 
+    def overtaken(self):
+        self.append("overtaken")
+
 
 def armed_anew_after_a_ring(dog):
     """Two steps; between them the timer rang, and the loop thread had the GIL first. When it rang, and was armed."""
@@ -184,8 +187,29 @@ def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(m
         dog.catch_up()
     finally:
         dog.stop()
-    assert [due for due, _ in waits[:1]] == [rang]
-    assert waits[0][1] >= began
+    assert waits[0] == "overtaken"
+    assert waits[1][0] == rang
+    assert waits[1][1] >= began
+
+
+@pytest.mark.parametrize(
+    ("rang_ms_ago", "heard", "looks"),
+    [(80, False, ["overtaken"]), (80, True, []), (5, False, [])],
+    ids=["overdue", "dealt with", "due for less than a stall"],
+)
+def test_a_thread_that_has_the_gil_before_a_watchdog_that_is_overdue_looks(monkeypatch, rang_ms_ago, heard, looks):
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", RungByHand)
+    dog = Watchdog(after=40 * MS)
+    waits = Waits()
+    dog.look_between_steps()  # nobody asks between steps
+    dog.between_steps = waits
+    try:
+        dog._due = now() - rang_ms_ago * MS
+        dog._seen = dog._due if heard else 0
+        dog.look_between_steps()
+        assert waits == looks
+    finally:
+        dog.stop()
 
 
 class KeptWaits(Waits):

@@ -46,6 +46,22 @@ def run_on(loop, main):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_the_loop_thread_looks_before_a_callback_whosever_it_is(loop, meter):
+    """It may have the GIL before the watchdog; what it runs next may let go of the GIL."""
+    seen = []
+
+    async def main():
+        undo = install_steps(meter)
+        meter.look_between_steps = lambda: seen.append(len(seen))
+        asyncio.get_running_loop().call_soon(lambda: seen.append("ran"))
+        await asyncio.sleep(0)
+        undo()
+
+    run_on(loop, main)
+    assert seen.index("ran") > 0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 def test_what_a_request_schedules_is_its_step_and_nobody_elses(loop, meter, exchange):
     async def main():
         loop = asyncio.get_running_loop()

@@ -103,6 +103,56 @@ def test_the_thread_of_the_app_that_burned_and_the_request_that_was_under_way(us
     assert "_burn" in [frame.function for frame in gap.workers[0].stack]
 
 
+class GoesOn(Burner):
+    """It does something else once it has burned, before the watchdog looks."""
+
+    def _burn(self):
+        super()._burn()
+        self._go.acquire()
+        self._rests()
+
+    def _rests(self):
+        self.done.release()
+        self._over.acquire()
+
+    def goes_on(self):
+        self._over.release()
+        self.burn()
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_where_another_thread_looked_right_after_the_computation_its_look_tells_the_line(user, looks):
+    """The test's thread or the loop thread may have the GIL before the watchdog; the next one has the app's thread."""
+    one = GoesOn()
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    marks = read_clocks(now())
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks])
+    one.burn()
+    if looks:
+        gaps.overtaken()
+    one.goes_on()
+    gaps.overtaken()  # it tells nothing new: too soon after the other, or too late
+    gaps.woke(marks.at, marks.at + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
+    one.end()
+    (gap,) = gaps.gaps(user)
+    assert ("_rests" in [frame.function for frame in gap.workers[0].stack]) is not looks
+
+
+def test_of_several_looks_at_a_thread_that_which_ended_its_longest_go_tells_the_line(user):
+    """It computed a little, and another thread looked; then it kept the GIL until the watchdog looked."""
+    one = GoesOn()
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    marks = read_clocks(now())
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks])
+    gaps.overtaken()
+    one.burn()
+    one.goes_on()
+    gaps.woke(marks.at, marks.at + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
+    one.end()
+    (gap,) = gaps.gaps(user)
+    assert "_rests" in [frame.function for frame in gap.workers[0].stack]
+
+
 def test_a_thread_that_may_be_the_apps_or_not_is_told_and_not_blamed(user, burner):
     """An SDK's, started as the app was imported; a server of a fixture's."""
     (gap,) = waited(user, burner(apps=False))
