@@ -55,7 +55,7 @@ _WAITS: "tuple[Effect, ...]" = ("wait", "over", "local")
 class StepMeter:
     """Meters the steps of the thread that makes it.
 
-    All of it runs on that thread, but for `close` and `another_thread_called`.
+    All of it runs on that thread, but for `close`, `another_thread_called` and the `look_...` methods.
 
     Four parties may observe a meter, each by its `attach_...`: a watchdog, line counters,
     a GIL gap detector, and a function that is called before each step.

@@ -38,5 +38,5 @@ class GapObserver(Protocol):
         ...
 
     def sample_early(self) -> None:
-        """On the watchdog's thread: it has waited long for the GIL, and has the GIL now."""
+        """On the watchdog's thread, or the test's: it has waited, and has the GIL now."""
         ...

@@ -65,7 +65,7 @@ class GapWorkers:
         self._early = []
 
     def sample_early(self) -> None:
-        """On the watchdog thread, which may get the GIL before the loop thread does."""
+        """On the watchdog's thread, or the test's, which may get the GIL before the loop thread does."""
         stacks = other_stacks()
         self._early.extend(self._samples(stacks, awaited=False))
 

@@ -177,7 +177,7 @@ class GilGapDetector:
             self.close_interval(own_sleeps=len(segment.calls))
 
     def sample_early(self) -> None:
-        """On the watchdog's thread; see `GapWorkers.sample_early`."""
+        """On the watchdog's thread, or the test's; see `GapWorkers.sample_early`."""
         self._workers.sample_early()
 
     def reset_marks(self) -> None:

@@ -1,8 +1,8 @@
 """Gaps of watched tests: while a request is under way and no step runs, the watchdog asks for the GIL now and then.
 
 Nothing of ours runs on the loop thread between two steps, and the loop is the test's own. But a thread that keeps the
-GIL from the loop thread keeps it from the watchdog as well. All of it runs on the watchdog's thread, which has the GIL
-right after the C call that kept it.
+GIL from the loop thread keeps it from the watchdog as well. All of it but `overtaken` runs on the watchdog's thread,
+which mostly has the GIL right after the C call that kept it.
 """
 
 from collections.abc import Callable, Sequence
