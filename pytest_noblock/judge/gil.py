@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known, pickles
 from pytest_noblock.judge.cpu_lines import definition
-from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, looks_like_gil_wait, mostly_futile
+from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, is_gil_wait
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame, Stack, surely_named, user_frame
 from pytest_noblock.model.limits import NOTE_NS
@@ -17,13 +17,13 @@ from pytest_noblock.model.units import words
 _GIL_WATCHDOG = Rule(
     "gil-watchdog",
     f"a thread of ours asked for the GIL while no step ran, woke {FEWEST_SWITCHES} times and more, once in "
-    f"{NS_PER_SWITCH // 1_000_000} ms at least, nearly always in vain, "
+    f"{NS_PER_SWITCH // 1_000_000} ms at least, "
     "while a thread of the app computed; the size is what that thread computed in this wait, at least",
 )
 _GIL_GAP = Rule(
     "gil-gap",
     f"the loop thread woke {FEWEST_SWITCHES} times and more, once in "
-    f"{NS_PER_SWITCH // 1_000_000} ms at least, nearly always in vain, "
+    f"{NS_PER_SWITCH // 1_000_000} ms at least, mostly in vain, "
     "while a thread of the request computed; the size is that thread's CPU",
 )
 
@@ -44,8 +44,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         exchange = under_way(observation.exchanges, gap)
         place = definition(_place(keepers), exchange)
-        waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
-        if cpu >= NOTE_NS and waited and exchange is not None:
+        if cpu >= NOTE_NS and is_gil_wait(gap, cpu) and exchange is not None:
             alone = 2 * cpu >= gap.others_cpu
             yield Stall(
                 "gil",

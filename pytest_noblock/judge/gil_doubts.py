@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pytest_noblock.judge import collected
 from pytest_noblock.judge.gil import under_way
-from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile, threads_computed
+from pytest_noblock.judge.gil_waits import is_gil_wait, looks_like_gil_wait, threads_computed
 from pytest_noblock.model.concurrency import Gap, LongTurn
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import UNSETTLED, Limits
@@ -33,7 +33,9 @@ def notes(observation: Observation, found: Sequence[Stall], limits: Limits, show
     waits = [
         each
         for each in observation.gaps
-        if _is_wait(each) and not _is_told(each, found, limits) and not collected.explains(observation, each, each.late)
+        if is_gil_wait(each, each.late)
+        and not _is_told(each, found, limits)
+        and not collected.explains(observation, each, each.late)
     ]
     owned = [(each, owner) for each in waits if (owner := under_way(observation.exchanges, each)) is not None]
     yield from _kept_asleep([each for each, _ in owned], limits)
@@ -51,10 +53,6 @@ def of_exchange(
     """The same of one of several requests, in whose time the gaps fell."""
     own = (each for each in observation.gaps if under_way(observation.exchanges, each) is exchange)
     yield from notes(observation._replace(gaps=tuple(own)), found, limits, shown)
-
-
-def _is_wait(gap: Gap) -> bool:
-    return looks_like_gil_wait(gap.switches, gap.late) and mostly_futile(gap.switches, gap.asleep)
 
 
 def _is_told(span: Gap | LongTurn, found: Sequence[Stall], limits: Limits) -> bool:

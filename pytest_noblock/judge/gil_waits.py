@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from pytest_noblock.judge import own_sleeps
 from pytest_noblock.judge.own_sleeps import GIL_FREE_NS, found_free, in_own_wait, may_want_gil
+from pytest_noblock.model.concurrency import Gap
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import NS_OF_ONE_WAKE, SWITCH_INTERVAL_NS
@@ -20,9 +21,10 @@ NS_PER_SWITCH = 12_000_000
 """Ns: a wait for the GIL shows at least one voluntary switch in this time. The switch interval is 5 ms; measured on a
 quiet machine: 99 ms late with 21 switches, 152 ms with 33; 12 ms leaves room for a busy one."""
 
-_FUTILE_SHARE = 3 / 4
-"""The share of switches in vain in one long wait, at least. Measured: 142 switches in 717 ms for one wait beside
-4 busy processes, 72 switches in 118 ms for many short waits."""
+_FUTILE_SHARE = 9 / 20
+"""The share of switches in vain in one long wait, at least. Two threads that wait for the GIL wake at the same time and
+wait for each other's lock: two switches for each interval. Measured: 142 switches in 717 ms for one wait beside 4 busy
+processes, 250 in 628 and 164 in 392 ms beside a second thread that waits, 72 in 118 ms for many short waits."""
 
 _LEAST_SHARE_OF_CPU = 1 / 10
 """The share of the loop thread's time off the processor that the threads with the GIL compute, at least. Measured on
@@ -59,11 +61,20 @@ def looks_like_gil_wait(switches: int, waited: int) -> bool:
 
 
 def mostly_futile(switches: int, asleep: int) -> bool:
-    """Whether the thread nearly always woke in vain, as in one long wait. Each of many short waits ends with the GIL.
+    """Whether the thread mostly woke in vain, as in one long wait. Each of many short waits ends with the GIL.
 
     `asleep`: ns that the thread slept in these switches, added up.
     """
     return asleep / SWITCH_INTERVAL_NS >= _FUTILE_SHARE * switches - FEWEST_SWITCHES
+
+
+def is_gil_wait(gap: Gap, ns: int) -> bool:
+    """Whether the gap was one wait for the GIL, of which `ns` are to be explained.
+
+    The watchdog's is one by itself: it has not had the GIL since it was due.
+    """
+    one = gap.seen_by == "watchdog" or mostly_futile(gap.switches, gap.asleep)
+    return one and looks_like_gil_wait(gap.switches, ns)
 
 
 def is_lost_in_queue(asleep: int, queued: int | None) -> bool:

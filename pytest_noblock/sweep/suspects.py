@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from pytest_noblock.judge import first_use
 from pytest_noblock.judge.attribution import slept_on_request
-from pytest_noblock.judge.gil_waits import looks_like_gil_wait, mostly_futile
+from pytest_noblock.judge.gil_waits import is_gil_wait
 from pytest_noblock.judge.sleeps import slept
 from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.concurrency import Gap
@@ -155,8 +155,7 @@ def _threads_hidden(observation: Observation, limits: Limits) -> dict[int, int]:
     found: dict[int, int] = {}
     for gap in observation.gaps:
         for number, cpu in _may_have_kept_gil(gap, observation, limits):
-            waited = looks_like_gil_wait(gap.switches, cpu) and mostly_futile(gap.switches, gap.asleep)
-            found[number] = max(found.get(number, 0), min(cpu, gap.late) if waited else 0)
+            found[number] = max(found.get(number, 0), min(cpu, gap.late) if is_gil_wait(gap, cpu) else 0)
     return found
 
 

@@ -362,8 +362,8 @@ def until(end):
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no full meter here")
 def test_what_was_left_after_a_look_is_the_cpu_that_the_thread_then_burned(metered):
-    """None of the last look where the step ended while the watchdog read the counters."""
-    (segment,) = metered(lambda: burn(120))
+    """None of the last look where the step ended while the watchdog read the counters; none of a step without waits."""
+    (segment,) = metered(lambda: (burn(120), sleep(10)))
     left = [look.left for look in segment.samples if look.left is not None]
     assert left
     assert left == sorted(left, reverse=True)

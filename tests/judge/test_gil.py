@@ -110,6 +110,14 @@ def test_in_a_watched_test_the_watchdog_waited_and_the_request_is_the_one_that_w
     assert "the loop was 134 ms late" in stall.proof
 
 
+def test_the_watchdogs_wait_is_one_however_often_it_wakes_and_the_loop_threads_may_be_many():
+    """It shares the lock of the GIL with others that wait: three switches for each interval."""
+    often = replace(SEEN_BY_WATCHDOG, switches=81)
+    of_loop = replace(often, seen_by="loop thread")
+    judged = [list(gil.kept(Observation("full", (EXCHANGE,), gaps=(each,)))) for each in (often, of_loop)]
+    assert [[stall.blocked_ns for stall in found] for found in judged] == [[131 * MS], []]
+
+
 def test_where_nobody_looked_the_first_request_under_way_has_it():
     unknown = replace(SEEN_BY_WATCHDOG, exchange=None)
     (stall,) = gil.kept(Observation("full", (EXCHANGE,), gaps=(unknown,)))

@@ -78,7 +78,10 @@ def test_a_wait_for_the_gil_shows_many_switches(switches, waited, looks):
     assert gil_waits.looks_like_gil_wait(switches, waited * MS) is looks
 
 
-@pytest.mark.parametrize(("switches", "asleep", "futile"), [(142, 717, True), (72, 118, False), (21, 99, True)])
+@pytest.mark.parametrize(
+    ("switches", "asleep", "futile"),
+    [(142, 717, True), (72, 118, False), (21, 99, True), (250, 628, True), (164, 392, True)],
+)
 def test_one_long_wait_wakes_in_vain_and_many_short_ones_do_not(switches, asleep, futile):
     assert gil_waits.mostly_futile(switches, asleep * MS) is futile
 
