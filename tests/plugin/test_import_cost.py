@@ -26,7 +26,8 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.child_processes engine.steps.children engine.steps.closing_loops
     engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.fallen_due
     engine.steps.first_uses engine.steps.meter engine.steps.other_loops engine.steps.python_threads
-    engine.steps.queued_others engine.steps.step_calls engine.steps.thread_marks engine.steps.thread_starts
+    engine.steps.queued_others engine.steps.standstills engine.steps.step_calls engine.steps.syscalls
+    engine.steps.thread_marks engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.raw_gaps
     engine.threads.under_way engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation

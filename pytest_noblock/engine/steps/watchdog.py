@@ -5,21 +5,21 @@ thread that made the watchdog. The rest runs on the watchdog's own thread, excep
 `sample_if_late` says otherwise.
 """
 
-import os
 import threading
 from collections.abc import Callable, Container, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.now import now, read_file, sleep, thread_cpu
+from pytest_noblock.engine.now import now, sleep, thread_cpu
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
+from pytest_noblock.engine.steps.standstills import OwnMark, standstill
+from pytest_noblock.engine.steps.syscalls import syscall_of
 from pytest_noblock.engine.steps.thread_marks import Marks, read_threads
 from pytest_noblock.engine.steps.timer import best_timer
 from pytest_noblock.model.segment import Standstill
-from pytest_noblock.model.units import NS_OF_ONE_WAKE
 
 _MOST_SAMPLES = 8
 """How many samples a step may have. They come ever more rarely: the eighth about 29 times `after` into the step."""
@@ -27,22 +27,6 @@ _MOST_SAMPLES = 8
 _MOST_WAITS, _WAIT_S = 2_000, 0.001
 """How often, and for how many seconds each time, the end of a test waits for a watchdog that is late. Chosen: 2 s is
 more than a thread waits for a processor on a machine that still runs tests."""
-
-_STANDSTILL_NS = 5_000_000
-"""Ns that the watchdog wakes late, and neither a run queue nor the GIL explains, from which on the machine stood still.
-Measured beside 4 busy processes, in 200 requests that computed: once, 7.5 ms. A process that was stopped for 70 ms: 30
-to 65 ms."""
-
-_NUMBERS_OF_SYSCALLS = {
-    "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 44: "sendto",
-               45: "recvfrom", 47: "recvmsg", 61: "wait4", 74: "fsync", 75: "fdatasync", 202: "futex",
-               230: "clock_nanosleep", 232: "epoll_wait", 247: "waitid", 257: "openat", 270: "pselect6",
-               271: "ppoll", 281: "epoll_pwait"},
-    "aarch64": {63: "read", 64: "write", 72: "pselect6", 73: "ppoll", 82: "fsync", 83: "fdatasync", 98: "futex",
-                101: "nanosleep", 115: "clock_nanosleep", 203: "connect", 206: "sendto", 207: "recvfrom",
-                212: "recvmsg", 22: "epoll_pwait", 56: "openat", 95: "waitid", 260: "wait4"},
-}  # fmt: skip
-_MACHINE = os.uname().machine if hasattr(os, "uname") else ""
 
 
 class BetweenSteps(Protocol):
@@ -263,7 +247,7 @@ class Watchdog:
         if between is not None and wait[0] > self._seen:  # a step that waits for the GIL itself is no better off
             between.woke(*wait, clock, before, switches)
         after = clock.delay()
-        looked = _Mark(now(), thread_cpu(), after, present)
+        looked = OwnMark(now(), thread_cpu(), after, present)
         self._marks = after, present
         delayed = queued(after) - queued(before)
         seen, self._seen = self._seen, woke
@@ -274,14 +258,22 @@ class Watchdog:
         self._arm_again([self._complete(ident, sample) for ident, sample in taken])
         if clock.splits_waiting:
             waited = [(due, woke), lost] if due <= woke else [(since, woke)]
-            before_ring = _Mark(0, self.cpu, before, switches + 1)  # one switch was for the timer
-            for began, ended in waited:
-                if began > seen:
-                    self._note_standstill(seen, before_ring._replace(at=began), looked._replace(at=ended))
-            self._note_standstill(woke, looked, _Mark(now(), thread_cpu(), clock.delay(), _switches(clock)))
+            before_ring = OwnMark(0, self.cpu, before, switches + 1)  # one switch was for the timer
+            self._note_standstills(seen, waited, before_ring, looked)
+            self._keep(standstill(woke, looked, OwnMark(now(), thread_cpu(), clock.delay(), _switches(clock))))
         if between is not None:
             self._end_look(between, woke, clock, marks)
         self.cpu = thread_cpu()
+
+    def _note_standstills(self, seen: int, waits: Sequence[tuple[int, int]], before: OwnMark, after: OwnMark) -> None:
+        """In waits that began after it was last seen; the marks are of the begin and of the end of each."""
+        for began, ended in waits:
+            if began > seen:
+                self._keep(standstill(seen, before._replace(at=began), after._replace(at=ended)))
+
+    def _keep(self, found: Standstill | None) -> None:
+        if found is not None:
+            self.standstills.append(found)
 
     def _end_look(self, between: BetweenSteps, woke: int, clock: Clock, marks: tuple[bytes, int]) -> None:
         """`marks`: of its begin. A look that took long was interrupted, and waited for the GIL: that is a wait, too."""
@@ -297,14 +289,6 @@ class Watchdog:
         """
         first = self._first_rang if self._first_rang > self._seen else self._due
         return min(first, woke)
-
-    def _note_standstill(self, seen: int, before: "_Mark", after: "_Mark") -> None:
-        """Between two marks: what no clock, no run queue and no wait for the GIL explains. `seen`: as it was before."""
-        for_gil = max(0, after.switches - before.switches) * NS_OF_ONE_WAKE
-        delayed = queued(after.delay) - queued(before.delay)
-        stood = after.at - before.at - (after.cpu - before.cpu) - delayed - for_gil
-        if stood >= _STANDSTILL_NS:
-            self.standstills.append(Standstill(seen, before.at, after.at, stood))
 
     def _arm_again(self, times: list[int]) -> None:
         """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""
@@ -340,7 +324,7 @@ class Watchdog:
         """Adds the system call to a sample; returns how often its step has been sampled now."""
         native, step, _began = self._running.get(ident, (0, 0, 0))
         if step == sample.step:
-            syscall = _syscall_of(native)  # releases the GIL: a C call that kept it until now is over
+            syscall = syscall_of(native)  # releases the GIL: a C call that kept it until now is over
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
 
@@ -350,18 +334,6 @@ def _read_threads(samples: Sequence[RawSample], clock: Clock) -> None:
         threads = read_threads()
         for each in samples:
             each.threads, each.ended = threads, now()
-
-
-class _Mark(NamedTuple):
-    """The counters of the watchdog's thread at one moment."""
-
-    at: int
-    """When it was (ns)."""
-    cpu: int
-    """CPU time (ns)."""
-    delay: bytes
-    """As `clocks.QUEUED`."""
-    switches: int
 
 
 def _length(wait: tuple[int, int]) -> int:
@@ -376,16 +348,3 @@ def _marks(clock: Clock) -> tuple[bytes, int]:
 def _switches(clock: Clock) -> int:
     """Of the calling thread; 0 where nobody counts them."""
     return voluntary_switches() if clock.splits_waiting else 0
-
-
-def _syscall_of(native: int) -> str:
-    """The system call that a thread sits in, else `running`; `unknown` where the kernel does not tell.
-
-    The kernel writes it to `/proc/self/task/<tid>/syscall` (CONFIG_HAVE_ARCH_TRACEHOOK).
-    """
-    try:
-        word = read_file(f"/proc/self/task/{native}/syscall").decode().split()[0]
-    except (OSError, IndexError):
-        return "unknown"
-    names = _NUMBERS_OF_SYSCALLS.get(_MACHINE, {})
-    return names.get(int(word), f"system call {word}") if word.isdigit() else word
