@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pytest_noblock.checks.plan import SAFE
 from pytest_noblock.engine.observe import Request as Sent
 from pytest_noblock.model.observation import Observation
 from pytest_noblock.sweep.reasons import REASONS, Reason, remedy
@@ -73,7 +74,12 @@ class RouteResult:
 
         Where it is not checked alone, its check is told what the runs before have shown.
         """
-        return self.suspect and self.alone and (self.shortened or self.in_steps)
+        return self.suspect and self.alone and (self.shortened or self.in_steps) and self.route.method in SAFE
+
+    @property
+    def may_be_anothers(self) -> bool:
+        """Whether runs alone may tell that a thread of another route did what made it a suspect, or made it late."""
+        return self.suspect and not self.alone and bool(self.hidden) and self.route.method in SAFE
 
     def leave_out(self, reason: Reason, words: str = "") -> None:
         """The route is not measured, for this reason."""

@@ -128,9 +128,16 @@ class Sweep:
         user.progress(over, self._everything)
 
     def check(self, id: str, result: RouteResult) -> Check:
-        """The Check of a route that was sent; a suspect is sent again, alone."""
+        """The Check of a route that was sent; a suspect is sent again, alone.
+
+        What runs with counters do not show again may have been another's thread, which kept the GIL meanwhile. Such
+        runs do not see who keeps the GIL: a whole check alone does, and settles both doubts.
+        """
         check = self._checked(id, result)
-        if result.may_wait_shorter and not check.findings and result.route.method in SAFE:
+        if result.may_be_anothers and not check.findings:
+            result.alone, result.hidden = True, None
+            check = self._checked(id, result)
+        if result.may_wait_shorter and not check.findings:
             check = self._checked_again(id, result, check)
         if result.hidden:
             return hidden.told(check, result.hidden)

@@ -70,7 +70,7 @@ class App:
         match path:
             case "/sleeps":
                 time.sleep(0.08)
-            case "/first" if self.calls.count("GET /first") == 1:
+            case "/first" | "/among-others" if self.calls.count(f"GET {path}") == (1 if path == "/first" else 2):
                 time.sleep(0.08)
             case "/second" if self.calls.count("GET /second") > 1:
                 time.sleep(0.08)
@@ -271,6 +271,16 @@ def test_a_wait_of_what_is_sent_once_is_unsettled_where_it_was_made_shorter(swee
     assert app.calls == ["POST /over"]
     busy(0)
     assert doubts(sweep("PUT /over"), "PUT /over") == []
+
+
+@pytest.mark.parametrize("path", ["/among-others", "/a"])
+def test_a_check_alone_settles_what_a_thread_of_another_route_may_have_done(sweep, path):
+    """It keeps the GIL: a step waits longer for its own, and nobody knows whose thread it was. `/a` has no check."""
+    sweeping, results = sweep(f"GET {path}")
+    result = results[f"GET {path}"]
+    assert (result.suspect, result.alone) == (path != "/a", False)
+    result.hidden = 140_000_000
+    assert bool(doubts((sweeping, results), f"GET {path}")) is (path == "/a")
 
 
 @pytest.fixture
