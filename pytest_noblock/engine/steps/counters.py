@@ -81,7 +81,7 @@ class Counters:
         elif self.before is None or read_at - self.before.at > _SLEPT_NS:
             self.before = read_threads()
         self.threads.step_begins(read_at, self._start[PROCESS])
-        self._watchdog_cpu = self.watchdog.cpu if self.watchdog is not None else 0
+        self._watchdog_cpu = self.watchdog.cpu_by(read_at) if self.watchdog is not None else 0
         return read_at
 
     def segment(self, span: Span, end: Reading) -> Segment:
@@ -89,7 +89,7 @@ class Counters:
         start, out, calls = self._start, self._deductions, self._calls
         others = others_cpu(start, end)
         if self.watchdog is not None:  # the watchdog makes no round trips
-            others = max(0, others - (self.watchdog.cpu - self._watchdog_cpu))
+            others = max(0, others - (self.watchdog.cpu_by(end[WALL]) - self._watchdog_cpu))
         trips, doubtful, exchanged = self._trips.end_step(start, end, others, called=bool(calls.blocking))
         ended = max(span.began, end[WALL] - out.wall)
         cpu = end[CPU] - start[CPU] - out.collected - out.cpu - span.between

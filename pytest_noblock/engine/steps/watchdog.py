@@ -9,7 +9,15 @@ import threading
 from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 
-from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
+from pytest_noblock.engine.clocks import (
+    NEVER_QUEUED,
+    Clock,
+    best_clock,
+    cpu_of,
+    longest_queued,
+    queued,
+    voluntary_switches,
+)
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, sleep, thread_cpu
@@ -81,9 +89,11 @@ class Watchdog:
         """Called on the watchdog's thread where it waited long for the GIL, before it releases the GIL again."""
         self.between_steps: BetweenSteps | None = None
         self.cpu = 0
-        """CPU time (ns) of the watchdog's thread, up to its last sample."""
+        """CPU time (ns) of the watchdog's thread, up to the end of its last look."""
         self._running: dict[int, Running] = {}
         """By `threading.get_ident()` of the loop thread."""
+        self._looks = False
+        """Whether it looks now, or lost the GIL in the midst of a look."""
         self._due = 0
         """When the timer rings, or last rang (ns)."""
         self._seen = 0
@@ -152,6 +162,16 @@ class Watchdog:
         if between is not None and self._seen < due < now() - self.after:
             between.overtaken()
 
+    def cpu_by(self, moment: int) -> int:
+        """CPU time (ns) of the watchdog's thread so far; `moment` is now. It sleeps until it is due.
+
+        While it waits for the GIL, or looks, its clock is read: else what it burned before a step would be taken off
+        what other threads burned in the step, and a round trip of theirs would be the step's.
+        """
+        if not self._looks and (self._seen >= self._due or moment < self._due):
+            return self.cpu
+        return cpu_of(self._thread.native_id) or self.cpu
+
     def catch_up(self) -> None:
         """Wait a few ms for a watchdog that was due and has not got the GIL: the test may be over before."""
         for _ in range(_MOST_WAITS):
@@ -210,7 +230,9 @@ class Watchdog:
         while not self._stopping:
             self._sleep(clock)
             woke = now()
+            self._looks = True
             guarded(self._woke, clock, woke)  # without this thread, each later test would be half blind
+            self._looks = False
             self._seen = woke
         clock.close()
 

@@ -240,6 +240,43 @@ def test_a_thread_that_takes_the_gil_in_the_midst_of_a_look_is_seen(monkeypatch,
     assert len(seen) == waits
 
 
+class Burns(Waits):
+    """The look itself computes 20 ms, and goes on until the test says so."""
+
+    def __init__(self):
+        self.burned, self.goes_on = threading.Event(), threading.Event()
+
+    def woke(self, *_wait):
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        self.burned.set()
+        self.goes_on.wait(30)
+
+
+def test_what_it_burned_so_far_is_known_in_the_midst_of_a_look(monkeypatch):
+    """A step that begins then is not charged for it, nor are the other threads of that step credited with it."""
+    timer = RungByHand()
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
+    dog = Watchdog(after=5_000 * MS)
+    dog.between_steps = look = Burns()
+    try:
+        dog._due = now() - 80 * MS
+        timer.let()
+        assert look.burned.wait(30)
+        assert (dog.cpu, dog.cpu_by(now()) >= 20 * MS) == (0, True)
+        look.goes_on.set()
+        for _ in range(3_000):
+            if not dog._looks:
+                break
+            time.sleep(0.01)
+        assert dog.cpu_by(now()) == dog.cpu >= 20 * MS
+    finally:
+        look.goes_on.set()
+        dog.stop()
+
+
 class LateClock(PortableClock):
     """Of a watchdog that cannot read its clock before the test says so: another thread keeps the GIL."""
 
