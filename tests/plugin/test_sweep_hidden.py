@@ -174,6 +174,12 @@ def place_of(mark):
     return f"{name}:{number}"
 
 
+def doubts(text):
+    """But for what a good route showed among the bad ones and did not show alone: the machine decides about that."""
+    told = (line for line in text.splitlines() if line.startswith("  unsettled"))
+    return [line for line in told if "did not come again" not in line]
+
+
 @pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
 def test_what_others_hide_is_found(swept, group):
     text = swept([*group, *GOOD])
@@ -183,7 +189,7 @@ def test_what_others_hide_is_found(swept, group):
         mark = LINES.get(path) or LINES.get(path.rpartition("-")[0], "BAD sleeps")
         where = rows[path].split()[-1]
         assert where == place_of(mark) or (path == "/computes" and where.startswith("app.py:"))  # any line of its loop
-    assert "unsettled" not in text
+    assert doubts(text) == []
 
 
 @pytest.mark.parametrize("path", ["/sends", "/imports", "/waits"])

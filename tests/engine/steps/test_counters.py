@@ -68,6 +68,9 @@ def test_what_the_watchdog_burns_is_no_other_threads(counters):
     class Dog:
         cpu = 10 * MS
 
+        def cpu_by(self, _moment):
+            return self.cpu
+
     counters.watchdog = Dog()
     counters.begin()
     counters.watchdog.cpu += 7 * MS

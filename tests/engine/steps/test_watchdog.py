@@ -139,8 +139,10 @@ class RungByHand:
     def __init__(self):
         self._has_the_gil = threading.Event()
         self.let = self._has_the_gil.set
+        self.listened_to = threading.Event()
 
     def wait(self):
+        self.listened_to.set()
         self._has_the_gil.wait()
         self._has_the_gil.clear()
 
@@ -335,7 +337,7 @@ def woken_late(monkeypatch, clock, goes_on=lambda dog: None):
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: clock)
     dog = Watchdog(after=5_000 * MS)
     try:
-        time.sleep(0.01)  # it listens
+        assert timer.listened_to.wait(30)
         dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now() - 10_000 * MS)
         dog._due = now() - 1_000 * MS
         goes_on(dog)
