@@ -180,7 +180,7 @@ class _Sensors:
                     self._watched_gaps = stack.enter_context(self._watching(metered))
                     if self._watched_gaps is not None:
                         self._late_ticks = LateTicks(ticks, run.sample_after)
-                        stack.enter_context(self._late_ticks.noting())
+                        stack.callback(self._late_ticks.close)
             yield metered
 
     @contextmanager

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.plugin import busy_machine
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel must tell the run-queue delay")
 
 API = """
@@ -59,32 +61,12 @@ def pytest_configure():
 
 def pytest_unconfigure():
     Counters.segment = measured
-
-@pytest.fixture
-def noblock_app():
-    return app
-"""
-PATHS = """
-import pytest
-from fastapi.testclient import TestClient
-from api import app
-
-paths = pytest.mark.parametrize("path", ["until", "so-often", "once"])
-
-@paths
-def test_client(path):
-    assert TestClient(app).get("/" + path).status_code == 200
-
-@paths
-def test_fixture(noblock, path):
-    noblock.get("/" + path)
 """
 
 
 @pytest.fixture
 def suite(pytester):
-    pytester.makepyfile(api=API, conftest=BUSY, test_api=PATHS)
-    return pytester
+    return busy_machine.suite(pytester, API, BUSY, ["until", "so-often", "once"])
 
 
 def test_a_watched_test_says_that_one_run_cannot_tell_how_the_wait_ends(suite):

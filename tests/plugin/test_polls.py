@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.plugin import busy_machine
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel must tell the run-queue delay")
 
 API = """
@@ -49,6 +51,7 @@ def segment(self, span, end):
     if one.wall < 100 * MS:
         return one
     had = next(cpu)
+    list(self._looks(span, end))  # which are read where a step was off the processor for 5 ms
     return one._replace(cpu=had, collected=0, queued=one.wall - had, switches=0, others_cpu=0)
 
 unexplained = last_net.unexplained
@@ -60,32 +63,12 @@ def pytest_configure():
 def pytest_unconfigure():
     Counters.segment = measured
     last_net.unexplained = unexplained
-
-@pytest.fixture
-def noblock_app():
-    return app
-"""
-PATHS = """
-import pytest
-from fastapi.testclient import TestClient
-from api import app
-
-paths = pytest.mark.parametrize("path", ["until", "guarded", "work"])
-
-@paths
-def test_client(path):
-    assert TestClient(app).get("/" + path).status_code == 200
-
-@paths
-def test_fixture(noblock, path):
-    noblock.get("/" + path)
 """
 
 
 @pytest.fixture
 def suite(pytester):
-    pytester.makepyfile(api=API, conftest=BUSY, test_api=PATHS)
-    return pytester
+    return busy_machine.suite(pytester, API, BUSY, ["until", "guarded", "work"])
 
 
 def test_a_watched_test_says_that_one_run_cannot_tell_how_the_loop_ends(suite):

@@ -3,9 +3,6 @@
 It is the last net there: whatever kept the loop from turning made the tick late, whether or not a rule knows it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, LinuxClock, Reading, others_cpu, queued
 from pytest_noblock.engine.probing.ticks import LoopTicks
 from pytest_noblock.model.concurrency import LongTurn
@@ -24,19 +21,15 @@ class LateTicks:
         self._last = self._clock.end()
         self._turns: list[LongTurn] = []
 
-    @contextmanager
-    def noting(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            self._clock.close()
-
     def note(self) -> None:
         """In a tick. Of several ticks that fell due in one turn, the first one tells of the turn."""
         began, self._last = self._last, self._clock.end()
         late = self._last[WALL] - max(self._ticks.due, began[WALL])
         if late >= self._shortest and len(self._turns) < _MOST_TURNS:
             self._turns.append(_turn(began, self._last, late))
+
+    def close(self) -> None:
+        self._clock.close()
 
     def turns(self) -> tuple[LongTurn, ...]:
         """Those of the run, once it is over."""
