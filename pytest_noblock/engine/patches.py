@@ -9,10 +9,10 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import partial, update_wrapper
 from itertools import repeat
 from operator import call
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
 
 _exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice for each test
@@ -24,6 +24,26 @@ class _Carried(NamedTuple):
     wrapper: Any
     original: Any
     patches: "Patches"
+
+
+class _Builtin(staticmethod):  # type: ignore[type-arg]  # of whatever arguments
+    """The wrapper of a function that is written in C, as such a function: it binds no instance, and pickles by name.
+
+    `class Backoff: sleep = time.sleep` works with the function, and would hand a plain wrapper `self`.
+    """
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self
+
+    def __reduce__(self) -> str:
+        return str(self.__qualname__)
+
+    def __repr__(self) -> str:
+        return repr(unwrapped(self))
+
+
+def _like(original: Any, wrapper: Any) -> Any:
+    return _Builtin(update_wrapper(wrapper, original)) if isinstance(original, BuiltinFunctionType) else wrapper
 
 
 def attribute(module: str, name: str) -> Any:
@@ -54,7 +74,7 @@ class Patch:
             original = _bare(getattr(self.owner, self.name))
             if original is not self.original:
                 self.original = original
-                self.wrapper = self._make(original)
+                self.wrapper = _like(original, self._make(original))
                 self.wrapper.noblock = _Carried(self.wrapper, original, patches)
         except Exception:  # noqa: BLE001  # a stand-in of a test may be anything
             return False

@@ -1,8 +1,13 @@
 """A patch goes on and off; what others put there meanwhile is theirs."""
 
+import copy
 import functools
+import inspect
+import math
+import pickle
 import sys
 import types
+from unittest import mock
 
 import pytest
 
@@ -258,3 +263,37 @@ def test_what_a_test_took_away_for_a_while_is_patched_again(owner):
     assert owner.call() == "told of bare"
     patch.uninstall()
     assert owner.call is bare
+
+
+def test_the_wrapper_of_a_builtin_binds_no_instance():
+    """`class Backoff: sleep = time.sleep` outlives the test in which it was made."""
+    owner = types.SimpleNamespace(call=math.sqrt)
+    patch = patched(owner, lambda original: lambda number: original(number) + 1)
+    patch.install()
+
+    class Kept:
+        call = owner.call
+
+    assert unwrapped(Kept.call) is unwrapped(Kept().call) is math.sqrt
+    assert Kept().call(4) == Kept.call(4) == 3
+    patch.uninstall()
+    assert Kept().call(4) == 3
+
+
+def test_the_wrapper_of_a_builtin_is_told_apart_by_nobody():
+    bare = repr(math.sqrt), inspect.signature(math.sqrt), math.sqrt.__doc__, math.sqrt.__module__
+    patch = Patches(lambda: [Patch(math, "sqrt", lambda original: lambda number: original(number) + 1)])
+    patch.install()
+    try:
+        sqrt = math.sqrt
+        assert sqrt(4) == 3
+        assert (repr(sqrt), inspect.signature(sqrt), sqrt.__doc__, sqrt.__module__) == bare
+        assert pickle.loads(pickle.dumps(sqrt)) is copy.deepcopy(sqrt) is sqrt
+        assert inspect.isroutine(sqrt)
+        with mock.patch("math.sqrt", autospec=True) as stand_in:
+            math.sqrt(9)
+        stand_in.assert_called_once_with(9)
+        packed = pickle.dumps(sqrt)
+    finally:
+        patch.uninstall()
+    assert pickle.loads(packed) is math.sqrt

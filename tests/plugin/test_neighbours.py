@@ -203,3 +203,47 @@ def test_where_the_test_replaces_open(run):
             noblock.get("/awaits")
     """)
     check_twins(result)
+
+
+SLEEPERS = """
+import select
+import time
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/{how}")
+async def waits(how: str):
+    class Kept:
+        sleep = time.sleep
+        select = select.select
+
+    if how == "sleeps":
+        Kept().sleep(0.08)
+    elif how == "selects":
+        Kept().select([], [], [], 0.08)
+    else:
+        Kept().sleep(0)
+"""
+"""Made in a request, when both functions are watched."""
+
+
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.noblock"], ids=["fixture", "watched"])
+def test_a_builtin_that_a_class_keeps_binds_no_instance(pytester, mark):
+    pytester.makepyfile(keeping=SLEEPERS)
+    get = "TestClient(app).get" if mark else "noblock.get"
+    result = pytester.runpytest_subprocess(
+        "--noblock-app=keeping:app",
+        pytester.makepyfile(f"""
+            import pytest
+            from fastapi.testclient import TestClient
+            from keeping import app
+
+            {mark or "#"}
+            @pytest.mark.parametrize("how", ["sleeps", "selects", "rests"])
+            def test_it(how{"" if mark else ", noblock"}):
+                assert {get}("/" + how).status_code == 200
+        """),
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["*by      keeping.py:14 in waits", "*by      keeping.py:16 in waits"])
