@@ -14,19 +14,17 @@ over to the next test. The next test then calls `catch_up`; the first test does 
 import asyncio
 import functools
 import gc
-import importlib
 import sys
 import threading
 from asyncio import base_events, events
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from pytest_noblock.engine.endpoints import code_of
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.frameworks import others, starlette
-from pytest_noblock.engine.guard import Around, guarded, noted
+from pytest_noblock.engine.guard import guarded, noted
 from pytest_noblock.engine.network import awaited_fds, known_calls
 from pytest_noblock.engine.network.call_shapes import sees_polls_of
 from pytest_noblock.engine.now import thread_cpu
@@ -37,6 +35,7 @@ from pytest_noblock.engine.steps import (
     closing_loops,
     collector,
     first_uses,
+    import_hook,
     other_loops,
     thread_starts,
 )
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from pytest_noblock.engine.network.c_calls import CCalls
     from pytest_noblock.engine.usercode import UserCode
 
-border(__file__, inside=("_find_and_load", "_install_at_once"))
+border(__file__, inside=("_install_at_once",))
 
 _meters: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
@@ -67,7 +66,7 @@ def _python_patches() -> Iterator[Patch]:
     yield Patch(events.Handle, "_run", _run)
     yield closing_loops.patch()
     yield from collector.patches()
-    yield Patch(importlib._bootstrap, "_find_and_load", _find_and_load)
+    yield import_hook.patch(_imported.add, _install_at_once)
     yield from thread_starts.patches()
     yield from child_processes.patches()
     yield awaited_fds.patch()
@@ -312,61 +311,3 @@ def _run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable
         original(loop)
 
     return _run_once
-
-
-_PARSERS_MET = "AST constructor recursion depth mismatch"
-"""Two threads made syntax trees at the same time. Seen on CPython 3.11.7, not on 3.12 and 3.13."""
-
-
-def _loaded(load: Callable[[], Any]) -> Any:
-    """Once more where a parser of another thread, as the watchdog's, came between: see `sources.parsed`.
-
-    pytest parses what it imports, for its assertions. The import that failed left nothing in `sys.modules`.
-    """
-    try:
-        return load()
-    except SystemError as error:
-        if not str(error).startswith(_PARSERS_MET):
-            raise
-    return load()
-
-
-_OF_IMPORTLIB = "<frozen importlib._bootstrap>"
-"""The file of CPython's own function (3.11 to 3.14)."""
-
-
-def _find_and_load(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The import hook. A process imports a module once, so the step that imports it is not charged for it.
-
-    A step that imports it a second time is: somebody takes it out of `sys.modules` each time.
-
-    CPython (3.3 and later) looks up `importlib._bootstrap._find_and_load` for every import of
-    a module that is not in `sys.modules`; import statements do so, too. `importlib.import_module`
-    does so for those that are there as well: BlockBuster calls it a hundred times for each test.
-    Of such a module CPython's function does no more than is done here; somebody else's may. From
-    3.15 on, `lazy from package import module` passes `lazy_submodule`, and None is no module.
-    """
-    is_cpythons = getattr(code_of(original), "co_filename", "") == _OF_IMPORTLIB
-
-    def _find_and_load(name: str, import_: Any, **options: Any) -> Any:
-        module = sys.modules.get(name)
-        spec = getattr(module, "__spec__", None)
-        if spec is not None and not getattr(spec, "_initializing", False):  # else another thread may be at it
-            return module if is_cpythons and not options else original(name, import_, **options)
-        __tracebackhide__ = True
-        load = functools.partial(original, name, import_, **options)
-        meter = STEPPING.get(_ident())
-        try:
-            if meter is None:
-                module = _loaded(load)
-            else:
-                first, again = first_uses.is_first_import(name), first_uses.is_imported_again(name)
-                importing = functools.partial(meter.deductions.importing, again=again)
-                with Around(importing, name) if first else nullcontext():
-                    module = _loaded(load)
-        finally:
-            _imported.add(name)
-        guarded(_install_at_once, name)
-        return module
-
-    return _find_and_load

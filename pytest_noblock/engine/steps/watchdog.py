@@ -23,10 +23,10 @@ from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, sleep, thread_cpu
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
+from pytest_noblock.engine.steps.rings import Rings
 from pytest_noblock.engine.steps.standstills import OwnMark, standstill
 from pytest_noblock.engine.steps.syscalls import syscall_of
 from pytest_noblock.engine.steps.thread_marks import Marks, read_threads
-from pytest_noblock.engine.steps.timer import best_timer
 from pytest_noblock.model.segment import Standstill
 
 _MOST_SAMPLES = 8
@@ -94,25 +94,15 @@ class Watchdog:
         """By `threading.get_ident()` of the loop thread."""
         self._looks = False
         """Whether it looks now, or lost the GIL in the midst of a look."""
-        self._due = 0
-        """When the timer rings, or last rang (ns)."""
-        self._seen = 0
-        """When the watchdog last had the GIL after a ring that it has dealt with (ns)."""
-        self._rang = (0, 0)
-        """When it rang before it was armed anew, and when it was (ns). A thread that gets the GIL before the watchdog,
-        which was due, arms the timer again. Of several such rings that the watchdog has not seen: the longest wait."""
-        self._first_rang = 0
-        """The first of the rings that the watchdog has not dealt with (ns): since then it may wait for the GIL. None
-        where this is not after `_seen`."""
         self._marks = (NEVER_QUEUED, 0)
         """Run-queue delay and switches of the watchdog's thread, before it slept or waited for the GIL."""
-        self._timer = best_timer()
+        self._rings = Rings()
         self._stopping = False
         self._thread = threading.Thread(target=lambda: guarded(self._run), name=WATCHDOG, daemon=True)
         try:
             self._thread.start()
         except BaseException:  # the process can start no thread more
-            self._timer.close()
+            self._rings.close()
             raise
 
     @property
@@ -124,11 +114,11 @@ class Watchdog:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
         running = self._running
         running[ident] = (native, step, began)
-        ahead, after = self._due - began, self.after
+        ahead, after = self._rings.due - began, self.after
         if -ahead > after:
             self.look_between_steps()
         if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's was longer
-            self._arm(after + after // 2)
+            self._rings.arm(after + after // 2)
 
     def step_ended(self, ident: int) -> Running | None:
         """Returns what `step_resumed` takes; None where no step of the thread ran."""
@@ -137,8 +127,8 @@ class Watchdog:
     def step_resumed(self, ident: int, step: Running | None) -> None:
         if step is not None:
             self._running[ident] = step
-            if now() > self._due:  # the timer rang meanwhile, and the watchdog found no step
-                self._arm(self.after)
+            if now() > self._rings.due:  # the timer rang meanwhile, and the watchdog found no step
+                self._rings.arm(self.after)
 
     def sample_if_late(self) -> None:
         """Called by a thread that has the GIL: another one than the loop thread, or this one in a function of ours.
@@ -149,7 +139,7 @@ class Watchdog:
         is the test client's thread, which then waits for its answer. When the watchdog gets
         the GIL, the step may be over.
         """
-        if self._running and now() > self._due:
+        if self._running and now() > self._rings.due:
             self._take_samples(not_of={sample.step for sample in self.samples[-_MOST_SAMPLES:]})
 
     def look_between_steps(self) -> None:
@@ -158,8 +148,8 @@ class Watchdog:
         The thread that kept the GIL until now, and a watchdog that is overdue, then both wait for the GIL. Where that
         thread is first, the watchdog finds it somewhere else.
         """
-        between, due = self.between_steps, self._due
-        if between is not None and self._seen < due < now() - self.after:
+        between, rings = self.between_steps, self._rings
+        if between is not None and rings.seen < rings.due < now() - self.after:
             between.overtaken()
 
     def cpu_by(self, moment: int) -> int:
@@ -168,14 +158,14 @@ class Watchdog:
         While it waits for the GIL, or looks, its clock is read: else what it burned before a step would be taken off
         what other threads burned in the step, and a round trip of theirs would be the step's.
         """
-        if not self._looks and (self._seen >= self._due or moment < self._due):
+        if not self._looks and (self._rings.seen >= self._rings.due or moment < self._rings.due):
             return self.cpu
         return cpu_of(self._thread.native_id) or self.cpu
 
     def catch_up(self) -> None:
         """Wait a few ms for a watchdog that was due and has not got the GIL: the test may be over before."""
         for _ in range(_MOST_WAITS):
-            if self._seen >= self._last_ring() or not self.works:
+            if self._rings.seen >= self._rings.last() or not self.works:
                 return
             sleep(_WAIT_S)
 
@@ -184,13 +174,8 @@ class Watchdog:
 
         Most tests are over before their first ring is due.
         """
-        if not self._running and now() < self._due:
-            self._timer.disarm()
-            self._due = self._seen = now()  # as if it had rung, and been dealt with
-
-    def _last_ring(self) -> int:
-        """When the timer rang last (ns). A step that got the GIL before the watchdog may have armed it again since."""
-        return self._due if now() >= self._due else self._rang[0]
+        if not self._running:
+            self._rings.rest()
 
     def looks_at(self, step: int) -> list[RawSample]:
         """Those of the last samples that show the step."""
@@ -208,22 +193,9 @@ class Watchdog:
 
     def stop(self) -> None:
         self._stopping = True
-        self._timer.arm(1)
+        self._rings.ring_now()
         self._thread.join()
-        self._timer.close()
-
-    def _arm(self, ns: int) -> None:
-        moment = now()
-        if moment > self._due:
-            self._rang = max(self._unseen_ring(), (self._due, moment), key=_length)
-            if self._first_rang <= self._seen:
-                self._first_rang = self._due
-        self._due = moment + ns
-        self._timer.arm(ns)
-
-    def _unseen_ring(self) -> tuple[int, int]:
-        """`_rang`, unless the watchdog has dealt with it."""
-        return self._rang if self._rang[0] > self._seen else (0, 0)
+        self._rings.close()
 
     def _run(self) -> None:
         clock = best_clock()
@@ -233,7 +205,7 @@ class Watchdog:
             self._looks = True
             guarded(self._woke, clock, woke)  # without this thread, each later test would be half blind
             self._looks = False
-            self._seen = woke
+            self._rings.seen = woke
         clock.close()
 
     def _sleep(self, clock: Clock) -> None:
@@ -243,10 +215,9 @@ class Watchdog:
         calls. The timer rings, and a loop thread that gets the GIL first arms it anew. What that wait shows is counted
         from the marks before it.
         """
-        if self._last_ring() <= self._seen:
+        if self._rings.last() <= self._rings.seen:
             self._marks = _marks(clock)
-        if self._unseen_ring() == (0, 0) or now() >= self._due:
-            self._timer.wait()
+        self._rings.wait()
 
     def _woke(self, clock: Clock, woke: int) -> None:
         """`woke`: since when (ns) the watchdog has the GIL.
@@ -257,7 +228,8 @@ class Watchdog:
         is `due` before its begin by the longest wait for a processor.
         """
         marks = _marks(clock)
-        since, due, lost = self._waits_since(woke), self._due, self._unseen_ring()
+        rings = self._rings
+        since, due, lost = rings.waits_since(woke), rings.due, rings.unseen()
         between = self.between_steps if clock.splits_waiting else None
         on_late = self.on_late
         if on_late is not None and woke - since >= self.after:
@@ -265,14 +237,14 @@ class Watchdog:
         taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
         _read_threads([sample for _, sample in taken], clock)
         (before, switches), present = self._marks, _switches(clock)
-        wait = self._last_wait()
-        if between is not None and wait[0] > self._seen:  # a step that waits for the GIL itself is no better off
+        wait = rings.last_wait()
+        if between is not None and wait[0] > rings.seen:  # a step that waits for the GIL itself is no better off
             between.woke(*wait, clock, before, switches)
         after = clock.delay()
         looked = OwnMark(now(), thread_cpu(), after, present)
         self._marks = after, present
         delayed = queued(after) - queued(before)
-        seen, self._seen = self._seen, woke
+        seen, rings.seen = rings.seen, woke
         kept = longest_queued(before, after) if clock.splits_waiting else woke - since
         for _, sample in taken:
             sample.gil_wait = max(0, sample.began - since - delayed)
@@ -301,31 +273,17 @@ class Watchdog:
         """`marks`: of its begin. A look that took long was interrupted, and waited for the GIL: that is a wait, too."""
         if now() - woke >= self.after:
             between.woke(woke, now(), clock, *marks)
-        if now() > self._due and (ns := between.again()):
-            self._arm(ns)  # also where a step runs: none may follow it for long
-
-    def _waits_since(self, woke: int) -> int:
-        """Since when (ns) the watchdog has waited for a processor and for the GIL, which it has since `woke`.
-
-        Not `_due`: a loop thread that goes from one step to the next, and keeps the GIL, has armed the timer again.
-        """
-        first = self._first_rang if self._first_rang > self._seen else self._due
-        return min(first, woke)
+        if now() > self._rings.due and (ns := between.again()):
+            self._rings.arm(ns)  # also where a step runs: none may follow it for long
 
     def _arm_again(self, times: list[int]) -> None:
         """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""
         moment = now()
         if any(moment - began < self.after for _, _, began in list(self._running.values())):
-            if moment > self._due:  # else that step's own thread has armed the timer
-                self._arm(self.after)
+            if moment > self._rings.due:  # else that step's own thread has armed the timer
+                self._rings.arm(self.after)
         elif any(0 < each < _MOST_SAMPLES for each in times):
-            self._arm(max(times) * self.after)
-
-    def _last_wait(self) -> tuple[int, int]:
-        """From when to when (ns) the watchdog waited for the GIL at most. The wait ended where a loop thread had it."""
-        moment = now()
-        last = (self._due, moment) if self._due <= moment else (0, 0)
-        return max(self._unseen_ring(), last, key=_length)
+            self._rings.arm(max(times) * self.after)
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step
@@ -356,10 +314,6 @@ def _read_threads(samples: Sequence[RawSample], clock: Clock) -> None:
         threads = read_threads()
         for each in samples:
             each.threads, each.ended = threads, now()
-
-
-def _length(wait: tuple[int, int]) -> int:
-    return wait[1] - wait[0]
 
 
 def _marks(clock: Clock) -> tuple[bytes, int]:

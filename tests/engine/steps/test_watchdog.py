@@ -71,7 +71,7 @@ def test_a_watchdog_at_rest_does_not_wake_and_looks_at_the_next_step(monkeypatch
         woken.clear()
         dog.step_began(threading.get_ident(), threading.get_native_id(), step, now())
         dog.step_ended(threading.get_ident())
-        due = dog._due
+        due = dog._rings.due
         dog.rest()
         if now() < due:  # this thread was not kept from resting in time
             break
@@ -127,7 +127,7 @@ def test_who_passes_by_looks_once_at_a_step_that_is_due(dog):
     dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now() - 200 * MS)
     dog.sample_if_late()
     assert not dog.samples  # the watchdog has not rung yet
-    dog._due = now() - 1
+    dog._rings.due = now() - 1
     dog.sample_if_late()
     dog.sample_if_late()
     assert len(looked_at(dog, 1)) == 1
@@ -171,7 +171,7 @@ def armed_anew_after_a_ring(dog):
     """Two steps; between them the timer rang, and the loop thread had the GIL first. When it rang, and was armed."""
     dog.step_began(1, 1, 1, now() - 100 * MS)
     dog.step_ended(1)
-    rang = dog._due = now() - 80 * MS
+    rang = dog._rings.due = now() - 80 * MS
     dog.step_began(1, 1, 2, began := now())
     dog.step_ended(1)
     return rang, began
@@ -180,7 +180,7 @@ def armed_anew_after_a_ring(dog):
 def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(monkeypatch):
     """After a C call that kept the GIL, the loop thread may have the GIL first: it ends the request, and the test."""
     timer = RungByHand()
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     dog = Watchdog(after=10 * MS)
     dog.between_steps = waits = Waits()
     try:
@@ -200,14 +200,14 @@ def test_the_end_of_a_test_waits_for_a_watchdog_that_rang_before_the_last_step(m
     ids=["overdue", "dealt with", "due for less than a stall"],
 )
 def test_a_thread_that_has_the_gil_before_a_watchdog_that_is_overdue_looks(monkeypatch, rang_ms_ago, heard, looks):
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", RungByHand)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", RungByHand)
     dog = Watchdog(after=40 * MS)
     waits = Waits()
     dog.look_between_steps()  # nobody asks between steps
     dog.between_steps = waits
     try:
-        dog._due = now() - rang_ms_ago * MS
-        dog._seen = dog._due if heard else 0
+        dog._rings.due = now() - rang_ms_ago * MS
+        dog._rings.seen = dog._rings.due if heard else 0
         dog.look_between_steps()
         assert waits == looks
     finally:
@@ -227,12 +227,12 @@ class KeptWaits(Waits):
 def test_a_thread_that_takes_the_gil_in_the_midst_of_a_look_is_seen(monkeypatch, interrupted, waits):
     """A thread that waits for the GIL makes the watchdog hand it over, after 5 ms, wherever the watchdog is."""
     timer = RungByHand()
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
     dog = Watchdog(after=(10 if interrupted else 5_000) * MS)
     dog.between_steps = seen = (KeptWaits if interrupted else Waits)()
     try:
-        dog._due = now() - 80 * MS
+        dog._rings.due = now() - 80 * MS
         timer.let()
         dog.catch_up()
     finally:
@@ -259,12 +259,12 @@ class Burns(Waits):
 def test_what_it_burned_so_far_is_known_in_the_midst_of_a_look(monkeypatch):
     """A step that begins then is not charged for it, nor are the other threads of that step credited with it."""
     timer = RungByHand()
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
     dog = Watchdog(after=5_000 * MS)
     dog.between_steps = look = Burns()
     try:
-        dog._due = now() - 80 * MS
+        dog._rings.due = now() - 80 * MS
         timer.let()
         assert look.burned.wait(30)
         assert (dog.cpu, dog.cpu_by(now()) >= 20 * MS) == (0, True)
@@ -300,7 +300,7 @@ class LateClock(PortableClock):
 def test_a_ring_that_the_watchdog_did_not_listen_to_is_not_lost(monkeypatch, reads):
     """The GIL was kept before the watchdog listened; the loop thread had it first, and armed the timer anew."""
     timer, clock = RungByHand(), LateClock(reads)
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: clock)
     dog = Watchdog(after=5_000 * MS)  # armed anew, it does not ring in this test
     dog.between_steps = waits = Waits()
@@ -333,13 +333,13 @@ class QueueClock(PortableClock):
 def woken_late(monkeypatch, clock, goes_on=lambda dog: None):
     """A watchdog that rang a second before it had the GIL. `goes_on`: what the loop thread did meanwhile."""
     timer = RungByHand()
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", lambda: clock)
     dog = Watchdog(after=5_000 * MS)
     try:
         assert timer.listened_to.wait(30)
         dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now() - 10_000 * MS)
-        dog._due = now() - 1_000 * MS
+        dog._rings.due = now() - 1_000 * MS
         goes_on(dog)
         timer.let()
         for _ in range(3_000):
@@ -379,7 +379,7 @@ def test_a_standstill_is_told_though_the_ring_was_lost(monkeypatch):
 
     def goes_on(dog):
         to_the_next_step(dog)
-        dog._due = now() - MS  # it rang
+        dog._rings.due = now() - MS  # it rang
 
     (_, _, ended, ns), *_ = woken_late(monkeypatch, QueueClock(), goes_on).take_standstills()
     assert ns >= 500 * MS
@@ -392,11 +392,11 @@ def test_a_watchdog_that_waited_for_a_processor_tells_of_none(monkeypatch):
 
 def test_a_watchdog_that_is_stopped_wakes_without_a_ring_and_tells_of_none(monkeypatch):
     timer = RungByHand()
-    monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_timer", lambda: timer)
+    monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
     dog = Watchdog(after=10 * MS)
-    dog._seen = now() - 10_000 * MS
-    dog._due = dog._seen - MS  # that ring was dealt with
+    dog._rings.seen = now() - 10_000 * MS
+    dog._rings.due = dog._rings.seen - MS  # that ring was dealt with
     dog.stop()
     assert [each for each in dog.standstills if each.ns > 5_000 * MS] == []
 
