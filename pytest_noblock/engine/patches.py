@@ -5,6 +5,8 @@ A test may patch the same attribute. `install` wraps the test's value like any o
 ours after `uninstall`. Such a wrapper counts as the function that it wraps.
 """
 
+import asyncio.coroutines
+import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -42,8 +44,22 @@ class _Builtin(staticmethod):  # type: ignore[type-arg]  # of whatever arguments
         return repr(unwrapped(self))
 
 
+if sys.version_info >= (3, 12):
+    _as_coroutine_function = inspect.markcoroutinefunction
+else:
+
+    def _as_coroutine_function(function: Any) -> None:
+        """`asyncio.iscoroutinefunction` of 3.11, which `unittest.mock` asks, knows this private mark."""
+        function._is_coroutine = vars(asyncio.coroutines)["_is_coroutine"]  # noqa: SLF001  # as said
+
+
 def _like(original: Any, wrapper: Any) -> Any:
-    return _Builtin(update_wrapper(wrapper, original)) if isinstance(original, BuiltinFunctionType) else wrapper
+    """The wrapper, as whoever asks of what kind the original is expects it: `mock.patch` makes an AsyncMock by that."""
+    if isinstance(original, BuiltinFunctionType):
+        return _Builtin(update_wrapper(wrapper, original))
+    if inspect.iscoroutinefunction(original) and not inspect.iscoroutinefunction(wrapper):
+        _as_coroutine_function(wrapper)
+    return wrapper
 
 
 def attribute(module: str, name: str) -> Any:

@@ -1,5 +1,6 @@
 """A patch goes on and off; what others put there meanwhile is theirs."""
 
+import asyncio
 import copy
 import functools
 import inspect
@@ -297,3 +298,26 @@ def test_the_wrapper_of_a_builtin_is_told_apart_by_nobody():
     finally:
         patch.uninstall()
     assert pickle.loads(packed) is math.sqrt
+
+
+def test_the_wrapper_of_a_coroutine_function_counts_as_one():
+    """`mock.patch.object` asks, and puts an AsyncMock in its place."""
+
+    class Client:
+        async def send(self):
+            return "sent"
+
+    def counting(original):
+        return lambda client: sent.append(client) or original(client)
+
+    sent = []
+    patch = Patches(lambda: [Patch(Client, "send", counting)])
+    patch.install()
+    try:
+        assert asyncio.iscoroutinefunction(Client().send)
+        with mock.patch.object(Client, "send", return_value="mocked"):
+            assert asyncio.run(Client().send()) == "mocked"
+        assert asyncio.run(Client().send()) == "sent"
+        assert len(sent) == 1
+    finally:
+        patch.uninstall()
