@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import types
 import weakref
 from asyncio import base_events, events, runners
 
@@ -170,27 +169,9 @@ def test_to_catch_up_where_nothing_was_imported_looks_at_nothing(installed, monk
     assert looked == []
 
 
-@pytest.mark.parametrize(("still_loads", "is_an_import"), [(True, True), (False, False)])
-def test_only_a_module_that_is_not_loaded_is_imported(monkeypatch, installed, still_loads, is_an_import):
-    """`importlib.import_module` asks the hook also for what is loaded. Another thread may still load it."""
-    module = types.ModuleType("noblock_there")
-    module.__spec__ = types.SimpleNamespace(_initializing=still_loads)
-    monkeypatch.setitem(sys.modules, "noblock_there", module)
-    instrument.catch_up()
-    assert instrument._find_and_load(lambda *_: module)("noblock_there", None) is module
-    assert instrument.catch_up() is is_an_import
-
-
 def test_an_import_that_fails_is_the_importers(installed, entry_points):
     with pytest.raises(ModuleNotFoundError, match="noblock_nowhere"):
         importlib.import_module("noblock_nowhere")
-
-
-@pytest.mark.parametrize("name", ["noblock_nowhere", "sys"], ids=["to be loaded", "loaded"])
-def test_what_python_says_to_the_import_hook_is_passed_on(installed, name):
-    """`lazy from package import module` does (Python 3.15)."""
-    hook = instrument._find_and_load(lambda *args, **options: (args, options))
-    assert hook(name, None, lazy_submodule=True) == ((name, None), {"lazy_submodule": True})
 
 
 def every_argument(function):
@@ -469,20 +450,3 @@ def test_an_exception_on_the_loop_leaves_no_cycle(installed):
         assert asyncio.run(main())() is None
     finally:
         gc.enable()
-
-
-@pytest.mark.parametrize(
-    ("error", "asked"), [("AST constructor recursion depth mismatch (before=156, after=57)", 2), ("of the module", 1)]
-)
-def test_an_import_that_met_another_parser_is_made_once_more(error, asked):
-    names = []
-
-    def original(name, import_):
-        names.append(name)
-        if len(names) == 1:
-            raise SystemError(error)
-        return "module"
-
-    with contextlib.nullcontext() if asked == 2 else pytest.raises(SystemError, match=error):
-        assert instrument._find_and_load(original)("noblock_no_such_module", None) == "module"
-    assert names == ["noblock_no_such_module"] * asked
