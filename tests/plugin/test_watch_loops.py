@@ -263,3 +263,70 @@ def test_an_app_that_is_driven_without_any_loop(pytester):
     result = pytester.runpytest("--noblock")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["GET / blocked the event loop * ms (limit 50 ms)"])
+
+
+NOBODYS = """
+import contextvars
+import threading
+import time
+
+import anyio
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+app = FastAPI()
+
+def held(how):
+    if how == "blocks":
+        time.sleep(0.12)  # held
+
+async def step(how):
+    held(how)
+
+def from_a_thread(how):
+    if NAME == "trio":
+        import trio
+        token = trio.lowlevel.current_trio_token()
+        threading.Thread(target=lambda: trio.from_thread.run_sync(held, how, trio_token=token)).start()
+    else:
+        import asyncio
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=lambda: loop.call_soon_threadsafe(held, how)).start()
+
+def in_a_context_of_its_own(how):
+    if NAME == "trio":
+        import trio
+        trio.lowlevel.spawn_system_task(step, how)
+    else:
+        import asyncio
+        KEPT.append(asyncio.get_running_loop().create_task(step(how), context=contextvars.Context()))
+
+KEPT = []
+NAME, OPTIONS = {client}
+
+@app.get("/{{way}}/{{how}}")
+async def starts(way: str, how: str):
+    globals()[way](how)
+    await anyio.sleep(0.05)
+
+@pytest.mark.parametrize("how", ["blocks", "rests"])
+@pytest.mark.parametrize("way", ["from_a_thread", "in_a_context_of_its_own"])
+def test_it(way, how):
+    assert TestClient(app, backend=NAME, backend_options=OPTIONS).get(f"/{{way}}/{{how}}").status_code == 200
+"""
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_no_request_owns_is_said_aloud_on(pytester, loop):
+    """Whose it is nobody knows in a watched test; that the loop was held while a request waited, one does."""
+    pytest.importorskip(loop)
+    pytester.makepyfile(NOBODYS.format(**LOOPS[loop]))
+    result = pytester.runpytest("--noblock")
+    result.assert_outcomes(passed=4)
+    said = [line for line in result.outlines if "in a step that no request owns" in line]
+    assert len(said) == 2, result.stdout.str()
+    line = next(number for number, text in enumerate(NOBODYS.strip().splitlines(), 1) if text.endswith("# held"))
+    for way, told in zip(("from_a_thread", "in_a_context_of_its_own"), sorted(said), strict=True):
+        assert f"GET /{way}/blocks was under way" in told
+        assert f".py:{line} in held held the event loop for more than 50 ms" in told

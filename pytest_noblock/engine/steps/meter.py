@@ -162,6 +162,10 @@ class StepMeter:
             self.polled, self.turn = False, number  # no poll gets lost: between two stores nobody else gets the GIL
         return self.turn
 
+    def step_of_nobody(self) -> None:
+        """A step that no request owns begins, on a loop whose turns nobody counts: it counts as a turn by itself."""
+        self.turn = next(_turns)
+
     def goes_on_in(self, turn: int) -> None:
         """The turn that runs now counts as this one, which was its number before."""
         self.polled, self.turn = False, turn

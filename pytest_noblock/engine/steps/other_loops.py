@@ -63,7 +63,11 @@ def install_steps_on(loop: asyncio.AbstractEventLoop | None, meter: StepMeter) -
 def _whose(meter: StepMeter) -> Callable[[LiveExchange | None], tuple[StepMeter, LiveExchange] | None]:
     def whose(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | None:
         meter.look_between_steps()
-        return None if owner is None or owner is OURS or meter.closed else (meter, owner)
+        if owner is None:
+            meter.step_of_nobody()
+            return None
+        meter.turn = 0
+        return None if owner is OURS or meter.closed else (meter, owner)
 
     return whose
 
@@ -194,7 +198,10 @@ def _steps_of_tasks() -> "type[Any]":
             owner = task.context.get(CURRENT)
             if self._meter.closed:  # trio outlived the test, and the thread that ended the watch could not remove this
                 trio.lowlevel.remove_instrument(self)
-            elif owner is not None:
+            elif owner is None:
+                self._meter.step_of_nobody()
+            else:
+                self._meter.turn = 0
                 guarded(self._meter.begin, owner)
 
         def after_task_step(self, task: Any) -> None:  # noqa: ARG002  # trio's signature

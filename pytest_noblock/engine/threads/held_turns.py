@@ -8,6 +8,7 @@ import os
 from asyncio import events
 from collections.abc import Callable, Container, Sequence
 from itertools import takewhile
+from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_noblock.engine.clocks import queued
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 _MOST = 50
 """Turns of one test that are kept."""
-_TURN = "_run_once"
-"""The function of asyncio's loops that makes one turn (CPython 3.4 to 3.14): what stands above it runs in the turn."""
+_TURNS = {"_run_once": "select", "unrolled_run": "get_events"}
+"""The functions that make the turns of a loop, and those in which it rests meanwhile: of asyncio's loops and their
+selectors (CPython 3.4 to 3.14), and of trio (0.22 to 0.33). What stands above them runs in the turn."""
+_CALLS = "Scheduled.__call__"
+"""Ours, see `steps.wrapped_callbacks`: of a loop whose turns nobody sees, each callback counts as a turn."""
 _RUNS = "_run"
 """The method of its handles that calls a callback (CPython 3.4 to 3.14)."""
 _ASYNCIO = os.path.dirname(events.__file__)
-_POLLS = "select"
-"""The method of the selectors in which a loop rests."""
 
 
 class LoopThread(NamedTuple):
@@ -114,17 +116,24 @@ def _in_turn(ident: int) -> tuple[list[RawFrame], bool]:
     A signal handler, or a finalizer, may run while it polls: of these, what stands above the poll, and True.
     """
     top = frame = current_frames().get(ident)
-    called: list[str] = []
-    while frame is not None and frame.f_code.co_name != _TURN:
-        called.append(frame.f_code.co_name)
+    called: list[CodeType] = []
+    while frame is not None and not _makes_turns(frame.f_code):
+        called.append(frame.f_code)
         frame = frame.f_back
-    polls = _POLLS in called[-2:]  # a wrapper of ours may stand in between
-    if frame is None or (polls and called[0] == _POLLS):
+    if frame is None:
         return [], False
-    outer = _POLLS if polls else _TURN
-    inner = list(takewhile(lambda each: each[0].co_name != outer, capture(top)))
+    rest = _TURNS.get(frame.f_code.co_name)
+    poll = next((code for code in called[-2:] if code.co_name == rest), None)  # a wrapper of ours may stand in between
+    if poll is not None and called[0] is poll:
+        return [], False
+    outer = poll or frame.f_code
+    inner = list(takewhile(lambda each: each[0] is not outer, capture(top)))
     ours = all(code.co_filename.startswith(PACKAGE) for code, *_ in inner)
-    return ([] if ours else inner), polls
+    return ([] if ours else inner), poll is not None
+
+
+def _makes_turns(code: CodeType) -> bool:
+    return code.co_name in _TURNS or (code.co_qualname == _CALLS and code.co_filename.startswith(PACKAGE))
 
 
 def _queued(native: int) -> int:
