@@ -210,3 +210,28 @@ def test_what_a_profiler_slows_down_is_a_note_and_what_it_does_not_is_red(shop):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["GET /sleeps blocked *", "*by      test_suite.py:21 in sleeps"])
     result.stdout.fnmatch_lines(["*unsettled  cpu, *a tracer or a profiler is on, as coverage's, *not counted*"])
+
+
+def test_what_is_patched_is_mocked_as_ever(shop):
+    """`mock.patch` makes an AsyncMock of a coroutine function; what it makes of any other nobody can await."""
+    shop.makepyfile("""
+        import asyncio
+        from unittest import mock
+
+        import httpx
+        import pytest
+        from fastapi.testclient import TestClient
+        from shop import app
+
+        async def asked():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+                return (await client.get("/awaits")).json()
+
+        @pytest.mark.parametrize("name", ["AsyncClient.send", "ASGITransport.handle_async_request"])
+        def test_it(name):
+            TestClient(app).get("/awaits")
+            with mock.patch(f"httpx.{name}", return_value=httpx.Response(200, json="mocked")):
+                assert asyncio.run(asked()) == "mocked"
+            assert isinstance(mock.create_autospec(httpx.AsyncClient).send, mock.AsyncMock)
+    """)
+    shop.runpytest("--noblock").assert_outcomes(passed=2)
