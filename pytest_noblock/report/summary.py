@@ -49,19 +49,21 @@ def _held(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
 
 
 def _unsettled(by_test: Mapping[str, Sequence[Record]]) -> Iterator[str]:
-    """The doubts of requests that passed: a green test that leaves a doubt says so."""
-    doubts: defaultdict[str, list[str]] = defaultdict(list)
+    """The doubts of requests that passed: a green test that leaves a doubt says so. Alike but for times: told once."""
+    doubts: dict[str, tuple[str, list[str]]] = {}
     for test, records in by_test.items():
         for check in records:
             for note in check["notes"]:
                 if _is_told(note, check):
-                    doubts[note.removeprefix(UNSETTLED)].append(test)
-    for doubt, tests in list(doubts.items())[:_MOST_DOUBTS]:
+                    doubts.setdefault(_TIME.sub("", note), (note.removeprefix(UNSETTLED), []))[1].append(test)
+    for doubt, tests in list(doubts.values())[:_MOST_DOUBTS]:
         yield f"  unsettled  {doubt}"
         yield from _tests(tests)
     if len(doubts) > _MOST_DOUBTS:
         yield f"  unsettled  {len(doubts) - _MOST_DOUBTS} more; -v shows all"
 
+
+_TIME = re.compile(r"[\d.]+ (?:us|ms|s)\b")
 
 _SEVERITIES = (UNSETTLED, "cold: ", "near: ")
 """How a note may begin, before the kind of what it tells."""

@@ -177,6 +177,16 @@ def test_a_doubt_of_a_request_that_passed_is_told_and_other_notes_are_not():
     assert not [line for line in told(by_test) if "imports" in line or "red one" in line]
 
 
+def test_doubts_that_differ_in_their_times_are_told_once():
+    notes = [
+        f"unsettled: cpu, {took} at {place}, limit 50 ms" for took, place in [("61 ms", "a.py:3"), ("1.2 s", "a.py:3")]
+    ]
+    by_test = {name: [check(notes=[note])] for name, note in zip("ab", notes, strict=True)}
+    by_test["c"] = [check(notes=["unsettled: cpu, 61 ms at a.py:4, limit 50 ms"])]
+    doubts = ["  unsettled  cpu, 61 ms at a.py:3, limit 50 ms", "      a", "      b"]
+    assert told(by_test)[-5:] == [*doubts, "  unsettled  cpu, 61 ms at a.py:4, limit 50 ms", "      c"]
+
+
 def test_many_doubts_are_counted():
     by_test = {"a": [check(notes=[f"unsettled: {number}"]) for number in range(12)]}
     assert told(by_test)[-3:] == ["  unsettled  9", "      a", "  unsettled  2 more; -v shows all"]
