@@ -51,8 +51,16 @@ def _wide_executor(loop: asyncio.AbstractEventLoop, more: int) -> Iterator[None]
         yield
     finally:
         if getattr(loop, "_default_executor", None) is wide:
-            loop._default_executor = before  # type: ignore[attr-defined]  # noqa: SLF001  # the setter takes no None
+            _put_back(loop, before)
         wide.shutdown(wait=False)
+
+
+def _put_back(loop: Any, executor: Any) -> None:
+    """By the setter: uvloop has its own beside the one that it shows. The setter takes no None."""
+    if executor is None:
+        loop._default_executor = None  # noqa: SLF001  # as above
+    else:
+        loop.set_default_executor(executor)
 
 
 def _is_asyncios(executor: Any) -> bool:

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import anyio.to_thread
+import pytest
 
+from pytest_noblock.engine.asgi.own_loops import new_loop
 from pytest_noblock.engine.threads.wide_pools import wide_pools
 
 
@@ -65,3 +67,21 @@ def test_an_executor_that_is_made_in_the_block_does_not_stay():
         await asyncio.to_thread(int)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("made_before", [True, False])
+def test_the_loop_uses_threads_afterwards_as_before(name, made_before):
+    """uvloop has an executor beside the one that it shows: the wide one stayed there, and took no call any more."""
+    if name == "uvloop":
+        pytest.importorskip("uvloop")
+
+    async def main():
+        if made_before:
+            await asyncio.to_thread(int)
+        with wide_pools(20):
+            await asyncio.to_thread(int)
+        return await asyncio.to_thread(lambda: "done")
+
+    with asyncio.Runner(loop_factory=lambda: new_loop(name)) as runner:
+        assert runner.run(main()) == "done"
