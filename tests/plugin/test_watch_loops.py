@@ -330,3 +330,45 @@ def test_what_no_request_owns_is_said_aloud_on(pytester, loop):
     for way, told in zip(("from_a_thread", "in_a_context_of_its_own"), sorted(said), strict=True):
         assert f"GET /{way}/blocks was under way" in told
         assert f".py:{line} in held held the event loop for more than 50 ms" in told
+
+
+SPAWNS = """
+import asyncio
+import time
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+app = FastAPI()
+
+@app.get("/waits-for-its-begin")
+async def begins_late():
+    child = await asyncio.create_subprocess_exec("true", preexec_fn=lambda: time.sleep(0.1))
+    return await child.wait()
+
+@app.get("/shell")
+async def begins_late_in_a_shell():
+    child = await asyncio.create_subprocess_shell("true", preexec_fn=lambda: time.sleep(0.1))
+    return await child.wait()
+
+@app.get("/blocks")
+async def blocks():
+    child = await asyncio.create_subprocess_exec("true")
+    time.sleep(0.08)  # then
+    return await child.wait()
+
+@pytest.mark.parametrize("path", ["/waits-for-its-begin", "/shell", "/blocks"])
+def test_it(path):
+    assert TestClient(app, backend_options={"use_uvloop": True}).get(path).json() == 0
+"""
+
+
+def test_a_child_that_begins_late_is_the_machines_doing_on_uvloop_as_well(pytester):
+    """libuv waits until the child runs; beside busy processes that took 108 ms."""
+    pytest.importorskip("uvloop")
+    pytester.makepyfile(SPAWNS)
+    result = pytester.runpytest_subprocess("--noblock")  # a child of this process would be a fork of the whole suite
+    result.assert_outcomes(passed=2, failed=1)
+    line = next(number for number, text in enumerate(SPAWNS.strip().splitlines(), 1) if text.endswith("# then"))
+    result.stdout.fnmatch_lines(["GET /blocks blocked the event loop*", f"*by      *.py:{line} in blocks"])

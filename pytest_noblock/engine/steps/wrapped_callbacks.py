@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pytest_noblock.engine.callbacks import WRAPPED
@@ -17,8 +17,9 @@ from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.guard import guarded, noted
 from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.thread_starts import without_first_turn
 
-border(__file__)
+border(__file__, inside=("send",))
 
 Whose = Callable[[LiveExchange | None], tuple[StepMeter, LiveExchange] | None]
 """What meters a step, and whose the step is, by the request that its context names; None where nothing meters it."""
@@ -93,6 +94,33 @@ class Timer(Scheduled):
         return self.due
 
 
+class Spawning(Coroutine[Any, Any, Any]):
+    """The start of a child process. In its first step libuv waits until the child runs: see `without_first_turn`."""
+
+    def __init__(self, call: Coroutine[Any, Any, Any]) -> None:
+        self._call = call
+        self._send = without_first_turn(call.send)
+
+    def send(self, value: Any) -> Any:
+        send, self._send = self._send, self._call.send
+        return send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._call.throw(*error)
+
+    def close(self) -> None:
+        self._call.close()
+
+    def __await__(self) -> "Spawning":
+        return self
+
+    def __iter__(self) -> "Spawning":
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+
 class Callbacks:
     """Schedules the callbacks of one loop, each wrapped; keeps those of requests until they run or are cancelled."""
 
@@ -134,6 +162,9 @@ class Callbacks:
         """A reader, a writer or a signal handler. It is none of what `detached` waits for: it may never run."""
         return original(source, Scheduled(callback, args, None, self._whose), *args, **more)
 
+    def spawning(self, original: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return Spawning(original(*args, **options))
+
     def _drop_cancelled(self) -> None:
         for each in [each for each in self.timers.values() if each.cancelled()]:
             each.forget()
@@ -153,6 +184,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "add_reader": Callbacks.whenever,
     "add_writer": Callbacks.whenever,
     "add_signal_handler": Callbacks.whenever,
+    "subprocess_exec": Callbacks.spawning,
+    "subprocess_shell": Callbacks.spawning,
 }
 
 
