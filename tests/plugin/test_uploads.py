@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 app = FastAPI()
+PART = bytes(1 << 20)
 
 def handle(data):
     until = time.thread_time() + len(data) * 30e-9
@@ -30,7 +31,7 @@ async def download():
     async def parts():
         for _ in range(80):
             handle(bytes(30_000))
-            yield bytes(1 << 20)
+            yield PART
     return StreamingResponse(parts())
 """
 TESTS = """
