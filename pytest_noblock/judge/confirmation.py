@@ -214,7 +214,7 @@ def _seen_at(finding: Finding) -> tuple[object, ...]:
 
 def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> bool:
     """Whether the later runs show each finding of the first run again, and its line is known."""
-    return sum(finding.file is not None for finding in came_again(first, again)) == len(first)
+    return sum(finding.file is not None and not _has_def(finding) for finding in came_again(first, again)) == len(first)
 
 
 def came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> list[Finding]:
@@ -249,8 +249,16 @@ def _same(finding: Finding, other: Finding) -> bool:
 
 
 def _is_vague(finding: Finding) -> bool:
-    """Whether its line is unknown, or that of who awaits the thread which kept the GIL: nobody saw where that was."""
-    return finding.file is None or (finding.kind == "gil" and finding.evidence == "await")
+    """Whether its line is unknown, or stands for that of a thread which kept the GIL: nobody saw where that was."""
+    return finding.file is None or (finding.kind == "gil" and finding.evidence == "await") or _has_def(finding)
+
+
+def _has_def(finding: Finding) -> bool:
+    """Whether nobody saw where the thread was which kept the GIL, nor who awaits it: the endpoint's `def` stands there.
+
+    The next run mostly shows the line.
+    """
+    return finding.kind == "gil" and finding.evidence == "endpoint"
 
 
 def _better(finding: Finding, match: Finding) -> Finding:

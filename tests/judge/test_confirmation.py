@@ -250,6 +250,9 @@ SAME_POOL = {"pool": "the thread pool"}
         ([finding("gil", line=7, evidence="await")], [[finding("gil", line=9, evidence="worker")]], [9]),
         ([finding("gil", line=7, evidence="worker")], [[finding("gil", line=9, evidence="await")]], [7]),
         ([finding("gil", line=7, evidence="await")], [[finding("cpu", line=9, evidence="worker")]], []),
+        ([finding("gil", line=7, evidence="endpoint")], [[finding("gil", line=9, evidence="worker")]], [9]),
+        ([finding("gil", line=9, evidence="worker")], [[finding("gil", line=7, evidence="endpoint")]], [9]),
+        ([finding("gil", line=7, evidence="endpoint")], [[finding("gil", line=7, evidence="endpoint")]], [7]),
         ([finding("gil", line=None)], [[finding("contention", line=9)]], []),
         ([finding("pool-starved", line=7, **SAME_POOL)], [[finding("pool-starved", line=9, **SAME_POOL)]], [7]),
         ([finding("pool-starved", line=7, **SAME_POOL)], [[finding("pool-starved", line=7, pool="other")]], []),
@@ -257,7 +260,8 @@ SAME_POOL = {"pool": "the thread pool"}
     ],
     ids=(
         "again gone second other-line other-line-twice three-lines new-twice beside-another"
-        " line-later no-line-later best-line worker-later worker-first waiter-alone other-kind one-pool two-pools"
+        " line-later no-line-later best-line worker-later worker-first waiter-alone def-first def-later def-twice"
+        " other-kind one-pool two-pools"
         " one-of-two"
     ).split(),
 )
@@ -275,6 +279,13 @@ def test_what_is_seen_beside_the_steps_must_come_again(first, again, lines):
         ([finding("gil")], [[finding("gil")]], True),
         ([finding("gil", line=None)], [[finding("gil", line=None)]], False),  # it came again, and its line is unknown
         ([finding("gil", line=None)], [[finding("gil", line=9)]], True),
+        ([finding("gil", evidence="endpoint")], [[finding("gil", evidence="endpoint")]], False),
+        ([finding("gil", evidence="endpoint")], [[finding("gil", line=9, evidence="worker")]], True),
+        (
+            [finding("gil", evidence="await")],
+            [[finding("gil", evidence="await")]],
+            True,
+        ),  # no line of the app's may run
         ([finding("gil"), finding("gil", line=8)], [[finding("gil")]], False),
     ],
 )

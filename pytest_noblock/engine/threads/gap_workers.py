@@ -8,7 +8,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 from pytest_noblock.engine.current_frames import current_frames
@@ -33,7 +33,6 @@ _MOST_WORKERS = 8
 class WorkerSample:
     """One thread in a gap or right after it."""
 
-    at: int
     thread: threading.Thread
     cpu: int
     """What it had burned since the marks, in ns."""
@@ -46,6 +45,17 @@ class WorkerSample:
     """See `Worker`."""
 
 
+@dataclass(slots=True)
+class EarlyLook:
+    """At all threads, by one that got the GIL before the loop thread did."""
+
+    at: int
+    """ns."""
+    stacks: Stacks
+    samples: list[WorkerSample] | None = None
+    """None where the thread that looks lost the GIL before it had read all clocks: then the stacks alone are right."""
+
+
 class GapWorkers:
     """The threads of one run. `awaited` tells the holders whose tasks wait for a worker at the moment."""
 
@@ -53,7 +63,7 @@ class GapWorkers:
         self._holders = awaited
         self._user = user
         self._clocks = ThreadClocks()
-        self._early: list[WorkerSample] = []
+        self._early: list[EarlyLook] = []
 
     def marks(self) -> dict[threading.Thread, int]:
         """On the loop thread: for `mark`."""
@@ -66,14 +76,22 @@ class GapWorkers:
 
     def sample_early(self) -> None:
         """On the watchdog's thread, or the test's, which may get the GIL before the loop thread does."""
-        stacks = other_stacks()
-        self._early.extend(self._samples(stacks, awaited=False))
+        look = EarlyLook(now(), other_stacks())
+        self._early.append(look)  # at once: whoever gets the GIL next finds the thread somewhere else
+        look.samples = self._samples(look.stacks, awaited=False)
 
     def in_gap(self, gap: Gap, stacks: Stacks) -> tuple[list[WorkerSample], int]:
         """On the loop thread: the samples of this gap, and the CPU (ns) of a thread that has ended meanwhile."""
-        samples = [each for each in self._early if each.at >= gap.began] + self._samples(stacks, awaited=True)
+        early = [each for look in self._early if look.at >= gap.began for each in self._of(look)]
+        samples = early + self._samples(stacks, awaited=True)
         ended = self._clocks.ended(gap.others_cpu, [each.thread for each in samples])
         return samples, ended
+
+    def _of(self, look: EarlyLook) -> list[WorkerSample]:
+        """On the loop thread. A thread may have gone on since, to work for another request."""
+        if look.samples is not None:
+            return look.samples
+        return [replace(each, records=()) for each in self._samples(look.stacks, awaited=False)]
 
     def _samples(self, stacks: Stacks, *, awaited: bool) -> list[WorkerSample]:
         burned = self._clocks.burned(lambda thread: self._runs_app(stacks.get(thread.ident or 0, [])))
@@ -81,7 +99,6 @@ class GapWorkers:
         most = sorted(burned.items(), key=lambda each: -each[1])[:_MOST_WORKERS]
         return [
             WorkerSample(
-                at=now(),
                 thread=thread,
                 cpu=cpu,
                 frames=stacks.get(thread.ident or 0, []),

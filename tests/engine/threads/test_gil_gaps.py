@@ -125,6 +125,46 @@ def test_who_has_the_gil_first_samples_a_thread_that_ends_before_the_loop_goes_o
     assert {each.stack[0].function for gap in gaps for each in gap.workers if each.cpu > 50 * MS} & {"keeps_it", "wait"}
 
 
+def test_the_look_of_who_loses_the_gil_in_the_midst_of_it_counts(monkeypatch):
+    reads, has_gone_on, over = threading.Event(), threading.Event(), threading.Event()
+    burned = Burned()
+
+    def elsewhere():
+        has_gone_on.set()
+        over.wait()
+
+    def keeps_it_and_goes_on():
+        burned.keep_the_gil()
+        reads.wait()
+        elsewhere()
+
+    def turn(detector):
+        started(keeps_it_and_goes_on)
+        burned.wait()
+        clocks, loop_thread = detector._workers._clocks, threading.get_ident()
+        read = clocks.burned
+
+        def interrupted(runs_app):
+            if threading.get_ident() != loop_thread:
+                reads.set()
+                over.wait()
+            return read(runs_app)
+
+        monkeypatch.setattr(clocks, "burned", interrupted)
+        started(detector._workers.sample_early)
+        reads.wait()
+        has_gone_on.wait()
+
+    try:
+        workers = [each for gap in seen(turn) for each in gap.workers if each.cpu > 50 * MS]
+    finally:
+        over.set()
+    assert workers
+    for each in workers:
+        assert "keeps_it_and_goes_on" in [frame.function for frame in each.stack]
+        assert "elsewhere" not in [frame.function for frame in each.stack]
+
+
 def keeps_it_and_ends(begin):
     begin.wait()
     burned = Burned()
