@@ -124,7 +124,8 @@ class Rounds:
     def exact(self, pairs: Pairs, many: Many, observation: Observation) -> None:
         """The suspects with counters: only the observation counts, the answer is known.
 
-        A doubt is gone where the run shows nothing, and did not make a wait shorter either.
+        A doubt is gone where the run shows nothing, and did not make a wait shorter either. Whose thread kept the GIL
+        such a run does not show: where that is open as well, a whole check alone tells.
         """
         uncounted = suspects.uncounted(observation)
         shortened = self._seen(many, observation).shortened
@@ -134,7 +135,9 @@ class Rounds:
             if result.in_doubt:
                 result.in_doubt = False
                 result.shortened = not shortened.isdisjoint(each.number for each in mine.exchanges)
-                result.suspect = result.alone = result.shortened or bool(suspects.of_steps(mine, self._limits))
+                is_open = result.shortened or result.hidden is not None
+                result.suspect = result.alone = is_open or bool(suspects.of_steps(mine, self._limits))
+                result.hidden = None
             elif uncounted.isdisjoint(each.number for each in mine.exchanges):
                 result.exact = mine
 

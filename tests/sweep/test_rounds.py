@@ -146,6 +146,17 @@ def test_what_waited_for_the_gil_of_another_is_asked_once_more_without_it(rounds
     assert (result.suspect, result.alone, result.exact) == (sleeps, sleeps, None)
 
 
+@pytest.mark.parametrize("hidden", [None, 147 * MS])
+def test_nor_does_that_run_tell_whose_thread_it_waited_for(rounds, hidden):
+    result, sent = pair()
+    result.cold = result.first = as_observed([sent])
+    result.suspect = result.alone = result.in_doubt = True
+    result.hidden = hidden  # as a suspect it was in no run with fewer requests
+    rounds.exact([(result, sent)], Many([sent]), result.first)
+    assert (result.suspect, result.alone) == (hidden is not None, hidden is not None)
+    assert result.hidden is None  # its own check tells
+
+
 @pytest.mark.parametrize("late", [True, False])
 def test_such_a_doubt_stays_where_that_run_made_its_wait_shorter(rounds, late):
     result, sent = pair()
