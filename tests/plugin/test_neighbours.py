@@ -73,11 +73,11 @@ def test_in_a_test_whose_clock_stands_still(run, module, frozen):
 
         def test_blocks(noblock):
             with {frozen}:
-                noblock.get("/blocks", timeout=2)
+                noblock.get("/blocks", timeout=20)
 
         def test_awaits(noblock):
             with {frozen}:
-                noblock.get("/awaits", timeout=2)
+                noblock.get("/awaits", timeout=20)
     """)
     check_twins(result)
 
@@ -90,11 +90,11 @@ def test_in_a_test_that_replaces_the_clocks(run):
             monkeypatch.setattr(time, "time", lambda: 0.0)
             monkeypatch.setattr(time, "monotonic", lambda: 0.0)
             monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
-            noblock.get("/blocks", timeout=2)
+            noblock.get("/blocks", timeout=20)
 
         def test_awaits(noblock, monkeypatch):
             monkeypatch.setattr(time, "time", lambda: 0.0)
-            noblock.get("/awaits", timeout=2)
+            noblock.get("/awaits", timeout=20)
     """)
     check_twins(result)
 

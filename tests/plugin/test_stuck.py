@@ -15,7 +15,7 @@ lock = asyncio.Lock()
 
 @app.get("/awaits")
 async def awaits():
-    await asyncio.sleep(30)  # awaits
+    await asyncio.sleep(300)  # awaits
 
 @app.get("/locks")
 async def locks():
@@ -44,7 +44,7 @@ async def streams():
 
 async def chunks():
     yield "one"
-    await asyncio.sleep(30)  # streams
+    await asyncio.sleep(300)  # streams
 
 @app.get("/late")
 async def late(tasks: BackgroundTasks):
@@ -52,11 +52,11 @@ async def late(tasks: BackgroundTasks):
     return {}
 
 async def task():
-    await asyncio.sleep(30)  # late
+    await asyncio.sleep(300)  # late
 
 @app.get("/holds")
 async def holds():
-    time.sleep(60)  # holds
+    time.sleep(300)  # holds
 
 @app.get("/spins")
 async def spins():
@@ -97,7 +97,7 @@ def test_the_test_fails_in_time_and_names_the_line(pytester, refused, path, scop
     (line,) = lines_of("deep" if path == "gathers" else path)  # the child that is waited for
     what = "answered, but its background task task did not end" if path == "late" else "did not answer"
     refused(result, f"GET /{path} {what} within 0.3 s (timeout=0.3), it sits at api.py:{line} in ")
-    assert result.duration < 25  # less than the endpoint would take
+    assert result.duration < 100  # less than the endpoint would take
 
 
 @pytest.mark.parametrize("path", ["holds", "spins"])
@@ -105,7 +105,7 @@ def test_a_loop_that_is_held_for_good_ends_the_test_and_pytest_too(pytester, ref
     """In a process of its own: nothing can take the loop's thread away again."""
     pytester.makeconftest(f"import {sending.__name__}\n{sending.__name__}._GRACE_S = 1")
     pytester.makepyfile(api=STUCK, test_it=TEST.format(path=f"/{path}"))
-    result = pytester.runpytest_subprocess("--noblock-app=api:app", "-o", "noblock_scope=session", timeout=30)
+    result = pytester.runpytest_subprocess("--noblock-app=api:app", "-o", "noblock_scope=session", timeout=100)
     result.assert_outcomes(failed=1, passed=1)
     refused(result, f"GET /{path} took the event loop and ", "(timeout=0.3)")
     assert any(f"  by      api.py:{line} in {path}" in result.stdout.str() for line in lines_of(path))
