@@ -170,9 +170,17 @@ def open_after(first: Sequence[Finding], confirmed: Sequence[Finding]) -> list[F
 
 
 def shown_by_warm_up(first: Sequence[Finding], warm_up: Sequence[Finding]) -> list[Finding]:
-    """The findings of the first run that the warm-up showed as well. Both runs must be proof by themselves."""
-    known = {key(each) for each in warm_up}
-    return [replace(each, confirmed=True) for each in first if each.file and key(each) in known]
+    """The findings of the first run that the warm-up showed as well. Both runs must be proof by themselves.
+
+    Where no look met it in the first run, for which the `def` stands, it is at the line that the warm-up showed.
+    """
+    before = {key(each): each for each in reversed(warm_up)}
+    known = [(each, before[key(each)]) for each in first if each.file and key(each) in before]
+    return [replace(each.at_line_of(other) if _is_unseen(each) else each, confirmed=True) for each, other in known]
+
+
+def _is_unseen(finding: Finding) -> bool:
+    return finding.evidence == "endpoint" and finding.readings is not None and not finding.readings.samples
 
 
 def shown_twice(first: Sequence[Finding], warm_up: Sequence[Finding], limits: Limits) -> list[Finding]:

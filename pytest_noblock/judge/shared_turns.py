@@ -7,7 +7,6 @@ requests of one endpoint are put together: to send many of them at once is what 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from pytest_noblock.judge.sleeps import slept
@@ -90,11 +89,7 @@ def named(finding: Finding, alone: Iterable[Finding]) -> Finding:
     line = max((each for each in same if each.file), key=lambda each: each.blocked_ns, default=None)
     if line is None or not lacks_line(finding):
         return finding
-    place = {name: getattr(line, name) for name in _PLACE}
-    return replace(finding, **place)
-
-
-_PLACE = ("file", "line", "function", "code", "call", "replacement", "evidence", "stack")
+    return finding.at_line_of(line)
 
 
 def _code(exchange: Exchange) -> object:

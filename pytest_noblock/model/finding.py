@@ -1,6 +1,6 @@
 """What a check found: one reason why others had to wait, at one line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from pytest_noblock.model.frames import Frame, Stack
@@ -162,6 +162,10 @@ class Finding:
     requests: int = 1
     """How many requests of one endpoint held the loop together, in one turn: the times are those of all of them."""
 
+    def at_line_of(self, other: "Finding") -> "Finding":
+        """With its own times, at the line of another finding of the same thing, whose line is better known."""
+        return replace(self, **{name: getattr(other, name) for name in _LINE})
+
     @property
     def identity(self) -> FindingIdentity:
         """Two findings with the same identity are the same to the user: it has no line number, no time, no count."""
@@ -196,3 +200,6 @@ class Finding:
         if self.file is None:
             return self.place
         return f"{self.place} in {self.function}" + (f", behind {self.served}" if self.served else "")
+
+
+_LINE = ("file", "line", "function", "code", "call", "replacement", "evidence", "stack", "served", "role")

@@ -133,6 +133,15 @@ def test_what_the_warm_up_showed_at_the_same_line_is_confirmed():
     assert (one.line, one.confirmed) == (8, True)
 
 
+@pytest.mark.parametrize(("looks", "line"), [(0, 9), (3, 7)])
+def test_what_no_look_met_is_at_the_line_that_the_warm_up_showed(looks, line):
+    first = finding("cpu", line=7, ms=95, evidence="endpoint", readings=Readings(wall=MS, samples=looks))
+    before = finding("cpu", line=9, ms=60, evidence="sample", call="hashlib.pbkdf2_hmac")
+    (one,) = confirmation.shown_by_warm_up([first], [before])
+    assert (one.line, one.blocked_ns, one.confirmed) == (line, 95 * MS, True)
+    assert one.call == (before.call if line == 9 else None)
+
+
 def test_portable_rules_may_ask_for_every_run():
     runs = [[finding()], [finding()], [finding()]]
     assert len(confirmation.confirmed([finding()], runs, needed=4)) == 1

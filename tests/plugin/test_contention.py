@@ -34,7 +34,7 @@ async def lifespan(app):
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     there["url"] = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
     limits = httpx.Limits(max_connections=N)
-    async with httpx.AsyncClient(limits=limits, trust_env=False) as there["client"]:
+    async with httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as there["client"]:
         connections = asyncio.Queue()
         for _ in range(N):
             connections.put_nowait(await aiosqlite.connect(":memory:"))
