@@ -58,8 +58,8 @@ def sleeping(at):
 
 def test_the_line_that_slept(counting):
     costs = counting(sleeping)
-    assert list(costs) == [1]
     assert costs[1].asleep > 15 * MS
+    assert all(costs[line].asleep < costs[1].asleep for line in costs if line != 1)  # a busy machine's part
     assert costs[1].hits == 1
 
 
@@ -71,9 +71,9 @@ def test_the_line_that_computed(counting):
         at(None)
 
     costs = counting(computing)
-    assert list(costs) == [2]
     assert costs[2].cpu > 2 * MS
-    assert costs[2].asleep < MS
+    assert all(costs[line].cpu < costs[2].cpu for line in costs if line != 2)
+    assert costs[2].asleep < costs[2].cpu
 
 
 def test_a_line_that_comes_often_adds_up(counting):
@@ -85,7 +85,7 @@ def test_a_line_that_comes_often_adds_up(counting):
         at(None)
 
     costs = counting(often)
-    assert 2 not in costs or costs[2].asleep < MS  # a busy machine may take the processor, or the GIL, there
+    assert 2 not in costs or costs[2].asleep < costs[1].asleep  # a busy machine may take the processor, or the GIL
     assert costs[1].hits == 5
     assert costs[1].asleep > 8 * MS
 
