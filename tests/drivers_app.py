@@ -67,7 +67,8 @@ async def open_pools(n, stack):
     if url := os.environ.get("EXAMPLE_MYSQL"):
         there["aiomysql", n] = await stack.enter_async_context(mysql_pool(urlsplit(url), n))
     if url := os.environ.get("EXAMPLE_REDIS"):
-        pool = redis.asyncio.BlockingConnectionPool.from_url(url, max_connections=n, timeout=60)
+        patient = {"timeout": 60, "socket_timeout": 60, "socket_connect_timeout": 60}
+        pool = redis.asyncio.BlockingConnectionPool.from_url(url, max_connections=n, **patient)
         there["redis", n] = await stack.enter_async_context(redis.asyncio.Redis.from_pool(pool))
 
 
