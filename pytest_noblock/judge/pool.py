@@ -51,7 +51,9 @@ def _is_of_all(readings: list[PoolReading]) -> bool:
 
 
 def _full_of_requests(reading: PoolReading) -> bool:
-    return len(reading.holders) >= reading.total and any(reading.holders)
+    """Whether the pool is full, and at least half of it is theirs: one that gets the last thread fills no pool."""
+    theirs = sum(1 for number in reading.holders if number)
+    return len(reading.holders) >= reading.total and 2 * theirs >= reading.total
 
 
 def _all_at_work(readings: list[PoolReading]) -> int:

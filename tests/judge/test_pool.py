@@ -45,6 +45,7 @@ def reading(at, holders=(1, 1), queued=0, **more):
         ([reading(0, holders=(1,)), reading(100, holders=(1,))], []),  # the other token was a probe's
         ([reading(0, holders=(0, 0)), reading(100, holders=(0, 0))], []),  # nothing of the request's
         ([reading(0, holders=(0, 1)), reading(100, holders=(0, 1))], [100]),
+        ([reading(0, holders=(0, 0, 1), total=3), reading(100, holders=(0, 0, 1), total=3)], []),  # it got the last one
         ([reading(0), reading(20), reading(300, span=2), reading(330, span=2)], [20, 30]),
         ([reading(0, queued=None), reading(40, queued=None)], []),  # the portable meter: not under the limit
         ([reading(0, queued=None), reading(60, queued=None)], [60]),
