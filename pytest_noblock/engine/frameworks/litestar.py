@@ -2,12 +2,15 @@
 
 * `ASGIRouter.__call__`, which leaves `route_handler` and `path_template` in the scope; `fn` of a handler. Lost: the
   names of route and endpoint.
-* `HTTPRoute._call_handler_function`, called after the guards, with the handler; 3.0 has none. Lost: whether the
-  endpoint was reached, which then counts as reached once it is routed.
+* `HTTPRoute._call_handler_function`, called after the guards, with the handler; 3.0 has none. It reads the property
+  `fn` of the handler as it calls the endpoint, after the dependencies and a `before_request`, which may answer in its
+  place. Lost: whether the endpoint was reached, which then counts as reached once it is routed.
 """
 
 import functools
+import sys
 from collections.abc import Awaitable, Callable, Iterator
+from types import CodeType
 from typing import Any
 
 from pytest_noblock.engine.endpoints import code_of
@@ -20,14 +23,28 @@ Call = Callable[..., Awaitable[Any]]
 _CALL = "_call_handler_function"
 
 
+class _Noting(property):
+    """A property that may carry attributes, as the wrapper of a `Patch` does."""
+
+
 def patches() -> Iterator[Patch]:
     """See `others.patches`."""
     router = attribute("litestar._asgi.asgi_router", "ASGIRouter")
     if router is not None:
         yield Patch(router, "__call__", _noting_route)
-    http = attribute("litestar.routes", "HTTPRoute")
-    if hasattr(http, _CALL):
-        yield Patch(http, _CALL, _noting_call)
+    if (caller := _caller()) is not None:
+        yield Patch(attribute("litestar.routes", "HTTPRoute"), _CALL, _noting_error)
+        yield Patch(_base_handler(), "fn", functools.partial(_noting_call, caller))
+
+
+def _caller() -> CodeType | None:
+    """The code that calls endpoints; None where nobody can tell when it does."""
+    call = getattr(attribute("litestar.routes", "HTTPRoute"), _CALL, None)
+    return code_of(innermost(call)) if isinstance(getattr(_base_handler(), "fn", None), property) else None
+
+
+def _base_handler() -> Any:
+    return attribute("litestar.handlers.base", "BaseRouteHandler")
 
 
 def _noting_route(original: Call) -> Call:
@@ -48,7 +65,7 @@ def _note(scope: Any) -> None:
     if handler is not None:
         routed(_function(handler), scope.get("path_template"))
         told = scope["type"] == "http" and hasattr(handler, "http_methods")
-        if not told or not hasattr(attribute("litestar.routes", "HTTPRoute"), _CALL):
+        if not told or _caller() is None:
             reached()  # nobody tells when it is called: a websocket's, a mounted app, any of Litestar 3
 
 
@@ -58,24 +75,34 @@ def _function(handler: Any) -> object:
     return getattr(function, "func", function)
 
 
-def _noting_call(original: Call) -> Call:
+def _noting_call(caller: CodeType, original: property) -> property:
+    function = original.fget
+
+    def fn(handler: Any) -> Any:
+        if sys._getframe(1).f_code is caller:  # guards and middlewares read it too
+            reached()
+        return function(handler)  # type: ignore[misc]
+
+    return _Noting(fn, original.fset, original.fdel, original.__doc__)
+
+
+def _noting_error(original: Call) -> Call:
     @functools.wraps(original)
     async def _call_handler_function(route: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         try:
-            answer = await original(route, *args, **kwargs)
+            return await original(route, *args, **kwargs)
         except BaseException as error:
             guarded(_note_error, kwargs.get("route_handler"), error)
             raise
-        reached()
-        return answer
 
     return _call_handler_function
 
 
 def _note_error(handler: Any, error: BaseException) -> None:
-    """A parameter that does not validate, or a dependency, may have raised it before the endpoint was called."""
+    """What was raised once the endpoint was called may come from a dependency that is told to end, too."""
     record = current()
-    if record is not None and handler is not None and raised_in(code_of(innermost(_function(handler))), error):
-        record.entered = True
+    if record is None or not record.entered or handler is None:
+        return
+    if raised_in(code_of(innermost(_function(handler))), error):
         record.raised, record.raised_at = error, error.__traceback__
