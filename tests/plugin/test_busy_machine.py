@@ -75,6 +75,11 @@ def poll():
 threading.Thread(target=poll, daemon=True).start()
 """
 """As exporters and schedulers do. It waits for a processor all the time, and nobody waits for it."""
+IDLE = """
+for _ in range(170):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+"""As pools that nobody has shut down: those of all apps that a suite has made."""
 GOOD = ("/good_future", "/good_lock")
 BAD = ("/future_sleeps", "/future_computes", "/lock_sleeps")
 
@@ -90,7 +95,7 @@ def busy():
 
 
 @pytest.mark.usefixtures("busy")
-@pytest.mark.parametrize("beside", ["", POLLER], ids=["alone", "poller"])
+@pytest.mark.parametrize("beside", ["", POLLER, IDLE], ids=["alone", "poller", "idle"])
 def test_a_worker_without_a_processor_is_no_finding_and_one_that_takes_its_time_is(pytester, beside):
     pytester.makepyfile(shop=SHOP + beside)
     _result, checks = ask(pytester, [*GOOD, *BAD])

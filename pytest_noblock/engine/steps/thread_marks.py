@@ -15,8 +15,12 @@ from pytest_noblock.engine.clocks import cpu_of, queued
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 
-_MOST_THREADS = 30
-"""More threads than these are not read: each takes 20 us (measured), and the GIL is kept meanwhile."""
+_FEW_THREADS = 30
+"""So many threads are read at each look: each takes 20 us (measured), and the GIL is kept meanwhile. Of more threads,
+those are read that have run since their last mark: to ask for that takes 3 us each. A suite whose apps leave their
+pools behind has some hundred threads that wait for good."""
+_MOST_THREADS = 300
+"""More threads than these are not read: the first time each of them is."""
 _ENOUGH = 128
 """Bytes. More than the line of either file has."""
 _LATEST = "noblock_queued"
@@ -62,23 +66,30 @@ def read_threads() -> Marks | None:
     if len(threads) > _MOST_THREADS:
         return None
     moment, marks, before, watchdog = now(), {}, {}, 0
+    few = len(threads) <= _FEW_THREADS
     for each in threads:
-        native = each.native_id
-        mark = _mark(native) if native is not None else None
+        native, latest = each.native_id, getattr(each, _LATEST, _UNREAD)
+        mark = _mark(native, _UNREAD if few else latest) if native is not None else None
         if native is None or mark is None:
             continue
         if each.name == WATCHDOG:
             watchdog = mark.queued
             continue
         marks[native] = mark
-        before[native] = getattr(each, _LATEST, _UNREAD)
-        setattr(each, _LATEST, mark)
+        before[native] = latest
+        if few or mark.cpu != latest.cpu:
+            setattr(each, _LATEST, mark)
     return Marks(moment, marks, before, watchdog) if marks else None
 
 
-def _mark(native: int) -> Mark | None:
-    """None where the thread has ended, and where the kernel does not count."""
+def _mark(native: int, latest: Mark) -> Mark | None:
+    """None where the thread has ended, and where the kernel does not count.
+
+    A thread that has not run since its `latest` mark may wait for a processor by now: nobody has asked.
+    """
     cpu = cpu_of(native)
+    if latest is not _UNREAD and cpu == latest.cpu:
+        return latest._replace(state="wants", at=now())
     delay = _read(f"/proc/self/task/{native}/schedstat")
     if cpu is None or len(delay.split()) < 3:
         return None
