@@ -50,6 +50,11 @@ def note_start(thread: threading.Thread) -> None:
         mark_as_the_apps(thread)
 
 
+def started_by_app() -> int:
+    """How many threads the app has started so far, while the patches were in."""
+    return _Starts.apps
+
+
 def mark_as_the_apps(thread: threading.Thread) -> None:
     """It works for the app, however long it has lived: its pools, its schedulers, its clients."""
     thread.noblock_app = True  # type: ignore[attr-defined]
@@ -195,13 +200,14 @@ def _in_collection(thread: threading.Thread, burned: int) -> int:
     return 0 if began is None else max(0, burned - began)
 
 
-def read_clocks(moment: int, process: int | None = None) -> Marks | None:
+def read_clocks(moment: int, process: int | None = None, *, most: int = 0) -> Marks | None:
     """Of all threads but the watchdog; `moment` (ns) is now. `process`: the CPU time of the process, if just read.
 
-    None where there are too many threads, and where the system has no clock of another thread.
+    None where there are more than `most` threads, else than it pays a step to read, and where the system has no clock
+    of another thread.
     """
     threads = _enumerate()
-    if len(threads) > _MOST_THREADS or _clock_ns is None:
+    if len(threads) > (most or _MOST_THREADS) or _clock_ns is None:
         return None
     cpu, collects, collected = {}, 0, _Collections.seen
     for each in threads:  # a plain loop, because each request of a test client takes these marks

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import FrameType
+from typing import NamedTuple
 
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
@@ -17,9 +18,9 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.other_loops import running_loop
-from pytest_noblock.engine.threads.await_chains import await_chain
+from pytest_noblock.engine.threads.await_chains import AnyTask, await_chain
 from pytest_noblock.engine.threads.pools import Holder
-from pytest_noblock.engine.threads.workers import ThreadClocks, context_of
+from pytest_noblock.engine.threads.workers import ThreadClocks, ThreadMarks, context_of
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.concurrency import Gap, Worker
 
@@ -56,6 +57,15 @@ class EarlyLook:
     """None where the thread that looks lost the GIL before it had read all clocks: then the stacks alone are right."""
 
 
+class Ended(NamedTuple):
+    """A thread that had ended when the gap did."""
+
+    cpu: int = 0
+    """Ns that it burned; 0 where there was none, or nobody knows."""
+    awaited: Sequence[RawFrame] = ()
+    """The stack of the step that starts it, and still runs: the thread began and ended in that very wait."""
+
+
 class GapWorkers:
     """The threads of one run. `awaited` tells the holders whose tasks wait for a worker at the moment."""
 
@@ -65,11 +75,11 @@ class GapWorkers:
         self._clocks = ThreadClocks()
         self._early: list[EarlyLook] = []
 
-    def marks(self) -> dict[threading.Thread, int]:
+    def marks(self) -> ThreadMarks:
         """On the loop thread: for `mark`."""
         return self._clocks.read()
 
-    def mark(self, marks: dict[threading.Thread, int]) -> None:
+    def mark(self, marks: ThreadMarks) -> None:
         """On the loop thread: CPU time that threads had burned by `marks` does not count any more."""
         self._clocks.marks = marks
         self._early = []
@@ -80,12 +90,12 @@ class GapWorkers:
         self._early.append(look)  # at once: whoever gets the GIL next finds the thread somewhere else
         look.samples = self._samples(look.stacks, awaited=False)
 
-    def in_gap(self, gap: Gap, stacks: Stacks) -> tuple[list[WorkerSample], int]:
-        """On the loop thread: the samples of this gap, and the CPU (ns) of a thread that has ended meanwhile."""
+    def in_gap(self, gap: Gap, stacks: Stacks) -> tuple[list[WorkerSample], Ended]:
+        """On the loop thread: the samples of this gap, and a thread that has ended meanwhile."""
         early = [each for look in self._early if look.at >= gap.began for each in self._of(look)]
         samples = early + self._samples(stacks, awaited=True)
         ended = self._clocks.ended(gap.others_cpu, [each.thread for each in samples])
-        return samples, ended
+        return samples, Ended(ended, _running_stack() if ended and _running_task() is not None else ())
 
     def _of(self, look: EarlyLook) -> list[WorkerSample]:
         """On the loop thread. A thread may have gone on since, to work for another request."""
@@ -110,16 +120,8 @@ class GapWorkers:
         ]
 
     def _records_of(self, ident: int, *, held: bool) -> tuple[LiveExchange, ...]:
-        """`held`: whether the holders may be asked, as on the loop thread.
-
-        A thread that is done with one job goes on to the next, and the loop has the answer of neither yet.
-        """
-        context = context_of(ident)
-        if context is not None:
-            records = [context.get(CURRENT)]
-        else:
-            records = [each.record for each in self._holders() if each.worker == ident] if held else []
-        return tuple(each for each in records if each is not None)
+        """`held`: whether the holders may be asked, as on the loop thread."""
+        return works_for(ident, self._holders() if held else ())
 
     def waiting(self) -> tuple[int, ...]:
         """On the loop thread: the numbers of the requests that wait for a thread."""
@@ -138,21 +140,21 @@ class GapWorkers:
         """The await chain of the task that waits for the thread; of any waiting task, where the pool does not tell."""
         waiting = [each for each in self._holders() if each.task is not None and each.worker in (None, ident)]
         tasks = [each.task for each in waiting if each.worker == ident] or [each.task for each in waiting]
-        running = asyncio.current_task() if running_loop() is not None else None  # in a step of trio's there is none
+        running = _running_task()
         task = tasks[0] if tasks else running
         if task is None:
             return []
         return _running_stack() if task is running else await_chain(task)
 
-    def values(self, samples: Sequence[WorkerSample], ended: int) -> tuple[Worker, ...]:
+    def values(self, samples: Sequence[WorkerSample], ended: Ended) -> tuple[Worker, ...]:
         """What is kept of a gap, once the run is over: the worker that burned most at one go comes first.
 
-        `ended` (ns) makes a worker without a stack: that thread has ended, and nobody knows where it was.
+        `ended` makes a worker without a stack: that thread has ended, and nobody knows where it was.
         """
         by_thread: dict[threading.Thread, list[WorkerSample]] = {}
         for sample in samples:
             by_thread.setdefault(sample.thread, []).append(sample)
-        gone = [Worker(ended, ())] if ended else []
+        gone = [Worker(ended.cpu, (), as_stack(ended.awaited, self._user))] if ended.cpu else []
         return tuple(sorted([*map(self._value, by_thread.values()), *gone], key=lambda each: -each.cpu))
 
     def _value(self, samples: Sequence[WorkerSample]) -> Worker:
@@ -167,6 +169,16 @@ class GapWorkers:
         return Worker(cpu, *stacks, _exchanges(samples), of_pool=any(each.of_pool for each in samples))
 
 
+def works_for(ident: int, holders: Sequence[Holder]) -> tuple[LiveExchange, ...]:
+    """The requests that the thread works for, or worked for; none where nobody knows.
+
+    A thread that is done with one job goes on to the next, and the loop has the answer of neither yet.
+    """
+    context = context_of(ident)
+    records = [each.record for each in holders if each.worker == ident] if context is None else [context.get(CURRENT)]
+    return tuple(each for each in records if each is not None)
+
+
 def _exchanges(samples: Sequence[WorkerSample]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(record.number for each in samples for record in each.records))
 
@@ -179,6 +191,10 @@ def other_stacks() -> Stacks:
     """
     own = threading.get_ident()
     return {ident: capture(frame) for ident, frame in current_frames().items() if ident != own}
+
+
+def _running_task() -> AnyTask | None:
+    return asyncio.current_task() if running_loop() is not None else None  # in a step of trio's there is none
 
 
 def _running_stack() -> list[RawFrame]:

@@ -28,7 +28,7 @@ from pytest_noblock.engine.clocks import (
 from pytest_noblock.engine.now import now, thread_cpu
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.threads.gap_workers import GapWorkers, Stacks, WorkerSample, other_stacks
+from pytest_noblock.engine.threads.gap_workers import Ended, GapWorkers, Stacks, WorkerSample, other_stacks
 from pytest_noblock.engine.threads.pools import Holder
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.concurrency import Gap, LongTurn
@@ -36,6 +36,7 @@ from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 _MOST_GAPS = 100
+_MOST_TURNS = 1000
 
 
 class GapSelector(selectors.DefaultSelector):
@@ -81,8 +82,8 @@ class GilGapDetector:
         self._also_asleep = also_asleep
         self._ident = threading.get_ident()
         self._workers = GapWorkers(awaited, user)
-        self._gaps: list[tuple[Gap, list[WorkerSample], int]] = []
-        """Each gap with its samples, and with the CPU (ns) of a thread that had ended by then."""
+        self._gaps: list[tuple[Gap, list[WorkerSample], Ended]] = []
+        """Each gap with its samples, and with a thread that had ended by then."""
         self._clock: Clock = PortableClock()
         self._last: Reading = (0, 0, b"", 0, 0)
         """Where the present interval began."""
@@ -149,7 +150,7 @@ class GilGapDetector:
     def turn_ends(self) -> None:
         """On the loop thread: `select` is about to be called."""
         began, ended = self._turn, self._last
-        if began is None or ended[WALL] - began[WALL] < self._shortest or len(self._turns) >= _MOST_GAPS:
+        if began is None or ended[WALL] - began[WALL] < self._shortest or len(self._turns) >= _MOST_TURNS:
             return
         deducted = self._deductions.ever - self._deducted if self._deductions is not None else 0
         self._turns.append(_long_turn(began, ended, self._collected - self._collected_before, deducted))

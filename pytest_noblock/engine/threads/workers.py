@@ -12,15 +12,15 @@ Neither library has a public way to ask. What is read instead, where it was seen
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextvars import Context
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import close_fd, open_fd, read_fd
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
-from pytest_noblock.engine.steps.python_threads import is_the_apps, worked
+from pytest_noblock.engine.steps.python_threads import is_the_apps, started_by_app, worked
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO_FILE = "_backends/_asyncio.py"
@@ -78,6 +78,15 @@ def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFr
     return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
 
 
+class ThreadMarks(NamedTuple):
+    """The other threads at one moment."""
+
+    cpu: dict[threading.Thread, int]
+    """CPU time (ns) of each living one since it began. By thread: a new one may have the identity of one that ended."""
+    starts: int = 0
+    """How many threads the app had started."""
+
+
 class ThreadClocks:
     """CPU time (ns) of other threads, one by one, since their marks. Made on the loop thread.
 
@@ -90,8 +99,8 @@ class ThreadClocks:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.current_thread()
         self._strangers = set(threading.enumerate())
-        self.marks: dict[threading.Thread, int] = {}
-        """CPU time from which `burned` counts. By thread: a new thread may have the identity of one that has ended."""
+        self.marks = ThreadMarks({}, started_by_app())
+        """From where `burned` counts."""
 
     def burned(self, runs_app: Callable[[threading.Thread], bool]) -> dict[threading.Thread, int]:
         """CPU time of each thread that burned any since the marks. `runs_app`: whether it runs code of the app.
@@ -112,25 +121,29 @@ class ThreadClocks:
     def _is_stranger(self, thread: threading.Thread) -> bool:
         return thread in self._strangers and not is_the_apps(thread)
 
-    def ended(self, all_burned: int, seen: Container[threading.Thread]) -> int:
+    def ended(self, all_burned: int, seen: Collection[threading.Thread]) -> int:
         """CPU time of the one thread that has ended since the marks and is not `seen`.
 
         `all_burned` is what all other threads burned since. 0 where none or several have ended, because nobody knows
-        then which one burned. 0 where the one that has ended is a stranger.
+        then which one burned. 0 where the one that has ended is a stranger. One that has begun since is in no marks: it
+        is the app's, where the app started it.
         """
-        since = self._since()
-        gone = [each for each in self.marks if each not in since and each not in seen]
-        if len(gone) != 1 or self._is_stranger(gone[0]):
+        since, starts = self._since(), started_by_app()
+        gone = [each for each in self.marks.cpu if each not in since and each not in seen]
+        born = {each for each in (*since, *seen) if each not in self.marks.cpu and is_the_apps(each)}
+        came_and_went = max(0, starts - self.marks.starts - len(born))
+        if len(gone) + came_and_went != 1 or any(map(self._is_stranger, gone)):
             return 0
         return max(0, all_burned - sum(since.values()))
 
     def _since(self) -> dict[threading.Thread, int]:
-        return {each: cpu - self.marks.get(each, 0) for each, cpu in self.read().items()}
+        return {each: cpu - self.marks.cpu.get(each, 0) for each, cpu in self.read().cpu.items()}
 
     @staticmethod
-    def read() -> dict[threading.Thread, int]:
-        """The CPU time of each living thread since it began; may serve as marks."""
-        return {each: cpu for each in threading.enumerate() if (cpu := worked(each)) is not None}
+    def read() -> ThreadMarks:
+        """May serve as marks."""
+        cpu = {each: cpu for each in threading.enumerate() if (cpu := worked(each)) is not None}
+        return ThreadMarks(cpu, started_by_app())
 
 
 class RunQueue:

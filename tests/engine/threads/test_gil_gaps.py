@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_noblock.engine.clocks import best_clock
+from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.threads import gap_workers, gil_gaps
 from pytest_noblock.engine.threads.gil_gaps import GapSelector, GilGapDetector
 from pytest_noblock.engine.usercode import UserCode
@@ -217,6 +218,25 @@ def test_a_thread_that_has_ended_before_the_samples_still_counts(begin, end_befo
 
     [worker] = [each for gap in seen(turn) for each in gap.workers if each.cpu > 50 * MS]
     assert worker.stack == ()
+
+
+def test_a_thread_that_began_and_ended_in_one_wait_still_counts(begin, end_before_the_samples, monkeypatch):
+    """It is in no marks: what the living did not burn was its, where the app started one. The step that runs is named.
+
+    Nothing else ends the interval: a busy machine may give the new thread its first turn late.
+    """
+
+    def turn(detector):
+        detector.reset_marks()
+        thread = started(keeps_it_and_ends, begin)
+        monkeypatch.setattr(python_threads._Starts, "apps", python_threads._Starts.apps + 1)
+        end_before_the_samples(thread)
+        begin.give_way()
+        detector.close_interval()
+
+    [worker] = [each for gap in seen(turn) for each in gap.workers if each.cpu > 50 * MS]
+    assert worker.stack == ()
+    assert "turn" in [frame.function for frame in worker.awaited]
 
 
 def test_what_a_stranger_burned_is_not_put_down_to_a_thread_that_has_ended(begin, end_before_the_samples):

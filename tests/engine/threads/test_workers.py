@@ -3,12 +3,16 @@
 import asyncio
 import threading
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import anyio.to_thread
 import pytest
 
+from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import cpu_of
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.threads import workers
 from pytest_noblock.engine.threads.workers import RunQueue, ThreadClocks
 
@@ -136,21 +140,71 @@ def test_what_a_stranger_burned_does_not_count(run):
     assert run(main()) == (False, 0)
 
 
+def with_more(marks, thread):
+    """As if the thread had lived at the marks."""
+    return marks._replace(cpu=marks.cpu | {thread: 0})
+
+
 @needs_clocks
 def test_one_thread_that_has_ended_has_burned_what_no_living_one_did(run):
     async def main():
         clocks = ThreadClocks()
         ended = [threading.Thread(target=burn), threading.Thread(target=burn)]
-        clocks.marks = clocks.read() | {ended[0]: 0}
+        clocks.marks = with_more(clocks.read(), ended[0])
         living = sum(clocks._since().values())
         one = clocks.ended(living + 1000 * MS, ())
         seen = clocks.ended(living + 1000 * MS, [ended[0]])
-        clocks.marks |= {ended[1]: 0}
+        clocks.marks = with_more(clocks.marks, ended[1])
         return one, seen, clocks.ended(living + 1000 * MS, ())
 
     one, seen, several = run(main())
     assert 500 * MS < one <= 1000 * MS
     assert (seen, several) == (0, 0)
+
+
+@needs_clocks
+@pytest.mark.parametrize(("starts", "known"), [(0, False), (1, True), (2, False)])
+def test_one_that_the_app_started_and_that_ended_before_anybody_looked_is_in_no_marks(run, monkeypatch, starts, known):
+    async def main():
+        clocks = ThreadClocks()
+        clocks.marks = clocks.read()
+        monkeypatch.setattr(python_threads._Starts, "apps", clocks.marks.starts + starts)
+        living = sum(clocks._since().values())
+        return clocks.ended(living + 1000 * MS, ())
+
+    assert (500 * MS < run(main()) <= 1000 * MS) is known
+
+
+@needs_clocks
+def test_one_that_the_app_started_and_that_still_lives_or_was_seen_has_not_ended(run):
+    over = threading.Event()
+
+    async def main():
+        clocks = ThreadClocks()
+        clocks.marks = clocks.read()
+        with started_by_the_app():
+            lives, seen = threading.Thread(target=over.wait), threading.Thread(target=burn)
+            lives.start()
+            seen.start()
+        seen.join()
+        living = sum(clocks._since().values())
+        return clocks.ended(living + 1000 * MS, [seen]), clocks.ended(living + 1000 * MS, [])
+
+    seen, not_seen = run(main())
+    over.set()
+    assert (seen, not_seen > 500 * MS) == (0, True)
+
+
+@contextmanager
+def started_by_the_app():
+    """What is started here a request starts."""
+    token = CURRENT.set(LiveExchange("GET", "/"))
+    instrument.install()
+    try:
+        yield
+    finally:
+        instrument.uninstall()
+        CURRENT.reset(token)
 
 
 @needs_clocks
