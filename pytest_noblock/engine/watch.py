@@ -29,6 +29,7 @@ from pytest_noblock.model.segment import Segment
 if TYPE_CHECKING:
     from pytest_noblock.engine.asgi.client_side import Watcher
     from pytest_noblock.engine.probing.watched_pools import WatchedPools
+    from pytest_noblock.engine.threads.held_callbacks import HeldCallbacks
     from pytest_noblock.model.concurrency import Collection
 
 
@@ -65,6 +66,8 @@ class RequestWatch:
     _slowdown = 1
     _patched = False
     """Whether this watch has the patches in."""
+    _callbacks: "Sequence[HeldCallbacks]" = ()
+    """Of the loops that do not say when they turn."""
     _stops: Sequence[LiveExchange] = ()
     """The lifespans that ended in the fixtures' teardown."""
 
@@ -197,9 +200,12 @@ class RequestWatch:
     @property
     def recorded_off_loop(self) -> bool:
         """Whether something was recorded beside the steps."""
-        if self.gaps or self._held.longer_than(NOTE_NS):
+        if self.gaps or any(each.longer_than(NOTE_NS) for each in self._holds()):
             return True
         return self._pools is not None and bool(self._pools.readings())
+
+    def _holds(self) -> "list[HeldTurns | HeldCallbacks]":
+        return [self._held, *self._callbacks]
 
     def collected(self) -> int:
         """CPU time (ns) of the longest garbage collection that fell due since the first request entered."""
@@ -218,7 +224,7 @@ class RequestWatch:
             pools=self._pools.readings() if self._pools is not None else (),
             loop=self.loop,
             slowdown=max(self._slowdown, slowdown()),
-            held=self._held.turns(self._kit.user),
+            held=tuple(turn for each in self._holds() for turn in each.turns(self._kit.user)),
             collections=self._collections(),
             earlier=earlier_tests.BEHIND,
         )
@@ -278,8 +284,19 @@ class RequestWatch:
         self._metered.add(MeteredThread(thread, meter, loop))
         if self._kit.kind == "full":
             self.gaps.begin(meter.threads)
+            if loop is not None and not isinstance(loop, asyncio.BaseEventLoop):
+                self._look_at_callbacks(meter, loop)
         self._loops[other_loops.name_of(loop)] = None
         return meter
+
+    def _look_at_callbacks(self, meter: StepMeter, loop: asyncio.AbstractEventLoop) -> None:
+        from pytest_noblock.engine.threads.held_callbacks import HeldCallbacks, runner_of  # most loops are asyncio's
+
+        runner = runner_of(loop)
+        if runner is not None:
+            callbacks = HeldCallbacks(meter.ident, meter.native, runner, STEPPING)
+            self._callbacks = [*self._callbacks, callbacks]
+            self.gaps.also.append(callbacks.look)
 
 
 def _from(entered: "list[UnderWay]", first: int) -> "list[UnderWay]":
