@@ -5,7 +5,7 @@ import gc
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_noblock.engine import detached
 from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
@@ -15,14 +15,13 @@ from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
-from pytest_noblock.engine.probing.late_ticks import LateTicks
+from pytest_noblock.engine.probing.beside_steps import BesideSteps
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probe_waits import WaitSampler
 from pytest_noblock.engine.probing.probes import Probes
 from pytest_noblock.engine.steps import fallen_due
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
-from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import awaited_in_own_pools, of_running_loop
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
@@ -30,9 +29,6 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import APP, Exchange, Meter, Observation
 from pytest_noblock.model.segment import Segment
-
-if TYPE_CHECKING:
-    from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +146,7 @@ class _Sensors:
             awaited_elsewhere=awaited_in_own_pools,
         )
         self._waits = WaitSampler(context.user, exchanges, splits_waiting=full)
-        self._watched_gaps: WatchedGaps | None = None
-        """None where `_gaps` sees all."""
-        self._late_ticks: LateTicks | None = None
-        """Likewise."""
-        self._gaps = GilGapDetector(self._pools.awaited, context.user, run.sample_after)
+        self._beside = BesideSteps(self._pools.awaited, context.user, run.sample_after, lambda: exchanges)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Metering]:
@@ -176,36 +168,11 @@ class _Sensors:
                 ticks = await stack.enter_async_context(self._probes.running(self._sample))
                 metered.steps.attach_step_begin(ticks.wake)
                 if context.meter == "full":
-                    stack.enter_context(self._gaps.detecting(metered.steps))
-                    self._watched_gaps = stack.enter_context(self._watching(metered))
-                    if self._watched_gaps is not None:
-                        self._late_ticks = LateTicks(ticks, run.sample_after)
-                        stack.callback(self._late_ticks.close)
+                    stack.enter_context(self._beside.detecting(metered, ticks, exact=run.exact))
             yield metered
 
-    @contextmanager
-    def _watching(self, metered: Metering) -> Iterator["WatchedGaps | None"]:
-        """On a loop that does not say when it polls (uvloop) the watchdog looks for threads that keep the GIL."""
-        loop, steps = asyncio.get_running_loop(), metered.steps
-        if isinstance(loop, asyncio.BaseEventLoop) or self._run.exact:
-            yield None
-            return
-        from pytest_noblock.engine.threads.under_way import UnderWay
-        from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
-
-        gaps = WatchedGaps(
-            self._run.sample_after,
-            lambda known: [UnderWay(each, steps.ident, loop) for each in self._exchanges[known:]],
-            lambda: [steps.threads.marks, steps.threads.earlier],
-        )
-        gaps.begin(steps.threads)
-        with metered.watched(gaps):
-            yield gaps
-
     def _sample(self) -> bool:
-        self._gaps.reset_marks()
-        if self._late_ticks is not None:
-            self._late_ticks.note()
+        self._beside.ticked()
         return self._pools.sample() | self._waits.sample(self._probes.under_way)
 
     def observation(self, segments: tuple[Segment, ...]) -> Observation:
@@ -217,8 +184,8 @@ class _Sensors:
             segments=segments,
             probes=tuple(self._probes.answered),
             alone=self._probes.alone,
-            gaps=self._gaps.gaps() if self._watched_gaps is None else self._watched_gaps.gaps(self._context.user),
-            long_turns=self._gaps.long_turns() if self._late_ticks is None else self._late_ticks.turns(),
+            gaps=self._beside.gaps(),
+            long_turns=self._beside.long_turns(),
             pools=self._pools.readings(),
             waits=self._waits.waits(),
             uses=self._pools.uses(),

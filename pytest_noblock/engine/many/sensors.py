@@ -1,5 +1,6 @@
 """Everything that records during a run of many requests."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,11 +13,11 @@ from pytest_noblock.engine.many.flights import Many, ManyRun, exchanges_of
 from pytest_noblock.engine.many.tokens import Tokens
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.observe import RunContext
+from pytest_noblock.engine.probing.beside_steps import BesideSteps
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probes import Probes
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import loop_name
-from pytest_noblock.engine.threads.gil_gaps import GilGapDetector
 from pytest_noblock.engine.threads.pools import Pool, awaited_in_own_pools, of_running_loop
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.model.observation import APP, LIFESPAN, Observation
@@ -40,15 +41,20 @@ class Sensors:
             _Requests(),
             self._probes,
             splits_waiting=context.meter == "full",
-            awaited_elsewhere=awaited_in_own_pools,
+            awaited_elsewhere=partial(awaited_in_own_pools, asyncio.get_running_loop()),
         )
-        self._gaps = GilGapDetector(
-            self._pools.awaited, context.user, run.sample_after, also_asleep=True, keepers=many.keepers
+        self._beside = BesideSteps(
+            self._pools.awaited,
+            context.user,
+            run.sample_after,
+            lambda: list(exchanges_of(many.flights)),
+            many=True,
+            keepers=many.keepers,
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Metering]:
-        """The same order as in `observe`: meter, ticks, gap detector."""
+        """The same order as in `observe`: meter, ticks, and what looks beside the steps."""
         context = self._context
         run = self._run
         with metering(context.meter, context.user, sample_after=run.sample_after, exact=run.exact) as metered:
@@ -56,7 +62,7 @@ class Sensors:
             async with self._probes.running(self._sample) as ticks:
                 metered.steps.attach_step_begin(partial(self._step_begins, metered.steps, ticks.wake))
                 if context.meter == "full" and not run.exact:
-                    with self._gaps.detecting(metered.steps):
+                    with self._beside.detecting(metered, ticks):
                         yield metered
                 else:
                     yield metered
@@ -68,7 +74,7 @@ class Sensors:
             self._many.steps.append((meter.present_turn(), before.number))
 
     def _sample(self) -> bool:
-        self._gaps.reset_marks()
+        self._beside.ticked()
         self._hogs.look()
         self._tokens.look()
         return any(pool.taken() for pool in self._hogs.pools)
@@ -83,7 +89,8 @@ class Sensors:
                 starlette.as_exchange(each, self._context.user) for each in exchanges_of(self._many.flights)
             ),
             segments=segments,
-            gaps=self._gaps.gaps(),
+            gaps=self._beside.gaps(),
+            long_turns=self._beside.long_turns(),
             uses=self._tokens.uses(),
             loop=loop_name(),
             slowdown=slowdown(),

@@ -160,9 +160,12 @@ def of_running_loop() -> list[Pool]:
     return [TokenPool(), *([ExecutorPool(loop)] if isinstance(loop, SeesExecutor) else [])]
 
 
-def awaited_in_own_pools() -> Sequence[Holder]:
-    """Who waits for a worker of the app's own thread pools, in the running loop; in a step of trio's there is none."""
-    loop = running_loop()
+def awaited_in_own_pools(loop: asyncio.AbstractEventLoop | None = None) -> Sequence[Holder]:
+    """Who waits for a worker of the app's own thread pools, in this loop.
+
+    Else in the running one; in a step of trio's there is none.
+    """
+    loop = loop or running_loop()
     return _begun(loop.own_unanswered) if isinstance(loop, SeesExecutor) else []
 
 

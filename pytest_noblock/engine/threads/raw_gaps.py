@@ -30,6 +30,8 @@ class ThreadInGap(NamedTuple):
     """Whether it is the loop thread of a request under way: it cannot keep the GIL from itself."""
     is_tests: bool = False
     """Whether it runs the tests."""
+    exchanges: tuple[int, ...] = ()
+    """The numbers of the requests that it works for, where somebody asked."""
 
 
 class Burned(NamedTuple):
@@ -78,49 +80,58 @@ class Look(NamedTuple):
     """By identity of the thread."""
     marks: Marks | None
     """None where no thread has a clock."""
+    owners: Mapping[int, tuple[int, ...]] = {}
+    """See `GapOwners.now`; empty where nobody asked."""
 
 
-def stacks_of(marks: Marks, looks: Sequence[Look]) -> Mapping[int, list[RawFrame]]:
-    """Each thread's stack at the end of its longest go since the marks: there it has just let go of the GIL."""
-    stacks: dict[int, list[RawFrame]] = {}
+_UNSEEN = Look(0, {}, None)
+
+
+def looks_at_each(marks: Marks, looks: Sequence[Look]) -> Mapping[int, Look]:
+    """For each thread the look at the end of its longest go since the marks: there it has just let go of the GIL."""
+    found: dict[int, Look] = {}
     longest: dict[int, int] = {}
     before = marks.cpu
     for look in looks:
         present = look.marks.cpu if look.marks is not None else before
         cpu = {each.ident: ns - before.get(each, 0) for each, ns in present.items()}
-        for ident, frames in look.stacks.items():
+        for ident in look.stacks:
             if cpu.get(ident, 0) >= longest.get(ident, 0):
-                stacks[ident], longest[ident] = frames, cpu.get(ident, 0)
+                found[ident], longest[ident] = look, cpu.get(ident, 0)
         before = present
-    return stacks
+    return found
 
 
 def burned_in(
-    due: int, stacks: Mapping[int, list[RawFrame]], under_way: Sequence[UnderWay], marks: Marks, present: Marks
+    due: int, looks: Mapping[int, Look], under_way: Sequence[UnderWay], marks: Marks, present: Marks
 ) -> Burned:
     """What was burned while the watchdog waited from `due` on, from one reading of the clocks to another."""
-    threads = _threads(due, stacks, under_way, marks, present)
+    threads = _threads(due, looks, under_way, marks, present)
     others = sum(each.cpu for each in threads)
     collected = present.collected - marks.collected
     return Burned(threads[:_MOST_THREADS], others, _computed(due, marks, present), collected)
 
 
 def _threads(
-    due: int, stacks: Mapping[int, list[RawFrame]], under_way: Sequence[UnderWay], marks: Marks, present: Marks
+    due: int, looks: Mapping[int, Look], under_way: Sequence[UnderWay], marks: Marks, present: Marks
 ) -> list[ThreadInGap]:
     """The threads that burned while the watchdog waited from `due` on, the one that burned most first."""
     loops, runners = [each.loop for each in under_way], {each.ident for each in under_way}
-    threads = [
-        ThreadInGap(
-            _burned(thread, cpu, due, marks),
-            stacks.get(thread.ident or 0, []),
-            _works(thread, loops),
-            thread.ident in runners,
-            thread is threading.main_thread(),
+    threads = []
+    for thread, cpu in present.cpu.items():
+        ident = thread.ident or 0
+        look = looks.get(ident, _UNSEEN)
+        threads.append(
+            ThreadInGap(
+                _burned(thread, cpu, due, marks),
+                look.stacks.get(ident, []),
+                _works(thread, loops),
+                ident in runners,
+                thread is threading.main_thread(),
+                look.owners.get(ident, ()),
+            )
         )
-        for thread, cpu in present.cpu.items()
-    ]
-    gone = burned_by_one_that_ended(marks, present) - (due - marks.at)  # it may have burned before, too
+    gone = burned_by_one_that_ended(marks, present) - max(0, due - marks.at)  # it may have burned before, too
     threads.append(ThreadInGap(max(0, gone), [], is_the_apps=True, runs_loop=False))
     return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
 
@@ -131,7 +142,7 @@ def _computed(due: int, marks: Marks, present: Marks) -> int:
     Before `due` one thread had the GIL, and may have computed all the time since the marks.
     """
     all_since = present.process + present.collected - marks.process - marks.collected
-    return max(0, all_since - (due - marks.at))
+    return max(0, all_since - max(0, due - marks.at))
 
 
 def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
@@ -167,11 +178,17 @@ def as_gaps(raw: Sequence[RawGap], user: UserCode) -> "Iterator[Gap]":
                 asleep=gap.asleep,
                 others_cpu=gap.burned.others_cpu,
                 shared_cpu=gap.shared,
-                workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited) for each in apps),
-                exchange=number,
+                workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited, each.exchanges) for each in apps),
+                exchange=_only_owner(apps) if number is None else number,
                 seen_by="watchdog",
                 stranger=keeper and Worker(keeper.cpu, as_stack(keeper.frames, user)),
             )
+
+
+def _only_owner(apps: Sequence[ThreadInGap]) -> int | None:
+    """Whose thread computed most, where it is known."""
+    known = apps[0].exchanges if apps else ()
+    return known[0] if len(known) == 1 else None
 
 
 def _stranger(threads: Sequence[ThreadInGap]) -> ThreadInGap | None:

@@ -5,6 +5,7 @@ GIL from the loop thread keeps it from the watchdog as well. All of it but `over
 which mostly has the GIL right after the C call that kept it.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,16 +15,20 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import capture
 from pytest_noblock.engine.steps.python_threads import Marks, PythonThreads, read_clocks
-from pytest_noblock.engine.threads.raw_gaps import Burned, Look, RawGap, as_gaps, burned_in, stacks_of
+from pytest_noblock.engine.threads.raw_gaps import Burned, Look, RawGap, as_gaps, burned_in, looks_at_each
 from pytest_noblock.engine.threads.under_way import UnderWay, endpoints_of, places_of, waits_for_no_worker
 from pytest_noblock.engine.usercode import UserCode
 
 if TYPE_CHECKING:
+    from pytest_noblock.engine.threads.gap_owners import GapOwners
     from pytest_noblock.model.concurrency import Gap
 
 _KEPT_NS = 1_000_000_000
 """So long after its return a request is still looked at: a late wake asks who was under way when it was due."""
 _MOST_GAPS = 100
+_MOST_MARKS = 8
+_MOST_THREADS_OF_MANY = 400
+"""A sweep widens the pools. To read so many takes 0.2 ms, at each wake."""
 _MOST_LOOKS = 8
 """So many times other threads look while the watchdog waits."""
 _OFTEN = 20
@@ -35,20 +40,26 @@ class WatchedGaps:
     """The gaps of one watched test in which the watchdog waited `after` ns and longer."""
 
     def __init__(
-        self, after: int, requests: Callable[[int], Sequence[UnderWay]], marks: Callable[[], Sequence[Marks | None]]
+        self,
+        after: int,
+        requests: Callable[[int], Sequence[UnderWay]],
+        marks: Callable[[], Sequence[Marks | None]],
+        owners: "GapOwners | None" = None,
     ) -> None:
-        """`requests`: all but the first so many. `marks`: the CPU time of the threads when the last steps began."""
+        """`requests`: all but the first so many. `marks`: the CPU time of the threads when the last steps began.
+
+        `owners`: tells whose thread it was, where many requests are under way; else whoever waits for one may be it.
+        """
         self._after = after
+        self._owners = owners
         self._requests = requests
         self._known = 0
         """So many requests have been looked at."""
         self._open: list[UnderWay] = []
         """Those of them that were under way not long ago: a test may make thousands."""
         self._marks_of_steps = marks
-        self._marks: Marks | None = None
-        """At its last wake; before the first one, those of `begin`."""
-        self._earlier: Marks | None = None
-        """Those before: a look that a thread interrupts has its marks after the wait."""
+        self._marks: deque[Marks] = deque(maxlen=_MOST_MARKS)
+        """Those of `begin`, of the last wakes, and of the looks."""
         self._early: list[Look] = []
         """Those of threads that got the GIL before the watchdog, since its last wake."""
         self._gaps: list[RawGap] = []
@@ -65,28 +76,33 @@ class WatchedGaps:
 
         The first wait may end after several steps have begun, and marked anew.
         """
-        if self._marks is None:
+        if not self._marks:
             threads.step_begins(now())
-            self._marks = threads.marks
+            self._keep(threads.marks)
+
+    def _keep(self, marks: Marks | None) -> None:
+        if marks is not None:
+            self._marks.append(marks)
 
     def woke(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         """See `BetweenSteps`."""
         with suppress(Exception):  # the loop goes on once this thread lets go of the GIL: a set may change its size
             self._note(due, ended, clock, delay, switches)
         self._early = []
-        self._earlier, self._marks = self._marks, read_clocks(now())
+        self._keep(self._clocks())
 
     def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
         if asleep < self._after or len(self._gaps) >= _MOST_GAPS:
             return
-        looks = [*(each for each in self._early if due < each.at), _look()]
+        looks = [*(each for each in self._early if due < each.at), self._look()]
         under_way = self._at(due)
         if under_way:
-            awaits = [each for request in under_way for each in places_of(request)]
-            awaits = [*sorted(awaits, key=waits_for_no_worker), *endpoints_of(under_way)]
-            woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             burned = self._burned(due, looks, under_way)
+            owners = under_way if self._owners is None else self._owners.of(burned.threads, under_way)
+            awaits = [each for request in owners for each in places_of(request)]
+            awaits = [*sorted(awaits, key=waits_for_no_worker), *endpoints_of(owners)]
+            woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             self._gaps.append(RawGap(due, ended, woken, asleep, burned, awaits))
 
     def overtaken(self) -> None:
@@ -94,11 +110,41 @@ class WatchedGaps:
         since = self._early[-1].at if self._early else 0
         if now() - since >= self._after and len(self._early) < _MOST_LOOKS:
             with suppress(Exception):  # as in `woke`
-                self._early.append(_look())
+                self._early.append(self._look())
+
+    def _look(self) -> Look:
+        """The stacks first: to read the clocks takes time."""
+        moment = now()
+        stacks = {ident: capture(frame) for ident, frame in current_frames().items()}
+        owners = self._owners.now() if self._owners is not None else {}
+        marks = self._clocks()
+        self._keep(marks)
+        return Look(moment, stacks, marks, owners)
+
+    def _clocks(self) -> Marks | None:
+        return read_clocks(now()) if self._owners is None else read_clocks(now(), most=_MOST_THREADS_OF_MANY)
 
     def _burned(self, due: int, looks: Sequence[Look], under_way: Sequence[UnderWay]) -> Burned:
-        marks, present = self._marks_before(due), looks[-1].marks
-        return burned_in(due, stacks_of(marks, looks), under_way, marks, present) if marks and present else Burned()
+        """Each reading of the clocks gives a lower bound of what the threads burned, and the highest one counts.
+
+        The last one before `due` is too old where a thread kept the GIL from one wait to the next: what the thread
+        before it burned may be all that was burned since. Then somebody has looked in between.
+        """
+        present = looks[-1].marks
+        if present is None:
+            return Burned()
+        known = [each for each in (*self._marks, *self._marks_of_steps()) if each is not None]
+        before = max((each for each in known if each.at <= due), key=lambda each: each.at, default=None)
+        later = [each for each in known if due < each.at < present.at]
+        first = self._since(before, due, looks, under_way) if before is not None else Burned()
+        most = max((self._since(each, due, looks, under_way) for each in later), key=_others_cpu, default=first)
+        more = most.others_cpu >= first.others_cpu + self._after
+        return most._replace(computed=first.computed, collected=first.collected) if more else first
+
+    @staticmethod
+    def _since(marks: Marks, due: int, looks: Sequence[Look], under_way: Sequence[UnderWay]) -> Burned:
+        present = looks[-1].marks or marks
+        return burned_in(due, looks_at_each(marks, looks), under_way, marks, present)
 
     def _at(self, moment: int) -> list[UnderWay]:
         """The requests under way then (ns)."""
@@ -128,15 +174,6 @@ class WatchedGaps:
         """The turn in which a request ended may go on: the loop lets go of what the request leaves, as a result."""
         return [each for each in self._open if not each.over_by(moment - 2 * self._after)]
 
-    def _marks_before(self, due: int) -> Marks | None:
-        """The last ones that were made by then (ns)."""
-        before = (
-            each
-            for each in (self._marks, self._earlier, *self._marks_of_steps())
-            if each is not None and each.at <= due
-        )
-        return max(before, key=lambda each: each.at, default=None)
-
     def gaps(self, user: UserCode) -> "tuple[Gap, ...]":
         """All gaps in which an app's thread burned most, or nobody burned, once the test is over."""
         return tuple(as_gaps(self._gaps, user))
@@ -145,8 +182,5 @@ class WatchedGaps:
         return bool(self._gaps)
 
 
-def _look() -> Look:
-    """The stacks first: to read the clocks takes time."""
-    moment = now()
-    stacks = {ident: capture(frame) for ident, frame in current_frames().items()}
-    return Look(moment, stacks, read_clocks(now()))
+def _others_cpu(burned: Burned) -> int:
+    return burned.others_cpu

@@ -41,7 +41,7 @@ def ticked(late, clock, due, wall, **counters):
 
 @pytest.fixture
 def late(clock):
-    return LateTicks(SimpleNamespace(due=0), 10 * MS)
+    return LateTicks(SimpleNamespace(due=0), 10 * MS, SimpleNamespace(ever=0))
 
 
 def test_what_the_thread_neither_computed_nor_queued_after_the_tick_was_due_it_slept(clock, late):
@@ -51,6 +51,15 @@ def test_what_the_thread_neither_computed_nor_queued_after_the_tick_was_due_it_s
     assert (turn.began, turn.ended, turn.polled) == (6 * MS, 330 * MS, False)
     assert (turn.cpu, turn.queued, turn.asleep, turn.others_cpu) == (20 * MS, 50 * MS, 230 * MS, 100 * MS)
     assert turn.switches == 3
+
+
+def test_what_no_step_is_charged_for_is_counted_from_tick_to_tick(clock, late):
+    late._deductions.ever = 7 * MS
+    ticked(late, clock, due=5, wall=105)
+    late._deductions.ever = 97 * MS
+    ticked(late, clock, due=130, wall=230)
+    ticked(late, clock, due=255, wall=355)
+    assert [turn.deducted for turn in late.turns()] == [7 * MS, 90 * MS, 0]
 
 
 def test_the_ticks_that_fell_due_in_the_same_turn_tell_nothing_more(clock, late):

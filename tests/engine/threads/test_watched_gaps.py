@@ -259,6 +259,54 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     assert gap.workers == ()  # nobody computed in the wait
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_what_was_burned_since_a_look_after_the_wait_began_counts_where_the_marks_before_are_too_old(
+    user, burner, looks
+):
+    """One thread kept the GIL right after another, and the watchdog could not mark the threads in between."""
+    old = read_clocks(now())
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    request.record.sent = 0
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [old._replace(at=old.at - 10**10)])
+    burning, due = burner(), now()
+    if looks:
+        gaps.overtaken()
+    burning.burn()
+    gaps.woke(due, max(now(), due + 100 * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
+    blamed_for = [blamed(gap) for gap in gaps.gaps(user)]
+    assert any(each >= 59 * MS for each in blamed_for) is looks
+
+
+class Owners:
+    """Knows for which requests the threads work, by their identity."""
+
+    def __init__(self, **owners):
+        self.owners, self.keepers, self.asked = owners, set(), []
+
+    def now(self):
+        return self.owners.get("threads", {})
+
+    def of(self, threads, under_way):
+        self.asked = threads
+        return [each for each in under_way if each.record.number in threads[0].exchanges]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_among_many_requests_the_gap_is_of_the_one_whose_thread_burned(user, burner, known):
+    requests = [UnderWay(LiveExchange("GET", f"/{each}"), threading.get_ident(), None) for each in range(3)]
+    one, number = burner(), requests[1].record.number
+    owners = Owners(threads={one.thread.ident: (number,)} if known else {})
+    marks = read_clocks(now())
+    gaps = WatchedGaps(10 * MS, lambda first: requests[first:], lambda: [marks], owners)
+    for each in requests:
+        each.record.sent = 0
+    one.burn()
+    gaps.woke(marks.at, marks.at + 100 * MS, CLOCK, b"0 0 0", voluntary_switches() - 21)
+    (gap,) = gaps.gaps(user)
+    assert gap.exchange == (number if known else None)
+    assert gap.workers[0].exchanges == ((number,) if known else ())
+
+
 @pytest.mark.parametrize("began", [True, False])
 def test_the_first_wait_counts_from_the_first_request_where_later_steps_have_marked_anew(user, burner, began):
     request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
