@@ -38,7 +38,7 @@ def unexplained(observation: Observation, found: Sequence[Stall], limits: Limits
     `found`: the stalls of the run.
     """
     least = max(limits.max_block, _LEAST_NS)
-    for waited in _waited(observation, limits):
+    for waited in _waited(observation, 2 * limits.max_block):
         outside = _outside(waited.turn, observation)
         if outside >= least:
             return _sentence(waited, f"{words(outside)} of it in no step of a request")
@@ -48,6 +48,43 @@ def unexplained(observation: Observation, found: Sequence[Stall], limits: Limits
     return None
 
 
+class Unexplained(NamedTuple):
+    """A turn of the loop, among many different requests, that lasted long without a cause."""
+
+    turn: LongTurn
+    sentence: str
+
+
+def of_many(observation: Observation, limits: Limits) -> Iterator[Unexplained]:
+    """Those in which a tick waited for the limit and longer, the worst first. `probes` of the observation: late ticks.
+
+    What the requests computed in steps that were not recorded is nobody's. So only sleeps count, and waits for the GIL
+    in which other threads computed and that no gap shows.
+    """
+    least = max(limits.max_block, _LEAST_NS)
+    worst: dict[LongTurn, _Waited] = {}
+    for each in _waited(observation, limits.max_block):
+        if each.turn.asleep >= least:
+            worst.setdefault(each.turn, each)
+    for waited in worst.values():
+        outside = _outside(waited.turn, observation)
+        if outside >= least:
+            yield Unexplained(waited.turn, _sentence(waited, f"{words(outside)} of it in no step of a request"))
+        elif _waited_unseen(waited.turn, observation) >= least:
+            yield Unexplained(
+                waited.turn, _sentence(waited, f"while other threads computed {words(waited.turn.others_cpu)}")
+            )
+
+
+def _waited_unseen(turn: LongTurn, observation: Observation) -> int:
+    """Ns for which other threads computed while the loop thread waited for the GIL, as far as no gap shows it."""
+    if turn.polled or not looks_like_gil_wait(turn.switches, turn.asleep):
+        return 0
+    gaps = (each for each in observation.gaps if each.began < turn.ended and turn.began < each.ended)
+    seen = sum(max(each.others_cpu, each.shared_cpu) for each in gaps)
+    return min(turn.asleep - sum(each.asleep for each in _steps(turn, observation)), turn.others_cpu - seen)
+
+
 def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> str | None:
     """The note for many requests at once, where many short steps made long turns.
 
@@ -55,7 +92,7 @@ def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> s
     """
     if len(observation.exchanges) < 2:
         return None
-    for probe in _late_ticks(observation, limits):
+    for probe in _late_ticks(observation, 2 * limits.max_block):
         turns = [each for each in _turns_of(probe, observation) if each.polled and not _is_told(each, found, limits)]
         computed = sum(each.cpu - each.collected - each.deducted for each in turns)
         if computed >= 2 * limits.max_block:
@@ -68,15 +105,15 @@ def crowd(observation: Observation, found: Sequence[Stall], limits: Limits) -> s
     return None
 
 
-def _waited(observation: Observation, limits: Limits) -> Iterator[_Waited]:
+def _waited(observation: Observation, least: int) -> Iterator[_Waited]:
     """The worst probe first."""
-    for probe in _late_ticks(observation, limits):
+    for probe in _late_ticks(observation, least):
         yield from (_Waited(probe, turn) for turn in _turns_of(probe, observation))
 
 
-def _late_ticks(observation: Observation, limits: Limits) -> list[Probe]:
-    """The ticks that waited twice the limit, the worst first."""
-    ticks = [each for each in observation.probes if each.path == LOOP and each.waited >= 2 * limits.max_block]
+def _late_ticks(observation: Observation, least: int) -> list[Probe]:
+    """The ticks that waited for so long (ns), the worst first."""
+    ticks = [each for each in observation.probes if each.path == LOOP and each.waited >= least]
     return sorted(ticks, key=lambda each: -each.waited)
 
 

@@ -25,20 +25,23 @@ class Hidden:
         """`send` sends the requests of these in one run, and puts into them what it shows."""
         self._send = send
         self._runs = 0
+        self._known: set[str | None] = set()
+        """What those were under way with that are suspects anyway."""
 
     def look(self, results: Sequence[RouteResult]) -> None:
         """`results`: all of the sweep that may be sent again."""
         some = [each for each in results if each.may_be_hidden]
         if some:
+            self._known = {each.unexplained for each in results if each.suspect}
             self._look_at(some, others=any(each.suspect for each in results))
 
-    def _look_at(self, some: Sequence[RouteResult], *, others: bool) -> None:
-        """`others`: whether those that were under way with them before may have done it all."""
+    def _look_at(self, some: Sequence[RouteResult], *, others: bool, half: bool = False) -> None:
+        """`others`: whether those that were under way with them before may have done it all. `half`: the other half."""
         if self._runs >= _MOST_RUNS:
             _check_alone(each for each in some if each.hidden == 0)
             return
         self._runs += 1
-        before = [each.hidden for each in some]
+        before = [(each.hidden, each.unexplained) for each in some]
         self._send(some)
         left = [each for each in some if each.may_be_hidden]
         if left and len(left) < len(some):
@@ -49,21 +52,23 @@ class Hidden:
             self._look_at_halves(left)
         elif not others and not any(each.suspect for each in some):
             _doubt(some, before)
+        elif not (left or half or any(each.suspect for each in some)):
+            _unexplained(some, [(ns, None if sentence in self._known else sentence) for ns, sentence in before])
 
     def _look_at_one(self, left: Sequence[RouteResult]) -> None:
         """No other request is under way: the machine may still make a wait shorter, and does so less often."""
         runs = 0
-        while left[0].may_be_hidden and left[0].hidden == 0 and runs < _MOST_ALONE:
+        while left[0].may_be_hidden and left[0].hidden == 0 and not left[0].unexplained and runs < _MOST_ALONE:
             self._send(left)
             runs += 1
         if left[0].may_be_hidden:
             _check_alone(left)
 
     def _look_at_halves(self, some: Sequence[RouteResult]) -> None:
-        before = [each.hidden for each in some]
+        before = [(each.hidden, each.unexplained) for each in some]
         middle = len(some) // 2
         for half in (some[:middle], some[middle:]):
-            self._look_at(half, others=True)
+            self._look_at(half, others=True, half=True)
         if not any(each.suspect or each.may_be_hidden for each in some):
             _doubt(some, before)
 
@@ -73,10 +78,29 @@ def _check_alone(some: Iterable[RouteResult]) -> None:
         each.suspect = each.alone = True
 
 
-def _doubt(some: Sequence[RouteResult], amounts: Sequence[int | None]) -> None:
+Shown = tuple[int | None, str | None]
+"""`RouteResult.hidden` and `.unexplained`."""
+
+
+def _doubt(some: Sequence[RouteResult], shown: Sequence[Shown]) -> None:
     """What they showed did not come again, and nobody is known to have done it."""
-    for each, ns in zip(some, amounts, strict=True):
+    for each, (ns, _sentence) in zip(some, shown, strict=True):
         each.hidden = ns
+    _unexplained(some, shown)
+
+
+def _unexplained(some: Sequence[RouteResult], shown: Sequence[Shown]) -> None:
+    """The loop did not come late again, and the others that were under way before explain nothing."""
+    for each, (_ns, sentence) in zip(some, shown, strict=True):
+        each.unexplained = sentence
+
+
+def told_unexplained(check: Check, sentence: str) -> Check:
+    """The check of a route that was under way while the loop came late, and that does not show why."""
+    if check.findings or not check.measured:
+        return check
+    doubt = f"{UNSETTLED}in the run of many requests {sentence}; another run did not show it again; not counted"
+    return replace(check, notes=(*check.notes, doubt))
 
 
 _SHORTENED = (

@@ -48,6 +48,8 @@ class RouteResult:
     """Whether others may have hidden what it held, and no run without them has told yet: see `suspects.Seen.hidden`."""
     shortened: bool = False
     """Whether it waited for another thread or process, and others, or the machine, may have made the wait shorter."""
+    unexplained: str | None = None
+    """What is to be said of it, where the loop came late while it was under way, and nobody knows why."""
     to_learn: bool = False
     """Whether it was not selected, and is sent once for what its answer tells: the id of a route that was."""
     ran: bool = False

@@ -101,6 +101,7 @@ class Rounds:
                 result.was_suspect = result.suspect
                 result.hidden = 0 if result.suspect and not (result.in_steps or result.alone) else None
                 result.suspect = result.in_steps = result.alone = result.in_doubt = result.shortened = False
+                result.unexplained = None
             result.ran = result.first is not None or result.to_learn
 
     def _warm(self, pairs: Pairs, seen: Seen, observation: Observation) -> None:
@@ -118,7 +119,7 @@ class Rounds:
         for place, mine in shared.items():
             result = pairs[place][0]
             result.requests += len(mine.exchanges)
-            result.first, result.hidden, result.shortened = mine, None, False
+            result.first, result.hidden, result.shortened, result.unexplained = mine, None, False, None
         _mark([(pairs[place][0], mine) for place, mine in shared.items()], seen)
 
     def exact(self, pairs: Pairs, many: Many, observation: Observation) -> None:
@@ -215,6 +216,8 @@ def _mark(found: Found, seen: Seen) -> None:
         owners[number].hidden = max(owners[number].hidden or 0, seen.hidden[number])
     for number in seen.shortened & owners.keys():
         owners[number].shortened = True
+    for number in seen.unexplained.keys() & owners.keys():
+        owners[number].unexplained = seen.unexplained[number]
 
 
 def _with_hint(answer: Answer, route: Route, exchange: Exchange, response: httpx.Response | None) -> Answer:

@@ -58,6 +58,8 @@ class Sweep:
         self._rounds = Rounds(plan.limits, self._relative, partial(apps.relative_frame, app))
         self._everything = 0
         """How many requests there are to be."""
+        self._told: set[str] = set()
+        """What is told once, as many routes were under way."""
 
     def run(self, results: Sequence[RouteResult], user: MakesRequests) -> None:
         """Fills the results. Raises LifespanFailed where the app does not start.
@@ -139,9 +141,21 @@ class Sweep:
             check = self._checked(id, result)
         if result.may_wait_shorter and not check.findings:
             check = self._checked_again(id, result, check)
+        if result.unexplained:
+            check = self._with_unexplained(id, result, check, result.unexplained)
         if result.hidden:
             return hidden.told(check, result.hidden)
         return hidden.told_shortened(check) if result.shortened else check
+
+    def _with_unexplained(self, id: str, result: RouteResult, check: Check, sentence: str) -> Check:
+        """A whole check alone has the last net as well; of a route that is checked by what was recorded, it is made."""
+        if result.suspect and not (result.alone or check.findings) and result.route.method in SAFE:
+            result.alone = True
+            check = self._checked(id, result)
+        if sentence in self._told:
+            return check
+        self._told.add(sentence)
+        return hidden.told_unexplained(check, sentence)
 
     def _checked_again(self, id: str, result: RouteResult, check: Check) -> Check:
         """What made the route a suspect is not in its check: the machine may have made a wait shorter in all its runs.

@@ -7,16 +7,17 @@ suspect, and its own check tells.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from pytest_noblock.judge import first_use
+from pytest_noblock.judge import first_use, last_net
 from pytest_noblock.judge.attribution import slept_on_request
 from pytest_noblock.judge.gil_waits import is_gil_wait
 from pytest_noblock.judge.sleeps import slept
 from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.concurrency import Gap
 from pytest_noblock.model.limits import NOTE_NS, Limits
-from pytest_noblock.model.observation import Exchange, Observation
+from pytest_noblock.model.observation import LOOP, Exchange, Observation, Probe
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.model.stall import Stall
 from pytest_noblock.model.units import SWITCH_INTERVAL_NS
@@ -44,6 +45,8 @@ class Seen(NamedTuple):
     for the GIL. Or they waited for another thread or process, which went on while others held the loop: 0."""
     shortened: frozenset[int] = frozenset()
     """Of the hidden ones, those that waited for another thread or process."""
+    unexplained: Mapping[int, str] = MappingProxyType({})
+    """Of the hidden ones, those that were under way while the loop came late, and no cause was found: a sentence."""
 
 
 def of_run(
@@ -60,10 +63,12 @@ def of_run(
     by_app = {number for each in broken if each.of_app for number in _who_woke_app(each, observation, steps)}
     own = _of_steps(found, observation, limits)
     shortened = set(shortened_waits.of_run(observation, limits, waits, late)) - own.broken
-    hidden = dict.fromkeys(shortened, 0) | _threads_hidden(observation, limits)
+    unexplained = _unexplained(observation, limits, late)
+    hidden = dict.fromkeys((*shortened, *unexplained), 0) | _threads_hidden(observation, limits)
     hidden = {each: ns for each, ns in hidden.items() if each not in keepers | by_app}
     in_steps = own.broken | (own.may_have_broken - shortened)
-    return Seen(in_steps, keepers, by_app, hidden, frozenset(shortened & hidden.keys()))
+    beside = by_app | _seen_by_watchdog(keepers, observation)
+    return Seen(in_steps, keepers, beside, hidden, frozenset(shortened & hidden.keys()), unexplained)
 
 
 def beside_first(seen: Seen, observation: Observation, first: Container[int]) -> set[int]:
@@ -146,6 +151,29 @@ def _keepers(broken: Sequence[Stall], observation: Observation) -> set[int]:
     return {each.exchange for each in observation.gaps if each.began in found and each.exchange is not None}
 
 
+def _unexplained(observation: Observation, limits: Limits, late: Sequence[tuple[int, int]]) -> dict[int, str]:
+    """Who was under way while the loop came late for no reason that anybody saw, and what is to be said of it."""
+    ticks = tuple(Probe(LOOP, due, came) for due, came in late)
+    found: dict[int, str] = {}
+    for turn, sentence in last_net.of_many(observation._replace(probes=ticks), limits):
+        under_way = [each for each in observation.exchanges if _overlaps(each, turn.began, turn.ended)]
+        for each in under_way or _last_before(turn.began, observation.exchanges):
+            found.setdefault(each.number, sentence)
+    return found
+
+
+def _last_before(moment: int, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """What it left behind may go on."""
+    over = [each for each in exchanges if each.over_at is not None and each.over_at <= moment]
+    return sorted(over, key=lambda each: each.over_at or 0)[-1:]
+
+
+def _seen_by_watchdog(keepers: Container[int], observation: Observation) -> set[int]:
+    """Those of the keepers of which the line may be lost: the loop may go on before the watchdog looks."""
+    gaps = (each for each in observation.gaps if each.seen_by == "watchdog")
+    return {each.exchange for each in gaps if each.exchange is not None and each.exchange in keepers}
+
+
 def _without_gaps(observation: Observation) -> Observation:
     return observation._replace(gaps=())
 
@@ -172,7 +200,7 @@ def _may_have_kept_gil(gap: Gap, observation: Observation, limits: Limits) -> It
         if worker.cpu >= least:
             others = (worker.of_pool and gap.waiting) or under_way
             yield from ((number, worker.cpu) for number in worker.exchanges or others)
-    unknown = gap.others_cpu - sum(each.cpu for each in gap.workers)
+    unknown = max(gap.others_cpu, gap.shared_cpu) - sum(each.cpu for each in gap.workers)
     if unknown >= least:
         yield from ((number, unknown) for number in under_way)
 
@@ -196,6 +224,7 @@ def of_each(observation: Observation, owners: Mapping[int, int]) -> dict[int, Ob
     uses = _shared_out(observation.uses, lambda each: each.exchange, owners)
     return {
         owner: observation._replace(
+            long_turns=(),
             exchanges=tuple(mine),
             segments=tuple(segments.get(owner, ())),
             gaps=tuple(gaps.get(owner, ())),

@@ -7,7 +7,7 @@ import pytest
 from pytest_noblock.judge import last_net
 from pytest_noblock.judge.first_use import taken_off
 from pytest_noblock.judge.stalls import stalls
-from pytest_noblock.model.concurrency import LongTurn
+from pytest_noblock.model.concurrency import Gap, LongTurn
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation, Probe
 from pytest_noblock.model.segment import Segment
@@ -149,3 +149,57 @@ def test_a_loop_that_is_late_for_a_part_of_the_wait_does_not_hide_it():
 )
 def test_a_wait_that_has_a_cause_or_none_is_needed_for_is_not_said(probes, loop):
     assert said(*probes, loop=loop) == []
+
+
+def late_ones(*turns, steps=(), gaps=(), waits=((5, 302),), limits=LIMITS):
+    """What is told of many requests, by the ticks that came late: when they were due and when they came, in ms."""
+    ticks = tuple(Probe(LOOP, due * MS, came * MS) for due, came in waits)
+    exchanges = (EXCHANGE, EXCHANGE._replace(number=2))
+    observation = Observation("full", exchanges, steps, ticks, long_turns=turns, gaps=gaps)
+    return list(last_net.of_many(observation, limits))
+
+
+def test_among_many_requests_a_turn_is_told_once_by_the_tick_that_waited_longest():
+    (found,) = late_ones(turn(), waits=((5, 302), (10, 302), (15, 302)))
+    assert found.turn == turn()
+    assert found.sentence.startswith("a probe of the event loop waited 297 ms, and no cause was found")
+
+
+def test_one_limit_is_enough_as_nobody_else_looks_again():
+    late = turn(wall=60, asleep=55)
+    assert late_ones(late, waits=((5, 60),))
+    assert not late_ones(late, waits=((15, 60),))
+
+
+@pytest.mark.parametrize("computed", [turn(asleep=0, cpu=290), turn(asleep=45, cpu=200)])
+def test_what_many_compute_in_short_steps_is_nobodys(computed):
+    assert not late_ones(computed)
+
+
+def gil_wait(**more):
+    """A turn, between two ticks, in which the loop waited for the GIL for 280 ms."""
+    return replace(turn(asleep=280, switches=56), **{"others_cpu": 270 * MS, "polled": False, **more})
+
+
+def gap(others_cpu):
+    return Gap(10 * MS, 290 * MS, 280 * MS, 56, 280 * MS, others_cpu * MS, seen_by="watchdog")
+
+
+def test_a_wait_for_the_gil_that_no_gap_shows_is_told():
+    (found,) = late_ones(gil_wait())
+    assert "while other threads computed 270 ms" in found.sentence
+    assert late_ones(gil_wait(), gaps=(gap(0),))  # nobody is known to have computed in it
+
+
+@pytest.mark.parametrize(
+    ("turn", "steps", "gaps"),
+    [
+        (gil_wait(), (), (gap(270),)),
+        (gil_wait(polled=True), (), ()),  # there the loop's selector looks for gaps
+        (gil_wait(others_cpu=20 * MS), (), ()),  # who had it had no processor
+        (gil_wait(), (step(asleep=275),), ()),  # in a step, of which the rules of steps tell
+    ],
+    ids="a-gap polled no-processor in-a-step".split(),
+)
+def test_one_that_something_else_tells_of_is_not(turn, steps, gaps):
+    assert not late_ones(turn, steps=steps, gaps=gaps)

@@ -1,11 +1,13 @@
 """How those are found that others hide: sent in fewer and fewer, by an account of who holds what, without a clock."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_noblock.engine.observe import Request
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.observation import Observation
-from pytest_noblock.sweep.hidden import Hidden, told
+from pytest_noblock.sweep.hidden import Hidden, told, told_unexplained
 from pytest_noblock.sweep.outcome import RouteResult
 from pytest_noblock.sweep.route import Route
 
@@ -110,6 +112,58 @@ def test_one_whose_wait_a_busy_machine_makes_shorter_is_sent_again_some_times(la
     found = looked(send, ["a"])
     assert (found["a"].suspect, found["a"].alone) == (alone, alone)
     assert len(runs) == (6 if alone else late + 1)
+
+
+def late(sends, names, known=(), sentence="late"):
+    """As `looked`, of those that were under way while the loop came late without a cause."""
+    results = [RouteResult(Route("GET", each), Request("GET", each, {}), ran=True) for each in (*names, *known)]
+    for each in results:
+        each.first = Observation("full", (), ())
+        each.hidden, each.unexplained, each.suspect = 0, sentence, each.route.path in known
+    Hidden(sends).look(results)
+    return {each.route.path: each for each in results}
+
+
+class Late:
+    """Plays the runs: the loop comes late where these are sent, in the first so many runs."""
+
+    def __init__(self, *who, until=99):
+        self.who, self.until, self.runs = set(who), until, []
+
+    def __call__(self, some):
+        names = {each.route.path for each in some}
+        self.runs.append(names)
+        comes = len(self.runs) <= self.until and not self.who.isdisjoint(names)
+        for each in some:
+            each.hidden, each.unexplained = (0, "late") if comes else (None, None)
+
+
+def test_who_makes_the_loop_late_is_found_by_halves_and_checked_alone_at_once():
+    sends = Late("b")
+    found = late(sends, ["a", "b", "c", "d"])
+    assert suspects_of(found) == {"b"}
+    assert found["b"].alone
+    assert {name for name, each in found.items() if each.unexplained} == {"b"}
+    assert sends.runs.count({"b"}) == 1
+
+
+@pytest.mark.parametrize(("until", "known", "stays"), [(0, [], True), (0, ["known"], False), (1, [], True)])
+def test_what_makes_the_loop_late_once_stays_open_unless_a_suspect_was_under_way_too(until, known, stays):
+    found = late(Late("a", until=until), ["a", "b"], known)
+    assert {name for name, each in found.items() if each.unexplained and not each.suspect} == (
+        {"a", "b"} if stays else set()
+    )
+    assert suspects_of(found) == set(known)
+
+
+def test_that_is_told_unless_the_check_tells_more():
+    check = Check("id", "GET /a", "/a", None, "passed", 9 * MS, 50 * MS, "full", status=200)
+    (note,) = told_unexplained(check, "a probe waited").notes
+    assert note == (
+        "unsettled: in the run of many requests a probe waited; another run did not show it again; not counted"
+    )
+    unmeasured = replace(check, outcome="inconclusive", reason="a probe waited")
+    assert told_unexplained(unmeasured, "a probe waited") == unmeasured
 
 
 def test_a_doubt_is_told_and_counts_for_what_a_worker_serves():

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pytest_noblock.model.concurrency import Gap, Worker
+from pytest_noblock.model.concurrency import Gap, LongTurn, Worker
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.observation import Exchange, Observation
@@ -77,6 +77,37 @@ def test_a_thread_that_keeps_the_gil_is_its_requests_and_where_nobody_knows_all_
     assert suspects.of_run(observed(gaps=(gap(None),)), LIMITS, [], {}).hidden.keys() == {1, 2, 3, 4}
 
 
+def test_of_a_keeper_that_the_watchdog_saw_a_whole_check_tells_the_line():
+    seen = observed(gaps=(gap(3, seen_by="watchdog"),))
+    assert suspects.of_run(seen, LIMITS, [], {}) == seen_as(keepers={3}, beside={3})
+
+
+def test_where_somebody_computed_and_no_thread_is_known_all_are_asked():
+    seen = observed(gaps=(gap(None, workers=(), others_cpu=0, shared_cpu=90 * MS, seen_by="watchdog"),))
+    assert suspects.of_run(seen, LIMITS, [], {}).hidden == dict.fromkeys((1, 2, 3, 4), 90 * MS)
+
+
+LATE_TURN = LongTurn(20 * MS, 220 * MS, 0, 0, 190 * MS, 1, 0, 0, polled=False)
+
+
+def late_turn(*sent: tuple[int, int]) -> suspects.Seen:
+    """What is seen of requests that were sent and returned at these ms, where a turn was late from 30 to 220 ms."""
+    exchanges = tuple(exchange(at, *(each * MS for each in both)) for at, both in enumerate(sent, 1))
+    seen = Observation("full", exchanges, long_turns=(LATE_TURN,))
+    return suspects.of_run(seen, LIMITS, [], {}, [(30 * MS, 220 * MS)])
+
+
+def test_all_that_were_under_way_while_the_loop_came_late_without_a_cause_are_asked_again():
+    seen = late_turn((0, 10), (0, 900), (100, 900), (300, 900))
+    assert seen.hidden == {2: 0, 3: 0}
+    assert seen.unexplained.keys() == {2, 3}
+    assert "no cause was found" in seen.unexplained[2]
+
+
+def test_where_none_was_what_the_last_one_left_behind_may_have_done_it():
+    assert late_turn((0, 5), (0, 10), (300, 900)).hidden == {2: 0}
+
+
 def hidden(*segments: Segment, waits: dict[int, int] | None = None, **of_gap: Any) -> dict[int, int]:
     gaps = (gap(3, **of_gap),) if of_gap else ()
     return suspects.of_run(observed(*segments, gaps=gaps), LIMITS, [], waits or {}).hidden
@@ -125,7 +156,11 @@ SLEPT = BlockingCall("time.sleep", False, 100 * MS, 108 * MS, STACK, 8 * MS)
     [
         (60, segment(1, asleep=8 * MS, began=100 * MS), True),
         (60, segment(1, asleep=MS // 2, began=100 * MS), False),
-        (60, segment(1, asleep=8 * MS, began=100 * MS)._replace(calls=(SLEPT,)), False),  # as long as it was asked to
+        (
+            60,
+            segment(1, asleep=8 * MS, began=100 * MS)._replace(calls=(SLEPT,)),
+            False,
+        ),  # as long as it was asked to
         (60, segment(1, asleep=8 * MS, began=5 * MS), False),  # it had waited before
         (20, segment(1, asleep=8 * MS, began=100 * MS), False),
     ],
@@ -185,6 +220,7 @@ def test_each_request_gets_what_is_its_own():
     assert [each.exchange for each in shared[8].segments] == [2]
     assert [each.exchange for each in shared[8].gaps] == [2]
     assert shared[7].gaps == ()
+    assert suspects.of_each(seen._replace(long_turns=(LATE_TURN,)), {1: 7})[7].long_turns == ()
 
 
 def test_what_a_first_request_may_have_done_beside_a_second_one_is_in_doubt():
