@@ -60,6 +60,13 @@ def test_a_probe_that_waited_without_a_cause_is_not_passed(pytester):
     )
 
 
+def test_a_sweep_has_it_as_well(pytester):
+    pytester.makepyfile(unseen=APP)
+    result = pytester.runpytest("--noblock-sweep=unseen:app", "--noblock-exclude=/judged-run-alone")
+    result.assert_outcomes(failed=1, passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*GET /unseen*", "a probe of the event loop waited * ms, and no cause was found: *"])
+
+
 UVLOOP = """
 import asyncio
 import socket
