@@ -66,10 +66,14 @@ def _kept_asleep(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
     )
     longest = max(unexplained, key=lambda gap: gap.late, default=None)
     if longest is not None:
-        yield (
-            f"{UNSETTLED}the event loop waited {words(longest.late)} for the GIL, and no thread computed meanwhile: "
-            "one kept it asleep, as an extension in C may do, or had no processor; not counted"
-        )
+        waited = f"the event loop waited {words(longest.late)} for the GIL"
+        yield f"{UNSETTLED}{waited}, and {_by_whom(longest)}; not counted"
+
+
+def _by_whom(gap: Gap) -> str:
+    if gap.unread:
+        return "nobody read what the threads computed meanwhile, as where there are very many"
+    return "no thread computed meanwhile: one kept it asleep, as an extension in C may do, or had no processor"
 
 
 def _kept_by_stranger(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:

@@ -116,6 +116,8 @@ class Gap:
     runs: the loop thread cannot go on either."""
     stranger: Worker | None = None
     """The thread that computed most, where nobody knows whether it is the app's."""
+    unread: bool = False
+    """Whether nobody read what the threads computed in the gap, as where there are too many of them."""
 
 
 @dataclass(frozen=True, slots=True)

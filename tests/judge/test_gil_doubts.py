@@ -45,6 +45,12 @@ def test_a_wait_that_nobodys_cpu_explains_is_told(what, told):
     assert list(gil.kept(Observation("full", (EXCHANGE,), gaps=(what,)))) == []
 
 
+@pytest.mark.parametrize(("unread", "why"), [(False, "no thread"), (True, "nobody read what the threads")])
+def test_what_nobody_read_is_not_told_as_idle(unread, why):
+    (note,) = notes(replace(gap(200, 40, 0), unread=unread))
+    assert f"waited 200 ms for the GIL, and {why} computed meanwhile" in note
+
+
 SEVERAL = tuple(Worker(6 * MS, LINE) for _ in range(8))
 
 

@@ -159,7 +159,7 @@ def _works(thread: threading.Thread, loops: Sequence[object]) -> bool:
 
 
 def as_gaps(raw: Sequence[RawGap], user: UserCode) -> "Iterator[Gap]":
-    """Those in which an app's thread burned most, or nobody burned."""
+    """Those in which an app's thread burned most, or nobody burned, or nobody read who did."""
     from pytest_noblock.model.concurrency import Gap, Worker
 
     for gap in raw:
@@ -168,7 +168,8 @@ def as_gaps(raw: Sequence[RawGap], user: UserCode) -> "Iterator[Gap]":
         strangers = max((each.cpu for each in threads if each not in apps), default=0)
         known = apps and 2 * strangers < apps[0].cpu  # else nobody knows which of them kept it
         keeper = None if known else _stranger(threads)
-        if gap.idle or known or keeper is not None or _ONE_IN * strangers < gap.shared:
+        unread = gap.burned.computed is None
+        if gap.idle or unread or known or keeper is not None or _ONE_IN * strangers < gap.shared:
             number, awaited = first_at_user_line(gap.awaits, user)
             yield Gap(
                 began=gap.due,
@@ -182,6 +183,7 @@ def as_gaps(raw: Sequence[RawGap], user: UserCode) -> "Iterator[Gap]":
                 exchange=_only_owner(apps) if number is None else number,
                 seen_by="watchdog",
                 stranger=keeper and Worker(keeper.cpu, as_stack(keeper.frames, user)),
+                unread=unread,
             )
 
 

@@ -103,6 +103,15 @@ def test_the_thread_of_the_app_that_burned_and_the_request_that_was_under_way(us
     assert "_burn" in [frame.function for frame in gap.workers[0].stack]
 
 
+def test_a_wait_in_which_nobody_read_the_clocks_is_kept_and_says_so(user, burner, monkeypatch):
+    """It was dropped without a word: two requests that kept the GIL for 200 ms each were green once."""
+    (read,) = waited(user, burner())
+    monkeypatch.setattr("pytest_noblock.engine.threads.watched_gaps.read_clocks", lambda *_, **__: None)
+    (unread,) = waited(user, burner())
+    assert (read.unread, unread.unread) == (False, True)
+    assert unread.workers == ()
+
+
 class GoesOn(Burner):
     """It does something else once it has burned, before the watchdog looks."""
 
