@@ -160,7 +160,7 @@ def _method_of(paths: list[str], method: str) -> str | None:
 def _origin(thing: object) -> tuple[str | None, str | None]:
     if is_a(thing, type):
         module, qualname = _class_module(thing), _CLASS_QUALNAME.__get__(thing)
-    elif is_a(thing, types.FunctionType) or is_a(thing, types.BuiltinFunctionType):
+    elif is_a(thing, types.FunctionType) or is_a(thing, types.BuiltinFunctionType) or is_a(thing, staticmethod):
         module, qualname = thing.__module__, thing.__qualname__
     else:
         return None, None

@@ -8,6 +8,7 @@ import math
 import pickle
 import sys
 import types
+import warnings
 from unittest import mock
 
 import pytest
@@ -314,7 +315,9 @@ def test_the_wrapper_of_a_coroutine_function_counts_as_one():
     patch = Patches(lambda: [Patch(Client, "send", counting)])
     patch.install()
     try:
-        assert asyncio.iscoroutinefunction(Client().send)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.14 on
+            assert asyncio.iscoroutinefunction(Client().send)
         with mock.patch.object(Client, "send", return_value="mocked"):
             assert asyncio.run(Client().send()) == "mocked"
         assert asyncio.run(Client().send()) == "sent"

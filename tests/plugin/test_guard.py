@@ -84,7 +84,7 @@ ENTRANCES = {
     "a thread starts": "engine.steps.python_threads:note_start",
     "garbage is collected": "engine.steps.collector:_is_asked_for",
     "a loop closes": "engine.open_loops:OpenLoops._note_left",
-    "a module is imported": "engine.instrument:_install_at_once",
+    "a module is imported": "engine.instrument:any",
     "its import is not charged": "engine.steps.deductions:Deductions.importing",
     "a pattern is compiled": "engine.steps.first_uses:_words",
     "patches go in": "engine.instrument:cover_c_calls",
