@@ -14,7 +14,7 @@ from pytest_noblock.judge import earlier, first_use, inconclusive
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.limits import UNSETTLED, Limits
-from pytest_noblock.model.observation import GO_ON, LIFESPAN, Exchange, Observation, Phase
+from pytest_noblock.model.observation import LIFESPAN, Exchange, Observation, Phase
 from pytest_noblock.model.pace import STEADY, Pace
 from pytest_noblock.model.segment import Segment
 
@@ -95,7 +95,7 @@ class _Run(NamedTuple):
             and not (exchange.left or exchange.tasks)
             and exchange.entered is not False
             and exchange.steps > 0
-            and (exchange.returned is not None or exchange.method in GO_ON)
+            and exchange.is_over
         )
 
 
@@ -221,7 +221,7 @@ def _near_the_limit(
 def _unjudged(run: _Run, exchange: Exchange, limits: Limits, relative: Callable[[str], str]) -> Iterator[str]:
     """Notes on what was taken off the CPU of the exchange, and on what no rule judges."""
     observation = run.observation
-    if exchange.returned is None and exchange.method not in GO_ON:
+    if not exchange.is_over:
         yield f"{UNSETTLED}{exchange.request} was under way when the test ended: from there on it was not measured"
     if exchange.number in run.first:
         yield from first_use.notes(observation, exchange, limits)

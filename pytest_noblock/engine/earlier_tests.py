@@ -6,7 +6,6 @@ from weakref import WeakSet
 
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.model.limits import NOTE_NS
-from pytest_noblock.model.observation import GO_ON
 from pytest_noblock.model.segment import Segment
 
 _lifespans: "WeakSet[LiveExchange]" = WeakSet()
@@ -23,7 +22,7 @@ BEHIND: Mapping[int, str] = MappingProxyType(_behind)
 def leave_behind(records: Iterable[LiveExchange], test: str) -> None:
     """The test ends: what is not over of its requests may hold the loop of a later one."""
     for each in records:
-        if each.left or (each.returned is None and each.method not in GO_ON):
+        if each.left or not each.is_over:
             _behind[each.number] = f"{each.request} of {test or 'an earlier test'}"
     while len(_behind) > _MOST_BEHIND:
         del _behind[next(iter(_behind))]

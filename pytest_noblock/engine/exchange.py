@@ -17,7 +17,7 @@ from pytest_noblock.engine.errors import Raised, shown
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import RawFrame
 from pytest_noblock.model.frames import Frame
-from pytest_noblock.model.observation import Answerer, Ending, Exchange, Left, Task
+from pytest_noblock.model.observation import GO_ON, Answerer, Ending, Exchange, Left, Task
 
 Scope = MutableMapping[str, Any]  # ASGI says "a dictionary"; its values are the server's and the framework's
 Message = MutableMapping[str, Any]
@@ -229,6 +229,11 @@ class LiveExchange:
         if self.remains is not None:
             return self.remains.error.text if self.remains.error is not None else None
         return None if self.error is None else shown(self.error)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the app's call has returned; of what may go on after its test nobody expects that."""
+        return self.returned is not None or self.method in GO_ON
 
     @property
     def duration(self) -> int:

@@ -23,7 +23,7 @@ from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.limits import NOTE_NS
-from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter, Observation
+from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class RequestWatch:
             self._metered.finish()
             watchdog.rest()
         if self._metered.ended:
-            over = all(each.returned is not None or each.method in GO_ON for each in self.records)
+            over = all(each.is_over for each in self.records)
             ended, after = self._metered.ended, self._sample_after
             self.segments = self._kit.meters.with_samples(ended, after, all_over=over)
             self.records += earlier_tests.apps_that_held(self.segments, self.records)

@@ -177,6 +177,11 @@ class Exchange(NamedTuple):
         return f"{self.method} {self.path}"
 
     @property
+    def is_over(self) -> bool:
+        """Whether the app's call has returned; of what may go on after its test nobody expects that."""
+        return self.returned is not None or self.method in GO_ON
+
+    @property
     def over_at(self) -> int | None:
         """From when on no step of the app is laid to the request (ns); None: it was under way to the end."""
         return self.returned if self.settled is None else self.settled

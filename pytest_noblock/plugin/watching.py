@@ -17,7 +17,7 @@ from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 from pytest_noblock.model.limits import NOTE_NS, Limits, sample_after
 from pytest_noblock.model.measured import REFUSED, status_of
-from pytest_noblock.model.observation import GO_ON, LIFESPAN, Meter
+from pytest_noblock.model.observation import LIFESPAN, Meter
 from pytest_noblock.plugin import options, unseen
 from pytest_noblock.plugin.attached import attach, carrier_of
 from pytest_noblock.plugin.faults import GUARD
@@ -96,9 +96,7 @@ class ItemRecorder:
             return None
         records = self._watch.records
         for record in records:
-            if not record.steps or record.tasks or record.left:
-                return None
-            if record.returned is None and record.method not in GO_ON:
+            if not record.steps or record.tasks or record.left or not record.is_over:
                 return None
         most = self._limits.max_total
         if most and any(2 * self.held(each) >= most for each in records):
