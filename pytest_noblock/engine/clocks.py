@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from pytest_noblock.engine.now import close_fd, list_folder, now, open_fd, read_fd_at
+from pytest_noblock.engine.now import close_fd, list_folder, now, open_fd, read_fd_at, read_file
 
 try:
     import resource
@@ -58,6 +58,15 @@ test client read it, with 4 ms every tenth.)"""
 def voluntary_switches() -> int:
     """How often the calling thread has gone to sleep; TypeError where the platform does not count it for threads."""
     return int(resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES])  # type: ignore[arg-type]
+
+
+def voluntary_switches_of(native: int) -> int | None:
+    """How often the thread of that number has gone to sleep; None where it has ended, or nobody counts (50 us)."""
+    try:
+        status = read_file(f"/proc/self/task/{native}/status")
+        return int(status.rpartition(b"\nvoluntary_ctxt_switches:")[2].split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 class Clock(Protocol):

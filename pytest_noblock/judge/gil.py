@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known, pickles
 from pytest_noblock.judge.cpu_lines import definition
-from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, is_gil_wait
+from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, hands_over, is_gil_wait, is_surely_one
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame, Stack, surely_named, user_frame
 from pytest_noblock.model.limits import NOTE_NS
@@ -40,7 +40,9 @@ def kept(observation: Observation) -> Iterator[Stall]:
     GIL to each other. Then the stall is not sure: a run with fewer threads has to show it.
     """
     for gap in observation.gaps:
-        keepers = [worker for worker in gap.workers if not _frees_gil(worker)]
+        one = is_surely_one(gap)
+        keepers = [each for each in gap.workers if one or not (each.ended or hands_over(each))]
+        keepers = [each for each in keepers if not _frees_gil(each)]
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         exchange = under_way(observation.exchanges, gap)
         place = definition(_place(keepers), exchange)

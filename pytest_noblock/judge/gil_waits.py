@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from pytest_noblock.judge import own_sleeps
 from pytest_noblock.judge.own_sleeps import GIL_FREE_NS, found_free, in_own_wait, may_want_gil
-from pytest_noblock.model.concurrency import Gap
+from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.segment import Sample, Segment
 from pytest_noblock.model.stall import BlamedLine
 from pytest_noblock.model.units import NS_OF_ONE_WAKE, SWITCH_INTERVAL_NS
@@ -25,6 +25,13 @@ _FUTILE_SHARE = 9 / 20
 """The share of switches in vain in one long wait, at least. Two threads that wait for the GIL wake at the same time and
 wait for each other's lock: two switches for each interval. Measured: 142 switches in 717 ms for one wait beside 4 busy
 processes, 250 in 628 and 164 in 392 ms beside a second thread that waits, 72 in 118 ms for many short waits."""
+
+_ONE_SHARE = 4 / 5
+"""The same, where a second thread that waits is no excuse. Measured on a quiet machine: 0.98 to 1.01 for one wait, 0.42
+to 0.66 for twenty in a row, of 5 ms each."""
+
+_NS_PER_HANDOVER = 2 * SWITCH_INTERVAL_NS
+"""Ns: a thread that runs Python code hands the GIL over at least once in this time, while another one asks for it."""
 
 _LEAST_SHARE_OF_CPU = 1 / 10
 """The share of the loop thread's time off the processor that the threads with the GIL compute, at least. Measured on
@@ -66,6 +73,16 @@ def mostly_futile(switches: int, asleep: int) -> bool:
     `asleep`: ns that the thread slept in these switches, added up.
     """
     return asleep / SWITCH_INTERVAL_NS >= _FUTILE_SHARE * switches - FEWEST_SWITCHES
+
+
+def is_surely_one(gap: Gap) -> bool:
+    """Whether the gap was one wait, and not many short ones: of a thread that has ended nobody saw the goes."""
+    return gap.seen_by == "watchdog" or gap.asleep / SWITCH_INTERVAL_NS >= _ONE_SHARE * gap.switches
+
+
+def hands_over(worker: Worker) -> bool:
+    """Whether the thread let go of the GIL again and again, as one that runs Python code while others ask for it."""
+    return worker.sleeps is not None and worker.sleeps >= max(FEWEST_SWITCHES, worker.cpu / _NS_PER_HANDOVER)
 
 
 def is_gil_wait(gap: Gap, ns: int) -> bool:

@@ -75,6 +75,10 @@ class Worker:
     """The numbers of the exchanges that the thread worked for, as far as known; it may have done several jobs."""
     of_pool: bool = False
     """Whether it is a thread of the loop's own pools: whoever it worked for waits for a thread."""
+    sleeps: int | None = None
+    """How often the thread went to sleep in the gap: each time that it handed the GIL over. None where nobody knows."""
+    ended: bool = False
+    """Whether it had ended when the gap did: nobody knows in how many goes it computed."""
 
 
 class HeldTurn(NamedTuple):

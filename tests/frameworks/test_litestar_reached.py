@@ -1,10 +1,13 @@
 """Litestar tells late who answered: the endpoint, something in front of it, or what is left to do after it."""
 
+import importlib.util
 import json
 
 import pytest
 
-pytest.importorskip("litestar", reason='pip install -e ".[dev,frameworks]"')
+pytestmark = pytest.mark.skipif(  # not imported here: then its patches would be in for all tests of the process
+    importlib.util.find_spec("litestar") is None, reason='pip install -e ".[dev,frameworks]"'
+)
 
 API = """
 from collections.abc import AsyncGenerator

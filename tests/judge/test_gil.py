@@ -42,6 +42,10 @@ FREE = (Frame("/app/main.py", 9, "sign", "hashlib.pbkdf2_hmac", user=True),)
         (gap(99, 21, 99, Worker(99 * MS, FREE)), []),  # that one works outside the lock
         (gap(717, 142, 202, Worker(202 * MS, LINE)), [202]),
         (gap(155, 72, 155, Worker(99 * MS, LINE), asleep=118), []),  # it had the lock, again and again
+        (gap(95, 33, 95, Worker(90 * MS, LINE, sleeps=19)), []),  # it handed the lock over, again and again
+        (gap(95, 33, 95, Worker(90 * MS, LINE, sleeps=3)), [90]),  # a second thread waited as well
+        (gap(95, 33, 95, Worker(90 * MS, (), LINE, ended=True)), []),  # it has ended, and nobody knows
+        (gap(95, 20, 95, Worker(90 * MS, (), LINE, ended=True)), [90]),  # the loop thread woke once in 5 ms: one wait
         (gap(99, 21, 99, Worker(40 * MS, LINE), Worker(39 * MS, LINE)), [40]),  # they handed it to each other
         (gap(99, 21, 99), []),  # threads that are nobody's
         (gap(99, 21, 99, Worker(99 * MS, LIBRARY, LINE)), [99]),  # named by the line that awaits it

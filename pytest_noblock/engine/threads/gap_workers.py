@@ -44,6 +44,8 @@ class WorkerSample:
     """The requests that the thread works for, or worked for; none where nobody knows."""
     of_pool: bool = False
     """See `Worker`."""
+    sleeps: int | None = None
+    """Likewise."""
 
 
 @dataclass(slots=True)
@@ -69,10 +71,10 @@ class Ended(NamedTuple):
 class GapWorkers:
     """The threads of one run. `awaited` tells the holders whose tasks wait for a worker at the moment."""
 
-    def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode) -> None:
+    def __init__(self, awaited: Callable[[], Sequence[Holder]], user: UserCode, *, counts_sleeps: bool = False) -> None:
         self._holders = awaited
         self._user = user
-        self._clocks = ThreadClocks()
+        self._clocks = ThreadClocks(counts_sleeps=counts_sleeps)
         self._early: list[EarlyLook] = []
 
     def marks(self) -> ThreadMarks:
@@ -115,6 +117,7 @@ class GapWorkers:
                 awaited=self._awaiting(thread.ident or 0) if awaited else [],
                 records=self._records_of(thread.ident or 0, held=awaited),
                 of_pool=thread in pooled,
+                sleeps=self._clocks.slept(thread),
             )
             for thread, cpu in most
         ]
@@ -154,7 +157,7 @@ class GapWorkers:
         by_thread: dict[threading.Thread, list[WorkerSample]] = {}
         for sample in samples:
             by_thread.setdefault(sample.thread, []).append(sample)
-        gone = [Worker(ended.cpu, (), as_stack(ended.awaited, self._user))] if ended.cpu else []
+        gone = [Worker(ended.cpu, (), as_stack(ended.awaited, self._user), ended=True)] if ended.cpu else []
         return tuple(sorted([*map(self._value, by_thread.values()), *gone], key=lambda each: -each.cpu))
 
     def _value(self, samples: Sequence[WorkerSample]) -> Worker:
@@ -166,7 +169,8 @@ class GapWorkers:
         )
         awaited = next((sample.awaited for sample in samples if sample.awaited), [])
         stacks = as_stack(frames, self._user), as_stack(awaited, self._user)
-        return Worker(cpu, *stacks, _exchanges(samples), of_pool=any(each.of_pool for each in samples))
+        of_pool = any(each.of_pool for each in samples)
+        return Worker(cpu, *stacks, _exchanges(samples), of_pool=of_pool, sleeps=samples[-1].sleeps)
 
 
 def works_for(ident: int, holders: Sequence[Holder]) -> tuple[LiveExchange, ...]:

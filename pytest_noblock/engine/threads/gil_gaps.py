@@ -81,7 +81,7 @@ class GilGapDetector:
         self._shortest = shortest
         self._also_asleep = also_asleep
         self._ident = threading.get_ident()
-        self._workers = GapWorkers(awaited, user)
+        self._workers = GapWorkers(awaited, user, counts_sleeps=not also_asleep)
         self._gaps: list[tuple[Gap, list[WorkerSample], Ended]] = []
         """Each gap with its samples, and with a thread that had ended by then."""
         self._clock: Clock = PortableClock()

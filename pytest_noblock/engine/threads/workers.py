@@ -12,11 +12,12 @@ Neither library has a public way to ask. What is read instead, where it was seen
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import Context
 from types import FrameType
 from typing import Any, NamedTuple
 
+from pytest_noblock.engine.clocks import voluntary_switches_of
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import close_fd, open_fd, read_fd
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
@@ -78,6 +79,10 @@ def busy(threads: Iterable[threading.Thread], user: UserCode) -> list[list[RawFr
     return [stack for stack in stacks if any(code.co_filename in user for code, *_ in stack)]
 
 
+_MOST_COUNTED = 30
+"""Threads whose sleeps are counted, at most."""
+
+
 class ThreadMarks(NamedTuple):
     """The other threads at one moment."""
 
@@ -85,6 +90,8 @@ class ThreadMarks(NamedTuple):
     """CPU time (ns) of each living one since it began. By thread: a new one may have the identity of one that ended."""
     starts: int = 0
     """How many threads the app had started."""
+    sleeps: Mapping[threading.Thread, int] = {}
+    """How often each has gone to sleep, as far as somebody counts that."""
 
 
 class ThreadClocks:
@@ -95,7 +102,9 @@ class ThreadClocks:
     started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts_sleeps: bool = False) -> None:
+        """`counts_sleeps`: for whoever wants to know whether a thread handed the GIL over. It costs 50 us each."""
+        self._counts_sleeps = counts_sleeps
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.current_thread()
         self._strangers = set(threading.enumerate())
@@ -137,13 +146,34 @@ class ThreadClocks:
         return max(0, all_burned - sum(since.values()))
 
     def _since(self) -> dict[threading.Thread, int]:
-        return {each: cpu - self.marks.cpu.get(each, 0) for each, cpu in self.read().cpu.items()}
+        return {each: cpu - self.marks.cpu.get(each, 0) for each, cpu in self._cpu().items()}
+
+    def read(self) -> ThreadMarks:
+        """May serve as marks."""
+        cpu = self._cpu()
+        return ThreadMarks(cpu, started_by_app(), self._sleeps(cpu) if self._counts_sleeps else {})
 
     @staticmethod
-    def read() -> ThreadMarks:
-        """May serve as marks."""
-        cpu = {each: cpu for each in threading.enumerate() if (cpu := worked(each)) is not None}
-        return ThreadMarks(cpu, started_by_app())
+    def _cpu() -> dict[threading.Thread, int]:
+        return {each: cpu for each in threading.enumerate() if (cpu := worked(each)) is not None}
+
+    def _sleeps(self, cpu: Mapping[threading.Thread, int]) -> Mapping[threading.Thread, int]:
+        """A thread that has not run since the marks has not slept anew. Of very many, nobody counts."""
+        if len(cpu) > _MOST_COUNTED:
+            return {}
+        known = self.marks
+        counted = {
+            each: known.sleeps.get(each) if known.cpu.get(each) == ns else voluntary_switches_of(each.native_id or 0)
+            for each, ns in cpu.items()
+            if each is not self._loop_thread and not self._is_stranger(each)
+        }
+        return {each: sleeps for each, sleeps in counted.items() if sleeps is not None}
+
+    def slept(self, thread: threading.Thread) -> int | None:
+        """How often the thread has gone to sleep since the marks; None where nobody knows."""
+        before = self.marks.sleeps.get(thread, None if thread in self.marks.cpu else 0)
+        present = voluntary_switches_of(thread.native_id or 0) if self._counts_sleeps and before is not None else None
+        return None if before is None or present is None else present - before
 
 
 class RunQueue:

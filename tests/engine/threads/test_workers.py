@@ -1,6 +1,7 @@
 """Which threads work for a loop, where they are, what they burn and how long they queue."""
 
 import asyncio
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -118,6 +119,42 @@ def test_what_a_thread_burned_since_the_marks(run, thread):
     before, after = run(main())
     assert before < 10 * MS
     assert after >= 20 * MS
+
+
+@needs_clocks
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody counts the sleeps of another thread")
+@pytest.mark.parametrize("counts", [True, False])
+def test_how_often_a_thread_went_to_sleep_since_the_marks(run, counts):
+    """As each time that it hands the GIL over."""
+    turns = [threading.Semaphore(0) for _ in range(2)]
+
+    def takes_turns():
+        for _ in range(6):
+            turns[0].acquire()
+            turns[1].release()
+        turns[0].acquire()
+
+    def take(times):
+        for _ in range(times):
+            turns[0].release()
+            turns[1].acquire()
+
+    async def main():
+        clocks = ThreadClocks(counts_sleeps=counts)
+        worker = threading.Thread(target=takes_turns)
+        worker.start()
+        take(1)
+        born = clocks.slept(worker)
+        clocks.marks = clocks.read()
+        take(5)
+        slept = clocks.slept(worker)
+        turns[0].release()
+        worker.join()
+        return born, slept, clocks.slept(worker)
+
+    born, slept, ended = run(main())
+    assert (born is not None, slept is not None, ended) == (counts, counts, None)
+    assert not counts or 4 <= slept < 30  # the last may not lie down before it is asked again
 
 
 @needs_clocks
