@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.model.limits import Limits
 from pytest_noblock.model.segment import Segment
 from pytest_noblock.plugin.watching import ItemRecorder, PatchHandover
@@ -83,7 +84,14 @@ def test_nothing_is_taken_off_where_nothing_is_on(done):
 # --- what is uneventful
 
 
-METERED = SimpleNamespace(method="GET", returned=9, steps=1, tasks=[], left=[])
+def a_record(method="GET", **changed):
+    record = LiveExchange(method, "/")
+    for name, value in ({"returned": 9, "steps": 1} | changed).items():
+        setattr(record, name, value)
+    return record
+
+
+METERED = a_record()
 
 
 def a_recorder(*segments, records=(METERED,), recorded_off_loop=False, collected=0):
@@ -137,10 +145,10 @@ def test_one_segment_of_which_there_is_something_to_say_is_enough(changed):
 @pytest.mark.parametrize(
     "record",
     [
-        SimpleNamespace(**vars(METERED) | {"steps": 0}),
-        SimpleNamespace(**vars(METERED) | {"tasks": [1]}),
-        SimpleNamespace(**vars(METERED) | {"left": [1]}),
-        SimpleNamespace(**vars(METERED) | {"returned": None}),
+        a_record(steps=0),
+        a_record(tasks=[1]),
+        a_record(left=[1]),
+        a_record(returned=None),
     ],
 )
 def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
@@ -150,7 +158,7 @@ def test_a_request_that_was_not_metered_or_has_tasks_is_judged(record):
 @pytest.mark.parametrize("method", ["LIFESPAN", "WEBSOCKET"])
 def test_an_app_or_a_connection_that_goes_on_after_the_test_is_uneventful(method):
     """Most suites have a client in a fixture, whose app is stopped after the test: nothing need be judged for that."""
-    goes_on = SimpleNamespace(**vars(METERED) | {"method": method, "returned": None})
+    goes_on = a_record(method, returned=None)
     assert a_recorder(records=[goes_on, METERED]).uneventful() == [goes_on, METERED]
 
 
