@@ -16,7 +16,7 @@ import pytest
 from pytest_noblock.engine import clocks
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.tcp_info import TcpCounters
-from pytest_noblock.engine.steps import counters, line_costs
+from pytest_noblock.engine.steps import collector, counters, line_costs
 from pytest_noblock.engine.steps.queued_others import NOTHING
 from pytest_noblock.engine.steps.watchdog import RawSample
 from pytest_noblock.engine.usercode import UserCode
@@ -85,6 +85,22 @@ def test_the_garbage_collectors_time_is_taken_out(metered):
     assert due.collected > MS
     assert due.cpu + due.collected <= due.wall
     assert asked.cpu > asked.collected
+
+
+def test_so_is_a_collection_that_falls_due_as_the_step_ends(metered, monkeypatch):
+    """Python code of ours runs between the step and the reading of the clock. The collector may run in it."""
+    reads = clocks.LinuxClock.end
+
+    def end(clock):
+        collector.collection("start", {"generation": 2})
+        burn(30)
+        collector.collection("stop", {"generation": 2})
+        return reads(clock)
+
+    monkeypatch.setattr(clocks.LinuxClock, "end", end)
+    (segment,) = metered(sleep)
+    assert segment.collected >= 25 * MS
+    assert segment.cpu < 15 * MS
 
 
 def peers():

@@ -232,7 +232,6 @@ class StepMeter:
         owner = self.owner
         if owner is None:
             return
-        STEPPING.pop(self.ident, None)
         self._ended_at = ended = now()
         wall = ended - self._began - self._between - self.deductions.wall
         if self._watchdog is not None:
@@ -251,6 +250,7 @@ class StepMeter:
             self._read_at = 0
             self._ended_at = now()  # our own work lies between this step and the next, and nothing else
         else:
+            STEPPING.pop(self.ident, None)
             began = max(self._began, self._step_at)  # reading may wait for the GIL
             owner.brief += ended - began if not self.deductions.used else max(0, min(ended - began, wall))
         self.owner = None
@@ -264,6 +264,7 @@ class StepMeter:
 
     def _charge(self, owner: LiveExchange) -> None:
         end, lines = self.clock.end(), self._lines
+        STEPPING.pop(self.ident, None)  # not before: a collection that falls due until then is in what was read
         notable = lines.leave() if lines is not None else ()
         span = Span(owner.number, self._began, self._between, self._chain_turn, self._step)
         segment = self._counters.segment(span, end)
