@@ -189,10 +189,16 @@ def begin():
     begin.give_way = give_way
     yield begin
     begin.set()
+    while _started:  # one that ends in the next test is one too many there
+        _started.pop().join(timeout=10)
+
+
+_started = []
 
 
 def started(target, *args):
     thread = threading.Thread(target=target, args=args, daemon=True)
+    _started.append(thread)
     thread.start()
     return thread
 
