@@ -22,8 +22,8 @@ from pytest_noblock.engine.selfcheck import pace_now
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps import first_uses
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.judge import confirmation, deadlocks, first_use, inconclusive, last_net
-from pytest_noblock.judge.confirmation import Repeat
+from pytest_noblock.judge import deadlocks, first_use, inconclusive, last_net, repeats
+from pytest_noblock.judge.repeats import Repeat
 from pytest_noblock.judge.stalls import breaking, stalls
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.frames import Frame, user_frame
@@ -167,7 +167,7 @@ class Checker:
 
     def _is_unexplained_again(self, request: Request, plan: Plan) -> bool:
         """On a busy machine it comes now and then: the loop thread hands the GIL to a thread without a processor."""
-        observation = self._again(request, plan)(confirmation.repeat_for("as sent", self._context.meter))
+        observation = self._again(request, plan)(repeats.repeat_for("as sent", self._context.meter))
         return last_net.unexplained(observation, stalls(observation, plan.limits), plan.limits) is not None
 
     def _again(self, request: Request, plan: Plan) -> Callable[[Repeat], Observation]:

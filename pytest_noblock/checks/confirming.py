@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pytest_noblock.checks.plan import Plan
-from pytest_noblock.judge import confirmation, grouping, shared_turns
-from pytest_noblock.judge.confirmation import Repeat
+from pytest_noblock.judge import confirmation, grouping, repeats, shared_turns, two_runs
+from pytest_noblock.judge.repeats import Repeat
 from pytest_noblock.judge.stalls import breaking, doubtful, stalls
 from pytest_noblock.model.finding import Finding
 from pytest_noblock.model.kinds import Confirmation
@@ -25,17 +25,17 @@ def by_two_runs(
     `found`: the stalls of the later run, `observation`; `warm_up`: what broke the limits in the one before. Only of the
     full meter: the portable one asks for more runs.
     """
-    found = confirmation.confirmed_by("line counters", found)
+    found = repeats.confirmed_by("line counters", found)
     broken = breaking(found, limits)
     if doubtful(observation, (each for each in found if each not in broken)):
         return []
-    return _shown_twice(broken, confirmation.confirmed_by("line counters", warm_up), limits, findings)
+    return _shown_twice(broken, repeats.confirmed_by("line counters", warm_up), limits, findings)
 
 
 def _shown_twice(broken: list[Stall], warm_up: Iterable[Stall], limits: Limits, findings: Findings) -> list[Finding]:
     if not all(stall.sure and stall.requests == 1 for stall in broken):
         return []
-    return confirmation.shown_twice(findings(broken), findings(each for each in warm_up if each.sure), limits)
+    return two_runs.shown_twice(findings(broken), findings(each for each in warm_up if each.sure), limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,14 @@ class Confirming:
 
     def _settled_by_more(self, doubts: list[Stall]) -> list[Stall]:
         """The doubts, where it takes more runs for that: as few as settle them."""
-        repeat = confirmation.TO_SEE_HOW_IT_ENDS
+        repeat = repeats.TO_SEE_HOW_IT_ENDS
         while any(each.polls is not None for each in self.settled(doubts)) and len(self.as_sent) < repeat.at_most:
             self.as_sent.append(self.again(repeat))
         return self.settled(doubts)
 
     def _on_loop(self, observation: Observation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """Findings that runs with counters show again or, where it takes more than one request, a run as the first."""
-        found = confirmation.confirmed_by("line counters", found)
+        found = repeats.confirmed_by("line counters", found)
         broken = breaking(found, self.plan.limits)
         doubt = doubtful(observation, found)
         if not broken and not doubt:
@@ -107,7 +107,7 @@ class Confirming:
         result += self._by_the_clock(found, result)
         sure = self.findings(stall for stall in broken if stall.sure)
         warm = self.findings(stall for stall in warm_up if stall.sure)
-        result += confirmation.shown_by_warm_up(confirmation.open_after(sure, result), warm)
+        result += two_runs.shown_by_warm_up(confirmation.open_after(sure, result), warm)
         left = confirmation.open_after(sure, result)
         if left and (self.plan.concurrency > 1 or self.plan.probes):
             result += self._came_again("as sent", left)
@@ -115,8 +115,8 @@ class Confirming:
 
     def _by_counters(self, broken: list[Stall]) -> list[Finding]:
         """Runs with counters at every user line; on the portable meter without counters."""
-        repeat = confirmation.repeat_for("line counters", self.meter)
-        nearly = confirmation.nearly(self.plan.limits)
+        repeat = repeats.repeat_for("line counters", self.meter)
+        nearly = repeats.nearly(self.plan.limits)
         first = self.findings(broken)
         in_doubt = any(confirmation.is_in_doubt(each, self.plan.limits) for each in broken if not each.sure)
         runs: list[list[Finding]] = []
@@ -141,13 +141,13 @@ class Confirming:
         """Of what many hold together, each part may be too short for a look: counters name its line, in one request."""
         if not any(map(shared_turns.lacks_line, found)):
             return found
-        repeat = confirmation.repeat_for("line counters", self.meter)
+        repeat = repeats.repeat_for("line counters", self.meter)
         alone = self.findings(stalls(self.again(repeat), self.plan.limits))
         return [shared_turns.named(each, alone) for each in found]
 
     def _off_loop(self, how: Confirmation, found: list[Stall], warm_up: list[Stall]) -> list[Finding]:
         """Findings confirmed by runs with probes: what happens off the loop shows in no step of the request."""
-        off_loop = confirmation.confirmed_by(how, found)
+        off_loop = repeats.confirmed_by(how, found)
         twice = _shown_twice(off_loop, warm_up, self.plan.limits, self.findings) if self._two_may_be_proof else []
         return twice or self._came_again(how, self.findings(off_loop))
 
@@ -156,7 +156,7 @@ class Confirming:
         return self.two_are_proof and self.meter == "full"
 
     def _came_again(self, how: Confirmation | Literal["as sent"], first: list[Finding]) -> list[Finding]:
-        repeat = confirmation.repeat_for(how, self.meter)
+        repeat = repeats.repeat_for(how, self.meter)
         runs: list[list[Finding]] = []
         while len(runs) < repeat.at_most and not confirmation.all_came_again(first, runs):
             again = breaking(stalls(self.again(repeat), self.plan.limits), self.plan.limits)

@@ -5,73 +5,19 @@ The first run has no counters at the user lines. So its times are the true ones,
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, assert_never
 
 from pytest_noblock.calls.known import known
 from pytest_noblock.judge.attribution import key_of
 from pytest_noblock.judge.gil_waits import is_lost_in_queue, looks_like_gil_wait, threads_computed
 from pytest_noblock.judge.grouping import Key, key
-from pytest_noblock.judge.near import NEAR
+from pytest_noblock.judge.repeats import Repeat
 from pytest_noblock.model.finding import Finding, Part
-from pytest_noblock.model.kinds import KINDS, Confirmation
+from pytest_noblock.model.kinds import KINDS
 from pytest_noblock.model.limits import Limits
-from pytest_noblock.model.observation import Meter
 from pytest_noblock.model.stall import Stall
 
 _UNCERTAIN = ("sample", "endpoint")
 """Evidence that may name another function in the next run."""
-
-
-class Repeat(NamedTuple):
-    """How a request is sent again to see whether its findings come again."""
-
-    at_most: int
-    """The most runs besides the first one; fewer where each finding has come again before."""
-    needed: int
-    """How many runs must show a finding, the first run included."""
-    alone: bool
-    """True: one copy of the request. False: as many copies as `concurrency` says."""
-    probes: bool
-    """Whether probes are sent beside the request."""
-    counters: bool = False
-    """Whether counters stand at every user line. Counters name the line, and they burn CPU themselves."""
-    only_sure: bool = False
-    """Whether only a stall that is `sure` in its own run counts as having come again."""
-
-
-TO_SEE_HOW_IT_ENDS = Repeat(at_most=4, needed=3, alone=True, probes=False)
-"""How it is sent again where one run cannot tell how a loop ends: without counters, which add CPU to a loop."""
-
-
-def repeat_for(how: Confirmation | Literal["as sent"], meter: Meter) -> Repeat:
-    """How a kind with this `KindRow.confirmation` is confirmed on this meter."""
-    match how:
-        case "line counters" if (
-            meter == "portable"
-        ):  # wall time and known calls are all there is: each run must show it
-            return Repeat(at_most=3, needed=4, alone=True, probes=False)
-        case "line counters":
-            return Repeat(at_most=2, needed=2, alone=True, probes=False, counters=True)
-        case "as sent":
-            return Repeat(at_most=2, needed=2, alone=False, probes=True, only_sure=True)
-        case "probes again":
-            return Repeat(at_most=2, needed=2, alone=False, probes=True)
-        case "alone again":
-            return Repeat(at_most=2, needed=2, alone=True, probes=True, only_sure=True)
-        case "none needed":
-            return Repeat(at_most=0, needed=1, alone=True, probes=False)
-        case _:
-            assert_never(how)
-
-
-def confirmed_by(how: Confirmation, found: Iterable[Stall]) -> list[Stall]:
-    """The stalls whose kinds are confirmed in this way."""
-    return [stall for stall in found if KINDS[stall.kind].confirmation == how]
-
-
-def nearly(limits: Limits) -> Limits:
-    """The limits for a repeat: a stall of four fifths of the limit counts as having come again."""
-    return limits._replace(max_block=limits.max_block * 4 // 5)
 
 
 def is_sleep_of_its_own(stall: Stall) -> bool:
@@ -167,57 +113,6 @@ def open_after(first: Sequence[Finding], confirmed: Sequence[Finding]) -> list[F
     known, before = {key(each) for each in confirmed}, {key(each) for each in first}
     moved = {(each.kind, each.phase) for each in confirmed if key(each) not in before}  # the same, at a better line
     return [each for each in first if each.file and key(each) not in known and (each.kind, each.phase) not in moved]
-
-
-def shown_by_warm_up(first: Sequence[Finding], warm_up: Sequence[Finding]) -> list[Finding]:
-    """The findings of the first run that the warm-up showed as well. Both runs must be proof by themselves.
-
-    Where no look met it in the first run, for which the `def` stands, it is at the line that the warm-up showed.
-    """
-    before = {key(each): each for each in reversed(warm_up)}
-    known = [(each, before[key(each)]) for each in first if each.file and key(each) in before]
-    return [replace(each.at_line_of(other) if _is_unseen(each) else each, confirmed=True) for each, other in known]
-
-
-def _is_unseen(finding: Finding) -> bool:
-    return finding.evidence == "endpoint" and finding.readings is not None and not finding.readings.samples
-
-
-def shown_twice(first: Sequence[Finding], warm_up: Sequence[Finding], limits: Limits) -> list[Finding]:
-    """The findings of the first run, where the warm-up showed each at the same line, so that no third run is needed.
-
-    Both runs must be proof by themselves. Empty where one of the findings is anything but a long computation that looks
-    have seen, or what one known call did: of any other sleep, counters may tell that it was a round trip.
-    """
-    before = {_seen_at(each) for each in warm_up if _is_plain(each, limits)}
-    if not all(_is_plain(each, limits) and _seen_at(each) in before for each in first):
-        return []
-    return [replace(each, confirmed=True) for each in first]
-
-
-def _is_plain(finding: Finding, limits: Limits) -> bool:
-    """Whether counters at every line would tell no more of it."""
-    return _is_long_computation(finding, limits) or _is_of_known_call(finding)
-
-
-def _is_of_known_call(finding: Finding) -> bool:
-    """Whether one line did it, in a known call that was recorded or seen: `time.sleep`, `hashlib.scrypt`."""
-    if finding.kind == "sync-network":
-        return finding.evidence == "call"
-    entry = known(finding.call) if finding.call else None
-    if entry is None or entry.network or finding.evidence not in ("call", "sample") or finding.parts:
-        return False
-    return finding.kind == ("cpu" if entry.cpu else "sync-io")
-
-
-def _is_long_computation(finding: Finding, limits: Limits) -> bool:
-    """Whether it burned CPU, on the loop thread or with the GIL, far over the limit: no machine stretches it so far."""
-    seen = (finding.kind, finding.evidence) in (("cpu", "sample"), ("gil", "worker"))
-    return seen and finding.cpu >= NEAR * limits.max_block
-
-
-def _seen_at(finding: Finding) -> tuple[object, ...]:
-    return finding.kind, finding.phase, finding.file, finding.line, finding.call
 
 
 def all_came_again(first: Sequence[Finding], again: Sequence[Sequence[Finding]]) -> bool:

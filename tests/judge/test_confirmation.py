@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from pytest_noblock.judge import confirmation
-from pytest_noblock.judge.confirmation import Repeat
+from pytest_noblock.judge import confirmation, repeats, two_runs
+from pytest_noblock.judge.repeats import Repeat
 from pytest_noblock.model.finding import Part
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import KINDS, StallKind
@@ -61,7 +61,7 @@ GIL_SEEN = replace(CPU_SEEN, kind="gil", evidence="worker")
 @pytest.mark.parametrize("one", [CPU_SEEN, GIL_SEEN], ids=lambda each: each.kind)
 def test_a_long_computation_that_looks_saw_twice_needs_no_third_run(one):
     limits = Limits(50 * MS)
-    assert confirmation.shown_twice([one], [one], limits) == [replace(one, confirmed=True)]
+    assert two_runs.shown_twice([one], [one], limits) == [replace(one, confirmed=True)]
     for other in (
         replace(one, line=8),
         replace(one, call="other"),
@@ -69,10 +69,10 @@ def test_a_long_computation_that_looks_saw_twice_needs_no_third_run(one):
         replace(one, evidence="endpoint" if one.kind == "cpu" else "await"),
         replace(one, phase=Phase.BACKGROUND),
     ):
-        assert confirmation.shown_twice([one], [other], limits) == []
-        assert confirmation.shown_twice([other], [one], limits) == []
-    assert confirmation.shown_twice([one, replace(one, line=8)], [one], limits) == []
-    assert confirmation.shown_twice([], [one], limits) == []
+        assert two_runs.shown_twice([one], [other], limits) == []
+        assert two_runs.shown_twice([other], [one], limits) == []
+    assert two_runs.shown_twice([one, replace(one, line=8)], [one], limits) == []
+    assert two_runs.shown_twice([], [one], limits) == []
 
 
 PART = Part(Frame("app.py", 8, "report", user=True), 30 * MS)
@@ -96,7 +96,7 @@ PART = Part(Frame("app.py", 8, "report", user=True), 30 * MS)
     ],
 )
 def test_what_one_known_call_did_twice_needs_no_third_run(one, plain):
-    assert bool(confirmation.shown_twice([one], [one], Limits(50 * MS))) is plain
+    assert bool(two_runs.shown_twice([one], [one], Limits(50 * MS))) is plain
 
 
 def test_a_sleep_that_broke_the_limit_in_the_first_run_has_the_time_of_that_run():
@@ -129,7 +129,7 @@ def test_what_is_still_open(first, confirmed, lines):
 
 
 def test_what_the_warm_up_showed_at_the_same_line_is_confirmed():
-    (one,) = confirmation.shown_by_warm_up([finding(line=7), finding(line=8), finding(line=None)], [finding(line=8)])
+    (one,) = two_runs.shown_by_warm_up([finding(line=7), finding(line=8), finding(line=None)], [finding(line=8)])
     assert (one.line, one.confirmed) == (8, True)
 
 
@@ -137,7 +137,7 @@ def test_what_the_warm_up_showed_at_the_same_line_is_confirmed():
 def test_what_no_look_met_is_at_the_line_that_the_warm_up_showed(looks, line):
     first = finding("cpu", line=7, ms=95, evidence="endpoint", readings=Readings(wall=MS, samples=looks))
     before = finding("cpu", line=9, ms=60, evidence="sample", call="hashlib.pbkdf2_hmac")
-    (one,) = confirmation.shown_by_warm_up([first], [before])
+    (one,) = two_runs.shown_by_warm_up([first], [before])
     assert (one.line, one.blocked_ns, one.confirmed) == (line, 95 * MS, True)
     assert one.call == (before.call if line == 9 else None)
 
@@ -302,8 +302,8 @@ def test_no_further_run_is_made_once_all_came_again_with_their_lines(first, agai
     assert confirmation.all_came_again(first, again) is enough
 
 
-FULL = confirmation.repeat_for("line counters", "full")
-PORTABLE = confirmation.repeat_for("line counters", "portable")
+FULL = repeats.repeat_for("line counters", "full")
+PORTABLE = repeats.repeat_for("line counters", "portable")
 
 
 @pytest.mark.parametrize(
@@ -337,17 +337,17 @@ def test_runs_with_counters_go_on_while_something_is_open(repeat, first, again, 
     ],
 )
 def test_the_runs_that_a_kind_needs(kind, meter, repeat):
-    assert confirmation.repeat_for(KINDS[kind].confirmation, meter) == repeat
+    assert repeats.repeat_for(KINDS[kind].confirmation, meter) == repeat
 
 
 def test_what_only_several_requests_show_is_sent_as_it_was():
-    assert confirmation.repeat_for("as sent", "full") == Repeat(2, 2, alone=False, probes=True, only_sure=True)
+    assert repeats.repeat_for("as sent", "full") == Repeat(2, 2, alone=False, probes=True, only_sure=True)
 
 
 def test_each_stall_is_confirmed_in_one_way():
     exchange = Exchange(1, "GET", "/", sent=0)
     stalls = [Stall(kind, exchange, 0, 1, 0, 1, BlamedLine(), SLEPT, Readings(wall=1)) for kind in get_args(StallKind)]
-    shares = [confirmation.confirmed_by(how, stalls) for how in ("line counters", "probes again", "alone again")]
+    shares = [repeats.confirmed_by(how, stalls) for how in ("line counters", "probes again", "alone again")]
     assert [[stall.kind for stall in share] for share in shares] == [
         ["sync-network", "sync-io", "cpu"],
         ["pool-starved", "contention"],
@@ -356,7 +356,7 @@ def test_each_stall_is_confirmed_in_one_way():
 
 
 def test_four_fifths_of_the_limit_count_as_having_come_again():
-    assert confirmation.nearly(Limits(50 * MS)) == Limits(40 * MS)
+    assert repeats.nearly(Limits(50 * MS)) == Limits(40 * MS)
 
 
 @pytest.mark.parametrize(
