@@ -40,9 +40,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
     GIL to each other. Then the stall is not sure: a run with fewer threads has to show it.
     """
     for gap in observation.gaps:
-        one = is_surely_one(gap)
-        keepers = [each for each in gap.workers if one or not (each.ended or hands_over(each))]
-        keepers = [each for each in keepers if not _frees_gil(each)]
+        keepers = [worker for worker in gap.workers if _may_keep_it(worker, gap)]
         cpu = min(gap.late, gap.others_cpu, max((worker.cpu for worker in keepers), default=0))
         exchange = under_way(observation.exchanges, gap)
         place = definition(_place(keepers), exchange)
@@ -61,6 +59,10 @@ def kept(observation: Observation) -> Iterator[Stall]:
                 sure=alone,
                 proof=_proof(gap, cpu),
             )
+
+
+def _may_keep_it(worker: Worker, gap: Gap) -> bool:
+    return not _frees_gil(worker) and (is_surely_one(gap) or not (worker.ended or hands_over(worker)))
 
 
 def _frees_gil(worker: Worker) -> bool:

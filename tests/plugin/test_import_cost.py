@@ -24,7 +24,7 @@ UNEVENTFUL = f"""{INERT}
     engine.network.known_calls engine.network.may_block engine.network.round_trips engine.network.tcp_info
     engine.now engine.open_loops engine.patches engine.raw_stacks engine.selfcheck engine.stacks
     engine.steps.child_processes engine.steps.children engine.steps.closing_loops
-    engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.fallen_due
+    engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.driven engine.steps.fallen_due
     engine.steps.first_uses engine.steps.import_hook engine.steps.meter engine.steps.other_loops
     engine.steps.python_threads engine.steps.queued_others engine.steps.rings engine.steps.standstills
     engine.steps.step_calls engine.steps.syscalls

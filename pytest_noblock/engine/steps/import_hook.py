@@ -18,9 +18,9 @@ from pytest_noblock.engine.steps.meter import STEPPING
 border(__file__, inside=("_find_and_load",))
 
 
-def patch(noted: Callable[[str], None], install_at_once: Callable[[str], None]) -> Patch:
-    """`noted` is told of each module that was looked for, `install_at_once` of each that has come."""
-    return Patch(importlib._bootstrap, "_find_and_load", functools.partial(_find_and_load, noted, install_at_once))
+def patch(note: Callable[[str], None], install_at_once: Callable[[str], None]) -> Patch:
+    """`note` is told of each module that was looked for, `install_at_once` of each that has come."""
+    return Patch(importlib._bootstrap, "_find_and_load", functools.partial(_find_and_load, note, install_at_once))
 
 
 _PARSERS_MET = "AST constructor recursion depth mismatch"
@@ -45,7 +45,7 @@ _OF_IMPORTLIB = "<frozen importlib._bootstrap>"
 
 
 def _find_and_load(
-    noted: Callable[[str], None], install_at_once: Callable[[str], None], original: Callable[..., Any]
+    note: Callable[[str], None], install_at_once: Callable[[str], None], original: Callable[..., Any]
 ) -> Callable[..., Any]:
     """A process imports a module once, so the step that imports it is not charged for it.
 
@@ -76,7 +76,7 @@ def _find_and_load(
                 with Around(importing, name) if first else nullcontext():
                     module = _loaded(load)
         finally:
-            noted(name)
+            note(name)
         guarded(install_at_once, name)
         return module
 

@@ -14,6 +14,7 @@ from pytest_noblock.engine.callbacks import WRAPPED
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.raw_stacks import border
+from pytest_noblock.engine.steps.driven import Driven
 from pytest_noblock.engine.steps.meter import StepMeter
 
 border(__file__)
@@ -132,35 +133,14 @@ def _in_trio() -> bool:
         return False
 
 
-class Stepped(Coroutine[Any, Any, T]):
-    """Wraps a coroutine: each resumption is one step of the meter. In all else it behaves as the coroutine does."""
+class Stepped(Driven[T]):
+    """Each resumption is one step of the meter."""
 
     def __init__(self, call: Coroutine[Any, Any, T], meter: StepMeter) -> None:
-        self._call = call
+        super().__init__(call)
         self._meter = meter
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)  # `cr_frame` and the like, which whoever prints tasks reads
-
-    def send(self, value: Any) -> Any:
-        return self._step(self._call.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._step(self._call.throw, *error)
-
-    def close(self) -> None:
-        self._call.close()
-
-    def __await__(self) -> "Stepped[T]":  # the iterator that `await` sends to and throws at
-        return self
-
-    def __iter__(self) -> "Stepped[T]":
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
-
-    def _step(self, resume: Callable[..., Any], *given: Any) -> Any:
+    def _resume(self, resume: Callable[..., Any], *given: Any) -> Any:
         __tracebackhide__ = True
         guarded(self._meter.switch_owner, CURRENT.get())
         try:

@@ -9,17 +9,18 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from pytest_noblock.engine.callbacks import WRAPPED
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange
 from pytest_noblock.engine.guard import guarded, noted
 from pytest_noblock.engine.raw_stacks import border
+from pytest_noblock.engine.steps.driven import Driven
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.steps.thread_starts import without_first_turn
 
-border(__file__, inside=("send",))
+border(__file__, inside=("_resume",))
 
 Whose = Callable[[LiveExchange | None], tuple[StepMeter, LiveExchange] | None]
 """What meters a step, and whose the step is, by the request that its context names; None where nothing meters it."""
@@ -94,31 +95,17 @@ class Timer(Scheduled):
         return self.due
 
 
-class Spawning(Coroutine[Any, Any, Any]):
+class Spawning(Driven[Any]):
     """The start of a child process. In its first step libuv waits until the child runs: see `without_first_turn`."""
 
-    def __init__(self, call: Coroutine[Any, Any, Any]) -> None:
-        self._call = call
-        self._send = without_first_turn(call.send)
+    _begun = False
 
-    def send(self, value: Any) -> Any:
-        send, self._send = self._send, self._call.send
-        return send(value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._call.throw(*error)
-
-    def close(self) -> None:
-        self._call.close()
-
-    def __await__(self) -> "Spawning":
-        return self
-
-    def __iter__(self) -> "Spawning":
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
+    def _resume(self, resume: Callable[..., Any], *given: Any) -> Any:
+        __tracebackhide__ = True
+        if self._begun:
+            return resume(*given)
+        self._begun = True
+        return without_first_turn(resume)(*given)
 
 
 class Callbacks:
