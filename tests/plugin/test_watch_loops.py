@@ -372,3 +372,31 @@ def test_a_child_that_begins_late_is_the_machines_doing_on_uvloop_as_well(pytest
     result.assert_outcomes(passed=2, failed=1)
     line = next(number for number, text in enumerate(SPAWNS.strip().splitlines(), 1) if text.endswith("# then"))
     result.stdout.fnmatch_lines(["GET /blocks blocked the event loop*", f"*by      *.py:{line} in blocks"])
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.12, 1), (0, 0)])
+def test_so_is_a_callback_without_a_frame_on_uvloop(pytester, seconds, said):
+    pytest.importorskip("uvloop")
+    pytester.makepyfile(f"""
+        import asyncio
+        import threading
+        import time
+
+        from fastapi import FastAPI
+        from fastapi.testclient import TestClient
+
+        app = FastAPI()
+
+        @app.get("/")
+        async def starts():
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=lambda: loop.call_soon_threadsafe(time.sleep, {seconds})).start()
+            await asyncio.sleep(0.05)
+
+        def test_it():
+            assert TestClient(app, backend_options={{"use_uvloop": True}}).get("/").status_code == 200
+    """)
+    result = pytester.runpytest("--noblock")
+    result.assert_outcomes(passed=1)
+    held = "a callback written in C held the event loop for more than 50 ms, in a step that no request owns"
+    assert result.stdout.str().count(held) == said

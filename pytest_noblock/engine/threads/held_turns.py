@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_noblock.engine.clocks import queued
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now, read_file
-from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.patches import unwrapped
+from pytest_noblock.engine.raw_stacks import AT_NO_INSTRUCTION, RawFrame, capture
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
@@ -33,6 +34,9 @@ _CALLS = "Scheduled.__call__"
 _RUNS = "_run"
 """The method of its handles that calls a callback (CPython 3.4 to 3.14)."""
 _ASYNCIO = os.path.dirname(events.__file__)
+_RUN = unwrapped(events.Handle._run).__code__
+_IN_C: RawFrame = (_RUN, _RUN.co_firstlineno, AT_NO_INSTRUCTION, vars(events))
+"""Stands for the handle of another loop than asyncio's, which calls what is written in C."""
 
 
 class LoopThread(NamedTuple):
@@ -128,12 +132,17 @@ def _in_turn(ident: int) -> tuple[list[RawFrame], bool]:
         return [], False
     outer = poll or frame.f_code
     inner = list(takewhile(lambda each: each[0] is not outer, capture(top)))
-    ours = all(code.co_filename.startswith(PACKAGE) for code, *_ in inner)
-    return ([] if ours else inner), poll is not None
+    if all(code.co_filename.startswith(PACKAGE) for code, *_ in inner):
+        return ([_IN_C] if _is_call(frame.f_code) else []), False
+    return inner, poll is not None
 
 
 def _makes_turns(code: CodeType) -> bool:
-    return code.co_name in _TURNS or (code.co_qualname == _CALLS and code.co_filename.startswith(PACKAGE))
+    return code.co_name in _TURNS or _is_call(code)
+
+
+def _is_call(code: CodeType) -> bool:
+    return code.co_qualname == _CALLS and code.co_filename.startswith(PACKAGE)
 
 
 def _queued(native: int) -> int:
