@@ -13,7 +13,8 @@ from contextlib import suppress
 from functools import partial, update_wrapper
 from itertools import repeat
 from operator import call
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from pkgutil import resolve_name
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
 _exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice for each test
@@ -27,20 +28,41 @@ class _Carried(NamedTuple):
     patches: "Patches"
 
 
-class _Builtin(staticmethod):  # type: ignore[type-arg]  # of whatever arguments
-    """The wrapper of a function that is written in C, as such a function: it binds no instance, and pickles by name.
+class _Builtin:
+    """The wrapper of a function that is written in C, as such a function.
 
-    `class Backoff: sleep = time.sleep` works with the function, and would hand a plain wrapper `self`.
+    It is no descriptor: `class Backoff: sleep = time.sleep` works with the function, and would
+    hand a plain wrapper `self`; `class Call(Enum): SLEEP = time.sleep` would make no member of it.
     """
 
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self
+    def __init__(self, original: Any, owner: Any, name: str) -> None:
+        ours: Any = self
+        update_wrapper(ours, original)
+        self.__self__ = original.__self__
+        self._owner = owner
+        self._name = name
 
-    def __reduce__(self) -> str:
-        return str(self.__qualname__)
+    @property  # type: ignore[misc]  # of a stand-in, as those of unittest.mock: nobody assigns it
+    def __class__(self) -> Any:
+        """What `isinstance` and `inspect.isbuiltin` ask for."""
+        return BuiltinFunctionType
+
+    def __reduce__(self) -> Any:
+        """By name, as the function itself: but `socket.gethostbyname` says that it is `_socket.gethostbyname`."""
+        name = vars(self)["__qualname__"]
+        if attribute(self.__module__, name) is self:
+            return name
+        return resolve_name, (_address(self._owner, self._name),)
 
     def __repr__(self) -> str:
         return repr(unwrapped(self))
+
+
+def _address(owner: Any, name: str) -> str:
+    """Where the attribute is, as `pkgutil.resolve_name` reads it."""
+    if isinstance(owner, ModuleType):
+        return f"{owner.__name__}:{name}"
+    return f"{owner.__module__}:{owner.__qualname__}.{name}"
 
 
 if sys.version_info >= (3, 12):
@@ -53,10 +75,13 @@ else:
         function.__code__ = code.replace(co_flags=code.co_flags | inspect.CO_COROUTINE)
 
 
-def _like(original: Any, wrapper: Any) -> Any:
+def _like(original: Any, wrapper: Any, owner: Any, name: str) -> Any:
     """The wrapper, as whoever asks of what kind the original is expects it: `mock.patch` makes an AsyncMock by that."""
-    if isinstance(original, BuiltinFunctionType):
-        return _Builtin(update_wrapper(wrapper, original))
+    if type(original) is BuiltinFunctionType:
+        kind = type(name, (_Builtin,), {"__call__": staticmethod(wrapper)})  # in the class, so that no frame is added
+        return kind(original, owner, name)
+    if type(original) is MethodDescriptorType:  # which has no `__module__`, so that the wrapper says ours
+        wrapper.__module__, wrapper.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
     if inspect.iscoroutinefunction(original) and type(wrapper) is FunctionType:
         _as_coroutine_function(wrapper)
     return wrapper
@@ -90,7 +115,7 @@ class Patch:
             original = _bare(getattr(self.owner, self.name))
             if original is not self.original:
                 self.original = original
-                self.wrapper = _like(original, self._make(original))
+                self.wrapper = _like(original, self._make(original), self.owner, self.name)
                 self.wrapper.noblock = _Carried(self.wrapper, original, patches)
         except Exception:  # noqa: BLE001  # a stand-in of a test may be anything
             return False

@@ -2,10 +2,14 @@
 
 import asyncio
 import copy
+import datetime as dt
+import enum
 import functools
+import gc
 import inspect
 import math
 import pickle
+import socket
 import sys
 import types
 from unittest import mock
@@ -21,6 +25,10 @@ def bare():
 
 def other():
     return "other"
+
+
+class Clock(dt.datetime):
+    """Has methods that are written in C, and can be patched."""
 
 
 @pytest.fixture
@@ -298,6 +306,42 @@ def test_the_wrapper_of_a_builtin_is_told_apart_by_nobody():
     finally:
         patch.uninstall()
     assert pickle.loads(packed) is math.sqrt
+
+
+def test_the_wrapper_of_a_builtin_is_a_member_of_an_enum():
+    """As the function is: an Enum leaves out what has a `__get__`."""
+    patch = Patch(math, "sqrt", lambda original: lambda number: original(number) + 1)
+    assert patch.bind(Patches(list))
+
+    class Call(enum.Enum):
+        SQRT = patch.wrapper
+        LEN = len
+
+    assert [each.name for each in Call] == ["SQRT", "LEN"]
+    assert Call.SQRT.value(4) == 3
+    assert inspect.isbuiltin(Call.SQRT.value)
+    assert Call.SQRT.value.__self__ is math
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(socket, "gethostbyname"), (socket.socket, "recv"), (Clock, "fromtimestamp"), (gc, "collect")],
+)
+def test_a_wrapper_pickles_where_what_it_wraps_does(owner, name):
+    """`socket.gethostbyname` calls itself `_socket.gethostbyname`, and `socket.socket.recv` names no module."""
+    calls = []
+
+    def counting(original):
+        return lambda *args: calls.append(args) or original(*args)
+
+    patch = Patches(lambda: [Patch(owner, name, counting)])
+    patch.install()
+    try:
+        wrapper = getattr(owner, name)
+        assert unwrapped(wrapper) is not wrapper
+        assert pickle.loads(pickle.dumps(wrapper)) is copy.copy(wrapper) is wrapper
+    finally:
+        patch.uninstall()
 
 
 def test_the_wrapper_of_a_coroutine_function_counts_as_one():
