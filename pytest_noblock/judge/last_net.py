@@ -158,7 +158,7 @@ def _outside(turn: LongTurn, observation: Observation) -> int:
     steps = _steps(turn, observation)
     slept = 0 if looks_like_gil_wait(turn.switches, turn.asleep) else turn.asleep - sum(each.asleep for each in steps)
     computed = turn.cpu - turn.collected - sum(each.cpu + each.collected for each in steps)
-    one = len(observation.exchanges) == 1 and turn.polled
+    one = len(observation.exchanges) == 1
     return max(0, max(0, slept) + max(0, computed if one else 0) - turn.deducted)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pytest_noblock.report.wire import Environment
 
 _NOT_SEEN_ON = {
-    "uvloop": "noblock: the fixture runs apps on uvloop (not seen on it: what the methods of a protocol do; the steps "
-    "of one turn are not added up)",
+    "uvloop": "noblock: the fixture runs apps on uvloop (not seen on it: what a protocol with `__slots__` does; the "
+    "steps of one turn are not added up)",
     "trio": "noblock: the fixture runs apps on trio, as a guest of asyncio's loop (not seen on it: `pool-starved`, "
     "`contention`)",
 }

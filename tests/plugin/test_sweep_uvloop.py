@@ -53,12 +53,24 @@ async def own_good():
 
 class Reads(asyncio.Protocol):
     def data_received(self, data):
-        time.sleep(float(data))
+        time.sleep(float(data))  # reads
 
-async def wire(seconds):
+class ReadsUnseen(asyncio.Protocol):
+    __slots__ = ("__weakref__",)  # so that nothing of ours can be put there
+    data_received = Reads.data_received
+
+@app.get("/seen/bad")
+async def seen_bad():
+    await wire(b"0.2", Reads)
+
+@app.get("/seen/good")
+async def seen_good():
+    await wire(b"0.001", Reads)
+
+async def wire(seconds, protocol=ReadsUnseen):
     near, far = socket.socketpair()
     near.setblocking(False)
-    transport, _ = await asyncio.get_running_loop().create_connection(Reads, sock=near)
+    transport, _ = await asyncio.get_running_loop().create_connection(protocol, sock=near)
     far.sendall(seconds)
     await asyncio.sleep(0.02)
     transport.close()
@@ -92,14 +104,17 @@ def swept(pytester, monkeypatch):
     return swept
 
 
+def line_of(mark):
+    return next(number for number, text in enumerate(APP.strip().splitlines(), 1) if f"# {mark}" in text)
+
+
 def kept_at(check):
     return [(each["kind"], each["file"], each["line"]) for each in check["findings"]]
 
 
 def test_a_thread_that_keeps_the_gil_is_found_whoever_started_it(swept):
-    checks, _ = swept("--noblock-exclude=/wire/*")
-    line = next(number for number, text in enumerate(APP.strip().splitlines(), 1) if "# keep" in text)
-    bad = {f"/{kind}/bad": [("gil", "app.py", line)] for kind in ("def", "to-thread", "own")}
+    checks, _ = swept("--noblock-exclude=/wire/*", "--noblock-exclude=/seen/*")
+    bad = {f"/{kind}/bad": [("gil", "app.py", line_of("keep"))] for kind in ("def", "to-thread", "own")}
     assert {route: kept_at(each) for route, each in checks.items() if each["findings"]} == bad
     assert {each["outcome"] for route, each in checks.items() if route.endswith(("good", "little"))} == {
         "passed",
@@ -112,7 +127,13 @@ def test_so_is_the_only_one(swept):
     assert [each[0] for each in kept_at(checks["/own/bad"])] == ["gil"]
 
 
-def test_the_method_of_a_protocol_that_sleeps_is_not_silent(swept):
+def test_the_method_of_a_protocol_that_sleeps_is_red(swept):
+    checks, _ = swept("--noblock-include=/seen/*")
+    assert kept_at(checks["/seen/bad"]) == [("sync-io", "app.py", line_of("reads"))]
+    assert checks["/seen/good"]["outcome"] == "passed"
+
+
+def test_one_that_nobody_sees_is_not_silent(swept):
     checks, result = swept("--noblock-include=/wire/*")
     assert checks["/wire/bad"]["outcome"] == "inconclusive"
     assert checks["/wire/good"]["outcome"] == "passed"

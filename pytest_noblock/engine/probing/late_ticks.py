@@ -5,6 +5,7 @@ It is the last net there: whatever kept the loop from turning made the tick late
 
 from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, LinuxClock, Reading, others_cpu, queued
 from pytest_noblock.engine.probing.ticks import LoopTicks
+from pytest_noblock.engine.steps import fallen_due
 from pytest_noblock.engine.steps.deductions import Deductions
 from pytest_noblock.model.concurrency import LongTurn
 
@@ -54,7 +55,7 @@ def _turn(began: Reading, ended: Reading, late: int, deducted: int) -> LongTurn:
         delay,
         asleep=max(0, late - cpu - delay),
         switches=ended[SWITCHES] - began[SWITCHES],
-        collected=0,
+        collected=sum(each.cpu for each in fallen_due.since(began[WALL])),
         deducted=deducted,
         others_cpu=others_cpu(began, ended),
         polled=False,

@@ -1,8 +1,8 @@
 """The steps of a loop that has no handles of asyncio's (uvloop, rloop): each callback is wrapped when it is scheduled.
 
 Tasks and futures of asyncio's schedule their steps and callbacks by `loop.call_soon` (CPython 3.11 to 3.15), so that
-the methods of the loop see all of them, timers and bare callbacks included. They do not see what such a loop calls
-without having been asked to: the methods of a protocol (`data_received`).
+the methods of the loop see all of them, timers and bare callbacks included. What such a loop calls without having been
+asked to, the methods of a protocol (`data_received`), is seen where it is given the protocol: `steps.protocols`.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from pytest_noblock.engine.guard import guarded, noted
 from pytest_noblock.engine.raw_stacks import border
 from pytest_noblock.engine.steps.driven import Driven
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
+from pytest_noblock.engine.steps.protocols import made_by, with_steps
 from pytest_noblock.engine.steps.thread_starts import without_first_turn
 
 border(__file__, inside=("_resume",))
@@ -48,25 +49,24 @@ class Scheduled:
     def __repr__(self) -> str:
         return repr(self._callback)
 
-    def __call__(self, *args: Any) -> None:
+    def __call__(self, *args: Any) -> Any:
         __tracebackhide__ = True
         if self._kept is not None:
             self.forget()
         step = guarded(self._whose, CURRENT.get())
         if step is None:
             try:
-                self._callback(*args)
+                return self._callback(*args)
             finally:
                 if STEPPING and (meter := STEPPING.get(threading.get_ident())) is not None:
                     guarded(meter.end)  # a request entered the app in this very step
-            return
         meter, owner = step
         try:
             meter.begin(owner)
         except Exception as error:  # noqa: BLE001  # ours, and not the user's; see `guard`
             noted(error)
         try:
-            self._callback(*args)
+            return self._callback(*args)
         finally:
             guarded(meter.end)
 
@@ -149,8 +149,22 @@ class Callbacks:
         """A reader, a writer or a signal handler. It is none of what `detached` waits for: it may never run."""
         return original(source, Scheduled(callback, args, None, self._whose), *args, **more)
 
-    def spawning(self, original: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        return Spawning(original(*args, **options))
+    def spawning(self, original: Callable[..., Any], protocol_factory: Any, *args: Any, **options: Any) -> Any:
+        return Spawning(self.connecting(original, protocol_factory, *args, **options))
+
+    def connecting(self, original: Callable[..., Any], protocol_factory: Any, *args: Any, **options: Any) -> Any:
+        return original(functools.partial(made_by, protocol_factory, self._step), *args, **options)
+
+    def upgrading(self, original: Callable[..., Any], transport: Any, protocol: Any, *args: Any, **options: Any) -> Any:
+        guarded(with_steps, protocol, self._step)
+        return original(transport, protocol, *args, **options)
+
+    def _step(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call the method of a protocol: a step of its own, unless a step of a request calls it."""
+        __tracebackhide__ = True
+        if STEPPING and threading.get_ident() in STEPPING:
+            return function(*args)
+        return Scheduled(function, args, None, self._whose)(*args)
 
     def _drop_cancelled(self) -> None:
         for each in [each for each in self.timers.values() if each.cancelled()]:
@@ -173,6 +187,15 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "add_signal_handler": Callbacks.whenever,
     "subprocess_exec": Callbacks.spawning,
     "subprocess_shell": Callbacks.spawning,
+    "create_connection": Callbacks.connecting,
+    "create_datagram_endpoint": Callbacks.connecting,
+    "create_server": Callbacks.connecting,
+    "create_unix_connection": Callbacks.connecting,
+    "create_unix_server": Callbacks.connecting,
+    "connect_accepted_socket": Callbacks.connecting,
+    "connect_read_pipe": Callbacks.connecting,
+    "connect_write_pipe": Callbacks.connecting,
+    "start_tls": Callbacks.upgrading,
 }
 
 

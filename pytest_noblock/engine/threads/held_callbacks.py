@@ -1,8 +1,8 @@
 """What holds a loop that does not say when it turns (uvloop), outside of all steps of requests: a callback that sleeps.
 
-Such a loop calls the methods of a protocol without having been asked to, and no wrapper sees them. The watchdog does:
-it wakes twice, and the loop's thread is asleep in a callback, and has not run in between. So it sees nothing of one
-that computes. All of it but `runner_of` runs on the watchdog's thread.
+Such a loop calls the methods of a protocol without having been asked to, and those of one that takes no wrapper (see
+`steps.protocols`) nobody sees. The watchdog does: it wakes twice, and the loop's thread is asleep in a callback, and
+has not run in between. It sees nothing of one that computes. All of it but `runner_of` runs on the watchdog's thread.
 """
 
 import asyncio

@@ -62,6 +62,15 @@ def test_what_no_step_is_charged_for_is_counted_from_tick_to_tick(clock, late):
     assert [turn.deducted for turn in late.turns()] == [7 * MS, 90 * MS, 0]
 
 
+def test_a_collection_that_fell_due_meanwhile_is_told_apart(clock, late, monkeypatch):
+    collections = {6 * MS: [SimpleNamespace(cpu=70 * MS), SimpleNamespace(cpu=20 * MS)]}
+    monkeypatch.setattr(late_ticks.fallen_due, "since", lambda moment: collections.get(moment, []))
+    ticked(late, clock, due=5, wall=6)
+    ticked(late, clock, due=30, wall=130, cpu=100)
+    ticked(late, clock, due=155, wall=255, cpu=100)
+    assert [turn.collected for turn in late.turns()] == [90 * MS, 0]
+
+
 def test_the_ticks_that_fell_due_in_the_same_turn_tell_nothing_more(clock, late):
     ticked(late, clock, due=5, wall=305)
     for due in range(10, 300, 5):

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import importlib
+import socket
 import sys
 
 import pytest
@@ -96,8 +97,6 @@ def test_what_a_request_schedules_is_its_step_and_nobody_elses(loop, meter, exch
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_reader_is_a_step(loop, meter, exchange):
-    import socket
-
     async def main():
         loop = asyncio.get_running_loop()
         undo = install_steps(meter)
@@ -113,6 +112,68 @@ def test_a_reader_is_a_step(loop, meter, exchange):
 
     run_on(loop, main)
     assert meter.ran == {"reader": exchange}
+
+
+class Receives(asyncio.DatagramProtocol):
+    """The method of a protocol, on whose transport the loop calls it."""
+
+    def __init__(self, meter, received):
+        self._meter, self._received = meter, received
+
+    def send_to(self, transport):
+        transport.sendto(b"x", transport.get_extra_info("sockname"))
+
+    def datagram_received(self, _data, _address):
+        self._meter.call("received")
+        self._received.set()
+
+
+def test_the_method_of_a_protocol_is_a_step_until_the_end(meter, exchange):
+    """Of uvloop: rloop (0.5) calls it in no context, and so it is nobody's."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        undo = install_steps(meter)
+        CURRENT.set(exchange)
+        received = asyncio.Event()
+        transport, protocol = await loop.create_datagram_endpoint(
+            protocol_factory=lambda: Receives(meter, received), local_addr=("127.0.0.1", 0)
+        )
+        protocol.send_to(transport)
+        await received.wait()
+        assert meter.ran.pop("received") is exchange
+        CURRENT.set(None)
+        undo()
+        meter.close()
+        received.clear()
+        protocol.send_to(transport)
+        await received.wait()
+        transport.close()
+
+    run_on("uvloop", main)
+    assert meter.ran == {"received": None}
+    assert not STEPPING
+
+
+def test_a_method_that_a_step_calls_is_part_of_that_step(meter, exchange):
+    kept = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        undo = install_steps(meter)
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        transport, protocol = await loop.create_connection(lambda: Receives(meter, asyncio.Event()), sock=near)
+        CURRENT.set(exchange)
+        loop.call_soon(lambda: (protocol.datagram_received(b"", None), kept.append(meter.owner)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        transport.close()
+        far.close()
+        undo()
+
+    run_on("uvloop", main)
+    assert (meter.ran, kept) == ({"received": exchange}, [exchange])
 
 
 @pytest.mark.parametrize("loop", LOOPS)
