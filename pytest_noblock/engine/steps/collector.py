@@ -41,6 +41,7 @@ def _collect(original: Callable[..., int]) -> Callable[..., int]:
     """An explicit `gc.collect()` is the request's own work, unlike a collection that just falls due."""
 
     def collect(*args: Any, **kwargs: Any) -> int:
+        __tracebackhide__ = True
         _in_collect.explicit = True
         try:
             return original(*args, **kwargs)

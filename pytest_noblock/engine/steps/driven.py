@@ -21,9 +21,11 @@ class Driven(Coroutine[Any, Any, T]):
         return getattr(self._call, name)  # `cr_frame` and the like, which whoever prints tasks reads
 
     def send(self, value: Any) -> Any:
+        __tracebackhide__ = True
         return self._resume(self._call.send, value)
 
     def throw(self, *error: Any) -> Any:
+        __tracebackhide__ = True
         return self._resume(self._call.throw, *error)
 
     def close(self) -> None:
@@ -36,6 +38,7 @@ class Driven(Coroutine[Any, Any, T]):
         return self
 
     def __next__(self) -> Any:
+        __tracebackhide__ = True
         return self.send(None)
 
     @abstractmethod

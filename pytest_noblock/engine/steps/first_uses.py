@@ -130,6 +130,7 @@ def _wrapper(row: _Row, original: Callable[..., Any]) -> Callable[..., Any]:
     stepping, ident = STEPPING, _ident
 
     def noblock_first_time(*args: Any, **kwargs: Any) -> Any:  # `judge` knows the name: see `segment.FIRST_TIME`
+        __tracebackhide__ = True
         meter = stepping.get(ident())
         began = None if meter is None else guarded(meter.deductions.first_use_begins)
         try:
@@ -141,6 +142,7 @@ def _wrapper(row: _Row, original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         if stepping and ident() in stepping and _is_first(row, args, kwargs):
             return noblock_first_time(*args, **kwargs)
         return original(*args, **kwargs)

@@ -32,6 +32,7 @@ def _loaded(load: Callable[[], Any]) -> Any:
 
     pytest parses what it imports, for its assertions. The import that failed left nothing in `sys.modules`.
     """
+    __tracebackhide__ = True
     try:
         return load()
     except SystemError as error:
