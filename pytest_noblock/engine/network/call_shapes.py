@@ -17,7 +17,13 @@ __tracebackhide__ = True
 class Polled(Protocol):
     """Who counts the turns of a loop, by the polls of its selector."""
 
-    polled: bool
+    def poll_begins(self) -> None:
+        """Called on the loop thread, as the one below."""
+        ...
+
+    def look_between_steps(self) -> None:
+        """The poll is over: its thread may have waited for the GIL, and the next step may release the GIL again."""
+        ...
 
 
 class Polling:
@@ -38,11 +44,11 @@ class Polling:
         else:
             self.others[selector] = polled
 
-    def note(self, selector: object) -> None:
-        """The selector is polled."""
-        polled = self.of_one if self.one is selector else self.others.get(selector)
-        if polled is not None:
-            polled.polled = True
+    def who(self, selector: object) -> Polled | None:
+        """Who is told of the polls of this one. Another thread may have stopped it just now."""
+        if self.one is selector:
+            return self.of_one
+        return self.others.get(selector) if self.others else None  # to hash a selector takes as long again
 
     def stop(self, polled: Polled) -> None:
         """Tell it of no poll any more. Any thread may call it."""
@@ -100,20 +106,26 @@ def polling_wrapper(
     """The wrapper of a selector's `select`, which a loop calls once in each turn."""
 
     def select(selector: Any, timeout: Any = None) -> Any:
-        if polling.one is selector:
-            if (loop := polling.of_one) is not None:  # another thread may have stopped it just now
-                loop.polled = True
-        elif polling.others:
-            polling.note(selector)
-        if observers:
-            return observed(sys._getframe(1), (selector, timeout), {})
-        return original(selector, timeout)
+        loop = polling.who(selector)
+        if loop is None:
+            return observed(sys._getframe(1), (selector, timeout), {}) if observers else original(selector, timeout)
+        loop.poll_begins()
+        try:
+            return observed(sys._getframe(1), (selector, timeout), {}) if observers else original(selector, timeout)
+        finally:
+            loop.look_between_steps()
 
     def anyhow(selector: Any, *args: Any, **kwargs: Any) -> Any:
-        polling.note(selector)
-        if observers:
-            return observed(sys._getframe(1), (selector, *args), kwargs)
-        return original(selector, *args, **kwargs)
+        loop = polling.who(selector)
+        if loop is not None:
+            loop.poll_begins()
+        try:
+            if observers:
+                return observed(sys._getframe(1), (selector, *args), kwargs)
+            return original(selector, *args, **kwargs)
+        finally:
+            if loop is not None:
+                loop.look_between_steps()
 
     return select if _takes_timeout(original) else anyhow
 

@@ -162,6 +162,11 @@ class StepMeter:
             self.polled, self.turn = False, number  # no poll gets lost: between two stores nobody else gets the GIL
         return self.turn
 
+    def poll_begins(self) -> None:
+        """The loop polls, as it does once in each turn. A step that no request owns may have waited for the GIL."""
+        self.look_between_steps()
+        self.polled = True
+
     def step_of_nobody(self) -> None:
         """A step that no request owns begins, on a loop whose turns nobody counts: it counts as a turn by itself."""
         self.turn = next(_turns)
@@ -244,6 +249,7 @@ class StepMeter:
             or self.deductions.imported >= _KEPT_NS  # `wall` is without it
             or (self._lines is not None and self._lines.notable())
         ):
+            self.look_between_steps()  # before the clocks are read: to read the sockets releases the GIL
             self._charge(owner)
             owner.brief = self._brief_before
             self._calls.clear()

@@ -76,10 +76,24 @@ def test_a_stand_in_for_a_sleep_asks_for_none(observers, monkeypatch):
     assert [asked for *_, asked in observer.calls] == [0]
 
 
-def test_a_selector_that_is_polled_tells_its_loop_whatever_arguments_it_takes(monkeypatch):
-    class Loop:
-        polled = False
+class Loop:
+    """It notes what it is told of its polls."""
 
+    def __init__(self):
+        self.told = []
+
+    @property
+    def polled(self):
+        return bool(self.told)
+
+    def poll_begins(self):
+        self.told.append("begins")
+
+    def look_between_steps(self):
+        self.told.append("is over")
+
+
+def test_a_selector_that_is_polled_tells_its_loop_whatever_arguments_it_takes(monkeypatch):
     def odd(selector, *args, **kwargs):
         return [(args, kwargs)]
 
@@ -95,7 +109,7 @@ def test_a_selector_that_is_polled_tells_its_loop_whatever_arguments_it_takes(mo
                 other.select(0)
                 assert not loop.polled
                 assert mine.select(timeout=0) == ([((), {"timeout": 0})] if replaced else [])
-                assert loop.polled
+                assert loop.told == ["begins", "is over"]
         finally:
             patches.uninstall()
 
@@ -166,9 +180,6 @@ def test_every_wrapped_call_exists():
 
 
 def test_each_of_several_loops_is_told_of_its_own_polls_until_it_is_stopped():
-    class Loop:
-        polled = False
-
     polling, loops = Polling(), [Loop(), Loop(), Loop()]
     patches = Patches(lambda: known_calls.patches({}, polling))
     with contextlib.ExitStack() as stack:

@@ -217,6 +217,20 @@ def test_the_watchdog_is_told_of_the_calls_of_other_threads(meter):
     assert dog.told == ["another thread", "between steps"]
 
 
+def test_a_loop_that_polls_looks_first_and_so_does_a_step_that_took_long(clock, meter):
+    """The loop thread may have got the GIL before the watchdog; the poll, and reading the sockets, release the GIL."""
+    dog = Dog()
+    meter.attach_watchdog(dog)
+    meter.poll_begins()
+    assert (dog.told, meter.polled) == (["between steps"], True)
+    for took, looks in ((400 * US, 0), (70 * MS, 1)):
+        dog.told.clear()
+        meter.begin(MINE)
+        clock.moment += took
+        meter.end()
+        assert dog.told.count("between steps") == looks
+
+
 def test_a_thread_of_ours_that_has_waited_makes_all_looks(meter):
     meter.look_from_outside()  # nobody looks
     dog, gaps = Dog(), Gaps()
