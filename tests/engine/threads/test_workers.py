@@ -97,6 +97,13 @@ def test_a_thread_is_busy_where_it_is_in_user_code(user, thread, tmp_path):
     assert workers.busy([mine], UserCode(str(tmp_path))) == []
 
 
+def join_in_the_kernel(thread):
+    """The kernel's thread ends a moment later than Python's."""
+    thread.join()
+    while cpu_of(thread.native_id) is not None:
+        time.sleep(0.001)
+
+
 def no_app(_thread):
     return False
 
@@ -150,7 +157,7 @@ def test_how_often_a_thread_went_to_sleep_since_the_marks(run, counts):
         take(5)
         slept = clocks.slept(worker)
         turns[0].release()
-        worker.join()
+        join_in_the_kernel(worker)
         return born, slept, clocks.slept(worker)
 
     born, slept, ended = run(main())
@@ -249,9 +256,7 @@ def started_by_the_app():
 def test_the_clock_of_a_thread_that_is_gone_reads_nothing():
     thread = threading.Thread(target=int)
     thread.start()
-    thread.join()
-    while cpu_of(thread.native_id) is not None:  # the kernel's thread ends a moment later
-        time.sleep(0.001)
+    join_in_the_kernel(thread)
     assert cpu_of(None) is None
     assert cpu_of(threading.get_native_id()) > 0
 
