@@ -54,6 +54,14 @@ def served(call: str | None) -> str:
     return _SERVED.get(call or "", "")
 
 
+def unpickled(call: str | None) -> str:
+    """What a function that a process runs returns in the place of this call's own answer, which cannot be pickled.
+
+    Empty where it can be, as far as is known. `{call}` is the call.
+    """
+    return _of_longest(_UNPICKLED, call or "") or ""
+
+
 def is_async(path: str) -> bool:
     """Whether a dotted path names something asynchronous, as `redis.asyncio.Redis` or `httpx.AsyncClient`."""
     return any(_is_async_part(part) for part in path.split("."))
@@ -117,6 +125,7 @@ def _by_prefix(rows: dict[str, str]) -> dict[str, str]:
 
 
 _SERVED = _by_prefix(computations.SERVED)
+_UNPICKLED = _by_prefix(computations.UNPICKLED)
 _THREADS = _by_prefix(threads.THREADS)
 
 
@@ -147,10 +156,15 @@ def _entry(prefix: str, instead: str, **told: bool) -> Entry:
 
 
 def _way_to_a_thread(prefix: str) -> str:
-    """That of the longest prefix that has one."""
-    parts = prefix.split(".")
-    longest_first = (_THREADS.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
-    return next((way for way in longest_first if way is not None), IN_THREAD)
+    way = _of_longest(_THREADS, prefix)
+    return IN_THREAD if way is None else way
+
+
+def _of_longest(rows: dict[str, str], name: str) -> str | None:
+    """The text of the longest prefix that has one."""
+    parts = name.split(".")
+    longest_first = (rows.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next((text for text in longest_first if text is not None), None)
 
 
 TABLE = {entry.prefix: entry for entry in _entries()}

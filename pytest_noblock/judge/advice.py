@@ -121,7 +121,7 @@ def _ways(call: str | None, kind: Kind, where: Where | None, held: str | None) -
         case "cpu":
             yield from computing.on_loop(call)
         case "gil":
-            yield from computing.keeping_the_gil(call)
+            yield from computing.keeping_the_gil(call, here=where is not None and where.here)
         case "pool-starved":
             yield from _ways_to_spare_threads(call, where)
         case "contention":

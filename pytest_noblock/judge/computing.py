@@ -7,17 +7,16 @@ returns is small: both are pickled by this process.
 import re
 from collections.abc import Iterator
 
-from pytest_noblock.calls.known import TABLE, Entry, entry_of, known, served
-from pytest_noblock.judge.moved import filled
-from pytest_noblock.judge.placed import IF_SMALL
+from pytest_noblock.calls.known import TABLE, Entry, entry_of, known, served, unpickled
+from pytest_noblock.judge.moved import filled, written
+from pytest_noblock.judge.placed import IF_SMALL, PROCESS
 
+_IF_SMALL = "if what it takes and returns is small"
 _NOTHING = Entry("", "")
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _IN_THREAD = "smaller pieces: the GIL is kept until each returns"
 _IN_ONE_PIECE = ("re.", "regex.", "pow", "math.")
 """These give no result before their end: nobody can cut them into pieces."""
-_UNSENDABLE = ("re.", "regex.")
-"""What they return, a match or a pattern's iterator, cannot be pickled: no process sends it back."""
 _ONE_CLIENT = "one client made at start-up (lifespan) and shared"
 _LESS = "less in one go (a page)"
 _SQLITE = "with aiosqlite, where it is SQLite that computes"
@@ -41,20 +40,22 @@ def on_loop(call: str | None) -> Iterator[str]:
         yield _ONE_CLIENT
     else:
         yield entry.instead
-        yield "" if entry.of_data else f"{process(call)}, {IF_SMALL}"
+        yield "" if entry.of_data else process(call)
         yield "" if _is_one_piece(call) else _SMALLER
 
 
-def keeping_the_gil(call: str | None) -> Iterator[str]:
-    """The ways out for a thread that keeps the GIL: no other thread of this process helps."""
+def keeping_the_gil(call: str | None, *, here: bool) -> Iterator[str]:
+    """The ways out for a thread that keeps the GIL: no other thread of this process helps.
+
+    `here`: whether the line awaits that thread; else the line itself runs in it, and cannot await.
+    """
     entry = entry_of(call) or _NOTHING
     if entry.only_here or (entry.says_all and not entry.hands_over):
         yield entry.instead
         return
     yield entry.instead if entry.cpu and not entry.says_all else ""
     if (entry.cpu and not (entry.of_data or entry.says_all)) or not entry.prefix:
-        sent = process(call).replace(":", ", from a coroutine:", 1)  # the line itself runs in a thread
-        yield f"{sent}, {IF_SMALL}"
+        yield process(call) if here else process(call).replace(":", ", from a coroutine:", 1)
     yield "" if _is_one_piece(call) else _IN_THREAD
 
 
@@ -69,11 +70,16 @@ def by_framework(call: str | None) -> str:
 
 
 def process(call: str | None) -> str:
-    """A process that makes the call, by the call's name where another process can do it all by itself."""
+    """A process that makes the call, by the call's name where another process can do it all by itself.
+
+    A function of the user's makes it where nobody could pickle what the call returns, a match or an open file.
+    """
     entry = entry_of(call)
-    known_call = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
-    by_itself = known_call and not (call or "").startswith(_UNSENDABLE)
-    return f"a process: await anyio.to_process.run_sync({f'{call}, ...' if by_itself else '...'})"
+    by_itself = call is not None and entry is not None and entry.cpu and not re.search(r"[A-Z(\[]", call)
+    returned = unpickled(call).replace("{call}", written(call or ""))
+    if returned:
+        return f"{PROCESS}(f, ...), where f, a def at the top of a module, returns {returned}, which can be pickled"
+    return f"{PROCESS}({call}, ...), {_IF_SMALL}" if by_itself else f"{PROCESS}(...), {IF_SMALL}"
 
 
 def _is_one_piece(call: str | None) -> bool:

@@ -21,7 +21,9 @@ def as_in_code(text: str, call: str | None, code: str | None) -> str:
     made = written(call) if call else ""
     method = made.rpartition(".")[2]
     found = re.findall(rf"(?<![\w.)\]])((?:[^\W\d]\w*\.)*{method})\(", code or "") if method.isidentifier() else []
-    return text.replace(f"({made}, ...)", f"({found[0]}, ...)") if len(set(found)) == 1 else text
+    if len(set(found)) != 1:
+        return text
+    return text.replace(f"({made}, ...)", f"({found[0]}, ...)").replace(f"({made}(...)", f"({found[0]}(...)")
 
 
 def written(call: str) -> str:

@@ -13,8 +13,8 @@ from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.where import ROLES, Where
 
 _EXECUTOR = "asyncio.get_running_loop().run_in_executor"
-_PROCESS = "a process: await anyio.to_process.run_sync"
-IF_SMALL = "if what it takes and returns is small"
+PROCESS = "a process: await anyio.to_process.run_sync"
+IF_SMALL = "if what it takes and returns is small and can be pickled"
 _SMALLER = "smaller pieces"
 _BETWEEN_THEM = "with await asyncio.sleep(0) between them"
 
@@ -74,7 +74,7 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
     if remedy.pieces:
         if remedy.process:
             called = f"{where.called}, " if where.called and where.importable else ""
-            yield f"{_PROCESS}({called}...) {at}, {IF_SMALL}"
+            yield f"{PROCESS}({called}...) {at}, {IF_SMALL}"
         yield f"{_SMALLER} {at}, {_BETWEEN_THEM}"
         return
     if where.iterated:

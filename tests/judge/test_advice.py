@@ -1,10 +1,20 @@
 """What is advised instead of a blocking call, and what never is."""
 
+import copy
+import csv
+import difflib
+import gzip
+import hashlib
+import pickle
+import re
+import zlib
+from collections.abc import Callable
 from typing import get_args
+from xml.dom import minidom
 
 import pytest
 
-from pytest_noblock.calls.known import TABLE, entry_of, known
+from pytest_noblock.calls.known import TABLE, entry_of, known, unpickled
 from pytest_noblock.calls.tables import computations, threads, waits
 from pytest_noblock.judge.advice import helps_plain_def, replacement
 from pytest_noblock.model.frames import Frame
@@ -27,11 +37,12 @@ OWN_SESSION = (
 OWN_CONNECTION = "opens, uses and closes its own connection"
 IN_A_PROCESS = "anyio.to_process.run_sync"
 SHORTER = "a pattern without nested quantifiers, or shorter input"
-PROCESS_OF_MATCH = "await anyio.to_process.run_sync(...)"
+OWN_FUNCTION = "await anyio.to_process.run_sync(f, ...), where f, a def at the top of a module, returns "
 LINE = Frame("shop.py", 7, "report", form="async def", user=True, qualname="report")
 HERE = Where("path operation", LINE, LINE, LINE, held_by="path operation", plain_def=True)
 SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
 IF_SMALL = ", if what it takes and returns is small"
+IF_PICKLED = f"{IF_SMALL} and can be pickled"
 SHARED = "httpx.AsyncClient().get of one client for all requests"
 ONLY = "only around what needs it, and await nothing else meanwhile"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
@@ -129,7 +140,7 @@ LIMITER = (
             "cpu",
             SMALLER.removeprefix(", or "),
         ),
-        (None, "cpu", f"a process: await anyio.to_process.run_sync(...){IF_SMALL}{SMALLER}"),
+        (None, "cpu", f"a process: await anyio.to_process.run_sync(...){IF_PICKLED}{SMALLER}"),
         (
             "pathlib.Path.read_bytes",
             "cpu",
@@ -159,8 +170,19 @@ LIMITER = (
         (
             "re.match",
             "gil",
-            f"{SHORTER}, or a process, from a coroutine: {PROCESS_OF_MATCH}{IF_SMALL}",
+            f"{SHORTER}, or a process, from a coroutine: {OWN_FUNCTION}bool(re.match(...)), which can be pickled",
         ),
+        (
+            "re.Pattern.finditer",
+            "cpu",
+            f"{SHORTER}, or a process: {OWN_FUNCTION}[each[0] for each in pattern.finditer(...)], which can be pickled",
+        ),
+        (
+            "re.sub",
+            "cpu",
+            f"{SHORTER}, or a process: await anyio.to_process.run_sync(re.sub, ...){IF_SMALL}",
+        ),
+        ("ssl.create_default_context", "gil", "one context made at start-up and shared"),
         (
             "requests.get",
             "pool-starved",
@@ -342,7 +364,7 @@ def test_gil_findings_never_advise_a_thread_of_this_process() -> None:
         text = replacement(call, "gil", where=HERE)
 
         assert IN_A_THREAD not in text, call
-        assert " def" not in text, call
+        assert "plain def" not in text, call
 
 
 def test_gil_findings_advise_a_process_where_what_it_is_sent_may_be_small() -> None:
@@ -352,8 +374,49 @@ def test_gil_findings_advise_a_process_where_what_it_is_sent_may_be_small() -> N
     assert sent == {
         call
         for call, entry in entries.items()
-        if entry is None or (entry.cpu and not entry.of_data and not entry.says_all)
+        if entry is None or (entry.cpu and not (entry.of_data or entry.says_all or entry.only_here))
     }
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        ("re.match", lambda: re.match("a", "a")),
+        ("re.Pattern.search", lambda: re.compile("a").search("a")),
+        ("re.finditer", lambda: re.finditer("a", "a")),
+        ("re.sub", lambda: re.sub("a", "b", "a")),
+        ("re.findall", lambda: re.findall("a", "a")),
+        ("hashlib.sha256", hashlib.sha256),
+        ("hashlib.pbkdf2_hmac", lambda: hashlib.pbkdf2_hmac("sha256", b"", b"", 1)),
+        ("zlib.compress", lambda: zlib.compress(b"")),
+        ("zlib.compressobj", zlib.compressobj),
+        ("gzip.open", lambda: gzip.open(__file__)),
+        ("difflib.ndiff", lambda: difflib.ndiff([], [])),
+        ("difflib.get_close_matches", lambda: difflib.get_close_matches("a", ["a"])),
+        ("csv.DictReader", lambda: csv.DictReader(["a", "1"])),
+        ("xml.dom.minidom.parseString", lambda: minidom.parseString("<a/>")),
+        ("pickle.dumps", lambda: pickle.dumps(1)),
+        ("copy.deepcopy", lambda: copy.deepcopy([1])),
+    ],
+)
+def test_no_process_is_told_to_return_what_cannot_be_pickled(call: str, answer: Callable[[], object]) -> None:
+    try:
+        pickle.dumps(answer())
+        can_be = True
+    except TypeError:
+        can_be = False
+    assert (unpickled(call) == "") == can_be
+    assert ("run_sync(f, ...)" in replacement(call, "gil")) == ((not can_be) and "process" in replacement(call, "gil"))
+
+
+def test_what_a_coroutine_awaits_is_not_told_to_be_awaited_from_one() -> None:
+    assert "process, from a coroutine: await" in replacement("re.match", "gil", where=HERE._replace(coroutine=None))
+    assert "a process: await" in replacement("re.match", "gil", where=HERE)
+
+
+def test_a_match_is_made_by_the_pattern_that_the_line_names() -> None:
+    text = replacement("re.Pattern.match", "cpu", where=HERE, code="return WORD.match(name)")
+    assert "returns bool(WORD.match(...))" in text
 
 
 def test_computing_inside_the_gil_is_sent_to_a_process_or_cut_in_pieces() -> None:
@@ -362,7 +425,7 @@ def test_computing_inside_the_gil_is_sent_to_a_process_or_cut_in_pieces() -> Non
 
         assert (IN_A_PROCESS in text) == (not entry.hands_over and not entry.of_data), call
         assert ("pieces" in text) == (not entry.hands_over), call
-        assert (" def" in text) == entry.hands_over, call
+        assert ("plain def" in text) == entry.hands_over, call
 
 
 @pytest.mark.parametrize(

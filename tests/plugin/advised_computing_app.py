@@ -100,6 +100,11 @@ async def in_thread():
     await asyncio.to_thread(json.dumps, ITEMS)  # in-thread
 
 
+@app.get("/matched-in-thread")
+async def matched_in_thread():
+    await asyncio.to_thread(re.match, r"(a+)+$", "a" * 21 + "b")  # matched-in-thread
+
+
 @app.get("/in-process")
 async def in_process():
     await anyio.to_process.run_sync(json.dumps, ITEMS)  # in-process

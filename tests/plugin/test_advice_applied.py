@@ -359,7 +359,7 @@ SHAPES = [
     (r"asyncio\.open_connection", Repair.connection),
     (r"asyncio\.open_connection and its reader", Repair.connection_and_reader),
     (r"asyncio\.open_connection\(\.\.\., ssl=context\) \(STARTTLS: .*\)", Repair.secure_connection),
-    (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what it .*small",
+    (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what it .*small and can be pickled",
      Repair.in_process),
     (r"an async def `(\w+)` with (.*), awaited there", Repair.helper_async),
     (r"an async def `(\w+)` with (.*), read there by async for", Repair.generator_async),
@@ -399,7 +399,7 @@ READY = (
 WRITTEN = "    return Response(pydantic_core.to_json({}), media_type='application/json')"
 PLAIN = "make the endpoint a plain def"
 IN_THREAD = "    return await asyncio.to_thread(asked)\n\n\ndef asked():\n{}"
-NO_LOOK = ("in-thread", "in-process")
+NO_LOOK = ("in-thread", "in-process", "matched-in-thread")
 """Routes that a watched test may know by their `def` alone: on a busy machine no look comes while C keeps the GIL."""
 BY_HAND: dict[str, dict[str, str]] = {
     "read": {
@@ -473,6 +473,14 @@ BY_HAND: dict[str, dict[str, str]] = {
         "smaller pieces: the GIL is kept until each returns": (
             "    return await asyncio.to_thread(asked)\n\n\ndef asked():\n"
             "    return sum(len(json.dumps(ITEMS[at : at + 1000])) for at in range(0, len(ITEMS), 1000))"
+        ),
+    },
+    "matched-in-thread": {
+        "a pattern without nested quantifiers": "    await asyncio.to_thread(re.match, r'a+$', 'a' * 21 + 'b')",
+        "a process: await anyio.to_process.run_sync(f, ...), where f, a def at the top of a module, returns"
+        " bool(re.match(...)), which can be pickled": (
+            "    return await anyio.to_process.run_sync(f, r'(a+)+$', 'a' * 21 + 'b')\n\n\n"
+            "def f(pattern, text):\n    return bool(re.match(pattern, text))"
         ),
     },
     "in-process": {

@@ -117,4 +117,24 @@ OF_DATA = (
 )
 
 # What only this process can do for itself: no other process is advised.
-HERE = "gc.collect"
+HERE = "gc.collect ssl.create_default_context ssl.SSLContext importlib.import_module"
+
+_NEEDED = "what is needed of {call}(...)"
+
+# Computations that return what cannot be pickled, by the longest prefix, and what a function that a process runs for
+# them returns. Empty: it can be pickled. Each was tried (CPython 3.12; weasyprint, xlsxwriter and reportlab were not).
+UNPICKLED = {
+    "re.match re.search re.fullmatch re.Pattern.match re.Pattern.search re.Pattern.fullmatch": "bool({call}(...))",
+    "regex.match regex.search regex.fullmatch regex.Pattern": "bool({call}(...))",
+    "regex.Pattern.sub regex.Pattern.subn regex.Pattern.split regex.Pattern.findall": "",
+    "re.finditer re.Pattern.finditer regex.finditer regex.Pattern.finditer": "[each[0] for each in {call}(...)]",
+    "hashlib": "{call}(...).hexdigest()",
+    "hashlib.pbkdf2_hmac hashlib.scrypt": "",
+    "difflib.ndiff difflib.unified_diff difflib.context_diff": "list({call}(...))",
+    "yaml.load_all yaml.safe_load_all yaml.full_load_all yaml.unsafe_load_all yaml.parse yaml.scan": "list({call}(...))",
+    "csv.DictReader xml.etree.ElementTree.iterparse": _NEEDED,
+    "gzip.open bz2.open lzma.open tarfile zipfile zlib.compressobj zlib.decompressobj zstandard": _NEEDED,
+    "zstandard.compress zstandard.decompress": "",
+    "lxml duckdb docx pypdf PyPDF2 pdfplumber reportlab weasyprint xlsxwriter fitz pymupdf": _NEEDED,
+    "lxml.etree.tostring lxml.html.tostring": "",
+}
