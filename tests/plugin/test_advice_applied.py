@@ -359,7 +359,7 @@ SHAPES = [
     (r"asyncio\.open_connection", Repair.connection),
     (r"asyncio\.open_connection and its reader", Repair.connection_and_reader),
     (r"asyncio\.open_connection\(\.\.\., ssl=context\) \(STARTTLS: .*\)", Repair.secure_connection),
-    (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what it .*small and can be pickled",
+    (r"a process: await anyio\.to_process\.run_sync\((\w+), \.\.\.\) at [\w.]+:(\d+), if what .* can be pickled",
      Repair.in_process),
     (r"an async def `(\w+)` with (.*), awaited there", Repair.helper_async),
     (r"an async def `(\w+)` with (.*), read there by async for", Repair.generator_async),

@@ -131,7 +131,7 @@ UNPICKLED = {
     "hashlib": "{call}(...).hexdigest()",
     "hashlib.pbkdf2_hmac hashlib.scrypt": "",
     "difflib.ndiff difflib.unified_diff difflib.context_diff": "list({call}(...))",
-    "yaml.load_all yaml.safe_load_all yaml.full_load_all yaml.unsafe_load_all yaml.parse yaml.scan": "list({call}(...))",
+    "yaml.load_all yaml.safe_load_all yaml.full_load_all yaml.parse yaml.scan": "list({call}(...))",
     "csv.DictReader xml.etree.ElementTree.iterparse": _NEEDED,
     "gzip.open bz2.open lzma.open tarfile zipfile zlib.compressobj zlib.decompressobj zstandard": _NEEDED,
     "zstandard.compress zstandard.decompress": "",
