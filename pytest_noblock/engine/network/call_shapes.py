@@ -10,19 +10,27 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, FunctionType, MethodDescriptorType
 from typing import Any, Protocol
 
+from pytest_noblock.engine.now import now
+
 __tracebackhide__ = True
 """pytest leaves this module's frames out of tracebacks: what a wrapped call raises is not ours."""
+
+
+class Due(Protocol):
+    """When somebody who waits for the GIL was due, and when it last had the GIL (ns)."""
+
+    due: int
+    seen: int
 
 
 class Polled(Protocol):
     """Who counts the turns of a loop, by the polls of its selector."""
 
-    def poll_begins(self) -> None:
-        """Called on the loop thread, as the one below."""
-        ...
+    polled: bool
+    rings: Due
 
     def look_between_steps(self) -> None:
-        """The poll is over: its thread may have waited for the GIL, and the next step may release the GIL again."""
+        """Called on the loop thread, which has the GIL, where somebody else is overdue. It may have waited itself."""
         ...
 
 
@@ -106,19 +114,31 @@ def polling_wrapper(
     """The wrapper of a selector's `select`, which a loop calls once in each turn."""
 
     def select(selector: Any, timeout: Any = None) -> Any:
-        loop = polling.who(selector)
-        if loop is None:
+        loop = polling.of_one if polling.one is selector else polling.others and polling.who(selector)
+        if not loop:  # another thread may have stopped it just now
             return observed(sys._getframe(1), (selector, timeout), {}) if observers else original(selector, timeout)
-        loop.poll_begins()
+        loop.polled, rings = True, loop.rings
+        if rings.seen < rings.due < now():  # a step that no request owns waited for the GIL, and the poll releases it
+            loop.look_between_steps()
         try:
             return observed(sys._getframe(1), (selector, timeout), {}) if observers else original(selector, timeout)
         finally:
-            loop.look_between_steps()
+            if rings.seen < rings.due < now():  # the poll did, and the next step may release it
+                loop.look_between_steps()
+
+    return select if _takes_timeout(original) else _polling_anyhow(original, observers, polling, observed)
+
+
+def _polling_anyhow(
+    original: Callable[..., Any], observers: Mapping[int, object], polling: Polling, observed: Observed
+) -> Callable[..., Any]:
+    """The same of somebody else's `select`, which may take other arguments."""
 
     def anyhow(selector: Any, *args: Any, **kwargs: Any) -> Any:
         loop = polling.who(selector)
         if loop is not None:
-            loop.poll_begins()
+            loop.polled = True
+            loop.look_between_steps()
         try:
             if observers:
                 return observed(sys._getframe(1), (selector, *args), kwargs)
@@ -127,10 +147,15 @@ def polling_wrapper(
             if loop is not None:
                 loop.look_between_steps()
 
-    return select if _takes_timeout(original) else anyhow
+    return anyhow
 
 
-_POLLING = {id(each) for each in polling_wrapper.__code__.co_consts if isinstance(each, CodeType)}
+_POLLING = {
+    id(each)
+    for wrapper in (polling_wrapper, _polling_anyhow)
+    for each in wrapper.__code__.co_consts
+    if isinstance(each, CodeType)
+}
 """The codes of these wrappers, which live as long as this module. To hash one takes 2 us, and each request asks."""
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from pytest_noblock.engine.clocks import Clock
 from pytest_noblock.engine.exchange import LiveExchange
-from pytest_noblock.engine.network.call_shapes import Polling
+from pytest_noblock.engine.network.call_shapes import Due, Polling
 from pytest_noblock.engine.network.known_calls import Effect
 from pytest_noblock.engine.network.round_trips import RoundTrips
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.counters import Counters, Span
 from pytest_noblock.engine.steps.deductions import Deductions
+from pytest_noblock.engine.steps.rings import NEVER_DUE
 from pytest_noblock.engine.steps.step_calls import StepCalls
 from pytest_noblock.engine.steps.watchdog import Watchdog
 from pytest_noblock.engine.usercode import UserCode
@@ -64,7 +65,7 @@ class StepMeter:
     __slots__ = (
         "_began", "_between", "_brief_before", "_calls", "_chain_began", "_chain_of", "_chain_turn", "_counters",
         "_ended_at", "_gaps", "_lines", "_on_step_begin", "_read_at", "_read_for", "_step", "_step_at", "_trips",
-        "_watchdog", "clock", "closed", "deductions", "ident", "loop", "native", "owner", "polled",
+        "_watchdog", "clock", "closed", "deductions", "ident", "loop", "native", "owner", "polled", "rings",
         "segments", "threads", "turn", "waits",
     )  # fmt: skip
     # Slots, and no defaults on the class: with a default, CPython 3.11 to 3.13 looks each access up anew (40 ns).
@@ -106,6 +107,8 @@ class StepMeter:
         self._counters = Counters(clock, self._trips, self._calls, self.deductions)
         self.threads = self._counters.threads
         self._watchdog: Watchdog | None = None
+        self.rings: Due = NEVER_DUE
+        """The watchdog's."""
         self._lines: LineObserver | None = None
         self._gaps: GapObserver | None = None
         self._on_step_begin: Callable[[], None] | None = None
@@ -118,6 +121,7 @@ class StepMeter:
     def attach_watchdog(self, watchdog: Watchdog) -> None:
         """The watchdog samples steps that run long."""
         self._watchdog = self.deductions.watchdog = self._counters.watchdog = watchdog
+        self.rings = watchdog.rings
 
     def attach_lines(self, lines: "LineObserver | None") -> None:
         """The counters count the cost of each user line; None ends it."""
@@ -161,11 +165,6 @@ class StepMeter:
             number = next(_turns)
             self.polled, self.turn = False, number  # no poll gets lost: between two stores nobody else gets the GIL
         return self.turn
-
-    def poll_begins(self) -> None:
-        """The loop polls, as it does once in each turn. A step that no request owns may have waited for the GIL."""
-        self.look_between_steps()
-        self.polled = True
 
     def step_of_nobody(self) -> None:
         """A step that no request owns begins, on a loop whose turns nobody counts: it counts as a turn by itself."""

@@ -4,6 +4,15 @@ from pytest_noblock.engine.now import now
 from pytest_noblock.engine.steps.timer import best_timer
 
 
+class NeverDue:
+    """In the place of the rings, where there is no watchdog."""
+
+    due = seen = 0
+
+
+NEVER_DUE = NeverDue()
+
+
 class Rings:
     """The rings of one timer. Loop threads arm it, the watchdog waits for it and deals with each ring.
 

@@ -96,13 +96,13 @@ class Watchdog:
         """Whether it looks now, or lost the GIL in the midst of a look."""
         self._marks = (NEVER_QUEUED, 0)
         """Run-queue delay and switches of the watchdog's thread, before it slept or waited for the GIL."""
-        self._rings = Rings()
+        self.rings = Rings()
         self._stopping = False
         self._thread = threading.Thread(target=lambda: guarded(self._run), name=WATCHDOG, daemon=True)
         try:
             self._thread.start()
         except BaseException:  # the process can start no thread more
-            self._rings.close()
+            self.rings.close()
             raise
 
     @property
@@ -114,11 +114,11 @@ class Watchdog:
         """Arms the timer for 1.5 `after`: a short step that follows soon need not arm the timer again."""
         running = self._running
         running[ident] = (native, step, began)
-        ahead, after = self._rings.due - began, self.after
+        ahead, after = self.rings.due - began, self.after
         if -ahead > after:
             self.look_between_steps()
         if ahead < 0 or (len(running) == 1 and not after <= ahead <= 2 * after):  # the last test's was longer
-            self._rings.arm(after + after // 2)
+            self.rings.arm(after + after // 2)
 
     def step_ended(self, ident: int) -> Running | None:
         """Returns what `step_resumed` takes; None where no step of the thread ran."""
@@ -127,8 +127,8 @@ class Watchdog:
     def step_resumed(self, ident: int, step: Running | None) -> None:
         if step is not None:
             self._running[ident] = step
-            if now() > self._rings.due:  # the timer rang meanwhile, and the watchdog found no step
-                self._rings.arm(self.after)
+            if now() > self.rings.due:  # the timer rang meanwhile, and the watchdog found no step
+                self.rings.arm(self.after)
 
     def sample_if_late(self) -> None:
         """Called by a thread that has the GIL: another one than the loop thread, or this one in a function of ours.
@@ -139,7 +139,7 @@ class Watchdog:
         is the test client's thread, which then waits for its answer. When the watchdog gets
         the GIL, the step may be over.
         """
-        if self._running and now() > self._rings.due:
+        if self._running and now() > self.rings.due:
             self._take_samples(not_of={sample.step for sample in self.samples[-_MOST_SAMPLES:]})
 
     def look_between_steps(self) -> None:
@@ -148,7 +148,7 @@ class Watchdog:
         The thread that kept the GIL until now, and a watchdog that is overdue, then both wait for the GIL. Where that
         thread is first, the watchdog finds it somewhere else.
         """
-        between, rings = self.between_steps, self._rings
+        between, rings = self.between_steps, self.rings
         if between is not None and rings.seen < rings.due < now() - self.after:
             between.overtaken()
 
@@ -158,14 +158,14 @@ class Watchdog:
         While it waits for the GIL, or looks, its clock is read: else what it burned before a step would be taken off
         what other threads burned in the step, and a round trip of theirs would be the step's.
         """
-        if not self._looks and (self._rings.seen >= self._rings.due or moment < self._rings.due):
+        if not self._looks and (self.rings.seen >= self.rings.due or moment < self.rings.due):
             return self.cpu
         return cpu_of(self._thread.native_id) or self.cpu
 
     def catch_up(self) -> None:
         """Wait a few ms for a watchdog that was due and has not got the GIL: the test may be over before."""
         for _ in range(_MOST_WAITS):
-            if self._rings.seen >= self._rings.last() or not self.works:
+            if self.rings.seen >= self.rings.last() or not self.works:
                 return
             sleep(_WAIT_S)
 
@@ -175,7 +175,7 @@ class Watchdog:
         Most tests are over before their first ring is due.
         """
         if not self._running:
-            self._rings.rest()
+            self.rings.rest()
 
     def looks_at(self, step: int) -> list[RawSample]:
         """Those of the last samples that show the step."""
@@ -193,9 +193,9 @@ class Watchdog:
 
     def stop(self) -> None:
         self._stopping = True
-        self._rings.ring_now()
+        self.rings.ring_now()
         self._thread.join()
-        self._rings.close()
+        self.rings.close()
 
     def _run(self) -> None:
         clock = best_clock()
@@ -205,7 +205,7 @@ class Watchdog:
             self._looks = True
             guarded(self._woke, clock, woke)  # without this thread, each later test would be half blind
             self._looks = False
-            self._rings.seen = woke
+            self.rings.seen = woke
         clock.close()
 
     def _sleep(self, clock: Clock) -> None:
@@ -215,9 +215,9 @@ class Watchdog:
         calls. The timer rings, and a loop thread that gets the GIL first arms it anew. What that wait shows is counted
         from the marks before it.
         """
-        if self._rings.last() <= self._rings.seen:
+        if self.rings.last() <= self.rings.seen:
             self._marks = _marks(clock)
-        self._rings.wait()
+        self.rings.wait()
 
     def _woke(self, clock: Clock, woke: int) -> None:
         """`woke`: since when (ns) the watchdog has the GIL.
@@ -228,7 +228,7 @@ class Watchdog:
         is `due` before its begin by the longest wait for a processor.
         """
         marks = _marks(clock)
-        rings = self._rings
+        rings = self.rings
         since, due, lost = rings.waits_since(woke), rings.due, rings.unseen()
         between = self.between_steps if clock.splits_waiting else None
         on_late = self.on_late
@@ -273,17 +273,17 @@ class Watchdog:
         """`marks`: of its begin. A look that took long was interrupted, and waited for the GIL: that is a wait, too."""
         if now() - woke >= self.after:
             between.woke(woke, now(), clock, *marks)
-        if now() > self._rings.due and (ns := between.again()):
-            self._rings.arm(ns)  # also where a step runs: none may follow it for long
+        if now() > self.rings.due and (ns := between.again()):
+            self.rings.arm(ns)  # also where a step runs: none may follow it for long
 
     def _arm_again(self, times: list[int]) -> None:
         """Arm the timer: soon for a step that was too young, ever later for steps that were sampled so many `times`."""
         moment = now()
         if any(moment - began < self.after for _, _, began in list(self._running.values())):
-            if moment > self._rings.due:  # else that step's own thread has armed the timer
-                self._rings.arm(self.after)
+            if moment > self.rings.due:  # else that step's own thread has armed the timer
+                self.rings.arm(self.after)
         elif any(0 < each < _MOST_SAMPLES for each in times):
-            self._rings.arm(max(times) * self.after)
+            self.rings.arm(max(times) * self.after)
 
     def _runs(self, ident: int, step: int) -> bool:
         return self._running.get(ident, (0, 0, 0))[1] == step

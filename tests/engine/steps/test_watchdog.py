@@ -71,7 +71,7 @@ def test_a_watchdog_at_rest_does_not_wake_and_looks_at_the_next_step(monkeypatch
         woken.clear()
         dog.step_began(threading.get_ident(), threading.get_native_id(), step, now())
         dog.step_ended(threading.get_ident())
-        due = dog._rings.due
+        due = dog.rings.due
         dog.rest()
         if now() < due:  # this thread was not kept from resting in time
             break
@@ -127,7 +127,7 @@ def test_who_passes_by_looks_once_at_a_step_that_is_due(dog):
     dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now() - 200 * MS)
     dog.sample_if_late()
     assert not dog.samples  # the watchdog has not rung yet
-    dog._rings.due = now() - 1
+    dog.rings.due = now() - 1
     dog.sample_if_late()
     dog.sample_if_late()
     assert len(looked_at(dog, 1)) == 1
@@ -171,7 +171,7 @@ def armed_anew_after_a_ring(dog):
     """Two steps; between them the timer rang, and the loop thread had the GIL first. When it rang, and was armed."""
     dog.step_began(1, 1, 1, now() - 100 * MS)
     dog.step_ended(1)
-    rang = dog._rings.due = now() - 80 * MS
+    rang = dog.rings.due = now() - 80 * MS
     dog.step_began(1, 1, 2, began := now())
     dog.step_ended(1)
     return rang, began
@@ -206,8 +206,8 @@ def test_a_thread_that_has_the_gil_before_a_watchdog_that_is_overdue_looks(monke
     dog.look_between_steps()  # nobody asks between steps
     dog.between_steps = waits
     try:
-        dog._rings.due = now() - rang_ms_ago * MS
-        dog._rings.seen = dog._rings.due if heard else 0
+        dog.rings.due = now() - rang_ms_ago * MS
+        dog.rings.seen = dog.rings.due if heard else 0
         dog.look_between_steps()
         assert waits == looks
     finally:
@@ -232,7 +232,7 @@ def test_a_thread_that_takes_the_gil_in_the_midst_of_a_look_is_seen(monkeypatch,
     dog = Watchdog(after=(10 if interrupted else 5_000) * MS)
     dog.between_steps = seen = (KeptWaits if interrupted else Waits)()
     try:
-        dog._rings.due = now() - 80 * MS
+        dog.rings.due = now() - 80 * MS
         timer.let()
         dog.catch_up()
     finally:
@@ -264,7 +264,7 @@ def test_what_it_burned_so_far_is_known_in_the_midst_of_a_look(monkeypatch):
     dog = Watchdog(after=5_000 * MS)
     dog.between_steps = look = Burns()
     try:
-        dog._rings.due = now() - 80 * MS
+        dog.rings.due = now() - 80 * MS
         timer.let()
         assert look.burned.wait(30)
         assert (dog.cpu, dog.cpu_by(now()) >= 20 * MS) == (0, True)
@@ -339,7 +339,7 @@ def woken_late(monkeypatch, clock, goes_on=lambda dog: None):
     try:
         assert timer.listened_to.wait(30)
         dog.step_began(threading.get_ident(), threading.get_native_id(), 1, now() - 10_000 * MS)
-        dog._rings.due = now() - 1_000 * MS
+        dog.rings.due = now() - 1_000 * MS
         goes_on(dog)
         timer.let()
         for _ in range(3_000):
@@ -379,7 +379,7 @@ def test_a_standstill_is_told_though_the_ring_was_lost(monkeypatch):
 
     def goes_on(dog):
         to_the_next_step(dog)
-        dog._rings.due = now() - MS  # it rang
+        dog.rings.due = now() - MS  # it rang
 
     (_, _, ended, ns), *_ = woken_late(monkeypatch, QueueClock(), goes_on).take_standstills()
     assert ns >= 500 * MS
@@ -395,8 +395,8 @@ def test_a_watchdog_that_is_stopped_wakes_without_a_ring_and_tells_of_none(monke
     monkeypatch.setattr("pytest_noblock.engine.steps.rings.best_timer", lambda: timer)
     monkeypatch.setattr("pytest_noblock.engine.steps.watchdog.best_clock", QueueClock)
     dog = Watchdog(after=10 * MS)
-    dog._rings.seen = now() - 10_000 * MS
-    dog._rings.due = dog._rings.seen - MS  # that ring was dealt with
+    dog.rings.seen = now() - 10_000 * MS
+    dog.rings.due = dog.rings.seen - MS  # that ring was dealt with
     dog.stop()
     assert [each for each in dog.standstills if each.ns > 5_000 * MS] == []
 
