@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TypeGuard, TypeVar
 
 from pytest_noblock.calls.known import is_async, known
+from pytest_noblock.model.stand_in import StandIn
 
 _PUBLIC_MODULES = {
     "posix": "os",
@@ -160,7 +161,7 @@ def _method_of(paths: list[str], method: str) -> str | None:
 def _origin(thing: object) -> tuple[str | None, str | None]:
     if is_a(thing, type):
         module, qualname = _class_module(thing), _CLASS_QUALNAME.__get__(thing)
-    elif is_a(thing, types.FunctionType) or is_a(thing, types.BuiltinFunctionType) or is_a(thing, staticmethod):
+    elif is_a(thing, types.FunctionType) or is_a(thing, types.BuiltinFunctionType) or is_a(thing, StandIn):
         module, qualname = thing.__module__, thing.__qualname__
     else:
         return None, None

@@ -19,9 +19,9 @@ from pytest_noblock.calls.public_names import (
     origin_module,
     path_of,
 )
+from pytest_noblock.model.stand_in import StandIn
 
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, staticmethod)
-"""The last is what stands for a builtin that is wrapped; see `engine.patches`."""
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, StandIn)
 _HANDED_OVER = {"asyncio.to_thread": 0, "to_thread.run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
 """Calls that hand one of their arguments to a thread, by the argument's position: reports show its name."""
 

@@ -17,6 +17,8 @@ from pkgutil import resolve_name
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
+from pytest_noblock.model.stand_in import StandIn
+
 _exhaust = deque[object](maxlen=0).extend  # runs an iterator to its end, in C: some thirty patches, twice for each test
 
 
@@ -28,7 +30,7 @@ class _Carried(NamedTuple):
     patches: "Patches"
 
 
-class _Builtin:
+class _Builtin(StandIn):
     """The wrapper of a function that is written in C, as such a function.
 
     It is no descriptor: `class Backoff: sleep = time.sleep` works with the function, and would

@@ -172,7 +172,7 @@ def test_the_failure_says_what_was_measured_and_never_to_use_a_def(run_gil):
             f"  by      gil.py:{line_of('regex')} in regex",
             "  why     a thread computed * ms without letting go of the GIL: the loop was * ms late",
             "  harm    * of * turns of the event loop waited, worst * ms (alone * ms)",
-            "  instead *or a process, from a coroutine: await anyio.to_process.run_sync(f, ...), where f, a def at the top*",
+            "  instead *or a process, from a coroutine: await anyio.to_process.run_sync(f, ...), where f, a def at *",
         ]
     )
     assert "plain def" not in result.stdout.str()

@@ -32,7 +32,7 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.raw_gaps
     engine.threads.under_way engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
-    model.app_routes model.measured model.pace model.segment model.shown plugin.entered plugin.head
+    model.app_routes model.measured model.pace model.segment model.shown model.stand_in plugin.entered plugin.head
     plugin.run_summary plugin.watching
     report.coverage report.json_v1 report.summary report.uneventful sweep.documented sweep.listed sweep.openapi
     sweep.route sweep.routes sweep.seen sweep.walk
