@@ -100,7 +100,7 @@ TABLE = (
         where=external_http.rates_by_urllib,
         kind="sync-network",
         call="urllib.request.urlopen",
-        remedies=("httpx.AsyncClient", "asyncio.to_thread(urllib.request.urlopen"),
+        remedies=("httpx.AsyncClient", "asyncio.to_thread(f, ...), where f has the whole with block"),
     ),
     Twins(
         blocks="/select/requests",
@@ -161,7 +161,7 @@ TABLE = (
         where=aws.orders_by_boto3,
         kind="sync-network",
         call="botocore.client.S3.get_object",
-        remedies=("aioboto3", "asyncio.to_thread(s3.get_object"),
+        remedies=("aioboto3", "asyncio.to_thread(f, ...), where f does all of this line"),
         repaired=("/s3/aioboto3", "/s3/to-thread", "/s3/def"),
         needs=(aws.server,),
     ),

@@ -11,7 +11,7 @@ from typing import assert_never
 from pytest_noblock.calls.known import IN_THREAD, Entry, entry_of, is_async
 from pytest_noblock.calls.tables.computations import PICKLED
 from pytest_noblock.judge import computing, placed
-from pytest_noblock.judge.moved import as_in_code, filled, written
+from pytest_noblock.judge.moved import as_in_code, filled, with_answer, written
 from pytest_noblock.judge.remedy import Remedy
 from pytest_noblock.model.kinds import KINDS, Kind, TaskKind
 from pytest_noblock.model.where import Where
@@ -49,7 +49,7 @@ def replacement(
     if where is None or by_framework or not KINDS[kind].on_loop:
         return as_in_code(_joined(*ways), call, code)
     text = _joined(*placed.ways(_remedy(call, kind, ways), where))
-    return as_in_code(text, call, code)
+    return as_in_code(with_answer(text, call, where.used), call, code)
 
 
 def _joined(*ways: str) -> str:

@@ -3,6 +3,7 @@
 import re
 
 from pytest_noblock.calls.known import KNOWN_MODULES, entry_of
+from pytest_noblock.model.where import Used
 
 _CLASS = re.compile(r"^(?:cursor|connection|socket)$|(?:[A-Z][a-z0-9_]+|[A-Z]+[0-9]*)$")
 """Matches the name of a class. It yields the last word of `PoolManager`, `Manager`, and the classes that begin with a
@@ -24,6 +25,30 @@ def as_in_code(text: str, call: str | None, code: str | None) -> str:
     if len(set(found)) != 1:
         return text
     return text.replace(f"({made}, ...)", f"({found[0]}, ...)").replace(f"({made}(...)", f"({found[0]}(...)")
+
+
+_ALONE = r"asyncio\.to_thread\({}\.\.\.\)(?! at | around | of )"
+"""Matches a thread that has the call alone. What is behind it says which line, or which other function, is moved."""
+_ALL_OF: dict[Used, str] = {
+    "line": "does all of this line",
+    "awaiting line": "makes the call and reads its answer",
+    "loop": "has the whole loop",
+    "with": "has the whole with block",
+}
+
+
+def with_answer(text: str, call: str | None, used: Used | None) -> str:
+    """The text, in which a thread has not only the call, but also what waits again as its answer is read."""
+    if used is None:
+        return text
+    made = written(call) if call else ""
+    owner, _, method = made.rpartition(".")
+    if used == "part":
+        moved = f"asyncio.to_thread({made}, ...), where {owner} is what stands before .{method}" if owner else None
+    else:
+        moved = f"asyncio.to_thread(f, ...), where f {_ALL_OF.get(used) or f'returns list({made}(...))'}"
+    alone = _ALONE.format(re.escape(f"{made}, ") if made else "")
+    return re.sub(alone, lambda found: moved or found[0], text)
 
 
 def written(call: str) -> str:

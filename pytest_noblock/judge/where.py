@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
-from pytest_noblock.calls import callers, known, written
+from pytest_noblock.calls import callers, known, used, written
 from pytest_noblock.judge import implied
 from pytest_noblock.model.frames import Frame, Stack
 from pytest_noblock.model.observation import WEBSOCKET, Exchange, Phase
 from pytest_noblock.model.stall import BlamedLine, Stall
-from pytest_noblock.model.where import ROLES, Role, Where
+from pytest_noblock.model.where import ROLES, Role, Used, Where
 
 _OURS = "pytest_noblock"
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
@@ -58,6 +58,7 @@ def where(stall: Stall) -> Where:
         exits=exits,
         block_awaits=(bool(exits) or how == "context manager")
         and written.block_awaits(out[caller].file, out[caller].line),
+        used=_used(place),
         imports=out[0].call is None and written.imports(out[0].file, out[0].line),
         iterated=callee is not None and callee.form == "generator" and callee.function.isidentifier(),
         importable=callee is not None and _importable(callee),
@@ -121,6 +122,12 @@ def _middleware(stack: Stack) -> str | None:
         return _owner(frames[at - 1]) if at else None
     same = (_owner(each) for each in frames[at:] if each.asgi and each.module == frames[at].module)
     return next((name for name in same if not name.startswith("_")), _owner(frames[at]))
+
+
+def _used(place: BlamedLine) -> Used | None:
+    frame = place.frame
+    call = place.call or (frame.call if frame else None)
+    return used.used(frame.file, frame.line, call) if frame is not None and call else None
 
 
 def _is_routing(frame: Frame) -> bool:

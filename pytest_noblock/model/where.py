@@ -45,6 +45,12 @@ asyncio that the line calls does, and awaits nothing of it; `task factory`: to m
 """
 
 
+Used = Literal["line", "awaiting line", "loop", "awaiting loop", "with", "part"]
+"""What of a statement waits besides its call. `line`: the rest of the line. `loop`: a `for` over the answer. `with`: a
+block that has it. `awaiting`: it awaits as well, so that no thread can have all of it. `part`: nothing does, but what
+has the method is a part of the line that has no name."""
+
+
 class RoleRow(NamedTuple):
     """What the advice asks of a role."""
 
@@ -116,6 +122,8 @@ class Where(NamedTuple):
     """The outermost function of the user's further in than that line; the thing itself where none is further in."""
     exits: tuple[Frame, ...] = ()
     """Of an exit stack: the frames of `contextlib` through which that line runs `callee`, or a library's function."""
+    used: Used | None = None
+    """How the blamed statement goes on with what the call returned, where that may wait again."""
     block_awaits: bool = False
     """Whether the `with` block on that line awaits anything: no thread can have it."""
     imports: bool = False

@@ -36,7 +36,8 @@ INSTEAD = {
     "pymysql.connect": "asyncmy (or aiomysql), or await asyncio.to_thread(pymysql.connect, ...)" + DEF,
     "sqlalchemy.orm.Session.scalars": f"sqlalchemy.ext.asyncio.AsyncSession, or {OWN}session" + DEF,
     "sqlalchemy.Engine.connect": f"sqlalchemy.ext.asyncio.AsyncEngine, or {OWN}connection" + DEF,
-    "redis.Redis.get": "redis.asyncio.Redis().get, or await asyncio.to_thread(client.get, ...)" + DEF,
+    "redis.Redis.get": "redis.asyncio.Redis().get, or await asyncio.to_thread(f, ...), where f does all of this line"
+    + DEF,
     "smtplib.SMTP": (
         "aiosmtplib.send, or await asyncio.to_thread(...) around a function that connects, uses and closes it" + DEF
     ),
@@ -49,7 +50,7 @@ INSTEAD = {
     "celery.Task.delay": "await asyncio.to_thread(report.delay, ...)" + DEF,
     "celery.Task.AsyncResult().get": (
         "an answer of 202 and a route that tells the task's state, or "
-        "await asyncio.to_thread(task.AsyncResult().get, ...)" + DEF
+        "await asyncio.to_thread(f, ...), where f does all of this line" + DEF
     ),
     "logging.Logger.warning": (
         "a logging.handlers.QueueHandler, whose QueueListener writes in a thread of its own" + DEF

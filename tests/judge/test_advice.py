@@ -19,7 +19,7 @@ from pytest_noblock.calls.tables import computations, threads, waits
 from pytest_noblock.judge.advice import helps_plain_def, replacement
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.kinds import Kind
-from pytest_noblock.model.where import Where
+from pytest_noblock.model.where import Used, Where
 
 TABLES = (
     waits.NETWORK,
@@ -496,6 +496,33 @@ def test_the_line_that_makes_a_connection_is_advised_like_its_use() -> None:
 )
 def test_a_client_is_called_as_it_is_in_the_code(call: str, code: str | None, made: str) -> None:
     assert f"asyncio.to_thread({made}, ...)" in replacement(call, "sync-network", code=code)
+
+
+@pytest.mark.parametrize(
+    ("used", "does"),
+    [
+        ("line", "f, ...), where f does all of this line"),
+        ("awaiting line", "f, ...), where f makes the call and reads its answer"),
+        ("loop", "f, ...), where f has the whole loop"),
+        ("awaiting loop", "f, ...), where f returns list(s3.get_object(...))"),
+        ("with", "f, ...), where f has the whole with block"),
+        ("part", "s3.get_object, ...), where s3 is what stands before .get_object"),
+        (None, "s3.get_object, ...)"),
+    ],
+)
+def test_a_thread_has_what_waits_again_as_well(used: Used | None, does: str) -> None:
+    where = HERE._replace(used=used, plain_def=False)
+    text = replacement("botocore.client.S3.get_object", "sync-network", where=where)
+    assert text == f"aioboto3.Session().client, or await asyncio.to_thread({does}"
+
+
+def test_what_a_coroutine_calls_is_moved_as_it_was() -> None:
+    """The function `load` has the whole line already."""
+    inner = LINE._replace(function="load", form="def", qualname="load", line=3)
+    below = HERE._replace(line=inner, thing=LINE, called="load", between=("load",), used="line")
+    text = replacement("botocore.client.S3.get_object", "sync-network", where=below)
+    assert "await asyncio.to_thread(load, ...) at shop.py:7" in text
+    assert "f, ..." not in text
 
 
 def test_what_runs_in_a_thread_where_it_is_a_plain_def_may_become_one() -> None:

@@ -8,12 +8,13 @@ import logging
 import logging.handlers
 import socket
 import time
+import urllib.request
 from typing import Annotated
 
 import anyio.from_thread
 import anyio.to_process  # a repaired twin of this app has a process compute
 import jinja2
-from advised_services import CONTEXT, LINES, SECURE
+from advised_services import CONTEXT, LINES, SECURE, SLOW
 from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, GraphQLString, graphql
@@ -65,6 +66,39 @@ def line_asked():
 @app.get("/below-lines")
 async def below_lines():
     return line_asked()
+
+
+@app.get("/here-read")
+async def here_read():
+    return len(urllib.request.urlopen(SLOW).read())  # here-read
+
+
+@app.get("/here-read-beside")
+async def here_read_beside():
+    return len(urllib.request.urlopen(SLOW).read()) + await asyncio.sleep(0, 1)  # here-read-beside
+
+
+@app.get("/here-read-half")
+async def here_read_half():
+    return len((await asyncio.to_thread(urllib.request.urlopen, SLOW)).read())  # here-read-half
+
+
+@app.get("/here-loop")
+async def here_loop():
+    for line in urllib.request.urlopen(SLOW):  # here-loop
+        assert line
+
+
+@app.get("/here-loop-beside")
+async def here_loop_beside():
+    for line in urllib.request.urlopen(SLOW):  # here-loop-beside
+        await asyncio.sleep(0, line)
+
+
+@app.get("/here-block")
+async def here_block():
+    with urllib.request.urlopen(SLOW + "at-once") as answer:  # here-block
+        return answer.status
 
 
 @app.get("/here-hash")
