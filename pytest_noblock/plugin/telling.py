@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_noblock.plugin import options
-from pytest_noblock.report.failure import failure, places
+from pytest_noblock.report.failure import Told, failure, places
 
 if TYPE_CHECKING:
     from pytest_noblock.model.check import Check
@@ -24,28 +24,30 @@ class Telling:
         """`has_baseline`: whether the run has a list of known findings."""
         self._verbosity = verbosity
         self._has_baseline = has_baseline
-        self._told: dict[Place, str] = {}
-        """What a failed test told in full, and this test's node id."""
-        self._written: dict[str, set[Place]] = {}
+        self._told: dict[Place, Told] = {}
+        """What a failed test told in full."""
+        self._written: dict[str, dict[Place, Told]] = {}
         """What was written for a test that has not ended: nobody sees the text if the test passes all the same."""
 
     def text(self, test: str, checks: Iterable["Check"]) -> str:
         """The text of the failed checks of one test. `test`: its node id."""
-        told = {place: f"in {other}" for place, other in self._told.items() if other != test}
+        here = f"in {test}"
+        told = {place: each for place, each in self._told.items() if each.where != here}
         texts = []
         for check in checks:
             texts.append(
                 failure(check, self._verbosity, readings=options.debugs(), told=told, has_baseline=self._has_baseline)
             )
-            told |= dict.fromkeys(places(check) - told.keys(), "above")
-            self._written.setdefault(test, set()).update(places(check))
+            for place, instead in places(check).items():
+                told.setdefault(place, Told("above", instead))
+                self._written.setdefault(test, {}).setdefault(place, Told(here, instead))
         return "\n".join(texts)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what was told by a test that failed; an expected failure, or one that is run again, is not shown."""
         if report.failed and self._verbosity >= 0:
-            for place in self._written.pop(report.nodeid, ()):
-                self._told.setdefault(place, report.nodeid)
+            for place, told in self._written.pop(report.nodeid, {}).items():
+                self._told.setdefault(place, told)
         elif report.when == "teardown":
             self._written.pop(report.nodeid, None)
 

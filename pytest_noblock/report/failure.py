@@ -25,9 +25,22 @@ class Place(NamedTuple):
     line: int | None
 
 
-def places(check: Check) -> set[Place]:
-    """The places of the check's findings, but for faults of background tasks: each of these is its own test's."""
-    return {place for finding in check.findings if (place := _place(finding)) is not None}
+class Told(NamedTuple):
+    """What was told in full before."""
+
+    where: str
+    """`in test_api.py::test_report`, `above`."""
+    instead: str
+    """The remedy. The same line may run elsewhere, where another fits: a task of `create_task` is no plain `def`."""
+
+
+def places(check: Check) -> dict[Place, str]:
+    """The places of the check's findings with the remedy of the first at each; of background tasks' faults none.
+
+    Each of those is its own test's.
+    """
+    found = ((_place(finding), finding.replacement) for finding in reversed(check.findings))
+    return {place: instead for place, instead in found if place is not None}
 
 
 def _place(finding: Finding) -> Place | None:
@@ -41,15 +54,15 @@ def failure(
     verbosity: int = 0,
     *,
     readings: bool = False,
-    told: Mapping[Place, str] | None = None,
+    told: Mapping[Place, Told] | None = None,
     has_baseline: bool = False,
 ) -> str:
     """The whole report of a check.
 
     `has_baseline`: whether the run has a list of known findings, which may take in this one.
 
-    `told`: the places that were told in full before, and where: `in test_api.py::test_report`, `above`. A finding there
-    is told in one line, unless somebody asks for more (`-v`).
+    `told`: the places that were told in full before. A finding there is told in one line, and with its remedy where
+    that is another one, unless somebody asks for more (`-v`).
 
     `verbosity` -1 (`-q`) gives the first line only; 1 (`-v`) adds the lines that shared in the stall and a timeline of
     the exchange, 2 (`-vv`) stacks and probes, 3 (`-vvv`) the readings behind each finding, and the notes. `readings`
@@ -63,7 +76,7 @@ def failure(
 
 
 def _failure(
-    check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool, has_baseline: bool
+    check: Check, verbosity: int, told: Mapping[Place, Told], *, readings: bool, has_baseline: bool
 ) -> Iterator[str]:
     if check.findings:
         yield from _findings(check, verbosity, told, readings=readings, has_baseline=has_baseline)
@@ -94,7 +107,7 @@ def _held(reason: str) -> Iterator[str]:
 
 
 def _findings(
-    check: Check, verbosity: int, told: Mapping[Place, str], *, readings: bool, has_baseline: bool
+    check: Check, verbosity: int, told: Mapping[Place, Told], *, readings: bool, has_baseline: bool
 ) -> Iterator[str]:
     """First what is red; what is accepted beside that in one line, unless somebody asks for more."""
     known = {place: told[place] for place in places(check) if place in told}
@@ -102,7 +115,7 @@ def _findings(
     for finding in red or check.findings:
         place = _place(finding)
         if place in known:
-            yield _again(check, finding, known[place])
+            yield from _again(check, finding, known[place])
             continue
         yield from _whole(check, finding, verbosity, readings=readings, has_baseline=has_baseline)
     for finding in [each for each in check.findings if each not in red] if red else ():
@@ -129,9 +142,11 @@ def _whole(check: Check, finding: Finding, verbosity: int, *, readings: bool, ha
     yield ""
 
 
-def _again(check: Check, finding: Finding, where: str) -> str:
+def _again(check: Check, finding: Finding, told: Told) -> Iterator[str]:
     """One line for a line of code that was told before."""
-    return f"{headline(check, finding)}, {finding.kind} by {finding.place} in {finding.function}, as {where}"
+    yield f"{headline(check, finding)}, {finding.kind} by {finding.place} in {finding.function}, as {told.where}"
+    if finding.replacement != told.instead:
+        yield _line(("instead", finding.replacement))
 
 
 def headline(check: Check, finding: Finding) -> str:

@@ -43,6 +43,16 @@ def test_what_stands_above_in_the_same_text_is_told_in_one_line_as_well():
     assert text.endswith(f"{AGAIN}above")
 
 
+def test_a_line_whose_remedy_is_another_here_is_told_with_that_one():
+    """A background task may become a plain def; the same function given to `create_task` may not."""
+    telling = Telling(0)
+    detached = replace(RED, findings=(replace(RED.findings[0], replacement="await other(...)"),))
+    failed(telling, "t.py::a", RED)
+    assert failed(telling, "t.py::b", detached) == f"{AGAIN}in t.py::a\n  instead await other(...)"
+    assert failed(telling, "t.py::c", RED) == f"{AGAIN}in t.py::a"
+    assert telling.text("t.py::d", [RED, detached]).endswith("in t.py::a\n  instead await other(...)")
+
+
 def test_another_line_is_told_in_full_beside_it():
     telling = Telling(0)
     failed(telling, "t.py::a", RED)
