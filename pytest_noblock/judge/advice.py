@@ -40,16 +40,22 @@ def replacement(
     """
     if kind in ("cpu", "gil") and ((where is not None and where.pickles) or _HANDS_TO_PROCESS.search(code or "")):
         return PICKLED
+    by_framework = by_framework and not _is_told_where(call, kind, where)
     if by_framework and kind == "cpu":
         return computing.by_framework(call)  # nobody can move it to a thread
     ways = tuple(each for each in _ways(call, kind, where, held) if each)
     if where is not None and where.middleware and kind in ("sync-network", "sync-io"):
         return placed.in_library(_remedy(call, kind, ways), where.middleware)
-    by_framework = by_framework and not (where is not None and where.role == "call from a thread")
     if where is None or by_framework or not KINDS[kind].on_loop:
         return as_in_code(_joined(*ways), call, code)
     text = _joined(*placed.ways(_remedy(call, kind, ways), where))
     return as_in_code(with_answer(text, call, where.used), call, code)
+
+
+def _is_told_where(call: str | None, kind: Kind, where: Where | None) -> bool:
+    """Whether the stack, in which no line of the user's was seen, tells all the same who made the call."""
+    role = where.role if where is not None else None
+    return role == "call from a thread" or (role == "loop callback" and (kind != "cpu" or call is not None))
 
 
 def _joined(*ways: str) -> str:

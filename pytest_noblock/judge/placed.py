@@ -12,7 +12,9 @@ from pytest_noblock.judge.remedy import Remedy, named
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.where import ROLES, Where
 
-_EXECUTOR = "asyncio.get_running_loop().run_in_executor"
+_LOOP = "asyncio.get_running_loop()"
+_EXECUTOR = f"{_LOOP}.run_in_executor"
+_SLEEP = "time.sleep"
 PROCESS = "a process: await anyio.to_process.run_sync"
 IF_SMALL = "if what it takes and returns is small and can be pickled"
 _SMALLER = "smaller pieces"
@@ -29,7 +31,7 @@ def ways(remedy: Remedy, where: Where) -> Iterator[str]:
         yield from _from_thread(remedy, where)
     elif where.role == "import" or where.imports:
         yield from _imported(where)
-    elif where.here or where.line is None:
+    elif where.here or (where.line is None and where.role != "loop callback"):
         yield from implied.ways(remedy, where, "") if where.implied == "exit stack" else remedy.ways
     elif where.coroutine is not None:
         yield from _moved(remedy, where, where.coroutine)
@@ -138,7 +140,8 @@ def _called_back(remedy: Remedy, where: Where) -> Iterator[str]:
         yield f"an async def in the place of {named(where.thing)}, if {where.library} awaits one"
         yield f"{_started(remedy)}, if {where.library} needs no value of it"
         return
-    yield _started(remedy) + ("" if remedy.pieces and not remedy.process else ", which nobody waits for")
+    in_callback = remedy.call == _SLEEP or (remedy.pieces and not remedy.process)
+    yield _started(remedy) + ("" if in_callback else ", which nobody waits for")
     if remedy.instead:
         yield f"asyncio.create_task(...) of an async def with {remedy.instead}"
 
@@ -195,6 +198,9 @@ def _imported(where: Where) -> Iterator[str]:
 
 
 def _started(remedy: Remedy) -> str:
+    """What a callback starts, and does not wait for: nobody awaits what it returns."""
+    if remedy.call == _SLEEP:
+        return f"{_LOOP}.call_later(seconds, f), with what comes after the sleep in f"
     if remedy.process:
         return f"{_EXECUTOR}(PROCESSES, ...), with one PROCESSES = concurrent.futures.ProcessPoolExecutor()"
     if remedy.pieces:

@@ -69,7 +69,7 @@ def _total_rows(check: Check, finding: Finding) -> Iterator[Row]:
 
 
 def _wait_rows(check: Check, finding: Finding) -> Iterator[Row]:
-    yield ("by", finding.by)
+    yield ("by", finding.by + _to_search(finding))
     if finding.code:
         yield "code", f"{finding.code}"
     if finding.waiter is not None:
@@ -83,6 +83,15 @@ def _wait_rows(check: Check, finding: Finding) -> Iterator[Row]:
     for harm in harms(check, finding):
         yield ("harm", harm)
     yield ("instead", finding.replacement)
+
+
+def _to_search(finding: Finding) -> str:
+    """A function in C that the loop itself calls leaves no line: who gave it to the loop is told by its words."""
+    if finding.file is not None or finding.role != "loop callback":
+        return ""
+    what = finding.call or "what is"
+    givers = "call_soon, call_soon_threadsafe, call_later, call_at or add_done_callback"
+    return f"; its line is not known: the loop called it, so search for {what} given to {givers}"
 
 
 def _during(check: Check, finding: Finding) -> list[str]:

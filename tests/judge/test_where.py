@@ -75,7 +75,7 @@ LINES |= {"drops": 16, "enters": 19, "enters_and_awaits": 23, "waits": 27, "loop
 LINES |= {"sorts": 40, "logs": 43, "imports": 46, "kept": 50, "asks": 53}
 LINES |= {"goes_on": 56}
 SLEEP = "await asyncio.sleep(...)"
-EXECUTOR = "asyncio.get_running_loop().run_in_executor(None, time.sleep, ...)"
+LATER = "asyncio.get_running_loop().call_later(seconds, f), with what comes after the sleep in f"
 TASK = f"asyncio.create_task(...) of an async def with {SLEEP}"
 BELOW = f"await asyncio.to_thread(helper, ...) at app.py:10, or an async def `helper` with {SLEEP}, awaited there"
 ROUTE = "fastapi.routing:run_endpoint_function"
@@ -183,7 +183,7 @@ def advised(place: Where) -> str:
         ("async *thing", "ASGI app", SLEEP),
         ("async thing < asyncio.events:_run", "task", SLEEP),
         ("async thing", "task", SLEEP),
-        ("@lambda < asyncio.events:_run", "loop callback", f"{EXECUTOR}, which nobody waits for, or {TASK}"),
+        ("@lambda < asyncio.events:_run", "loop callback", f"{LATER}, or {TASK}"),
         (
             "helper < greenlet:run",
             "greenlet",
@@ -198,7 +198,7 @@ def advised(place: Where) -> str:
             "helper < threading:settrace < asyncio.events:_run",
             "library callback",
             (
-                f"take it out of `helper`, which threading calls and does not await, or {EXECUTOR}, "
+                f"take it out of `helper`, which threading calls and does not await, or {LATER}, "
                 "if threading needs no value of it"
             ),
         ),
@@ -206,7 +206,7 @@ def advised(place: Where) -> str:
             f"helper < slowapi.extension:_check < slowapi.extension:async_wrapper < {ROUTE}",
             "library callback",
             (
-                f"an async def in the place of `helper`, if slowapi awaits one, or {EXECUTOR}, "
+                f"an async def in the place of `helper`, if slowapi awaits one, or {LATER}, "
                 "if slowapi needs no value of it"
             ),
         ),
@@ -546,4 +546,25 @@ def test_a_function_in_c_that_the_loop_called_is_a_callback(file: str) -> None:
     place = BlamedLine(exchange.defined, (loop,), "call", call="time.sleep")
     left = Stall("sync-io", exchange, 5, 6, 0, 60_000_000, place, Rule("slept", ""), Readings(wall=0))
     assert left.phase is Phase.DETACHED
-    assert advised(where(left)) == f"{EXECUTOR}, which nobody waits for, or {TASK}"
+    assert advised(where(left)) == f"{LATER}, or {TASK}"
+
+
+def test_a_function_in_c_of_no_request_that_the_loop_called_is_a_callback_too(file: str) -> None:
+    """No `await` can be typed into it, and no endpoint stands for it."""
+    (loop,) = frames("asyncio.events:_run", file)
+    exchange = Exchange(1, "GET", "/x", sent=0, completed=9, returned=9)
+    place = BlamedLine(None, (loop,), "call", call="time.sleep")
+    stall = Stall("sync-io", exchange, 5, 6, 0, 60_000_000, place, Rule("slept", ""), Readings(wall=0), of_app=True)
+    assert where(stall).role == "loop callback"
+    assert advised(where(stall)) == f"{LATER}, or {TASK}"
+
+
+def test_what_a_callback_calls_beside_a_sleep_goes_to_a_thread_that_nobody_waits_for(file: str) -> None:
+    (loop,) = frames("asyncio.events:_run", file)
+    exchange = Exchange(1, "GET", "/x", sent=0, completed=9, returned=9)
+    place = BlamedLine(None, (loop,), "call", call="requests.get")
+    stall = Stall("sync-io", exchange, 5, 6, 0, 60_000_000, place, Rule("slept", ""), Readings(wall=0))
+    text = replacement("requests.get", "sync-network", where=where(stall))
+    assert text.startswith(
+        "asyncio.get_running_loop().run_in_executor(None, requests.get, ...), which nobody waits for"
+    )

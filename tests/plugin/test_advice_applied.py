@@ -330,6 +330,10 @@ class Repair:
         to = "asyncio.get_running_loop().run_in_executor(None, "
         self.at(self.told.line, rf"{re.escape(called)}\(", f"{to}{called}, ")
 
+    def after_seconds(self) -> None:
+        old = rf"{re.escape(self.told.call)}\(([^)]*)\)"
+        self.at(self.told.line, old, r"asyncio.get_running_loop().call_later(\1, print)")
+
     def as_task(self, awaited: str) -> None:
         """`lambda: f(x)` becomes the start of a task that awaits."""
         (seconds,) = found(rf"{re.escape(self.told.call)}\(([^)]*)\)", self.lines[self.told.line - 1])
@@ -399,6 +403,8 @@ SHAPES = [
     (r"return (\w+)\(\.\.\.\) from the endpoint `(\w+)`: a plain def renders it in its thread", Repair.rendered_here),
     (r"asyncio\.get_running_loop\(\)\.run_in_executor\(None, ([\w.]+), \.\.\.\), which nobody waits for",
      Repair.in_executor),
+    (r"asyncio\.get_running_loop\(\)\.call_later\(seconds, f\), with what comes after the sleep in f",
+     Repair.after_seconds),
     (r"asyncio\.create_task\(\.\.\.\) of an async def with await ([\w.]+)\(\.\.\.\)", Repair.as_task),
     (r"a logging\.handlers\.QueueHandler: its QueueListener calls `([\w.]+)` in a thread of its own", Repair.queued),
 ]  # fmt: skip

@@ -98,7 +98,7 @@ def test_what_a_library_did_by_itself_is_named_and_a_line_has_one_finding(pytest
     for mode in ("fixture", "client"):
         (timer,) = found[f"test_{mode}[/timer]"]
         assert (timer["call"], timer["function"]) == ("time.sleep", "timer")
-        assert timer["replacement"].startswith("asyncio.get_running_loop().run_in_executor(None, time.sleep, ...)")
+        assert timer["replacement"].startswith("asyncio.get_running_loop().call_later(seconds, f)")
         (both,) = found[f"test_{mode}[/both]"]
         assert both["kind"] == "sync-network"
         assert "asyncio.open_connection" in both["replacement"]
