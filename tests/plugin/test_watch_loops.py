@@ -279,7 +279,8 @@ app = FastAPI()
 
 def held(how):
     if how == "blocks":
-        time.sleep(0.12)  # held
+        time.sleep(0.3)  # held
+    RAN[-1].set()
 
 async def step(how):
     held(how)
@@ -302,12 +303,14 @@ def in_a_context_of_its_own(how):
         import asyncio
         KEPT.append(asyncio.get_running_loop().create_task(step(how), context=contextvars.Context()))
 
-KEPT = []
+KEPT, RAN = [], []
 NAME, OPTIONS = {client}
 
 @app.get("/{{way}}/{{how}}")
 async def starts(way: str, how: str):
+    RAN.append(anyio.Event())
     globals()[way](how)
+    await RAN[-1].wait()  # the thread may begin late: the request is under way all the same
     await anyio.sleep(0.05)
 
 @pytest.mark.parametrize("how", ["blocks", "rests"])

@@ -11,12 +11,12 @@ from itertools import takewhile
 from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_noblock.engine.clocks import queued
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now, read_file
 from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.raw_stacks import AT_NO_INSTRUCTION, RawFrame, capture
 from pytest_noblock.engine.stacks import as_stack
+from pytest_noblock.engine.steps.syscalls import syscall_of
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import Frame
 
@@ -48,11 +48,15 @@ class LoopThread(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """What was seen of one turn at first."""
+    """What was seen of one turn so far; times in ns."""
 
     at: int
+    cpu: int
+    """The thread's CPU time so far."""
     queued: int
-    """The thread's run-queue delay so far."""
+    """Its run-queue delay so far."""
+    held: int = 0
+    """How long the turn was held from its first look on, at least."""
 
 
 class _Held(NamedTuple):
@@ -69,7 +73,7 @@ class HeldTurns:
         """`thread_of`: by `threading.get_ident()`; `stepping`: the identities of threads in a step of a request."""
         self._thread_of = thread_of
         self._stepping = stepping
-        self._first: dict[int, _Look] = {}
+        self._looks: dict[int, _Look] = {}
         """By number of the turn: those that run now."""
         self._held: dict[int, _Held] = {}
         """By number of the turn: the longest that was seen of it."""
@@ -83,17 +87,15 @@ class HeldTurns:
                 continue
             frames, polls = _in_turn(ident)
             if frames:
-                first = self._first.get(thread.turn) or _Look(now(), _queued(thread.native))
-                running[thread.turn] = first
+                look = running[thread.turn] = _looked(thread.native, self._looks.get(thread.turn))
                 request = next(each for each in under_way if each.ident == ident)
-                self._note(thread, first, _Held(request.record.number, 0, frames, polls))
-        self._first = running
+                self._note(thread.turn, _Held(request.record.number, look.held, frames, polls))
+        self._looks = running
         return bool(running)
 
-    def _note(self, thread: LoopThread, first: _Look, held: _Held) -> None:
-        ns = now() - first.at - (_queued(thread.native) - first.queued)
-        if ns > 0 and (thread.turn in self._held or len(self._held) < _MOST):
-            self._held[thread.turn] = held._replace(ns=ns)
+    def _note(self, turn: int, held: _Held) -> None:
+        if held.ns > 0 and (turn in self._held or len(self._held) < _MOST):
+            self._held[turn] = held
 
     def longer_than(self, least: int) -> bool:
         """Whether a turn was held longer than so many ns."""
@@ -145,9 +147,25 @@ def _is_call(code: CodeType) -> bool:
     return code.co_qualname == _CALLS and code.co_filename.startswith(PACKAGE)
 
 
-def _queued(native: int) -> int:
-    """The run-queue delay of a thread so far (ns); 0 where the kernel does not tell, or the thread has ended."""
+def _looked(native: int, before: _Look | None) -> _Look:
+    """At the thread of a turn. `before`: the last look at this turn.
+
+    The kernel counts a wait for a processor once it is over. A thread that can run may wait for one at this moment: no
+    more than its CPU counts then.
+    """
+    look = _Look(now(), *_counters(native))
+    if before is None:
+        return look
+    passed = look.at - before.at - (look.queued - before.queued)
+    if syscall_of(native) == "running":
+        passed = min(passed, look.cpu - before.cpu)
+    return look._replace(held=before.held + max(0, passed))
+
+
+def _counters(native: int) -> tuple[int, int]:
+    """CPU time and run-queue delay of a thread so far (ns); 0 where the kernel does not tell, or it has ended."""
     try:
-        return queued(read_file(f"/proc/self/task/{native}/schedstat"))
-    except (OSError, ValueError, IndexError):
-        return 0
+        cpu, delay, *_ = map(int, read_file(f"/proc/self/task/{native}/schedstat").split())
+    except (OSError, ValueError):
+        return 0, 0
+    return cpu, delay

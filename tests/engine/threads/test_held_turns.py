@@ -9,6 +9,7 @@ import pytest
 
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import sleep
+from pytest_noblock.engine.threads import held_turns
 from pytest_noblock.engine.threads.held_turns import HeldTurns, LoopThread
 from pytest_noblock.engine.threads.under_way import UnderWay
 
@@ -87,6 +88,27 @@ def test_a_callback_written_in_c_is_seen_as_well(loop, user):
     held.look_twice(apart=0.1)
     (turn,) = held.held.turns(user)
     assert (turn.stack[0].file, turn.stack[0].function) == (asyncio.events.__file__, "_run")
+
+
+@pytest.mark.parametrize(
+    ("syscall", "counters", "held_ms"),
+    [
+        ("running", [(1, 0), (1, 0)], 0),
+        ("running", [(1, 0), (70, 10)], 69),
+        ("nanosleep", [(1, 0), (1, 0)], 80),
+        ("nanosleep", [(1, 0), (1, 60)], 20),
+    ],
+    ids=["queues", "computes", "sleeps", "has queued and sleeps"],
+)
+def test_a_thread_that_waits_for_a_processor_holds_nothing(loop, monkeypatch, syscall, counters, held_ms):
+    """The kernel counts such a wait once it is over: a good turn was told to be held for 50 ms on a busy machine."""
+    moments, counted = iter((0, 80 * MS)), iter([(cpu * MS, delay * MS) for cpu, delay in counters])
+    monkeypatch.setattr(held_turns, "now", lambda: next(moments))
+    monkeypatch.setattr(held_turns, "syscall_of", lambda _native: syscall)
+    monkeypatch.setattr(held_turns, "_counters", lambda _native: next(counted))
+    held = loop()
+    held.look_twice()
+    assert [each.ns for each in held.held._held.values()] == [held_ms * MS] * bool(held_ms)
 
 
 def test_the_loop_s_own_work_is_nobody_s_callback(loop, user):
