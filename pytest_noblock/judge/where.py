@@ -72,10 +72,14 @@ def where(stall: Stall) -> Where:
 
 
 def _of_library(stall: Stall) -> Where:
-    """No line of the user's was seen. A function in C that the loop itself called is a callback."""
+    """No line of the user's was seen. A function in C that the loop itself called is a callback.
+
+    uvloop calls it from no frame. What the app runs of a coroutine has one.
+    """
     place, exchange = stall.place, stall.exchange
     stdlib = all(_package(each) in (*sys.stdlib_module_names, _OURS) for each in place.stack)
-    is_callback = stdlib and any(each.module == "asyncio.events" for each in place.stack)
+    of_uvloop = stall.phase is Phase.APP and not place.stack
+    is_callback = of_uvloop or (stdlib and any(each.module == "asyncio.events" for each in place.stack))
     from_thread = any((each.module, each.function) == callers.FROM_THREAD for each in place.stack)
     return Where(
         role="call from a thread" if from_thread else "loop callback" if is_callback else None,

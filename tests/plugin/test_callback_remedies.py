@@ -162,8 +162,12 @@ def test_a_sweep_tells_the_same_and_its_twins_are_green(pytester):
     assert told(result) == [f"{LATER}, or {TASK}"] * len(NAMES)
 
 
-def test_where_no_line_is_known_the_words_to_search_for_are_told(pytester):
-    (by,) = told(run(pytester, "-k", "fixture", names=["threadsafe"]), "by")
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_where_no_line_is_known_the_words_to_search_for_are_told(pytester, loop):
+    pytest.importorskip(loop)
+    result = run(pytester, "-k", "fixture", "-o", f"noblock_loop={loop}", names=["threadsafe"])
+    assert told(result) == [f"{LATER}, or {TASK}"]
+    (by,) = told(result, "by")
     assert by == (
         "time.sleep in the app itself; its line is not known: the loop called it, so search for time.sleep given to"
         " call_soon, call_soon_threadsafe, call_later, call_at or add_done_callback"
