@@ -128,8 +128,7 @@ def _in_turn(ident: int) -> tuple[list[RawFrame], bool]:
         frame = frame.f_back
     if frame is None:
         return [], False
-    rest = _TURNS.get(frame.f_code.co_name)
-    poll = next((code for code in called[-2:] if code.co_name == rest), None)  # a wrapper of ours may stand in between
+    poll = _poll(called, _TURNS.get(frame.f_code.co_name))
     if poll is not None and called[0] is poll:
         return [], False
     outer = poll or frame.f_code
@@ -137,6 +136,15 @@ def _in_turn(ident: int) -> tuple[list[RawFrame], bool]:
     if all(code.co_filename.startswith(PACKAGE) for code, *_ in inner):
         return ([_IN_C] if _is_call(frame.f_code) else []), False
     return inner, poll is not None
+
+
+def _poll(called: Sequence[CodeType], rest: str | None) -> CodeType | None:
+    """The function in which the loop rests, of all that its turn has called, innermost first.
+
+    Wrappers of ours may stand around it: two of them while another thread is in a step of a request.
+    """
+    around = takewhile(lambda code: code.co_name == rest or code.co_filename.startswith(PACKAGE), reversed(called))
+    return next((code for code in reversed(list(around)) if code.co_name == rest), None)
 
 
 def _makes_turns(code: CodeType) -> bool:

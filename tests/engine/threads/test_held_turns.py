@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_noblock.engine import instrument
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.now import sleep
+from pytest_noblock.engine.steps.meter import STEPPING
 from pytest_noblock.engine.threads import held_turns
 from pytest_noblock.engine.threads.held_turns import HeldTurns, LoopThread
 from pytest_noblock.engine.threads.under_way import UnderWay
@@ -129,6 +131,18 @@ def test_another_turn_is_not_the_same(loop, user):
 def test_a_loop_that_polls_is_not_held(loop, user):
     resting = loop(holds=False)
     resting.look_twice()
+    assert resting.held.turns(user) == ()
+
+
+def test_a_loop_that_polls_while_another_thread_is_in_a_step_is_not_held_either(loop, user, monkeypatch):
+    """Then two wrappers of ours stand around its poll."""
+    instrument.install()
+    monkeypatch.setitem(STEPPING, 0, SimpleNamespace(another_thread_called=lambda: None))  # no thread's identity
+    try:
+        resting = loop(holds=False)
+        resting.look_twice(apart=0.1)
+    finally:
+        instrument.uninstall()
     assert resting.held.turns(user) == ()
 
 
