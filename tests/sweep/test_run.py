@@ -314,8 +314,15 @@ def test_among_many_it_is_known_at_once_who_holds_the_loop_or_keeps_the_gil(swee
     added = []
     add = Order.add
     monkeypatch.setattr(Order, "add", lambda order, flight: (added.append(flight), add(order, flight)))
-    sweep("GET /sleeps", "GET /keeps", *MANY)
-    assert {each.request.url for each in added if each.holds} == {"/sleeps", "/keeps"}
+    holding = {"/sleeps", "/keeps"}
+    for _ in range(5):  # on a busy machine who kept the GIL may be known later: the order is worse then, and no verdict
+        added.clear()
+        sweep("GET /sleeps", "GET /keeps", *MANY)
+        known = {each.request.url for each in added if each.holds}
+        assert "/sleeps" in known <= holding
+        if known == holding:
+            break
+    assert known == holding
 
 
 def test_what_ends_the_loop_when_it_comes_again_is_left_out_and_the_others_are_measured(sweep, patient):
