@@ -13,7 +13,6 @@ from contextlib import suppress
 from functools import partial, update_wrapper
 from itertools import repeat
 from operator import call
-from pkgutil import resolve_name
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
@@ -54,6 +53,8 @@ class _Builtin(StandIn):
         name = vars(self)["__qualname__"]
         if attribute(self.__module__, name) is self:
             return name
+        from pkgutil import resolve_name  # pytest does without it, and few pickle such a function
+
         return resolve_name, (_address(self._owner, self._name),)
 
     def __repr__(self) -> str:

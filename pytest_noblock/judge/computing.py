@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 from pytest_noblock.calls.known import TABLE, Entry, entry_of, known, served, unpickled
 from pytest_noblock.judge.moved import filled, written
-from pytest_noblock.judge.placed import IF_SMALL, PROCESS
+from pytest_noblock.judge.placed import IF_SENT, IF_SMALL, PROCESS
 
-_IF_SMALL = "if what it takes and returns is small"
 _NOTHING = Entry("", "")
 _SMALLER = "smaller pieces with await asyncio.sleep(0) between them"
 _IN_THREAD = "smaller pieces: the GIL is kept until each returns"
@@ -79,7 +78,7 @@ def process(call: str | None) -> str:
     returned = unpickled(call).replace("{call}", written(call or ""))
     if returned:
         return f"{PROCESS}(f, ...), where f, a def at the top of a module, returns {returned}, which can be pickled"
-    return f"{PROCESS}({call}, ...), {_IF_SMALL}" if by_itself else f"{PROCESS}(...), {IF_SMALL}"
+    return f"{PROCESS}({call}, ...), {IF_SMALL}" if by_itself else f"{PROCESS}(...), {IF_SENT}"
 
 
 def _is_one_piece(call: str | None) -> bool:

@@ -16,7 +16,8 @@ _LOOP = "asyncio.get_running_loop()"
 _EXECUTOR = f"{_LOOP}.run_in_executor"
 _SLEEP = "time.sleep"
 PROCESS = "a process: await anyio.to_process.run_sync"
-IF_SMALL = "if what it takes and returns is small and can be pickled"
+IF_SMALL = "if what it takes and returns is small"
+IF_SENT = f"{IF_SMALL} and can be pickled"
 _SMALLER = "smaller pieces"
 _BETWEEN_THEM = "with await asyncio.sleep(0) between them"
 
@@ -76,7 +77,7 @@ def _moved(remedy: Remedy, where: Where, to: Frame) -> Iterator[str]:
     if remedy.pieces:
         if remedy.process:
             called = f"{where.called}, " if where.called and where.importable else ""
-            yield f"{PROCESS}({called}...) {at}, {IF_SMALL}"
+            yield f"{PROCESS}({called}...) {at}, {IF_SENT}"
         yield f"{_SMALLER} {at}, {_BETWEEN_THEM}"
         return
     if where.iterated:

@@ -122,8 +122,8 @@ HERE = "gc.collect ssl.create_default_context ssl.SSLContext importlib.import_mo
 _NEEDED = "what is needed of {call}(...)"
 
 # Computations that return what cannot be pickled, by the longest prefix, and what a function that a process runs for
-# them returns. Empty: it can be pickled. Each was tried (CPython 3.12), but for
-# pdfplumber, PyPDF2, `regex.Pattern`, weasyprint, xlsxwriter and reportlab.
+# them returns. Empty: it can be pickled. Each was tried (CPython 3.12), but for pdfplumber,
+# PyPDF2, `regex.Pattern`, weasyprint, xlsxwriter and reportlab.
 UNPICKLED = {
     "re.match re.search re.fullmatch re.Pattern.match re.Pattern.search re.Pattern.fullmatch": "bool({call}(...))",
     "regex.match regex.search regex.fullmatch regex.Pattern": "bool({call}(...))",

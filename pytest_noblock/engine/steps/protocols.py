@@ -6,7 +6,7 @@ instance that takes no attributes (it has slots, or is written in C) stays as it
 
 from collections.abc import Callable
 from functools import partial
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -41,24 +41,25 @@ def made_by(factory: Callable[[], T], call: Call) -> T:
 
 
 def with_steps(protocol: Any, call: Call) -> None:
-    """The instance has its methods from here on as attributes of its own. They do not keep it alive."""
-    own = getattr(protocol, "__dict__", None)
+    """The instance has its methods from here on as attributes of its own. They do not keep it alive.
+
+    No attribute of it is asked for: a property, or a `__getattr__`, is the user's code.
+    """
     try:
-        itself = ref(protocol)
-    except TypeError:
+        own, itself = object.__getattribute__(protocol, "__dict__"), ref(protocol)
+    except (AttributeError, TypeError):
         return
     if type(own) is dict:
-        methods = {name: getattr(protocol, name, None) for name in _METHODS if name not in own}
-        own.update({name: partial(_called, itself, each, call) for name, each in _functions(protocol, methods)})
+        functions = _functions(type(protocol))
+        own.update({name: partial(_called, itself, each, call) for name, each in functions.items() if name not in own})
 
 
-def _functions(protocol: Any, methods: dict[str, Any]) -> list[tuple[str, FunctionType]]:
-    """Those that are methods of this instance, in Python; not what a stand-in has there."""
-    return [
-        (name, each.__func__)
-        for name, each in methods.items()
-        if type(each) is MethodType and each.__self__ is protocol and type(each.__func__) is FunctionType
-    ]
+def _functions(kind: type) -> dict[str, FunctionType]:
+    """The methods that are written in Python."""
+    contents: dict[str, object] = {}
+    for base in reversed(kind.__mro__):
+        contents |= vars(base)
+    return {name: each for name in _METHODS if type(each := contents.get(name)) is FunctionType}
 
 
 def _called(itself: "ref[Any]", function: FunctionType, call: Call, *args: Any) -> Any:

@@ -90,6 +90,27 @@ def test_what_stands_in_for_a_method_is_left_alone(call, calls):
     assert calls == []
 
 
+def test_no_code_of_the_protocols_is_run(call):
+    class Odd(asyncio.Protocol):
+        @property
+        def data_received(self):
+            raise RuntimeError("not connected")
+
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    class OddSlots(asyncio.Protocol):
+        __slots__ = ("__weakref__",)
+
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    protocol = Odd()
+    with_steps(protocol, call)
+    assert "data_received" not in vars(protocol)
+    with_steps(OddSlots(), call)
+
+
 def test_what_has_its_steps_gets_no_second_ones(call, calls):
     """An app makes one protocol for several connections, or upgrades its own to TLS."""
     protocol = made_by(Reads, call)
