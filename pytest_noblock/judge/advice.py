@@ -138,17 +138,19 @@ def _ways(call: str | None, kind: Kind, where: Where | None, held: str | None) -
             yield from _ways_for_tasks(kind)
 
 
+_OUT_OF_BLOCK = "move this await out of the block that holds the {}, before or behind it"
+
+
 def _ways_to_share(held: str) -> Iterator[str]:
     """By the class of what a probe waited for."""
-    only = "only around what needs it, and await nothing else meanwhile"
     if "Pool" in held:
-        yield f"hold the connection {only}"
+        yield "give the connection back before this await, or take it after"
         yield "make the pool larger"
     elif "Semaphore" in held or "Limiter" in held:
-        yield f"hold the {held} {only}"
+        yield _OUT_OF_BLOCK.format(held)
         yield f"a {held} that lets more in"
     elif "Lock" in held or "Condition" in held:
-        yield f"hold the {held} {only}"
+        yield _OUT_OF_BLOCK.format(held)
         yield "one for each thing that it guards (a user, a row) in the place of one for all"
     else:
         yield "let go of it sooner: await nothing else while others wait for it"

@@ -183,7 +183,7 @@ def _limit(check: Check, finding: Finding) -> str:
     if row.always and not row.on_loop:
         return ""
     if row.always and finding.blocked_ns < check.limit:
-        return " (no network allowed)"
+        return " (none allowed)" if is_quick(finding) else " (no synchronous network call allowed)"
     return f" (limit {words(check.limit)})"
 
 

@@ -53,4 +53,5 @@ def _meanwhile(check: Check, finding: Finding) -> Iterator[str]:
         if probe.path == LOOP and any(began <= probe.due < ended for began, ended in finding.stalls)
     ]
     if KINDS[finding.kind].confirmation == "probes again" and turns:
-        yield f"none to the event loop: {len(turns)} turns meanwhile, the latest {words(max(turns))} late"
+        times = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
+        yield f"the event loop itself went on: {times} meanwhile, the latest {words(max(turns))} late"

@@ -44,7 +44,8 @@ SMALLER = ", or smaller pieces with await asyncio.sleep(0) between them"
 IF_SMALL = ", if what it takes and returns is small"
 IF_PICKLED = f"{IF_SMALL} and can be pickled"
 SHARED = "httpx.AsyncClient().get of one client for all requests"
-ONLY = "only around what needs it, and await nothing else meanwhile"
+FOR_EACH = "one for each thing that it guards (a user, a row) in the place of one for all"
+BEFORE = "move this await out of the block that holds the"
 SMALLER_CALLS = ", or smaller pieces: the GIL is kept until each returns"
 DUMPS = (
     "orjson.dumps (5 to 10 times as fast, though it keeps the GIL too), or fewer items at once (a page), or bytes that"
@@ -433,11 +434,17 @@ def test_computing_inside_the_gil_is_sent_to_a_process_or_cut_in_pieces() -> Non
     [
         (
             "asyncio.Lock",
-            f"hold the Lock {ONLY}, or one for each thing that it guards (a user, a row) in the place of one for all",
+            f"{BEFORE} Lock, before or behind it, or {FOR_EACH}",
         ),
-        ("asyncio.Semaphore", f"hold the Semaphore {ONLY}, or a Semaphore that lets more in"),
-        ("anyio.CapacityLimiter", f"hold the CapacityLimiter {ONLY}, or a CapacityLimiter that lets more in"),
-        ("httpcore.AsyncConnectionPool", f"hold the connection {ONLY}, or make the pool larger"),
+        ("asyncio.Semaphore", f"{BEFORE} Semaphore, before or behind it, or a Semaphore that lets more in"),
+        (
+            "anyio.CapacityLimiter",
+            f"{BEFORE} CapacityLimiter, before or behind it, or a CapacityLimiter that lets more in",
+        ),
+        (
+            "httpcore.AsyncConnectionPool",
+            "give the connection back before this await, or take it after, or make the pool larger",
+        ),
         ("a future", "let go of it sooner: await nothing else while others wait for it"),
     ],
 )

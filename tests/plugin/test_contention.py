@@ -277,8 +277,8 @@ def test_the_failure_says_who_held_what_and_who_waited(run_holders):
             "              async with lock:  # waits lock",
             "  why     GET /lock/fast waited * ms for asyncio.Lock, until the request let go of it; *",
             "  harm    * of * probes of GET /lock/fast waited, worst * ms (alone * ms)",
-            "  harm    none to the event loop: * turns meanwhile, the latest * ms late",
-            "  instead hold the Lock only around what needs it, and await nothing else meanwhile, or one for *",
+            "  harm    the event loop itself went on: * turns meanwhile, the latest * ms late",
+            "  instead move this await out of the block that holds the Lock, before or behind it, or one for *",
         ]
     )
 

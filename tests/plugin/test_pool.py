@@ -165,7 +165,7 @@ def test_the_failure_names_the_line_the_pool_and_who_has_it(run_pools):
             "              time.sleep(TAKE_S)  # endpoint",
             "  why     40 of 40 tokens of the thread pool taken (40 by pools.endpoint), * waiting, * at this line",
             "  harm    * of * turns of the thread pool waited, worst * ms (alone * ms)",
-            "  harm    none to the event loop: * turns meanwhile, the latest * ms late",
+            "  harm    the event loop itself went on: * turns meanwhile, the latest * ms late",
             "  instead an async def with await asyncio.sleep(...), which takes no thread of the pool, or a limiter *",
             '  accept  @pytest.mark.noblock_allow("reason", call="time.sleep")',
         ]

@@ -306,8 +306,8 @@ CHECKS = {
             cpu=0,
             asleep=0,
             at=("app/main.py", 31, "transfer", "await asyncio.sleep(0.2)"),
-            replacement="hold it only around what needs it, and await nothing else meanwhile, or make the pool larger,"
-            " where it is one",
+            replacement="move this await out of the block that holds the Lock, before or behind it, or one for each"
+            " thing that it guards (a user, a row) in the place of one for all",
             evidence="await",
             stalls=[(5, 206)],
             waiter=Waiter("app/main.py", 36, "health", "async with lock:"),

@@ -104,7 +104,7 @@ def test_very_verbose_adds_the_stack_and_the_probes():
 @pytest.mark.parametrize(
     ("check", "line"),
     [
-        (changed(blocked_ns=MS), "GET /report blocked the event loop 1.0 ms (no network allowed)"),
+        (changed(blocked_ns=MS), "GET /report blocked the event loop 1.0 ms (no synchronous network call allowed)"),
         (changed(phase=Phase.BACKGROUND), "GET /report blocked the event loop 301 ms in the background (limit 50 ms)"),
         (
             changed(phase=Phase.BACKGROUND, role="dependency teardown"),
@@ -141,21 +141,21 @@ CARRIED = "38 bytes to 127.0.0.1:5432, 120 back; 1 bytes to a closed socket, 2 b
         (
             {"blocked_ns": 230_000, "asleep": 0, "readings": Readings(wall=MS, exchanged=EXCHANGED)},
             [
-                "GET /report made a synchronous network call (no network allowed)",
+                "GET /report made a synchronous network call (none allowed)",
                 f"  why     waiting for the network: {CARRIED}; over in 0.23 ms here",
             ],
         ),
         (
             {"blocked_ns": 0, "cpu": 0, "asleep": 0, "count": 3},
             [
-                "GET /report made 3 synchronous network calls (no network allowed)",
+                "GET /report made 3 synchronous network calls (none allowed)",
                 "  why     a round trip by requests.get: over at once here, 3 times",
             ],
         ),
         (
             {"blocked_ns": 4 * MS, "cpu": MS, "asleep": 3 * MS, "readings": Readings(wall=MS, exchanged=EXCHANGED)},
             [
-                "GET /report blocked the event loop 4.0 ms (no network allowed)",
+                "GET /report blocked the event loop 4.0 ms (no synchronous network call allowed)",
                 f"  why     waiting for the network: asleep 3.0 ms, CPU 1.0 ms; {CARRIED}",
             ],
         ),
