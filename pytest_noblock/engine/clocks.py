@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from pytest_noblock.engine.now import close_fd, list_folder, now, open_fd, read_fd_at, read_file
+from pytest_noblock.engine.now import close_fd, now, open_fd, read_fd_at
 
 try:
     import resource
@@ -40,7 +40,6 @@ _VOLUNTARY_SWITCHES = 14  # index of ru_nvcsw
 
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
-_clock_ns: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
 
 _UNDISTURBED_NS = 50_000
 """Wall ns. A reading takes about 3 us. One that took longer than this was interrupted between two of its parts: the
@@ -58,15 +57,6 @@ test client read it, with 4 ms every tenth.)"""
 def voluntary_switches() -> int:
     """How often the calling thread has gone to sleep; TypeError where the platform does not count it for threads."""
     return int(resource.getrusage(_RUSAGE_THREAD)[_VOLUNTARY_SWITCHES])  # type: ignore[arg-type]
-
-
-def voluntary_switches_of(native: int) -> int | None:
-    """How often the thread of that number has gone to sleep; None where it has ended, or nobody counts (50 us)."""
-    try:
-        status = read_file(f"/proc/self/task/{native}/status")
-        return int(status.rpartition(b"\nvoluntary_ctxt_switches:")[2].split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 class Clock(Protocol):
@@ -252,48 +242,6 @@ def longest_queued(before: bytes, after: bytes) -> int:
     turns = int(after.split()[2]) - int(before.split()[2])
     delay = queued(after) - queued(before)
     return min(delay, 2 * delay // max(1, turns))
-
-
-def others_so_far() -> int:
-    """CPU (ns) that the process has burned outside the calling thread since it began."""
-    return _process() - _cpu()
-
-
-def others_exactly() -> int:
-    """As `others_so_far`, with what threads have burned that are on a processor now.
-
-    The kernel adds that to the clock of the process at its next tick (4 ms), or when such a thread sleeps. It adds it
-    at once for a thread whose own clock is read.
-    """
-    for native in native_threads():
-        cpu_of(native)
-    return others_so_far()
-
-
-def native_threads() -> list[int]:
-    """The threads of this process, Python's and all others; empty where the system does not tell."""
-    try:
-        return [int(name) for name in list_folder("/proc/self/task")]
-    except OSError:
-        return []
-
-
-def clock_of(native: int) -> int:
-    """The number of a thread's CPU clock, see clock_getres(2)."""
-    return ~native << 3 | 6
-
-
-def cpu_of(native: int | None) -> int | None:
-    """CPU time (ns) of a thread. The number of its clock is built by hand, see clock_getres(2).
-
-    `time.pthread_getcpuclockid` of a thread that has ended may crash the process.
-    """
-    if native is None or _clock_ns is None:
-        return None
-    try:
-        return int(_clock_ns(clock_of(native)))
-    except (OSError, OverflowError):
-        return None
 
 
 def others_cpu(began: Reading, ended: Reading) -> int:

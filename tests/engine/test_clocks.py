@@ -1,8 +1,6 @@
 """The counters of a thread tell a sleep from a computation, and both from the machine."""
 
 import os
-import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,15 +16,12 @@ from pytest_noblock.engine.clocks import (
     LinuxClock,
     PortableClock,
     best_clock,
-    cpu_of,
     longest_queued,
-    native_threads,
     others_cpu,
-    others_exactly,
-    others_so_far,
     queued,
 )
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.other_threads import others_so_far
 
 MS = 1_000_000
 
@@ -189,18 +184,3 @@ def test_a_platform_without_usage_per_thread_has_no_linux_clock(monkeypatch):
     with pytest.raises(OSError, match="per-thread"):
         LinuxClock()
     assert isinstance(best_clock(), PortableClock)
-
-
-def test_the_own_clock_of_each_thread_is_read_before_that_of_the_process(monkeypatch):
-    """That adds to the clock of the process what a thread has burned that is on a processor now."""
-    read = []
-    monkeypatch.setattr(clocks, "native_threads", lambda: [11, 12])
-    monkeypatch.setattr(clocks, "cpu_of", read.append)
-    monkeypatch.setattr(clocks, "others_so_far", lambda: read.append("process") or 5)
-    assert others_exactly() == 5
-    assert read == [11, 12, "process"]
-
-
-def test_no_thread_has_this_number():
-    assert cpu_of(2**22) is None  # the highest is one less, see proc(5)
-    assert threading.get_native_id() in native_threads() or sys.platform != "linux"

@@ -22,7 +22,7 @@ UNEVENTFUL = f"""{INERT}
     engine.metered_threads engine.meters
     engine.network.awaited_fds engine.network.call_shapes engine.network.client_calls engine.network.driver_calls
     engine.network.known_calls engine.network.may_block engine.network.round_trips engine.network.tcp_info
-    engine.now engine.open_loops engine.patches engine.raw_stacks engine.selfcheck engine.stacks
+    engine.now engine.open_loops engine.other_threads engine.patches engine.raw_stacks engine.selfcheck engine.stacks
     engine.steps.child_processes engine.steps.children engine.steps.closing_loops
     engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.driven engine.steps.fallen_due
     engine.steps.first_uses engine.steps.import_hook engine.steps.meter engine.steps.other_loops

@@ -5,8 +5,9 @@ Reading sockets costs time, and a step may be 30 us long: sockets are read only 
 
 from typing import NamedTuple
 
-from pytest_noblock.engine.clocks import CPU, PROCESS, SWITCHES, WALL, Reading, others_exactly
+from pytest_noblock.engine.clocks import CPU, PROCESS, SWITCHES, WALL, Reading
 from pytest_noblock.engine.network.tcp_info import SocketTable
+from pytest_noblock.engine.other_threads import others_exactly
 from pytest_noblock.model.segment import SocketExchange
 
 _QUIET_NS = 10_000

@@ -4,8 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from pytest_noblock.engine.clocks import others_so_far
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.other_threads import others_so_far
 
 _MS = 1_000_000
 _OFTEN_NS = 5 * _MS

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from threading import get_native_id
 
-from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.now import now, sleep
+from pytest_noblock.engine.other_threads import cpu_of
 from pytest_noblock.engine.steps.queued_others import all_of
 from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.segment import Segment

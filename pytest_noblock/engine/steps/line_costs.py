@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, others_exactly, others_so_far, queued
+from pytest_noblock.engine.clocks import CPU, QUEUED, SWITCHES, WALL, Clock, queued
 from pytest_noblock.engine.network.round_trips import own_and_doubtful
 from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.now import now, thread_cpu
+from pytest_noblock.engine.other_threads import others_exactly, others_so_far
 from pytest_noblock.engine.raw_stacks import walk_out
 from pytest_noblock.engine.stacks import called_from, current_stack, frame_at, plain_frame, with_call
 from pytest_noblock.engine.steps.meter import StepMeter

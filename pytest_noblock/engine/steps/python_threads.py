@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from pytest_noblock.engine.clocks import clock_of, cpu_of
 from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.now import process_cpu, thread_cpu
+from pytest_noblock.engine.other_threads import clock_of, cpu_of
 
 _AGE_NS = 10_000_000
 """ns. Marks that are older are taken anew when a step begins: what a thread burned before the step counts for no longer

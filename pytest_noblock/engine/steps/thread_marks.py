@@ -11,8 +11,9 @@ import threading
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from pytest_noblock.engine.clocks import cpu_of, queued
+from pytest_noblock.engine.clocks import queued
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.other_threads import cpu_of
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 
 _FEW_THREADS = 30

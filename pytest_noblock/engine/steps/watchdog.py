@@ -9,18 +9,11 @@ import threading
 from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 
-from pytest_noblock.engine.clocks import (
-    NEVER_QUEUED,
-    Clock,
-    best_clock,
-    cpu_of,
-    longest_queued,
-    queued,
-    voluntary_switches,
-)
+from pytest_noblock.engine.clocks import NEVER_QUEUED, Clock, best_clock, longest_queued, queued, voluntary_switches
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, sleep, thread_cpu
+from pytest_noblock.engine.other_threads import cpu_of
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
 from pytest_noblock.engine.steps.rings import Rings

@@ -17,9 +17,9 @@ from contextvars import Context
 from types import FrameType
 from typing import Any, NamedTuple
 
-from pytest_noblock.engine.clocks import voluntary_switches_of
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import close_fd, open_fd, read_fd
+from pytest_noblock.engine.other_threads import voluntary_switches_of
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import is_the_apps, started_by_app, worked
 from pytest_noblock.engine.usercode import UserCode

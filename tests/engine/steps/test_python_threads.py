@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.exchange import LiveExchange, owned
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.other_threads import cpu_of
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.steps.python_threads import PythonThreads
 from pytest_noblock.engine.steps.watchdog import Watchdog

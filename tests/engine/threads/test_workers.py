@@ -11,8 +11,8 @@ import anyio.to_thread
 import pytest
 
 from pytest_noblock.engine import instrument
-from pytest_noblock.engine.clocks import cpu_of
 from pytest_noblock.engine.exchange import CURRENT, LiveExchange
+from pytest_noblock.engine.other_threads import cpu_of
 from pytest_noblock.engine.steps import python_threads
 from pytest_noblock.engine.threads import workers
 from pytest_noblock.engine.threads.workers import RunQueue, ThreadClocks
