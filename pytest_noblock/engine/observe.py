@@ -12,7 +12,6 @@ from pytest_noblock.engine.asgi.transport import EXTENSION, NoResponse
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.frameworks.http_client import httpx
-from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.probing.beside_steps import BesideSteps
@@ -20,6 +19,7 @@ from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probe_waits import WaitSampler
 from pytest_noblock.engine.probing.probes import Probes
 from pytest_noblock.engine.steps import fallen_due
+from pytest_noblock.engine.steps.handles import adopt
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads import await_chains
 from pytest_noblock.engine.threads.pools import awaited_in_own_pools, of_running_loop

@@ -16,6 +16,7 @@ from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import fallen_due, first_uses, other_loops, thread_starts
+from pytest_noblock.engine.steps.handles import current_meter
 from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 from pytest_noblock.engine.threads.held_turns import HeldTurns
 from pytest_noblock.engine.threads.under_way import UnderWay
@@ -253,7 +254,7 @@ class RequestWatch:
 
     def _meter(self, loop: asyncio.AbstractEventLoop | None) -> StepMeter:
         """Of the calling thread, which runs the loop."""
-        meter = instrument.current_meter()
+        meter = current_meter()
         if meter is None or not meter.of_this_thread():
             return self._new_meter(loop)
         if loop is not meter.loop:

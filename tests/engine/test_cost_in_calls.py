@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_noblock.engine import instrument
-from pytest_noblock.engine.steps import meter
+from pytest_noblock.engine.steps import handles, meter
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.engine.watch import Kit
 from pytest_noblock.model.limits import Limits
@@ -123,6 +122,6 @@ def test_a_step_of_no_request_takes_few_instructions(kit):
             await asyncio.sleep(0)
 
     code = asyncio.Handle._run.__code__
-    assert code.co_filename == instrument.__file__
+    assert code.co_filename == handles.__file__
     few, many = (instructions(lambda number=number: asyncio.run(turns(number)), code) for number in (10, 110))
     assert 0 < (many - few) / 100 <= MOST_INSTRUCTIONS

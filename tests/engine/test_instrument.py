@@ -20,6 +20,7 @@ from pytest_noblock.engine import instrument
 from pytest_noblock.engine.clocks import PortableClock
 from pytest_noblock.engine.exchange import CURRENT, OURS, LiveExchange, as_ours
 from pytest_noblock.engine.patches import Patch, Patches
+from pytest_noblock.engine.steps import handles
 from pytest_noblock.engine.steps.meter import POLLING, STEPPING, StepMeter
 
 MS = 1_000_000
@@ -46,7 +47,7 @@ def bare():
     before = patched()
     yield before
     assert patched() == before
-    assert instrument.current_meter() is None
+    assert handles.current_meter() is None
     assert not STEPPING
 
 
@@ -215,10 +216,10 @@ def test_the_import_hook_does_not_grow(entry_points, door):
 def test_a_meter_that_is_registered_is_the_threads(meter):
     instrument.register(meter, None)
     seen = []
-    thread = threading.Thread(target=lambda: seen.append(instrument.current_meter()))
+    thread = threading.Thread(target=lambda: seen.append(handles.current_meter()))
     thread.start()
     thread.join()
-    assert (instrument.current_meter(), seen) == (meter, [None])
+    assert (handles.current_meter(), seen) == (meter, [None])
     instrument.unregister(meter)
 
 
@@ -231,12 +232,12 @@ def test_who_has_the_gil_before_the_watchdog_looks(meter, monkeypatch):
 
     monkeypatch.setattr(StepMeter, "look_between_steps", look)
     monkeypatch.setattr(StepMeter, "look_from_outside", look)
-    assert instrument.whose_step(OURS) is None
+    assert handles.whose_step(OURS) is None
     instrument.look_at(meter.ident)
     assert looks == []  # nobody is metered
     instrument.register(meter, None)
     try:
-        assert instrument.whose_step(OURS) is None
+        assert handles.whose_step(OURS) is None
         instrument.look_at(meter.ident)
     finally:
         instrument.unregister(meter)
@@ -248,7 +249,7 @@ def test_a_later_meter_of_the_same_ident_stays_registered(meter, user):
     instrument.register(meter, None)
     instrument.register(later, None)
     instrument.unregister(meter)
-    assert instrument.current_meter() is later
+    assert handles.current_meter() is later
     instrument.unregister(later)
 
 
@@ -269,7 +270,7 @@ def test_a_meter_whose_step_does_not_end_is_given_up_from_outside(user):
         instrument.give_up(thread.ident)
         assert meters[0].closed
         assert not instrument._users
-        assert thread.ident not in instrument._meters
+        assert thread.ident not in handles.METERS
         instrument.give_up(thread.ident)
     finally:
         gate.set()
@@ -397,7 +398,7 @@ def test_what_carries_no_request_is_the_apps_where_an_app_was_adopted(installed,
 
     async def steps():
         loop = asyncio.get_running_loop()
-        instrument.adopt(meter, app)
+        handles.adopt(meter, app)
         bare, owned = contextvars.Context(), contextvars.copy_context()
         owned.run(CURRENT.set, mine)
         loop.call_soon(lambda: owners.update(bare=meter.owner), context=bare)

@@ -13,11 +13,11 @@ import pytest
 import pytest_noblock
 from pytest_noblock.engine import instrument, raw_stacks, stacks
 from pytest_noblock.engine.asgi import boundary, client_side, transport
-from pytest_noblock.engine.steps import closing_loops, collector, other_loops, thread_starts
+from pytest_noblock.engine.steps import closing_loops, collector, handles, other_loops, thread_starts
 from pytest_noblock.engine.usercode import PACKAGE, UserCode
 from pytest_noblock.model.frames import user_frame
 
-CALLING_THE_APP = [boundary, closing_loops, collector, instrument, other_loops, thread_starts, transport]
+CALLING_THE_APP = [boundary, closing_loops, collector, handles, instrument, other_loops, thread_starts, transport]
 
 
 def seen_from(file: str) -> list[str]:
@@ -188,7 +188,7 @@ APP = "/app/main.py"
             [("/lib/_weakrefset.py", "_remove"), (collector.__file__, "collect"), (APP, "report")],
             ["_remove", "report"],
         ),
-        ([(OURS, "begin"), (instrument.__file__, "_run"), (APP, "test_it")], []),
+        ([(OURS, "begin"), (handles.__file__, "_run"), (APP, "test_it")], []),
         ([(boundary.__file__, "enter"), (APP, "test_it")], []),
         ([("/site/httpx.py", "read"), (client_side.__file__, "send"), (APP, "report")], ["read"]),
     ],

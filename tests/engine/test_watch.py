@@ -11,9 +11,9 @@ import types
 import httpx
 import pytest
 
-from pytest_noblock.engine import instrument
 from pytest_noblock.engine.patches import unwrapped
 from pytest_noblock.engine.steps import closing_loops, first_uses
+from pytest_noblock.engine.steps.handles import current_meter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.engine.watch import Kit, RequestWatch
 
@@ -95,9 +95,9 @@ def test_requests_of_other_threads_are_seen_and_their_meters_end_with_them(watch
 def test_a_thread_keeps_its_meter(watch, app):
     async def main():
         await send(app, "/one")
-        first = instrument.current_meter()
+        first = current_meter()
         await send(app, "/two")
-        assert instrument.current_meter() is first
+        assert current_meter() is first
 
     asyncio.run(main())
 
@@ -111,7 +111,7 @@ def test_before_and_after_nothing_is_seen(kit, app):
     asyncio.run(send(app, "/after"))
     watch.leave()
     assert [record.path for record in watch.records] == ["/meanwhile"]
-    assert instrument.current_meter() is None
+    assert current_meter() is None
 
 
 def test_the_patches_are_handed_over_to_the_next_watch(kit, app):
@@ -273,5 +273,5 @@ def test_a_watch_that_cannot_stop_leaves_neither_meter_nor_loop_to_the_next(kit,
         with pytest.raises(TypeError):
             watch.stop()
     watch.leave()
-    assert instrument.current_meter() is None
+    assert current_meter() is None
     assert closing_loops.told == told_before

@@ -141,7 +141,7 @@ def test_the_patches_are_there_while_a_request_is_under_way(pytester, shop):
 
         def test_it(noblock):
             assert noblock.get("/seen").json() == {
-                "step": "pytest_noblock.engine.instrument",
+                "step": "pytest_noblock.engine.steps.handles",
                 "socket": True,
                 "sleep": True,
                 "collections": callbacks + 2,  # what a step is not charged for, and what a long turn is not

@@ -154,9 +154,10 @@ def test_a_lifespan_that_returns_at_once(noblock):
 
 def test_nothing_stays_patched():
     from pytest_noblock.engine import instrument
+    from pytest_noblock.engine.steps import handles
 
     assert not instrument._users
-    assert not instrument._meters
+    assert not handles.METERS
     assert asyncio.events.Handle._run.__module__ == "asyncio.events"
 
 def test_a_fork_in_an_endpoint(noblock):

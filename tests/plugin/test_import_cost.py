@@ -25,7 +25,7 @@ UNEVENTFUL = f"""{INERT}
     engine.now engine.open_loops engine.other_threads engine.patches engine.raw_stacks engine.selfcheck engine.stacks
     engine.steps.child_processes engine.steps.children engine.steps.closing_loops
     engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.driven engine.steps.fallen_due
-    engine.steps.first_uses engine.steps.import_hook engine.steps.meter engine.steps.other_loops
+    engine.steps.first_uses engine.steps.handles engine.steps.import_hook engine.steps.meter engine.steps.other_loops
     engine.steps.python_threads engine.steps.queued_others engine.steps.rings engine.steps.standstills
     engine.steps.step_calls engine.steps.syscalls
     engine.steps.thread_marks engine.steps.thread_starts

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from pytest_noblock.engine import instrument
 from pytest_noblock.engine.asgi import closing
 from pytest_noblock.engine.asgi.lifespan import Lifespan
 from pytest_noblock.engine.asgi.own_loops import hosted, new_loop
 from pytest_noblock.engine.exchange import CURRENT, OURS, ASGIApp, LiveExchange
+from pytest_noblock.engine.steps.handles import current_meter
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.observation import OwnLoop
 
@@ -65,7 +65,7 @@ class AppLoop:
             self.loop.run_until_complete(self._serve())
         except BaseException as raised:  # noqa: BLE001  # handed to whoever started or stops the app
             error = raised
-        meter = instrument.current_meter()
+        meter = current_meter()
         self.last_owner = meter.last_owner if meter is not None else None
         left = _closed(self.loop, self._user)
         self._say(error or left)

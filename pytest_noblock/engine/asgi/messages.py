@@ -8,9 +8,9 @@ from types import TracebackType
 
 from pytest_noblock.engine.exchange import LiveExchange, Message
 from pytest_noblock.engine.frameworks.background_tasks import let_begin
-from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import border
+from pytest_noblock.engine.steps.handles import current_meter
 
 border(__file__, sending=("before", "passed", "cut_segment"))
 

@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 
 from pytest_noblock.engine.exchange import ASGIApp
-from pytest_noblock.engine.instrument import whose_step
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.steps.handles import whose_step
 from pytest_noblock.engine.steps.other_loops import OWN
 from pytest_noblock.engine.threads.executor import SeesExecutor
 from pytest_noblock.engine.threads.gil_gaps import GapSelector

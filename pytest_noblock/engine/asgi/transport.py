@@ -17,9 +17,9 @@ from pytest_noblock.engine.exchange import CURRENT, ASGIApp, LiveExchange, Messa
 from pytest_noblock.engine.frameworks.answerer import note_answer
 from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.frameworks.starlette import let_go
-from pytest_noblock.engine.instrument import current_meter
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import border
+from pytest_noblock.engine.steps.handles import current_meter
 
 border(__file__, sending=("_send", "_receive", "_deliver", "_check"))
 

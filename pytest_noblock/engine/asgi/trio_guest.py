@@ -21,9 +21,9 @@ from pytest_noblock.engine.asgi import closing
 from pytest_noblock.engine.asgi.lifespan import LifespanFailed, sits_at
 from pytest_noblock.engine.exchange import CURRENT, ASGIApp, Receive, Scope, Send
 from pytest_noblock.engine.guard import guarded
-from pytest_noblock.engine.instrument import current_meter, whose_step
 from pytest_noblock.engine.now import thread_cpu
 from pytest_noblock.engine.raw_stacks import border
+from pytest_noblock.engine.steps.handles import current_meter, whose_step
 from pytest_noblock.engine.threads import trio_tasks
 from pytest_noblock.engine.threads.await_chains import bridges
 from pytest_noblock.engine.usercode import UserCode

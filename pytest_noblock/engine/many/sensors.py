@@ -8,7 +8,6 @@ from functools import partial
 
 from pytest_noblock.engine.exchange import OURS, LiveExchange
 from pytest_noblock.engine.frameworks import starlette
-from pytest_noblock.engine.instrument import adopt
 from pytest_noblock.engine.many.flights import Many, ManyRun, exchanges_of
 from pytest_noblock.engine.many.tokens import Tokens
 from pytest_noblock.engine.meters import Metering, metering
@@ -16,6 +15,7 @@ from pytest_noblock.engine.observe import RunContext
 from pytest_noblock.engine.probing.beside_steps import BesideSteps
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probes import Probes
+from pytest_noblock.engine.steps.handles import adopt
 from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.steps.other_loops import loop_name
 from pytest_noblock.engine.threads.pools import Pool, awaited_in_own_pools, of_running_loop
