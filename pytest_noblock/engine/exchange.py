@@ -5,8 +5,7 @@ import contextvars
 import gc
 import itertools
 import sys
-import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import CodeType, TracebackType
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 from pytest_noblock.engine.endpoints import REST, EndpointCode, code_of, dotted, route_in, template_of, undecorated
 from pytest_noblock.engine.errors import Raised, shown
+from pytest_noblock.engine.live_tasks import LiveTask
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import RawFrame
 from pytest_noblock.model.frames import Frame
@@ -28,48 +28,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 T = TypeVar("T")
 
 _numbers = itertools.count(1)
-
-
-class LiveTask:
-    """A background task while it happens; `observation.Task` is what remains of it. Times in ns."""
-
-    batch: int | None = None
-    """The `id` of the `BackgroundTasks` that holds the task, where one does."""
-    began: int | None = None
-    ended: int | None = None
-    error: BaseException | None = None
-    called: Sequence[RawFrame] = ()
-    """The stack that awaited the task."""
-    told: "ToldTask | None" = None
-    """What is told of the task and of its error when the request has ended; from then on both are let go of."""
-    _reference: Callable[[], object] | None = None
-
-    def __init__(self, task: object, added: list[RawFrame]) -> None:
-        """`task` is the framework's own object, `added` the stack that made it."""
-        self.task = task
-        self.added = added
-
-    def is_of(self, task: object) -> bool:
-        """Whether it is the record of this task. A task may run after its request has ended."""
-        return self.task is task or (self._reference is not None and self._reference() is task)
-
-    def let_go(self, told: "ToldTask") -> None:
-        """Keep the words in the place of the task's objects."""
-        self.told = told
-        self._reference = _reference(self.task)
-        self.task = self.error = None
-
-
-class ToldTask(NamedTuple):
-    """A background task in words."""
-
-    name: str
-    module: str
-    qualname: str
-    arguments: str
-    code: CodeType | None
-    """Of the task's function."""
-    error: Raised | None
 
 
 class Remains(NamedTuple):
@@ -295,10 +253,3 @@ def record_of(task: "asyncio.Task[Any]") -> LiveExchange | None:
     # the first context among the referents is the task's own
     context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
     return context.get(CURRENT) if context is not None else None
-
-
-def _reference(thing: object) -> Callable[[], object] | None:
-    try:
-        return weakref.ref(thing)
-    except TypeError:
-        return None

@@ -18,7 +18,7 @@ UNEVENTFUL = f"""{INERT}
     engine.detached engine.earlier_tests engine.endpoints engine.errors
     engine.exchange engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.others
     engine.frameworks.reached engine.frameworks.shown_routes engine.frameworks.starlette engine.guard engine.instrument
-    engine.late_watch
+    engine.late_watch engine.live_tasks
     engine.metered_threads engine.meters
     engine.network.awaited_fds engine.network.call_shapes engine.network.client_calls engine.network.driver_calls
     engine.network.known_calls engine.network.may_block engine.network.round_trips engine.network.tcp_info

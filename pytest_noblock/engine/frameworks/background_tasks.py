@@ -14,8 +14,9 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from pytest_noblock.engine import errors
 from pytest_noblock.engine.endpoints import code_of
-from pytest_noblock.engine.exchange import CURRENT, LiveExchange, LiveTask, Message, ToldTask
+from pytest_noblock.engine.exchange import CURRENT, LiveExchange, Message
 from pytest_noblock.engine.guard import guarded
+from pytest_noblock.engine.live_tasks import LiveTask, ToldTask
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.patches import Patch, attribute
 from pytest_noblock.engine.raw_stacks import RawFrame, capture

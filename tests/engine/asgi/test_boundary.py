@@ -9,8 +9,9 @@ import pytest
 from pytest_noblock.engine import guard
 from pytest_noblock.engine.asgi import boundary
 from pytest_noblock.engine.asgi.transport import EXTENSION, AppTransport, NoResponse
-from pytest_noblock.engine.exchange import CURRENT, LiveTask
+from pytest_noblock.engine.exchange import CURRENT
 from pytest_noblock.engine.frameworks.http_client import httpx
+from pytest_noblock.engine.live_tasks import LiveTask
 from pytest_noblock.engine.meters import metering
 from pytest_noblock.engine.now import now
 
