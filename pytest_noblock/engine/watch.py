@@ -1,14 +1,13 @@
 """Watches the requests that a test makes, whatever client sends them and whichever thread runs the app."""
 
 import asyncio
-import functools
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_noblock.engine import earlier_tests, instrument
 from pytest_noblock.engine.asgi.entry_points import EntryPoints
+from pytest_noblock.engine.beside_watched_steps import BesideWatchedSteps
 from pytest_noblock.engine.exchange import LiveExchange
 from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.metered_threads import MeteredThread, MeteredThreads
@@ -17,20 +16,15 @@ from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
 from pytest_noblock.engine.steps import fallen_due, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.handles import current_meter
-from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
-from pytest_noblock.engine.threads.held_turns import HeldTurns
+from pytest_noblock.engine.steps.meter import StepMeter
 from pytest_noblock.engine.threads.under_way import UnderWay
-from pytest_noblock.engine.threads.watched_gaps import WatchedGaps
 from pytest_noblock.engine.tracers import slowdown
 from pytest_noblock.engine.usercode import UserCode
-from pytest_noblock.model.limits import NOTE_NS
 from pytest_noblock.model.observation import LIFESPAN, Meter, Observation
 from pytest_noblock.model.segment import Segment
 
 if TYPE_CHECKING:
     from pytest_noblock.engine.asgi.client_side import Watcher
-    from pytest_noblock.engine.probing.watched_pools import WatchedPools
-    from pytest_noblock.engine.threads.held_callbacks import HeldCallbacks
     from pytest_noblock.model.concurrency import Collection
 
 
@@ -63,12 +57,9 @@ class RequestWatch:
     segments: tuple[Segment, ...] = ()
     sent: tuple[str, int] | None = None
     """By which client the test's thread sent most requests, and how many; None where it sent none."""
-    _pools: "WatchedPools | None" = None
     _slowdown = 1
     _patched = False
     """Whether this watch has the patches in."""
-    _callbacks: "Sequence[HeldCallbacks]" = ()
-    """Of the loops that do not say when they turn."""
     _stops: Sequence[LiveExchange] = ()
     """The lifespans that ended in the fixtures' teardown."""
 
@@ -87,16 +78,9 @@ class RequestWatch:
         self._sample_after = sample_after
         self._metered = MeteredThreads()
         self._loops: dict[str, None] = {}
-        self._entered: list[UnderWay] = []
-        self.gaps = self._new_gaps()
-        """True where one was recorded."""
-        self._held = HeldTurns(self._metered.thread_of, STEPPING)
-        self.gaps.also.append(self._held.look)
+        full = kit.kind == "full"
+        self._beside = BesideWatchedSteps(kit.user, sample_after, self._metered, self.records, full=full)
         self._open_loops = OpenLoops(self.records, kit.user)
-
-    def _new_gaps(self) -> WatchedGaps:
-        """They do not know the watch: in a cycle it would wait for the garbage collector."""
-        return WatchedGaps(self._sample_after, functools.partial(_from, self._entered), self._metered.marks)
 
     def start(self, *, inherits: bool = False) -> None:
         """Requests are seen from now on. `inherits`: the kit's last watch has not left; this one takes its patches.
@@ -125,7 +109,7 @@ class RequestWatch:
         watchdog = self._kit.meters.watchdog
         watchdog.after = self._sample_after
         if self._kit.kind == "full":
-            watchdog.between_steps = self.gaps
+            watchdog.between_steps = self._beside.gaps
         entry_points.watcher = self
         SENT.begin()
         self._open_loops.start()
@@ -153,10 +137,10 @@ class RequestWatch:
 
     def _wait_for_others(self) -> None:
         in_step = self._metered.in_step
-        if any(each.record.returned is None or in_step(each.ident) for each in self._entered):
+        if any(each.record.returned is None or in_step(each.ident) for each in self._beside.entered):
             from pytest_noblock.engine import unended  # most tests are the last to go on
 
-            unended.wait(self._entered, in_step, self._linger)
+            unended.wait(self._beside.entered, in_step, self._linger)
 
     def is_told_of_stops(self) -> None:
         """In a test's teardown: a thread has one meter, and from now on it is of this watch."""
@@ -175,8 +159,7 @@ class RequestWatch:
         self._metered.finish()
         self.segments = self._kit.meters.with_samples(self._metered.ended, self._sample_after)
         self.records = list(self._stops)
-        self.gaps = self._new_gaps()
-        self._pools = None
+        self._beside.renew()
         return True
 
     def lifespan_stops(self, record: LiveExchange) -> StepMeter | None:
@@ -201,12 +184,7 @@ class RequestWatch:
     @property
     def recorded_off_loop(self) -> bool:
         """Whether something was recorded beside the steps."""
-        if self.gaps or any(each.longer_than(NOTE_NS) for each in self._holds()):
-            return True
-        return self._pools is not None and bool(self._pools.readings())
-
-    def _holds(self) -> "list[HeldTurns | HeldCallbacks]":
-        return [self._held, *self._callbacks]
+        return bool(self._beside)
 
     def collected(self) -> int:
         """CPU time (ns) of the longest garbage collection that fell due since the first request entered."""
@@ -217,18 +195,16 @@ class RequestWatch:
 
     def observation(self) -> Observation:
         exchanges = tuple(starlette.as_exchange(record, self._kit.user) for record in self.records)
-        return Observation(
+        observation = Observation(
             meter=self._kit.kind,
             exchanges=exchanges,
             segments=self.segments,
-            gaps=self.gaps.gaps(self._kit.user) if self.gaps else (),
-            pools=self._pools.readings() if self._pools is not None else (),
             loop=self.loop,
             slowdown=max(self._slowdown, slowdown()),
-            held=tuple(turn for each in self._holds() for turn in each.turns(self._kit.user)),
             collections=self._collections(),
             earlier=earlier_tests.BEHIND,
         )
+        return self._beside.added_to(observation)
 
     def current(self) -> "Watcher | None":
         """See `client_side.Watcher`."""
@@ -249,7 +225,7 @@ class RequestWatch:
         if record.method == LIFESPAN:
             earlier_tests.app_starts(record)
         else:
-            self._enters(UnderWay(record, meter.ident, loop))
+            self._beside.enters(UnderWay(record, meter.ident, loop))
         return meter
 
     def _meter(self, loop: asyncio.AbstractEventLoop | None) -> StepMeter:
@@ -261,45 +237,12 @@ class RequestWatch:
             instrument.count_turns(meter, loop)
         return meter
 
-    def _enters(self, request: UnderWay) -> None:
-        """Where another request is under way on the same loop, both may wait for the loop's thread pool."""
-        last = self._entered[-1] if self._entered else None
-        if self._kit.kind == "full" and last is not None and last.loop is request.loop and last.record.returned is None:
-            self._look_at_pools(request)
-        self._entered.append(request)
-
-    def _look_at_pools(self, request: UnderWay) -> None:
-        if isinstance(request.loop, asyncio.BaseEventLoop) and "anyio" in sys.modules:
-            if self._pools is None:
-                from pytest_noblock.engine.probing.watched_pools import WatchedPools  # most tests send one by one
-
-                self._pools = WatchedPools(self._kit.user, self.records)
-                self.gaps.also.append(self._pools.sample)
-            self._pools.several(request.loop)
-
     def _new_meter(self, loop: asyncio.AbstractEventLoop | None) -> StepMeter:
         self._metered.finish_dead()
         thread = threading.current_thread()
         meter = self._kit.meters.new_meter(thread_starts.born_at(thread))
         meter.attach_watchdog(self._kit.meters.watchdog)
         self._metered.add(MeteredThread(thread, meter, loop))
-        if self._kit.kind == "full":
-            self.gaps.begin(meter.threads)
-            if loop is not None and not isinstance(loop, asyncio.BaseEventLoop):
-                self._look_at_callbacks(meter, loop)
+        self._beside.begins(meter, loop)
         self._loops[other_loops.name_of(loop)] = None
         return meter
-
-    def _look_at_callbacks(self, meter: StepMeter, loop: asyncio.AbstractEventLoop) -> None:
-        from pytest_noblock.engine.threads.held_callbacks import HeldCallbacks, runner_of  # most loops are asyncio's
-
-        runner = runner_of(loop)
-        if runner is not None:
-            callbacks = HeldCallbacks(meter.ident, meter.native, runner, STEPPING)
-            self._callbacks = [*self._callbacks, callbacks]
-            self.gaps.also.append(callbacks.look)
-
-
-def _from(entered: "list[UnderWay]", first: int) -> "list[UnderWay]":
-    """On the watchdog's thread."""
-    return entered[first:]

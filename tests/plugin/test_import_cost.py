@@ -14,7 +14,7 @@ INERT = """
 """
 UNEVENTFUL = f"""{INERT}
     engine.asgi.boundary engine.asgi.client_side engine.asgi.entry_points engine.asgi.look engine.asgi.messages
-    engine.callbacks engine.clocks engine.current_frames
+    engine.beside_watched_steps engine.callbacks engine.clocks engine.current_frames
     engine.detached engine.earlier_tests engine.endpoints engine.errors
     engine.exchange engine.frameworks.background_tasks engine.frameworks.decorated engine.frameworks.others
     engine.frameworks.reached engine.frameworks.shown_routes engine.frameworks.starlette engine.guard engine.instrument

@@ -95,7 +95,7 @@ METERED = a_record()
 
 
 def a_recorder(*segments, records=(METERED,), recorded_off_loop=False, collected=0):
-    recorder = ItemRecorder(SimpleNamespace(user=None), Limits(), shares_kit=True)
+    recorder = ItemRecorder(SimpleNamespace(user=None, kind="full"), Limits(), shares_kit=True)
     quiet = {"loop": "trio", "recorded_off_loop": recorded_off_loop}
     quiet["collected"] = lambda: collected
     recorder._watch = SimpleNamespace(segments=segments, records=list(records), **quiet)
@@ -166,7 +166,7 @@ def test_an_app_or_a_connection_that_goes_on_after_the_test_is_uneventful(method
 def test_a_kit_that_nobody_shares_is_closed_with_its_recorder(shares_kit):
     closed = []
     recorder = ItemRecorder(
-        SimpleNamespace(user=None, close=lambda: closed.append("kit")), Limits(), shares_kit=shares_kit
+        SimpleNamespace(user=None, kind="full", close=lambda: closed.append("kit")), Limits(), shares_kit=shares_kit
     )
     recorder._watch = SimpleNamespace(leave=lambda: closed.append("patches"))
     recorder.leave()
