@@ -43,10 +43,11 @@ def faults(exchanges: Sequence[Exchange], expected: Sequence[str], shown: Shown)
     An empty `expected` stands for all tasks, and then at least one task must be there. `shown` as in `grouping`.
     """
     added = [(exchange, task) for exchange in exchanges for task in exchange.tasks]
+    places = _path_operations(exchanges, shown)
     if not expected:
-        missing = [] if added else [Fault("background-missing", "", *_nothing_added(exchanges))]
+        missing = [] if added else [Fault("background-missing", "", *_nothing_added(exchanges, places))]
         return missing + [fault for owned in added for fault in _faults_of(*owned, shown)]
-    chosen, missing = _chosen(added, expected, exchanges)
+    chosen, missing = _chosen(added, expected, exchanges, places)
     named = [(exchange, task) for exchange, task in added if any(task.is_called(name) for name in expected)]
     return missing + [fault for owned in named for fault in _faults_of(*owned, shown)] + list(_out_of_order(chosen))
 
@@ -120,7 +121,7 @@ def _finding(fault: Fault, shown: Shown) -> Finding:
 
 
 def _chosen(
-    added: Sequence[_Owned], expected: Sequence[str], exchanges: Sequence[Exchange]
+    added: Sequence[_Owned], expected: Sequence[str], exchanges: Sequence[Exchange], places: str
 ) -> tuple[list[_Owned], list[Fault]]:
     """One task for each name, and a fault for each name without a task. A name that stands twice needs two tasks."""
     left = list(added)
@@ -129,7 +130,7 @@ def _chosen(
     for name in expected:
         owned = next((each for each in left if each[1].is_called(name)), None)
         if owned is None:
-            missing.append(Fault("background-missing", name, *_not_among(name, added, exchanges)))
+            missing.append(Fault("background-missing", name, *_not_among(name, added, exchanges, places)))
         else:
             left.remove(owned)
             chosen.append(owned)
@@ -140,13 +141,23 @@ _Why = tuple[str, str]
 """The reason of a fault, and what to write instead."""
 
 
-def _nothing_added(exchanges: Sequence[Exchange], name: str = "") -> _Why:
+def _nothing_added(exchanges: Sequence[Exchange], places: str, name: str = "") -> _Why:
     if not exchanges:
         return "the test made no request", "send the request that adds the task within the test's call"
     if all(exchange.framework is None for exchange in exchanges):
         why = "the app is not Starlette's, so its background work has no names: " + _after_response(exchanges[-1])
         return why, "test what the task leaves behind: only Starlette's and FastAPI's tasks are seen"
-    return "no request of this test added a task", f"{_adding(name)} in the path operation or in a dependency"
+    return "no request of this test added a task", f"{_adding(name)} in the path operation{places} or in a dependency"
+
+
+_MOST_PLACES = 3
+
+
+def _path_operations(exchanges: Sequence[Exchange], shown: Shown) -> str:
+    """` (app/main.py:20)`: where the endpoints of the requests are defined; empty for more than a reader looks at."""
+    defined = (each.defined for each in exchanges)
+    places = list(dict.fromkeys(f"{shown(frame.file)}:{frame.line}" for frame in defined if frame and frame.user))
+    return f" ({', '.join(places)})" if 0 < len(places) <= _MOST_PLACES else ""
 
 
 def _adding(name: str) -> str:
@@ -155,9 +166,9 @@ def _adding(name: str) -> str:
     return f"tasks.add_task({short}, ...)" if short else "tasks.add_task(...)"
 
 
-def _not_among(name: str, added: Sequence[_Owned], exchanges: Sequence[Exchange]) -> _Why:
+def _not_among(name: str, added: Sequence[_Owned], exchanges: Sequence[Exchange], places: str) -> _Why:
     if not added:
-        return _nothing_added(exchanges, name)
+        return _nothing_added(exchanges, places, name)
     names = ", ".join(task.name for _, task in added)
     return f"the tasks that were added: {names}", f"{_adding(name)}, or in the marker the name of one that is added"
 

@@ -250,6 +250,26 @@ def test_where_no_task_was_added_it_says_why(exchanges, reason, names):
     assert told(exchanges, *names) == [("missing", "".join(names), reason)]
 
 
+DEFINED = Frame("/project/app/main.py", 1, "order", user=True)
+FRAMEWORKS = Frame("/site/fastapi/applications.py", 1153, "openapi", user=False)
+
+
+@pytest.mark.parametrize(
+    ("defined", "place"),
+    [
+        ([DEFINED], " (app/main.py:1)"),
+        ([DEFINED, FRAMEWORKS, None, DEFINED], " (app/main.py:1)"),
+        ([DEFINED, WAITED], " (app/main.py:1, app/main.py:4)"),
+        ([FRAMEWORKS], ""),
+        ([DEFINED._replace(line=line) for line in range(4)], ""),
+    ],
+    ids="one again two nobody's many".split(),
+)
+def test_where_no_task_was_added_it_says_where_one_can_be(defined, place):
+    (fault,) = faults([exchange(defined=each) for each in defined], ["write_log"], shown)
+    assert fault.instead == f"tasks.add_task(write_log, ...) in the path operation{place} or in a dependency"
+
+
 def test_a_fault_knows_its_task_and_its_request():
     found = exchange(task(), task("send_email", error="OSError()"))
     (fault,) = faults([exchange(task("other")), found], [], shown)
