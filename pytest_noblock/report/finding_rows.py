@@ -109,7 +109,8 @@ def _acceptance(check: Check, finding: Finding) -> str:
     """What accepts the finding. A route of a sweep has no test to decorate: a hook of conftest.py marks its item."""
     mark = f'pytest.mark.noblock_allow("reason", {_narrowed(finding)})'
     if check.id.startswith(SWEPT):
-        return f"item.add_marker({mark}) in conftest.py's pytest_collection_modifyitems, for this item.nodeid"
+        marks = f'if item.nodeid == "{check.id}": item.add_marker({mark})'
+        return f"{marks}, in conftest.py's pytest_collection_modifyitems"
     return f"@{mark}"
 
 
