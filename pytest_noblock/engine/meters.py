@@ -18,7 +18,8 @@ from pytest_noblock.engine.network.tcp_info import SocketTable
 from pytest_noblock.engine.raw_stacks import RawFrame, before_call
 from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.meter import StepMeter
-from pytest_noblock.engine.steps.watchdog import BetweenSteps, RawSample, Watchdog
+from pytest_noblock.engine.steps.raw_samples import RawSample
+from pytest_noblock.engine.steps.watchdog import BetweenSteps, Watchdog
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.limits import SAMPLE_AFTER_NS
 from pytest_noblock.model.observation import Meter

@@ -18,7 +18,7 @@ from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.tcp_info import TcpCounters
 from pytest_noblock.engine.steps import collector, counters, line_costs
 from pytest_noblock.engine.steps.queued_others import NOTHING
-from pytest_noblock.engine.steps.watchdog import RawSample
+from pytest_noblock.engine.steps.raw_samples import RawSample
 from pytest_noblock.engine.usercode import UserCode
 from pytest_noblock.model.segment import Segment, Standstill
 

@@ -26,8 +26,8 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.child_processes engine.steps.children engine.steps.closing_loops
     engine.steps.collector engine.steps.counters engine.steps.deductions engine.steps.driven engine.steps.fallen_due
     engine.steps.first_uses engine.steps.handles engine.steps.import_hook engine.steps.meter engine.steps.other_loops
-    engine.steps.python_threads engine.steps.queued_others engine.steps.rings engine.steps.standstills
-    engine.steps.step_calls engine.steps.syscalls
+    engine.steps.python_threads engine.steps.queued_others engine.steps.raw_samples engine.steps.rings
+    engine.steps.standstills engine.steps.step_calls engine.steps.syscalls
     engine.steps.thread_marks engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.raw_gaps
     engine.threads.under_way engine.threads.watched_gaps

@@ -14,12 +14,12 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.guard import guarded
 from pytest_noblock.engine.now import now, sleep, thread_cpu
 from pytest_noblock.engine.other_threads import cpu_of
-from pytest_noblock.engine.raw_stacks import RawFrame, capture
+from pytest_noblock.engine.raw_stacks import capture
 from pytest_noblock.engine.steps.python_threads import WATCHDOG
+from pytest_noblock.engine.steps.raw_samples import RawSample, read_threads_of
 from pytest_noblock.engine.steps.rings import Rings
 from pytest_noblock.engine.steps.standstills import OwnMark, standstill
 from pytest_noblock.engine.steps.syscalls import syscall_of
-from pytest_noblock.engine.steps.thread_marks import Marks, read_threads
 from pytest_noblock.model.segment import Standstill
 
 _MOST_SAMPLES = 8
@@ -51,23 +51,6 @@ class BetweenSteps(Protocol):
 
 Running = tuple[int, int, int]
 """A step that runs now: the native id of its thread, its number, when it began (ns)."""
-
-
-class RawSample:
-    """A sample as it was taken; `segment.Sample` is made of it after the run. Times in ns."""
-
-    syscall = "unknown"
-    gil_wait: int | None = None
-    threads: Marks | None = None
-    """The counters of the Python threads; None where nobody read them."""
-    left: int | None = None
-    """See `Sample.left`."""
-
-    def __init__(self, step: int, began: int, frames: list[RawFrame]) -> None:
-        self.step = step
-        self.due = self.began = began
-        self.ended = now()
-        self.frames = frames
 
 
 class Watchdog:
@@ -228,7 +211,7 @@ class Watchdog:
         if on_late is not None and woke - since >= self.after:
             on_late()
         taken = self._take_samples()  # before any system call: one releases the GIL, and the step may go on and end
-        _read_threads([sample for _, sample in taken], clock)
+        read_threads_of([sample for _, sample in taken], clock)
         (before, switches), present = self._marks, _switches(clock)
         wait = rings.last_wait()
         if between is not None and wait[0] > rings.seen:  # a step that waits for the GIL itself is no better off
@@ -300,13 +283,6 @@ class Watchdog:
             syscall = syscall_of(native)  # releases the GIL: a C call that kept it until now is over
             sample.syscall = syscall if self._runs(ident, sample.step) else "unknown"
         return sum(each.step == sample.step for each in self.samples[-2 * _MOST_SAMPLES :])
-
-
-def _read_threads(samples: Sequence[RawSample], clock: Clock) -> None:
-    if samples and clock.splits_waiting:
-        threads = read_threads()
-        for each in samples:
-            each.threads, each.ended = threads, now()
 
 
 def _marks(clock: Clock) -> tuple[bytes, int]:
