@@ -4,12 +4,12 @@ Many threads that compute in Python hand the GIL to each other each 5 ms, and ea
 again: with twelve of them the loop waits 55 ms for it, after each system call of a turn anew.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pytest_noblock.judge import collected
-from pytest_noblock.judge.gil import under_way
-from pytest_noblock.judge.gil_waits import is_gil_wait, looks_like_gil_wait, threads_computed
-from pytest_noblock.model.concurrency import Gap, LongTurn
+from pytest_noblock.judge.gil import frees_gil, under_way
+from pytest_noblock.judge.gil_waits import is_gil_wait, looks_like_gil_wait, may_pass_it_on, threads_computed
+from pytest_noblock.model.concurrency import Gap, LongTurn, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation
@@ -40,11 +40,14 @@ def notes(observation: Observation, found: Sequence[Stall], limits: Limits, show
     owned = [(each, owner) for each in waits if (owner := under_way(observation.exchanges, each)) is not None]
     yield from _kept_asleep([each for each, _ in owned], limits)
     yield from _kept_by_stranger([each for each, _ in owned], limits)
+    passed_on = {each: worker for each, _ in owned if (worker := _passed_on(each, limits)) is not None}
+    yield from _by_one_of_several(passed_on, shown)
     turn = _shared_turn(observation, found, limits)
     if turn is not None:
         yield turn
     else:
-        yield from _shared([each for each, _ in owned if each.stranger is None], limits, shown)
+        rest = [each for each, _ in owned if each.stranger is None and each not in passed_on]
+        yield from _shared(rest, limits, shown)
 
 
 def of_exchange(
@@ -93,6 +96,26 @@ def _whose(stack: Stack) -> str:
     return f"`{outer[0].module}.{outer[0].qualname or outer[0].function}`" if outer else "a thread"
 
 
+def _passed_on(gap: Gap, limits: Limits) -> Worker | None:
+    """The thread that would have kept the watchdog waiting for too long, had it not handed the GIL to others."""
+    if gap.seen_by != "watchdog":  # the loop thread had the GIL between its waits, and each was short
+        return None
+    computed = (each for each in gap.workers if each.cpu >= limits.max_block and not frees_gil(each))
+    return next((each for each in computed if may_pass_it_on(each, gap)), None)
+
+
+def _by_one_of_several(passed_on: Mapping[Gap, Worker], shown: Shown) -> Iterator[str]:
+    """The longest wait in which one thread computed, and others had the GIL in between, and the loop had not."""
+    longest = max(passed_on, key=lambda each: passed_on[each].cpu, default=None)
+    if longest is not None:
+        worker = passed_on[longest]
+        how = (
+            "has ended, and nobody counted how often" if worker.ended else f"went to sleep {worker.sleeps} times, as if"
+        )
+        what = f"a thread computed {words(worker.cpu)}{_where(worker, shown)} while the event loop waited for the GIL"
+        yield f"{UNSETTLED}{what}; it {how} it handed the GIL over to other threads; not counted"
+
+
 def _shared(waits: Sequence[Gap], limits: Limits, shown: Shown) -> Iterator[str]:
     """The waits in which several threads had the GIL in turns."""
     took = [min(gap.asleep, gap.shared_cpu or gap.others_cpu) for gap in waits]
@@ -118,5 +141,10 @@ def _shared_turn(observation: Observation, found: Sequence[Stall], limits: Limit
 
 def _at(gap: Gap, shown: Shown) -> str:
     """Where the thread was that computed most."""
-    frame = next((place for each in gap.workers if (place := user_frame(each.stack)) is not None), None)
-    return f", most for {shown(frame.file)}:{frame.line}" if frame is not None else ""
+    place = next((place for each in gap.workers if (place := _where(each, shown))), "")
+    return place.replace(" at ", ", most for ", 1)
+
+
+def _where(worker: Worker, shown: Shown) -> str:
+    frame = user_frame(worker.stack)
+    return f" at {shown(frame.file)}:{frame.line}" if frame is not None else ""

@@ -1,6 +1,7 @@
 """Waits for the GIL for which no one thread is to blame are told: tables of literals."""
 
 from dataclasses import replace
+from fnmatch import fnmatch
 
 import pytest
 
@@ -76,6 +77,30 @@ def test_waits_in_which_threads_had_it_in_turns_are_told_with_the_line_of_one():
 )
 def test_shorter_ones_are_not(waits):
     assert notes(*waits) == []
+
+
+WAIT = replace(gap(73, 37, 71), seen_by="watchdog", shared_cpu=73 * MS)
+
+
+@pytest.mark.parametrize(
+    ("keeper", "told"),
+    [
+        (
+            Worker(71 * MS, LINE, sleeps=28),
+            " at app/main.py:7 while * it went to sleep 28 times, as if it handed the GIL",
+        ),
+        (Worker(71 * MS, (), ended=True), " while * it has ended, and nobody counted how often it handed the GIL"),
+        (Worker(49 * MS, LINE, sleeps=28), None),  # shorter than the limit
+        (Worker(71 * MS, LINE, sleeps=2), None),  # it kept it: a finding, and no doubt
+        (Worker(71 * MS, LINE), None),  # nobody counted: the finding is not sure, and says so itself
+    ],
+)
+def test_a_thread_that_may_have_handed_it_over_in_a_wait_of_the_watchdog_is_told_and_never_dropped(keeper, told):
+    wait = replace(WAIT, workers=(keeper,))
+    found = list(gil.kept(Observation("full", (EXCHANGE,), gaps=(wait,))))
+    said = notes(wait, found=found)
+    assert [fnmatch(note, f"unsettled: a thread computed 71 ms{told}*") for note in said] == [True] * bool(told)
+    assert bool(said) == (not any(each.breaks(LIMITS) for each in found) and keeper.cpu >= LIMITS.max_block)
 
 
 TURN = LongTurn(0, 300 * MS, 5 * MS, 0, 295 * MS, 60, 0, 0, others_cpu=290 * MS)
