@@ -39,6 +39,8 @@ class ThreadInGap(NamedTuple):
     """How often it has gone to sleep since the watchdog's last wake; None where nobody knows."""
     ended: bool = False
     """Whether it had ended when the wait did."""
+    at_most: int = 0
+    """ns, an upper bound: a part of it may have been burned before the watchdog was due."""
 
 
 class Burned(NamedTuple):
@@ -139,8 +141,9 @@ def _threads(
                 thread,
             )
         )
-    gone = burned_by_one_that_ended(marks, present) - max(0, due - marks.at)  # it may have burned before, too
-    threads.append(ThreadInGap(max(0, gone), [], is_the_apps=True, runs_loop=False, ended=True))
+    gone = burned_by_one_that_ended(marks, present)
+    sure = max(0, gone - max(0, due - marks.at))  # it may have burned before, too
+    threads.append(ThreadInGap(sure, [], is_the_apps=True, runs_loop=False, ended=True, at_most=gone))
     return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
 
 
@@ -158,6 +161,14 @@ def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
     born: int = getattr(thread, "noblock_born", 0)
     since = max(marks.at, born)
     return max(0, cpu - marks.cpu.get(thread, 0) - max(0, due - since))
+
+
+def with_upper_bounds(burned: Burned, before: Marks, present: Marks) -> Burned:
+    """`before`: the last reading of the clocks before the wait."""
+    since = {each: cpu - before.cpu.get(each, 0) for each, cpu in present.cpu.items()}
+    return burned._replace(
+        threads=[each._replace(at_most=since.get(each.thread, 0)) if each.thread else each for each in burned.threads]
+    )
 
 
 def _works(thread: threading.Thread, loops: Sequence[object]) -> bool:
@@ -199,7 +210,8 @@ def _worker(each: ThreadInGap, awaited: Stack, user: UserCode) -> "Worker":
     from pytest_noblock.model.concurrency import Worker
 
     stack = as_stack(each.frames, user)
-    return Worker(each.cpu, stack, awaited, each.exchanges, sleeps=each.sleeps, ended=each.ended)
+    most = max(each.cpu, each.at_most)
+    return Worker(each.cpu, stack, awaited, each.exchanges, sleeps=each.sleeps, ended=each.ended, at_most=most)
 
 
 def _only_owner(apps: Sequence[ThreadInGap]) -> int | None:

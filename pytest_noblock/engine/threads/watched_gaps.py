@@ -15,7 +15,16 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import capture
 from pytest_noblock.engine.steps.python_threads import Marks, PythonThreads, read_clocks
-from pytest_noblock.engine.threads.raw_gaps import Burned, Look, RawGap, ThreadInGap, as_gaps, burned_in, looks_at_each
+from pytest_noblock.engine.threads.raw_gaps import (
+    Burned,
+    Look,
+    RawGap,
+    ThreadInGap,
+    as_gaps,
+    burned_in,
+    looks_at_each,
+    with_upper_bounds,
+)
 from pytest_noblock.engine.threads.sleep_counts import SleepCounts
 from pytest_noblock.engine.threads.under_way import UnderWay, endpoints_of, places_of, waits_for_no_worker
 from pytest_noblock.engine.usercode import UserCode
@@ -150,7 +159,8 @@ class WatchedGaps:
         first = self._since(before, due, looks, under_way) if before is not None else Burned()
         most = max((self._since(each, due, looks, under_way) for each in later), key=_others_cpu, default=first)
         more = most.others_cpu >= first.others_cpu + self._after
-        return most._replace(computed=first.computed, collected=first.collected) if more else first
+        burned = most._replace(computed=first.computed, collected=first.collected) if more else first
+        return burned if before is None else with_upper_bounds(burned, before, present)
 
     @staticmethod
     def _since(marks: Marks, due: int, looks: Sequence[Look], under_way: Sequence[UnderWay]) -> Burned:

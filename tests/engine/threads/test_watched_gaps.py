@@ -268,6 +268,19 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     assert gap.workers == ()  # nobody computed in the wait
 
 
+def test_what_it_burned_since_the_clocks_were_read_is_an_upper_bound(user, burner):
+    marks = read_clocks(now())
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    request.record.sent = 0
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks])
+    burner().burn()
+    due = marks.at + 40 * MS
+    gaps.woke(due, max(now(), due + 100 * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
+    (worker,) = next(iter(gaps.gaps(user))).workers
+    assert worker.at_most >= 60 * MS
+    assert worker.cpu == worker.at_most - 40 * MS
+
+
 @pytest.mark.parametrize("looks", [True, False])
 def test_what_was_burned_since_a_look_after_the_wait_began_counts_where_the_marks_before_are_too_old(
     user, burner, looks
