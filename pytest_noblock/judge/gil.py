@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from pytest_noblock.calls.known import known, pickles
 from pytest_noblock.judge.cpu_lines import definition
-from pytest_noblock.judge.gil_waits import FEWEST_SWITCHES, NS_PER_SWITCH, hands_over, is_gil_wait, is_surely_one
+from pytest_noblock.judge.gil_waits import (
+    FEWEST_SWITCHES,
+    NS_PER_SWITCH,
+    is_gil_wait,
+    is_known_to_keep_it,
+    may_pass_it_on,
+)
 from pytest_noblock.model.concurrency import Gap, Worker
 from pytest_noblock.model.frames import Frame, Stack, surely_named, user_frame
 from pytest_noblock.model.limits import NOTE_NS
@@ -37,7 +43,8 @@ def kept(observation: Observation) -> Iterator[Stall]:
 
     The size of the stall is the CPU of the thread that computed most. A busy machine makes the loop later, and adds
     nothing to that CPU. Where the other threads together computed more than twice as much, they may have handed the
-    GIL to each other. Then the stall is not sure: a run with fewer threads has to show it.
+    GIL to each other. Then the stall is not sure: a run with fewer threads has to show it. Nor is it where nobody knows
+    how often the thread handed the GIL over.
     """
     for gap in observation.gaps:
         keepers = [worker for worker in gap.workers if _may_keep_it(worker, gap)]
@@ -45,7 +52,7 @@ def kept(observation: Observation) -> Iterator[Stall]:
         exchange = under_way(observation.exchanges, gap)
         place = definition(_place(keepers), exchange)
         if cpu >= NOTE_NS and is_gil_wait(gap, cpu) and exchange is not None:
-            alone = 2 * cpu >= gap.others_cpu
+            alone = 2 * cpu >= gap.others_cpu and is_known_to_keep_it(keepers[0], gap)
             yield Stall(
                 "gil",
                 exchange,
@@ -62,10 +69,10 @@ def kept(observation: Observation) -> Iterator[Stall]:
 
 
 def _may_keep_it(worker: Worker, gap: Gap) -> bool:
-    return not _frees_gil(worker) and (is_surely_one(gap) or not (worker.ended or hands_over(worker)))
+    return not frees_gil(worker) and not may_pass_it_on(worker, gap)
 
 
-def _frees_gil(worker: Worker) -> bool:
+def frees_gil(worker: Worker) -> bool:
     """Whether the thread was in a call that is known to let go of the GIL while the call computes."""
     frame = user_frame(worker.stack)
     entry = known(frame.call) if frame is not None else None

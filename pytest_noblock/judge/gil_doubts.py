@@ -4,12 +4,12 @@ Many threads that compute in Python hand the GIL to each other each 5 ms, and ea
 again: with twelve of them the loop waits 55 ms for it, after each system call of a turn anew.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pytest_noblock.judge import collected
-from pytest_noblock.judge.gil import under_way
-from pytest_noblock.judge.gil_waits import is_gil_wait, looks_like_gil_wait, threads_computed
-from pytest_noblock.model.concurrency import Gap, LongTurn
+from pytest_noblock.judge.gil import frees_gil, under_way
+from pytest_noblock.judge.gil_waits import is_gil_wait, looks_like_gil_wait, may_pass_it_on, threads_computed
+from pytest_noblock.model.concurrency import Gap, LongTurn, Worker
 from pytest_noblock.model.frames import Stack, user_frame
 from pytest_noblock.model.limits import UNSETTLED, Limits
 from pytest_noblock.model.observation import LOOP, Exchange, Observation
@@ -33,18 +33,23 @@ def notes(observation: Observation, found: Sequence[Stall], limits: Limits, show
     waits = [
         each
         for each in observation.gaps
-        if is_gil_wait(each, each.late)
+        if is_gil_wait(each, each.asleep)
+        and under_way(observation.exchanges, each) is not None
         and not _is_told(each, found, limits)
         and not collected.explains(observation, each, each.late)
     ]
-    owned = [(each, owner) for each in waits if (owner := under_way(observation.exchanges, each)) is not None]
-    yield from _kept_asleep([each for each, _ in owned], limits)
-    yield from _kept_by_stranger([each for each, _ in owned], limits)
+    longer = [each for each in waits if any(_at_most(worker, each, limits) for worker in each.workers)]
+    yield from _kept_asleep([each for each in waits if _mostly_waited(each) and each not in longer], limits)
+    yield from _kept_by_stranger(waits, limits)
+    yield from _perhaps_longer(longer, limits, shown)
+    passed_on = {each: worker for each in waits if (worker := _passed_on(each, limits)) is not None}
+    yield from _by_one_of_several(passed_on, shown)
     turn = _shared_turn(observation, found, limits)
     if turn is not None:
         yield turn
     else:
-        yield from _shared([each for each, _ in owned if each.stranger is None], limits, shown)
+        rest = [each for each in waits if each.stranger is None and each not in (*passed_on, *longer)]
+        yield from _shared([each for each in rest if _mostly_waited(each) or _is_nobodys(each, limits)], limits, shown)
 
 
 def of_exchange(
@@ -53,6 +58,11 @@ def of_exchange(
     """The same of one of several requests, in whose time the gaps fell."""
     own = (each for each in observation.gaps if under_way(observation.exchanges, each) is exchange)
     yield from notes(observation._replace(gaps=tuple(own)), found, limits, shown)
+
+
+def _mostly_waited(gap: Gap) -> bool:
+    """Whether it waited for the GIL all the time; a part of the time it may have waited for a processor instead."""
+    return is_gil_wait(gap, gap.late)
 
 
 def _is_told(span: Gap | LongTurn, found: Sequence[Stall], limits: Limits) -> bool:
@@ -93,11 +103,51 @@ def _whose(stack: Stack) -> str:
     return f"`{outer[0].module}.{outer[0].qualname or outer[0].function}`" if outer else "a thread"
 
 
+def _passed_on(gap: Gap, limits: Limits) -> Worker | None:
+    """The thread that would have kept the watchdog waiting for too long, had it not handed the GIL to others."""
+    if gap.seen_by != "watchdog":  # the loop thread had the GIL between its waits, and each was short
+        return None
+    computed = (each for each in gap.workers if each.cpu >= limits.max_block and not frees_gil(each))
+    return next((each for each in computed if may_pass_it_on(each, gap)), None)
+
+
+def _by_one_of_several(passed_on: Mapping[Gap, Worker], shown: Shown) -> Iterator[str]:
+    """The longest wait in which one thread computed, and others had the GIL in between, and the loop had not."""
+    longest = max(passed_on, key=lambda each: passed_on[each].cpu, default=None)
+    if longest is not None:
+        worker = passed_on[longest]
+        how = (
+            "has ended, and nobody counted how often" if worker.ended else f"went to sleep {worker.sleeps} times, as if"
+        )
+        what = f"a thread computed {words(worker.cpu)}{_where(worker, shown)} while the event loop waited for the GIL"
+        yield f"{UNSETTLED}{what}; it {how} it handed the GIL over to other threads; not counted"
+
+
+def _perhaps_longer(waits: Sequence[Gap], limits: Limits, shown: Shown) -> Iterator[str]:
+    """The thread that kept the GIL, for less than the limit as far as is known, and for longer than it perhaps.
+
+    Beside busy processes nobody reads the clocks often enough: 83 ms were 42 to 45 ms at least, 3 times of 100.
+    """
+    kept = [(most, worker) for gap in waits for worker in gap.workers if (most := _at_most(worker, gap, limits))]
+    most, worker = max(kept, key=lambda each: each[0], default=(0, None))
+    if worker is not None:
+        how_long = f"for {words(worker.cpu)} to {words(most)}, nobody knows more exactly"
+        yield f"{UNSETTLED}a thread kept the GIL{_where(worker, shown)} {how_long}; not counted"
+
+
+def _at_most(worker: Worker, gap: Gap, limits: Limits) -> int:
+    """Ns; 0 where it is no more than is known, or less than the limit."""
+    most = min(worker.at_most, gap.asleep)
+    is_one = not (frees_gil(worker) or may_pass_it_on(worker, gap))
+    return most if worker.cpu < limits.max_block <= most and is_one else 0
+
+
 def _shared(waits: Sequence[Gap], limits: Limits, shown: Shown) -> Iterator[str]:
     """The waits in which several threads had the GIL in turns."""
     took = [min(gap.asleep, gap.shared_cpu or gap.others_cpu) for gap in waits]
     longest = max(took, default=0)
-    if longest >= _LONG_SHARE * limits.max_block and sum(took) >= _MUCH_SHARE * limits.max_block:
+    much = longest >= _LONG_SHARE * limits.max_block and sum(took) >= _MUCH_SHARE * limits.max_block
+    if much or any(_is_nobodys(gap, limits) for gap in waits):
         often = f", in {len(took)} waits of up to {words(longest)}" if len(took) > 1 else ""
         at = _at(waits[took.index(longest)], shown)
         yield f"{UNSETTLED}the event loop waited {words(sum(took))} for the GIL{often}{at}: {_NOBODYS}"
@@ -116,7 +166,20 @@ def _shared_turn(observation: Observation, found: Sequence[Stall], limits: Limit
     return None
 
 
+def _is_nobodys(gap: Gap, limits: Limits) -> bool:
+    """Whether one thread may have kept the watchdog waiting for too long that has ended: nobody knows which one it was.
+
+    Beside busy processes the pool of a test's loop is gone before the watchdog looks.
+    """
+    return min(gap.asleep, gap.shared_cpu) - sum(each.cpu for each in gap.workers) >= limits.max_block
+
+
 def _at(gap: Gap, shown: Shown) -> str:
     """Where the thread was that computed most."""
-    frame = next((place for each in gap.workers if (place := user_frame(each.stack)) is not None), None)
-    return f", most for {shown(frame.file)}:{frame.line}" if frame is not None else ""
+    place = next((place for each in gap.workers if (place := _where(each, shown))), "")
+    return place.replace(" at ", ", most for ", 1)
+
+
+def _where(worker: Worker, shown: Shown) -> str:
+    frame = user_frame(worker.stack)
+    return f" at {shown(frame.file)}:{frame.line}" if frame is not None else ""

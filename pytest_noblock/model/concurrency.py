@@ -79,6 +79,8 @@ class Worker:
     """How often the thread went to sleep in the gap: each time that it handed the GIL over. None where nobody knows."""
     ended: bool = False
     """Whether it had ended when the gap did: nobody knows in how many goes it computed."""
+    at_most: int = 0
+    """Ns that it may have computed in the gap, where `cpu` is a lower bound; 0 where `cpu` is exact."""
 
 
 class HeldTurn(NamedTuple):

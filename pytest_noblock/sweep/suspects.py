@@ -197,9 +197,10 @@ def _may_have_kept_gil(gap: Gap, observation: Observation, limits: Limits) -> It
         return
     under_way = [each.number for each in observation.exchanges if _overlaps(each, gap.began, gap.ended)]
     for worker in gap.workers:
-        if worker.cpu >= least:
+        cpu = max(worker.cpu, worker.at_most)
+        if cpu >= least:
             others = (worker.of_pool and gap.waiting) or under_way
-            yield from ((number, worker.cpu) for number in worker.exchanges or others)
+            yield from ((number, cpu) for number in worker.exchanges or others)
     unknown = max(gap.others_cpu, gap.shared_cpu) - sum(each.cpu for each in gap.workers)
     if unknown >= least:
         yield from ((number, unknown) for number in under_way)

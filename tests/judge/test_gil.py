@@ -122,6 +122,24 @@ def test_the_watchdogs_wait_is_one_however_often_it_wakes_and_the_loop_threads_m
     assert [[stall.blocked_ns for stall in found] for found in judged] == [[131 * MS], []]
 
 
+@pytest.mark.parametrize(
+    ("switches", "keeper", "sure"),
+    [
+        (37, {"sleeps": 28}, None),  # it handed the lock over, and others than the watchdog got it
+        (37, {"sleeps": 4}, True),  # one more thread waited for the lock as well
+        (37, {"sleeps": None}, False),  # nobody counted: told, and not counted
+        (37, {"ended": True}, None),
+        (20, {"sleeps": 28}, True),  # one wait: these sleeps were before it
+        (20, {"sleeps": None}, True),
+        (20, {"ended": True}, True),
+    ],
+)
+def test_in_a_wait_of_the_watchdog_others_may_have_had_the_lock_in_between(switches, keeper, sure):
+    """Two threads of 20 us each 0.3 ms beside one that computes in Python: 73 ms, 37 switches, 28 sleeps."""
+    wait = replace(SEEN_BY_WATCHDOG, asleep=100 * MS, switches=switches, workers=(Worker(95 * MS, LINE, **keeper),))
+    assert [stall.sure for stall in gil.kept(seen(wait))] == ([] if sure is None else [sure])
+
+
 def test_where_nobody_looked_the_first_request_under_way_has_it():
     unknown = replace(SEEN_BY_WATCHDOG, exchange=None)
     (stall,) = gil.kept(Observation("full", (EXCHANGE,), gaps=(unknown,)))

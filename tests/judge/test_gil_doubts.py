@@ -1,6 +1,7 @@
 """Waits for the GIL for which no one thread is to blame are told: tables of literals."""
 
 from dataclasses import replace
+from fnmatch import fnmatch
 
 import pytest
 
@@ -76,6 +77,64 @@ def test_waits_in_which_threads_had_it_in_turns_are_told_with_the_line_of_one():
 )
 def test_shorter_ones_are_not(waits):
     assert notes(*waits) == []
+
+
+WAIT = replace(gap(73, 37, 71), seen_by="watchdog", shared_cpu=73 * MS)
+
+
+@pytest.mark.parametrize(
+    ("keeper", "told"),
+    [
+        (
+            Worker(71 * MS, LINE, sleeps=28),
+            " at app/main.py:7 while * it went to sleep 28 times, as if it handed the GIL",
+        ),
+        (Worker(71 * MS, (), ended=True), " while * it has ended, and nobody counted how often it handed the GIL"),
+        (Worker(49 * MS, LINE, sleeps=28), None),  # shorter than the limit
+        (Worker(71 * MS, LINE, sleeps=2), None),  # it kept it: a finding, and no doubt
+        (Worker(71 * MS, LINE), None),  # nobody counted: the finding is not sure, and says so itself
+    ],
+)
+def test_a_thread_that_may_have_handed_it_over_in_a_wait_of_the_watchdog_is_told_and_never_dropped(keeper, told):
+    wait = replace(WAIT, workers=(keeper,))
+    found = list(gil.kept(Observation("full", (EXCHANGE,), gaps=(wait,))))
+    said = notes(wait, found=found)
+    assert [fnmatch(note, f"unsettled: a thread computed 71 ms{told}*") for note in said] == [True] * bool(told)
+    assert bool(said) == (not any(each.breaks(LIMITS) for each in found) and keeper.cpu >= LIMITS.max_block)
+
+
+HOGS = Gap(0, 1078 * MS, 1078 * MS, 75, 352 * MS, 44 * MS, seen_by="watchdog", shared_cpu=48 * MS)
+"""A watched `def` that computes 83 ms with the GIL beside 8 busy processes, once of 30: the clocks were read early."""
+
+
+@pytest.mark.parametrize(
+    ("keeper", "told"),
+    [
+        (Worker(44 * MS, LINE, at_most=83 * MS), True),
+        (Worker(44 * MS, LINE, at_most=49 * MS), False),  # less than the limit in any case
+        (Worker(44 * MS, LINE), False),
+    ],
+)
+def test_a_thread_that_may_have_kept_it_for_longer_than_is_known_is_told(keeper, told):
+    kept = "a thread kept the GIL at app/main.py:7 for 44 ms to 83 ms, nobody knows more exactly; not counted"
+    assert notes(replace(HOGS, workers=(keeper,))) == [f"unsettled: {kept}"] * told
+    turns = replace(HOGS, late=360 * MS, switches=150, workers=(replace(keeper, sleeps=30),))
+    assert notes(turns) == []  # it handed the GIL over, and others had it in between
+
+
+@pytest.mark.parametrize(
+    ("ms", "workers", "told"),
+    [
+        (71, (), True),  # nobody knows who it was: a worker that has ended since
+        (49, (), False),
+        (71, (Worker(22 * MS, LINE),), False),
+    ],
+)
+def test_what_nobody_is_known_to_have_computed_in_one_wait_of_the_watchdog_is_told_from_the_limit_on(ms, workers, told):
+    said = notes(replace(HOGS, shared_cpu=ms * MS, workers=workers))
+    assert [note.startswith("unsettled: the event loop waited 71 ms for the GIL: threads") for note in said] == [
+        True
+    ] * told
 
 
 TURN = LongTurn(0, 300 * MS, 5 * MS, 0, 295 * MS, 60, 0, 0, others_cpu=290 * MS)

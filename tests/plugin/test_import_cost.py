@@ -30,7 +30,7 @@ UNEVENTFUL = f"""{INERT}
     engine.steps.standstills engine.steps.step_calls engine.steps.syscalls
     engine.steps.thread_marks engine.steps.thread_starts
     engine.steps.timer engine.steps.watchdog engine.threads.held_turns engine.threads.raw_gaps
-    engine.threads.under_way engine.threads.watched_gaps
+    engine.threads.sleep_counts engine.threads.under_way engine.threads.watched_gaps
     engine.tracers engine.usercode engine.watch model.frames model.observation
     model.app_routes model.measured model.pace model.segment model.shown model.stand_in plugin.entered plugin.head
     plugin.run_summary plugin.watching

@@ -119,6 +119,7 @@ def hidden(*segments: Segment, waits: dict[int, int] | None = None, **of_gap: An
         (Worker(90 * MS, STACK, exchanges=(1,)), 190, {1: 90 * MS}),  # the gap is laid to request 3 alone
         (Worker(90 * MS, STACK, exchanges=(1, 2)), 190, {1: 90 * MS, 2: 90 * MS}),  # it did two jobs
         (Worker(40 * MS, STACK, exchanges=(1,)), 140, {}),  # no thread kept it for too long
+        (Worker(40 * MS, STACK, exchanges=(1,), at_most=80 * MS), 140, {1: 80 * MS}),  # on uvloop: nobody knows
         (Worker(90 * MS, STACK), 190, {1: 90 * MS, 2: 90 * MS, 4: 90 * MS}),  # a client's own thread
         (Worker(90 * MS, STACK, of_pool=True), 190, {2: 90 * MS}),  # only request 2 waits for one of the pool's
         (Worker(0, STACK), 180, {1: 80 * MS, 2: 80 * MS, 4: 80 * MS}),  # nobody knows the thread at all

@@ -22,8 +22,8 @@ those are read that have run since their last mark: to ask for that takes 3 us e
 pools behind has some hundred threads that wait for good."""
 _MOST_THREADS = 300
 """More threads than these are not read: the first time each of them is."""
-_ENOUGH = 128
-"""Bytes. More than the line of either file has."""
+_ENOUGH, _ENOUGH_OF_STATUS = 128, 4096
+"""Bytes. More than the line of either file has; more than all of `status`: 1.5 kB, more where there are many groups."""
 _LATEST = "noblock_queued"
 """The attribute of a thread with its last mark."""
 
@@ -32,6 +32,7 @@ _enumerate = threading.enumerate
 State = Literal["wants", "waits", "sleeps"]
 _FUTEX = {"x86_64": b"202 ", "aarch64": b"98 "}.get(os.uname().machine if hasattr(os, "uname") else "", b"futex")
 """How the line of `syscall` begins in a wait for a lock, a condition, the GIL."""
+_VOLUNTARY = b"\nvoluntary_ctxt_switches:"
 
 
 class Mark(NamedTuple):
@@ -97,6 +98,12 @@ def _mark(native: int, latest: Mark) -> Mark | None:
     return Mark(cpu, queued(delay), _state(_read(f"/proc/self/task/{native}/syscall")), now())
 
 
+def sleeps_of(native: int) -> int | None:
+    """How often the thread of that number has gone to sleep; None where it has ended, or nobody counts (15 us)."""
+    words = _read(f"/proc/self/task/{native}/status", _ENOUGH_OF_STATUS).rpartition(_VOLUNTARY)[2].split()
+    return int(words[0]) if words and words[0].isdigit() else None
+
+
 def _state(syscall: bytes) -> State:
     """`waits`, which says least, where the kernel does not tell."""
     if syscall.startswith(b"running"):
@@ -113,13 +120,13 @@ def _libc() -> ctypes.PyDLL:
     return libc
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, most: int = _ENOUGH) -> bytes:
     """What a small file of /proc says; nothing where it cannot be read."""
     libc = _libc()
     fd = libc.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
     if fd < 0:
         return b""
-    buffer = ctypes.create_string_buffer(_ENOUGH)
-    libc.read(fd, buffer, _ENOUGH - 1)
+    buffer = ctypes.create_string_buffer(most)
+    libc.read(fd, buffer, most - 1)
     libc.close(fd)
     return buffer.value

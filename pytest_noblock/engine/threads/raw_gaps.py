@@ -9,9 +9,10 @@ from pytest_noblock.engine.stacks import as_stack
 from pytest_noblock.engine.steps.python_threads import Marks, burned_by_one_that_ended, is_the_apps
 from pytest_noblock.engine.threads.under_way import UnderWay, first_at_user_line
 from pytest_noblock.engine.usercode import UserCode
+from pytest_noblock.model.frames import Stack
 
 if TYPE_CHECKING:
-    from pytest_noblock.model.concurrency import Gap
+    from pytest_noblock.model.concurrency import Gap, Worker
 
 _MOST_THREADS = 8
 """Threads of a gap that are kept: those that burned most."""
@@ -32,6 +33,14 @@ class ThreadInGap(NamedTuple):
     """Whether it runs the tests."""
     exchanges: tuple[int, ...] = ()
     """The numbers of the requests that it works for, where somebody asked."""
+    thread: threading.Thread | None = None
+    """None where it has ended."""
+    sleeps: int | None = None
+    """How often it has gone to sleep since the watchdog's last wake; None where nobody knows."""
+    ended: bool = False
+    """Whether it had ended when the wait did."""
+    at_most: int = 0
+    """ns, an upper bound: a part of it may have been burned before the watchdog was due."""
 
 
 class Burned(NamedTuple):
@@ -129,10 +138,12 @@ def _threads(
                 ident in runners,
                 thread is threading.main_thread(),
                 look.owners.get(ident, ()),
+                thread,
             )
         )
-    gone = burned_by_one_that_ended(marks, present) - max(0, due - marks.at)  # it may have burned before, too
-    threads.append(ThreadInGap(max(0, gone), [], is_the_apps=True, runs_loop=False))
+    gone = burned_by_one_that_ended(marks, present)
+    sure = max(0, gone - max(0, due - marks.at))  # it may have burned before, too
+    threads.append(ThreadInGap(sure, [], is_the_apps=True, runs_loop=False, ended=True, at_most=gone))
     return sorted((each for each in threads if each.cpu), key=lambda each: -each.cpu)
 
 
@@ -150,6 +161,14 @@ def _burned(thread: threading.Thread, cpu: int, due: int, marks: Marks) -> int:
     born: int = getattr(thread, "noblock_born", 0)
     since = max(marks.at, born)
     return max(0, cpu - marks.cpu.get(thread, 0) - max(0, due - since))
+
+
+def with_upper_bounds(burned: Burned, before: Marks, present: Marks) -> Burned:
+    """`before`: the last reading of the clocks before the wait."""
+    since = {each: cpu - before.cpu.get(each, 0) for each, cpu in present.cpu.items()}
+    return burned._replace(
+        threads=[each._replace(at_most=since.get(each.thread, 0)) if each.thread else each for each in burned.threads]
+    )
 
 
 def _works(thread: threading.Thread, loops: Sequence[object]) -> bool:
@@ -179,12 +198,20 @@ def as_gaps(raw: Sequence[RawGap], user: UserCode) -> "Iterator[Gap]":
                 asleep=gap.asleep,
                 others_cpu=gap.burned.others_cpu,
                 shared_cpu=gap.shared,
-                workers=tuple(Worker(each.cpu, as_stack(each.frames, user), awaited, each.exchanges) for each in apps),
+                workers=tuple(_worker(each, awaited, user) for each in apps),
                 exchange=_only_owner(apps) if number is None else number,
                 seen_by="watchdog",
                 stranger=keeper and Worker(keeper.cpu, as_stack(keeper.frames, user)),
                 unread=unread,
             )
+
+
+def _worker(each: ThreadInGap, awaited: Stack, user: UserCode) -> "Worker":
+    from pytest_noblock.model.concurrency import Worker
+
+    stack = as_stack(each.frames, user)
+    most = max(each.cpu, each.at_most)
+    return Worker(each.cpu, stack, awaited, each.exchanges, sleeps=each.sleeps, ended=each.ended, at_most=most)
 
 
 def _only_owner(apps: Sequence[ThreadInGap]) -> int | None:

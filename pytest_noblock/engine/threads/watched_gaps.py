@@ -15,7 +15,17 @@ from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import now
 from pytest_noblock.engine.raw_stacks import capture
 from pytest_noblock.engine.steps.python_threads import Marks, PythonThreads, read_clocks
-from pytest_noblock.engine.threads.raw_gaps import Burned, Look, RawGap, as_gaps, burned_in, looks_at_each
+from pytest_noblock.engine.threads.raw_gaps import (
+    Burned,
+    Look,
+    RawGap,
+    ThreadInGap,
+    as_gaps,
+    burned_in,
+    looks_at_each,
+    with_upper_bounds,
+)
+from pytest_noblock.engine.threads.sleep_counts import SleepCounts
 from pytest_noblock.engine.threads.under_way import UnderWay, endpoints_of, places_of, waits_for_no_worker
 from pytest_noblock.engine.usercode import UserCode
 
@@ -62,6 +72,7 @@ class WatchedGaps:
         """Those of `begin`, of the last wakes, and of the looks."""
         self._early: list[Look] = []
         """Those of threads that got the GIL before the watchdog, since its last wake."""
+        self._sleeps = SleepCounts()
         self._gaps: list[RawGap] = []
         self._under_way: set[int] = set()
         self._over: list[UnderWay] = []
@@ -79,6 +90,7 @@ class WatchedGaps:
         if not self._marks:
             threads.step_begins(now())
             self._keep(threads.marks)
+            self._sleeps.begin(threads.marks)
 
     def _keep(self, marks: Marks | None) -> None:
         if marks is not None:
@@ -89,7 +101,9 @@ class WatchedGaps:
         with suppress(Exception):  # the loop goes on once this thread lets go of the GIL: a set may change its size
             self._note(due, ended, clock, delay, switches)
         self._early = []
-        self._keep(self._clocks())
+        marks = self._clocks()
+        self._keep(marks)
+        self._sleeps.count(marks)
 
     def _note(self, due: int, ended: int, clock: Clock, delay: bytes, switches: int) -> None:
         asleep = ended - due - queued(clock.delay()) + queued(delay) if ended - due >= self._after else 0
@@ -99,11 +113,17 @@ class WatchedGaps:
         under_way = self._at(due)
         if under_way:
             burned = self._burned(due, looks, under_way)
+            burned = burned._replace(threads=[self._with_sleeps(each) for each in burned.threads])
             owners = under_way if self._owners is None else self._owners.of(burned.threads, under_way)
             awaits = [each for request in owners for each in places_of(request)]
             awaits = [*sorted(awaits, key=waits_for_no_worker), *endpoints_of(owners)]
             woken = voluntary_switches() - switches - 1  # the timer is no wait in vain
             self._gaps.append(RawGap(due, ended, woken, asleep, burned, awaits))
+
+    def _with_sleeps(self, each: ThreadInGap) -> ThreadInGap:
+        """Of one that computed for so long that it may be the one which kept the GIL."""
+        sleeps = self._sleeps.since(each.thread) if each.cpu >= self._after else None
+        return each._replace(thread=None, sleeps=sleeps)
 
     def overtaken(self) -> None:
         """See `BetweenSteps`. The thread that kept the GIL until now may go on before the watchdog looks."""
@@ -139,7 +159,8 @@ class WatchedGaps:
         first = self._since(before, due, looks, under_way) if before is not None else Burned()
         most = max((self._since(each, due, looks, under_way) for each in later), key=_others_cpu, default=first)
         more = most.others_cpu >= first.others_cpu + self._after
-        return most._replace(computed=first.computed, collected=first.collected) if more else first
+        burned = most._replace(computed=first.computed, collected=first.collected) if more else first
+        return burned if before is None else with_upper_bounds(burned, before, present)
 
     @staticmethod
     def _since(marks: Marks, due: int, looks: Sequence[Look], under_way: Sequence[UnderWay]) -> Burned:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_noblock.engine.now import sleep
 from pytest_noblock.engine.steps import thread_marks
-from pytest_noblock.engine.steps.thread_marks import read_threads
+from pytest_noblock.engine.steps.thread_marks import read_threads, sleeps_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what another thread does")
 
@@ -93,3 +93,12 @@ def test_few_threads_are_all_read(monkeypatch, read):
 def test_more_threads_than_can_be_read_at_a_look_are_not_read(monkeypatch):
     monkeypatch.setattr(thread_marks, "_MOST_THREADS", 0)
     assert read_threads() is None
+
+
+def test_how_often_a_thread_went_to_sleep():
+    native = threading.get_native_id()
+    before = sleeps_of(native)
+    for _ in range(5):
+        sleep(0.001)
+    assert sleeps_of(native) - before >= 5
+    assert sleeps_of(0) is None  # no thread of this process

@@ -268,6 +268,19 @@ def test_what_a_thread_burned_before_the_watchdog_was_due_may_have_been_before_t
     assert gap.workers == ()  # nobody computed in the wait
 
 
+def test_what_it_burned_since_the_clocks_were_read_is_an_upper_bound(user, burner):
+    marks = read_clocks(now())
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    request.record.sent = 0
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks])
+    burner().burn()
+    due = marks.at + 40 * MS
+    gaps.woke(due, max(now(), due + 100 * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
+    (worker,) = next(iter(gaps.gaps(user))).workers
+    assert worker.at_most >= 60 * MS
+    assert worker.cpu == worker.at_most - 40 * MS
+
+
 @pytest.mark.parametrize("looks", [True, False])
 def test_what_was_burned_since_a_look_after_the_wait_began_counts_where_the_marks_before_are_too_old(
     user, burner, looks
@@ -360,3 +373,33 @@ def test_each_request_is_asked_for_once_and_one_that_ended_during_a_wait_still_c
     gaps.woke(due, max(now(), due + 100 * MS), CLOCK, b"0 0 0", voluntary_switches() - 21)
     assert len(gaps.gaps(user)) == 1
     assert asked == [0, 51, 51]
+
+
+class HandsOver(Burner):
+    """It lies down again and again."""
+
+    def _burn(self):
+        for _ in range(20):
+            time.sleep(0.001)
+        super()._burn()
+
+
+@pytest.mark.parametrize(("sort", "hands_over"), [(HandsOver, True), (Burner, False)])
+def test_how_often_a_thread_of_the_test_went_to_sleep_is_counted_and_of_an_older_one_nobody_knows(
+    user, sort, hands_over
+):
+    request = UnderWay(LiveExchange("GET", "/"), threading.get_ident(), None)
+    older = Burner()
+    marks = read_clocks(now())
+    gaps = WatchedGaps(10 * MS, lambda first: [request][first:], lambda: [marks])
+    gaps.begin(PythonThreads())
+    one = sort()
+    for each in (one, older):
+        each.burn()
+    gaps.woke(marks.at, marks.at + 200 * MS, CLOCK, b"0 0 0", voluntary_switches() - 41)
+    for each in (one, older):
+        each.end()
+    (gap,) = gaps.gaps(user)
+    counted = [each.sleeps for each in gap.workers]
+    assert counted.count(None) == 1
+    assert [each >= 20 for each in counted if each is not None] == [hands_over]
