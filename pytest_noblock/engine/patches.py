@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial, update_wrapper
 from itertools import repeat
-from operator import call
+from operator import call, is_
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
@@ -59,6 +59,17 @@ class _Builtin(StandIn):
 
     def __repr__(self) -> str:
         return repr(unwrapped(self))
+
+    # A table of functions (`{time.sleep: "waits"}`) may have been made before, or be read afterwards.
+    def __eq__(self, other: object) -> bool:
+        return unwrapped(self) is unwrapped(other)
+
+    def __hash__(self) -> int:
+        return hash(unwrapped(self))
+
+    def __getattr__(self, name: str) -> Any:
+        """What no wrapper has, as `__text_signature__`."""
+        return getattr(unwrapped(self), name)
 
 
 def _address(owner: Any, name: str) -> str:
@@ -200,7 +211,7 @@ class Patches:
             self._imported = imported
             self._patches = list(self._find())
             self._bind(self._patches)
-        elif self._standing() != (self._wrappers if self.on else self._originals):
+        elif not self._stand(self._wrappers if self.on else self._originals):
             self._bind([patch for patch in self._patches if not (self.on and patch.is_installed())])
         elif self.on:
             return
@@ -231,7 +242,7 @@ class Patches:
         self.on = False
         while self._joined:
             self._joined.popitem()[1].uninstall()
-        if self._standing() == self._wrappers:
+        if self._stand(self._wrappers):
             try:
                 _exhaust(map(call, self._undoings))
             except Exception:  # noqa: BLE001  # one owner refuses: the others are bare again
@@ -251,9 +262,9 @@ class Patches:
             self._joined[where] = Patches(lambda: [patch])
             self._joined[where].install()
 
-    def _standing(self) -> list[Any]:
-        """What the attributes are now."""
-        return list(map(getattr, self._owners, self._names, repeat(None)))
+    def _stand(self, functions: list[Any]) -> bool:
+        """Whether the attributes are these now. The wrapper of a builtin is equal to the builtin, and not the same."""
+        return all(map(is_, map(getattr, self._owners, self._names, repeat(None)), functions))
 
     def _bind(self, changed: Iterable[Patch]) -> None:
         self.on = False  # so that a wrapper of ours that a test gave back counts as an old one

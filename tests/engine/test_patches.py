@@ -12,6 +12,7 @@ import pickle
 import socket
 import sys
 import types
+import typing
 from unittest import mock
 
 import pytest
@@ -306,6 +307,46 @@ def test_the_wrapper_of_a_builtin_is_told_apart_by_nobody():
     finally:
         patch.uninstall()
     assert pickle.loads(packed) is math.sqrt
+
+
+def test_the_wrapper_of_a_builtin_is_the_same_key_as_the_builtin():
+    """A table of functions is made at import, and read in a watched test; or the other way round."""
+    bare = math.sqrt
+    patch = Patches(lambda: [Patch(math, "sqrt", lambda original: lambda number: original(number) + 1)])
+    patch.install()
+    try:
+        assert math.sqrt is not bare
+        assert {bare: "before"}[math.sqrt] == "before"
+        assert {math.sqrt: "after"}[bare] == "after"
+        assert math.sqrt == bare
+        assert bare == math.sqrt
+        assert math.sqrt != math.sin
+        assert math.sqrt != "sqrt"
+    finally:
+        patch.uninstall()
+
+
+def test_a_builtin_that_a_test_puts_back_is_wrapped_again():
+    """Its wrapper is equal to it."""
+    bare = math.sqrt
+    patch = Patches(lambda: [Patch(math, "sqrt", lambda original: lambda number: original(number) + 1)])
+    patch.install()
+    try:
+        math.sqrt = bare
+        patch.install()
+        assert math.sqrt(4) == 3
+    finally:
+        patch.uninstall()
+    assert math.sqrt is bare
+
+
+def test_the_wrapper_of_a_builtin_has_its_attributes_and_no_others():
+    patch = Patch(gc, "collect", lambda original: lambda *args: len(args) and original(*args))
+    assert patch.bind(Patches(list))
+    assert patch.wrapper.__text_signature__ == gc.collect.__text_signature__
+    assert typing.get_type_hints(patch.wrapper) == typing.get_type_hints(gc.collect) == {}
+    with pytest.raises(AttributeError, match="'builtin_function_or_method' object has no attribute '__code__'"):
+        patch.wrapper.__code__  # noqa: B018
 
 
 def test_the_wrapper_of_a_builtin_is_a_member_of_an_enum():
