@@ -14,6 +14,7 @@ from pytest_noblock.engine.frameworks import starlette
 from pytest_noblock.engine.frameworks.http_client import httpx
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.now import now
+from pytest_noblock.engine.other_threads import switch_interval
 from pytest_noblock.engine.probing.beside_steps import BesideSteps
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probe_waits import WaitSampler
@@ -193,6 +194,7 @@ class _Sensors:
             probe_exchanges=tuple(record.value() for probe in self._probes.sent for record in probe.records),
             probe_failed=str(failed) if failed is not None else None,
             slowdown=slowdown(),
+            switch_interval=switch_interval(),
             collections=fallen_due.since(self._exchanges[0].sent) if self._exchanges else (),
         )
 

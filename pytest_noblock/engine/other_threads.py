@@ -1,5 +1,6 @@
 """What other threads of the process burn, and how often they sleep. Each thread's own counters: `clocks`."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -8,6 +9,11 @@ from pytest_noblock.engine.now import list_folder, read_file
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
 _clock_ns: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
+
+
+def switch_interval() -> int:
+    """Ns after which a thread that computes in Python lets go of the GIL, where another thread waits for it."""
+    return round(sys.getswitchinterval() * 1e9)
 
 
 def others_so_far() -> int:

@@ -14,6 +14,7 @@ from pytest_noblock.engine.metered_threads import MeteredThread, MeteredThreads
 from pytest_noblock.engine.meters import MeterKit
 from pytest_noblock.engine.network.client_calls import SENT
 from pytest_noblock.engine.open_loops import OpenLoops
+from pytest_noblock.engine.other_threads import switch_interval
 from pytest_noblock.engine.steps import fallen_due, first_uses, other_loops, thread_starts
 from pytest_noblock.engine.steps.handles import current_meter
 from pytest_noblock.engine.steps.meter import StepMeter
@@ -201,6 +202,7 @@ class RequestWatch:
             segments=self.segments,
             loop=self.loop,
             slowdown=max(self._slowdown, slowdown()),
+            switch_interval=switch_interval(),
             collections=self._collections(),
             earlier=earlier_tests.BEHIND,
         )

@@ -6,7 +6,7 @@ again: with twelve of them the loop waits 55 ms for it, after each system call o
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from pytest_noblock.judge import collected
+from pytest_noblock.judge import collected, switch_interval
 from pytest_noblock.judge.gil import frees_gil, under_way
 from pytest_noblock.judge.gil_waits import is_gil_wait, looks_like_gil_wait, may_pass_it_on, threads_computed
 from pytest_noblock.model.concurrency import Gap, LongTurn, Worker
@@ -30,14 +30,15 @@ Shown = Callable[[str], str]
 
 def notes(observation: Observation, found: Sequence[Stall], limits: Limits, shown: Shown = str) -> Iterator[str]:
     """What is to be said of the run. `found`: its stalls; a wait of which one tells is no doubt."""
-    waits = [
+    gaps = [
         each
         for each in observation.gaps
-        if is_gil_wait(each, each.asleep)
-        and under_way(observation.exchanges, each) is not None
+        if under_way(observation.exchanges, each) is not None
         and not _is_told(each, found, limits)
         and not collected.explains(observation, each, each.late)
     ]
+    yield from switch_interval.notes(observation, gaps, limits)
+    waits = [each for each in gaps if is_gil_wait(each, each.asleep)]
     longer = [each for each in waits if any(_at_most(worker, each, limits) for worker in each.workers)]
     yield from _kept_asleep([each for each in waits if _mostly_waited(each) and each not in longer], limits)
     yield from _kept_by_stranger(waits, limits)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_noblock.model.frames import Frame
 from pytest_noblock.model.segment import Segment
+from pytest_noblock.model.units import SWITCH_INTERVAL_NS
 
 if TYPE_CHECKING:
     from pytest_noblock.model.concurrency import Collection, Gap, HeldTurn, LongTurn, PoolReading, PoolUse, Wait
@@ -248,6 +249,8 @@ class Observation(NamedTuple):
     have waited for what the request held."""
     slowdown: int = 1
     """How many times slower a tracer, as coverage's, may have made Python code meanwhile; 1 without a tracer."""
+    switch_interval: int = SWITCH_INTERVAL_NS
+    """Ns after which a thread that computes in Python lets go of the GIL: `sys.getswitchinterval()`."""
     held: "tuple[HeldTurn, ...]" = ()
     """Of watched tests."""
     earlier: Mapping[int, str] = MappingProxyType({})

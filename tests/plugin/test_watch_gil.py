@@ -1,5 +1,7 @@
 """A thread that keeps the GIL stops the loop of a watched test, too: the watchdog waits for it as the loop does."""
 
+import sys
+
 import pytest
 
 from tests.burning import letters, rows
@@ -75,6 +77,8 @@ import re
 import threading
 
 import httpx
+import sys
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -141,3 +145,56 @@ def test_it_is_red_at_its_line_and_what_lets_go_of_the_gil_is_green(pytester, mo
     assert " ms for the GIL, and no thread computed meanwhile: one kept it asleep" in asleep
     assert "/sleeps-with-it]" in asleep
     assert "/sleeps-without-it]" not in result.stdout.str().partition("= noblock =")[2].partition("routes of")[0]
+
+
+LONG = """
+import asyncio, sys, time
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+app = FastAPI()
+sys.setswitchinterval(0.3)
+
+def compute(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+@app.get("/long")
+async def long():
+    await asyncio.to_thread(compute, 0.6)
+
+@app.get("/short")
+async def short():
+    await asyncio.to_thread(compute, 0.01)
+
+def test_long():
+    TestClient(app).get("/long")
+
+def test_short():
+    TestClient(app).get("/short")
+
+def test_fixture(noblock):
+    noblock.check("GET", "/long")
+"""
+
+
+@pytest.fixture
+def switch_interval():
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_that_the_app_lets_threads_keep_it_is_said_where_they_do(pytester, switch_interval):
+    """Between two of its wakes, each of 0.3 s, a thread that waits for the GIL looks as if it slept."""
+    pytester.makepyfile(test_long=LONG)
+    result = pytester.runpytest("--noblock", "--noblock-app=test_long:app", "-p", "no:randomly")
+    assert result.ret == 0
+    lines = result.stdout.lines
+    said = next(place for place, line in enumerate(lines) if "sys.setswitchinterval(0.3) lets each of them" in line)
+    assert "unsettled" in lines[said]
+    text = "\n".join(lines[said:])
+    assert "test_long.py::test_long" in text
+    assert "test_long.py::test_fixture" in text
+    assert "test_long.py::test_short" not in text

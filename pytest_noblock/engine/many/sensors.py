@@ -12,6 +12,7 @@ from pytest_noblock.engine.many.flights import Many, ManyRun, exchanges_of
 from pytest_noblock.engine.many.tokens import Tokens
 from pytest_noblock.engine.meters import Metering, metering
 from pytest_noblock.engine.observe import RunContext
+from pytest_noblock.engine.other_threads import switch_interval
 from pytest_noblock.engine.probing.beside_steps import BesideSteps
 from pytest_noblock.engine.probing.pool_sampler import PoolSampler
 from pytest_noblock.engine.probing.probes import Probes
@@ -94,6 +95,7 @@ class Sensors:
             uses=self._tokens.uses(),
             loop=loop_name(),
             slowdown=slowdown(),
+            switch_interval=switch_interval(),
         )
 
 
