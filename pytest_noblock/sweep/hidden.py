@@ -95,9 +95,16 @@ def _unexplained(some: Sequence[RouteResult], shown: Sequence[Shown]) -> None:
         each.unexplained = sentence
 
 
+_WAITED = f"{UNSETTLED}the event loop waited "
+"""How the notes of `judge.gil_doubts` on a wait for the GIL begin."""
+
+
 def told_unexplained(check: Check, sentence: str) -> Check:
-    """The check of a route that was under way while the loop came late, and that does not show why."""
-    if check.findings or not check.measured:
+    """The check of a route that was under way while the loop came late, and that does not show why.
+
+    What a check alone leaves open tells more: it came again there.
+    """
+    if check.findings or not check.measured or any(_WAITED in note for note in check.notes):
         return check
     doubt = f"{UNSETTLED}in the run of many requests {sentence}; another run did not show it again; not counted"
     return replace(check, notes=(*check.notes, doubt))

@@ -203,3 +203,23 @@ def test_a_wait_for_the_gil_that_no_gap_shows_is_told():
 )
 def test_one_that_something_else_tells_of_is_not(turn, steps, gaps):
     assert not late_ones(turn, steps=steps, gaps=gaps)
+
+
+def test_a_gil_that_a_thread_keeps_asleep_is_told():
+    """As an extension in C may: it is no thread's CPU, and no step's sleep."""
+    kept = gil_wait(polled=True, others_cpu=4 * MS)
+    (found,) = late_ones(kept, gaps=(gap(4),))
+    assert "while it waited for the GIL and no thread computed" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("turn", "steps"),
+    [
+        (gil_wait(polled=True, others_cpu=20 * MS), ()),
+        (gil_wait(polled=True, others_cpu=4 * MS), (step(asleep=275),)),
+        (gil_wait(polled=True, others_cpu=MS, asleep=98 * MS, switches=20), ()),
+    ],
+    ids="no-processor in-a-step less-than-twice-the-limit".split(),
+)
+def test_a_gil_that_is_kept_for_another_reason_is_not(turn, steps):
+    assert not late_ones(turn, steps=steps, gaps=(gap(4),))

@@ -229,3 +229,31 @@ def test_of_many_routes_too_one_is_red_that_blocks_only_once_it_is_warm(pytester
     result = pytester.runpytest("--noblock-sweep=app:app")
     result.assert_outcomes(passed=200, failed=1)
     assert "GET /warm blocked the event loop" in result.stdout.str()
+
+
+ASLEEP = """
+import asyncio, ctypes
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/with-it")
+async def sleeps_with_it():
+    await asyncio.to_thread(ctypes.PyDLL(None).usleep, 200_000)
+
+@app.get("/without-it")
+async def sleeps_without_it():
+    await asyncio.to_thread(ctypes.CDLL(None).usleep, 200_000)
+"""
+
+
+@pytest.mark.one_python
+def test_a_thread_that_sleeps_with_the_gil_is_said(pytester):
+    """As an extension in C may: nobody computes, and no step sleeps."""
+    pytester.makepyfile(app=ASLEEP)
+    text = pytester.runpytest("--noblock-sweep=app:app", "-k", "with-it").stdout.str()
+    assert re.search(r"unsettled  GET /with-it: the event loop waited \d+ ms for the GIL, and no thread computed", text)
+    assert "another run did not show it again" not in text
+    text = pytester.runpytest("--noblock-sweep=app:app", "-k", "without-it").stdout.str()
+    assert "1 passed" in text
+    assert "unsettled" not in text

@@ -355,6 +355,11 @@ def woken_late(monkeypatch, clock, goes_on=lambda dog: None):
     return dog
 
 
+def longest(standstills):
+    """A busy machine may add some, before and after."""
+    return max(standstills, key=lambda each: each.ns)
+
+
 def to_the_next_step(dog):
     dog.step_resumed(threading.get_ident(), dog.step_ended(threading.get_ident()))
 
@@ -371,7 +376,7 @@ def test_a_look_waited_for_the_gil_since_the_timer_first_rang(monkeypatch, goes_
 def test_a_watchdog_that_woke_late_for_no_reason_tells_of_a_standstill(monkeypatch, goes_on):
     began = now()
     dog = woken_late(monkeypatch, QueueClock(), goes_on)
-    (since, rang, ended, ns), *_ = dog.take_standstills()  # a busy machine may add some
+    since, rang, ended, ns = longest(dog.take_standstills())
     assert since <= rang <= began
     assert ended > began
     assert 500 * MS <= ns <= ended - rang
@@ -385,7 +390,7 @@ def test_a_standstill_is_told_though_the_ring_was_lost(monkeypatch):
         to_the_next_step(dog)
         dog.rings.due = now() - MS  # it rang
 
-    (_, _, ended, ns), *_ = woken_late(monkeypatch, QueueClock(), goes_on).take_standstills()
+    _, _, ended, ns = longest(woken_late(monkeypatch, QueueClock(), goes_on).take_standstills())
     assert ns >= 500 * MS
     assert ended < now()
 
