@@ -68,11 +68,15 @@ if os.environ.get("BAD"):
 """
 
 
+_WITHOUT = "-p no:cacheprovider -p no:randomly".split()
+"""Plugins of this environment alone. pytest-randomly seeds each of 508 items three times, which takes 0.1 s in all."""
+
+
 def swept(folder, routes: int, *options: str, bad: bool = False) -> tuple[float, set[str], str]:
     """Seconds of the whole command, the red routes, and what it printed."""
     folder.joinpath("app.py").write_text(APP)
     shutil.copy(ANSWERING, folder)
-    command = [sys.executable, "-m", "pytest", "--noblock-sweep=app:app", "-q", "-p", "no:cacheprovider", "--tb=line"]
+    command = [sys.executable, "-m", "pytest", "--noblock-sweep=app:app", "-q", "--tb=line", *_WITHOUT]
     environment = {**os.environ, "ROUTES": str(routes), "BAD": "1" if bad else "", **_compiled(folder)}
     began = time.perf_counter()
     done = subprocess.run(
