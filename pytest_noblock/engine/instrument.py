@@ -53,7 +53,7 @@ _c_calls: "CCalls | None" = None
 
 
 def _python_patches() -> Iterator[Patch]:
-    yield Patch(events.Handle, "_run", handles.run)
+    yield Patch(events.Handle, "_run", handles.run_wrapper)
     yield closing_loops.patch()
     yield from collector.patches()
     yield import_hook.patch(_imported.add, _install_at_once)
@@ -71,7 +71,7 @@ _STARLETTE: Patches = Patches(
 )
 _OTHERS = Patches(others.patches, others.MODULES, at_once=others.MODULES)
 _FIRST_USES = Patches(first_uses.patches, first_uses.MODULES, at_once=first_uses.MODULES)
-_RUN_ONCE = Patches(lambda: [Patch(base_events.BaseEventLoop, "_run_once", handles.run_once)])
+_RUN_ONCE = Patches(lambda: [Patch(base_events.BaseEventLoop, "_run_once", handles.run_once_wrapper)])
 """In only once a loop has come whose selector nobody sees, as Windows' proactor."""
 
 

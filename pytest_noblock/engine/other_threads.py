@@ -1,10 +1,10 @@
-"""What other threads of the process burn, and how often they sleep. Each thread's own counters: `clocks`."""
+"""What other threads of the process burn. Each thread's own counters: `clocks`."""
 
 import sys
 import time
 from collections.abc import Callable
 
-from pytest_noblock.engine.now import list_folder, read_file
+from pytest_noblock.engine.now import list_folder
 
 _cpu = time.thread_time_ns
 _process = time.process_time_ns
@@ -55,13 +55,4 @@ def cpu_of(native: int | None) -> int | None:
     try:
         return int(_clock_ns(clock_of(native)))
     except (OSError, OverflowError):
-        return None
-
-
-def voluntary_switches_of(native: int) -> int | None:
-    """How often the thread of that number has gone to sleep; None where it has ended, or nobody counts (50 us)."""
-    try:
-        status = read_file(f"/proc/self/task/{native}/status")
-        return int(status.rpartition(b"\nvoluntary_ctxt_switches:")[2].split()[0])
-    except (OSError, ValueError, IndexError):
         return None

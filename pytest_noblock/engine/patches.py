@@ -40,6 +40,7 @@ class _Builtin(StandIn):
         ours: Any = self
         update_wrapper(ours, original)
         self.__self__ = original.__self__
+        self._original = original
         self._owner = owner
         self._name = name
 
@@ -58,18 +59,18 @@ class _Builtin(StandIn):
         return resolve_name, (_address(self._owner, self._name),)
 
     def __repr__(self) -> str:
-        return repr(unwrapped(self))
+        return repr(self._original)
 
     # A table of functions (`{time.sleep: "waits"}`) may have been made before, or be read afterwards.
     def __eq__(self, other: object) -> bool:
-        return unwrapped(self) is unwrapped(other)
+        return bool(self._original is unwrapped(other))
 
     def __hash__(self) -> int:
-        return hash(unwrapped(self))
+        return hash(self._original)
 
     def __getattr__(self, name: str) -> Any:
         """What no wrapper has, as `__text_signature__`."""
-        return getattr(unwrapped(self), name)
+        return getattr(object.__getattribute__(self, "_original"), name)
 
 
 def _address(owner: Any, name: str) -> str:

@@ -22,6 +22,8 @@ watchdog waiting for 10 ms at a time, three for 15. Measured with requests of 10
 all: 2 requests 11 and 29 ms (a tick of the loop was 49 ms late), 3: 43 and 92 (195), 5: 28 and 103 (412), 12: 70 and
 244 (646)."""
 
+LOOP_WAITED = f"{UNSETTLED}the event loop waited "
+"""How each of these notes begins that tells of such a wait."""
 _NOBODYS = "threads computed meanwhile, and none is known to have kept it (fewer at once, or a process); not counted"
 
 Shown = Callable[[str], str]
@@ -77,8 +79,7 @@ def _kept_asleep(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
     )
     longest = max(unexplained, key=lambda gap: gap.late, default=None)
     if longest is not None:
-        waited = f"the event loop waited {words(longest.late)} for the GIL"
-        yield f"{UNSETTLED}{waited}, and {_by_whom(longest)}; not counted"
+        yield f"{LOOP_WAITED}{words(longest.late)} for the GIL, and {_by_whom(longest)}; not counted"
 
 
 def _by_whom(gap: Gap) -> str:
@@ -93,7 +94,7 @@ def _kept_by_stranger(waits: Sequence[Gap], limits: Limits) -> Iterator[str]:
     longest, stack = max(kept, key=lambda each: each[0], default=(0, ()))
     if longest >= limits.max_block:
         yield (
-            f"{UNSETTLED}the event loop waited {words(longest)} for the GIL, which {_whose(stack)} kept; nobody knows "
+            f"{LOOP_WAITED}{words(longest)} for the GIL, which {_whose(stack)} kept; nobody knows "
             "whether that thread is the app's, so it is not counted"
         )
 
@@ -151,7 +152,7 @@ def _shared(waits: Sequence[Gap], limits: Limits, shown: Shown) -> Iterator[str]
     if much or any(_is_nobodys(gap, limits) for gap in waits):
         often = f", in {len(took)} waits of up to {words(longest)}" if len(took) > 1 else ""
         at = _at(waits[took.index(longest)], shown)
-        yield f"{UNSETTLED}the event loop waited {words(sum(took))} for the GIL{often}{at}: {_NOBODYS}"
+        yield f"{LOOP_WAITED}{words(sum(took))} for the GIL{often}{at}: {_NOBODYS}"
 
 
 def _shared_turn(observation: Observation, found: Sequence[Stall], limits: Limits) -> str | None:
@@ -163,7 +164,7 @@ def _shared_turn(observation: Observation, found: Sequence[Stall], limits: Limit
         met = any(turn.began < probe.answered and probe.due < turn.ended for probe in late)
         known = _is_told(turn, found, limits) or collected.explains(observation, turn, turn.asleep)
         if waited and met and not known:
-            return f"{UNSETTLED}the event loop waited {words(turn.asleep)} for the GIL in one turn: {_NOBODYS}"
+            return f"{LOOP_WAITED}{words(turn.asleep)} for the GIL in one turn: {_NOBODYS}"
     return None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from pytest_noblock.judge.gil_doubts import LOOP_WAITED
 from pytest_noblock.model.check import Check
 from pytest_noblock.model.limits import UNSETTLED
 from pytest_noblock.model.units import words
@@ -95,16 +96,12 @@ def _unexplained(some: Sequence[RouteResult], shown: Sequence[Shown]) -> None:
         each.unexplained = sentence
 
 
-_WAITED = f"{UNSETTLED}the event loop waited "
-"""How the notes of `judge.gil_doubts` on a wait for the GIL begin."""
-
-
 def told_unexplained(check: Check, sentence: str) -> Check:
     """The check of a route that was under way while the loop came late, and that does not show why.
 
     What a check alone leaves open tells more: it came again there.
     """
-    if check.findings or not check.measured or any(_WAITED in note for note in check.notes):
+    if check.findings or not check.measured or any(note.startswith(LOOP_WAITED) for note in check.notes):
         return check
     doubt = f"{UNSETTLED}in the run of many requests {sentence}; another run did not show it again; not counted"
     return replace(check, notes=(*check.notes, doubt))

@@ -347,6 +347,8 @@ def test_the_wrapper_of_a_builtin_has_its_attributes_and_no_others():
     assert typing.get_type_hints(patch.wrapper) == typing.get_type_hints(gc.collect) == {}
     with pytest.raises(AttributeError, match="'builtin_function_or_method' object has no attribute '__code__'"):
         patch.wrapper.__code__  # noqa: B018
+    half_made = type(patch.wrapper).__new__(type(patch.wrapper))
+    assert not hasattr(half_made, "noblock")
 
 
 def test_the_wrapper_of_a_builtin_is_a_member_of_an_enum():

@@ -17,6 +17,9 @@ from pytest_noblock.engine.steps.meter import STEPPING, StepMeter
 
 border(__file__)
 
+_Step = Callable[[events.Handle], None]
+_Turn = Callable[[base_events.BaseEventLoop], None]
+
 METERS: dict[int, StepMeter] = {}
 """The registered meters by `threading.get_ident()` of their threads."""
 APPS: dict[int, LiveExchange] = {}
@@ -38,7 +41,7 @@ def current_meter() -> StepMeter | None:
 def whose_step(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | None:
     """What meters a step on the calling thread, and whose it is, where no handle of asyncio's runs it.
 
-    `owner`: by its context. The same rule as in `run`, which has it in line. Called right before the step.
+    `owner`: by its context. The same rule as in `_run`, which has it in line. Called right before the step.
     """
     if owner is None:
         owner = APPS.get(_ident())
@@ -49,7 +52,7 @@ def whose_step(owner: LiveExchange | None) -> tuple[StepMeter, LiveExchange] | N
     return None if owner is None or owner is OURS else (meter, owner)
 
 
-def run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], None]:
+def run_wrapper(original: _Step) -> _Step:
     """`Handle._run`, which meters the step (CPython 3.4 to 3.14)."""
     # Locals, because every step of every loop looks these up, and most steps belong to no request.
     meters, apps, ident, current, stepping, ours = METERS, APPS, _ident, CURRENT, STEPPING, OURS
@@ -90,22 +93,22 @@ def run(original: Callable[[events.Handle], None]) -> Callable[[events.Handle], 
     return _run
 
 
-def _run_unmetered(
-    original: Callable[[events.Handle], None], handle: events.Handle, owner: LiveExchange | None
-) -> None:
+def _run_unmetered(original: _Step, handle: events.Handle, owner: LiveExchange | None) -> None:
     """A step of our own, or of a thread that has no meter."""
     began = thread_cpu() if owner is OURS else 0
     try:
         original(handle)
     finally:
-        handle = None  # type: ignore[assignment]  # as in `run`
+        handle = None  # type: ignore[assignment]  # as in `_run`
     if began and (meter := METERS.get(_ident())) is not None:
         meter.deductions.ever += thread_cpu() - began  # the client's own, as to encode what it uploads
     if STEPPING and (meter := STEPPING.get(_ident())) is not None:
-        guarded(meter.end)  # as in `run`
+        guarded(meter.end)  # as in `_run`
 
 
-def run_once(original: Callable[[base_events.BaseEventLoop], None]) -> Callable[[base_events.BaseEventLoop], None]:
+def run_once_wrapper(
+    original: Callable[[base_events.BaseEventLoop], None],
+) -> Callable[[base_events.BaseEventLoop], None]:
     """Note the turns of the loop: `run_forever` calls `self._run_once` for each (CPython 3.4 to 3.14)."""
 
     @functools.wraps(original)

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from pytest_noblock.engine.current_frames import current_frames
 from pytest_noblock.engine.now import close_fd, open_fd, read_fd
-from pytest_noblock.engine.other_threads import voluntary_switches_of
 from pytest_noblock.engine.raw_stacks import RawFrame, capture
 from pytest_noblock.engine.steps.python_threads import is_the_apps, started_by_app, worked
+from pytest_noblock.engine.steps.thread_marks import sleeps_of
 from pytest_noblock.engine.usercode import UserCode
 
 _ANYIO_FILE = "_backends/_asyncio.py"
@@ -163,7 +163,7 @@ class ThreadClocks:
             return {}
         known = self.marks
         counted = {
-            each: known.sleeps.get(each) if known.cpu.get(each) == ns else voluntary_switches_of(each.native_id or 0)
+            each: known.sleeps.get(each) if known.cpu.get(each) == ns else sleeps_of(each.native_id or 0)
             for each, ns in cpu.items()
             if each is not self._loop_thread and not self._is_stranger(each)
         }
@@ -172,7 +172,7 @@ class ThreadClocks:
     def slept(self, thread: threading.Thread) -> int | None:
         """How often the thread has gone to sleep since the marks; None where nobody knows."""
         before = self.marks.sleeps.get(thread, None if thread in self.marks.cpu else 0)
-        present = voluntary_switches_of(thread.native_id or 0) if self._counts_sleeps and before is not None else None
+        present = sleeps_of(thread.native_id or 0) if self._counts_sleeps and before is not None else None
         return None if before is None or present is None else present - before
 
 
