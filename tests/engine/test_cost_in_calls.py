@@ -26,11 +26,13 @@ from starlette.testclient import TestClient
 
 S = 1_000_000_000
 
-PASSED_ON = {"_run", "select", "waits", "positional"}
+PASSED_ON = {"_run", "select", "who", "waits", "positional"}
 """Wrappers that pass on what is of no request: how often, the client decides, and its threads."""
+OF_EACH_THREAD = {"_in_collection", "_collects_since", "_collected"}
+"""Called once for each thread that lives, at each reading of the clocks: earlier tests leave some, 11 once."""
 MOST_CALLS = 340
-"""Of all other functions of ours, for one test with one request. Measured: 255 to 259 alone, on CPython 3.11 to 3.13;
-300 once among all tests, whose apps and threads are looked at as well."""
+"""Of all other functions of ours, for one test with one request. Measured: 267 to 268 alone, on CPython 3.11 to 3.13;
+284 to 300 among all tests, whose apps and threads are looked at as well."""
 MOST_INSTRUCTIONS = 27
 """Of the interpreter's, for a step that is of no request. Measured: 23 to 25. The test client has fifty a request."""
 
@@ -87,7 +89,7 @@ def test_a_watched_request_calls_few_functions_of_ours(kit):
     for _ in range(3):
         watched_test(kit)
     called = min((ours_called(lambda: watched_test(kit)) for _ in range(5)), key=Counter.total)
-    others = Counter({name: times for name, times in called.items() if name not in PASSED_ON})
+    others = Counter({name: times for name, times in called.items() if name not in PASSED_ON | OF_EACH_THREAD})
     assert others.total() <= MOST_CALLS, others.most_common(60)
     assert others["segment"] == 0  # of a short step nothing is kept
 
